@@ -1,0 +1,1 @@
+//! The database: connect, migrate, and the embedded server.

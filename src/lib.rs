@@ -1,0 +1,2 @@
+//! Cartwright: an event-sourced shop backend on PostgreSQL.
+pub mod database;
