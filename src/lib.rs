@@ -1,2 +1,3 @@
 //! Cartwright: an event-sourced shop backend on PostgreSQL.
 pub mod database;
+pub mod domain;

@@ -1,0 +1,273 @@
+//! A cart, a customer's or a guest's: what somebody wants to buy, until it is checked out.
+//!
+//! A cart that was checked out opens again, empty, with the next item that is added.
+//! Item events carry the quantity as it is after them, so that a reader needs only the last one of each product.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::Decider;
+use super::ids::{CustomerId, OrderId, ProductId};
+use super::quantity::Quantity;
+
+#[cfg(test)]
+mod tests;
+
+pub type Items = BTreeMap<ProductId, Quantity>;
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Cart {
+    #[default]
+    Unknown,
+    Open {
+        items: Items,
+    },
+    CheckedOut {
+        order_id: OrderId,
+    },
+    /// A guest's cart whose items moved to a customer's.
+    Merged,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CartCommand {
+    /// Opens a guest's cart; a customer's opens with its first item.
+    Open,
+    AddItem {
+        product_id: ProductId,
+        quantity: Quantity,
+    },
+    /// Sets the quantity of a product; `None` takes it out.
+    SetItem {
+        product_id: ProductId,
+        quantity: Option<Quantity>,
+    },
+    Empty,
+    /// Takes a guest's items over.
+    TakeOver {
+        items: Items,
+        mode: MergeMode,
+    },
+    /// Closes a guest's cart whose items a customer took over.
+    CloseMerged {
+        customer_id: CustomerId,
+    },
+    CheckOut {
+        order_id: OrderId,
+    },
+}
+
+/// What becomes of a product that stands in both carts, or in only one of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MergeMode {
+    /// The quantities are added up.
+    Sum,
+    /// The larger quantity stays.
+    KeepLarger,
+    /// The guest's items replace the customer's.
+    KeepGuest,
+    /// The customer's items stay, the guest's are dropped.
+    KeepCustomer,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event")]
+pub enum CartEvent {
+    #[serde(rename = "CartOpened")]
+    Opened {},
+    #[serde(rename = "CartItemAdded")]
+    ItemAdded { product_id: ProductId, quantity: Quantity, new_quantity: Quantity },
+    #[serde(rename = "CartItemQuantityChanged")]
+    ItemQuantityChanged { product_id: ProductId, new_quantity: Quantity },
+    #[serde(rename = "CartItemRemoved")]
+    ItemRemoved { product_id: ProductId },
+    #[serde(rename = "CartEmptied")]
+    Emptied {},
+    #[serde(rename = "CartMerged")]
+    Merged { customer_id: CustomerId },
+    #[serde(rename = "CartCheckedOut")]
+    CheckedOut { order_id: OrderId },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum CartError {
+    #[error("cart not found")]
+    NotFound,
+    #[error("the cart exists already")]
+    AlreadyExists,
+    #[error("the product is not in the cart")]
+    ItemNotFound,
+    #[error("the cart is empty")]
+    Empty,
+    #[error("the cart was checked out already as order {order_id}")]
+    AlreadyCheckedOut { order_id: OrderId },
+    #[error("a cart holds at most {} products", Cart::MAX_ITEMS)]
+    TooManyItems,
+    #[error("a cart holds at most {} units of a product", Quantity::MAX)]
+    TooManyUnits,
+}
+
+impl CartEvent {
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Opened {} => "CartOpened",
+            Self::ItemAdded { .. } => "CartItemAdded",
+            Self::ItemQuantityChanged { .. } => "CartItemQuantityChanged",
+            Self::ItemRemoved { .. } => "CartItemRemoved",
+            Self::Emptied {} => "CartEmptied",
+            Self::Merged { .. } => "CartMerged",
+            Self::CheckedOut { .. } => "CartCheckedOut",
+        }
+    }
+}
+
+impl Cart {
+    pub const MAX_ITEMS: usize = 500;
+
+    /// What stands in the cart; nothing once it was checked out.
+    pub fn items(&self) -> Items {
+        match self {
+            Self::Open { items } => items.clone(),
+            Self::Unknown | Self::CheckedOut { .. } | Self::Merged => Items::new(),
+        }
+    }
+
+    /// The items as they can be ordered now.
+    pub fn to_check_out(&self) -> Result<&Items, CartError> {
+        match self {
+            Self::Open { items } if items.is_empty() => Err(CartError::Empty),
+            Self::Open { items } => Ok(items),
+            Self::CheckedOut { order_id } => Err(CartError::AlreadyCheckedOut { order_id: *order_id }),
+            Self::Unknown | Self::Merged => Err(CartError::NotFound),
+        }
+    }
+
+    /// Proves that a guest may use this cart: guests' carts are opened first, so that nobody invents a token.
+    pub fn opened(&self) -> Result<(), CartError> {
+        match self {
+            Self::Open { .. } | Self::CheckedOut { .. } => Ok(()),
+            Self::Unknown | Self::Merged => Err(CartError::NotFound),
+        }
+    }
+}
+
+impl Decider for Cart {
+    fn decide(&self, command: CartCommand) -> Result<Vec<CartEvent>, CartError> {
+        let items = self.items();
+        match command {
+            _ if *self == Self::Merged => Err(CartError::NotFound),
+            CartCommand::Open => match self {
+                Self::Unknown => Ok(vec![CartEvent::Opened {}]),
+                _ => Err(CartError::AlreadyExists),
+            },
+            CartCommand::AddItem { product_id, quantity } => {
+                let present = items.get(&product_id).map_or(0, |present| present.get());
+                let new_quantity = Quantity::new(present + quantity.get()).map_err(|_| CartError::TooManyUnits)?;
+                check_room(&items, product_id)?;
+                Ok(vec![CartEvent::ItemAdded { product_id, quantity, new_quantity }])
+            }
+            CartCommand::SetItem { product_id, quantity: None } if items.contains_key(&product_id) => {
+                Ok(vec![CartEvent::ItemRemoved { product_id }])
+            }
+            CartCommand::SetItem { quantity: None, .. } => Err(CartError::ItemNotFound),
+            CartCommand::SetItem { product_id, quantity: Some(quantity) } => {
+                check_room(&items, product_id)?;
+                Ok(set_item(&items, product_id, quantity))
+            }
+            CartCommand::Empty => match self {
+                Self::Unknown => Err(CartError::NotFound),
+                _ if items.is_empty() => Ok(vec![]),
+                _ => Ok(vec![CartEvent::Emptied {}]),
+            },
+            CartCommand::TakeOver { items: guest_items, mode } => take_over(&items, &guest_items, mode),
+            CartCommand::CloseMerged { customer_id } => {
+                self.opened()?;
+                Ok(vec![CartEvent::Merged { customer_id }])
+            }
+            CartCommand::CheckOut { order_id } => {
+                self.to_check_out()?;
+                Ok(vec![CartEvent::CheckedOut { order_id }])
+            }
+        }
+    }
+
+    fn evolve(&mut self, event: &CartEvent) {
+        match event {
+            CartEvent::Opened {} | CartEvent::Emptied {} => *self = Self::Open { items: Items::new() },
+            CartEvent::ItemAdded { product_id, new_quantity, .. }
+            | CartEvent::ItemQuantityChanged { product_id, new_quantity } => {
+                self.open_items().insert(*product_id, *new_quantity);
+            }
+            CartEvent::ItemRemoved { product_id } => {
+                self.open_items().remove(product_id);
+            }
+            CartEvent::Merged { .. } => *self = Self::Merged,
+            CartEvent::CheckedOut { order_id } => *self = Self::CheckedOut { order_id: *order_id },
+        }
+    }
+
+    fn weight(&self) -> usize {
+        match self {
+            Self::Open { items } => 1 + items.len(),
+            Self::Unknown | Self::CheckedOut { .. } | Self::Merged => 1,
+        }
+    }
+}
+
+impl Cart {
+    /// The items of the open cart, opened now if it is not.
+    fn open_items(&mut self) -> &mut Items {
+        if !matches!(self, Self::Open { .. }) {
+            *self = Self::Open { items: Items::new() };
+        }
+        match self {
+            Self::Open { items } => items,
+            Self::Unknown | Self::CheckedOut { .. } | Self::Merged => unreachable!("the cart was opened above"),
+        }
+    }
+}
+
+fn check_room(items: &Items, product_id: ProductId) -> Result<(), CartError> {
+    if items.len() >= Cart::MAX_ITEMS && !items.contains_key(&product_id) {
+        return Err(CartError::TooManyItems);
+    }
+    Ok(())
+}
+
+fn set_item(items: &Items, product_id: ProductId, new_quantity: Quantity) -> Vec<CartEvent> {
+    if items.get(&product_id) == Some(&new_quantity) {
+        return vec![];
+    }
+    vec![CartEvent::ItemQuantityChanged { product_id, new_quantity }]
+}
+
+fn take_over(items: &Items, guest_items: &Items, mode: MergeMode) -> Result<Vec<CartEvent>, CartError> {
+    let merged = match mode {
+        MergeMode::KeepCustomer => items.clone(),
+        MergeMode::KeepGuest => guest_items.clone(),
+        MergeMode::Sum | MergeMode::KeepLarger => {
+            let mut merged = items.clone();
+            for (product_id, guest_quantity) in guest_items {
+                let present = merged.get(product_id).map_or(0, |present| present.get());
+                let units = match mode {
+                    MergeMode::Sum => present + guest_quantity.get(),
+                    _ => present.max(guest_quantity.get()),
+                };
+                merged.insert(*product_id, Quantity::new(units).map_err(|_| CartError::TooManyUnits)?);
+            }
+            merged
+        }
+    };
+    if merged.len() > Cart::MAX_ITEMS {
+        return Err(CartError::TooManyItems);
+    }
+    let removed = items.keys().filter(|product_id| !merged.contains_key(product_id));
+    let removed = removed.map(|product_id| CartEvent::ItemRemoved { product_id: *product_id });
+    let set = merged.iter().flat_map(|(product_id, quantity)| set_item(items, *product_id, *quantity));
+    Ok(removed.chain(set).collect())
+}
+
+super::aggregate!(Cart, "Cart", CartCommand, CartEvent, CartError);

@@ -1,0 +1,51 @@
+use cqrs_es::test::{AggregateTestExecutor, TestFramework};
+
+use super::*;
+
+fn given(events: Vec<CategoryEvent>) -> AggregateTestExecutor<Category> {
+    TestFramework::with(()).given(events)
+}
+
+fn name(text: &str) -> Name {
+    Name::parse(text).unwrap()
+}
+
+fn created() -> CategoryEvent {
+    CategoryEvent::Created { name: "Tea".to_owned() }
+}
+
+#[test]
+fn a_category_is_created_once() {
+    given(vec![]).when(CategoryCommand::Create { name: name("Tea") }).then_expect_events(vec![created()]);
+    given(vec![created()])
+        .when(CategoryCommand::Create { name: name("Tea") })
+        .then_expect_error(CategoryError::AlreadyExists);
+}
+
+#[test]
+fn renaming_to_the_same_name_changes_nothing() {
+    given(vec![created()]).when(CategoryCommand::Rename { name: name("Tea") }).then_expect_events(vec![]);
+    given(vec![created()]).when(CategoryCommand::Rename { name: name("Coffee") }).then_expect_events(vec![
+        CategoryEvent::Renamed { name: "Coffee".to_owned(), previous_name: "Tea".to_owned() },
+    ]);
+}
+
+#[test]
+fn a_category_with_products_cannot_be_deleted() {
+    let added = CategoryEvent::ProductAdded { product_id: ProductId(7) };
+    let removed = CategoryEvent::ProductRemoved { product_id: ProductId(7) };
+    given(vec![created(), added.clone()])
+        .when(CategoryCommand::Delete)
+        .then_expect_error(CategoryError::HasProducts { product_count: 1 });
+    given(vec![created(), added, removed])
+        .when(CategoryCommand::Delete)
+        .then_expect_events(vec![CategoryEvent::Deleted { name: "Tea".to_owned() }]);
+}
+
+#[test]
+fn a_deleted_or_unknown_category_is_not_found() {
+    let deleted = CategoryEvent::Deleted { name: "Tea".to_owned() };
+    for events in [vec![], vec![created(), deleted]] {
+        given(events).when(CategoryCommand::Delete).then_expect_error(CategoryError::NotFound);
+    }
+}

@@ -1,0 +1,104 @@
+//! A name that only one thing in the shop may hold at a time: a category's name, a product's sku, an order's reference.
+//!
+//! The stream id is the name itself, behind its kind ([`claim_id`]), so that two holders can never both win, and
+//! looking a name up is loading its claim.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::Decider;
+
+/// Free, or held by the number of the thing that holds it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    pub holder: Option<i64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClaimCommand {
+    Take { holder: i64 },
+    Release,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event")]
+pub enum ClaimEvent {
+    #[serde(rename = "ClaimTaken")]
+    Taken { holder: i64 },
+    #[serde(rename = "ClaimReleased")]
+    Released { holder: i64 },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum ClaimError {
+    #[error("the name is taken by number {holder}")]
+    Taken { holder: i64 },
+}
+
+/// What a name names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClaimKind {
+    CategoryName,
+    ProductSku,
+    OrderReference,
+}
+
+/// The stream id of the claim on `name`.
+pub fn claim_id(kind: ClaimKind, name: &str) -> String {
+    let kind = match kind {
+        ClaimKind::CategoryName => "category-name",
+        ClaimKind::ProductSku => "product-sku",
+        ClaimKind::OrderReference => "order-reference",
+    };
+    format!("{kind}:{name}")
+}
+
+impl ClaimEvent {
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Taken { .. } => "ClaimTaken",
+            Self::Released { .. } => "ClaimReleased",
+        }
+    }
+}
+
+impl Decider for Claim {
+    fn decide(&self, command: ClaimCommand) -> Result<Vec<ClaimEvent>, ClaimError> {
+        match (command, self.holder) {
+            (ClaimCommand::Take { holder }, None) => Ok(vec![ClaimEvent::Taken { holder }]),
+            (ClaimCommand::Take { holder }, Some(current)) if holder == current => Ok(vec![]),
+            (ClaimCommand::Take { .. }, Some(holder)) => Err(ClaimError::Taken { holder }),
+            (ClaimCommand::Release, Some(holder)) => Ok(vec![ClaimEvent::Released { holder }]),
+            (ClaimCommand::Release, None) => Ok(vec![]),
+        }
+    }
+
+    fn evolve(&mut self, event: &ClaimEvent) {
+        self.holder = match event {
+            ClaimEvent::Taken { holder } => Some(*holder),
+            ClaimEvent::Released { .. } => None,
+        };
+    }
+}
+
+super::aggregate!(Claim, "Claim", ClaimCommand, ClaimEvent, ClaimError);
+
+#[cfg(test)]
+mod tests {
+    use cqrs_es::test::TestFramework;
+
+    use super::*;
+
+    #[test]
+    fn a_name_has_one_holder_at_a_time() {
+        let taken = ClaimEvent::Taken { holder: 1 };
+        let take = |holder| ClaimCommand::Take { holder };
+        let claims = || TestFramework::<Claim>::with(());
+        claims().given_no_previous_events().when(take(1)).then_expect_events(vec![taken.clone()]);
+        claims().given(vec![taken.clone()]).when(take(1)).then_expect_events(vec![]);
+        claims().given(vec![taken.clone()]).when(take(2)).then_expect_error(ClaimError::Taken { holder: 1 });
+        let released = ClaimEvent::Released { holder: 1 };
+        claims().given(vec![taken.clone()]).when(ClaimCommand::Release).then_expect_events(vec![released.clone()]);
+        claims().given(vec![taken, released]).when(take(2)).then_expect_events(vec![ClaimEvent::Taken { holder: 2 }]);
+    }
+}

@@ -1,0 +1,76 @@
+//! The rules of the shop, pure: no I/O, no clock, no randomness, no configuration.
+//!
+//! Every aggregate is a state with two functions: [`Decider::decide`] answers a command with events or with the rule
+//! that it breaks, and [`Decider::evolve`] takes an event into the state.
+//! What a decision needs from outside (time, new numbers, other aggregates) is carried in the command.
+//!
+//! The payload of an event does not repeat the id of its own stream; ids of other streams are in it.
+
+use cqrs_es::Aggregate;
+
+pub mod cart;
+pub mod category;
+pub mod claim;
+pub mod customer;
+pub mod ids;
+pub mod money;
+pub mod order;
+pub mod product;
+pub mod quantity;
+pub mod refusal;
+pub mod text;
+
+/// An aggregate as two pure functions; cqrs-es's `handle` and `apply` are only the plug around them.
+pub trait Decider: Aggregate + Clone + 'static {
+    /// Answers `command` with what happens, in order, or with the rule that forbids it.
+    /// No events and no error means that the wish is already fulfilled.
+    fn decide(&self, command: Self::Command) -> Result<Vec<Self::Event>, Self::Error>;
+
+    /// Takes one event, decided earlier on this state, into the state.
+    fn evolve(&mut self, event: &Self::Event);
+
+    /// How many entries the state holds: the unit in which the aggregate cache is bounded.
+    fn weight(&self) -> usize {
+        1
+    }
+}
+
+/// Plugs a [`Decider`] into cqrs-es.
+macro_rules! aggregate {
+    ($aggregate:ty, $kind:literal, $command:ty, $event:ty, $error:ty) => {
+        impl cqrs_es::Aggregate for $aggregate {
+            const TYPE: &'static str = $kind;
+            type Command = $command;
+            type Event = $event;
+            type Error = $error;
+            type Services = ();
+
+            async fn handle(
+                &mut self,
+                command: Self::Command,
+                _services: &Self::Services,
+                sink: &cqrs_es::event_sink::EventSink<Self>,
+            ) -> Result<(), Self::Error> {
+                for event in $crate::domain::Decider::decide(self, command)? {
+                    sink.write(event, self).await;
+                }
+                Ok(())
+            }
+
+            fn apply(&mut self, event: Self::Event) {
+                $crate::domain::Decider::evolve(self, &event);
+            }
+        }
+
+        impl cqrs_es::DomainEvent for $event {
+            fn event_type(&self) -> String {
+                self.name().to_owned()
+            }
+
+            fn event_version(&self) -> String {
+                "1.0".to_owned()
+            }
+        }
+    };
+}
+pub(crate) use aggregate;

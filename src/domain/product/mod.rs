@@ -1,0 +1,321 @@
+//! A product: what the catalogue says of it, and its stock.
+//!
+//! `on_hand` units stand in the store, `reserved` of them belong to open orders, the rest is available.
+//! Every stock event carries both figures as they are after it, so that a reader needs only the last one.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::Decider;
+use super::ids::{CategoryId, OrderId};
+use super::money::Money;
+use super::text::{Description, Name, Reason, Sku};
+
+#[cfg(test)]
+mod tests;
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Product {
+    #[default]
+    Unknown,
+    Listed(Listing),
+    /// No longer sold, but it stands in orders, and what is reserved can still be shipped or given back.
+    Discontinued(Listing),
+    Deleted,
+}
+
+/// A product in the catalogue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listing {
+    pub name: String,
+    pub description: String,
+    pub price: Money,
+    pub category_id: CategoryId,
+    pub sku: Option<String>,
+    pub stock: Stock,
+    /// Whether an order ever reserved it.
+    pub ordered: bool,
+}
+
+/// Units in the store. `0 <= reserved <= on_hand <= Stock::MAX`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stock {
+    pub on_hand: i64,
+    pub reserved: i64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProductCommand {
+    Create {
+        name: Name,
+        description: Description,
+        price: Money,
+        category_id: CategoryId,
+        sku: Option<Sku>,
+    },
+    /// Catalogue data; what is `None` stays as it is.
+    Change {
+        name: Option<Name>,
+        description: Option<Description>,
+        category_id: Option<CategoryId>,
+    },
+    Reprice {
+        price: Money,
+    },
+    Discontinue,
+    Delete,
+    /// Units came in (positive) or went missing (negative).
+    AdjustStock {
+        change: i64,
+        reason: Option<Reason>,
+    },
+    /// Somebody counted what is on hand.
+    CountStock {
+        counted: i64,
+        reason: Option<Reason>,
+    },
+    Reserve {
+        order_id: OrderId,
+        quantity: i64,
+    },
+    Release {
+        order_id: OrderId,
+        quantity: i64,
+    },
+    Ship {
+        order_id: OrderId,
+        quantity: i64,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event")]
+pub enum ProductEvent {
+    #[serde(rename = "ProductCreated")]
+    Created { name: String, description: String, price: Money, category_id: CategoryId, sku: Option<String> },
+    #[serde(rename = "ProductChanged")]
+    Changed { name: String, description: String, category_id: CategoryId },
+    #[serde(rename = "ProductRepriced")]
+    Repriced { price: Money, previous_price: Money },
+    #[serde(rename = "ProductDiscontinued")]
+    Discontinued {},
+    #[serde(rename = "ProductDeleted")]
+    Deleted {},
+    #[serde(rename = "StockReceived")]
+    StockReceived { quantity: i64, reason: Option<String>, on_hand: i64, reserved: i64 },
+    #[serde(rename = "StockCorrected")]
+    StockCorrected { change: i64, reason: Option<String>, on_hand: i64, reserved: i64 },
+    #[serde(rename = "StockReserved")]
+    StockReserved { order_id: OrderId, quantity: i64, on_hand: i64, reserved: i64 },
+    #[serde(rename = "StockReleased")]
+    StockReleased { order_id: OrderId, quantity: i64, on_hand: i64, reserved: i64 },
+    #[serde(rename = "StockShipped")]
+    StockShipped { order_id: OrderId, quantity: i64, on_hand: i64, reserved: i64 },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum ProductError {
+    #[error("product not found")]
+    NotFound,
+    #[error("the product exists already")]
+    AlreadyExists,
+    #[error("the product is discontinued")]
+    Discontinued,
+    #[error("the product stands in an order; discontinue it instead")]
+    Ordered,
+    #[error("{requested} requested, {available} available")]
+    OutOfStock { requested: i64, available: i64 },
+    #[error("{reserved} units are reserved by open orders, so at least as many must be on hand")]
+    BelowReserved { reserved: i64 },
+    #[error("at most {} units can be on hand", Stock::MAX)]
+    TooManyUnits,
+    #[error("the change must not be zero")]
+    NoChange,
+    #[error("a count must not be negative")]
+    NegativeCount,
+}
+
+impl Stock {
+    pub const MAX: i64 = 1_000_000_000;
+
+    pub fn available(self) -> i64 {
+        self.on_hand - self.reserved
+    }
+
+    /// The stock with `change` more units on hand, unless a bound forbids it.
+    fn with_change(self, change: i64) -> Result<Self, ProductError> {
+        let on_hand = self.on_hand.checked_add(change).ok_or(ProductError::TooManyUnits)?;
+        if on_hand > Self::MAX {
+            Err(ProductError::TooManyUnits)
+        } else if on_hand < self.reserved {
+            Err(ProductError::BelowReserved { reserved: self.reserved })
+        } else {
+            Ok(Self { on_hand, ..self })
+        }
+    }
+}
+
+impl Product {
+    /// The product as it can be sold now.
+    pub fn for_sale(&self) -> Result<&Listing, ProductError> {
+        match self {
+            Self::Listed(listing) => Ok(listing),
+            Self::Discontinued(_) => Err(ProductError::Discontinued),
+            Self::Unknown | Self::Deleted => Err(ProductError::NotFound),
+        }
+    }
+
+    /// The product, sold or not.
+    pub fn listing(&self) -> Result<&Listing, ProductError> {
+        match self {
+            Self::Listed(listing) | Self::Discontinued(listing) => Ok(listing),
+            Self::Unknown | Self::Deleted => Err(ProductError::NotFound),
+        }
+    }
+}
+
+impl ProductEvent {
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Created { .. } => "ProductCreated",
+            Self::Changed { .. } => "ProductChanged",
+            Self::Repriced { .. } => "ProductRepriced",
+            Self::Discontinued {} => "ProductDiscontinued",
+            Self::Deleted {} => "ProductDeleted",
+            Self::StockReceived { .. } => "StockReceived",
+            Self::StockCorrected { .. } => "StockCorrected",
+            Self::StockReserved { .. } => "StockReserved",
+            Self::StockReleased { .. } => "StockReleased",
+            Self::StockShipped { .. } => "StockShipped",
+        }
+    }
+}
+
+impl Decider for Product {
+    fn decide(&self, command: ProductCommand) -> Result<Vec<ProductEvent>, ProductError> {
+        if let ProductCommand::Create { name, description, price, category_id, sku } = command {
+            return match self {
+                Self::Unknown => Ok(vec![ProductEvent::Created {
+                    name: name.into(),
+                    description: description.into(),
+                    price,
+                    category_id,
+                    sku: sku.map(String::from),
+                }]),
+                _ => Err(ProductError::AlreadyExists),
+            };
+        }
+        let listing = self.listing()?;
+        match command {
+            ProductCommand::Create { .. } => Err(ProductError::AlreadyExists),
+            ProductCommand::Change { name, description, category_id } => {
+                let name = name.map_or_else(|| listing.name.clone(), String::from);
+                let description = description.map_or_else(|| listing.description.clone(), String::from);
+                let category_id = category_id.unwrap_or(listing.category_id);
+                let same =
+                    (&name, &description, category_id) == (&listing.name, &listing.description, listing.category_id);
+                Ok(if same { vec![] } else { vec![ProductEvent::Changed { name, description, category_id }] })
+            }
+            ProductCommand::Reprice { price } if price == listing.price => Ok(vec![]),
+            ProductCommand::Reprice { price } => {
+                Ok(vec![ProductEvent::Repriced { price, previous_price: listing.price }])
+            }
+            ProductCommand::Discontinue => match self {
+                Self::Discontinued(_) => Ok(vec![]),
+                _ => Ok(vec![ProductEvent::Discontinued {}]),
+            },
+            ProductCommand::Delete if listing.ordered => Err(ProductError::Ordered),
+            ProductCommand::Delete => Ok(vec![ProductEvent::Deleted {}]),
+            ProductCommand::AdjustStock { change: 0, .. } => Err(ProductError::NoChange),
+            ProductCommand::AdjustStock { change, reason } => {
+                let Stock { on_hand, reserved } = listing.stock.with_change(change)?;
+                let reason = reason.map(String::from);
+                Ok(vec![if change > 0 {
+                    ProductEvent::StockReceived { quantity: change, reason, on_hand, reserved }
+                } else {
+                    ProductEvent::StockCorrected { change, reason, on_hand, reserved }
+                }])
+            }
+            ProductCommand::CountStock { counted, .. } if counted < 0 => Err(ProductError::NegativeCount),
+            ProductCommand::CountStock { counted, reason } => {
+                let change = counted - listing.stock.on_hand;
+                let Stock { on_hand, reserved } = listing.stock.with_change(change)?;
+                let reason = reason.map(String::from);
+                Ok(if change == 0 {
+                    vec![]
+                } else {
+                    vec![ProductEvent::StockCorrected { change, reason, on_hand, reserved }]
+                })
+            }
+            ProductCommand::Reserve { order_id, quantity } => {
+                let Listing { stock, .. } = self.for_sale()?;
+                if quantity > stock.available() {
+                    return Err(ProductError::OutOfStock { requested: quantity, available: stock.available() });
+                }
+                let Stock { on_hand, reserved } = *stock;
+                Ok(vec![ProductEvent::StockReserved { order_id, quantity, on_hand, reserved: reserved + quantity }])
+            }
+            ProductCommand::Release { order_id, quantity } => {
+                let Stock { on_hand, reserved } = listing.stock;
+                Ok(vec![ProductEvent::StockReleased { order_id, quantity, on_hand, reserved: reserved - quantity }])
+            }
+            ProductCommand::Ship { order_id, quantity } => {
+                let Stock { on_hand, reserved } = listing.stock;
+                Ok(vec![ProductEvent::StockShipped {
+                    order_id,
+                    quantity,
+                    on_hand: on_hand - quantity,
+                    reserved: reserved - quantity,
+                }])
+            }
+        }
+    }
+
+    fn evolve(&mut self, event: &ProductEvent) {
+        match event {
+            ProductEvent::Created { name, description, price, category_id, sku } => {
+                *self = Self::Listed(Listing {
+                    name: name.clone(),
+                    description: description.clone(),
+                    price: *price,
+                    category_id: *category_id,
+                    sku: sku.clone(),
+                    stock: Stock::default(),
+                    ordered: false,
+                });
+            }
+            ProductEvent::Changed { name, description, category_id } => self.update(|listing| {
+                listing.name.clone_from(name);
+                listing.description.clone_from(description);
+                listing.category_id = *category_id;
+            }),
+            ProductEvent::Repriced { price, .. } => self.update(|listing| listing.price = *price),
+            ProductEvent::Discontinued {} => {
+                if let Self::Listed(listing) = self {
+                    *self = Self::Discontinued(listing.clone());
+                }
+            }
+            ProductEvent::Deleted {} => *self = Self::Deleted,
+            ProductEvent::StockReserved { on_hand, reserved, .. } => self.update(|listing| {
+                listing.ordered = true;
+                listing.stock = Stock { on_hand: *on_hand, reserved: *reserved };
+            }),
+            ProductEvent::StockReceived { on_hand, reserved, .. }
+            | ProductEvent::StockCorrected { on_hand, reserved, .. }
+            | ProductEvent::StockReleased { on_hand, reserved, .. }
+            | ProductEvent::StockShipped { on_hand, reserved, .. } => {
+                self.update(|listing| listing.stock = Stock { on_hand: *on_hand, reserved: *reserved });
+            }
+        }
+    }
+}
+
+impl Product {
+    fn update(&mut self, change: impl FnOnce(&mut Listing)) {
+        if let Self::Listed(listing) | Self::Discontinued(listing) = self {
+            change(listing);
+        }
+    }
+}
+
+super::aggregate!(Product, "Product", ProductCommand, ProductEvent, ProductError);

@@ -1,0 +1,115 @@
+use cqrs_es::test::{AggregateTestExecutor, TestFramework};
+
+use super::*;
+
+fn given(events: Vec<ProductEvent>) -> AggregateTestExecutor<Product> {
+    TestFramework::with(()).given(events)
+}
+
+fn created() -> ProductEvent {
+    ProductEvent::Created {
+        name: "Kettle".to_owned(),
+        description: String::new(),
+        price: Money::parse("20.00").unwrap(),
+        category_id: CategoryId(1),
+        sku: None,
+    }
+}
+
+fn received(quantity: i64) -> ProductEvent {
+    ProductEvent::StockReceived { quantity, reason: None, on_hand: quantity, reserved: 0 }
+}
+
+fn reserved(quantity: i64, on_hand: i64, reserved: i64) -> ProductEvent {
+    ProductEvent::StockReserved { order_id: OrderId(1), quantity, on_hand, reserved }
+}
+
+fn reserve(quantity: i64) -> ProductCommand {
+    ProductCommand::Reserve { order_id: OrderId(1), quantity }
+}
+
+#[test]
+fn no_more_can_be_reserved_than_is_available() {
+    let on_the_shelf = vec![created(), received(5), reserved(3, 5, 3)];
+    given(on_the_shelf.clone()).when(reserve(2)).then_expect_events(vec![reserved(2, 5, 5)]);
+    given(on_the_shelf).when(reserve(3)).then_expect_error(ProductError::OutOfStock { requested: 3, available: 2 });
+}
+
+#[test]
+fn shipping_takes_units_from_the_store_and_releasing_gives_them_back() {
+    let on_the_shelf = vec![created(), received(5), reserved(3, 5, 3)];
+    given(on_the_shelf.clone()).when(ProductCommand::Ship { order_id: OrderId(1), quantity: 3 }).then_expect_events(
+        vec![ProductEvent::StockShipped { order_id: OrderId(1), quantity: 3, on_hand: 2, reserved: 0 }],
+    );
+    given(on_the_shelf).when(ProductCommand::Release { order_id: OrderId(1), quantity: 3 }).then_expect_events(vec![
+        ProductEvent::StockReleased { order_id: OrderId(1), quantity: 3, on_hand: 5, reserved: 0 },
+    ]);
+}
+
+#[test]
+fn a_correction_never_goes_below_what_is_reserved() {
+    let on_the_shelf = vec![created(), received(5), reserved(3, 5, 3)];
+    for command in [
+        ProductCommand::AdjustStock { change: -3, reason: None },
+        ProductCommand::CountStock { counted: 2, reason: None },
+    ] {
+        given(on_the_shelf.clone()).when(command).then_expect_error(ProductError::BelowReserved { reserved: 3 });
+    }
+    given(on_the_shelf)
+        .when(ProductCommand::CountStock { counted: 3, reason: None })
+        .then_expect_events(vec![ProductEvent::StockCorrected { change: -2, reason: None, on_hand: 3, reserved: 3 }]);
+}
+
+#[test]
+fn impossible_stock_figures_are_refused() {
+    let adjust = |change| ProductCommand::AdjustStock { change, reason: None };
+    for (command, error) in [
+        (adjust(0), ProductError::NoChange),
+        (adjust(i64::MAX), ProductError::TooManyUnits),
+        (adjust(Stock::MAX + 1), ProductError::TooManyUnits),
+        (adjust(i64::MIN), ProductError::BelowReserved { reserved: 0 }),
+        (ProductCommand::CountStock { counted: -1, reason: None }, ProductError::NegativeCount),
+        (ProductCommand::CountStock { counted: i64::MAX, reason: None }, ProductError::TooManyUnits),
+    ] {
+        given(vec![created()]).when(command).then_expect_error(error);
+    }
+}
+
+#[test]
+fn a_product_that_was_ordered_can_be_discontinued_but_not_deleted() {
+    let ordered = vec![created(), received(5), reserved(3, 5, 3)];
+    given(ordered.clone()).when(ProductCommand::Delete).then_expect_error(ProductError::Ordered);
+    given(ordered).when(ProductCommand::Discontinue).then_expect_events(vec![ProductEvent::Discontinued {}]);
+    given(vec![created()]).when(ProductCommand::Delete).then_expect_events(vec![ProductEvent::Deleted {}]);
+}
+
+#[test]
+fn a_discontinued_product_cannot_be_reserved_but_its_orders_can_still_be_shipped() {
+    let discontinued = vec![created(), received(5), reserved(3, 5, 3), ProductEvent::Discontinued {}];
+    given(discontinued.clone()).when(reserve(1)).then_expect_error(ProductError::Discontinued);
+    given(discontinued).when(ProductCommand::Ship { order_id: OrderId(1), quantity: 3 }).then_expect_events(vec![
+        ProductEvent::StockShipped { order_id: OrderId(1), quantity: 3, on_hand: 2, reserved: 0 },
+    ]);
+}
+
+#[test]
+fn a_change_to_what_is_so_already_leaves_no_event() {
+    let same_name = ProductCommand::Change {
+        name: Some(Name::parse("Kettle").unwrap()),
+        description: None,
+        category_id: Some(CategoryId(1)),
+    };
+    given(vec![created()]).when(same_name).then_expect_events(vec![]);
+    let same_price = ProductCommand::Reprice { price: Money::parse("20").unwrap() };
+    given(vec![created()]).when(same_price).then_expect_events(vec![]);
+    let discontinued = vec![created(), ProductEvent::Discontinued {}];
+    given(discontinued).when(ProductCommand::Discontinue).then_expect_events(vec![]);
+}
+
+#[test]
+fn nothing_can_be_done_with_an_unknown_or_deleted_product() {
+    for events in [vec![], vec![created(), ProductEvent::Deleted {}]] {
+        given(events.clone()).when(reserve(1)).then_expect_error(ProductError::NotFound);
+        given(events).when(ProductCommand::Discontinue).then_expect_error(ProductError::NotFound);
+    }
+}

@@ -1,0 +1,65 @@
+//! Every rule that can refuse a command, whichever aggregate or use case holds it.
+
+use serde::Serialize;
+use thiserror::Error;
+
+use super::cart::CartError;
+use super::category::CategoryError;
+use super::claim::ClaimError;
+use super::customer::CustomerError;
+use super::ids::{CategoryId, CustomerId, ProductId};
+use super::order::OrderError;
+use super::product::ProductError;
+
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Refusal {
+    #[error(transparent)]
+    Cart(#[from] CartError),
+    #[error(transparent)]
+    Category(#[from] CategoryError),
+    #[error(transparent)]
+    Claim(#[from] ClaimError),
+    #[error(transparent)]
+    Customer(#[from] CustomerError),
+    #[error(transparent)]
+    Order(#[from] OrderError),
+    #[error(transparent)]
+    Product(#[from] ProductError),
+
+    #[error("{}", describe(.0))]
+    OutOfStock(Vec<Shortage>),
+    #[error("the category name is taken by category {0}")]
+    CategoryNameTaken(CategoryId),
+    #[error("the sku is taken by product {0}")]
+    SkuTaken(ProductId),
+    #[error("the e-mail address is taken")]
+    EmailTaken,
+    /// A product that the command names, and that cannot be ordered.
+    #[error("product {product_id}: {error}")]
+    Unavailable { product_id: ProductId, error: ProductError },
+    #[error("category {0} not found")]
+    UnknownCategory(String),
+    #[error("customer {0} not found")]
+    UnknownCustomer(CustomerId),
+    #[error("an order cannot be placed in the future")]
+    PlacedInTheFuture,
+}
+
+/// A product of which less is available than was requested.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Shortage {
+    pub product_id: ProductId,
+    pub name: String,
+    pub requested: i64,
+    pub available: i64,
+}
+
+fn describe(shortages: &[Shortage]) -> String {
+    let shortages = shortages.iter().map(|short| {
+        format!(
+            "product {} ({}): {} requested, {} available",
+            short.product_id, short.name, short.requested, short.available
+        )
+    });
+    shortages.collect::<Vec<_>>().join("; ")
+}
