@@ -1,3 +1,4 @@
 //! Cartwright: an event-sourced shop backend on PostgreSQL.
 pub mod database;
 pub mod domain;
+pub mod journal;

@@ -1,0 +1,160 @@
+//! The journal's statements, and what their failures mean.
+
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+use sqlx::PgConnection;
+use sqlx::error::ErrorKind;
+use uuid::Uuid;
+
+use super::CommandError;
+use super::batch::Batch;
+
+/// Where the log ends. `epoch` is raised after a lost connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub(super) struct Head {
+    pub position: i64,
+    pub epoch: i64,
+}
+
+/// An event as the tail of the log gives it.
+#[derive(sqlx::FromRow)]
+pub(super) struct StoredEvent {
+    pub aggregate_type: String,
+    pub aggregate_id: String,
+    pub sequence: i64,
+    pub payload: Value,
+    pub position: i64,
+}
+
+/// What a failed statement means for the commands it was to store.
+pub(super) enum Failure {
+    /// The connection was lost: the statement may have been carried out, or may yet be.
+    Unknown(sqlx::Error),
+    /// The database refused what the batch contains; other commands may be stored without it.
+    Rejected(sqlx::Error),
+    /// The database could not do it now; nothing was stored.
+    Unavailable(sqlx::Error),
+}
+
+/// Appends the batch if the log still ends at `head`, and tells where it ends now.
+/// `event_ids` are the batch's, in its order.
+pub(super) async fn append(
+    connection: &mut PgConnection,
+    head: Head,
+    batch: &Batch,
+    event_ids: &[Uuid],
+) -> Result<(bool, Head), sqlx::Error> {
+    let events = || batch.events.iter().map(|(event, _)| event);
+    let answers = batch.answers.iter().map(|answer| {
+        json!({
+            "principal": answer.principal,
+            "key": answer.key,
+            "fingerprint": hex(&answer.fingerprint),
+            "answer": answer.answer,
+        })
+    });
+    let profiles = batch.profiles.iter().map(|profile| {
+        let person = profile.person.as_ref();
+        json!({
+            "customer_id": profile.customer_id,
+            "first_name": person.map(|person| &person.first_name),
+            "last_name": person.map(|person| &person.last_name),
+            "email": person.map(|person| &person.email),
+        })
+    });
+    let (appended, position, epoch): (bool, i64, i64) = sqlx::query_as(
+        "select appended, head_position, head_epoch
+         from journal_append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+    )
+    .bind(head.position)
+    .bind(head.epoch)
+    .bind(events().map(|event| &*event.stream.kind).collect::<Vec<_>>())
+    .bind(events().map(|event| &*event.stream.id).collect::<Vec<_>>())
+    .bind(events().map(|event| event.sequence).collect::<Vec<_>>())
+    .bind(events().map(|event| event.event_type.as_str()).collect::<Vec<_>>())
+    .bind(events().map(|event| event.event_version.as_str()).collect::<Vec<_>>())
+    .bind(events().map(|event| event.payload.as_str()).collect::<Vec<_>>())
+    .bind(batch.events.iter().map(|(_, context)| context.metadata()).collect::<Vec<_>>())
+    .bind(event_ids)
+    .bind((!batch.answers.is_empty()).then(|| answers.collect::<Value>()))
+    .bind((!batch.profiles.is_empty()).then(|| profiles.collect::<Value>()))
+    .fetch_one(connection)
+    .await?;
+    Ok((appended, Head { position, epoch }))
+}
+
+pub(super) async fn head(connection: &mut PgConnection) -> Result<Head, sqlx::Error> {
+    sqlx::query_as("select position, epoch from journal_head").fetch_one(connection).await
+}
+
+/// Where the log ends; nobody else moves it until the transaction is over.
+pub(super) async fn lock_head(connection: &mut PgConnection) -> Result<Head, sqlx::Error> {
+    sqlx::query_as("select position, epoch from journal_head for update").fetch_one(connection).await
+}
+
+/// Waits for whatever still holds the head, and raises the epoch, so that nothing sent earlier can be stored later.
+pub(super) async fn fence(connection: &mut PgConnection) -> Result<Head, sqlx::Error> {
+    sqlx::query_as("update journal_head set epoch = epoch + 1 returning position, epoch").fetch_one(connection).await
+}
+
+/// The position of an event, if it is stored.
+pub(super) async fn position_of(connection: &mut PgConnection, event_id: Uuid) -> Result<Option<i64>, sqlx::Error> {
+    sqlx::query_scalar("select position from events where event_id = $1")
+        .bind(event_id)
+        .fetch_optional(connection)
+        .await
+}
+
+/// The next events after `position`, at most 1,000.
+pub(super) async fn tail(connection: &mut PgConnection, position: i64) -> Result<Vec<StoredEvent>, sqlx::Error> {
+    sqlx::query_as(
+        "select aggregate_type, aggregate_id, sequence, payload, position from events
+         where position > $1 order by position limit 1000",
+    )
+    .bind(position)
+    .fetch_all(connection)
+    .await
+}
+
+/// Deletes answers that were kept for long enough.
+pub async fn forget_answers(pool: &sqlx::PgPool, before: DateTime<Utc>) -> Result<u64, sqlx::Error> {
+    let deleted = sqlx::query("delete from idempotency where recorded_at < $1").bind(before).execute(pool).await?;
+    Ok(deleted.rows_affected())
+}
+
+/// What a failed append means.
+pub(super) fn failure(error: sqlx::Error) -> Failure {
+    match &error {
+        sqlx::Error::Database(database) => match database.code().as_deref().map(|code| code.split_at(2)) {
+            // Out of resources, or told to give up waiting: nothing was stored.
+            Some(("53" | "55" | "40", _) | ("57", "014")) => Failure::Unavailable(error),
+            // The server goes away; with the last words it may have committed.
+            Some(("57" | "08", _)) => Failure::Unknown(error),
+            _ => Failure::Rejected(error),
+        },
+        sqlx::Error::Encode(_) => Failure::Rejected(error),
+        _ => Failure::Unknown(error),
+    }
+}
+
+/// A failed statement as the answer to a command that it served, and that left no trace.
+pub(super) fn command_error(error: &sqlx::Error) -> CommandError {
+    let unavailable = match error {
+        sqlx::Error::Database(database) => {
+            database.code().is_some_and(|code| matches!(code.get(..2), Some("53" | "55" | "40" | "57" | "08")))
+        }
+        sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. } | sqlx::Error::ColumnNotFound(_) => false,
+        _ => true,
+    };
+    if unavailable { CommandError::Unavailable(error.to_string()) } else { CommandError::Internal(error.to_string()) }
+}
+
+/// The unique constraint that the statement broke.
+pub(super) fn broken_constraint(error: &sqlx::Error) -> Option<&str> {
+    let database = error.as_database_error()?;
+    (database.kind() == ErrorKind::UniqueViolation).then(|| database.constraint()).flatten()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

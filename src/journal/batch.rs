@@ -1,0 +1,180 @@
+//! What one append will store: the commands at the head of the queue, decided one after the other.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::cache::Cache;
+use super::context::Context;
+use super::load::{Answer, StoredAnswer, answer_id};
+use super::numbers::Numbers;
+use super::stream::{StreamId, Versioned};
+use super::unit_of_work::View;
+use super::{CommandError, Load, NewEvent, Profile, Request, Stop, UnitOfWork, UseCase};
+
+/// A use case of any answer.
+pub(super) trait Job: Send + Sync {
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<Value, Stop>;
+    fn subject(&self) -> Option<Load>;
+}
+
+impl<U: UseCase> Job for U {
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<Value, Stop> {
+        let answer = UseCase::decide(self, work)?;
+        serde_json::to_value(answer).map_err(|error| Stop::Broken(error.to_string()))
+    }
+
+    fn subject(&self) -> Option<Load> {
+        UseCase::subject(self)
+    }
+}
+
+/// What becomes of one command.
+pub(super) enum Verdict {
+    Accepted { answer: Value, position: i64, events: Vec<NewEvent> },
+    Replayed { answer: Value, position: i64 },
+    Missing(Vec<Load>),
+    Failed(CommandError),
+}
+
+/// An answer to be stored under its idempotency key.
+pub(super) struct NewAnswer {
+    pub principal: String,
+    pub key: String,
+    pub fingerprint: [u8; 32],
+    pub answer: Value,
+}
+
+pub(super) struct Batch {
+    /// One for each request decided, in their order.
+    pub verdicts: Vec<Verdict>,
+    pub events: Vec<(NewEvent, Arc<Context>)>,
+    pub answers: Vec<NewAnswer>,
+    pub profiles: Vec<Profile>,
+    pub numbers: Numbers,
+    pub changed: HashMap<StreamId, Versioned>,
+}
+
+/// A batch is not made longer than this many events, so that one append stays short.
+const MAX_EVENTS: usize = 5_000;
+
+/// How long an answer is kept for its idempotency key.
+const ANSWER_KEPT: TimeDelta = TimeDelta::hours(24);
+
+impl Batch {
+    /// Decides the first of `requests`, as many as one append should store, on a log that ends at `position`.
+    pub fn decide(requests: &[Request], cache: &Cache, numbers: &Numbers, position: i64) -> Self {
+        let mut batch = Self {
+            verdicts: Vec::with_capacity(requests.len()),
+            events: Vec::new(),
+            answers: Vec::new(),
+            profiles: Vec::new(),
+            numbers: numbers.clone(),
+            changed: HashMap::new(),
+        };
+        for request in requests {
+            if batch.events.len() >= MAX_EVENTS {
+                break;
+            }
+            let verdict = batch.decide_one(request, cache, position).unwrap_or_else(|stop| match stop {
+                Stop::Missing(loads) => Verdict::Missing(loads),
+                Stop::Refused(refusal) => Verdict::Failed(CommandError::Refused(refusal)),
+                Stop::Broken(error) => Verdict::Failed(CommandError::Internal(error)),
+            });
+            batch.verdicts.push(verdict);
+        }
+        batch
+    }
+
+    /// Whether there is nothing to store.
+    pub fn is_empty(&self) -> bool {
+        self.events.is_empty() && self.answers.is_empty() && self.profiles.is_empty()
+    }
+
+    /// Whether some verdict speaks of the state of the shop, so that the state must have been the newest.
+    pub fn has_answers(&self) -> bool {
+        self.verdicts.iter().any(|verdict| !matches!(verdict, Verdict::Missing(_)))
+    }
+
+    /// Names for the batch's events, in their order.
+    pub fn new_event_ids(&self) -> Vec<Uuid> {
+        self.events.iter().map(|_| Uuid::now_v7()).collect()
+    }
+
+    fn decide_one(&mut self, request: &Request, cache: &Cache, position: i64) -> Result<Verdict, Stop> {
+        let context = &request.context;
+        let view = BatchView { changed: &self.changed, cache };
+        let key = context.idempotency.as_ref().filter(|_| !context.dry_run);
+        if let Some(key) = key
+            && let Some(answer) = stored_answer(&view, context, &key.key)?
+        {
+            return Ok(if answer.fingerprint == key.fingerprint {
+                Verdict::Replayed { answer: answer.answer, position: answer.position }
+            } else {
+                Verdict::Failed(CommandError::KeyReused)
+            });
+        }
+
+        let mut work = UnitOfWork::new(&view, context, self.numbers.clone());
+        if let (Some(expected), Some(subject)) = (context.if_match, request.job.subject()) {
+            let current = work.version(&subject)?;
+            if current != expected {
+                return Ok(Verdict::Failed(CommandError::Stale { current }));
+            }
+        }
+        let answer = request.job.decide(&mut work)?;
+        let UnitOfWork { changed, events, profiles, numbers, .. } = work;
+        let length = |events: usize| i64::try_from(events).unwrap_or(i64::MAX);
+        if context.dry_run {
+            return Ok(Verdict::Accepted { answer, position: position + length(self.events.len()), events });
+        }
+
+        self.changed.extend(changed);
+        self.numbers = numbers;
+        self.profiles.extend(profiles);
+        self.events.extend(events.into_iter().map(|event| (event, Arc::clone(context))));
+        let position = position + length(self.events.len());
+        if let Some(key) = key {
+            let stored = Answer {
+                fingerprint: key.fingerprint.to_vec(),
+                answer: answer.clone(),
+                position,
+                recorded_at: context.received_at,
+            };
+            let versioned = Versioned { version: 1, state: Arc::new(StoredAnswer(Some(stored))) };
+            self.changed.insert(answer_id(&context.actor.id, &key.key), versioned);
+            self.answers.push(NewAnswer {
+                principal: context.actor.id.clone(),
+                key: key.key.clone(),
+                fingerprint: key.fingerprint,
+                answer: answer.clone(),
+            });
+        }
+        Ok(Verdict::Accepted { answer, position, events: vec![] })
+    }
+}
+
+/// The answer given to `key` within the time that answers are kept.
+fn stored_answer(view: &BatchView<'_>, context: &Context, key: &str) -> Result<Option<Answer>, Stop> {
+    let id = answer_id(&context.actor.id, key);
+    let Some(versioned) = view.get(&id) else {
+        return Err(Stop::Missing(vec![Load::answer(id)]));
+    };
+    let stored = versioned.as_type::<StoredAnswer>().and_then(|stored| stored.0.clone());
+    Ok(stored.filter(|answer| context.received_at - answer.recorded_at < ANSWER_KEPT))
+}
+
+/// What the batch decided before, over what is committed.
+struct BatchView<'batch> {
+    changed: &'batch HashMap<StreamId, Versioned>,
+    cache: &'batch Cache,
+}
+
+impl View for BatchView<'_> {
+    fn get(&self, stream: &StreamId) -> Option<Versioned> {
+        self.changed.get(stream).cloned().or_else(|| self.cache.get(stream))
+    }
+}

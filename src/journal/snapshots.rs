@@ -1,0 +1,68 @@
+//! Snapshots of long streams, written in the background: losing one costs time, never an event.
+
+use std::sync::Arc;
+
+use cqrs_es::persist::SerializedSnapshot;
+use serde_json::{Value, json};
+use sqlx::PgPool;
+use tokio::sync::mpsc;
+
+use super::stream::{State, StreamId, Versioned};
+use crate::domain::Decider;
+
+/// Raised when the meaning of a state changes, so that older snapshots are passed over.
+const FORMAT: i64 = 1;
+
+/// Offers states to be written; what finds the queue full is left for the next time.
+pub(super) struct Snapshots {
+    queue: mpsc::Sender<(StreamId, i64, Arc<dyn State>)>,
+    pub every: i64,
+}
+
+pub(super) fn start(pool: PgPool, every: i64) -> Snapshots {
+    let (queue, mut offered) = mpsc::channel::<(StreamId, i64, Arc<dyn State>)>(64);
+    tokio::spawn(async move {
+        while let Some((stream, version, state)) = offered.recv().await {
+            if let Err(error) = write(&pool, &stream, version, state.as_ref()).await {
+                tracing::warn!(stream = ?stream.kind, %error, "a snapshot was not written");
+            }
+        }
+    });
+    Snapshots { queue, every }
+}
+
+impl Snapshots {
+    pub fn offer(&self, stream: &StreamId, versioned: &Versioned) {
+        // A full queue means that snapshots come faster than they are written; the next one will do.
+        let _ = self.queue.try_send((stream.clone(), versioned.version, Arc::clone(&versioned.state)));
+    }
+}
+
+async fn write(pool: &PgPool, stream: &StreamId, version: i64, state: &dyn State) -> Result<(), sqlx::Error> {
+    let state = state.snapshot().map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
+    sqlx::query(
+        "insert into snapshots (aggregate_type, aggregate_id, last_sequence, current_snapshot, payload)
+         values ($1, $2, $3, 1, $4)
+         on conflict (aggregate_type, aggregate_id) do update
+         set last_sequence = excluded.last_sequence, current_snapshot = snapshots.current_snapshot + 1,
+             payload = excluded.payload
+         where snapshots.last_sequence < excluded.last_sequence",
+    )
+    .bind(&*stream.kind)
+    .bind(&*stream.id)
+    .bind(version)
+    .bind(json!({ "format": FORMAT, "state": state }))
+    .execute(pool)
+    .await
+    .map(drop)
+}
+
+/// The version and state in a snapshot, unless it is of another format.
+pub(super) fn read_snapshot<A: Decider>(snapshot: SerializedSnapshot) -> Option<(i64, A)> {
+    let Value::Object(mut payload) = snapshot.aggregate else { return None };
+    if payload.get("format") != Some(&json!(FORMAT)) {
+        return None;
+    }
+    let state = serde_json::from_value(payload.remove("state")?).ok()?;
+    Some((i64::try_from(snapshot.current_sequence).ok()?, state))
+}

@@ -1,0 +1,68 @@
+//! Streams and the states at their ends, whatever the aggregate.
+
+use std::any::Any;
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::domain::Decider;
+
+/// One aggregate's events: `Order` and `17`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct StreamId {
+    pub kind: Cow<'static, str>,
+    pub id: Arc<str>,
+}
+
+impl StreamId {
+    pub fn of<A: Decider>(id: impl fmt::Display) -> Self {
+        Self { kind: Cow::Borrowed(A::TYPE), id: id.to_string().into() }
+    }
+}
+
+/// The state of a stream after `version` events.
+#[derive(Clone)]
+pub(super) struct Versioned {
+    pub version: i64,
+    pub state: Arc<dyn State>,
+}
+
+/// An aggregate of any type, or an answer stored under an idempotency key.
+pub(super) trait State: Any + Send + Sync {
+    /// The state after one more stored event.
+    fn evolved(&self, payload: &Value) -> Result<Arc<dyn State>, serde_json::Error>;
+    /// What is stored to begin from, instead of from the first event.
+    fn snapshot(&self) -> Result<Value, serde_json::Error>;
+    fn weight(&self) -> usize;
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
+}
+
+impl<A: Decider> State for A {
+    fn evolved(&self, payload: &Value) -> Result<Arc<dyn State>, serde_json::Error> {
+        let event: A::Event = serde::Deserialize::deserialize(payload)?;
+        let mut state = self.clone();
+        state.evolve(&event);
+        Ok(Arc::new(state))
+    }
+
+    fn snapshot(&self) -> Result<Value, serde_json::Error> {
+        serde_json::to_value(self)
+    }
+
+    fn weight(&self) -> usize {
+        Decider::weight(self)
+    }
+
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
+        self
+    }
+}
+
+impl Versioned {
+    /// The state as what it is; `None` means that two types share a stream, which the kinds rule out.
+    pub fn as_type<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
+        Arc::clone(&self.state).into_any().downcast().ok()
+    }
+}

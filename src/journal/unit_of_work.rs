@@ -1,0 +1,193 @@
+//! What one use case reads and decides, across aggregates, before any of it is stored.
+
+use std::collections::HashMap;
+use std::fmt::Display;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use cqrs_es::DomainEvent;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::context::Context;
+use super::load::{self, Read};
+use super::numbers::Numbers;
+use super::stream::{StreamId, Versioned};
+use crate::domain::Decider;
+use crate::domain::refusal::Refusal;
+
+/// One thing that a client asks for, all of it or nothing.
+///
+/// `decide` may be called several times, on newer states each time, until what it decided is stored.
+/// It must depend on nothing but itself and the unit of work.
+pub trait UseCase: Send + Sync + 'static {
+    type Answer: Serialize + DeserializeOwned + Send;
+
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<Self::Answer, Stop>;
+
+    /// The aggregate whose version `If-Match` speaks of.
+    fn subject(&self) -> Option<Load> {
+        None
+    }
+}
+
+/// Why a use case cannot go on.
+#[derive(Debug)]
+pub enum Stop {
+    /// These aggregates are not at hand; the use case runs again when they are.
+    Missing(Vec<Load>),
+    Refused(Refusal),
+    /// A defect, such as an event that cannot be serialised.
+    Broken(String),
+}
+
+impl<E: Into<Refusal>> From<E> for Stop {
+    fn from(error: E) -> Self {
+        Self::Refused(error.into())
+    }
+}
+
+/// An aggregate to be loaded.
+#[derive(Clone)]
+pub struct Load {
+    pub(super) stream: StreamId,
+    pub(super) read: Read,
+}
+
+/// An event that was decided and not stored yet.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewEvent {
+    pub stream: StreamId,
+    pub sequence: i64,
+    pub event_type: String,
+    pub event_version: String,
+    /// JSON.
+    pub payload: String,
+}
+
+/// What is known of a person; `None` for [`Profile::person`] forgets it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Profile {
+    pub customer_id: i64,
+    pub person: Option<Person>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    pub first_name: String,
+    pub last_name: String,
+    pub email: String,
+}
+
+/// Where a unit of work finds what was decided before it.
+pub(super) trait View {
+    fn get(&self, stream: &StreamId) -> Option<Versioned>;
+}
+
+pub struct UnitOfWork<'view> {
+    view: &'view dyn View,
+    context: &'view Context,
+    pub(super) changed: HashMap<StreamId, Versioned>,
+    pub(super) events: Vec<NewEvent>,
+    pub(super) profiles: Vec<Profile>,
+    pub(super) numbers: Numbers,
+}
+
+impl Load {
+    pub fn of<A: Decider>(id: impl Display) -> Self {
+        Self { stream: StreamId::of::<A>(id), read: load::read_aggregate::<A> }
+    }
+
+    pub(super) fn answer(stream: StreamId) -> Self {
+        Self { stream, read: load::read_answer }
+    }
+}
+
+impl std::fmt::Debug for Load {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}/{}", self.stream.kind, self.stream.id)
+    }
+}
+
+impl<'view> UnitOfWork<'view> {
+    pub(super) fn new(view: &'view dyn View, context: &'view Context, numbers: Numbers) -> Self {
+        Self { view, context, changed: HashMap::new(), events: Vec::new(), profiles: Vec::new(), numbers }
+    }
+
+    /// When the command arrived.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.context.received_at
+    }
+
+    /// The aggregate as it is now, with everything decided so far.
+    pub fn get<A: Decider>(&self, id: impl Display) -> Result<Arc<A>, Stop> {
+        self.typed(&Load::of::<A>(id)).map(|(_, aggregate)| aggregate)
+    }
+
+    /// Several aggregates of one type; what is missing is loaded together.
+    pub fn get_all<A: Decider, Id: Display>(&self, ids: impl IntoIterator<Item = Id>) -> Result<Vec<Arc<A>>, Stop> {
+        let mut found = Vec::new();
+        let mut missing = Vec::new();
+        for id in ids {
+            match self.get::<A>(id) {
+                Ok(aggregate) => found.push(aggregate),
+                Err(Stop::Missing(loads)) => missing.extend(loads),
+                Err(stop) => return Err(stop),
+            }
+        }
+        if missing.is_empty() { Ok(found) } else { Err(Stop::Missing(missing)) }
+    }
+
+    /// Lets the aggregate decide `command`, and keeps what happened.
+    pub fn execute<A: Decider>(&mut self, id: impl Display, command: A::Command) -> Result<(), Stop>
+    where
+        Refusal: From<A::Error>,
+    {
+        let load = Load::of::<A>(id);
+        let (mut version, aggregate) = self.typed::<A>(&load)?;
+        let events = aggregate.decide(command).map_err(|error| Stop::Refused(error.into()))?;
+        if events.is_empty() {
+            return Ok(());
+        }
+        let mut state = Arc::unwrap_or_clone(aggregate);
+        for event in &events {
+            state.evolve(event);
+            version += 1;
+            self.events.push(NewEvent {
+                stream: load.stream.clone(),
+                sequence: version,
+                event_type: event.event_type(),
+                event_version: event.event_version(),
+                payload: serde_json::to_string(event).map_err(|error| Stop::Broken(error.to_string()))?,
+            });
+        }
+        self.changed.insert(load.stream, Versioned { version, state: Arc::new(state) });
+        Ok(())
+    }
+
+    /// The number for a new aggregate.
+    pub fn next_number<A: Decider>(&mut self) -> Result<i64, Stop> {
+        self.numbers.next(A::TYPE).ok_or_else(|| Stop::Broken(format!("{} has no numbers", A::TYPE)))
+    }
+
+    /// Writes what is known of a person, or forgets it, in the commit of the events.
+    pub fn write_profile(&mut self, profile: Profile) {
+        self.profiles.push(profile);
+    }
+
+    pub(super) fn version(&self, load: &Load) -> Result<i64, Stop> {
+        self.find(load).map(|versioned| versioned.version)
+    }
+
+    fn typed<A: Decider>(&self, load: &Load) -> Result<(i64, Arc<A>), Stop> {
+        let versioned = self.find(load)?;
+        let aggregate =
+            versioned.as_type().ok_or_else(|| Stop::Broken(format!("{load:?} is cached as another type")))?;
+        Ok((versioned.version, aggregate))
+    }
+
+    fn find(&self, load: &Load) -> Result<Versioned, Stop> {
+        let found = self.changed.get(&load.stream).cloned().or_else(|| self.view.get(&load.stream));
+        found.ok_or_else(|| Stop::Missing(vec![load.clone()]))
+    }
+}
