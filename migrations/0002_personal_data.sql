@@ -8,25 +8,29 @@ create table customer_profile (
 );
 create unique index customer_profile_email_key on customer_profile (lower(email));
 
--- Writes changes in their order: `{customer_id, first_name, last_name, email}` puts a profile, and one whose `email`
--- is null forgets it.
+-- Writes changes in their order. `put` takes all fields, `change` those that are not null, `forget` none.
 create function write_profiles(profile_rows jsonb, changed timestamptz) returns void language plpgsql as $$
 declare
     change record;
 begin
     for change in
         select * from jsonb_to_recordset(profile_rows)
-            as change (customer_id bigint, first_name text, last_name text, email text)
+            as change (op text, customer_id bigint, first_name text, last_name text, email text)
     loop
-        if change.email is null then
-            delete from customer_profile where customer_id = change.customer_id;
-        else
-            insert into customer_profile (customer_id, first_name, last_name, email, changed_at)
-            values (change.customer_id, change.first_name, change.last_name, change.email, changed)
-            on conflict (customer_id) do update
-            set first_name = excluded.first_name, last_name = excluded.last_name,
-                email = excluded.email, changed_at = excluded.changed_at;
-        end if;
+        case change.op
+            when 'put' then
+                insert into customer_profile (customer_id, first_name, last_name, email, changed_at)
+                values (change.customer_id, change.first_name, change.last_name, change.email, changed);
+            when 'change' then
+                update customer_profile as profile
+                set first_name = coalesce(change.first_name, profile.first_name),
+                    last_name = coalesce(change.last_name, profile.last_name),
+                    email = coalesce(change.email, profile.email),
+                    changed_at = changed
+                where profile.customer_id = change.customer_id;
+            when 'forget' then
+                delete from customer_profile as profile where profile.customer_id = change.customer_id;
+        end case;
     end loop;
 end
 $$;

@@ -2,3 +2,4 @@
 pub mod database;
 pub mod domain;
 pub mod journal;
+pub mod shop;

@@ -53,15 +53,6 @@ pub(super) async fn append(
             "answer": answer.answer,
         })
     });
-    let profiles = batch.profiles.iter().map(|profile| {
-        let person = profile.person.as_ref();
-        json!({
-            "customer_id": profile.customer_id,
-            "first_name": person.map(|person| &person.first_name),
-            "last_name": person.map(|person| &person.last_name),
-            "email": person.map(|person| &person.email),
-        })
-    });
     let (appended, position, epoch): (bool, i64, i64) = sqlx::query_as(
         "select appended, head_position, head_epoch
          from journal_append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
@@ -77,7 +68,7 @@ pub(super) async fn append(
     .bind(batch.events.iter().map(|(_, context)| context.metadata()).collect::<Vec<_>>())
     .bind(event_ids)
     .bind((!batch.answers.is_empty()).then(|| answers.collect::<Value>()))
-    .bind((!batch.profiles.is_empty()).then(|| profiles.collect::<Value>()))
+    .bind((!batch.profiles.is_empty()).then_some(sqlx::types::Json(&batch.profiles)))
     .fetch_one(connection)
     .await?;
     Ok((appended, Head { position, epoch }))
@@ -117,7 +108,7 @@ pub(super) async fn tail(connection: &mut PgConnection, position: i64) -> Result
 }
 
 /// Deletes answers that were kept for long enough.
-pub async fn forget_answers(pool: &sqlx::PgPool, before: DateTime<Utc>) -> Result<u64, sqlx::Error> {
+pub(super) async fn forget_answers(pool: &sqlx::PgPool, before: DateTime<Utc>) -> Result<u64, sqlx::Error> {
     let deleted = sqlx::query("delete from idempotency where recorded_at < $1").bind(before).execute(pool).await?;
     Ok(deleted.rows_affected())
 }

@@ -62,7 +62,7 @@ pub(super) struct Batch {
 const MAX_EVENTS: usize = 5_000;
 
 /// How long an answer is kept for its idempotency key.
-const ANSWER_KEPT: TimeDelta = TimeDelta::hours(24);
+pub(super) const ANSWER_KEPT: TimeDelta = TimeDelta::hours(24);
 
 impl Batch {
     /// Decides the first of `requests`, as many as one append should store, on a log that ends at `position`.

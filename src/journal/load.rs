@@ -41,6 +41,10 @@ impl Loader {
         Self { pool, cache }
     }
 
+    pub fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
     pub async fn load_all(&self, loads: Vec<Load>) -> Result<(), CommandError> {
         try_join_all(loads.into_iter().map(|load| self.load(load))).await.map(drop)
     }

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
@@ -169,6 +170,11 @@ impl Journal {
     /// Where the log ends, as far as this process knows.
     pub fn position(&self) -> i64 {
         *self.head.borrow()
+    }
+
+    /// Deletes the answers whose idempotency keys are forgotten at `now`; returns how many.
+    pub async fn forget_answers(&self, now: DateTime<Utc>) -> Result<u64, sqlx::Error> {
+        append::forget_answers(self.loader.pool(), now - batch::ANSWER_KEPT).await
     }
 
     async fn ask(&self, job: Arc<dyn Job>, context: Arc<Context>) -> Result<Verdict, CommandError> {

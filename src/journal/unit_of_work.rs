@@ -65,18 +65,26 @@ pub struct NewEvent {
     pub payload: String,
 }
 
-/// What is known of a person; `None` for [`Profile::person`] forgets it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Profile {
-    pub customer_id: i64,
-    pub person: Option<Person>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Person {
-    pub first_name: String,
-    pub last_name: String,
-    pub email: String,
+/// A change to what is known of a person, stored in the commit of the events.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "op", rename_all = "snake_case")]
+pub enum Profile {
+    Put {
+        customer_id: i64,
+        first_name: String,
+        last_name: String,
+        email: String,
+    },
+    /// What is `None` stays as it is.
+    Change {
+        customer_id: i64,
+        first_name: Option<String>,
+        last_name: Option<String>,
+        email: Option<String>,
+    },
+    Forget {
+        customer_id: i64,
+    },
 }
 
 /// Where a unit of work finds what was decided before it.
@@ -170,7 +178,7 @@ impl<'view> UnitOfWork<'view> {
         self.numbers.next(A::TYPE).ok_or_else(|| Stop::Broken(format!("{} has no numbers", A::TYPE)))
     }
 
-    /// Writes what is known of a person, or forgets it, in the commit of the events.
+    /// Changes what is known of a person, in the commit of the events.
     pub fn write_profile(&mut self, profile: Profile) {
         self.profiles.push(profile);
     }

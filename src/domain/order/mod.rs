@@ -29,8 +29,9 @@ pub struct PlacedOrder {
     pub status: Status,
     pub customer_id: Option<CustomerId>,
     pub placed_at: DateTime<Utc>,
+    pub reference: Option<String>,
     pub total: Money,
-    pub lines: Vec<OrderedUnits>,
+    pub lines: Vec<OrderLine>,
 }
 
 /// One line of an order as later events repeat it.
@@ -168,7 +169,7 @@ impl Decider for Order {
                         customer_id: order.customer_id,
                         placed_at: order.placed_at,
                         total: order.total,
-                        lines: order.lines.clone(),
+                        lines: order.lines.iter().map(OrderLine::units).collect(),
                     },
                 }])
             }
@@ -177,18 +178,14 @@ impl Decider for Order {
 
     fn evolve(&mut self, event: &OrderEvent) {
         match event {
-            OrderEvent::Placed { customer_id, placed_at, total, lines, .. } => {
-                let ordered_units = |line: &OrderLine| OrderedUnits {
-                    product_id: line.product_id,
-                    quantity: line.quantity,
-                    subtotal: line.subtotal,
-                };
+            OrderEvent::Placed { customer_id, placed_at, reference, total, lines } => {
                 *self = Self::Placed(PlacedOrder {
                     status: Status::Pending,
                     customer_id: *customer_id,
                     placed_at: *placed_at,
+                    reference: reference.clone(),
                     total: *total,
-                    lines: lines.iter().map(ordered_units).collect(),
+                    lines: lines.clone(),
                 });
             }
             OrderEvent::ProcessingStarted {} => self.become_status(Status::Processing),
@@ -211,6 +208,12 @@ impl Order {
         if let Self::Placed(order) = self {
             order.status = status;
         }
+    }
+}
+
+impl OrderLine {
+    fn units(&self) -> OrderedUnits {
+        OrderedUnits { product_id: self.product_id, quantity: self.quantity, subtotal: self.subtotal }
     }
 }
 

@@ -112,6 +112,6 @@ fn cancelled() -> OrderEvent {
         customer_id: order.customer_id,
         placed_at: order.placed_at,
         total: order.total,
-        lines: order.lines,
+        lines: order.lines.iter().map(OrderLine::units).collect(),
     }
 }

@@ -1,0 +1,39 @@
+//! A cart becomes an order: cart, stock and order change together.
+
+use super::change_cart::check_owner;
+use super::ordering::{NewLine, NewOrder, place_order};
+use super::view::OrderView;
+use crate::domain::cart::{Cart, CartCommand};
+use crate::domain::ids::{CartId, OrderId};
+use crate::journal::{Load, Stop, UnitOfWork, UseCase};
+
+pub struct Checkout {
+    pub cart_id: CartId,
+}
+
+impl UseCase for Checkout {
+    type Answer = OrderView;
+
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<OrderView, Stop> {
+        check_owner(work, self.cart_id)?;
+        let cart = work.get::<Cart>(self.cart_id)?;
+        let lines = cart.to_check_out()?.iter().map(|(&product_id, &quantity)| NewLine {
+            product_id,
+            quantity,
+            unit_price: None,
+        });
+        let customer_id = match self.cart_id {
+            CartId::Customer(customer_id) => Some(customer_id),
+            CartId::Guest(_) => None,
+        };
+        let order = NewOrder { customer_id, placed_at: work.now(), reference: None, lines: lines.collect() };
+        let placed = place_order(work, order)?;
+        let order_id = OrderId(placed.order_id);
+        work.execute::<Cart>(self.cart_id, CartCommand::CheckOut { order_id })?;
+        Ok(placed)
+    }
+
+    fn subject(&self) -> Option<Load> {
+        Some(Load::of::<Cart>(self.cart_id))
+    }
+}

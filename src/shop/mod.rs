@@ -1,0 +1,42 @@
+//! What one client request may change, across aggregates, all or nothing.
+//!
+//! One file for each use case. A use case is a struct with what the client sent, parsed, and a pure function over a
+//! [`UnitOfWork`](crate::journal::UnitOfWork): it may run several times before its outcome is stored.
+//! It must not read a clock, a database or a read table.
+
+mod adjust_stock;
+mod change_cart;
+mod change_customer;
+mod change_product;
+mod checkout;
+mod create_category;
+mod create_product;
+mod delete_category;
+mod delete_product;
+mod erase_customer;
+mod merge_carts;
+mod move_order;
+mod open_guest_cart;
+mod ordering;
+mod place_order;
+mod register_customer;
+mod rename_category;
+mod view;
+
+pub use adjust_stock::{AdjustStock, StockChange};
+pub use change_cart::{CartChange, ChangeCart};
+pub use change_customer::ChangeCustomer;
+pub use change_product::ChangeProduct;
+pub use checkout::Checkout;
+pub use create_category::{CategoryCreated, CreateCategory};
+pub use create_product::{CategoryRef, CreateProduct, ProductCreated};
+pub use delete_category::DeleteCategory;
+pub use delete_product::DeleteProduct;
+pub use erase_customer::EraseCustomer;
+pub use merge_carts::MergeCarts;
+pub use move_order::{MoveOrder, OrderMoved};
+pub use open_guest_cart::{GuestCartOpened, OpenGuestCart};
+pub use place_order::{PlaceOrder, RequestedLine};
+pub use register_customer::{CustomerRef, RegisterCustomer};
+pub use rename_category::RenameCategory;
+pub use view::{CartLine, CartView, OrderLineView, OrderView, ProductView, StockView};

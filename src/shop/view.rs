@@ -1,0 +1,160 @@
+//! What commands answer: the state that they decided, in the shapes of the interface.
+
+use chrono::NaiveDate;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::domain::cart::Cart;
+use crate::domain::category::Category;
+use crate::domain::ids::{CartId, OrderId, ProductId};
+use crate::domain::money::{Money, two_decimals};
+use crate::domain::order::{Order, Status};
+use crate::domain::product::{Product, ProductError};
+use crate::journal::{Stop, UnitOfWork};
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CartView {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub customer_id: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cart_token: Option<Uuid>,
+    pub items: Vec<CartLine>,
+    pub total: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CartLine {
+    pub product_name: String,
+    pub price: Money,
+    pub quantity: i64,
+    pub subtotal: String,
+    pub product_id: i64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderView {
+    pub order_id: i64,
+    pub status: Status,
+    pub order_date: NaiveDate,
+    pub total_amount: Money,
+    pub lines: Vec<OrderLineView>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderLineView {
+    pub product_id: i64,
+    pub product_name: String,
+    pub quantity: i64,
+    pub price_per_unit: Money,
+    pub subtotal: Money,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProductView {
+    pub product_id: i64,
+    pub name: String,
+    pub price: Money,
+    /// What can still be sold.
+    pub stock: i64,
+    pub category: String,
+    pub description: String,
+    pub sku: Option<String>,
+    pub on_hand: i64,
+    pub reserved: i64,
+    pub discontinued: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StockView {
+    pub product_id: i64,
+    /// What can still be sold: `on_hand` less `reserved`.
+    pub stock: i64,
+    pub on_hand: i64,
+    pub reserved: i64,
+}
+
+impl CartView {
+    /// The cart at current prices. A product that was deleted meanwhile is left out.
+    pub(super) fn of(work: &UnitOfWork<'_>, cart_id: CartId) -> Result<Self, Stop> {
+        let items = work.get::<Cart>(cart_id)?.items();
+        let products = work.get_all::<Product, _>(items.keys())?;
+        let mut total = Decimal::ZERO;
+        let mut lines = Vec::with_capacity(items.len());
+        for ((product_id, quantity), product) in items.into_iter().zip(products) {
+            let listing = match product.listing() {
+                Ok(listing) => listing,
+                Err(ProductError::NotFound) => continue,
+                Err(error) => return Err(error.into()),
+            };
+            let subtotal = listing.price.amount() * Decimal::from(quantity.get());
+            total += subtotal;
+            lines.push(CartLine {
+                product_name: listing.name.clone(),
+                price: listing.price,
+                quantity: quantity.get(),
+                subtotal: two_decimals(subtotal),
+                product_id: product_id.0,
+            });
+        }
+        let (customer_id, cart_token) = match cart_id {
+            CartId::Customer(customer_id) => (Some(customer_id.0), None),
+            CartId::Guest(token) => (None, Some(token)),
+        };
+        Ok(Self { customer_id, cart_token, items: lines, total: two_decimals(total) })
+    }
+}
+
+impl OrderView {
+    pub(super) fn of(work: &UnitOfWork<'_>, order_id: OrderId) -> Result<Self, Stop> {
+        let order = work.get::<Order>(order_id)?;
+        let order = order.placed()?;
+        let lines = order.lines.iter().map(|line| OrderLineView {
+            product_id: line.product_id.0,
+            product_name: line.product_name.clone(),
+            quantity: line.quantity.get(),
+            price_per_unit: line.unit_price,
+            subtotal: line.subtotal,
+        });
+        Ok(Self {
+            order_id: order_id.0,
+            status: order.status,
+            order_date: order.placed_at.date_naive(),
+            total_amount: order.total,
+            lines: lines.collect(),
+        })
+    }
+}
+
+impl ProductView {
+    pub(super) fn of(work: &UnitOfWork<'_>, product_id: ProductId) -> Result<Self, Stop> {
+        let product = work.get::<Product>(product_id)?;
+        let listing = product.listing()?;
+        let category = work.get::<Category>(listing.category_id)?;
+        Ok(Self {
+            product_id: product_id.0,
+            name: listing.name.clone(),
+            price: listing.price,
+            stock: listing.stock.available(),
+            category: category.name()?.to_owned(),
+            description: listing.description.clone(),
+            sku: listing.sku.clone(),
+            on_hand: listing.stock.on_hand,
+            reserved: listing.stock.reserved,
+            discontinued: matches!(*product, Product::Discontinued(_)),
+        })
+    }
+}
+
+impl StockView {
+    pub(super) fn of(work: &UnitOfWork<'_>, product_id: ProductId) -> Result<Self, Stop> {
+        let product = work.get::<Product>(product_id)?;
+        let stock = product.listing()?.stock;
+        Ok(Self {
+            product_id: product_id.0,
+            stock: stock.available(),
+            on_hand: stock.on_hand,
+            reserved: stock.reserved,
+        })
+    }
+}
