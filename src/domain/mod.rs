@@ -18,6 +18,8 @@ pub mod order;
 pub mod product;
 pub mod quantity;
 pub mod refusal;
+#[cfg(test)]
+mod samples;
 pub mod text;
 
 /// An aggregate as two pure functions; cqrs-es's `handle` and `apply` are only the plug around them.
