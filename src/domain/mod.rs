@@ -16,6 +16,8 @@ pub mod ids;
 pub mod money;
 pub mod order;
 pub mod product;
+#[cfg(test)]
+mod properties;
 pub mod quantity;
 pub mod refusal;
 #[cfg(test)]

@@ -1,0 +1,118 @@
+//! What holds after any sequence of commands, across aggregates, whoever sends them in whatever order.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::cart::MergeMode;
+use super::money::Money;
+use super::order::Status;
+use super::quantity::Quantity;
+
+mod shop;
+
+use shop::Shop;
+
+/// What a client asks for. Products, customers and orders are few, so that commands meet each other.
+#[derive(Clone, Debug)]
+enum Wish {
+    Create { product: i64, category: i64, price: Money },
+    MoveProduct { product: i64, category: i64 },
+    Reprice { product: i64, price: Money },
+    Discontinue { product: i64 },
+    Delete { product: i64 },
+    Adjust { product: i64, change: i64 },
+    Count { product: i64, counted: i64 },
+    Add { cart: i64, product: i64, quantity: i64 },
+    Set { cart: i64, product: i64, quantity: i64 },
+    Empty { cart: i64 },
+    Merge { cart: i64, into: i64, mode: MergeMode },
+    CheckOut { cart: i64 },
+    PlaceOrder { lines: Vec<(i64, i64, Option<Money>)> },
+    Move { order: i64, to: Status },
+}
+
+const CATEGORIES: i64 = 2;
+
+fn wish() -> impl Strategy<Value = Wish> {
+    let product = || 1..=5_i64;
+    let category = || 1..=CATEGORIES;
+    let cart = || 1..=3_i64;
+    let quantity = || prop_oneof![8 => 1..=6_i64, 1 => 1..=Quantity::MAX];
+    let price = || {
+        prop_oneof![8 => 0..=5_000_i64, 1 => Just(99_999_999_999_999_i64)]
+            .prop_map(|cents| Money::parse(&format!("{}.{:02}", cents / 100, cents % 100)).unwrap())
+    };
+    let change = prop_oneof![8 => -10..=30_i64, 1 => any::<i64>()];
+    let counted = prop_oneof![8 => -1..=30_i64, 1 => any::<i64>()];
+    let mode = prop_oneof![
+        Just(MergeMode::Sum),
+        Just(MergeMode::KeepLarger),
+        Just(MergeMode::KeepGuest),
+        Just(MergeMode::KeepCustomer)
+    ];
+    let status = prop_oneof![
+        1 => Just(Status::Pending),
+        4 => Just(Status::Processing),
+        6 => Just(Status::Shipped),
+        6 => Just(Status::Completed),
+        2 => Just(Status::Cancelled)
+    ];
+    let line = (product(), quantity(), proptest::option::of(price()));
+    prop_oneof![
+        10 => (product(), category(), price()).prop_map(|(product, category, price)| Wish::Create { product, category, price }),
+        1 => (product(), category()).prop_map(|(product, category)| Wish::MoveProduct { product, category }),
+        1 => (product(), price()).prop_map(|(product, price)| Wish::Reprice { product, price }),
+        1 => product().prop_map(|product| Wish::Discontinue { product }),
+        1 => product().prop_map(|product| Wish::Delete { product }),
+        20 => (product(), change).prop_map(|(product, change)| Wish::Adjust { product, change }),
+        5 => (product(), counted).prop_map(|(product, counted)| Wish::Count { product, counted }),
+        20 => (cart(), product(), quantity()).prop_map(|(cart, product, quantity)| Wish::Add { cart, product, quantity }),
+        5 => (cart(), product(), 0..=6_i64).prop_map(|(cart, product, quantity)| Wish::Set { cart, product, quantity }),
+        1 => cart().prop_map(|cart| Wish::Empty { cart }),
+        1 => (cart(), cart(), mode).prop_map(|(cart, into, mode)| Wish::Merge { cart, into, mode }),
+        20 => cart().prop_map(|cart| Wish::CheckOut { cart }),
+        20 => proptest::collection::vec(line, 0..4).prop_map(|lines| Wish::PlaceOrder { lines }),
+        40 => (1..=4_i64, status).prop_map(|(order, to)| Wish::Move { order, to }),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn stock_orders_and_categories_agree_after_any_wishes(wishes in proptest::collection::vec(wish(), 1..80)) {
+        let mut shop = Shop::new();
+        for wish in wishes {
+            let before = shop.clone();
+            if shop.fulfil(wish).is_err() {
+                prop_assert_eq!(&shop, &before, "a refused command changes nothing");
+            }
+            shop.check();
+        }
+    }
+}
+
+/// The wishes must reach what the properties speak of, or the properties would hold of nothing.
+#[test]
+fn the_wishes_reach_every_part_of_an_orders_life() {
+    use proptest::strategy::ValueTree;
+    use proptest::test_runner::TestRunner;
+
+    let mut runner = TestRunner::deterministic();
+    let mut reached = BTreeMap::<Status, usize>::new();
+    for _ in 0..100 {
+        let wishes = proptest::collection::vec(wish(), 80).new_tree(&mut runner).unwrap().current();
+        let mut shop = Shop::new();
+        for wish in wishes {
+            // Refusals are part of it.
+            let _ = shop.fulfil(wish);
+        }
+        for order in shop.orders.values() {
+            *reached.entry(order.placed().unwrap().status).or_default() += 1;
+        }
+    }
+    for status in [Status::Pending, Status::Processing, Status::Shipped, Status::Completed, Status::Cancelled] {
+        assert!(reached.get(&status).is_some_and(|orders| *orders >= 10), "too few {status:?}: {reached:?}");
+    }
+}

@@ -1,0 +1,301 @@
+//! A shop in memory that carries commands out in the way of the use cases: all or nothing, stock with its order.
+//!
+//! Beside it stands a ledger that knows no stock figures, only what came in, went out and was given back.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+
+use chrono::DateTime;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{CATEGORIES, Wish};
+use crate::domain::Decider;
+use crate::domain::cart::{Cart, CartCommand, Items};
+use crate::domain::category::{Category, CategoryCommand};
+use crate::domain::ids::{CategoryId, CustomerId, OrderId, ProductId};
+use crate::domain::money::Money;
+use crate::domain::order::{Order, OrderCommand, PlaceLine, PlaceOrder, Status};
+use crate::domain::product::{Product, ProductCommand, ProductEvent, Stock};
+use crate::domain::quantity::Quantity;
+use crate::domain::refusal::Refusal;
+use crate::domain::text::{Description, Name};
+
+/// The shop as use cases see it, and everything that ever happened.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Shop {
+    categories: BTreeMap<i64, Category>,
+    products: BTreeMap<i64, Product>,
+    carts: BTreeMap<i64, Cart>,
+    pub(super) orders: BTreeMap<i64, Order>,
+    ledger: Ledger,
+}
+
+/// Units by product, counted from the events' quantities alone, never from the figures they carry.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Ledger {
+    received: BTreeMap<i64, i64>,
+    corrected: BTreeMap<i64, i64>,
+    shipped: BTreeMap<i64, i64>,
+    released: BTreeMap<(i64, i64), i64>,
+}
+
+impl Shop {
+    pub(super) fn new() -> Self {
+        let mut shop = Self::default();
+        for category in 1..=CATEGORIES {
+            let name = Name::parse(&format!("Category {category}")).unwrap();
+            execute(&mut shop.categories, category, CategoryCommand::Create { name }).unwrap();
+        }
+        for product in 1..=3 {
+            let price = Money::parse("19.99").unwrap();
+            shop.fulfil(Wish::Create { product, category: 1, price }).unwrap();
+            shop.fulfil(Wish::Adjust { product, change: 40 }).unwrap();
+        }
+        shop
+    }
+
+    /// Fulfils the wish, or changes nothing.
+    pub(super) fn fulfil(&mut self, wish: Wish) -> Result<(), Refusal> {
+        let mut next = self.clone();
+        next.carry_out(wish)?;
+        *self = next;
+        Ok(())
+    }
+
+    fn carry_out(&mut self, wish: Wish) -> Result<(), Refusal> {
+        match wish {
+            Wish::Create { product, category, price } => {
+                let create = ProductCommand::Create {
+                    name: Name::parse("Kettle").unwrap(),
+                    description: Description::default(),
+                    price,
+                    category_id: CategoryId(category),
+                    sku: None,
+                };
+                self.change_product(product, create)?;
+                self.change_category(category, CategoryCommand::AddProduct { product_id: ProductId(product) })
+            }
+            Wish::MoveProduct { product, category } => {
+                let previous = self.product(product).listing()?.category_id;
+                let category_id = Some(CategoryId(category));
+                self.change_product(product, ProductCommand::Change { name: None, description: None, category_id })?;
+                if previous != CategoryId(category) {
+                    let product_id = ProductId(product);
+                    self.change_category(previous.0, CategoryCommand::RemoveProduct { product_id })?;
+                    self.change_category(category, CategoryCommand::AddProduct { product_id })?;
+                }
+                Ok(())
+            }
+            Wish::Reprice { product, price } => self.change_product(product, ProductCommand::Reprice { price }),
+            Wish::Discontinue { product } => self.change_product(product, ProductCommand::Discontinue),
+            Wish::Delete { product } => {
+                let category = self.product(product).listing()?.category_id.0;
+                self.change_product(product, ProductCommand::Delete)?;
+                self.change_category(category, CategoryCommand::RemoveProduct { product_id: ProductId(product) })
+            }
+            Wish::Adjust { product, change } => {
+                self.change_product(product, ProductCommand::AdjustStock { change, reason: None })
+            }
+            Wish::Count { product, counted } => {
+                self.change_product(product, ProductCommand::CountStock { counted, reason: None })
+            }
+            Wish::Add { cart, product, quantity } => {
+                self.product(product).for_sale()?;
+                let quantity = Quantity::new(quantity).unwrap();
+                self.change_cart(cart, CartCommand::AddItem { product_id: ProductId(product), quantity })
+            }
+            Wish::Set { cart, product, quantity } => {
+                let quantity = Quantity::new(quantity).ok();
+                self.change_cart(cart, CartCommand::SetItem { product_id: ProductId(product), quantity })
+            }
+            Wish::Empty { cart } => self.change_cart(cart, CartCommand::Empty),
+            Wish::Merge { cart, into, mode } => {
+                let items = self.cart(cart).items();
+                self.change_cart(cart, CartCommand::CloseMerged { customer_id: CustomerId(into) })?;
+                self.change_cart(into, CartCommand::TakeOver { items, mode })
+            }
+            Wish::CheckOut { cart } => {
+                let items: Items = self.cart(cart).to_check_out()?.clone();
+                let lines = items.iter().map(|(product_id, quantity)| (product_id.0, quantity.get(), None));
+                let order_id = self.place_order(lines.collect())?;
+                let checked_out = self.change_cart(cart, CartCommand::CheckOut { order_id });
+                assert_eq!(checked_out, Ok(()), "the order stands, so the cart must follow");
+                Ok(())
+            }
+            Wish::PlaceOrder { lines } => self.place_order(lines).map(drop),
+            Wish::Move { order, to } => self.move_order(order, to),
+        }
+    }
+
+    fn place_order(&mut self, lines: Vec<(i64, i64, Option<Money>)>) -> Result<OrderId, Refusal> {
+        let requested = units_by_product(lines.iter().map(|(product, quantity, _)| (*product, *quantity)));
+        for (&product, &requested) in &requested {
+            let available = self.product(product).for_sale()?.stock.available();
+            if requested > available {
+                return Err(Refusal::OutOfStock(vec![]));
+            }
+        }
+        let lines = lines.into_iter().map(|(product, quantity, unit_price)| {
+            let listing = self.product(product).listing().unwrap().clone();
+            PlaceLine {
+                product_id: ProductId(product),
+                product_name: listing.name,
+                category_id: listing.category_id,
+                category_name: self.categories[&listing.category_id.0].name().unwrap().to_owned(),
+                quantity: Quantity::new(quantity).unwrap(),
+                unit_price: unit_price.unwrap_or(listing.price),
+            }
+        });
+        let lines = lines.collect();
+        let order = i64::try_from(self.orders.len()).unwrap() + 1;
+        let place = PlaceOrder { customer_id: None, placed_at: DateTime::UNIX_EPOCH, reference: None, lines };
+        execute(&mut self.orders, order, OrderCommand::Place(place))?;
+        let order_id = OrderId(order);
+        for (product, quantity) in requested {
+            let reserved = self.change_product(product, ProductCommand::Reserve { order_id, quantity });
+            assert_eq!(reserved, Ok(()), "what was found available must be reserved");
+        }
+        Ok(order_id)
+    }
+
+    fn move_order(&mut self, order: i64, to: Status) -> Result<(), Refusal> {
+        execute(&mut self.orders, order, OrderCommand::Move { to, reason: None })?;
+        let order_id = OrderId(order);
+        for (product, quantity) in self.units_of(order) {
+            let moved = match to {
+                Status::Shipped => self.change_product(product, ProductCommand::Ship { order_id, quantity }),
+                Status::Cancelled => self.change_product(product, ProductCommand::Release { order_id, quantity }),
+                Status::Pending | Status::Processing | Status::Completed => Ok(()),
+            };
+            assert_eq!(moved, Ok(()), "an order that may move takes its stock along");
+        }
+        Ok(())
+    }
+
+    fn change_product(&mut self, product: i64, command: ProductCommand) -> Result<(), Refusal> {
+        for event in execute(&mut self.products, product, command)? {
+            self.ledger.note(product, &event);
+        }
+        Ok(())
+    }
+
+    fn change_category(&mut self, category: i64, command: CategoryCommand) -> Result<(), Refusal> {
+        Ok(execute(&mut self.categories, category, command).map(drop)?)
+    }
+
+    fn change_cart(&mut self, cart: i64, command: CartCommand) -> Result<(), Refusal> {
+        Ok(execute(&mut self.carts, cart, command).map(drop)?)
+    }
+
+    fn product(&self, product: i64) -> Product {
+        self.products.get(&product).cloned().unwrap_or_default()
+    }
+
+    fn cart(&self, cart: i64) -> Cart {
+        self.carts.get(&cart).cloned().unwrap_or_default()
+    }
+
+    fn units_of(&self, order: i64) -> BTreeMap<i64, i64> {
+        let lines = &self.orders[&order].placed().unwrap().lines;
+        units_by_product(lines.iter().map(|line| (line.product_id.0, line.quantity.get())))
+    }
+
+    pub(super) fn check(&self) {
+        for (&product, state) in &self.products {
+            let Ok(listing) = state.listing() else { continue };
+            let Stock { on_hand, reserved } = listing.stock;
+            assert!(0 <= reserved && reserved <= on_hand && on_hand <= Stock::MAX, "{product}: {on_hand}, {reserved}");
+            assert_eq!(on_hand, self.ledger.on_hand(product), "on hand of product {product}");
+            assert_eq!(reserved, self.units_of_open_orders(product), "reserved of product {product}");
+        }
+        for (&order, state) in &self.orders {
+            self.check_order(order, state);
+        }
+        for (&category, state) in &self.categories {
+            let members = self.products.values().filter_map(|product| product.listing().ok());
+            let members = members.filter(|listing| listing.category_id == CategoryId(category)).count();
+            let expected = Category::Standing {
+                name: state.name().unwrap().to_owned(),
+                product_count: i64::try_from(members).unwrap(),
+            };
+            assert_eq!(state, &expected);
+        }
+    }
+
+    fn check_order(&self, order: i64, state: &Order) {
+        let placed = state.placed().unwrap();
+        let total = placed.lines.iter().try_fold(Money::ZERO, |total, line| {
+            assert_eq!(line.unit_price.times(line.quantity), Some(line.subtotal));
+            total.plus(line.subtotal)
+        });
+        assert_eq!(total, Some(placed.total), "total of order {order}");
+        // A cancelled order has given back all that it had reserved, once; any other has given back nothing.
+        for (product, units) in self.units_of(order) {
+            let released = self.ledger.released.get(&(order, product)).copied();
+            assert_eq!(released, (placed.status == Status::Cancelled).then_some(units), "released by order {order}");
+        }
+    }
+
+    fn units_of_open_orders(&self, product: i64) -> i64 {
+        let open = self
+            .orders
+            .iter()
+            .filter(|(_, order)| matches!(order.placed().unwrap().status, Status::Pending | Status::Processing));
+        open.filter_map(|(&order, _)| self.units_of(order).get(&product).copied()).sum()
+    }
+}
+
+impl Ledger {
+    fn note(&mut self, product: i64, event: &ProductEvent) {
+        match event {
+            ProductEvent::StockReceived { quantity, .. } => *self.received.entry(product).or_default() += quantity,
+            ProductEvent::StockCorrected { change, .. } => *self.corrected.entry(product).or_default() += change,
+            ProductEvent::StockShipped { quantity, .. } => *self.shipped.entry(product).or_default() += quantity,
+            ProductEvent::StockReleased { order_id, quantity, .. } => {
+                *self.released.entry((order_id.0, product)).or_default() += quantity;
+            }
+            ProductEvent::StockReserved { .. }
+            | ProductEvent::Created { .. }
+            | ProductEvent::Changed { .. }
+            | ProductEvent::Repriced { .. }
+            | ProductEvent::Discontinued {}
+            | ProductEvent::Deleted {} => {}
+        }
+    }
+
+    fn on_hand(&self, product: i64) -> i64 {
+        let units = |counted: &BTreeMap<i64, i64>| counted.get(&product).copied().unwrap_or_default();
+        units(&self.received) + units(&self.corrected) - units(&self.shipped)
+    }
+}
+
+/// Decides the command and takes what happened into the state, each event by way of its stored form.
+fn execute<A>(states: &mut BTreeMap<i64, A>, id: i64, command: A::Command) -> Result<Vec<A::Event>, A::Error>
+where
+    A: Decider + PartialEq + Debug + Serialize + DeserializeOwned,
+    A::Event: PartialEq,
+{
+    let mut state = states.get(&id).cloned().unwrap_or_default();
+    let events = state.decide(command)?;
+    for event in &events {
+        let stored = serde_json::to_string(event).unwrap();
+        let read: A::Event = serde_json::from_str(&stored).unwrap();
+        assert_eq!(&read, event);
+        state.evolve(&read);
+    }
+    let snapshot = serde_json::to_value(&state).unwrap();
+    assert_eq!(serde_json::from_value::<A>(snapshot).unwrap(), state, "a snapshot gives the same state");
+    if !events.is_empty() {
+        states.insert(id, state);
+    }
+    Ok(events)
+}
+
+fn units_by_product(lines: impl Iterator<Item = (i64, i64)>) -> BTreeMap<i64, i64> {
+    let mut units = BTreeMap::new();
+    for (product, quantity) in lines {
+        *units.entry(product).or_default() += quantity;
+    }
+    units
+}
