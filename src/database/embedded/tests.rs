@@ -123,8 +123,23 @@ async fn assert_nothing_left(data_dir: &Path) {
     assert!(!data_dir.join("pgdata/postmaster.pid").exists());
 }
 
-/// Another process that serves the folder until it is killed.
-async fn start_helper(data_dir: &Path) -> Child {
+/// Another process that serves the folder until it is killed, at the latest when its test ends.
+struct Helper(Child);
+
+impl Helper {
+    fn kill(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+impl Drop for Helper {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+async fn start_helper(data_dir: &Path) -> Helper {
     let helper = Command::new(std::env::current_exe().unwrap())
         .args([
             "--exact",
@@ -135,6 +150,7 @@ async fn start_helper(data_dir: &Path) -> Child {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
+    let helper = Helper(helper);
     eventually("the helper's server", || running(data_dir, NAME)).await;
     helper
 }
@@ -201,7 +217,7 @@ async fn a_second_owner_is_refused_and_may_join_instead() {
         "`{}` is in use by process {}; stop it, or choose another folder with --data-dir or a \
          database with DATABASE_URL",
         folder.path().canonicalize().unwrap().display(),
-        helper.id()
+        helper.0.id()
     );
     assert_eq!(start_error(folder.path()).await, expected);
     let mut connection = running(folder.path(), NAME)
@@ -212,8 +228,7 @@ async fn a_second_owner_is_refused_and_may_join_instead() {
     assert_eq!(setting(&mut connection, "cluster_name").await, NAME);
     drop(connection);
 
-    helper.kill().unwrap();
-    helper.wait().unwrap();
+    helper.kill();
     assert!(running(folder.path(), NAME).is_none());
     assert_nothing_left(folder.path()).await;
 }
@@ -222,13 +237,13 @@ async fn a_second_owner_is_refused_and_may_join_instead() {
 async fn a_killed_owner_leaves_no_process_and_its_output_is_not_held_open() {
     let folder = tempfile::tempdir().unwrap();
     let mut helper = start_helper(folder.path()).await;
-    assert_eq!(
-        processes_of(folder.path()).len(),
-        2,
-        "the server and its watcher"
-    );
+    // A session that has just begun still looks like the server itself.
+    eventually("the server and its watcher alone", || {
+        (processes_of(folder.path()).len() == 2).then_some(())
+    })
+    .await;
     if cfg!(target_os = "linux") {
-        let output = fs::read_link(format!("/proc/{}/fd/1", helper.id())).unwrap();
+        let output = fs::read_link(format!("/proc/{}/fd/1", helper.0.id())).unwrap();
         for (pid, arguments) in processes_of(folder.path()) {
             for entry in fs::read_dir(format!("/proc/{pid}/fd")).unwrap() {
                 let target = fs::read_link(entry.unwrap().path()).unwrap_or_default();
@@ -236,8 +251,7 @@ async fn a_killed_owner_leaves_no_process_and_its_output_is_not_held_open() {
             }
         }
     }
-    helper.kill().unwrap();
-    helper.wait().unwrap();
+    helper.kill();
     assert_nothing_left(folder.path()).await;
 }
 
@@ -254,8 +268,7 @@ async fn a_server_without_owner_and_watcher_is_replaced() {
             kill_hard(pid);
         }
     }
-    helper.kill().unwrap();
-    helper.wait().unwrap();
+    helper.kill();
     assert!(running(folder.path(), NAME).is_none(), "nobody owns it");
 
     let postgres = start(folder.path()).await;
