@@ -13,7 +13,7 @@ use tokio::process::Command;
 use super::folder::{Account, DataFolder, command_as};
 use super::{EmbeddedError, wheel};
 
-const SUPPORTED: RangeInclusive<u32> = 15..=18;
+pub(super) const SUPPORTED: RangeInclusive<u32> = 15..=18;
 
 /// A folder with `initdb` and `postgres`.
 #[derive(Clone, Debug, PartialEq, Eq)]

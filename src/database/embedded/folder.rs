@@ -159,6 +159,9 @@ fn made(path: &Path) -> Result<PathBuf, EmbeddedError> {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(create(error)),
         _ => {}
     }
+    if !absolute.is_dir() {
+        return Err(create(ErrorKind::NotADirectory.into()));
+    }
     absolute
         .canonicalize()
         .map_err(EmbeddedError::file("open the data folder", path))

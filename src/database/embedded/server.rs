@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Child;
 
-use super::binaries::Binaries;
+use super::binaries::{Binaries, SUPPORTED};
 use super::folder::DataFolder;
 use super::{Durability, EmbeddedError, NAME, PORT};
 
@@ -74,8 +74,11 @@ pub(super) fn cluster_version(folder: &DataFolder) -> Result<Option<u32>, Embedd
     let text = fs::read_to_string(pgdata.join("PG_VERSION"))
         .map_err(|error| broken(format!("its file PG_VERSION cannot be read: {error}")))?;
     match text.trim().parse() {
-        Ok(version) => Ok(Some(version)),
-        Err(_) => Err(broken(format!("its PG_VERSION says `{}`", text.trim()))),
+        Ok(version) if SUPPORTED.contains(&version) => Ok(Some(version)),
+        _ => Err(broken(format!(
+            "it is of version `{}`, but 15 to 18 are supported",
+            text.trim()
+        ))),
     }
 }
 

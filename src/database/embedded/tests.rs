@@ -139,18 +139,18 @@ impl Drop for Helper {
     }
 }
 
-async fn start_helper(data_dir: &Path) -> Helper {
+fn spawn_helper(data_dir: &Path) -> Helper {
     let helper = Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "database::embedded::tests::serve_until_killed",
-            "--ignored",
-        ])
+        .args(["--exact", "database::embedded::tests::serve_until_killed"])
+        .arg("--ignored")
         .env(HELPER_FOLDER, data_dir)
         .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let helper = Helper(helper);
+        .spawn();
+    Helper(helper.unwrap())
+}
+
+async fn start_helper(data_dir: &Path) -> Helper {
+    let helper = spawn_helper(data_dir);
     eventually("the helper's server", || running(data_dir, NAME)).await;
     helper
 }
@@ -340,6 +340,27 @@ async fn a_first_start_that_was_broken_off_is_ignored() {
 }
 
 #[tokio::test]
+async fn a_first_start_that_was_killed_is_made_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut helper = spawn_helper(folder.path());
+    // The files come in this order: the helper's `initdb` runs on after each of the two kills.
+    for file in ["pgdata.new/PG_VERSION", "pgdata.new/global/pg_control"] {
+        eventually(file, || {
+            let is_there = |name| folder.path().join(name).exists();
+            (is_there(file) || is_there("pgdata")).then_some(())
+        })
+        .await;
+        helper.kill();
+        helper = spawn_helper(folder.path());
+    }
+    helper.kill();
+    let postgres = start(folder.path()).await;
+    remember(&postgres).await;
+    postgres.stop().await.unwrap();
+    assert_nothing_left(folder.path()).await;
+}
+
+#[tokio::test]
 async fn a_long_path_gets_its_socket_elsewhere() {
     let parent = tempfile::tempdir().unwrap();
     fs::set_permissions(parent.path(), fs::Permissions::from_mode(0o755)).unwrap();
@@ -368,15 +389,10 @@ fn folder_with_version(version: &str) -> TempDir {
 
 #[tokio::test]
 async fn a_cluster_that_nothing_here_can_serve_is_named() {
-    let old = start_error(folder_with_version("9\n").path()).await;
+    let old = start_error(folder_with_version("9.6\n").path()).await;
     assert!(
-        old.contains("needs postgresql 9, but the newest one found is "),
+        old.contains("it is of version `9.6`, but 15 to 18 are supported"),
         "{old}"
-    );
-    let broken = start_error(folder_with_version("oh\n").path()).await;
-    assert!(
-        broken.contains("is no usable postgresql cluster: its PG_VERSION says `oh`"),
-        "{broken}"
     );
     let empty = folder_with_version("");
     fs::remove_file(empty.path().join("pgdata/PG_VERSION")).unwrap();
@@ -385,6 +401,21 @@ async fn a_cluster_that_nothing_here_can_serve_is_named() {
         empty.contains("its file PG_VERSION cannot be read"),
         "{empty}"
     );
+    let lonely = folder_with_version("17\n");
+    let error = EmbeddedPostgres::start_with(&options(lonely.path()), Vec::new()).await;
+    let lonely = error.unwrap_err().to_string();
+    assert!(
+        lonely.contains("needs postgresql 17, but none was found"),
+        "{lonely}"
+    );
+}
+
+#[tokio::test]
+async fn a_file_is_no_data_folder() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let error = start_error(file.path()).await;
+    assert!(error.contains("cannot create the data folder"), "{error}");
+    assert!(error.ends_with("not a directory"), "{error}");
 }
 
 #[tokio::test]

@@ -122,10 +122,13 @@ async fn first_success(
                 let last_line = errors.trim_end().lines().last().unwrap_or("").trim();
                 reason = format!("`{name}` failed: {last_line}");
             }
-            // What a program that is there had to say tells more.
-            Err(error) if reason.is_empty() => reason = format!("`{name}`: {error}"),
-            Err(_) => {}
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => reason = format!("`{name}` cannot be run: {error}"),
         }
+    }
+    if reason.is_empty() {
+        let names: Vec<String> = programs.iter().map(|program| program.join(" ")).collect();
+        reason = format!("there is no `{}`", names.join("` or `"));
     }
     Err(reason)
 }
