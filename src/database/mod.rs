@@ -1,1 +1,2 @@
 //! The database: connect, migrate, and the embedded server.
+pub mod embedded;
