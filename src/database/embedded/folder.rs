@@ -5,9 +5,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::{
-    DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown, fchown,
-};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown, fchown};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -70,11 +68,7 @@ impl DataFolder {
         }
         let owner_file = open_private(&path.join(OWNER_FILE), account.as_ref())?;
         lock_as_owner(&owner_file, &path).await?;
-        Ok(Self {
-            path,
-            account,
-            owner_file,
-        })
+        Ok(Self { path, account, owner_file })
     }
 
     pub fn join(&self, name: &str) -> PathBuf {
@@ -101,10 +95,7 @@ impl DataFolder {
             Err(error) => return Err(EmbeddedError::file("create the folder", path)(error)),
         }
         let found = fs::symlink_metadata(path).map_err(EmbeddedError::file("look at", path))?;
-        let owner = self
-            .account
-            .as_ref()
-            .map_or(geteuid().as_raw(), |account| account.uid);
+        let owner = self.account.as_ref().map_or(geteuid().as_raw(), |account| account.uid);
         if !found.is_dir() || found.uid() != owner || found.mode() & 0o077 != 0 {
             let reason = std::io::Error::other("it exists, but is no private folder of ours");
             return Err(EmbeddedError::file("use the folder", path)(reason));
@@ -137,10 +128,7 @@ pub(super) fn command_as(account: Option<&Account>, program: &Path) -> Command {
             command.env(name, value);
         }
     }
-    command
-        .env("LC_ALL", "C")
-        .current_dir("/")
-        .stdin(Stdio::null());
+    command.env("LC_ALL", "C").current_dir("/").stdin(Stdio::null());
     if let Some(account) = account {
         // Setting the user also drops the supplementary groups of root.
         command.uid(account.uid).gid(account.gid);
@@ -162,9 +150,7 @@ fn made(path: &Path) -> Result<PathBuf, EmbeddedError> {
     if !absolute.is_dir() {
         return Err(create(ErrorKind::NotADirectory.into()));
     }
-    absolute
-        .canonicalize()
-        .map_err(EmbeddedError::file("open the data folder", path))
+    absolute.canonicalize().map_err(EmbeddedError::file("open the data folder", path))
 }
 
 /// Who is to run PostgreSQL on this folder: ourselves (`None`), unless we are root.
@@ -177,11 +163,7 @@ fn account_for(path: &Path) -> Result<Option<Account>, EmbeddedError> {
         let user = User::from_uid(Uid::from_raw(found.uid())).ok().flatten();
         return Ok(Some(match user {
             Some(user) => Account::from(user),
-            None => Account {
-                name: found.uid().to_string(),
-                uid: found.uid(),
-                gid: found.gid(),
-            },
+            None => Account { name: found.uid().to_string(), uid: found.uid(), gid: found.gid() },
         }));
     }
     // To give away and close a folder that others use, like `/etc`, would be a disaster.
@@ -189,9 +171,7 @@ fn account_for(path: &Path) -> Result<Option<Account>, EmbeddedError> {
         .map_err(EmbeddedError::file("read the folder", path))?
         .filter_map(|entry| Some(entry.ok()?.file_name()));
     if names.any(|name| name != "lost+found") && !path.join(OWNER_FILE).exists() {
-        return Err(EmbeddedError::NotOurs {
-            folder: path.display().to_string(),
-        });
+        return Err(EmbeddedError::NotOurs { folder: path.display().to_string() });
     }
     ["postgres", "nobody"]
         .into_iter()
@@ -202,11 +182,7 @@ fn account_for(path: &Path) -> Result<Option<Account>, EmbeddedError> {
 
 impl From<User> for Account {
     fn from(user: User) -> Self {
-        Self {
-            name: user.name,
-            uid: user.uid.as_raw(),
-            gid: user.gid.as_raw(),
-        }
+        Self { name: user.name, uid: user.uid.as_raw(), gid: user.gid.as_raw() }
     }
 }
 
@@ -219,10 +195,7 @@ fn restrict(path: &Path, account: Option<&Account>) -> Result<(), EmbeddedError>
                 .map_err(EmbeddedError::file("give away the folder", path))?;
         }
         None if found.uid() != geteuid().as_raw() => {
-            return Err(EmbeddedError::NotOwned {
-                folder: path.display().to_string(),
-                owner: found.uid(),
-            });
+            return Err(EmbeddedError::NotOwned { folder: path.display().to_string(), owner: found.uid() });
         }
         _ => {}
     }
@@ -264,8 +237,7 @@ fn open_private(path: &Path, account: Option<&Account>) -> Result<File, Embedded
         .open(path)
         .map_err(EmbeddedError::file("write to", path))?;
     if let Some(account) = account {
-        fchown(&file, Some(account.uid), Some(account.gid))
-            .map_err(EmbeddedError::file("give away the file", path))?;
+        fchown(&file, Some(account.uid), Some(account.gid)).map_err(EmbeddedError::file("give away the file", path))?;
     }
     Ok(file)
 }
@@ -284,13 +256,8 @@ async fn lock_as_owner(mut owner_file: &File, folder: &Path) -> Result<(), Embed
             }
             Err(TryLockError::WouldBlock) => {
                 let mut pid = String::new();
-                owner_file
-                    .read_to_string(&mut pid)
-                    .map_err(EmbeddedError::file("read", &path))?;
-                return Err(EmbeddedError::InUse {
-                    folder: folder.display().to_string(),
-                    pid: pid.trim().to_owned(),
-                });
+                owner_file.read_to_string(&mut pid).map_err(EmbeddedError::file("read", &path))?;
+                return Err(EmbeddedError::InUse { folder: folder.display().to_string(), pid: pid.trim().to_owned() });
             }
         }
     }

@@ -75,10 +75,7 @@ impl EmbeddedPostgres {
         Self::start_with(options, binaries::search_folders().await).await
     }
 
-    async fn start_with(
-        options: &EmbeddedOptions,
-        search_folders: Vec<PathBuf>,
-    ) -> Result<Self, EmbeddedError> {
+    async fn start_with(options: &EmbeddedOptions, search_folders: Vec<PathBuf>) -> Result<Self, EmbeddedError> {
         let folder = DataFolder::open(&options.data_dir).await?;
         let cluster_version = server::cluster_version(&folder)?;
         let binaries = match &options.binaries {
@@ -109,11 +106,7 @@ impl EmbeddedPostgres {
     pub async fn stop(self) -> Result<(), EmbeddedError> {
         // A supervisor that is gone already has stopped the server.
         let _ = self.stop_request.send(());
-        self.supervisor
-            .await
-            .map_err(|error| EmbeddedError::NotStopped {
-                reason: error.to_string(),
-            })
+        self.supervisor.await.map_err(|error| EmbeddedError::NotStopped { reason: error.to_string() })
     }
 }
 
@@ -128,8 +121,7 @@ pub fn running(data_dir: &Path, database: &str) -> Option<PgConnectOptions> {
     }
     let pid_file = PidFile::read(&data_dir.join(server::PGDATA))?;
     // The file of a server that was killed still says ready, but its socket no longer answers.
-    (pid_file.is_ready && pid_file.answers())
-        .then(|| connect_options(&pid_file.socket_folder, database))
+    (pid_file.is_ready && pid_file.answers()).then(|| connect_options(&pid_file.socket_folder, database))
 }
 
 fn connect_options(socket_folder: &Path, database: &str) -> PgConnectOptions {
@@ -158,11 +150,7 @@ async fn start_patiently(cluster: &Cluster) -> Result<Server, EmbeddedError> {
 }
 
 /// Owns the server until it is told to stop, and replaces one that dies before that.
-async fn supervise(
-    cluster: Cluster,
-    mut server: Server,
-    mut stop_requested: oneshot::Receiver<()>,
-) {
+async fn supervise(cluster: Cluster, mut server: Server, mut stop_requested: oneshot::Receiver<()>) {
     let mut delay = RESTART_DELAY_MIN;
     loop {
         let started_at = Instant::now();
@@ -214,11 +202,7 @@ pub enum EmbeddedError {
     )]
     InUse { folder: String, pid: String },
     #[error("cannot {action} `{path}`: {reason}")]
-    File {
-        action: &'static str,
-        path: String,
-        reason: std::io::Error,
-    },
+    File { action: &'static str, path: String, reason: std::io::Error },
     #[error(
         "`{folder}` is not empty and no data folder of this shop; choose a new or an empty one \
          with --data-dir"
@@ -251,11 +235,7 @@ pub enum EmbeddedError {
         "the cluster in `{folder}` needs postgresql {wanted}, but {found}; install postgresql \
          {wanted} or name its folder in SHOP_PG_BIN"
     )]
-    WrongVersion {
-        folder: String,
-        wanted: u32,
-        found: String,
-    },
+    WrongVersion { folder: String, wanted: u32, found: String },
     #[error("`{folder}` is no usable postgresql cluster: {reason}")]
     BrokenCluster { folder: String, reason: String },
     #[error("no cluster could be made in `{folder}`: {reason}")]
@@ -270,11 +250,7 @@ impl EmbeddedError {
     /// For `map_err`: what was done to which path when the system refused.
     fn file(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.display().to_string();
-        move |reason| Self::File {
-            action,
-            path,
-            reason,
-        }
+        move |reason| Self::File { action, path, reason }
     }
 
     /// True if a killed server's last processes, or a server on its way out, still hold the

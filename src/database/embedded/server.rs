@@ -67,18 +67,12 @@ pub(super) fn cluster_version(folder: &DataFolder) -> Result<Option<u32>, Embedd
     if !pgdata.exists() {
         return Ok(None);
     }
-    let broken = |reason: String| EmbeddedError::BrokenCluster {
-        folder: pgdata.display().to_string(),
-        reason,
-    };
+    let broken = |reason: String| EmbeddedError::BrokenCluster { folder: pgdata.display().to_string(), reason };
     let text = fs::read_to_string(pgdata.join("PG_VERSION"))
         .map_err(|error| broken(format!("its file PG_VERSION cannot be read: {error}")))?;
     match text.trim().parse() {
         Ok(version) if SUPPORTED.contains(&version) => Ok(Some(version)),
-        _ => Err(broken(format!(
-            "it is of version `{}`, but 15 to 18 are supported",
-            text.trim()
-        ))),
+        _ => Err(broken(format!("it is of version `{}`, but 15 to 18 are supported", text.trim()))),
     }
 }
 
@@ -102,19 +96,10 @@ pub(super) struct Server {
 }
 
 impl Cluster {
-    pub fn new(
-        folder: DataFolder,
-        binaries: Binaries,
-        durability: Durability,
-    ) -> Result<Self, EmbeddedError> {
+    pub fn new(folder: DataFolder, binaries: Binaries, durability: Durability) -> Result<Self, EmbeddedError> {
         let socket_folder = socket_folder(&folder.path);
         folder.make_private_folder(&socket_folder)?;
-        Ok(Self {
-            folder,
-            binaries,
-            durability,
-            socket_folder,
-        })
+        Ok(Self { folder, binaries, durability, socket_folder })
     }
 
     /// Makes the cluster and the database under another name first, so that a start that was broken
@@ -131,8 +116,7 @@ impl Cluster {
             self.run_initdb("C", &log).await?;
         }
         self.create_database(&log).await?;
-        fs::rename(&unfinished, self.folder.join(PGDATA))
-            .map_err(EmbeddedError::file("rename", &unfinished))?;
+        fs::rename(&unfinished, self.folder.join(PGDATA)).map_err(EmbeddedError::file("rename", &unfinished))?;
         File::open(&self.folder.path)
             .and_then(|folder| folder.sync_all())
             .map_err(EmbeddedError::file("sync", &self.folder.path))
@@ -152,8 +136,7 @@ impl Cluster {
                 Err(error) => return Err(EmbeddedError::file("lock", &path)(error.into())),
             }
         }
-        log.set_len(0)
-            .map_err(EmbeddedError::file("empty", &path))?;
+        log.set_len(0).map_err(EmbeddedError::file("empty", &path))?;
         Ok(log)
     }
 
@@ -170,11 +153,7 @@ impl Cluster {
             .arg("--pgdata")
             .arg(&unfinished)
             .args(["--username", NAME, "--encoding=UTF8", "--locale", locale])
-            .args([
-                "--auth-local=trust",
-                "--auth-host=reject",
-                "--data-checksums",
-            ]);
+            .args(["--auth-local=trust", "--auth-host=reject", "--data-checksums"]);
         if self.durability == Durability::Volatile {
             command.arg("--no-sync");
         }
@@ -183,19 +162,13 @@ impl Cluster {
 
     async fn create_database(&self, log: &File) -> Result<(), EmbeddedError> {
         let mut command = self.folder.command(&self.binaries.folder.join("postgres"));
-        command
-            .arg("--single")
-            .arg("-D")
-            .arg(self.folder.join(UNFINISHED_PGDATA));
+        command.arg("--single").arg("-D").arg(self.folder.join(UNFINISHED_PGDATA));
         if self.durability == Durability::Volatile {
             command.arg("-F");
         }
-        command
-            .args(["-c", "exit_on_error=on", "template1"])
-            .stdin(Stdio::piped());
+        command.args(["-c", "exit_on_error=on", "template1"]).stdin(Stdio::piped());
         let statement = format!("create database {NAME};\n");
-        self.run_to_end(command.kill_on_drop(true), log, &statement)
-            .await
+        self.run_to_end(command.kill_on_drop(true), log, &statement).await
     }
 
     async fn run_to_end(
@@ -204,15 +177,10 @@ impl Cluster {
         log: &File,
         input: &str,
     ) -> Result<(), EmbeddedError> {
-        let failed = |reason: String| EmbeddedError::NotInitialised {
-            folder: self.folder.path.display().to_string(),
-            reason,
-        };
+        let failed =
+            |reason: String| EmbeddedError::NotInitialised { folder: self.folder.path.display().to_string(), reason };
         let run = async {
-            let mut child = command
-                .stdout(log.try_clone()?)
-                .stderr(log.try_clone()?)
-                .spawn()?;
+            let mut child = command.stdout(log.try_clone()?).stderr(log.try_clone()?).spawn()?;
             if let Some(mut stdin) = child.stdin.take() {
                 stdin.write_all(input.as_bytes()).await?;
             }
@@ -231,10 +199,7 @@ impl Cluster {
         let Some(orphan) = self.pid_file().filter(PidFile::answers) else {
             return Ok(());
         };
-        tracing::warn!(
-            pid = orphan.pid,
-            "stopping a postgresql that an earlier run left behind"
-        );
+        tracing::warn!(pid = orphan.pid, "stopping a postgresql that an earlier run left behind");
         let left_behind = |reason: String| EmbeddedError::NotStarted {
             folder: self.folder.path.display().to_string(),
             reason: format!("process {} of an earlier run {reason}", orphan.pid),
@@ -244,10 +209,7 @@ impl Cluster {
             Err(error) => return Err(left_behind(format!("cannot be stopped: {error}"))),
         }
         let deadline = Instant::now() + STOP_DEADLINE;
-        while self
-            .pid_file()
-            .is_some_and(|found| found.pid == orphan.pid && found.is_alive())
-        {
+        while self.pid_file().is_some_and(|found| found.pid == orphan.pid && found.is_alive()) {
             if Instant::now() > deadline {
                 return Err(left_behind("does not stop".to_owned()));
             }
@@ -259,18 +221,13 @@ impl Cluster {
     pub fn spawn(&self) -> Result<Server, EmbeddedError> {
         let log = self.folder.open_file(LOG)?;
         let log_path = self.folder.join(LOG);
-        let mut log_start_bytes = log
-            .metadata()
-            .map_err(EmbeddedError::file("look at", &log_path))?
-            .len();
+        let mut log_start_bytes = log.metadata().map_err(EmbeddedError::file("look at", &log_path))?.len();
         if log_start_bytes > LOG_BYTES_MAX {
-            log.set_len(0)
-                .map_err(EmbeddedError::file("empty", &log_path))?;
+            log.set_len(0).map_err(EmbeddedError::file("empty", &log_path))?;
             log_start_bytes = 0;
         }
         let shell = Path::new("/bin/sh");
-        let (watched_end, lifeline) =
-            std::io::pipe().map_err(EmbeddedError::file("make a pipe for", shell))?;
+        let (watched_end, lifeline) = std::io::pipe().map_err(EmbeddedError::file("make a pipe for", shell))?;
         let stale_pid_file = self.pid_file();
         let mut command = self.folder.command(shell);
         command
@@ -290,12 +247,7 @@ impl Cluster {
             .process_group(0)
             .spawn()
             .map_err(EmbeddedError::file("run", shell))?;
-        Ok(Server {
-            child,
-            lifeline: Some(lifeline),
-            log_start_bytes,
-            stale_pid_file,
-        })
+        Ok(Server { child, lifeline: Some(lifeline), log_start_bytes, stale_pid_file })
     }
 
     fn settings(&self) -> Vec<String> {
@@ -323,25 +275,20 @@ impl Cluster {
             Durability::Durable => "on",
             Durability::Volatile => "off",
         };
-        settings.extend(
-            ["fsync", "synchronous_commit", "full_page_writes"]
-                .map(|setting| format!("{setting}={durable}")),
-        );
+        settings
+            .extend(["fsync", "synchronous_commit", "full_page_writes"].map(|setting| format!("{setting}={durable}")));
         settings
     }
 
     /// Fails with the last lines of the log if the server ends, or is not ready for too long.
     pub async fn wait_until_ready(&self, server: &mut Server) -> Result<(), EmbeddedError> {
-        let not_started = |reason: String| EmbeddedError::NotStarted {
-            folder: self.folder.path.display().to_string(),
-            reason,
-        };
+        let not_started =
+            |reason: String| EmbeddedError::NotStarted { folder: self.folder.path.display().to_string(), reason };
         let deadline = Instant::now() + READY_DEADLINE;
         let pid = server.child.id().map(u32::cast_signed);
         let reason = loop {
-            let found = self
-                .pid_file()
-                .filter(|found| found.is_ready && Some(found.pid) == pid && server.is_news(found));
+            let found =
+                self.pid_file().filter(|found| found.is_ready && Some(found.pid) == pid && server.is_news(found));
             if found.is_some() {
                 return Ok(());
             }
@@ -381,10 +328,7 @@ impl Server {
     pub async fn shut_down(mut self) {
         self.signal(Signal::SIGINT);
         self.lifeline = None;
-        if tokio::time::timeout(STOP_DEADLINE, self.child.wait())
-            .await
-            .is_err()
-        {
+        if tokio::time::timeout(STOP_DEADLINE, self.child.wait()).await.is_err() {
             tracing::warn!("postgresql does not stop; ending it as a crash would");
             self.signal(Signal::SIGQUIT);
             let _ = self.child.wait().await;
@@ -443,18 +387,12 @@ fn socket_name() -> String {
 fn socket_folder(data_folder: &Path) -> PathBuf {
     let beside_data = data_folder.join("run");
     let path_bytes = beside_data.join(socket_name()).as_os_str().len();
-    let is_plain = beside_data
-        .to_str()
-        .is_some_and(|path| !path.contains([',', '"']));
+    let is_plain = beside_data.to_str().is_some_and(|path| !path.contains([',', '"']));
     if is_plain && path_bytes <= SOCKET_PATH_BYTES_MAX {
         return beside_data;
     }
     let hash = Sha256::digest(data_folder.as_os_str().as_bytes());
-    let short_hash: String = hash
-        .iter()
-        .take(10)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let short_hash: String = hash.iter().take(10).map(|byte| format!("{byte:02x}")).collect();
     PathBuf::from(format!("/tmp/{NAME}-{short_hash}"))
 }
 
@@ -471,11 +409,7 @@ fn last_lines(path: &Path, start_bytes: u64) -> String {
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     };
     let text = read().unwrap_or_default();
-    let lines: Vec<&str> = text
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .collect();
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     let last = lines[lines.len().saturating_sub(LINES_MAX)..].join(" | ");
     format!("{last} (see `{}`)", path.display())
 }

