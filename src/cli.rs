@@ -77,8 +77,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Some(Command::Status) => status(&location).await,
     };
     outcome.unwrap_or_else(|error| {
-        let line: Vec<_> = error.chain().map(ToString::to_string).collect();
-        say_error(&format!("cartwright: {}", line.join(": ")));
+        say_error(&format!("cartwright: {}", one_line(&error)));
         ExitCode::FAILURE
     })
 }
@@ -244,6 +243,15 @@ fn show(bar: &ProgressBar, progress: Progress) {
 
 fn style(template: &str) -> anyhow::Result<ProgressStyle> {
     ProgressStyle::with_template(template).context("the progress bar cannot be drawn")
+}
+
+/// The error and its causes; some errors name their cause themselves.
+fn one_line(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |line, cause| match line.as_str() {
+        "" => cause,
+        _ if line.contains(&cause) => line,
+        _ => format!("{line}: {cause}"),
+    })
 }
 
 /// Standard output may be closed: that is its reader's choice, and no error of ours.

@@ -108,9 +108,9 @@ pub fn fact_statements() -> impl Iterator<Item = String> {
     statements(FACTS_SQL).map(move |statement| statement.replace("fact.", &prefix))
 }
 
-/// The statements of a file. Our SQL has no semicolon inside a statement.
+/// The statements of a file: each ends with a semicolon at the end of a line, and no line of a comment does.
 fn statements(sql: &'static str) -> impl Iterator<Item = &'static str> {
-    sql.split(';').map(without_leading_comments).filter(|statement| !statement.is_empty())
+    sql.split(";\n").map(without_leading_comments).filter(|statement| !statement.is_empty())
 }
 
 fn without_leading_comments(statement: &'static str) -> &'static str {
@@ -175,6 +175,15 @@ mod tests {
             for fact in words_after(projection.apply_sql, "fact.") {
                 assert!(declared.contains(&fact), "{} reads {fact}", projection.name);
             }
+        }
+    }
+
+    #[test]
+    fn statements_are_split_where_they_end() {
+        let files = PROJECTIONS.iter().map(|projection| projection.table_sql).chain([FACTS_SQL]);
+        for statement in files.flat_map(statements) {
+            let begins = ["create view ", "create table ", "create index ", "comment on "];
+            assert!(begins.iter().any(|begin| statement.starts_with(begin)), "{statement}");
         }
     }
 
