@@ -5,9 +5,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::Context;
-use sqlx::PgPool;
-use sqlx::migrate::Migrator;
+use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{ConnectOptions, Connection, PgPool};
 
 pub mod embedded;
 
@@ -94,6 +94,7 @@ impl Database {
     }
 
     async fn connect(connect: PgConnectOptions, embedded: Option<EmbeddedPostgres>) -> anyhow::Result<Self> {
+        migrate(&connect).await.context("the database cannot be migrated")?;
         let connect = prepared(connect);
         let pool = PgPoolOptions::new()
             .max_connections(POOL_SIZE)
@@ -101,7 +102,6 @@ impl Database {
             .connect_with(connect.clone())
             .await
             .context("the database cannot be reached")?;
-        MIGRATOR.run(&pool).await.context("the database cannot be migrated")?;
         Ok(Self { connect, pool, embedded })
     }
 
@@ -113,6 +113,14 @@ impl Database {
             None => Ok(()),
         }
     }
+}
+
+/// Brings the tables that can never be rebuilt up to date. Two processes that start at once do it one after the other.
+pub async fn migrate(connect: &PgConnectOptions) -> Result<(), MigrateError> {
+    // The table of migrations is found by the search path, and belongs to `public`.
+    let mut connection = connect.clone().options([("search_path", "public")]).connect().await?;
+    MIGRATOR.run(&mut connection).await?;
+    Ok(connection.close().await?)
 }
 
 /// The options with what every connection of the shop needs: the schema of the read tables first, and nothing waits
