@@ -20,6 +20,11 @@ pub mod quantity;
 pub mod refusal;
 pub mod text;
 
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod samples;
+
 /// An aggregate as two pure functions; cqrs-es's `handle` and `apply` are only the plug around them.
 pub trait Decider: Aggregate + Clone + 'static {
     /// Answers `command` with what happens, in order, or with the rule that forbids it.
