@@ -3,7 +3,7 @@ create table category_stats (
     category_name text not null,
     product_count bigint not null,
     total_stock bigint not null,
-    price_sum numeric not null
+    price_sum numeric(30, 2) not null
 );
 comment on table category_stats is 'of the products that are still sold';
 comment on column category_stats.price_sum is 'the average price is this divided by product_count';

@@ -130,7 +130,13 @@ mod tests {
     fn errors(value: Value) -> Vec<String> {
         let Value::Object(object) = value else { panic!("not an object") };
         match Sample::from_object(object) {
-            Ok(_) => vec![],
+            Ok(sample) => {
+                assert_eq!(
+                    (sample.name.as_str(), sample.price.to_string(), sample.note),
+                    ("Tea", "1.00".to_owned(), None)
+                );
+                vec![]
+            }
             Err(errors) => errors.into_iter().map(|error| format!("{} {}", error.field, error.message)).collect(),
         }
     }

@@ -1,7 +1,6 @@
 //! Products, their stock, and categories.
 
-use axum::extract::State;
-use axum::http::Uri;
+use axum::extract::{OriginalUri, State};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -151,7 +150,7 @@ impl<'de> Deserialize<'de> for CategoryField {
     responses((status = 200, body = Vec<ProductRow>), (status = 400, body = Problem)))]
 pub async fn list_products(
     State(shop): State<Shop>,
-    uri: Uri,
+    OriginalUri(uri): OriginalUri,
     Params(filter): Params<ProductFilter>,
     Params(page): Params<Page>,
 ) -> Result<PageOf<ProductRow>, ApiError> {
@@ -299,7 +298,7 @@ pub async fn adjust_stock(
     responses((status = 200, body = Vec<CategoryRow>)))]
 pub async fn list_categories(
     State(shop): State<Shop>,
-    uri: Uri,
+    OriginalUri(uri): OriginalUri,
     Params(page): Params<Page>,
 ) -> Result<PageOf<CategoryRow>, ApiError> {
     let limit = page.limit(DEFAULT_LIMIT)?;

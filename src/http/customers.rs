@@ -1,7 +1,6 @@
 //! People who buy.
 
-use axum::extract::State;
-use axum::http::Uri;
+use axum::extract::{OriginalUri, State};
 use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
 use serde::Serialize;
@@ -120,7 +119,7 @@ pub async fn erase(
     responses((status = 200, body = Vec<CustomerOrder>), (status = 404, body = Problem)))]
 pub async fn list_orders(
     State(shop): State<Shop>,
-    uri: Uri,
+    OriginalUri(uri): OriginalUri,
     Ids(customer_id): Ids<i64>,
     Params(page): Params<Page>,
 ) -> Result<PageOf<CustomerOrder>, ApiError> {

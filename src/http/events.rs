@@ -3,8 +3,8 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::extract::State;
-use axum::http::{HeaderMap, Uri};
+use axum::extract::{OriginalUri, State};
+use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use chrono::{DateTime, Utc};
 use futures_util::Stream;
@@ -72,7 +72,7 @@ const POLL: Duration = Duration::from_secs(1);
     responses((status = 200, body = Vec<StoredEvent>), (status = 400, body = Problem)))]
 pub async fn list(
     State(shop): State<Shop>,
-    uri: Uri,
+    OriginalUri(uri): OriginalUri,
     Params(filter): Params<EventFilter>,
     Params(page): Params<Page>,
 ) -> Result<PageOf<StoredEvent>, ApiError> {

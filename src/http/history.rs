@@ -1,6 +1,6 @@
 //! What happened to one thing: who did what when, and what it changed.
 
-use axum::extract::State;
+use axum::extract::{OriginalUri, State};
 use axum::http::Uri;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -50,7 +50,7 @@ struct Row {
     responses((status = 200, body = Vec<Change>), (status = 404, body = Problem)))]
 pub async fn of_order(
     State(shop): State<Shop>,
-    uri: Uri,
+    OriginalUri(uri): OriginalUri,
     Ids(order_id): Ids<i64>,
     Params(page): Params<Page>,
 ) -> Result<PageOf<Change>, ApiError> {
@@ -63,7 +63,7 @@ pub async fn of_order(
     responses((status = 200, body = Vec<Change>), (status = 404, body = Problem)))]
 pub async fn of_product(
     State(shop): State<Shop>,
-    uri: Uri,
+    OriginalUri(uri): OriginalUri,
     Ids(product_id): Ids<i64>,
     Params(page): Params<Page>,
 ) -> Result<PageOf<Change>, ApiError> {
@@ -76,7 +76,7 @@ pub async fn of_product(
     responses((status = 200, body = Vec<Change>), (status = 404, body = Problem)))]
 pub async fn of_customer(
     State(shop): State<Shop>,
-    uri: Uri,
+    OriginalUri(uri): OriginalUri,
     Ids(customer_id): Ids<i64>,
     Params(page): Params<Page>,
 ) -> Result<PageOf<Change>, ApiError> {
@@ -89,7 +89,7 @@ pub async fn of_customer(
     responses((status = 200, body = Vec<Change>), (status = 404, body = Problem)))]
 pub async fn of_cart(
     State(shop): State<Shop>,
-    uri: Uri,
+    OriginalUri(uri): OriginalUri,
     Ids(customer_id): Ids<i64>,
     Params(page): Params<Page>,
 ) -> Result<PageOf<Change>, ApiError> {

@@ -122,6 +122,8 @@ pub fn router(shop: Shop) -> NormalizePath<Router> {
         .routes(routes!(statistics::category_stats))
         .routes(routes!(statistics::sales))
         .routes(routes!(statistics::never_ordered))
+        // Above are reads of read tables; below, of the log itself and of what is said about them.
+        .layer(middleware::from_fn_with_state(shop.clone(), consistency::settle))
         // log
         .routes(routes!(events::list))
         .routes(routes!(history::of_order))
@@ -131,7 +133,6 @@ pub fn router(shop: Shop) -> NormalizePath<Router> {
         // operation
         .routes(routes!(operations::list_projections))
         .routes(routes!(operations::rebuild_projection))
-        .layer(middleware::from_fn_with_state(shop.clone(), consistency::settle))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT))
         // An open stream has no time limit.
         .routes(routes!(events::stream));

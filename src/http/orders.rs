@@ -1,8 +1,7 @@
 //! Orders: placed by staff, read, and moved along their life.
 
 use axum::Json;
-use axum::extract::State;
-use axum::http::Uri;
+use axum::extract::{OriginalUri, State};
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -148,7 +147,7 @@ body! {
     responses((status = 200, body = Vec<OrderRow>), (status = 400, body = Problem)))]
 pub async fn list(
     State(shop): State<Shop>,
-    uri: Uri,
+    OriginalUri(uri): OriginalUri,
     Params(filter): Params<OrderFilter>,
     Params(page): Params<Page>,
 ) -> Result<PageOf<OrderRow>, ApiError> {

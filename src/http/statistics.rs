@@ -1,7 +1,6 @@
 //! Figures from the log. All of them stand at one position, so they agree with each other.
 
-use axum::extract::State;
-use axum::http::Uri;
+use axum::extract::{OriginalUri, State};
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -104,7 +103,7 @@ const DEFAULT_THRESHOLD: i64 = 10;
     responses((status = 200, body = Vec<Bestseller>), (status = 400, body = Problem)))]
 pub async fn bestsellers(
     State(shop): State<Shop>,
-    uri: Uri,
+    OriginalUri(uri): OriginalUri,
     Params(filter): Params<BestsellerFilter>,
     Params(page): Params<Page>,
 ) -> Result<PageOf<Bestseller>, ApiError> {
@@ -146,7 +145,7 @@ pub async fn bestsellers(
     responses((status = 200, body = Vec<ProductRow>), (status = 400, body = Problem)))]
 pub async fn low_stock(
     State(shop): State<Shop>,
-    uri: Uri,
+    OriginalUri(uri): OriginalUri,
     Params(filter): Params<LowStockFilter>,
     Params(page): Params<Page>,
 ) -> Result<PageOf<ProductRow>, ApiError> {
@@ -165,7 +164,7 @@ pub async fn low_stock(
     responses((status = 200, body = Vec<CustomerStats>)))]
 pub async fn customer_stats(
     State(shop): State<Shop>,
-    uri: Uri,
+    OriginalUri(uri): OriginalUri,
     Params(page): Params<Page>,
 ) -> Result<PageOf<CustomerStats>, ApiError> {
     let limit = page.limit(DEFAULT_LIMIT)?;
@@ -182,7 +181,7 @@ pub async fn customer_stats(
     responses((status = 200, body = Vec<CategoryStats>)))]
 pub async fn category_stats(
     State(shop): State<Shop>,
-    uri: Uri,
+    OriginalUri(uri): OriginalUri,
     Params(page): Params<Page>,
 ) -> Result<PageOf<CategoryStats>, ApiError> {
     let limit = page.limit(DEFAULT_LIMIT)?;
@@ -204,7 +203,7 @@ pub async fn category_stats(
     responses((status = 200, body = Vec<Sales>), (status = 400, body = Problem)))]
 pub async fn sales(
     State(shop): State<Shop>,
-    uri: Uri,
+    OriginalUri(uri): OriginalUri,
     Params(filter): Params<SalesFilter>,
     Params(page): Params<Page>,
 ) -> Result<PageOf<Sales>, ApiError> {
@@ -227,7 +226,7 @@ pub async fn sales(
     responses((status = 200, body = Vec<ProductRow>)))]
 pub async fn never_ordered(
     State(shop): State<Shop>,
-    uri: Uri,
+    OriginalUri(uri): OriginalUri,
     Params(page): Params<Page>,
 ) -> Result<PageOf<ProductRow>, ApiError> {
     let limit = page.limit(DEFAULT_LIMIT)?;
