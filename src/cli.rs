@@ -1,6 +1,6 @@
 //! The command line: what each subcommand does, and what people see of it.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -65,8 +65,9 @@ struct Names {
 /// Runs the command; an error is one line on standard error.
 pub async fn run(cli: Cli) -> ExitCode {
     let filter =
-        EnvFilter::try_from_env("SHOP_LOG").unwrap_or_else(|_| EnvFilter::new("warn,cartwright=info,sqlx=warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+        EnvFilter::try_from_env("SHOP_LOG").unwrap_or_else(|_| EnvFilter::new("warn,cartwright=info,sqlx=error"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    log.with_ansi(std::io::stderr().is_terminal()).init();
     let location = cli.database.location();
     let outcome = match cli.command {
         None => serve(&cli.serve, &location).await.map(|()| ExitCode::SUCCESS),

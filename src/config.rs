@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::database::Location;
+use crate::database::embedded::{Durability, EmbeddedOptions, default_data_dir};
 
 /// Where the data is. For every subcommand.
 #[derive(Args, Clone, Debug)]
@@ -13,6 +14,9 @@ pub struct DatabaseConfig {
     /// PostgreSQL 15 to 18 to use instead of the embedded one: postgres://user@host/database
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, global = true)]
     pub database_url: Option<String>,
+    /// File with the password for that database, for those who keep it out of addresses
+    #[arg(long, env = "SHOP_DATABASE_PASSWORD_FILE", global = true)]
+    pub database_password_file: Option<PathBuf>,
     /// Folder of the embedded PostgreSQL [default: /var/lib/cartwright for root; else ./data if it exists, else the XDG data folder]
     #[arg(long, env = "SHOP_DATA_DIR", global = true)]
     pub data_dir: Option<PathBuf>,
@@ -40,6 +44,13 @@ pub struct ServeConfig {
 impl DatabaseConfig {
     pub fn location(&self) -> Location {
         let url = self.database_url.clone().filter(|url| !url.is_empty());
-        Location::new(url, self.data_dir.clone(), self.pg_bin.clone())
+        match url {
+            Some(url) => Location::Url { url, password_file: self.database_password_file.clone() },
+            None => Location::Embedded(EmbeddedOptions {
+                data_dir: self.data_dir.clone().unwrap_or_else(default_data_dir),
+                durability: Durability::Durable,
+                binaries: self.pg_bin.clone(),
+            }),
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! The database: which one, how it is connected to, and its migrations.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -26,7 +26,10 @@ pub struct Database {
 /// Where the database is.
 #[derive(Clone, Debug)]
 pub enum Location {
-    Url(String),
+    Url {
+        url: String,
+        password_file: Option<PathBuf>,
+    },
     /// A PostgreSQL of our own in this folder.
     Embedded(EmbeddedOptions),
 }
@@ -39,22 +42,10 @@ const POOL_SIZE: u32 = 16;
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 
 impl Location {
-    /// `url` if there is one, else the embedded server in `data_dir`.
-    pub fn new(url: Option<String>, data_dir: Option<PathBuf>, binaries: Option<PathBuf>) -> Self {
-        match url {
-            Some(url) => Self::Url(url),
-            None => Self::Embedded(EmbeddedOptions {
-                data_dir: data_dir.unwrap_or_else(embedded::default_data_dir),
-                durability: embedded::Durability::Durable,
-                binaries,
-            }),
-        }
-    }
-
     /// How people are told where it is; without a password.
     pub fn describe(&self) -> String {
         match self {
-            Self::Url(url) => match PgConnectOptions::from_str(url) {
+            Self::Url { url, .. } => match PgConnectOptions::from_str(url) {
                 Ok(options) => {
                     let name = options.get_database().unwrap_or_default();
                     format!("PostgreSQL at {}:{}, database `{name}`", options.get_host(), options.get_port())
@@ -70,10 +61,10 @@ impl Database {
     /// Starts the embedded server if there is to be one, connects, and migrates.
     pub async fn open(location: &Location) -> anyhow::Result<Self> {
         let (connect, embedded) = match location {
-            Location::Url(url) => {
+            Location::Url { url, password_file } => {
                 let options =
                     PgConnectOptions::from_str(url).context("DATABASE_URL is not the address of a PostgreSQL")?;
-                (options, None)
+                (with_password(options, password_file.as_deref())?, None)
             }
             Location::Embedded(options) => {
                 let server = EmbeddedPostgres::start(options).await?;
@@ -113,6 +104,12 @@ impl Database {
             None => Ok(()),
         }
     }
+}
+
+fn with_password(connect: PgConnectOptions, file: Option<&Path>) -> anyhow::Result<PgConnectOptions> {
+    let Some(file) = file else { return Ok(connect) };
+    let password = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    Ok(connect.password(password.trim_end_matches(['\r', '\n'])))
 }
 
 /// Brings the tables that can never be rebuilt up to date. Two processes that start at once do it one after the other.

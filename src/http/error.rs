@@ -25,7 +25,7 @@ pub struct ApiError {
     title: &'static str,
     detail: String,
     /// Further members of the problem document.
-    members: Value,
+    members: Vec<(&'static str, Value)>,
 }
 
 /// One field of a request that is not as it must be.
@@ -56,7 +56,7 @@ pub struct Problem {
 
 impl ApiError {
     pub fn new(status: StatusCode, code: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, title, detail: detail.into(), members: json!({}) }
+        Self { status, code, title, detail: detail.into(), members: vec![] }
     }
 
     /// 400, with every field that is at fault.
@@ -84,8 +84,8 @@ impl ApiError {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, code, "Service unavailable", detail)
     }
 
-    fn with(mut self, name: &str, value: Value) -> Self {
-        self.members[name] = value;
+    fn with(mut self, name: &'static str, value: Value) -> Self {
+        self.members.push((name, value));
         self
     }
 }
@@ -230,8 +230,8 @@ impl IntoResponse for ApiError {
             "code": self.code,
             "error": self.title,
         });
-        if let (Value::Object(problem), Value::Object(members)) = (&mut problem, self.members) {
-            problem.extend(members);
+        for (name, value) in self.members {
+            problem[name] = value;
         }
         let mut response = (self.status, Json(problem)).into_response();
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));

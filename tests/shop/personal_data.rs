@@ -24,10 +24,11 @@ async fn the_log_holds_no_personal_value_and_an_erased_customer_is_gone() {
     let everywhere = async |tables: &[&str]| {
         let mut found = Vec::new();
         for table in tables {
-            let rows: Value = sqlx::query_scalar(&format!("select coalesce(jsonb_agg(to_jsonb(row)), '[]') from {table} as row"))
-                .fetch_one(&shop.pool)
-                .await
-                .unwrap();
+            let rows: Value =
+                sqlx::query_scalar(&format!("select coalesce(jsonb_agg(to_jsonb(row)), '[]') from {table} as row"))
+                    .fetch_one(&shop.pool)
+                    .await
+                    .unwrap();
             found.extend(
                 values
                     .iter()
