@@ -1,1 +1,10 @@
-fn main() {}
+//! The command line of the shop: see `cartwright --help`.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    cartwright::cli::run(cartwright::cli::Cli::parse()).await
+}

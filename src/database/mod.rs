@@ -1,1 +1,131 @@
-//! The database: connect, migrate, and the embedded server.
+//! The database: which one, how it is connected to, and its migrations.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use anyhow::Context;
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{ConnectOptions, Connection, PgPool};
+
+pub mod embedded;
+
+use embedded::{EmbeddedOptions, EmbeddedPostgres};
+
+/// `migrations/`, compiled in.
+pub static MIGRATOR: Migrator = sqlx::migrate!();
+
+/// The database that a command works on.
+pub struct Database {
+    pub connect: PgConnectOptions,
+    pub pool: PgPool,
+    embedded: Option<EmbeddedPostgres>,
+}
+
+/// Where the database is.
+#[derive(Clone, Debug)]
+pub enum Location {
+    Url {
+        url: String,
+        password_file: Option<PathBuf>,
+    },
+    /// A PostgreSQL of our own in this folder.
+    Embedded(EmbeddedOptions),
+}
+
+/// The database inside the embedded server.
+const NAME: &str = "cartwright";
+/// For reads and loads; the writer and the projector have connections of their own.
+const POOL_SIZE: u32 = 16;
+/// How long a query waits for a connection before its client is told to come again.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+
+impl Location {
+    /// How people are told where it is; without a password.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Url { url, .. } => match PgConnectOptions::from_str(url) {
+                Ok(options) => {
+                    let name = options.get_database().unwrap_or_default();
+                    format!("PostgreSQL at {}:{}, database `{name}`", options.get_host(), options.get_port())
+                }
+                Err(_) => "the PostgreSQL of DATABASE_URL".to_owned(),
+            },
+            Self::Embedded(options) => format!("embedded PostgreSQL in {}", options.data_dir.display()),
+        }
+    }
+}
+
+impl Database {
+    /// Starts the embedded server if there is to be one, connects, and migrates.
+    pub async fn open(location: &Location) -> anyhow::Result<Self> {
+        let (connect, embedded) = match location {
+            Location::Url { url, password_file } => {
+                let options =
+                    PgConnectOptions::from_str(url).context("DATABASE_URL is not the address of a PostgreSQL")?;
+                (with_password(options, password_file.as_deref())?, None)
+            }
+            Location::Embedded(options) => {
+                let server = EmbeddedPostgres::start(options).await?;
+                (server.connect_options(NAME), Some(server))
+            }
+        };
+        Self::connect(connect, embedded).await
+    }
+
+    /// As [`Database::open`], but joins the embedded server of another process if one runs.
+    pub async fn join(location: &Location) -> anyhow::Result<Self> {
+        if let Location::Embedded(options) = location
+            && let Some(running) = embedded::running(&options.data_dir, NAME)
+        {
+            return Self::connect(running, None).await;
+        }
+        Self::open(location).await
+    }
+
+    async fn connect(connect: PgConnectOptions, embedded: Option<EmbeddedPostgres>) -> anyhow::Result<Self> {
+        migrate(&connect).await.context("the database cannot be migrated")?;
+        let connect = prepared(connect);
+        let pool = PgPoolOptions::new()
+            .max_connections(POOL_SIZE)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_with(connect.clone())
+            .await
+            .context("the database cannot be reached")?;
+        Ok(Self { connect, pool, embedded })
+    }
+
+    /// Closes all connections and stops the embedded server.
+    pub async fn close(self) -> anyhow::Result<()> {
+        self.pool.close().await;
+        match self.embedded {
+            Some(server) => server.stop().await.context("the embedded PostgreSQL did not stop"),
+            None => Ok(()),
+        }
+    }
+}
+
+fn with_password(connect: PgConnectOptions, file: Option<&Path>) -> anyhow::Result<PgConnectOptions> {
+    let Some(file) = file else { return Ok(connect) };
+    let password = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    Ok(connect.password(password.trim_end_matches(['\r', '\n'])))
+}
+
+/// Brings the tables that can never be rebuilt up to date. Two processes that start at once do it one after the other.
+pub async fn migrate(connect: &PgConnectOptions) -> Result<(), MigrateError> {
+    // The table of migrations is found by the search path, and belongs to `public`.
+    let mut connection = connect.clone().options([("search_path", "public")]).connect().await?;
+    MIGRATOR.run(&mut connection).await?;
+    Ok(connection.close().await?)
+}
+
+/// The options with what every connection of the shop needs: the schema of the read tables first, and nothing waits
+/// for ever.
+pub fn prepared(connect: PgConnectOptions) -> PgConnectOptions {
+    connect.application_name("cartwright").options([
+        ("search_path", "live,public"),
+        ("statement_timeout", "60s"),
+        ("idle_in_transaction_session_timeout", "60s"),
+    ])
+}

@@ -53,6 +53,16 @@ pub enum CartId {
     Guest(Uuid),
 }
 
+impl CartId {
+    /// The customer's number, or the guest's token.
+    pub fn parts(self) -> (Option<i64>, Option<Uuid>) {
+        match self {
+            Self::Customer(customer_id) => (Some(customer_id.0), None),
+            Self::Guest(token) => (None, Some(token)),
+        }
+    }
+}
+
 impl fmt::Display for CartId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

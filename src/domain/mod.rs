@@ -16,13 +16,14 @@ pub mod ids;
 pub mod money;
 pub mod order;
 pub mod product;
-#[cfg(test)]
-mod properties;
 pub mod quantity;
 pub mod refusal;
+pub mod text;
+
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod samples;
-pub mod text;
 
 /// An aggregate as two pure functions; cqrs-es's `handle` and `apply` are only the plug around them.
 pub trait Decider: Aggregate + Clone + 'static {

@@ -43,6 +43,8 @@ pub enum Refusal {
     UnknownCustomer(CustomerId),
     #[error("an order cannot be placed in the future")]
     PlacedInTheFuture,
+    #[error("an order cannot be placed before 1900")]
+    PlacedTooEarly,
 }
 
 /// A product of which less is available than was requested.

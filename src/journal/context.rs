@@ -1,6 +1,6 @@
 //! Who sends a command, and how it is to be carried out.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -43,7 +43,8 @@ impl Context {
         let command_id = Uuid::now_v7();
         Self {
             actor,
-            received_at: Utc::now(),
+            // PostgreSQL keeps microseconds.
+            received_at: Utc::now().trunc_subsecs(6),
             request_id: command_id.to_string(),
             correlation_id: command_id.to_string(),
             command_id,

@@ -167,6 +167,11 @@ impl Journal {
         Err(CommandError::Internal(format!("a use case still missed aggregates after {LOAD_ROUNDS} rounds")))
     }
 
+    /// Tells where the log ends, whenever it grows.
+    pub fn head(&self) -> watch::Receiver<i64> {
+        self.head.clone()
+    }
+
     /// Where the log ends, as far as this process knows.
     pub fn position(&self) -> i64 {
         *self.head.borrow()

@@ -173,9 +173,11 @@ impl<'view> UnitOfWork<'view> {
         Ok(())
     }
 
-    /// The number for a new aggregate.
+    /// The number for a new aggregate. Nothing need be loaded for it: a stream above the highest number is empty.
     pub fn next_number<A: Decider>(&mut self) -> Result<i64, Stop> {
-        self.numbers.next(A::TYPE).ok_or_else(|| Stop::Broken(format!("{} has no numbers", A::TYPE)))
+        let number = self.numbers.next(A::TYPE).ok_or_else(|| Stop::Broken(format!("{} has no numbers", A::TYPE)))?;
+        self.changed.insert(StreamId::of::<A>(number), Versioned { version: 0, state: Arc::new(A::default()) });
+        Ok(number)
     }
 
     /// Changes what is known of a person, in the commit of the events.

@@ -13,8 +13,9 @@ pub struct CreateCategory {
     pub name: Name,
 }
 
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct CategoryCreated {
+    #[schema(value_type = i64)]
     pub category_id: CategoryId,
 }
 

@@ -28,8 +28,9 @@ pub enum CategoryRef {
     Name(Name),
 }
 
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ProductCreated {
+    #[schema(value_type = i64)]
     pub product_id: ProductId,
 }
 

@@ -16,9 +16,11 @@ pub struct MoveOrder {
     pub reason: Option<Reason>,
 }
 
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct OrderMoved {
+    #[schema(value_type = i64)]
     pub order_id: OrderId,
+    #[schema(value_type = String)]
     pub status: Status,
 }
 

@@ -12,7 +12,7 @@ pub struct OpenGuestCart {
     pub token: Uuid,
 }
 
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct GuestCartOpened {
     pub cart_token: Uuid,
 }

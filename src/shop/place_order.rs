@@ -1,6 +1,6 @@
 //! An order placed by staff, perhaps taken over from elsewhere: agreed prices, a past date, a reference.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
 
 use super::change_cart::check_customer;
 use super::ordering::{NewLine, NewOrder, place_order};
@@ -45,6 +45,9 @@ impl UseCase for PlaceOrder {
         let placed_at = self.placed_at.unwrap_or(work.now());
         if placed_at > work.now() {
             return Err(Refusal::PlacedInTheFuture.into());
+        }
+        if placed_at.year() < 1900 {
+            return Err(Refusal::PlacedTooEarly.into());
         }
         if let Some(customer_id) = self.customer_id {
             check_customer(work, customer_id).map_err(|stop| match stop {

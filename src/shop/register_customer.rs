@@ -14,8 +14,9 @@ pub struct RegisterCustomer {
 }
 
 /// Which customer a command made or changed: the number alone, because answers are stored and people can be forgotten.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct CustomerRef {
+    #[schema(value_type = i64)]
     pub customer_id: CustomerId,
 }
 

@@ -3,6 +3,7 @@
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::domain::cart::Cart;
@@ -13,7 +14,7 @@ use crate::domain::order::{Order, Status};
 use crate::domain::product::{Product, ProductError};
 use crate::journal::{Stop, UnitOfWork};
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CartView {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub customer_id: Option<i64>,
@@ -23,38 +24,43 @@ pub struct CartView {
     pub total: String,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CartLine {
     pub product_name: String,
-    pub price: Money,
+    /// What the product costs now.
+    pub price: String,
     pub quantity: i64,
     pub subtotal: String,
     pub product_id: i64,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OrderView {
     pub order_id: i64,
+    #[schema(value_type = String, example = "pending")]
     pub status: Status,
     pub order_date: NaiveDate,
+    #[schema(value_type = String, example = "9.99")]
     pub total_amount: Money,
     pub lines: Vec<OrderLineView>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OrderLineView {
     pub product_id: i64,
     pub product_name: String,
     pub quantity: i64,
+    #[schema(value_type = String, example = "9.99")]
     pub price_per_unit: Money,
+    #[schema(value_type = String, example = "9.99")]
     pub subtotal: Money,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ProductView {
     pub product_id: i64,
     pub name: String,
-    pub price: Money,
+    pub price: String,
     /// What can still be sold.
     pub stock: i64,
     pub category: String,
@@ -65,7 +71,7 @@ pub struct ProductView {
     pub discontinued: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StockView {
     pub product_id: i64,
     /// What can still be sold: `on_hand` less `reserved`.
@@ -91,16 +97,13 @@ impl CartView {
             total += subtotal;
             lines.push(CartLine {
                 product_name: listing.name.clone(),
-                price: listing.price,
+                price: listing.price.to_string(),
                 quantity: quantity.get(),
                 subtotal: two_decimals(subtotal),
                 product_id: product_id.0,
             });
         }
-        let (customer_id, cart_token) = match cart_id {
-            CartId::Customer(customer_id) => (Some(customer_id.0), None),
-            CartId::Guest(token) => (None, Some(token)),
-        };
+        let (customer_id, cart_token) = cart_id.parts();
         Ok(Self { customer_id, cart_token, items: lines, total: two_decimals(total) })
     }
 }
@@ -134,7 +137,7 @@ impl ProductView {
         Ok(Self {
             product_id: product_id.0,
             name: listing.name.clone(),
-            price: listing.price,
+            price: listing.price.to_string(),
             stock: listing.stock.available(),
             category: category.name()?.to_owned(),
             description: listing.description.clone(),

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::cart::MergeMode;
+use super::Decider;
+use super::cart::{Cart, CartCommand, MergeMode};
+use super::ids::{CustomerId, OrderId, ProductId};
 use super::money::Money;
 use super::order::Status;
 use super::quantity::Quantity;
@@ -91,6 +93,24 @@ proptest! {
             shop.check();
         }
     }
+
+    #[test]
+    fn a_cart_stays_within_its_bounds_and_replays_to_the_same_state(
+        commands in prop::collection::vec(cart_command(), 1..120),
+    ) {
+        let mut cart = Cart::default();
+        let mut log = Vec::new();
+        for command in commands {
+            for event in cart.decide(command).unwrap_or_default() {
+                cart.evolve(&event);
+                log.push(event);
+            }
+            prop_assert!(cart.items().len() <= Cart::MAX_ITEMS);
+        }
+        let mut replayed = Cart::default();
+        log.iter().for_each(|event| replayed.evolve(event));
+        prop_assert_eq!(replayed, cart);
+    }
 }
 
 /// The wishes must reach what the properties speak of, or the properties would hold of nothing.
@@ -115,4 +135,27 @@ fn the_wishes_reach_every_part_of_an_orders_life() {
     for status in [Status::Pending, Status::Processing, Status::Shipped, Status::Completed, Status::Cancelled] {
         assert!(reached.get(&status).is_some_and(|orders| *orders >= 10), "too few {status:?}: {reached:?}");
     }
+}
+
+fn cart_command() -> impl Strategy<Value = CartCommand> {
+    let product_id = (1..6i64).prop_map(ProductId);
+    let quantity = prop_oneof![1..5i64, Just(Quantity::MAX)].prop_map(|units| Quantity::new(units).unwrap());
+    let mode = prop_oneof![
+        Just(MergeMode::Sum),
+        Just(MergeMode::KeepLarger),
+        Just(MergeMode::KeepGuest),
+        Just(MergeMode::KeepCustomer)
+    ];
+    let items = prop::collection::btree_map(product_id.clone(), quantity.clone(), 0..4);
+    prop_oneof![
+        1 => Just(CartCommand::Open),
+        6 => (product_id.clone(), quantity.clone())
+            .prop_map(|(product_id, quantity)| CartCommand::AddItem { product_id, quantity }),
+        4 => (product_id, prop::option::of(quantity))
+            .prop_map(|(product_id, quantity)| CartCommand::SetItem { product_id, quantity }),
+        1 => Just(CartCommand::Empty),
+        1 => (items, mode).prop_map(|(items, mode)| CartCommand::TakeOver { items, mode }),
+        1 => Just(CartCommand::CheckOut { order_id: OrderId(1) }),
+        1 => Just(CartCommand::CloseMerged { customer_id: CustomerId(1) }),
+    ]
 }

@@ -1,0 +1,36 @@
+insert into bestsellers as best (product_id, units_sold, revenue)
+select product_id, sum(units), sum(money)
+from (
+    select product_id, quantity as units, subtotal as money
+    from fact.order_line_placed
+    union all
+    select product_id, -quantity, -subtotal
+    from fact.order_line_cancelled
+) as sold
+group by product_id
+on conflict (product_id) do update
+set units_sold = best.units_sold + excluded.units_sold, revenue = best.revenue + excluded.revenue;
+
+insert into bestsellers_by_day as best (day, product_id, units_sold, revenue)
+select day, product_id, sum(units), sum(money)
+from (
+    select (placed_at at time zone 'UTC')::date as day, product_id, quantity as units, subtotal as money
+    from fact.order_line_placed
+    union all
+    select (placed_at at time zone 'UTC')::date, product_id, -quantity, -subtotal
+    from fact.order_line_cancelled
+) as sold
+group by day, product_id
+on conflict (day, product_id) do update
+set units_sold = best.units_sold + excluded.units_sold, revenue = best.revenue + excluded.revenue;
+
+delete from bestsellers as best
+using fact.order_line_cancelled as event
+where best.product_id = event.product_id
+    and best.units_sold = 0;
+
+delete from bestsellers_by_day as best
+using fact.order_line_cancelled as event
+where best.day = (event.placed_at at time zone 'UTC')::date
+    and best.product_id = event.product_id
+    and best.units_sold = 0;

@@ -1,0 +1,3 @@
+select state, version
+from carts
+where cart_id = $1

@@ -1,0 +1,5 @@
+select category_id, name as category_name, product_count
+from categories
+where (name, category_id) > ($1, $2)
+order by name, category_id
+limit $3

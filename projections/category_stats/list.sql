@@ -1,0 +1,11 @@
+select
+    category_id,
+    category_name,
+    product_count,
+    total_stock,
+    coalesce(round(price_sum / nullif(product_count, 0), 2), 0) as "avg_price!"
+from category_stats
+where product_count <= $1
+    and (product_count < $1 or (category_name, category_id) > ($2, $3))
+order by product_count desc, category_name, category_id
+limit $4

@@ -1,0 +1,4 @@
+select exists (
+    select from customers
+    where customer_id = $1
+) as "exists!"

@@ -1,0 +1,10 @@
+select
+    customer.customer_id,
+    profile.first_name,
+    profile.last_name,
+    profile.email,
+    customer.registered_at,
+    customer.version
+from customers as customer
+join customer_profile as profile using (customer_id)
+where customer.customer_id = $1

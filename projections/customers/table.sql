@@ -1,0 +1,9 @@
+create table customers (
+    customer_id bigint primary key,
+    registered_at timestamptz not null,
+    erased_at timestamptz,
+    version bigint not null
+);
+comment on table customers is 'customers without the person: name and e-mail are joined from customer_profile';
+comment on column customers.erased_at is 'null while the person is known';
+comment on column customers.version is 'sequence of the customer''s last event';

@@ -1,0 +1,234 @@
+-- The log as typed rows: one view for each event type, over the batch that is being projected.
+--
+-- The batch is the range of positions after `projector.after` up to `projector.upto`, two settings of the transaction.
+-- Every fact carries its position in the log, the time it was recorded, the sequence in its stream, and the stream's id.
+-- Old versions of an event are brought up to date here, so that no projection knows of them.
+
+create view fact.event as
+select event.position, event.recorded_at, event.aggregate_id, event.sequence, event.event_type, event.payload
+from public.events as event
+where event.position > current_setting('projector.after')::bigint
+    and event.position <= current_setting('projector.upto')::bigint;
+
+create view fact.category_created as
+select position, recorded_at, sequence, aggregate_id::bigint as category_id, payload ->> 'name' as name
+from fact.event where event_type = 'CategoryCreated';
+
+create view fact.category_renamed as
+select position, recorded_at, sequence, aggregate_id::bigint as category_id,
+    payload ->> 'name' as name, payload ->> 'previous_name' as previous_name
+from fact.event where event_type = 'CategoryRenamed';
+
+create view fact.category_deleted as
+select position, recorded_at, sequence, aggregate_id::bigint as category_id, payload ->> 'name' as name
+from fact.event where event_type = 'CategoryDeleted';
+
+create view fact.category_product_added as
+select position, recorded_at, sequence, aggregate_id::bigint as category_id,
+    (payload ->> 'product_id')::bigint as product_id
+from fact.event where event_type = 'CategoryProductAdded';
+
+create view fact.category_product_removed as
+select position, recorded_at, sequence, aggregate_id::bigint as category_id,
+    (payload ->> 'product_id')::bigint as product_id
+from fact.event where event_type = 'CategoryProductRemoved';
+
+create view fact.product_created as
+select position, recorded_at, sequence, aggregate_id::bigint as product_id,
+    payload ->> 'name' as name, payload ->> 'description' as description, (payload ->> 'price')::numeric as price,
+    (payload ->> 'category_id')::bigint as category_id, payload ->> 'sku' as sku
+from fact.event where event_type = 'ProductCreated';
+
+create view fact.product_changed as
+select position, recorded_at, sequence, aggregate_id::bigint as product_id,
+    payload ->> 'name' as name, payload ->> 'description' as description,
+    (payload ->> 'category_id')::bigint as category_id
+from fact.event where event_type = 'ProductChanged';
+
+create view fact.product_repriced as
+select position, recorded_at, sequence, aggregate_id::bigint as product_id,
+    (payload ->> 'price')::numeric as price, (payload ->> 'previous_price')::numeric as previous_price
+from fact.event where event_type = 'ProductRepriced';
+
+create view fact.product_discontinued as
+select position, recorded_at, sequence, aggregate_id::bigint as product_id
+from fact.event where event_type = 'ProductDiscontinued';
+
+create view fact.product_deleted as
+select position, recorded_at, sequence, aggregate_id::bigint as product_id
+from fact.event where event_type = 'ProductDeleted';
+
+create view fact.stock_received as
+select position, recorded_at, sequence, aggregate_id::bigint as product_id,
+    (payload ->> 'quantity')::bigint as quantity, payload ->> 'reason' as reason,
+    (payload ->> 'on_hand')::bigint as on_hand, (payload ->> 'reserved')::bigint as reserved
+from fact.event where event_type = 'StockReceived';
+
+create view fact.stock_corrected as
+select position, recorded_at, sequence, aggregate_id::bigint as product_id,
+    (payload ->> 'change')::bigint as change, payload ->> 'reason' as reason,
+    (payload ->> 'on_hand')::bigint as on_hand, (payload ->> 'reserved')::bigint as reserved
+from fact.event where event_type = 'StockCorrected';
+
+create view fact.stock_reserved as
+select position, recorded_at, sequence, aggregate_id::bigint as product_id,
+    (payload ->> 'order_id')::bigint as order_id, (payload ->> 'quantity')::bigint as quantity,
+    (payload ->> 'on_hand')::bigint as on_hand, (payload ->> 'reserved')::bigint as reserved
+from fact.event where event_type = 'StockReserved';
+
+create view fact.stock_released as
+select position, recorded_at, sequence, aggregate_id::bigint as product_id,
+    (payload ->> 'order_id')::bigint as order_id, (payload ->> 'quantity')::bigint as quantity,
+    (payload ->> 'on_hand')::bigint as on_hand, (payload ->> 'reserved')::bigint as reserved
+from fact.event where event_type = 'StockReleased';
+
+create view fact.stock_shipped as
+select position, recorded_at, sequence, aggregate_id::bigint as product_id,
+    (payload ->> 'order_id')::bigint as order_id, (payload ->> 'quantity')::bigint as quantity,
+    (payload ->> 'on_hand')::bigint as on_hand, (payload ->> 'reserved')::bigint as reserved
+from fact.event where event_type = 'StockShipped';
+
+-- Every event of a product, for its version.
+create view fact.product_event as
+select position, recorded_at, sequence, aggregate_id::bigint as product_id
+from fact.event
+where event_type in (
+    'ProductCreated', 'ProductChanged', 'ProductRepriced', 'ProductDiscontinued', 'ProductDeleted',
+    'StockReceived', 'StockCorrected', 'StockReserved', 'StockReleased', 'StockShipped'
+);
+
+-- What every stock event has in common: the figures after it. One pass over the batch instead of five.
+create view fact.stock_level as
+select position, recorded_at, sequence, aggregate_id::bigint as product_id,
+    (payload ->> 'on_hand')::bigint as on_hand, (payload ->> 'reserved')::bigint as reserved
+from fact.event
+where event_type in ('StockReceived', 'StockCorrected', 'StockReserved', 'StockReleased', 'StockShipped');
+
+create view fact.customer_registered as
+select position, recorded_at, sequence, aggregate_id::bigint as customer_id
+from fact.event where event_type = 'CustomerRegistered';
+
+create view fact.customer_changed as
+select position, recorded_at, sequence, aggregate_id::bigint as customer_id, payload -> 'fields' as fields
+from fact.event where event_type = 'CustomerChanged';
+
+create view fact.customer_erased as
+select position, recorded_at, sequence, aggregate_id::bigint as customer_id
+from fact.event where event_type = 'CustomerErased';
+
+create view fact.cart_opened as
+select position, recorded_at, sequence, aggregate_id as cart_id
+from fact.event where event_type = 'CartOpened';
+
+create view fact.cart_item_added as
+select position, recorded_at, sequence, aggregate_id as cart_id, (payload ->> 'product_id')::bigint as product_id,
+    (payload ->> 'quantity')::bigint as quantity, (payload ->> 'new_quantity')::bigint as new_quantity
+from fact.event where event_type = 'CartItemAdded';
+
+create view fact.cart_item_quantity_changed as
+select position, recorded_at, sequence, aggregate_id as cart_id, (payload ->> 'product_id')::bigint as product_id,
+    (payload ->> 'new_quantity')::bigint as new_quantity
+from fact.event where event_type = 'CartItemQuantityChanged';
+
+create view fact.cart_item_removed as
+select position, recorded_at, sequence, aggregate_id as cart_id, (payload ->> 'product_id')::bigint as product_id
+from fact.event where event_type = 'CartItemRemoved';
+
+create view fact.cart_emptied as
+select position, recorded_at, sequence, aggregate_id as cart_id
+from fact.event where event_type = 'CartEmptied';
+
+create view fact.cart_merged as
+select position, recorded_at, sequence, aggregate_id as cart_id, (payload ->> 'customer_id')::bigint as customer_id
+from fact.event where event_type = 'CartMerged';
+
+create view fact.cart_checked_out as
+select position, recorded_at, sequence, aggregate_id as cart_id, (payload ->> 'order_id')::bigint as order_id
+from fact.event where event_type = 'CartCheckedOut';
+
+-- What every cart event has in common. One pass over the batch instead of seven.
+-- `new_quantity` is 0 for a removed item; `product_id` is null for an event that empties the whole cart, or opens it.
+create view fact.cart_change as
+select position, recorded_at, sequence, aggregate_id as cart_id, event_type,
+    (payload ->> 'product_id')::bigint as product_id,
+    coalesce((payload ->> 'new_quantity')::bigint, 0) as new_quantity,
+    (payload ->> 'order_id')::bigint as order_id
+from fact.event
+where event_type in (
+    'CartOpened', 'CartItemAdded', 'CartItemQuantityChanged', 'CartItemRemoved', 'CartEmptied', 'CartMerged',
+    'CartCheckedOut'
+);
+
+create view fact.order_placed as
+select position, recorded_at, sequence, aggregate_id::bigint as order_id,
+    (payload ->> 'customer_id')::bigint as customer_id, (payload ->> 'placed_at')::timestamptz as placed_at,
+    payload ->> 'reference' as reference, (payload ->> 'total')::numeric as total,
+    jsonb_array_length(payload -> 'lines')::bigint as line_count
+from fact.event where event_type = 'OrderPlaced';
+
+-- What belongs to the whole order is read once for each order, before the lines are unnested (`offset 0` keeps it so),
+-- and of each line only the columns that are asked for.
+create view fact.order_line_placed as
+select placed.position, placed.recorded_at, placed.sequence, placed.order_id, placed.customer_id, placed.placed_at,
+    (line ->> 'line')::bigint as line, (line ->> 'product_id')::bigint as product_id,
+    line ->> 'product_name' as product_name, (line ->> 'category_id')::bigint as category_id,
+    line ->> 'category_name' as category_name, (line ->> 'quantity')::bigint as quantity,
+    (line ->> 'unit_price')::numeric as unit_price, (line ->> 'subtotal')::numeric as subtotal
+from (
+    select position, recorded_at, sequence, aggregate_id::bigint as order_id,
+        (payload ->> 'customer_id')::bigint as customer_id, (payload ->> 'placed_at')::timestamptz as placed_at,
+        payload -> 'lines' as lines
+    from fact.event where event_type = 'OrderPlaced'
+    offset 0
+) as placed
+cross join lateral jsonb_array_elements(placed.lines) as line;
+
+create view fact.order_processing_started as
+select position, recorded_at, sequence, aggregate_id::bigint as order_id
+from fact.event where event_type = 'OrderProcessingStarted';
+
+create view fact.order_shipped as
+select position, recorded_at, sequence, aggregate_id::bigint as order_id
+from fact.event where event_type = 'OrderShipped';
+
+create view fact.order_completed as
+select position, recorded_at, sequence, aggregate_id::bigint as order_id
+from fact.event where event_type = 'OrderCompleted';
+
+create view fact.order_cancelled as
+select position, recorded_at, sequence, aggregate_id::bigint as order_id, payload ->> 'reason' as reason,
+    (payload ->> 'customer_id')::bigint as customer_id, (payload ->> 'placed_at')::timestamptz as placed_at,
+    (payload ->> 'total')::numeric as total
+from fact.event where event_type = 'OrderCancelled';
+
+create view fact.order_line_cancelled as
+select cancelled.position, cancelled.recorded_at, cancelled.sequence, cancelled.order_id, cancelled.placed_at,
+    (line ->> 'product_id')::bigint as product_id, (line ->> 'quantity')::bigint as quantity,
+    (line ->> 'subtotal')::numeric as subtotal
+from (
+    select position, recorded_at, sequence, aggregate_id::bigint as order_id,
+        (payload ->> 'placed_at')::timestamptz as placed_at, payload -> 'lines' as lines
+    from fact.event where event_type = 'OrderCancelled'
+    offset 0
+) as cancelled
+cross join lateral jsonb_array_elements(cancelled.lines) as line;
+
+-- The status of an order after each step of its life.
+create view fact.order_status as
+select position, recorded_at, sequence, aggregate_id::bigint as order_id,
+    case event_type
+        when 'OrderProcessingStarted' then 'processing'
+        when 'OrderShipped' then 'shipped'
+        when 'OrderCompleted' then 'completed'
+        when 'OrderCancelled' then 'cancelled'
+    end as status
+from fact.event
+where event_type in ('OrderProcessingStarted', 'OrderShipped', 'OrderCompleted', 'OrderCancelled');
+
+create view fact.claim_taken as
+select position, recorded_at, sequence, aggregate_id as claim_id, (payload ->> 'holder')::bigint as holder
+from fact.event where event_type = 'ClaimTaken';
+
+create view fact.claim_released as
+select position, recorded_at, sequence, aggregate_id as claim_id, (payload ->> 'holder')::bigint as holder
+from fact.event where event_type = 'ClaimReleased';

@@ -1,0 +1,20 @@
+select
+    line.order_id,
+    placed.placed_at,
+    case
+        when placed.customer_id is null then 'Guest'
+        when profile.customer_id is null then 'Erased customer'
+        else profile.first_name || ' ' || profile.last_name
+    end as "customer_name!",
+    line.product_id,
+    line.product_name,
+    line.quantity,
+    line.unit_price as price_per_unit,
+    line.subtotal,
+    placed.version
+from order_lines as line
+join orders as placed using (order_id)
+left join customer_profile as profile using (customer_id)
+where line.order_id = $1
+order by line.line
+limit 2000

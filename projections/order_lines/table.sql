@@ -1,0 +1,14 @@
+create table order_lines (
+    order_id bigint not null,
+    line bigint not null,
+    product_id bigint not null,
+    product_name text not null,
+    category_id bigint not null,
+    category_name text not null,
+    quantity bigint not null,
+    unit_price numeric(14, 2) not null,
+    subtotal numeric(14, 2) not null,
+    primary key (order_id, line)
+);
+comment on table order_lines is 'names, categories and prices are those of the moment of the order';
+create index order_lines_product on order_lines (product_id);

@@ -1,0 +1,17 @@
+create table orders (
+    order_id bigint primary key,
+    customer_id bigint,
+    status text not null,
+    placed_at timestamptz not null,
+    reference text,
+    total numeric(14, 2) not null,
+    line_count bigint not null,
+    version bigint not null
+);
+comment on column orders.customer_id is 'null for a guest';
+comment on column orders.placed_at is 'may lie before the event, for orders taken over from elsewhere';
+comment on column orders.reference is 'number in the books that the order comes from';
+comment on column orders.version is 'sequence of the order''s last event';
+create index orders_customer on orders (customer_id, placed_at desc, order_id desc);
+create index orders_placed_at on orders (placed_at desc, order_id desc);
+create index orders_status on orders (status, placed_at desc, order_id desc);

@@ -1,0 +1,49 @@
+insert into products (
+    product_id, name, description, price, category_id, sku, on_hand, reserved, stock, discontinued, version, created_at
+)
+select product_id, name, description, price, category_id, sku, 0, 0, 0, false, sequence, recorded_at
+from fact.product_created;
+
+update products as product
+set name = last.name, description = last.description, category_id = last.category_id
+from (
+    select distinct on (product_id) product_id, name, description, category_id
+    from fact.product_changed
+    order by product_id, position desc
+) as last
+where product.product_id = last.product_id;
+
+update products as product
+set price = last.price
+from (
+    select distinct on (product_id) product_id, price
+    from fact.product_repriced
+    order by product_id, position desc
+) as last
+where product.product_id = last.product_id;
+
+update products as product
+set discontinued = true
+from fact.product_discontinued as event
+where product.product_id = event.product_id;
+
+update products as product
+set on_hand = coalesce(level.on_hand, product.on_hand),
+    reserved = coalesce(level.reserved, product.reserved),
+    stock = coalesce(level.on_hand - level.reserved, product.stock),
+    version = last.version
+from (
+    select product_id, max(sequence) as version
+    from fact.product_event
+    group by product_id
+) as last
+left join (
+    select distinct on (product_id) product_id, on_hand, reserved
+    from fact.stock_level
+    order by product_id, position desc
+) as level using (product_id)
+where product.product_id = last.product_id;
+
+delete from products as product
+using fact.product_deleted as event
+where product.product_id = event.product_id;

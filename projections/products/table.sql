@@ -1,0 +1,20 @@
+create table products (
+    product_id bigint primary key,
+    name text not null,
+    description text not null,
+    price numeric(14, 2) not null,
+    category_id bigint not null,
+    sku text,
+    on_hand bigint not null,
+    reserved bigint not null,
+    stock bigint not null,
+    discontinued boolean not null,
+    version bigint not null,
+    created_at timestamptz not null
+);
+comment on column products.reserved is 'units that belong to open orders';
+comment on column products.stock is 'what can still be sold: on hand less reserved';
+comment on column products.version is 'sequence of the product''s last event';
+create index products_name on products (name, product_id);
+create index products_price on products (price, product_id);
+create index products_category on products (category_id, name, product_id);

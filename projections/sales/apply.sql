@@ -1,0 +1,25 @@
+insert into sales as total (day, orders, units, revenue)
+select day, sum(orders), sum(units), sum(money)
+from (
+    select (placed_at at time zone 'UTC')::date as day, 1 as orders, 0 as units, total as money
+    from fact.order_placed
+    union all
+    select (placed_at at time zone 'UTC')::date, 0, quantity, 0
+    from fact.order_line_placed
+    union all
+    select (placed_at at time zone 'UTC')::date, -1, 0, -total
+    from fact.order_cancelled
+    union all
+    select (placed_at at time zone 'UTC')::date, 0, -quantity, 0
+    from fact.order_line_cancelled
+) as change
+group by day
+on conflict (day) do update
+set orders = total.orders + excluded.orders,
+    units = total.units + excluded.units,
+    revenue = total.revenue + excluded.revenue;
+
+delete from sales as total
+using fact.order_cancelled as event
+where total.day = (event.placed_at at time zone 'UTC')::date
+    and total.orders = 0;

@@ -1,0 +1,265 @@
+//! The command line: what each subcommand does, and what people see of it.
+
+use std::io::{IsTerminal, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use clap::{Args, Parser, Subcommand};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{DatabaseConfig, ServeConfig};
+use crate::database::{Database, Location};
+use crate::journal::JournalOptions;
+use crate::play;
+use crate::projector::{self, PROJECTIONS, Progress, Projection, ProjectionState, ProjectorOptions};
+use crate::server::{Engine, serve};
+
+/// An event-sourced shop backend on PostgreSQL.
+#[derive(Debug, Parser)]
+#[command(version, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: ServeConfig,
+    #[command(flatten)]
+    database: DatabaseConfig,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the shop (the default)
+    Serve(ServeConfig),
+    /// Play a sales history in the Online Retail format; what was played before is not played again
+    Play(PlayArgs),
+    /// Rebuild read tables from the log, beside those in service
+    Replay(Names),
+    /// Build read tables anew from the log and compare them row by row; exit code 1 if any row differs
+    Verify(Names),
+    /// Show where the log and the read tables stand
+    Status,
+}
+
+#[derive(Args, Debug)]
+struct PlayArgs {
+    /// CSV: InvoiceNo, StockCode, Description, Quantity, InvoiceDate, UnitPrice, CustomerID, Country
+    file: PathBuf,
+    /// Write every skipped row with its line and reason to this file
+    #[arg(long)]
+    skipped: Option<PathBuf>,
+    /// How many orders are on their way at once
+    #[arg(long, default_value_t = 64)]
+    concurrency: usize,
+}
+
+#[derive(Args, Debug)]
+struct Names {
+    /// Projections by name [default: all]
+    names: Vec<String>,
+}
+
+/// Runs the command; an error is one line on standard error.
+pub async fn run(cli: Cli) -> ExitCode {
+    let filter =
+        EnvFilter::try_from_env("SHOP_LOG").unwrap_or_else(|_| EnvFilter::new("warn,cartwright=info,sqlx=error"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    log.with_ansi(std::io::stderr().is_terminal()).init();
+    let location = cli.database.location();
+    let outcome = match cli.command {
+        None => serve(&cli.serve, &location).await.map(|()| ExitCode::SUCCESS),
+        Some(Command::Serve(config)) => serve(&config, &location).await.map(|()| ExitCode::SUCCESS),
+        Some(Command::Play(args)) => play_file(&args, &location).await,
+        Some(Command::Replay(names)) => replay(&names.names, &location).await,
+        Some(Command::Verify(names)) => verify(&names.names, &location).await,
+        Some(Command::Status) => status(&location).await,
+    };
+    outcome.unwrap_or_else(|error| {
+        say_error(&format!("cartwright: {}", one_line(&error)));
+        ExitCode::FAILURE
+    })
+}
+
+/// Tells where the shop is, and what to try.
+pub(crate) fn greet(address: SocketAddr, location: &Location) {
+    say(&format!(
+        "Cartwright is open at http://{address} ({}).\n\
+         \n  curl http://{address}/shop/api/products/\
+         \n  curl http://{address}/shop/api/customer/1/cart/items/ --json '{{\"product_id\": 1, \"quantity\": 2}}'\
+         \n  curl http://{address}/shop/api/bestsellers/\n\
+         \nEvery route: http://{address}/docs",
+        location.describe()
+    ));
+}
+
+/// Lets metrics be collected; `None` if this process collects them already.
+pub(crate) fn install_metrics() -> Option<PrometheusHandle> {
+    PrometheusBuilder::new().install_recorder().ok()
+}
+
+async fn play_file(args: &PlayArgs, location: &Location) -> anyhow::Result<ExitCode> {
+    let file = std::fs::File::open(&args.file).with_context(|| format!("cannot read {}", args.file.display()))?;
+    let mut skipped = match &args.skipped {
+        Some(path) => Some(std::fs::File::create(path).with_context(|| format!("cannot write {}", path.display()))?),
+        None => None,
+    };
+    let database = Database::join(location).await?;
+    let engine =
+        Engine::start(&database.connect, &database.pool, JournalOptions::default(), ProjectorOptions::default())
+            .await?;
+    let bar = ProgressBar::new(0).with_style(style("{msg:12} {wide_bar} {pos}/{len} orders, {per_sec}, {eta} left")?);
+    let options = play::Options { concurrency: args.concurrency };
+    let played = play::play(&engine.journal, &database.pool, std::io::BufReader::new(file), &bar, &options).await;
+    bar.finish_and_clear();
+    let position = engine.journal.position();
+    if played.is_ok() {
+        settle(&engine, position).await?;
+    }
+    engine.stop().await?;
+    database.close().await?;
+    let report = played?;
+    if let Some(skipped) = &mut skipped {
+        report.write_skipped(skipped).context("cannot write the skipped rows")?;
+    }
+    say(&report.to_string());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Waits until the read tables hold what was played, as long as they move.
+async fn settle(engine: &Engine, position: i64) -> anyhow::Result<()> {
+    let bar = ProgressBar::new(position.unsigned_abs())
+        .with_style(style("{msg:12} {wide_bar} {pos}/{len} events")?)
+        .with_message("read tables");
+    while !engine.projector.wait_for(position, std::time::Duration::from_millis(200)).await {
+        bar.set_position(engine.projector.position().unsigned_abs());
+        let stopped = engine.projector.status().await?.into_iter().find_map(|projection| projection.last_error);
+        if let Some(error) = stopped {
+            bail!("everything was played, but the projector stands still: {error}");
+        }
+    }
+    bar.finish_and_clear();
+    Ok(())
+}
+
+async fn replay(names: &[String], location: &Location) -> anyhow::Result<ExitCode> {
+    let projections = find(names)?;
+    let database = Database::join(location).await?;
+    let (engine, bars) = (quiet_engine(&database).await?, MultiProgress::new());
+    let mut waiting = projections.into_iter();
+    loop {
+        let pair: Vec<_> = waiting.by_ref().take(2).collect();
+        if pair.is_empty() {
+            break;
+        }
+        let rebuilds = pair.into_iter().map(|projection| {
+            let (pool, bar) = (&database.pool, bars.add(bar(projection.name)));
+            async move {
+                projector::rebuild(pool, projection, &|progress| show(&bar, progress)).await?;
+                bar.finish_with_message(format!("{} in service", projection.name));
+                anyhow::Ok(())
+            }
+        });
+        futures_util::future::try_join_all(rebuilds).await?;
+    }
+    engine.stop().await?;
+    database.close().await?;
+    say("every table was rebuilt and is in service");
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn verify(names: &[String], location: &Location) -> anyhow::Result<ExitCode> {
+    let projections = find(names)?;
+    let database = Database::join(location).await?;
+    let engine = quiet_engine(&database).await?;
+    let bars = MultiProgress::new();
+    let mut different = 0;
+    for projection in projections {
+        let bar = bars.add(bar(projection.name));
+        let found = projector::verify(&database.pool, projection, &|progress| show(&bar, progress)).await?;
+        bar.finish_and_clear();
+        let verdict = if found.different == 0 { "equal".to_owned() } else { format!("{} DIFFERENT", found.different) };
+        say(&format!("{:16} {:>9} rows at position {}: {verdict}", found.name, found.rows, found.position));
+        for difference in &found.examples {
+            let side = if difference.live { "only live   " } else { "only rebuilt" };
+            say(&format!("    {side} {} {}", difference.table, difference.row));
+        }
+        different += found.different;
+    }
+    engine.stop().await?;
+    database.close().await?;
+    Ok(if different == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn status(location: &Location) -> anyhow::Result<ExitCode> {
+    let database = Database::join(location).await?;
+    let projections = projector::status(&database.pool).await?;
+    database.close().await?;
+    let head = projections.first().map_or(0, |projection| projection.head);
+    say(&format!("{}\nlog ends at position {head}\n", location.describe()));
+    for projection in &projections {
+        let state = match projection.state {
+            ProjectionState::Live => "live",
+            ProjectionState::Rebuilding => "rebuilding",
+            ProjectionState::Stopped => "stopped",
+            ProjectionState::Missing => "missing",
+        };
+        say(&format!("{:16} {state:10} at {}, {} behind", projection.name, projection.position, projection.lag));
+    }
+    match projections.into_iter().find_map(|projection| projection.last_error) {
+        Some(error) => bail!("the projector stands still: {error}"),
+        None => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// Journal and projector beside those of a running server, if there is one: tables that are not there yet are made.
+async fn quiet_engine(database: &Database) -> anyhow::Result<Engine> {
+    let (journal, projector) = (JournalOptions::default(), ProjectorOptions::default());
+    Ok(Engine::start(&database.connect, &database.pool, journal, projector).await?)
+}
+
+fn find(names: &[String]) -> anyhow::Result<Vec<&'static Projection>> {
+    if names.is_empty() {
+        return Ok(PROJECTIONS.iter().collect());
+    }
+    let known = || PROJECTIONS.iter().map(|projection| projection.name).collect::<Vec<_>>().join(", ");
+    let find = |name: &String| {
+        Projection::find(name).with_context(|| format!("no projection `{name}`; there are {}", known()))
+    };
+    names.iter().map(find).collect()
+}
+
+fn bar(name: &'static str) -> ProgressBar {
+    let style = style("{msg:24} {wide_bar} {pos}/{len} events, {prefix}");
+    ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())).with_message(name)
+}
+
+fn show(bar: &ProgressBar, progress: Progress) {
+    bar.set_length(progress.of.unsigned_abs());
+    bar.set_position(progress.position.unsigned_abs());
+    bar.set_prefix(format!("{:.0}/s, {} s left", progress.events_per_second, progress.left.as_secs()));
+}
+
+fn style(template: &str) -> anyhow::Result<ProgressStyle> {
+    ProgressStyle::with_template(template).context("the progress bar cannot be drawn")
+}
+
+/// The error and its causes; some errors name their cause themselves.
+fn one_line(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |line, cause| match line.as_str() {
+        "" => cause,
+        _ if line.contains(&cause) => line,
+        _ => format!("{line}: {cause}"),
+    })
+}
+
+/// Standard output may be closed: that is its reader's choice, and no error of ours.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+fn say_error(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}

@@ -1,0 +1,268 @@
+//! The data folder: where it is, whose it is, and the lock that gives it to one process.
+//!
+//! Everything that depends on running as root is decided here: PostgreSQL refuses root, so its
+//! processes get the account that owns the folder.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown, fchown};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use nix::unistd::{Uid, User, geteuid};
+use tokio::process::Command;
+
+use super::EmbeddedError;
+
+pub(super) const OWNER_FILE: &str = "owner.lock";
+
+/// The lock may be held for a moment by a process that asks whether a server runs, or by the last
+/// breath of an owner that was killed.
+const OWNER_PATIENCE: Duration = Duration::from_secs(1);
+const OWNER_POLL: Duration = Duration::from_millis(20);
+
+/// The data folder when none was chosen: `/var/lib/cartwright` for root, since `/root` is closed
+/// to the account that runs the server; for others `./data` if that exists, else
+/// `$XDG_DATA_HOME/cartwright`, which is `~/.local/share/cartwright` unless set otherwise.
+pub fn default_data_dir() -> PathBuf {
+    if geteuid().is_root() {
+        return PathBuf::from("/var/lib/cartwright");
+    }
+    let beside_us = PathBuf::from("data");
+    if beside_us.is_dir() {
+        return beside_us;
+    }
+    let absolute = |variable| {
+        let path = PathBuf::from(std::env::var_os(variable)?);
+        path.is_absolute().then_some(path)
+    };
+    absolute("XDG_DATA_HOME")
+        .or_else(|| Some(absolute("HOME")?.join(".local/share")))
+        .map_or(beside_us, |base| base.join("cartwright"))
+}
+
+/// A data folder that this process owns until it drops this.
+#[derive(Debug)]
+pub(super) struct DataFolder {
+    pub path: PathBuf,
+    /// Who runs PostgreSQL, if we are root and it must be somebody else.
+    pub account: Option<Account>,
+    owner_file: File,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Account {
+    pub name: String,
+    pub uid: u32,
+    pub gid: u32,
+}
+
+impl DataFolder {
+    pub async fn open(path: &Path) -> Result<Self, EmbeddedError> {
+        let path = made(path)?;
+        let account = account_for(&path)?;
+        restrict(&path, account.as_ref())?;
+        if let Some(account) = &account {
+            check_reach(&path, account).await?;
+        }
+        let owner_file = open_private(&path.join(OWNER_FILE), account.as_ref())?;
+        lock_as_owner(&owner_file, &path).await?;
+        Ok(Self { path, account, owner_file })
+    }
+
+    pub fn join(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Opens a file of the folder for appending, made with mode 0600 if it is missing.
+    pub fn open_file(&self, name: &str) -> Result<File, EmbeddedError> {
+        open_private(&self.join(name), self.account.as_ref())
+    }
+
+    /// Makes a folder that nobody else can enter; one that exists must already be such a folder,
+    /// because anybody may have made it if its parent is shared.
+    pub fn make_private_folder(&self, path: &Path) -> Result<(), EmbeddedError> {
+        match DirBuilder::new().mode(0o700).create(path) {
+            Ok(()) => {
+                if let Some(account) = &self.account {
+                    chown(path, Some(account.uid), Some(account.gid))
+                        .map_err(EmbeddedError::file("give away the folder", path))?;
+                }
+                return Ok(());
+            }
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(EmbeddedError::file("create the folder", path)(error)),
+        }
+        let found = fs::symlink_metadata(path).map_err(EmbeddedError::file("look at", path))?;
+        let owner = self.account.as_ref().map_or(geteuid().as_raw(), |account| account.uid);
+        if !found.is_dir() || found.uid() != owner || found.mode() & 0o077 != 0 {
+            let reason = std::io::Error::other("it exists, but is no private folder of ours");
+            return Err(EmbeddedError::file("use the folder", path)(reason));
+        }
+        Ok(())
+    }
+
+    /// A command that runs as the right account and in this folder, knows nothing of our
+    /// environment but how to find programs and libraries, and speaks English.
+    pub fn command(&self, program: &Path) -> Command {
+        let mut command = command_as(self.account.as_ref(), program);
+        command.current_dir(&self.path);
+        command
+    }
+}
+
+impl Drop for DataFolder {
+    fn drop(&mut self) {
+        // Closing the file is not enough while a child between fork and exec has a copy of it.
+        let _ = self.owner_file.unlock();
+    }
+}
+
+/// As [`DataFolder::command`], for use before there is a folder.
+pub(super) fn command_as(account: Option<&Account>, program: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.env_clear();
+    for name in ["PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"] {
+        if let Some(value) = std::env::var_os(name) {
+            command.env(name, value);
+        }
+    }
+    command.env("LC_ALL", "C").current_dir("/").stdin(Stdio::null());
+    if let Some(account) = account {
+        // Setting the user also drops the supplementary groups of root.
+        command.uid(account.uid).gid(account.gid);
+    }
+    command
+}
+
+/// The folder's real path, after making it if needed.
+fn made(path: &Path) -> Result<PathBuf, EmbeddedError> {
+    let create = |reason| EmbeddedError::file("create the data folder", path)(reason);
+    let absolute = std::path::absolute(path).map_err(create)?;
+    if let Some(parent) = absolute.parent() {
+        fs::create_dir_all(parent).map_err(create)?;
+    }
+    match DirBuilder::new().mode(0o700).create(&absolute) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(create(error)),
+        _ => {}
+    }
+    if !absolute.is_dir() {
+        return Err(create(ErrorKind::NotADirectory.into()));
+    }
+    absolute.canonicalize().map_err(EmbeddedError::file("open the data folder", path))
+}
+
+/// Who is to run PostgreSQL on this folder: ourselves (`None`), unless we are root.
+fn account_for(path: &Path) -> Result<Option<Account>, EmbeddedError> {
+    if !geteuid().is_root() {
+        return Ok(None);
+    }
+    let found = fs::metadata(path).map_err(EmbeddedError::file("look at", path))?;
+    if found.uid() != 0 {
+        let user = User::from_uid(Uid::from_raw(found.uid())).ok().flatten();
+        return Ok(Some(match user {
+            Some(user) => Account::from(user),
+            None => Account { name: found.uid().to_string(), uid: found.uid(), gid: found.gid() },
+        }));
+    }
+    // To give away and close a folder that others use, like `/etc`, would be a disaster.
+    let mut names = fs::read_dir(path)
+        .map_err(EmbeddedError::file("read the folder", path))?
+        .filter_map(|entry| Some(entry.ok()?.file_name()));
+    if names.any(|name| name != "lost+found") && !path.join(OWNER_FILE).exists() {
+        return Err(EmbeddedError::NotOurs { folder: path.display().to_string() });
+    }
+    ["postgres", "nobody"]
+        .into_iter()
+        .find_map(|name| User::from_name(name).ok().flatten())
+        .map(|user| Some(Account::from(user)))
+        .ok_or(EmbeddedError::NoAccount)
+}
+
+impl From<User> for Account {
+    fn from(user: User) -> Self {
+        Self { name: user.name, uid: user.uid.as_raw(), gid: user.gid.as_raw() }
+    }
+}
+
+/// Gives the folder to the account and closes it to everybody else.
+fn restrict(path: &Path, account: Option<&Account>) -> Result<(), EmbeddedError> {
+    let found = fs::metadata(path).map_err(EmbeddedError::file("look at", path))?;
+    match account {
+        Some(account) if found.uid() != account.uid => {
+            chown(path, Some(account.uid), Some(account.gid))
+                .map_err(EmbeddedError::file("give away the folder", path))?;
+        }
+        None if found.uid() != geteuid().as_raw() => {
+            return Err(EmbeddedError::NotOwned { folder: path.display().to_string(), owner: found.uid() });
+        }
+        _ => {}
+    }
+    if found.mode() & 0o777 != 0o700 {
+        fs::set_permissions(path, Permissions::from_mode(0o700))
+            .map_err(EmbeddedError::file("restrict the folder", path))?;
+    }
+    Ok(())
+}
+
+/// Lets the account itself try every folder on the way, so that access lists count as well.
+async fn check_reach(path: &Path, account: &Account) -> Result<(), EmbeddedError> {
+    let mut folders: Vec<&Path> = path.ancestors().collect();
+    folders.reverse();
+    let script = r#"for folder; do [ -x "$folder" ] || { printf %s "$folder"; exit; }; done"#;
+    let output = command_as(Some(account), Path::new("/bin/sh"))
+        .args(["-c", script, "sh"])
+        .args(folders)
+        .output()
+        .await
+        .map_err(EmbeddedError::file("run", Path::new("/bin/sh")))?;
+    if output.stdout.is_empty() {
+        return Ok(());
+    }
+    Err(EmbeddedError::OutOfReach {
+        folder: String::from_utf8_lossy(&output.stdout).into_owned(),
+        user: account.name.clone(),
+    })
+}
+
+/// Does not follow a symbolic link, because the account could place one to mislead root.
+fn open_private(path: &Path, account: Option<&Account>) -> Result<File, EmbeddedError> {
+    let file = OpenOptions::new()
+        .read(true)
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .custom_flags(nix::libc::O_NOFOLLOW)
+        .open(path)
+        .map_err(EmbeddedError::file("write to", path))?;
+    if let Some(account) = account {
+        fchown(&file, Some(account.uid), Some(account.gid)).map_err(EmbeddedError::file("give away the file", path))?;
+    }
+    Ok(file)
+}
+
+async fn lock_as_owner(mut owner_file: &File, folder: &Path) -> Result<(), EmbeddedError> {
+    let path = folder.join(OWNER_FILE);
+    let deadline = Instant::now() + OWNER_PATIENCE;
+    loop {
+        match owner_file.try_lock() {
+            Ok(()) => break,
+            Err(TryLockError::Error(error)) => {
+                return Err(EmbeddedError::file("lock", &path)(error));
+            }
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                tokio::time::sleep(OWNER_POLL).await;
+            }
+            Err(TryLockError::WouldBlock) => {
+                let mut pid = String::new();
+                owner_file.read_to_string(&mut pid).map_err(EmbeddedError::file("read", &path))?;
+                return Err(EmbeddedError::InUse { folder: folder.display().to_string(), pid: pid.trim().to_owned() });
+            }
+        }
+    }
+    owner_file
+        .set_len(0)
+        .and_then(|()| writeln!(owner_file, "{}", std::process::id()))
+        .map_err(EmbeddedError::file("write to", &path))
+}

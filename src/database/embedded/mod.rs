@@ -1,0 +1,265 @@
+//! A PostgreSQL of our own, for a shop that was given no `DATABASE_URL`.
+//!
+//! The server lives under the data folder, listens on a Unix socket only, is started again when it
+//! dies and stops with the process that started it, however that process ends. This module knows
+//! nothing of the shop's tables, and never trades durability for speed: see
+//! `docs/decisions/embedded-postgresql.md`.
+
+mod binaries;
+mod folder;
+mod server;
+#[cfg(test)]
+mod tests;
+mod wheel;
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use folder::DataFolder;
+use server::{Cluster, PidFile, Server};
+
+pub use folder::default_data_dir;
+
+/// The superuser of the cluster, and the database made in it on the first start.
+const NAME: &str = "cartwright";
+/// The port is only a part of the socket's file name: nothing listens on TCP.
+const PORT: u16 = 5432;
+
+const RESTART_DELAY_MIN: Duration = Duration::from_millis(50);
+const RESTART_DELAY_MAX: Duration = Duration::from_secs(5);
+/// A server that ran this long before it died is started again without the delay of earlier deaths.
+const SETTLED_AFTER: Duration = Duration::from_secs(60);
+/// How long a first start waits for what a killed server or a killed shop left running.
+const LEFTOVERS_DEADLINE: Duration = Duration::from_secs(15);
+
+/// What a committed transaction survives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// A power cut.
+    Durable,
+    /// Nothing but a clean stop: for tests, with the data folder in memory.
+    Volatile,
+}
+
+#[derive(Clone, Debug)]
+pub struct EmbeddedOptions {
+    /// Made with mode 0700 if it is missing; an existing one is set to 0700.
+    pub data_dir: PathBuf,
+    pub durability: Durability,
+    /// The folder of `initdb` and `postgres`: the only one looked at when it is given.
+    pub binaries: Option<PathBuf>,
+}
+
+/// A running server and the right to use its data folder.
+///
+/// Dropping it stops the server soon after; [`EmbeddedPostgres::stop`] waits for that.
+#[derive(Debug)]
+pub struct EmbeddedPostgres {
+    socket_folder: PathBuf,
+    /// The supervisor takes both a message and the closing of this channel for the wish to stop.
+    stop_request: oneshot::Sender<()>,
+    supervisor: JoinHandle<()>,
+}
+
+impl EmbeddedPostgres {
+    /// Returns once the server accepts connections and the database `cartwright` exists.
+    ///
+    /// Fails with one line that names what to change: the folder is in use or not ours, no fitting
+    /// binaries were found, or the server wrote to its log why it would not start.
+    pub async fn start(options: &EmbeddedOptions) -> Result<Self, EmbeddedError> {
+        Self::start_with(options, binaries::search_folders().await).await
+    }
+
+    async fn start_with(options: &EmbeddedOptions, search_folders: Vec<PathBuf>) -> Result<Self, EmbeddedError> {
+        let folder = DataFolder::open(&options.data_dir).await?;
+        let cluster_version = server::cluster_version(&folder)?;
+        let binaries = match &options.binaries {
+            Some(chosen) => binaries::chosen(&folder, chosen, cluster_version).await?,
+            None => binaries::find_or_fetch(&folder, search_folders, cluster_version).await?,
+        };
+        let cluster = Cluster::new(folder, binaries, options.durability)?;
+        if cluster_version.is_none() {
+            cluster.initialise().await?;
+        }
+        cluster.stop_orphan().await?;
+        let server = start_patiently(&cluster).await?;
+
+        let (stop_request, stop_requested) = oneshot::channel();
+        Ok(Self {
+            socket_folder: cluster.socket_folder.clone(),
+            stop_request,
+            supervisor: tokio::spawn(supervise(cluster, server, stop_requested)),
+        })
+    }
+
+    /// How to connect to `database` as the superuser of the cluster.
+    pub fn connect_options(&self, database: &str) -> PgConnectOptions {
+        connect_options(&self.socket_folder, database)
+    }
+
+    /// Ends all sessions, writes everything to disk, and returns when the server is gone.
+    pub async fn stop(self) -> Result<(), EmbeddedError> {
+        // A supervisor that is gone already has stopped the server.
+        let _ = self.stop_request.send(());
+        self.supervisor.await.map_err(|error| EmbeddedError::NotStopped { reason: error.to_string() })
+    }
+}
+
+/// How to connect to `database` in the server that another process runs on `data_dir`.
+///
+/// `None` if nobody holds the folder, or if the server in it is not ready (yet, or any more).
+pub fn running(data_dir: &Path, database: &str) -> Option<PgConnectOptions> {
+    let owner_file = File::open(data_dir.join(folder::OWNER_FILE)).ok()?;
+    match owner_file.try_lock_shared() {
+        Err(TryLockError::WouldBlock) => {}
+        _ => return None,
+    }
+    let pid_file = PidFile::read(&data_dir.join(server::PGDATA))?;
+    // The file of a server that was killed still says ready, but its socket no longer answers.
+    (pid_file.is_ready && pid_file.answers()).then(|| connect_options(&pid_file.socket_folder, database))
+}
+
+fn connect_options(socket_folder: &Path, database: &str) -> PgConnectOptions {
+    PgConnectOptions::new_without_pgpass()
+        .socket(socket_folder)
+        .port(PORT)
+        .username(NAME)
+        .database(database)
+        // Whatever `PGSSLMODE` asks for, there is no TLS on a Unix socket.
+        .ssl_mode(PgSslMode::Disable)
+}
+
+/// Starts the server, and again if it finds remains of a killed one that are about to go away.
+async fn start_patiently(cluster: &Cluster) -> Result<Server, EmbeddedError> {
+    let deadline = Instant::now() + LEFTOVERS_DEADLINE;
+    loop {
+        let mut server = cluster.spawn()?;
+        match cluster.wait_until_ready(&mut server).await {
+            Ok(()) => return Ok(server),
+            Err(error) if error.is_about_leftovers() && Instant::now() < deadline => {
+                tokio::time::sleep(RESTART_DELAY_MIN).await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Owns the server until it is told to stop, and replaces one that dies before that.
+async fn supervise(cluster: Cluster, mut server: Server, mut stop_requested: oneshot::Receiver<()>) {
+    let mut delay = RESTART_DELAY_MIN;
+    loop {
+        let started_at = Instant::now();
+        tokio::select! {
+            _ = &mut stop_requested => break,
+            status = server.exited() => {
+                tracing::warn!(%status, "postgresql ended by itself; starting it again");
+            }
+        }
+        if started_at.elapsed() > SETTLED_AFTER {
+            delay = RESTART_DELAY_MIN;
+        }
+        loop {
+            tokio::select! {
+                _ = &mut stop_requested => return cluster.clear(),
+                () = tokio::time::sleep(delay) => {}
+            }
+            delay = RESTART_DELAY_MAX.min(delay * 2);
+            let failure = match cluster.spawn() {
+                Err(failure) => failure,
+                Ok(replacement) => {
+                    server = replacement;
+                    tokio::select! {
+                        _ = &mut stop_requested => {
+                            server.shut_down().await;
+                            return cluster.clear();
+                        }
+                        outcome = cluster.wait_until_ready(&mut server) => match outcome {
+                            Ok(()) => break,
+                            Err(failure) => failure,
+                        },
+                    }
+                }
+            };
+            tracing::warn!(%failure, "postgresql could not be started again yet");
+        }
+        tracing::warn!("postgresql runs again");
+    }
+    server.shut_down().await;
+    cluster.clear();
+}
+
+/// Why there is no server. Every text is one line that says what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum EmbeddedError {
+    #[error(
+        "`{folder}` is in use by process {pid}; stop it, or choose another folder with --data-dir \
+         or a database with DATABASE_URL"
+    )]
+    InUse { folder: String, pid: String },
+    #[error("cannot {action} `{path}`: {reason}")]
+    File { action: &'static str, path: String, reason: std::io::Error },
+    #[error(
+        "`{folder}` is not empty and no data folder of this shop; choose a new or an empty one \
+         with --data-dir"
+    )]
+    NotOurs { folder: String },
+    #[error(
+        "`{folder}` belongs to user id {owner}, not to the user running this; choose another \
+         folder with --data-dir"
+    )]
+    NotOwned { folder: String, owner: u32 },
+    #[error(
+        "user `{user}`, which runs postgresql because root must not, cannot enter `{folder}`; \
+         choose a folder it can reach with --data-dir"
+    )]
+    OutOfReach { folder: String, user: String },
+    #[error(
+        "root must not run postgresql, and there is neither a user `postgres` nor a user `nobody` \
+         to run it; give the data folder to an ordinary user"
+    )]
+    NoAccount,
+    #[error("`{folder}` holds no usable postgresql 15 to 18: {reason}")]
+    UnusableBinaries { folder: String, reason: String },
+    #[error(
+        "no postgresql 15 to 18 was found, and none could be fetched: {reason}; install one with \
+         `apt install postgresql`, `dnf install postgresql-server` or `brew install \
+         postgresql@18`, or name its folder in SHOP_PG_BIN or a database in DATABASE_URL"
+    )]
+    NoBinaries { reason: String },
+    #[error(
+        "the cluster in `{folder}` needs postgresql {wanted}, but {found}; install postgresql \
+         {wanted} or name its folder in SHOP_PG_BIN"
+    )]
+    WrongVersion { folder: String, wanted: u32, found: String },
+    #[error("`{folder}` is no usable postgresql cluster: {reason}")]
+    BrokenCluster { folder: String, reason: String },
+    #[error("no cluster could be made in `{folder}`: {reason}")]
+    NotInitialised { folder: String, reason: String },
+    #[error("postgresql in `{folder}` did not start: {reason}")]
+    NotStarted { folder: String, reason: String },
+    #[error("postgresql did not stop in order: {reason}")]
+    NotStopped { reason: String },
+}
+
+impl EmbeddedError {
+    /// For `map_err`: what was done to which path when the system refused.
+    fn file(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.display().to_string();
+        move |reason| Self::File { action, path, reason }
+    }
+
+    /// True if a killed server's last processes, or a server on its way out, still hold the
+    /// cluster: both are gone in a moment.
+    fn is_about_leftovers(&self) -> bool {
+        let Self::NotStarted { reason, .. } = self else {
+            return false;
+        };
+        reason.contains("pre-existing shared memory block")
+            || (reason.contains("lock file") && reason.contains("already exists"))
+    }
+}

@@ -1,0 +1,415 @@
+//! One cluster and the processes that serve it: make it, start a server on it, watch it, stop it.
+//!
+//! The server's settings are arguments, so that its own files stay as `initdb` wrote them.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{PipeWriter, Read, Seek, SeekFrom};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use sha2::{Digest, Sha256};
+use tokio::io::AsyncWriteExt;
+use tokio::process::Child;
+
+use super::binaries::{Binaries, SUPPORTED};
+use super::folder::DataFolder;
+use super::{Durability, EmbeddedError, NAME, PORT};
+
+pub(super) const PGDATA: &str = "pgdata";
+const UNFINISHED_PGDATA: &str = "pgdata.new";
+const LOG: &str = "postgresql.log";
+const INITDB_LOG: &str = "initdb.log";
+
+const LOG_BYTES_MAX: u64 = 10 * 1024 * 1024;
+/// A server that was killed first replays up to 2 GB of its journal.
+const READY_DEADLINE: Duration = Duration::from_secs(120);
+const STOP_DEADLINE: Duration = Duration::from_secs(60);
+const POLL: Duration = Duration::from_millis(3);
+/// The least of the supported systems (macOS), without the closing zero.
+const SOCKET_PATH_BYTES_MAX: usize = 103;
+
+/// Leaves a watcher behind and becomes the server, whose process id is therefore the shell's.
+///
+/// The watcher waits for the end of the pipe whose other end only we hold, so that it sees our end
+/// in whatever way it comes, and then asks exactly this server for a fast shutdown. It looks at the
+/// command line first, because another process may have inherited the number, and it asks again,
+/// because a shell that has not become the server yet may ignore the signal. It is nobody's child,
+/// because a server that reaps a stranger takes it for a crashed session.
+const WATCHED_START: &str = r#"
+pgdata=$1
+shift
+exec 3<&0 </dev/null
+( (
+    read -r nothing <&3
+    rounds=0
+    while [ "$rounds" -lt 600 ]; do
+        line=$(2>/dev/null </proc/$$/cmdline tr '\0' ' ' || ps -ww -o args= -p $$)
+        case $line in
+            *"postgres -D $pgdata "*) kill -INT $$ ;;
+            *) exit ;;
+        esac
+        rounds=$((rounds + 1))
+        sleep 0.1
+    done
+) & )
+exec "$@" 3<&-
+"#;
+
+/// The major version of the cluster in the folder, if there is a cluster.
+pub(super) fn cluster_version(folder: &DataFolder) -> Result<Option<u32>, EmbeddedError> {
+    let pgdata = folder.join(PGDATA);
+    if !pgdata.exists() {
+        return Ok(None);
+    }
+    let broken = |reason: String| EmbeddedError::BrokenCluster { folder: pgdata.display().to_string(), reason };
+    let text = fs::read_to_string(pgdata.join("PG_VERSION"))
+        .map_err(|error| broken(format!("its file PG_VERSION cannot be read: {error}")))?;
+    match text.trim().parse() {
+        Ok(version) if SUPPORTED.contains(&version) => Ok(Some(version)),
+        _ => Err(broken(format!("it is of version `{}`, but 15 to 18 are supported", text.trim()))),
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Cluster {
+    folder: DataFolder,
+    binaries: Binaries,
+    durability: Durability,
+    pub socket_folder: PathBuf,
+}
+
+/// A server process, which ends soon after this is dropped.
+#[derive(Debug)]
+pub(super) struct Server {
+    child: Child,
+    /// The watcher's pipe: never written to, only closed.
+    lifeline: Option<PipeWriter>,
+    log_start_bytes: u64,
+    /// What an earlier server left in the pid file. In a container it may name the same process.
+    stale_pid_file: Option<PidFile>,
+}
+
+impl Cluster {
+    pub fn new(folder: DataFolder, binaries: Binaries, durability: Durability) -> Result<Self, EmbeddedError> {
+        let socket_folder = socket_folder(&folder.path);
+        folder.make_private_folder(&socket_folder)?;
+        Ok(Self { folder, binaries, durability, socket_folder })
+    }
+
+    /// Makes the cluster and the database under another name first, so that a start that was broken
+    /// off leaves nothing that looks like a cluster.
+    pub async fn initialise(&self) -> Result<(), EmbeddedError> {
+        tracing::info!(folder = %self.folder.path.display(), "making a postgresql cluster");
+        let log = self.lock_initdb_log().await?;
+        let unfinished = self.folder.join(UNFINISHED_PGDATA);
+        // Not every system has C.UTF-8. The C locale sorts alike, but knows only ASCII letters.
+        if let Err(error) = self.run_initdb("C.UTF-8", &log).await {
+            if !error.to_string().contains("invalid locale") {
+                return Err(error);
+            }
+            self.run_initdb("C", &log).await?;
+        }
+        self.create_database(&log).await?;
+        fs::rename(&unfinished, self.folder.join(PGDATA)).map_err(EmbeddedError::file("rename", &unfinished))?;
+        File::open(&self.folder.path)
+            .and_then(|folder| folder.sync_all())
+            .map_err(EmbeddedError::file("sync", &self.folder.path))
+    }
+
+    /// Waits for an `initdb` that outlived a killed shop: it has the lock with its output.
+    async fn lock_initdb_log(&self) -> Result<File, EmbeddedError> {
+        let path = self.folder.join(INITDB_LOG);
+        let log = self.folder.open_file(INITDB_LOG)?;
+        let deadline = Instant::now() + STOP_DEADLINE;
+        loop {
+            match log.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                    tokio::time::sleep(POLL).await;
+                }
+                Err(error) => return Err(EmbeddedError::file("lock", &path)(error.into())),
+            }
+        }
+        log.set_len(0).map_err(EmbeddedError::file("empty", &path))?;
+        Ok(log)
+    }
+
+    async fn run_initdb(&self, locale: &str, log: &File) -> Result<(), EmbeddedError> {
+        let unfinished = self.folder.join(UNFINISHED_PGDATA);
+        match fs::remove_dir_all(&unfinished) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(EmbeddedError::file("remove", &unfinished)(error));
+            }
+            _ => {}
+        }
+        let mut command = self.folder.command(&self.binaries.folder.join("initdb"));
+        command
+            .arg("--pgdata")
+            .arg(&unfinished)
+            .args(["--username", NAME, "--encoding=UTF8", "--locale", locale])
+            .args(["--auth-local=trust", "--auth-host=reject", "--data-checksums"]);
+        if self.durability == Durability::Volatile {
+            command.arg("--no-sync");
+        }
+        self.run_to_end(command.kill_on_drop(true), log, "").await
+    }
+
+    async fn create_database(&self, log: &File) -> Result<(), EmbeddedError> {
+        let mut command = self.folder.command(&self.binaries.folder.join("postgres"));
+        command.arg("--single").arg("-D").arg(self.folder.join(UNFINISHED_PGDATA));
+        if self.durability == Durability::Volatile {
+            command.arg("-F");
+        }
+        command.args(["-c", "exit_on_error=on", "template1"]).stdin(Stdio::piped());
+        let statement = format!("create database {NAME};\n");
+        self.run_to_end(command.kill_on_drop(true), log, &statement).await
+    }
+
+    async fn run_to_end(
+        &self,
+        command: &mut tokio::process::Command,
+        log: &File,
+        input: &str,
+    ) -> Result<(), EmbeddedError> {
+        let failed =
+            |reason: String| EmbeddedError::NotInitialised { folder: self.folder.path.display().to_string(), reason };
+        let run = async {
+            let mut child = command.stdout(log.try_clone()?).stderr(log.try_clone()?).spawn()?;
+            if let Some(mut stdin) = child.stdin.take() {
+                stdin.write_all(input.as_bytes()).await?;
+            }
+            child.wait().await
+        };
+        let status = run.await.map_err(|error| failed(error.to_string()))?;
+        if status.success() {
+            return Ok(());
+        }
+        let last_lines = last_lines(&self.folder.join(INITDB_LOG), 0);
+        Err(failed(format!("{status}: {last_lines}")))
+    }
+
+    /// Stops a server that nobody owns any more: its watcher was killed together with its shop.
+    pub async fn stop_orphan(&self) -> Result<(), EmbeddedError> {
+        let Some(orphan) = self.pid_file().filter(PidFile::answers) else {
+            return Ok(());
+        };
+        tracing::warn!(pid = orphan.pid, "stopping a postgresql that an earlier run left behind");
+        let left_behind = |reason: String| EmbeddedError::NotStarted {
+            folder: self.folder.path.display().to_string(),
+            reason: format!("process {} of an earlier run {reason}", orphan.pid),
+        };
+        match kill(Pid::from_raw(orphan.pid), Signal::SIGINT) {
+            Ok(()) | Err(Errno::ESRCH) => {}
+            Err(error) => return Err(left_behind(format!("cannot be stopped: {error}"))),
+        }
+        let deadline = Instant::now() + STOP_DEADLINE;
+        while self.pid_file().is_some_and(|found| found.pid == orphan.pid && found.is_alive()) {
+            if Instant::now() > deadline {
+                return Err(left_behind("does not stop".to_owned()));
+            }
+            tokio::time::sleep(POLL).await;
+        }
+        Ok(())
+    }
+
+    pub fn spawn(&self) -> Result<Server, EmbeddedError> {
+        let log = self.folder.open_file(LOG)?;
+        let log_path = self.folder.join(LOG);
+        let mut log_start_bytes = log.metadata().map_err(EmbeddedError::file("look at", &log_path))?.len();
+        if log_start_bytes > LOG_BYTES_MAX {
+            log.set_len(0).map_err(EmbeddedError::file("empty", &log_path))?;
+            log_start_bytes = 0;
+        }
+        let shell = Path::new("/bin/sh");
+        let (watched_end, lifeline) = std::io::pipe().map_err(EmbeddedError::file("make a pipe for", shell))?;
+        let stale_pid_file = self.pid_file();
+        let mut command = self.folder.command(shell);
+        command
+            .args(["-c", WATCHED_START, "cartwright-postgresql"])
+            .arg(self.folder.join(PGDATA))
+            .arg(self.binaries.folder.join("postgres"))
+            .arg("-D")
+            .arg(self.folder.join(PGDATA));
+        for setting in self.settings() {
+            command.arg("-c").arg(setting);
+        }
+        let child = command
+            .stdin(watched_end)
+            .stdout(Stdio::null())
+            .stderr(log)
+            // Ctrl-C is for us: the server must outlive the sessions that we end in order.
+            .process_group(0)
+            .spawn()
+            .map_err(EmbeddedError::file("run", shell))?;
+        Ok(Server { child, lifeline: Some(lifeline), log_start_bytes, stale_pid_file })
+    }
+
+    fn settings(&self) -> Vec<String> {
+        let mut settings = vec![
+            "listen_addresses=".to_owned(),
+            format!("port={PORT}"),
+            format!("unix_socket_directories={}", self.socket_folder.display()),
+            "unix_socket_permissions=0700".to_owned(),
+            format!("cluster_name={NAME}"),
+            "max_connections=100".to_owned(),
+            "shared_buffers=128MB".to_owned(),
+            "max_wal_size=2GB".to_owned(),
+            // The shop's questions are short: compiling them costs more than it saves.
+            "jit=off".to_owned(),
+            "timezone=UTC".to_owned(),
+            "log_timezone=UTC".to_owned(),
+            "log_destination=stderr".to_owned(),
+            "logging_collector=off".to_owned(),
+        ];
+        if cfg!(target_os = "linux") {
+            // After a crash, one call instead of opening each of a thousand files.
+            settings.push("recovery_init_sync_method=syncfs".to_owned());
+        }
+        let durable = match self.durability {
+            Durability::Durable => "on",
+            Durability::Volatile => "off",
+        };
+        settings
+            .extend(["fsync", "synchronous_commit", "full_page_writes"].map(|setting| format!("{setting}={durable}")));
+        settings
+    }
+
+    /// Fails with the last lines of the log if the server ends, or is not ready for too long.
+    pub async fn wait_until_ready(&self, server: &mut Server) -> Result<(), EmbeddedError> {
+        let not_started =
+            |reason: String| EmbeddedError::NotStarted { folder: self.folder.path.display().to_string(), reason };
+        let deadline = Instant::now() + READY_DEADLINE;
+        let pid = server.child.id().map(u32::cast_signed);
+        let reason = loop {
+            let found =
+                self.pid_file().filter(|found| found.is_ready && Some(found.pid) == pid && server.is_news(found));
+            if found.is_some() {
+                return Ok(());
+            }
+            match server.child.try_wait() {
+                Ok(None) if Instant::now() < deadline => tokio::time::sleep(POLL).await,
+                Ok(None) => break format!("not ready after {} s", READY_DEADLINE.as_secs()),
+                Ok(Some(status)) => break status.to_string(),
+                Err(error) => break error.to_string(),
+            }
+        };
+        let last_lines = last_lines(&self.folder.join(LOG), server.log_start_bytes);
+        Err(not_started(format!("{reason}: {last_lines}")))
+    }
+
+    /// Removes what a stopped server leaves outside of the data folder.
+    pub fn clear(&self) {
+        if !self.socket_folder.starts_with(&self.folder.path) {
+            // One that is not empty or already gone does no harm.
+            let _ = fs::remove_dir(&self.socket_folder);
+        }
+    }
+
+    fn pid_file(&self) -> Option<PidFile> {
+        PidFile::read(&self.folder.join(PGDATA))
+    }
+}
+
+impl Server {
+    /// Waits for the server to end by itself, and sends its watcher home.
+    pub async fn exited(&mut self) -> String {
+        let outcome: std::io::Result<ExitStatus> = self.child.wait().await;
+        self.lifeline = None;
+        outcome.map_or_else(|error| error.to_string(), |status| status.to_string())
+    }
+
+    /// Ends all sessions and waits until the server has written everything to disk.
+    pub async fn shut_down(mut self) {
+        self.signal(Signal::SIGINT);
+        self.lifeline = None;
+        if tokio::time::timeout(STOP_DEADLINE, self.child.wait()).await.is_err() {
+            tracing::warn!("postgresql does not stop; ending it as a crash would");
+            self.signal(Signal::SIGQUIT);
+            let _ = self.child.wait().await;
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        // The number cannot be another process's: the child keeps it until we have waited for it.
+        if let Some(pid) = self.child.id() {
+            let _ = kill(Pid::from_raw(pid.cast_signed()), signal);
+        }
+    }
+
+    fn is_news(&self, found: &PidFile) -> bool {
+        self.stale_pid_file.as_ref() != Some(found)
+    }
+}
+
+/// What a server tells about itself in `postmaster.pid`.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct PidFile {
+    pub pid: i32,
+    started_at: String,
+    pub socket_folder: PathBuf,
+    pub is_ready: bool,
+}
+
+impl PidFile {
+    pub fn read(pgdata: &Path) -> Option<Self> {
+        let bytes = fs::read(pgdata.join("postmaster.pid")).ok()?;
+        let text = String::from_utf8_lossy(&bytes);
+        let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+        Some(Self {
+            pid: lines.first()?.parse().ok().filter(|pid| *pid > 0)?,
+            started_at: (*lines.get(2)?).to_owned(),
+            socket_folder: PathBuf::from(lines.get(4)?),
+            is_ready: lines.get(7) == Some(&"ready"),
+        })
+    }
+
+    /// True if a server listens; its sessions do not, should they outlive it.
+    pub fn answers(&self) -> bool {
+        UnixStream::connect(self.socket_folder.join(socket_name())).is_ok()
+    }
+
+    fn is_alive(&self) -> bool {
+        kill(Pid::from_raw(self.pid), None) != Err(Errno::ESRCH)
+    }
+}
+
+fn socket_name() -> String {
+    format!(".s.PGSQL.{PORT}")
+}
+
+/// Beside the data, unless the system or PostgreSQL could not cope with that path.
+fn socket_folder(data_folder: &Path) -> PathBuf {
+    let beside_data = data_folder.join("run");
+    let path_bytes = beside_data.join(socket_name()).as_os_str().len();
+    let is_plain = beside_data.to_str().is_some_and(|path| !path.contains([',', '"']));
+    if is_plain && path_bytes <= SOCKET_PATH_BYTES_MAX {
+        return beside_data;
+    }
+    let hash = Sha256::digest(data_folder.as_os_str().as_bytes());
+    let short_hash: String = hash.iter().take(10).map(|byte| format!("{byte:02x}")).collect();
+    PathBuf::from(format!("/tmp/{NAME}-{short_hash}"))
+}
+
+/// The end of what was logged since `start_bytes`, in one line.
+fn last_lines(path: &Path, start_bytes: u64) -> String {
+    const LINES_MAX: usize = 6;
+    const BYTES_MAX: u64 = 4096;
+    let read = || -> std::io::Result<String> {
+        let mut log = File::open(path)?;
+        let from_bytes = start_bytes.max(log.metadata()?.len().saturating_sub(BYTES_MAX));
+        log.seek(SeekFrom::Start(from_bytes))?;
+        let mut bytes = Vec::new();
+        log.read_to_end(&mut bytes)?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    };
+    let text = read().unwrap_or_default();
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let last = lines[lines.len().saturating_sub(LINES_MAX)..].join(" | ");
+    format!("{last} (see `{}`)", path.display())
+}

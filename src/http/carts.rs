@@ -1,0 +1,258 @@
+//! Carts of customers and guests, and checkout.
+
+use axum::extract::State;
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::Shop;
+use super::body::{NoBody, body};
+use super::command::{Answer, Command, CommandParams, CommandProblems};
+use super::error::{ApiError, Problem};
+use super::page::{Ids, Versioned};
+use crate::domain::cart::MergeMode;
+use crate::domain::ids::{CartId, CustomerId, ProductId};
+use crate::domain::money::two_decimals;
+use crate::domain::quantity::{Quantity, QuantityError};
+use crate::shop::{
+    CartChange, CartLine, CartView, ChangeCart, Checkout, GuestCartOpened, MergeCarts, OpenGuestCart, OrderView,
+};
+
+body! {
+    /// A product to put into a cart.
+    pub struct NewItem {
+        #[schema(value_type = i64, example = 1)]
+        pub product_id: ProductId,
+        #[schema(value_type = i64, minimum = 1, maximum = 1_000_000, example = 2)]
+        pub quantity: Quantity,
+    }
+}
+
+body! {
+    /// How many units of a product a cart is to hold.
+    pub struct NewQuantity {
+        /// 0 takes the product out.
+        #[schema(value_type = i64, minimum = 0, maximum = 1_000_000, example = 3)]
+        pub quantity: QuantityOrNone,
+    }
+}
+
+body! {
+    /// The guest's cart to take over, and what becomes of products that stand in both.
+    pub struct Merge {
+        pub cart_token: Uuid,
+        #[schema(value_type = Option<String>, example = "sum")]
+        pub mode: Option<MergeMode>,
+    }
+}
+
+/// A quantity, or 0 for none.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(try_from = "i64")]
+pub struct QuantityOrNone(Option<Quantity>);
+
+impl TryFrom<i64> for QuantityOrNone {
+    type Error = QuantityError;
+
+    fn try_from(units: i64) -> Result<Self, QuantityError> {
+        if units == 0 { Ok(Self(None)) } else { Quantity::new(units).map(Some).map(Self) }
+    }
+}
+
+/// A customer's cart
+#[utoipa::path(get, path = "/customer/{customer_id}/cart", tag = "carts",
+    params(("customer_id" = i64, Path)), responses((status = 200, body = CartView), (status = 404, body = Problem)))]
+pub async fn find(State(shop): State<Shop>, Ids(customer_id): Ids<i64>) -> Result<Versioned<CartView>, ApiError> {
+    find_cart(&shop, CartId::Customer(CustomerId(customer_id))).await
+}
+
+/// A guest's cart
+#[utoipa::path(get, path = "/carts/{cart_token}", tag = "carts",
+    params(("cart_token" = Uuid, Path)), responses((status = 200, body = CartView), (status = 404, body = Problem)))]
+pub async fn find_guest_cart(State(shop): State<Shop>, Ids(token): Ids<Uuid>) -> Result<Versioned<CartView>, ApiError> {
+    find_cart(&shop, CartId::Guest(token)).await
+}
+
+/// Puts units of a product into a customer's cart
+#[utoipa::path(post, path = "/customer/{customer_id}/cart/items", tag = "carts", request_body = NewItem,
+    params(("customer_id" = i64, Path), CommandParams), responses((status = 200, body = CartView), CommandProblems))]
+pub async fn add_item(
+    State(shop): State<Shop>,
+    Ids(customer_id): Ids<i64>,
+    command: Command<NewItem>,
+) -> Result<Answer<CartView>, ApiError> {
+    add(&shop, CartId::Customer(CustomerId(customer_id)), command).await
+}
+
+/// Puts units of a product into a guest's cart
+#[utoipa::path(post, path = "/carts/{cart_token}/items", tag = "carts", request_body = NewItem,
+    params(("cart_token" = Uuid, Path), CommandParams), responses((status = 200, body = CartView), CommandProblems))]
+pub async fn add_guest_item(
+    State(shop): State<Shop>,
+    Ids(token): Ids<Uuid>,
+    command: Command<NewItem>,
+) -> Result<Answer<CartView>, ApiError> {
+    add(&shop, CartId::Guest(token), command).await
+}
+
+/// Sets how many units of a product a customer's cart holds; 0 takes it out
+#[utoipa::path(put, path = "/customer/{customer_id}/cart/items/{product_id}", tag = "carts", request_body = NewQuantity,
+    params(("customer_id" = i64, Path), ("product_id" = i64, Path), CommandParams),
+    responses((status = 200, body = CartView), CommandProblems))]
+pub async fn set_item(
+    State(shop): State<Shop>,
+    Ids((customer_id, product_id)): Ids<(i64, i64)>,
+    command: Command<NewQuantity>,
+) -> Result<Answer<CartView>, ApiError> {
+    let change = CartChange::Set { product_id: ProductId(product_id), quantity: command.body.quantity.0 };
+    change_cart(&shop, CartId::Customer(CustomerId(customer_id)), change, command).await
+}
+
+/// Sets how many units of a product a guest's cart holds; 0 takes it out
+#[utoipa::path(put, path = "/carts/{cart_token}/items/{product_id}", tag = "carts", request_body = NewQuantity,
+    params(("cart_token" = Uuid, Path), ("product_id" = i64, Path), CommandParams),
+    responses((status = 200, body = CartView), CommandProblems))]
+pub async fn set_guest_item(
+    State(shop): State<Shop>,
+    Ids((token, product_id)): Ids<(Uuid, i64)>,
+    command: Command<NewQuantity>,
+) -> Result<Answer<CartView>, ApiError> {
+    let change = CartChange::Set { product_id: ProductId(product_id), quantity: command.body.quantity.0 };
+    change_cart(&shop, CartId::Guest(token), change, command).await
+}
+
+/// Takes a product out of a customer's cart
+#[utoipa::path(delete, path = "/customer/{customer_id}/cart/items/{product_id}", tag = "carts",
+    params(("customer_id" = i64, Path), ("product_id" = i64, Path), CommandParams),
+    responses((status = 200, body = CartView), CommandProblems))]
+pub async fn remove_item(
+    State(shop): State<Shop>,
+    Ids((customer_id, product_id)): Ids<(i64, i64)>,
+    command: Command<NoBody>,
+) -> Result<Answer<CartView>, ApiError> {
+    let change = CartChange::Set { product_id: ProductId(product_id), quantity: None };
+    change_cart(&shop, CartId::Customer(CustomerId(customer_id)), change, command).await
+}
+
+/// Takes a product out of a guest's cart
+#[utoipa::path(delete, path = "/carts/{cart_token}/items/{product_id}", tag = "carts",
+    params(("cart_token" = Uuid, Path), ("product_id" = i64, Path), CommandParams),
+    responses((status = 200, body = CartView), CommandProblems))]
+pub async fn remove_guest_item(
+    State(shop): State<Shop>,
+    Ids((token, product_id)): Ids<(Uuid, i64)>,
+    command: Command<NoBody>,
+) -> Result<Answer<CartView>, ApiError> {
+    let change = CartChange::Set { product_id: ProductId(product_id), quantity: None };
+    change_cart(&shop, CartId::Guest(token), change, command).await
+}
+
+/// Empties a customer's cart
+#[utoipa::path(delete, path = "/customer/{customer_id}/cart", tag = "carts",
+    params(("customer_id" = i64, Path), CommandParams), responses((status = 200, body = CartView), CommandProblems))]
+pub async fn empty(
+    State(shop): State<Shop>,
+    Ids(customer_id): Ids<i64>,
+    command: Command<NoBody>,
+) -> Result<Answer<CartView>, ApiError> {
+    change_cart(&shop, CartId::Customer(CustomerId(customer_id)), CartChange::Empty, command).await
+}
+
+/// Empties a guest's cart
+#[utoipa::path(delete, path = "/carts/{cart_token}", tag = "carts",
+    params(("cart_token" = Uuid, Path), CommandParams), responses((status = 200, body = CartView), CommandProblems))]
+pub async fn empty_guest_cart(
+    State(shop): State<Shop>,
+    Ids(token): Ids<Uuid>,
+    command: Command<NoBody>,
+) -> Result<Answer<CartView>, ApiError> {
+    change_cart(&shop, CartId::Guest(token), CartChange::Empty, command).await
+}
+
+/// Opens a guest's cart; its token is the only key to it
+#[utoipa::path(post, path = "/carts", tag = "carts", params(CommandParams),
+    responses((status = 201, body = GuestCartOpened), CommandProblems))]
+pub async fn open_guest_cart(
+    State(shop): State<Shop>,
+    command: Command<NoBody>,
+) -> Result<Answer<GuestCartOpened>, ApiError> {
+    let opened = shop.run(OpenGuestCart { token: Uuid::new_v4() }, command.context).await?;
+    Ok(opened.created(|opened| format!("/shop/api/carts/{}/", opened.cart_token)))
+}
+
+/// Moves a guest's items into a customer's cart
+#[utoipa::path(post, path = "/customer/{customer_id}/cart/merge", tag = "carts", request_body = Merge,
+    params(("customer_id" = i64, Path), CommandParams), responses((status = 200, body = CartView), CommandProblems))]
+pub async fn merge(
+    State(shop): State<Shop>,
+    Ids(customer_id): Ids<i64>,
+    command: Command<Merge>,
+) -> Result<Answer<CartView>, ApiError> {
+    let Merge { cart_token, mode } = command.body;
+    let mode = mode.unwrap_or(MergeMode::Sum);
+    shop.run(MergeCarts { customer_id: CustomerId(customer_id), cart_token, mode }, command.context).await
+}
+
+/// Orders what a customer's cart holds
+#[utoipa::path(post, path = "/customer/{customer_id}/cart/checkout", tag = "carts",
+    params(("customer_id" = i64, Path), CommandParams), responses((status = 201, body = OrderView), CommandProblems))]
+pub async fn check_out(
+    State(shop): State<Shop>,
+    Ids(customer_id): Ids<i64>,
+    command: Command<NoBody>,
+) -> Result<Answer<OrderView>, ApiError> {
+    check_out_cart(&shop, CartId::Customer(CustomerId(customer_id)), command).await
+}
+
+/// Orders what a guest's cart holds
+#[utoipa::path(post, path = "/carts/{cart_token}/checkout", tag = "carts",
+    params(("cart_token" = Uuid, Path), CommandParams), responses((status = 201, body = OrderView), CommandProblems))]
+pub async fn check_out_guest(
+    State(shop): State<Shop>,
+    Ids(token): Ids<Uuid>,
+    command: Command<NoBody>,
+) -> Result<Answer<OrderView>, ApiError> {
+    check_out_cart(&shop, CartId::Guest(token), command).await
+}
+
+async fn find_cart(shop: &Shop, cart_id: CartId) -> Result<Versioned<CartView>, ApiError> {
+    let id = cart_id.to_string();
+    // One snapshot for both, so that items and version speak of the same moment.
+    let mut transaction = shop.pool.begin_with("begin isolation level repeatable read read only").await?;
+    let cart = sqlx::query_file!("projections/carts/find.sql", id).fetch_optional(&mut *transaction).await?;
+    let cart = cart.filter(|cart| cart.state != "merged");
+    let cart = cart.ok_or_else(|| ApiError::not_found("cart_not_found", "Cart not found"))?;
+    let items = sqlx::query_file!("projections/cart_items/by_cart.sql", id).fetch_all(&mut *transaction).await?;
+    transaction.commit().await?;
+    let total = items.iter().map(|item| item.subtotal).sum();
+    let items = items.into_iter().map(|item| CartLine {
+        product_name: item.product_name,
+        price: two_decimals(item.price),
+        quantity: item.quantity,
+        subtotal: two_decimals(item.subtotal),
+        product_id: item.product_id,
+    });
+    let (customer_id, cart_token) = cart_id.parts();
+    Ok(Versioned {
+        version: cart.version,
+        body: CartView { customer_id, cart_token, items: items.collect(), total: two_decimals(total) },
+    })
+}
+
+async fn add(shop: &Shop, cart_id: CartId, command: Command<NewItem>) -> Result<Answer<CartView>, ApiError> {
+    let NewItem { product_id, quantity } = command.body;
+    shop.run(ChangeCart { cart_id, change: CartChange::Add { product_id, quantity } }, command.context).await
+}
+
+async fn change_cart<T>(
+    shop: &Shop,
+    cart_id: CartId,
+    change: CartChange,
+    command: Command<T>,
+) -> Result<Answer<CartView>, ApiError> {
+    shop.run(ChangeCart { cart_id, change }, command.context).await
+}
+
+async fn check_out_cart(shop: &Shop, cart_id: CartId, command: Command<NoBody>) -> Result<Answer<OrderView>, ApiError> {
+    let order = shop.run(Checkout { cart_id }, command.context).await?;
+    Ok(order.created(|order| format!("/shop/api/order/{}/", order.order_id)))
+}

@@ -1,0 +1,209 @@
+//! Commands: what every one of them takes besides its body, and how its receipt becomes an answer.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
+use axum::http::header::{IF_MATCH, LOCATION};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use utoipa::openapi::path::{Parameter, ParameterIn};
+use utoipa::{IntoParams, IntoResponses};
+
+use super::body::{self, FromObject};
+use super::error::{ApiError, Problem};
+use super::request::RequestIds;
+use super::{Shop, error};
+use crate::journal::{Context, IdempotencyKey, NewEvent, Receipt, UseCase};
+
+/// A command's body, and everything about it that is not its body.
+pub struct Command<T> {
+    pub body: T,
+    pub context: Context,
+}
+
+/// An answer to a command.
+pub struct Answer<A> {
+    receipt: Receipt<A>,
+    status: StatusCode,
+    location: Option<String>,
+}
+
+/// Headers and parameters that every command takes, for OpenAPI.
+pub struct CommandParams;
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "it only describes the headers for OpenAPI")]
+struct CommandHeaders {
+    /// 1 to 255 characters: the same key with the same request gets the same answer for 24 hours.
+    #[param(rename = "Idempotency-Key", max_length = 255)]
+    idempotency_key: Option<String>,
+    /// The `ETag` that the client last saw; 412 when the resource has changed since.
+    #[param(rename = "If-Match")]
+    if_match: Option<String>,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct CommandQuery {
+    /// The same checks and the same answer, with the events that would be appended; nothing is stored.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+impl IntoParams for CommandParams {
+    fn into_params(_parameter_in: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let headers = CommandHeaders::into_params(|| Some(ParameterIn::Header));
+        headers.into_iter().chain(CommandQuery::into_params(|| Some(ParameterIn::Query))).collect()
+    }
+}
+
+/// What can go wrong with any command.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "it only describes the answers for OpenAPI")]
+pub enum CommandProblems {
+    /// The request is unreadable or out of range; `errors` names the fields
+    #[response(status = 400, content_type = "application/problem+json")]
+    BadRequest(#[to_schema] Problem),
+    /// Something that the request names does not exist
+    #[response(status = 404, content_type = "application/problem+json")]
+    NotFound(#[to_schema] Problem),
+    /// A rule of the shop forbids it now
+    #[response(status = 409, content_type = "application/problem+json")]
+    Conflict(#[to_schema] Problem),
+    /// The resource has changed since the version in `If-Match`
+    #[response(status = 412, content_type = "application/problem+json")]
+    Stale(#[to_schema] Problem),
+    /// The body is larger than 1 MiB
+    #[response(status = 413, content_type = "application/problem+json")]
+    TooLarge(#[to_schema] Problem),
+    /// The body is not `application/json`
+    #[response(status = 415, content_type = "application/problem+json")]
+    NotJson(#[to_schema] Problem),
+    /// The idempotency key was used for another request
+    #[response(status = 422, content_type = "application/problem+json")]
+    KeyReused(#[to_schema] Problem),
+    /// The database is away or the shop is too busy; try again after `Retry-After` seconds
+    #[response(status = 503, content_type = "application/problem+json")]
+    Unavailable(#[to_schema] Problem),
+}
+
+impl<T: FromObject> FromRequest<Shop> for Command<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, shop: &Shop) -> Result<Self, ApiError> {
+        let (method, uri, headers) = (request.method().clone(), request.uri().clone(), request.headers().clone());
+        let mut context = RequestIds::of(&request).context();
+        let bytes = Bytes::from_request(request, shop).await.map_err(|rejection| match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => error::payload_too_large(),
+            _ => ApiError::invalid_field("body", rejection.body_text()),
+        })?;
+        let body = body::read(&headers, &bytes)?;
+        context.dry_run = dry_run(&uri)?;
+        context.if_match = if_match(&headers)?;
+        context.idempotency = idempotency(&headers, &method, &uri, &bytes)?;
+        Ok(Self { body, context })
+    }
+}
+
+fn dry_run(uri: &Uri) -> Result<bool, ApiError> {
+    let query = axum::extract::Query::<CommandQuery>::try_from_uri(uri)
+        .map_err(|_| ApiError::invalid_field("dry_run", "must be true or false"))?;
+    Ok(query.dry_run)
+}
+
+/// The version that `If-Match` names; `*` names any.
+fn if_match(headers: &HeaderMap) -> Result<Option<i64>, ApiError> {
+    let Some(value) = headers.get(IF_MATCH) else { return Ok(None) };
+    let value = value.to_str().unwrap_or_default().trim();
+    if value == "*" {
+        return Ok(None);
+    }
+    let version =
+        value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).and_then(|value| value.parse().ok());
+    version.map(Some).ok_or_else(|| ApiError::invalid_field("If-Match", "must be an ETag of this shop, such as \"3\""))
+}
+
+fn idempotency(
+    headers: &HeaderMap,
+    method: &Method,
+    uri: &Uri,
+    body: &[u8],
+) -> Result<Option<IdempotencyKey>, ApiError> {
+    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
+    let key = value.to_str().unwrap_or_default();
+    if key.is_empty() || key.len() > 255 {
+        return Err(ApiError::invalid_field("Idempotency-Key", "must have 1 to 255 printable ASCII characters"));
+    }
+    let mut digest = Sha256::new();
+    for part in [method.as_str().as_bytes(), uri.path().as_bytes(), body] {
+        digest.update((part.len() as u64).to_be_bytes());
+        digest.update(part);
+    }
+    Ok(Some(IdempotencyKey { key: key.to_owned(), fingerprint: digest.finalize().into() }))
+}
+
+impl Shop {
+    /// Carries a use case out. Its caller sees its effects from now on.
+    pub(super) async fn run<U: UseCase>(&self, use_case: U, context: Context) -> Result<Answer<U::Answer>, ApiError> {
+        let actor = context.actor.id.clone();
+        let dry_run = context.dry_run;
+        let receipt = self.journal.run(use_case, context).await?;
+        if !dry_run {
+            self.recent_writes.note(&actor, receipt.position);
+        }
+        Ok(Answer { receipt, status: StatusCode::OK, location: None })
+    }
+}
+
+impl<A> Answer<A> {
+    /// 201, with where the new thing is found.
+    pub fn created(mut self, location: impl FnOnce(&A) -> String) -> Self {
+        self.status = StatusCode::CREATED;
+        self.location = Some(location(&self.receipt.answer));
+        self
+    }
+}
+
+impl<A: Serialize> IntoResponse for Answer<A> {
+    fn into_response(self) -> Response {
+        let Receipt { answer, position, replayed, events } = self.receipt;
+        let mut body = json!(answer);
+        let dry_run = !events.is_empty();
+        if dry_run {
+            if body.is_null() {
+                body = json!({});
+            }
+            body["events"] = events.iter().map(describe).collect();
+        }
+        let mut response = match body {
+            Value::Null => StatusCode::NO_CONTENT.into_response(),
+            body if dry_run => Json(body).into_response(),
+            body => (self.status, Json(body)).into_response(),
+        };
+        let headers = response.headers_mut();
+        headers.insert(HeaderName::from_static("journal-position"), position.into());
+        if replayed {
+            headers.insert(HeaderName::from_static("idempotent-replayed"), HeaderValue::from_static("true"));
+        }
+        if let (Some(location), false) = (self.location, dry_run)
+            && let Ok(location) = HeaderValue::from_str(&location)
+        {
+            headers.insert(LOCATION, location);
+        }
+        response
+    }
+}
+
+fn describe(event: &NewEvent) -> Value {
+    json!({
+        "aggregate_type": event.stream.kind,
+        "aggregate_id": event.stream.id,
+        "sequence": event.sequence,
+        "event_type": event.event_type,
+        "payload": serde_json::from_str::<Value>(&event.payload).unwrap_or_default(),
+    })
+}

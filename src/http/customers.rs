@@ -1,0 +1,150 @@
+//! People who buy.
+
+use axum::extract::{OriginalUri, State};
+use chrono::{DateTime, NaiveDate, Utc};
+use rust_decimal::Decimal;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::Shop;
+use super::body::{NoBody, body};
+use super::command::{Answer, Command, CommandParams, CommandProblems};
+use super::error::{ApiError, Problem};
+use super::format::money;
+use super::page::{DEFAULT_LIMIT, Ids, LAST_MOMENT, Page, PageOf, Params, Versioned};
+use crate::domain::ids::CustomerId;
+use crate::domain::text::{Email, Name};
+use crate::shop::{ChangeCustomer, CustomerRef, EraseCustomer, RegisterCustomer};
+
+#[derive(Serialize, ToSchema)]
+pub struct Customer {
+    pub customer_id: i64,
+    pub first_name: String,
+    pub last_name: String,
+    pub email: String,
+    pub registered_at: DateTime<Utc>,
+}
+
+/// An order in the list of its customer.
+#[derive(Serialize, ToSchema)]
+pub struct CustomerOrder {
+    pub order_id: i64,
+    pub order_date: NaiveDate,
+    pub status: String,
+    #[serde(serialize_with = "money")]
+    #[schema(value_type = String, example = "235.99")]
+    pub total_amount: Decimal,
+    pub customer_email: String,
+}
+
+body! {
+    /// A new customer.
+    pub struct NewCustomer {
+        #[schema(value_type = String, max_length = 200, example = "Jo")]
+        pub first_name: Name,
+        #[schema(value_type = String, max_length = 200, example = "Miller")]
+        pub last_name: Name,
+        #[schema(value_type = String, format = Email, example = "jo@example.com")]
+        pub email: Email,
+    }
+}
+
+body! {
+    /// What is to be changed; what is absent stays as it is.
+    pub struct CustomerChange {
+        #[schema(value_type = Option<String>, max_length = 200)]
+        pub first_name: Option<Name>,
+        #[schema(value_type = Option<String>, max_length = 200)]
+        pub last_name: Option<Name>,
+        #[schema(value_type = Option<String>)]
+        pub email: Option<Email>,
+    }
+}
+
+/// Registers a customer
+#[utoipa::path(post, path = "/customers", tag = "customers", request_body = NewCustomer, params(CommandParams),
+    responses((status = 201, body = CustomerRef), CommandProblems))]
+pub async fn register(
+    State(shop): State<Shop>,
+    command: Command<NewCustomer>,
+) -> Result<Answer<CustomerRef>, ApiError> {
+    let NewCustomer { first_name, last_name, email } = command.body;
+    let registered = shop.run(RegisterCustomer { first_name, last_name, email }, command.context).await?;
+    Ok(registered.created(|registered| format!("/shop/api/customer/{}/", registered.customer_id)))
+}
+
+/// A customer
+#[utoipa::path(get, path = "/customer/{customer_id}", tag = "customers", params(("customer_id" = i64, Path)),
+    responses((status = 200, body = Customer), (status = 404, body = Problem)))]
+pub async fn find(State(shop): State<Shop>, Ids(customer_id): Ids<i64>) -> Result<Versioned<Customer>, ApiError> {
+    let found = sqlx::query_file!("projections/customers/find.sql", customer_id).fetch_optional(&shop.pool).await?;
+    let row = found.ok_or_else(unknown)?;
+    let body = Customer {
+        customer_id: row.customer_id,
+        first_name: row.first_name,
+        last_name: row.last_name,
+        email: row.email,
+        registered_at: row.registered_at,
+    };
+    Ok(Versioned { version: row.version, body })
+}
+
+/// Changes a customer's name or e-mail address
+#[utoipa::path(patch, path = "/customer/{customer_id}", tag = "customers", request_body = CustomerChange,
+    params(("customer_id" = i64, Path), CommandParams), responses((status = 200, body = CustomerRef), CommandProblems))]
+pub async fn change(
+    State(shop): State<Shop>,
+    Ids(customer_id): Ids<i64>,
+    command: Command<CustomerChange>,
+) -> Result<Answer<CustomerRef>, ApiError> {
+    let CustomerChange { first_name, last_name, email } = command.body;
+    let change = ChangeCustomer { customer_id: CustomerId(customer_id), first_name, last_name, email };
+    shop.run(change, command.context).await
+}
+
+/// Forgets a customer; orders and sums stay, without the person
+#[utoipa::path(delete, path = "/customer/{customer_id}", tag = "customers",
+    params(("customer_id" = i64, Path), CommandParams), responses((status = 204), CommandProblems))]
+pub async fn erase(
+    State(shop): State<Shop>,
+    Ids(customer_id): Ids<i64>,
+    command: Command<NoBody>,
+) -> Result<Answer<()>, ApiError> {
+    shop.run(EraseCustomer { customer_id: CustomerId(customer_id) }, command.context).await
+}
+
+/// A customer's orders, newest first
+#[utoipa::path(get, path = "/customer/{customer_id}/orders", tag = "customers",
+    params(("customer_id" = i64, Path), Page),
+    responses((status = 200, body = Vec<CustomerOrder>), (status = 404, body = Problem)))]
+pub async fn list_orders(
+    State(shop): State<Shop>,
+    OriginalUri(uri): OriginalUri,
+    Ids(customer_id): Ids<i64>,
+    Params(page): Params<Page>,
+) -> Result<PageOf<CustomerOrder>, ApiError> {
+    let limit = page.limit(DEFAULT_LIMIT)?;
+    let (placed_at, order_id) = page.after()?.unwrap_or((LAST_MOMENT, i64::MAX));
+    let rows = sqlx::query_file!("projections/orders/by_customer.sql", customer_id, placed_at, order_id, limit + 1)
+        .fetch_all(&shop.pool)
+        .await?;
+    if rows.is_empty() {
+        let known =
+            sqlx::query_file_scalar!("projections/customers/exists.sql", customer_id).fetch_one(&shop.pool).await?;
+        if !known {
+            return Err(unknown());
+        }
+    }
+    let page = PageOf::new(&uri, rows, limit, |row| (row.placed_at, row.order_id));
+    Ok(page.map(|row| CustomerOrder {
+        order_id: row.order_id,
+        order_date: row.placed_at.date_naive(),
+        status: row.status,
+        total_amount: row.total_amount,
+        customer_email: row.customer_email,
+    }))
+}
+
+fn unknown() -> ApiError {
+    ApiError::not_found("customer_not_found", "Customer not found")
+}

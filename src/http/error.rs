@@ -1,0 +1,287 @@
+//! What goes wrong, as problem documents (RFC 9457), and the one place where a rule becomes a status.
+
+use axum::Json;
+use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use crate::domain::cart::CartError;
+use crate::domain::category::CategoryError;
+use crate::domain::claim::ClaimError;
+use crate::domain::customer::CustomerError;
+use crate::domain::order::OrderError;
+use crate::domain::product::ProductError;
+use crate::domain::refusal::Refusal;
+use crate::journal::CommandError;
+
+/// An error as a client sees it.
+#[derive(Debug)]
+pub struct ApiError {
+    status: StatusCode,
+    code: &'static str,
+    title: &'static str,
+    detail: String,
+    /// Further members of the problem document.
+    members: Vec<(&'static str, Value)>,
+}
+
+/// One field of a request that is not as it must be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct FieldError {
+    /// Where it stands: `lines[0].quantity`.
+    pub field: String,
+    pub message: String,
+}
+
+/// The body of every error, `application/problem+json`.
+#[derive(ToSchema)]
+#[schema(as = Problem)]
+#[expect(dead_code, reason = "it only describes the document for OpenAPI")]
+pub struct Problem {
+    /// `about:blank`: the code says all.
+    r#type: String,
+    /// The same short text as `error`.
+    title: String,
+    status: u16,
+    detail: String,
+    /// Stable, for programs: `cart_not_found`.
+    code: String,
+    error: String,
+    /// The fields at fault, where fields are.
+    errors: Option<Vec<FieldError>>,
+}
+
+impl ApiError {
+    pub fn new(status: StatusCode, code: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, code, title, detail: detail.into(), members: vec![] }
+    }
+
+    /// 400, with every field that is at fault.
+    pub fn invalid(errors: Vec<FieldError>) -> Self {
+        let detail = errors.iter().map(|error| format!("{} {}", error.field, error.message)).collect::<Vec<_>>();
+        let error = Self::new(StatusCode::BAD_REQUEST, "invalid_request", "Invalid request", detail.join("; "));
+        error.with("errors", json!(errors))
+    }
+
+    /// 400, for one field, parameter or header.
+    pub fn invalid_field(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::invalid(vec![FieldError { field: field.into(), message: message.into() }])
+    }
+
+    pub fn not_found(code: &'static str, title: &'static str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, code, title, title.to_lowercase())
+    }
+
+    /// 500 for a defect: logged, not shown.
+    pub fn internal(reason: impl std::fmt::Display) -> Self {
+        internal(&reason)
+    }
+
+    pub fn unavailable(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, code, "Service unavailable", detail)
+    }
+
+    fn with(mut self, name: &'static str, value: Value) -> Self {
+        self.members.push((name, value));
+        self
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        let (status, code, title) = describe(&refusal);
+        let error = Self::new(status, code, title, refusal.to_string());
+        match &refusal {
+            Refusal::OutOfStock(shortages) => error.with("products", json!(shortages)),
+            Refusal::Unavailable { product_id, .. } => error.with("product_id", json!(product_id)),
+            Refusal::Cart(CartError::AlreadyCheckedOut { order_id }) => error.with("order_id", json!(order_id)),
+            Refusal::Order(OrderError::IllegalMove { from, .. }) => {
+                let allowed: Vec<_> = from.moves().map(|allowed| allowed.action).collect();
+                error.with("allowed", json!(allowed))
+            }
+            _ => error,
+        }
+    }
+}
+
+/// Status, code and title of every rule.
+fn describe(refusal: &Refusal) -> (StatusCode, &'static str, &'static str) {
+    const BAD_REQUEST: StatusCode = StatusCode::BAD_REQUEST;
+    const NOT_FOUND: StatusCode = StatusCode::NOT_FOUND;
+    const CONFLICT: StatusCode = StatusCode::CONFLICT;
+    match refusal {
+        Refusal::Cart(error) => match error {
+            CartError::NotFound => (NOT_FOUND, "cart_not_found", "Cart not found"),
+            CartError::ItemNotFound => (NOT_FOUND, "item_not_found", "Item not found"),
+            CartError::AlreadyExists => (CONFLICT, "cart_exists", "Cart exists"),
+            CartError::Empty => (CONFLICT, "cart_empty", "Cart is empty"),
+            CartError::AlreadyCheckedOut { .. } => (CONFLICT, "cart_already_checked_out", "Cart already checked out"),
+            CartError::TooManyItems => (CONFLICT, "too_many_items", "Too many items"),
+            CartError::TooManyUnits => (CONFLICT, "too_many_units", "Too many units"),
+        },
+        Refusal::Category(error) => match error {
+            CategoryError::NotFound => (NOT_FOUND, "category_not_found", "Category not found"),
+            CategoryError::AlreadyExists => (CONFLICT, "category_exists", "Category exists"),
+            CategoryError::HasProducts { .. } => (CONFLICT, "category_has_products", "Category has products"),
+        },
+        Refusal::Claim(ClaimError::Taken { .. }) => (CONFLICT, "name_taken", "Name taken"),
+        Refusal::Customer(error) => match error {
+            CustomerError::NotFound => (NOT_FOUND, "customer_not_found", "Customer not found"),
+            CustomerError::AlreadyRegistered => (CONFLICT, "customer_exists", "Customer exists"),
+        },
+        Refusal::Order(error) => match error {
+            OrderError::NotFound => (NOT_FOUND, "order_not_found", "Order not found"),
+            OrderError::AlreadyPlaced => (CONFLICT, "order_exists", "Order exists"),
+            OrderError::NoLines => (BAD_REQUEST, "order_without_lines", "Order without lines"),
+            OrderError::TooManyLines => (BAD_REQUEST, "too_many_lines", "Too many lines"),
+            OrderError::TotalTooLarge => (BAD_REQUEST, "total_too_large", "Total too large"),
+            OrderError::IllegalMove { .. } => (CONFLICT, "illegal_move", "Illegal move"),
+        },
+        Refusal::Product(error) | Refusal::Unavailable { error, .. } => match error {
+            ProductError::NotFound => (NOT_FOUND, "product_not_found", "Product not found"),
+            ProductError::AlreadyExists => (CONFLICT, "product_exists", "Product exists"),
+            ProductError::Discontinued => (CONFLICT, "product_discontinued", "Product discontinued"),
+            ProductError::Ordered => (CONFLICT, "product_ordered", "Product stands in an order"),
+            ProductError::OutOfStock { .. } => (CONFLICT, "out_of_stock", "Out of stock"),
+            ProductError::BelowReserved { .. } => (CONFLICT, "below_reserved", "Below reserved stock"),
+            ProductError::TooManyUnits => (BAD_REQUEST, "too_many_units", "Too many units"),
+            ProductError::NoChange => (BAD_REQUEST, "no_change", "No change"),
+            ProductError::NegativeCount => (BAD_REQUEST, "negative_count", "Negative count"),
+        },
+        Refusal::OutOfStock(_) => (CONFLICT, "out_of_stock", "Out of stock"),
+        Refusal::CategoryNameTaken(_) => (CONFLICT, "category_name_taken", "Category name taken"),
+        Refusal::SkuTaken(_) => (CONFLICT, "sku_taken", "Sku taken"),
+        Refusal::EmailTaken => (CONFLICT, "email_taken", "E-mail taken"),
+        Refusal::UnknownCategory(_) => (NOT_FOUND, "category_not_found", "Category not found"),
+        Refusal::UnknownCustomer(_) => (NOT_FOUND, "customer_not_found", "Customer not found"),
+        Refusal::PlacedInTheFuture => (BAD_REQUEST, "placed_in_the_future", "Placed in the future"),
+        Refusal::PlacedTooEarly => (BAD_REQUEST, "placed_too_early", "Placed too early"),
+    }
+}
+
+impl From<CommandError> for ApiError {
+    fn from(error: CommandError) -> Self {
+        match error {
+            CommandError::Refused(refusal) => refusal.into(),
+            CommandError::Stale { current } => {
+                let detail = format!("the resource has version \"{current}\"");
+                Self::new(StatusCode::PRECONDITION_FAILED, "stale", "Precondition failed", detail)
+            }
+            CommandError::KeyReused => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "idempotency_key_reused",
+                "Idempotency key reused",
+                error.to_string(),
+            ),
+            CommandError::Busy => Self::unavailable("busy", error.to_string()),
+            CommandError::Unavailable(reason) => {
+                tracing::warn!(%reason, "a command could not be carried out");
+                Self::unavailable("database_unavailable", "the database is not available; nothing was changed")
+            }
+            CommandError::OutcomeUnknown => Self::unavailable(
+                "outcome_unknown",
+                "it is not known yet whether the command was carried out; \
+                 send it again with the same Idempotency-Key to find out",
+            ),
+            CommandError::Internal(reason) => internal(&reason),
+        }
+    }
+}
+
+impl From<sqlx::Error> for ApiError {
+    fn from(error: sqlx::Error) -> Self {
+        let code = error.as_database_error().and_then(|database| database.code());
+        match (&error, code.as_deref()) {
+            (_, Some("42P01")) => Self::unavailable("projection_missing", "this read table is still being built"),
+            // Text that the database cannot hold, a number out of range: it came with the request.
+            (_, Some(code)) if code.starts_with("22") => {
+                tracing::debug!(%error, "a query was given a value that the database refuses");
+                Self::invalid_field("request", "has a value that cannot be stored or compared")
+            }
+            (_, Some(code)) if !matches!(code.get(..2), Some("08" | "53" | "57")) => internal(&error),
+            (sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. } | sqlx::Error::ColumnNotFound(_), None) => {
+                internal(&error)
+            }
+            _ => {
+                tracing::warn!(%error, "a query could not be answered");
+                Self::unavailable("database_unavailable", "the database is not available")
+            }
+        }
+    }
+}
+
+/// A 500 tells the client nothing and the log everything.
+fn internal(reason: &dyn std::fmt::Display) -> ApiError {
+    tracing::error!(%reason, "a request failed");
+    let detail = "the shop failed; the failure was logged";
+    ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error", detail)
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut problem = json!({
+            "type": "about:blank",
+            "title": self.title,
+            "status": self.status.as_u16(),
+            "detail": self.detail,
+            "code": self.code,
+            "error": self.title,
+        });
+        for (name, value) in self.members {
+            problem[name] = value;
+        }
+        let mut response = (self.status, Json(problem)).into_response();
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}
+
+pub(super) async fn not_found() -> ApiError {
+    ApiError::not_found("not_found", "Not found")
+}
+
+pub(super) async fn method_not_allowed() -> ApiError {
+    let detail = "the path does not take this method";
+    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed", detail)
+}
+
+pub(super) fn panicked(panic: Box<dyn std::any::Any + Send + 'static>) -> Response {
+    let reason = panic.downcast_ref::<&str>().copied().map(str::to_owned);
+    let reason = reason.or_else(|| panic.downcast_ref::<String>().cloned());
+    internal(&reason.unwrap_or_else(|| "panic".to_owned())).into_response()
+}
+
+/// A response that a layer made (a time-out, a body above the limit), as a problem document.
+pub(super) fn complete(response: Response) -> Response {
+    let described = response.headers().get(CONTENT_TYPE).is_some_and(|kind| {
+        let kind = kind.as_bytes();
+        kind.starts_with(b"application/") || kind.starts_with(b"text/html")
+    });
+    if described || !(response.status().is_client_error() || response.status().is_server_error()) {
+        return response;
+    }
+    let error = match response.status() {
+        StatusCode::SERVICE_UNAVAILABLE => ApiError::unavailable(
+            "timeout",
+            "the request took too long; send a command again with the same Idempotency-Key to find out what became of it",
+        ),
+        StatusCode::PAYLOAD_TOO_LARGE => payload_too_large(),
+        status => ApiError::new(status, "invalid_request", "Invalid request", status.to_string()),
+    };
+    let mut completed = error.into_response();
+    if let Some(allow) = response.headers().get(ALLOW) {
+        completed.headers_mut().insert(ALLOW, allow.clone());
+    }
+    completed
+}
+
+pub(super) fn payload_too_large() -> ApiError {
+    let detail = "the body is larger than 1 MiB";
+    ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large", "Payload too large", detail)
+}

@@ -1,0 +1,178 @@
+//! The log, as clients may read it: in pages, or as a stream that goes on.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::extract::{OriginalUri, State};
+use axum::http::HeaderMap;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use chrono::{DateTime, Utc};
+use futures_util::Stream;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use super::Shop;
+use super::error::{ApiError, Problem};
+use super::page::{DEFAULT_LIMIT, Page, PageOf, Params};
+
+/// An event as it is stored.
+#[derive(Clone, Debug, Serialize, sqlx::FromRow, ToSchema)]
+pub struct StoredEvent {
+    /// Place in the log, from 1, without gaps.
+    pub position: i64,
+    pub event_id: Uuid,
+    pub recorded_at: DateTime<Utc>,
+    pub aggregate_type: String,
+    pub aggregate_id: String,
+    pub sequence: i64,
+    pub event_type: String,
+    pub event_version: String,
+    pub payload: Value,
+    /// Who sent the command, and under which ids.
+    pub metadata: Value,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct EventFilter {
+    /// Begin after this position.
+    after: Option<i64>,
+    /// Only events of this type: `OrderPlaced`.
+    r#type: Option<String>,
+    /// Only events of one aggregate: `Order/17`.
+    stream: Option<String>,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct StreamStart {
+    /// Begin after this position; `Last-Event-ID` goes before it.
+    after: Option<i64>,
+}
+
+const COLUMNS: &str = "position, event_id, recorded_at, aggregate_type, aggregate_id, sequence, event_type, \
+                       event_version, payload, metadata";
+
+/// How many positions one page with a `type` looks through at the most. A page may be short, or even empty, and still
+/// have a next one.
+const SEARCHED: i64 = 10_000;
+
+/// How many events are read at once for a stream.
+const CHUNK: i64 = 500;
+
+/// How often a stream looks for events of other nodes, of which it may not have been told.
+const POLL: Duration = Duration::from_secs(1);
+
+/// The log, or a part of it, in order
+#[utoipa::path(get, path = "/events", tag = "log", params(EventFilter, Page),
+    responses((status = 200, body = Vec<StoredEvent>), (status = 400, body = Problem)))]
+pub async fn list(
+    State(shop): State<Shop>,
+    OriginalUri(uri): OriginalUri,
+    Params(filter): Params<EventFilter>,
+    Params(page): Params<Page>,
+) -> Result<PageOf<StoredEvent>, ApiError> {
+    let limit = page.limit(DEFAULT_LIMIT)?;
+    let after: i64 = page.after()?.or(filter.after).unwrap_or(0);
+    if let Some(stream) = &filter.stream {
+        let Some((aggregate_type, aggregate_id)) = stream.split_once('/') else {
+            return Err(ApiError::invalid_field("stream", "must be a type and an id, such as Order/17"));
+        };
+        let statement = format!(
+            "select {COLUMNS} from events
+             where aggregate_type = $1 and aggregate_id = $2 and position > $3 and ($4::text is null or event_type = $4)
+             order by sequence limit $5"
+        );
+        let events = sqlx::query_as(&statement)
+            .bind(aggregate_type)
+            .bind(aggregate_id)
+            .bind(after)
+            .bind(&filter.r#type)
+            .bind(limit + 1)
+            .fetch_all(&shop.pool)
+            .await?;
+        return Ok(PageOf::new(&uri, events, limit, |event: &StoredEvent| event.position));
+    }
+    let Some(event_type) = &filter.r#type else {
+        let events = read_after(&shop, after, limit + 1).await?;
+        return Ok(PageOf::new(&uri, events, limit, |event| event.position));
+    };
+    let searched = after.saturating_add(SEARCHED);
+    let statement = format!(
+        "select {COLUMNS} from events
+         where position > $1 and position <= $2 and event_type = $3 order by position limit $4"
+    );
+    let events: Vec<StoredEvent> = sqlx::query_as(&statement)
+        .bind(after)
+        .bind(searched)
+        .bind(event_type)
+        .bind(limit)
+        .fetch_all(&shop.pool)
+        .await?;
+    let full = i64::try_from(events.len()).unwrap_or(i64::MAX) == limit;
+    let next = match events.last() {
+        Some(last) if full => Some(last.position),
+        _ => (searched < shop.journal.position()).then_some(searched),
+    };
+    Ok(PageOf::with_next(&uri, events, next))
+}
+
+/// The log as server-sent events, each with its position as id; goes on as long as the client listens
+#[utoipa::path(get, path = "/events/stream", tag = "log", params(StreamStart),
+    responses((status = 200, content_type = "text/event-stream", body = String), (status = 400, body = Problem)))]
+pub async fn stream(
+    State(shop): State<Shop>,
+    headers: HeaderMap,
+    Params(start): Params<StreamStart>,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
+    let resumed = match headers.get("last-event-id") {
+        None => None,
+        Some(id) => Some(
+            id.to_str()
+                .ok()
+                .and_then(|id| id.parse().ok())
+                .ok_or_else(|| ApiError::invalid_field("Last-Event-ID", "must be a position of the log"))?,
+        ),
+    };
+    let after = resumed.or(start.after).unwrap_or(0);
+    let (sender, receiver) = mpsc::channel(64);
+    tokio::spawn(async move {
+        // It ends when the client has gone away; a client that was cut off resumes where it was.
+        if let Err(error) = follow(&shop, after, &sender).await {
+            tracing::warn!(?error, "a stream of events was cut off");
+        }
+    });
+    Ok(Sse::new(ReceiverStream::new(receiver)).keep_alive(KeepAlive::default()))
+}
+
+async fn follow(shop: &Shop, mut after: i64, sender: &mpsc::Sender<Result<Event, Infallible>>) -> Result<(), ApiError> {
+    let mut head = shop.journal.head();
+    loop {
+        let events = read_after(shop, after, CHUNK).await?;
+        for event in &events {
+            after = event.position;
+            let shown = Event::default().id(event.position.to_string()).event(&event.event_type);
+            let Ok(shown) = shown.json_data(event) else { continue };
+            if sender.send(Ok(shown)).await.is_err() {
+                return Ok(());
+            }
+        }
+        if events.is_empty() {
+            tokio::select! {
+                _ = head.wait_for(|head| *head > after) => {}
+                () = tokio::time::sleep(POLL) => {}
+                () = sender.closed() => return Ok(()),
+                () = shop.stopping() => return Ok(()),
+            }
+        }
+    }
+}
+
+async fn read_after(shop: &Shop, after: i64, limit: i64) -> Result<Vec<StoredEvent>, ApiError> {
+    let statement = format!("select {COLUMNS} from events where position > $1 order by position limit $2");
+    Ok(sqlx::query_as(&statement).bind(after).bind(limit).fetch_all(&shop.pool).await?)
+}

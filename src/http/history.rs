@@ -1,0 +1,172 @@
+//! What happened to one thing: who did what when, and what it changed.
+
+use axum::extract::{OriginalUri, State};
+use axum::http::Uri;
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use super::Shop;
+use super::error::{ApiError, Problem};
+use super::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params};
+use crate::domain::Decider;
+use crate::domain::cart::Cart;
+use crate::domain::customer::Customer;
+use crate::domain::order::Order;
+use crate::domain::product::Product;
+
+/// One event, and the fields of the state that it changed.
+#[derive(Serialize, ToSchema)]
+pub struct Change {
+    pub sequence: i64,
+    pub position: i64,
+    pub recorded_at: DateTime<Utc>,
+    pub event_type: String,
+    /// Who sent the command.
+    pub actor: Option<String>,
+    pub role: Option<String>,
+    pub request_id: Option<String>,
+    /// The changed fields as they were; empty for the first event.
+    #[schema(value_type = Object)]
+    pub before: Map<String, Value>,
+    /// The changed fields as they are after the event.
+    #[schema(value_type = Object)]
+    pub after: Map<String, Value>,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    sequence: i64,
+    position: i64,
+    recorded_at: DateTime<Utc>,
+    event_type: String,
+    payload: Value,
+    metadata: Value,
+}
+
+/// What happened to an order
+#[utoipa::path(get, path = "/order/{order_id}/history", tag = "log", params(("order_id" = i64, Path), Page),
+    responses((status = 200, body = Vec<Change>), (status = 404, body = Problem)))]
+pub async fn of_order(
+    State(shop): State<Shop>,
+    OriginalUri(uri): OriginalUri,
+    Ids(order_id): Ids<i64>,
+    Params(page): Params<Page>,
+) -> Result<PageOf<Change>, ApiError> {
+    let unknown = ApiError::not_found("order_not_found", "Order not found");
+    history::<Order>(&shop, &uri, &order_id.to_string(), &page, unknown).await
+}
+
+/// What happened to a product
+#[utoipa::path(get, path = "/product/{product_id}/history", tag = "log", params(("product_id" = i64, Path), Page),
+    responses((status = 200, body = Vec<Change>), (status = 404, body = Problem)))]
+pub async fn of_product(
+    State(shop): State<Shop>,
+    OriginalUri(uri): OriginalUri,
+    Ids(product_id): Ids<i64>,
+    Params(page): Params<Page>,
+) -> Result<PageOf<Change>, ApiError> {
+    let unknown = ApiError::not_found("product_not_found", "Product not found");
+    history::<Product>(&shop, &uri, &product_id.to_string(), &page, unknown).await
+}
+
+/// What happened to a customer, without personal data
+#[utoipa::path(get, path = "/customer/{customer_id}/history", tag = "log", params(("customer_id" = i64, Path), Page),
+    responses((status = 200, body = Vec<Change>), (status = 404, body = Problem)))]
+pub async fn of_customer(
+    State(shop): State<Shop>,
+    OriginalUri(uri): OriginalUri,
+    Ids(customer_id): Ids<i64>,
+    Params(page): Params<Page>,
+) -> Result<PageOf<Change>, ApiError> {
+    let unknown = ApiError::not_found("customer_not_found", "Customer not found");
+    history::<Customer>(&shop, &uri, &customer_id.to_string(), &page, unknown).await
+}
+
+/// What happened to a customer's cart
+#[utoipa::path(get, path = "/cart/{customer_id}/history", tag = "log", params(("customer_id" = i64, Path), Page),
+    responses((status = 200, body = Vec<Change>), (status = 404, body = Problem)))]
+pub async fn of_cart(
+    State(shop): State<Shop>,
+    OriginalUri(uri): OriginalUri,
+    Ids(customer_id): Ids<i64>,
+    Params(page): Params<Page>,
+) -> Result<PageOf<Change>, ApiError> {
+    let unknown = ApiError::not_found("cart_not_found", "Cart not found");
+    history::<Cart>(&shop, &uri, &customer_id.to_string(), &page, unknown).await
+}
+
+/// Reads the stream from its first event up to the end of the page, because the state before the page is needed:
+/// one statement along one index, as long as the stream.
+async fn history<A: Decider>(
+    shop: &Shop,
+    uri: &Uri,
+    id: &str,
+    page: &Page,
+    unknown: ApiError,
+) -> Result<PageOf<Change>, ApiError> {
+    let limit = page.limit(DEFAULT_LIMIT)?;
+    let after: i64 = page.after()?.unwrap_or(0);
+    let rows: Vec<Row> = sqlx::query_as(
+        "select sequence, position, recorded_at, event_type, payload, metadata from events
+         where aggregate_type = $1 and aggregate_id = $2 and sequence <= $3 order by sequence",
+    )
+    .bind(A::TYPE)
+    .bind(id)
+    .bind(after.saturating_add(limit).saturating_add(1))
+    .fetch_all(&shop.pool)
+    .await?;
+    if rows.is_empty() {
+        return Err(unknown);
+    }
+    let mut aggregate = A::default();
+    let mut before = Map::new();
+    let mut changes = Vec::new();
+    for row in rows {
+        let event: A::Event = serde_json::from_value(row.payload.clone()).map_err(ApiError::internal)?;
+        aggregate.evolve(&event);
+        let state = fields(&aggregate)?;
+        if row.sequence > after {
+            changes.push(change(row, &before, &state));
+        }
+        before = state;
+    }
+    Ok(PageOf::new(uri, changes, limit, |change| change.sequence))
+}
+
+fn change(row: Row, before: &Map<String, Value>, after: &Map<String, Value>) -> Change {
+    let changed = |from: &Map<String, Value>, to: &Map<String, Value>| {
+        from.iter().filter(|(name, value)| to.get(*name) != Some(value)).map(|(n, v)| (n.clone(), v.clone())).collect()
+    };
+    let text = |name: &str| row.metadata.get(name).and_then(Value::as_str).map(str::to_owned);
+    Change {
+        sequence: row.sequence,
+        position: row.position,
+        recorded_at: row.recorded_at,
+        actor: text("actor"),
+        role: text("role"),
+        request_id: text("request_id"),
+        before: changed(before, after),
+        after: changed(after, before),
+        event_type: row.event_type,
+    }
+}
+
+/// The state as one flat object: the variant of its life cycle as `state`, and the fields in it.
+fn fields(aggregate: &impl Serialize) -> Result<Map<String, Value>, ApiError> {
+    let mut flat = Map::new();
+    match serde_json::to_value(aggregate).map_err(ApiError::internal)? {
+        Value::Object(variants) => {
+            for (variant, content) in variants {
+                flat.insert("state".to_owned(), Value::String(variant));
+                match content {
+                    Value::Object(fields) => flat.extend(fields),
+                    other => drop(flat.insert("value".to_owned(), other)),
+                }
+            }
+        }
+        other => drop(flat.insert("state".to_owned(), other)),
+    }
+    Ok(flat)
+}

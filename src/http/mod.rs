@@ -1,0 +1,161 @@
+//! The shop over HTTP, and the only room that knows axum.
+//!
+//! A handler takes typed input, builds a command or runs a query, calls, answers. Commands go to the journal, queries
+//! to read tables; what holds for all of them (errors, consistency, headers) is in the modules beside the handlers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::{Router, ServiceExt, middleware};
+use sqlx::PgPool;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tower::Layer;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::normalize_path::{NormalizePath, NormalizePathLayer};
+use tower_http::timeout::TimeoutLayer;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use utoipa_swagger_ui::SwaggerUi;
+
+use crate::journal::Journal;
+use crate::projector::Projector;
+
+mod body;
+mod carts;
+mod catalogue;
+mod command;
+mod consistency;
+mod customers;
+mod error;
+mod events;
+mod format;
+mod history;
+mod operations;
+mod orders;
+mod page;
+mod request;
+mod statistics;
+
+pub use consistency::RecentWrites;
+pub use error::ApiError;
+
+/// What every handler can reach. Cheap to clone.
+#[derive(Clone)]
+pub struct Shop {
+    pub journal: Journal,
+    pub projector: Projector,
+    /// For reads; `search_path` names the read tables.
+    pub pool: PgPool,
+    pub recent_writes: Arc<RecentWrites>,
+    pub metrics: Option<metrics_exporter_prometheus::PrometheusHandle>,
+    /// Becomes true when the server is to stop; open streams end then.
+    pub stopping: watch::Receiver<bool>,
+}
+
+impl Shop {
+    async fn stopping(&self) {
+        // A sender that is gone cannot tell any more, and the server is ending anyway.
+        let _ = self.stopping.clone().wait_for(|stopping| *stopping).await;
+    }
+}
+
+/// A request that takes longer is answered with 503. It is longer than any wait inside, so that those answer first.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+const BODY_LIMIT_BYTES: usize = 1024 * 1024;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Cartwright", description = "An event-sourced shop."),
+    tags(
+        (name = "catalogue", description = "Products, categories and stock"),
+        (name = "customers", description = "People who buy"),
+        (name = "carts", description = "Customers' and guests' carts, and checkout"),
+        (name = "orders", description = "Orders and their life"),
+        (name = "statistics", description = "Figures from the log, all at one position"),
+        (name = "log", description = "Every change, in order"),
+        (name = "operation", description = "Running the shop"),
+    )
+)]
+struct Description;
+
+/// Every route of the shop. Each path answers with and without a trailing slash.
+pub fn router(shop: Shop) -> NormalizePath<Router> {
+    let api = OpenApiRouter::new()
+        // catalogue
+        .routes(routes!(catalogue::list_products, catalogue::create_product))
+        .routes(routes!(catalogue::find_product, catalogue::change_product, catalogue::delete_product))
+        .routes(routes!(catalogue::adjust_stock))
+        .routes(routes!(catalogue::list_categories, catalogue::create_category))
+        .routes(routes!(catalogue::rename_category, catalogue::delete_category))
+        // customers
+        .routes(routes!(customers::register))
+        .routes(routes!(customers::find, customers::change, customers::erase))
+        .routes(routes!(customers::list_orders))
+        // carts
+        .routes(routes!(carts::find, carts::empty))
+        .routes(routes!(carts::add_item))
+        .routes(routes!(carts::set_item, carts::remove_item))
+        .routes(routes!(carts::check_out))
+        .routes(routes!(carts::merge))
+        .routes(routes!(carts::open_guest_cart))
+        .routes(routes!(carts::find_guest_cart, carts::empty_guest_cart))
+        .routes(routes!(carts::add_guest_item))
+        .routes(routes!(carts::set_guest_item, carts::remove_guest_item))
+        .routes(routes!(carts::check_out_guest))
+        // orders
+        .routes(routes!(orders::list, orders::place))
+        .routes(routes!(orders::find_lines))
+        .routes(routes!(orders::find_summary))
+        .routes(routes!(orders::process))
+        .routes(routes!(orders::ship))
+        .routes(routes!(orders::deliver))
+        .routes(routes!(orders::cancel))
+        .routes(routes!(orders::list_moves))
+        // statistics
+        .routes(routes!(statistics::bestsellers))
+        .routes(routes!(statistics::low_stock))
+        .routes(routes!(statistics::customer_stats))
+        .routes(routes!(statistics::category_stats))
+        .routes(routes!(statistics::sales))
+        .routes(routes!(statistics::never_ordered))
+        // Above are reads of read tables; below, of the log itself and of what is said about them.
+        .layer(middleware::from_fn_with_state(shop.clone(), consistency::settle))
+        // log
+        .routes(routes!(events::list))
+        .routes(routes!(history::of_order))
+        .routes(routes!(history::of_product))
+        .routes(routes!(history::of_customer))
+        .routes(routes!(history::of_cart))
+        // operation
+        .routes(routes!(operations::list_projections))
+        .routes(routes!(operations::rebuild_projection))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT))
+        // An open stream has no time limit.
+        .routes(routes!(events::stream));
+    let (router, description) = OpenApiRouter::with_openapi(Description::openapi())
+        .nest("/shop/api", api)
+        .routes(routes!(operations::live))
+        .routes(routes!(operations::ready))
+        .routes(routes!(operations::metrics))
+        .split_for_parts();
+    let router = router
+        .merge(SwaggerUi::new("/docs").url("/openapi.json", description))
+        .fallback(error::not_found)
+        .method_not_allowed_fallback(error::method_not_allowed)
+        .layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES))
+        .layer(CatchPanicLayer::custom(error::panicked))
+        .layer(middleware::from_fn(request::trace))
+        .with_state(shop);
+    NormalizePathLayer::trim_trailing_slash().layer(router)
+}
+
+/// Serves the shop until it is told to stop; requests under way are finished first.
+pub async fn serve(listener: TcpListener, shop: Shop) -> std::io::Result<()> {
+    let stopping = shop.clone();
+    let service = ServiceExt::<axum::extract::Request>::into_make_service(router(shop));
+    axum::serve(listener, service).with_graceful_shutdown(async move { stopping.stopping().await }).await
+}

@@ -1,0 +1,63 @@
+//! Running the shop: health, metrics, projections.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use serde_json::{Value, json};
+
+use super::Shop;
+use super::error::{ApiError, Problem};
+use super::page::Ids;
+use crate::projector::{Projection, ProjectionState, ProjectionStatus};
+
+/// How every read table stands
+#[utoipa::path(get, path = "/projections", tag = "operation",
+    responses((status = 200, body = Vec<ProjectionStatus>), (status = 503, body = Problem)))]
+pub async fn list_projections(State(shop): State<Shop>) -> Result<Json<Vec<ProjectionStatus>>, ApiError> {
+    Ok(Json(shop.projector.status().await?))
+}
+
+/// Rebuilds a read table from the log, beside the one in service
+#[utoipa::path(post, path = "/projections/{name}/rebuild", tag = "operation", params(("name" = String, Path)),
+    responses((status = 202, body = Value), (status = 404, body = Problem)))]
+pub async fn rebuild_projection(
+    State(shop): State<Shop>,
+    Ids(name): Ids<String>,
+) -> Result<(StatusCode, Json<Value>), ApiError> {
+    let Some(projection) = Projection::find(&name) else {
+        return Err(ApiError::not_found("projection_not_found", "Projection not found"));
+    };
+    shop.projector.start_rebuild(projection);
+    Ok((StatusCode::ACCEPTED, Json(json!({ "name": name, "state": "rebuilding" }))))
+}
+
+/// Whether the process answers
+#[utoipa::path(get, path = "/health/live", tag = "operation", responses((status = 200, body = Value)))]
+pub async fn live() -> Json<Value> {
+    Json(json!({ "status": "live" }))
+}
+
+/// Whether the shop can serve: the database answers and the projector moves
+#[utoipa::path(get, path = "/health/ready", tag = "operation",
+    responses((status = 200, body = Value), (status = 503, body = Problem)))]
+pub async fn ready(State(shop): State<Shop>) -> Result<Json<Value>, ApiError> {
+    let projections = shop.projector.status().await?;
+    let stopped = projections.iter().find(|projection| projection.state == ProjectionState::Stopped);
+    if let Some(error) = stopped.and_then(|projection| projection.last_error.as_deref()) {
+        return Err(ApiError::unavailable("projector_stopped", error));
+    }
+    let lag = projections.first().map_or(0, |projection| projection.lag);
+    Ok(Json(json!({ "status": "ready", "lag": lag })))
+}
+
+/// Figures for Prometheus
+#[utoipa::path(get, path = "/metrics", tag = "operation",
+    responses((status = 200, content_type = "text/plain", body = String)))]
+pub async fn metrics(State(shop): State<Shop>) -> impl IntoResponse {
+    let position = shop.projector.position();
+    metrics::gauge!("journal_position").set(shop.journal.position() as f64);
+    metrics::gauge!("projector_position").set(position as f64);
+    let rendered = shop.metrics.as_ref().map(|metrics| metrics.render()).unwrap_or_default();
+    ([("content-type", "text/plain; version=0.0.4")], rendered)
+}

@@ -1,0 +1,309 @@
+//! Orders: placed by staff, read, and moved along their life.
+
+use axum::Json;
+use axum::extract::{OriginalUri, State};
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::Shop;
+use super::body::{NoBody, body};
+use super::command::{Answer, Command, CommandParams, CommandProblems};
+use super::error::{ApiError, Problem};
+use super::format::money;
+use super::page::{DEFAULT_LIMIT, Ids, LAST_MOMENT, Page, PageOf, Params, Versioned};
+use crate::domain::ids::{CustomerId, OrderId, ProductId};
+use crate::domain::money::Money;
+use crate::domain::order::{MOVES, Status};
+use crate::domain::quantity::Quantity;
+use crate::domain::text::{Reason, Reference};
+use crate::shop::{MoveOrder, OrderMoved, OrderView, PlaceOrder, RequestedLine};
+
+/// One line of an order.
+#[derive(Serialize, ToSchema)]
+pub struct OrderLine {
+    pub order_id: i64,
+    pub order_date: NaiveDate,
+    /// `Guest` for a guest.
+    pub customer_name: String,
+    pub product_name: String,
+    pub quantity: i64,
+    #[serde(serialize_with = "money")]
+    #[schema(value_type = String, example = "9.99")]
+    pub price_per_unit: Decimal,
+    #[serde(serialize_with = "money")]
+    #[schema(value_type = String, example = "19.98")]
+    pub subtotal: Decimal,
+}
+
+/// An order in the list of all.
+#[derive(Serialize, ToSchema)]
+pub struct OrderRow {
+    pub order_id: i64,
+    pub placed_at: DateTime<Utc>,
+    pub status: String,
+    #[serde(serialize_with = "money")]
+    #[schema(value_type = String, example = "19.98")]
+    pub total_amount: Decimal,
+    /// `null` for a guest.
+    pub customer_id: Option<i64>,
+    pub reference: Option<String>,
+    pub line_count: i64,
+}
+
+/// Everything about an order.
+#[derive(Serialize, ToSchema)]
+pub struct Summary {
+    pub order_id: i64,
+    pub status: String,
+    pub placed_at: DateTime<Utc>,
+    /// `null` for a guest.
+    pub customer_id: Option<i64>,
+    pub reference: Option<String>,
+    pub lines: Vec<SummaryLine>,
+    #[serde(serialize_with = "money")]
+    #[schema(value_type = String, example = "19.98")]
+    pub total_amount: Decimal,
+    /// What may be done with it next: the last part of the route.
+    pub allowed: Vec<&'static str>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct SummaryLine {
+    pub product_id: i64,
+    pub product_name: String,
+    pub quantity: i64,
+    #[serde(serialize_with = "money")]
+    #[schema(value_type = String, example = "9.99")]
+    pub price_per_unit: Decimal,
+    #[serde(serialize_with = "money")]
+    #[schema(value_type = String, example = "19.98")]
+    pub subtotal: Decimal,
+}
+
+/// A move that an order may make.
+#[derive(Serialize, ToSchema)]
+pub struct AllowedMove {
+    #[schema(value_type = String)]
+    pub from: Status,
+    #[schema(value_type = String)]
+    pub to: Status,
+    /// The last part of the route that makes it.
+    pub action: &'static str,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct OrderFilter {
+    #[param(value_type = Option<String>)]
+    status: Option<Status>,
+    /// First day on which the order was placed, UTC.
+    from: Option<NaiveDate>,
+    /// Last day on which the order was placed, UTC.
+    to: Option<NaiveDate>,
+    /// Number of a customer.
+    customer: Option<i64>,
+}
+
+body! {
+    /// An order as staff place it.
+    pub struct NewOrder {
+        /// Absent for a guest.
+        #[schema(value_type = Option<i64>)]
+        pub customer_id: Option<CustomerId>,
+        /// For an order taken over from elsewhere; absent means now.
+        pub placed_at: Option<DateTime<Utc>>,
+        /// Its number in other books: a repeated one answers the first order.
+        #[schema(value_type = Option<String>, max_length = 100)]
+        pub reference: Option<Reference>,
+        #[schema(min_items = 1, max_items = 2_000)]
+        pub lines: Vec<NewLine>,
+    }
+}
+
+#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewLine {
+    #[schema(value_type = i64)]
+    product_id: ProductId,
+    #[schema(value_type = i64, minimum = 1, maximum = 1_000_000)]
+    quantity: Quantity,
+    /// An agreed price; absent means the product's.
+    #[schema(value_type = Option<String>, example = "8.50")]
+    unit_price: Option<Money>,
+}
+
+body! {
+    /// Why an order is cancelled.
+    pub struct Cancellation {
+        #[schema(value_type = Option<String>, max_length = 200)]
+        pub reason: Option<Reason>,
+    }
+}
+
+/// All orders, newest first
+#[utoipa::path(get, path = "/orders", tag = "orders", params(OrderFilter, Page),
+    responses((status = 200, body = Vec<OrderRow>), (status = 400, body = Problem)))]
+pub async fn list(
+    State(shop): State<Shop>,
+    OriginalUri(uri): OriginalUri,
+    Params(filter): Params<OrderFilter>,
+    Params(page): Params<Page>,
+) -> Result<PageOf<OrderRow>, ApiError> {
+    let limit = page.limit(DEFAULT_LIMIT)?;
+    let (placed_at, order_id) = page.after()?.unwrap_or((LAST_MOMENT, i64::MAX));
+    let midnight = |day: NaiveDate| day.and_time(NaiveTime::MIN).and_utc();
+    let rows = sqlx::query_file_as!(
+        OrderRow,
+        "projections/orders/list.sql",
+        filter.status.map(Status::as_str),
+        filter.from.map(midnight),
+        filter.to.and_then(|day| day.succ_opt()).map(midnight),
+        filter.customer,
+        placed_at,
+        order_id,
+        limit + 1
+    )
+    .fetch_all(&shop.pool)
+    .await?;
+    Ok(PageOf::new(&uri, rows, limit, |row| (row.placed_at, row.order_id)))
+}
+
+/// Places an order for a customer or a guest
+#[utoipa::path(post, path = "/orders", tag = "orders", request_body = NewOrder, params(CommandParams),
+    responses((status = 201, body = OrderView), CommandProblems))]
+pub async fn place(State(shop): State<Shop>, command: Command<NewOrder>) -> Result<Answer<OrderView>, ApiError> {
+    let NewOrder { customer_id, placed_at, reference, lines } = command.body;
+    let requested = |line: NewLine| RequestedLine {
+        product_id: line.product_id,
+        quantity: line.quantity,
+        unit_price: line.unit_price,
+    };
+    let lines = lines.into_iter().map(requested).collect();
+    let order = shop.run(PlaceOrder { customer_id, placed_at, reference, lines }, command.context).await?;
+    Ok(order.created(|order| format!("/shop/api/order/{}/", order.order_id)))
+}
+
+/// The lines of an order
+#[utoipa::path(get, path = "/order/{order_id}", tag = "orders", params(("order_id" = i64, Path)),
+    responses((status = 200, body = Vec<OrderLine>), (status = 404, body = Problem)))]
+pub async fn find_lines(
+    State(shop): State<Shop>,
+    Ids(order_id): Ids<i64>,
+) -> Result<Versioned<Vec<OrderLine>>, ApiError> {
+    let rows = sqlx::query_file!("projections/order_lines/by_order.sql", order_id).fetch_all(&shop.pool).await?;
+    let version = rows.first().ok_or_else(unknown)?.version;
+    let lines = rows.into_iter().map(|row| OrderLine {
+        order_id: row.order_id,
+        order_date: row.placed_at.date_naive(),
+        customer_name: row.customer_name,
+        product_name: row.product_name,
+        quantity: row.quantity,
+        price_per_unit: row.price_per_unit,
+        subtotal: row.subtotal,
+    });
+    Ok(Versioned { version, body: lines.collect() })
+}
+
+/// Everything about an order
+#[utoipa::path(get, path = "/order/{order_id}/summary", tag = "orders", params(("order_id" = i64, Path)),
+    responses((status = 200, body = Summary), (status = 404, body = Problem)))]
+pub async fn find_summary(State(shop): State<Shop>, Ids(order_id): Ids<i64>) -> Result<Versioned<Summary>, ApiError> {
+    // One snapshot for both, so that lines and status speak of the same moment.
+    let mut transaction = shop.pool.begin_with("begin isolation level repeatable read read only").await?;
+    let order = sqlx::query_file!("projections/orders/find.sql", order_id)
+        .fetch_optional(&mut *transaction)
+        .await?
+        .ok_or_else(unknown)?;
+    let lines =
+        sqlx::query_file!("projections/order_lines/by_order.sql", order_id).fetch_all(&mut *transaction).await?;
+    transaction.commit().await?;
+    let status: Option<Status> = serde_json::from_value(order.status.as_str().into()).ok();
+    let body = Summary {
+        order_id: order.order_id,
+        status: order.status,
+        placed_at: order.placed_at,
+        customer_id: order.customer_id,
+        reference: order.reference,
+        lines: lines
+            .into_iter()
+            .map(|line| SummaryLine {
+                product_id: line.product_id,
+                product_name: line.product_name,
+                quantity: line.quantity,
+                price_per_unit: line.price_per_unit,
+                subtotal: line.subtotal,
+            })
+            .collect(),
+        total_amount: order.total_amount,
+        allowed: status.into_iter().flat_map(Status::moves).map(|allowed| allowed.action).collect(),
+    };
+    Ok(Versioned { version: order.version, body })
+}
+
+/// Begins to pack an order
+#[utoipa::path(post, path = "/order/{order_id}/process", tag = "orders",
+    params(("order_id" = i64, Path), CommandParams), responses((status = 200, body = OrderMoved), CommandProblems))]
+pub async fn process(
+    State(shop): State<Shop>,
+    Ids(order_id): Ids<i64>,
+    command: Command<NoBody>,
+) -> Result<Answer<OrderMoved>, ApiError> {
+    move_to(&shop, order_id, Status::Processing, command).await
+}
+
+/// Hands an order to the carrier; its units leave the store
+#[utoipa::path(post, path = "/order/{order_id}/ship", tag = "orders",
+    params(("order_id" = i64, Path), CommandParams), responses((status = 200, body = OrderMoved), CommandProblems))]
+pub async fn ship(
+    State(shop): State<Shop>,
+    Ids(order_id): Ids<i64>,
+    command: Command<NoBody>,
+) -> Result<Answer<OrderMoved>, ApiError> {
+    move_to(&shop, order_id, Status::Shipped, command).await
+}
+
+/// Notes that an order has arrived
+#[utoipa::path(post, path = "/order/{order_id}/deliver", tag = "orders",
+    params(("order_id" = i64, Path), CommandParams), responses((status = 200, body = OrderMoved), CommandProblems))]
+pub async fn deliver(
+    State(shop): State<Shop>,
+    Ids(order_id): Ids<i64>,
+    command: Command<NoBody>,
+) -> Result<Answer<OrderMoved>, ApiError> {
+    move_to(&shop, order_id, Status::Completed, command).await
+}
+
+/// Cancels an order; its stock can be sold again
+#[utoipa::path(post, path = "/order/{order_id}/cancel", tag = "orders", request_body = Cancellation,
+    params(("order_id" = i64, Path), CommandParams), responses((status = 200, body = OrderMoved), CommandProblems))]
+pub async fn cancel(
+    State(shop): State<Shop>,
+    Ids(order_id): Ids<i64>,
+    command: Command<Cancellation>,
+) -> Result<Answer<OrderMoved>, ApiError> {
+    let reason = command.body.reason;
+    let cancel = MoveOrder { order_id: OrderId(order_id), to: Status::Cancelled, reason };
+    shop.run(cancel, command.context).await
+}
+
+/// The moves that an order may make
+#[utoipa::path(get, path = "/order-moves", tag = "orders", responses((status = 200, body = Vec<AllowedMove>)))]
+pub async fn list_moves() -> Json<Vec<AllowedMove>> {
+    let shown = MOVES.iter().map(|allowed| AllowedMove { from: allowed.from, to: allowed.to, action: allowed.action });
+    Json(shown.collect())
+}
+
+async fn move_to(
+    shop: &Shop,
+    order_id: i64,
+    to: Status,
+    command: Command<NoBody>,
+) -> Result<Answer<OrderMoved>, ApiError> {
+    shop.run(MoveOrder { order_id: OrderId(order_id), to, reason: None }, command.context).await
+}
+
+fn unknown() -> ApiError {
+    ApiError::not_found("order_not_found", "Order not found")
+}

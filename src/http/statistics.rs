@@ -1,0 +1,242 @@
+//! Figures from the log. All of them stand at one position, so they agree with each other.
+
+use axum::extract::{OriginalUri, State};
+use chrono::NaiveDate;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::Shop;
+use super::catalogue::{ProductRow, category_filter};
+use super::error::{ApiError, Problem};
+use super::format::money;
+use super::page::{DEFAULT_LIMIT, Page, PageOf, Params};
+
+#[derive(Serialize, ToSchema)]
+pub struct Bestseller {
+    pub product_id: i64,
+    pub name: String,
+    #[serde(serialize_with = "money")]
+    #[schema(value_type = String, example = "9.99")]
+    pub price: Decimal,
+    pub total_sold: i64,
+    #[serde(serialize_with = "money")]
+    #[schema(value_type = String, example = "499.50")]
+    pub total_revenue: Decimal,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct CustomerStats {
+    pub customer_id: i64,
+    pub name: String,
+    pub email: String,
+    pub total_orders: i64,
+    #[serde(serialize_with = "money")]
+    #[schema(value_type = String, example = "1234.50")]
+    pub total_spent: Decimal,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct CategoryStats {
+    pub category_name: String,
+    pub product_count: i64,
+    pub total_stock: i64,
+    #[serde(serialize_with = "money")]
+    #[schema(value_type = String, example = "24.90")]
+    pub avg_price: Decimal,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Sales {
+    /// First day of the period.
+    pub period: NaiveDate,
+    pub orders: i64,
+    pub units: i64,
+    #[serde(serialize_with = "money")]
+    #[schema(value_type = String, example = "823746.14")]
+    pub revenue: Decimal,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct BestsellerFilter {
+    /// First day, UTC, inclusive.
+    from: Option<NaiveDate>,
+    /// Last day, UTC, inclusive.
+    to: Option<NaiveDate>,
+    /// Number or name of a category.
+    category: Option<String>,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct LowStockFilter {
+    /// Stock below this is low; 10 if absent.
+    threshold: Option<i64>,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct SalesFilter {
+    /// First day, UTC, inclusive.
+    from: Option<NaiveDate>,
+    /// Last day, UTC, inclusive.
+    to: Option<NaiveDate>,
+    by: Option<Period>,
+}
+
+#[derive(Clone, Copy, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Period {
+    #[default]
+    Day,
+    /// From Monday on.
+    Week,
+    Month,
+}
+
+const DEFAULT_BESTSELLERS: i64 = 10;
+const DEFAULT_THRESHOLD: i64 = 10;
+
+/// Products by units sold; cancelled orders do not count
+#[utoipa::path(get, path = "/bestsellers", tag = "statistics", params(BestsellerFilter, Page),
+    responses((status = 200, body = Vec<Bestseller>), (status = 400, body = Problem)))]
+pub async fn bestsellers(
+    State(shop): State<Shop>,
+    OriginalUri(uri): OriginalUri,
+    Params(filter): Params<BestsellerFilter>,
+    Params(page): Params<Page>,
+) -> Result<PageOf<Bestseller>, ApiError> {
+    let limit = page.limit(DEFAULT_BESTSELLERS)?;
+    let (units, product_id): (i64, i64) = page.after()?.unwrap_or((i64::MAX, 0));
+    let (category_id, category_name) = category_filter(filter.category);
+    let rows = if filter.from.is_none() && filter.to.is_none() {
+        sqlx::query_file_as!(
+            Bestseller,
+            "projections/bestsellers/top.sql",
+            category_id,
+            category_name,
+            units,
+            product_id,
+            limit + 1
+        )
+        .fetch_all(&shop.pool)
+        .await?
+    } else {
+        sqlx::query_file_as!(
+            Bestseller,
+            "projections/bestsellers/top_between.sql",
+            category_id,
+            category_name,
+            units,
+            product_id,
+            limit + 1,
+            filter.from.unwrap_or(FIRST_DAY),
+            filter.to.unwrap_or(LAST_DAY)
+        )
+        .fetch_all(&shop.pool)
+        .await?
+    };
+    Ok(PageOf::new(&uri, rows, limit, |row| (row.total_sold, row.product_id)))
+}
+
+/// Products that are nearly sold out
+#[utoipa::path(get, path = "/low-stock", tag = "statistics", params(LowStockFilter, Page),
+    responses((status = 200, body = Vec<ProductRow>), (status = 400, body = Problem)))]
+pub async fn low_stock(
+    State(shop): State<Shop>,
+    OriginalUri(uri): OriginalUri,
+    Params(filter): Params<LowStockFilter>,
+    Params(page): Params<Page>,
+) -> Result<PageOf<ProductRow>, ApiError> {
+    let limit = page.limit(DEFAULT_LIMIT)?;
+    let threshold = filter.threshold.unwrap_or(DEFAULT_THRESHOLD);
+    let (stock, product_id): (i64, i64) = page.after()?.unwrap_or((i64::MIN, 0));
+    let rows =
+        sqlx::query_file_as!(ProductRow, "projections/low_stock/list.sql", threshold, stock, product_id, limit + 1)
+            .fetch_all(&shop.pool)
+            .await?;
+    Ok(PageOf::new(&uri, rows, limit, |row| (row.stock, row.product_id)))
+}
+
+/// Customers by what they spent; cancelled orders do not count
+#[utoipa::path(get, path = "/customer-stats", tag = "statistics", params(Page),
+    responses((status = 200, body = Vec<CustomerStats>)))]
+pub async fn customer_stats(
+    State(shop): State<Shop>,
+    OriginalUri(uri): OriginalUri,
+    Params(page): Params<Page>,
+) -> Result<PageOf<CustomerStats>, ApiError> {
+    let limit = page.limit(DEFAULT_LIMIT)?;
+    let (spent, customer_id): (Decimal, i64) = page.after()?.unwrap_or((Decimal::MAX, 0));
+    let rows =
+        sqlx::query_file_as!(CustomerStats, "projections/customer_stats/list.sql", spent, customer_id, limit + 1)
+            .fetch_all(&shop.pool)
+            .await?;
+    Ok(PageOf::new(&uri, rows, limit, |row| (row.total_spent, row.customer_id)))
+}
+
+/// Categories by how many products are sold in them
+#[utoipa::path(get, path = "/category-stats", tag = "statistics", params(Page),
+    responses((status = 200, body = Vec<CategoryStats>)))]
+pub async fn category_stats(
+    State(shop): State<Shop>,
+    OriginalUri(uri): OriginalUri,
+    Params(page): Params<Page>,
+) -> Result<PageOf<CategoryStats>, ApiError> {
+    let limit = page.limit(DEFAULT_LIMIT)?;
+    let (count, name, category_id): (i64, String, i64) = page.after()?.unwrap_or((i64::MAX, String::new(), 0));
+    let rows = sqlx::query_file!("projections/category_stats/list.sql", count, name, category_id, limit + 1)
+        .fetch_all(&shop.pool)
+        .await?;
+    let page = PageOf::new(&uri, rows, limit, |row| (row.product_count, row.category_name.clone(), row.category_id));
+    Ok(page.map(|row| CategoryStats {
+        category_name: row.category_name,
+        product_count: row.product_count,
+        total_stock: row.total_stock,
+        avg_price: row.avg_price,
+    }))
+}
+
+/// Orders, units and revenue over time; cancelled orders do not count
+#[utoipa::path(get, path = "/sales", tag = "statistics", params(SalesFilter, Page),
+    responses((status = 200, body = Vec<Sales>), (status = 400, body = Problem)))]
+pub async fn sales(
+    State(shop): State<Shop>,
+    OriginalUri(uri): OriginalUri,
+    Params(filter): Params<SalesFilter>,
+    Params(page): Params<Page>,
+) -> Result<PageOf<Sales>, ApiError> {
+    let limit = page.limit(DEFAULT_LIMIT)?;
+    let by = match filter.by.unwrap_or_default() {
+        Period::Day => "day",
+        Period::Week => "week",
+        Period::Month => "month",
+    };
+    let after: NaiveDate = page.after()?.unwrap_or(FIRST_DAY);
+    let rows =
+        sqlx::query_file_as!(Sales, "projections/sales/by_period.sql", by, filter.from, filter.to, after, limit + 1)
+            .fetch_all(&shop.pool)
+            .await?;
+    Ok(PageOf::new(&uri, rows, limit, |row| row.period))
+}
+
+/// Products that nobody ever ordered
+#[utoipa::path(get, path = "/never-ordered", tag = "statistics", params(Page),
+    responses((status = 200, body = Vec<ProductRow>)))]
+pub async fn never_ordered(
+    State(shop): State<Shop>,
+    OriginalUri(uri): OriginalUri,
+    Params(page): Params<Page>,
+) -> Result<PageOf<ProductRow>, ApiError> {
+    let limit = page.limit(DEFAULT_LIMIT)?;
+    let after: i64 = page.after()?.unwrap_or(0);
+    let rows = sqlx::query_file_as!(ProductRow, "projections/products/never_ordered.sql", after, limit + 1)
+        .fetch_all(&shop.pool)
+        .await?;
+    Ok(PageOf::new(&uri, rows, limit, |row| row.product_id))
+}
+
+/// Before and after every order that there can be.
+const FIRST_DAY: NaiveDate = NaiveDate::from_ymd_opt(1, 1, 1).expect("it is a day");
+const LAST_DAY: NaiveDate = NaiveDate::from_ymd_opt(9999, 12, 31).expect("it is a day");

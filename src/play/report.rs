@@ -1,0 +1,84 @@
+//! What was played, and what was not and why.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::Write;
+
+use rust_decimal::Decimal;
+
+use super::read::Invoice;
+use crate::domain::money::two_decimals;
+
+/// A row of the file that is no sale.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Skipped {
+    pub line: u64,
+    pub reason: &'static str,
+    /// The row as it stands in the file.
+    pub row: String,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    pub orders: usize,
+    pub lines: usize,
+    pub units: i64,
+    pub revenue: Decimal,
+    pub already_played: usize,
+    pub products_created: usize,
+    pub customers_registered: usize,
+    /// Invoices that the shop refused, with its reason.
+    pub refused: Vec<(String, String)>,
+    pub skipped: Vec<Skipped>,
+}
+
+/// How many refused orders are shown.
+const SHOWN: usize = 20;
+
+impl Report {
+    pub(super) fn count(&mut self, invoice: &Invoice) {
+        self.orders += 1;
+        self.lines += invoice.rows.len();
+        for row in &invoice.rows {
+            self.units += row.quantity.get();
+            self.revenue += row.unit_price.amount() * Decimal::from(row.quantity.get());
+        }
+    }
+
+    /// Writes every skipped row: its line in the file, the reason, the row.
+    pub fn write_skipped(&self, file: impl Write) -> std::io::Result<()> {
+        let mut writer = csv::Writer::from_writer(file);
+        writer.write_record(["line", "reason", "row"])?;
+        for skipped in &self.skipped {
+            writer.write_record([&skipped.line.to_string(), skipped.reason, &skipped.row])?;
+        }
+        writer.flush()
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(formatter, "orders played        {:>10}", self.orders)?;
+        writeln!(formatter, "  lines              {:>10}", self.lines)?;
+        writeln!(formatter, "  units              {:>10}", self.units)?;
+        writeln!(formatter, "  revenue         {:>13}", two_decimals(self.revenue))?;
+        writeln!(formatter, "already played       {:>10}", self.already_played)?;
+        writeln!(formatter, "products created     {:>10}", self.products_created)?;
+        writeln!(formatter, "customers registered {:>10}", self.customers_registered)?;
+        write!(formatter, "rows skipped         {:>10}", self.skipped.len())?;
+        let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
+        for skipped in &self.skipped {
+            *reasons.entry(skipped.reason).or_default() += 1;
+        }
+        for (reason, rows) in reasons {
+            write!(formatter, "\n  {rows:>6}  {reason}")?;
+        }
+        if !self.refused.is_empty() {
+            write!(formatter, "\norders refused       {:>10}", self.refused.len())?;
+            for (invoice, reason) in self.refused.iter().take(SHOWN) {
+                write!(formatter, "\n  {invoice}: {reason}")?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,197 @@
+//! The projections: each a folder of `projections/`, compiled in.
+
+use sha2::{Digest, Sha256};
+
+/// One folder of `projections/`.
+#[derive(Clone, Copy, Debug)]
+pub struct Projection {
+    pub name: &'static str,
+    table_sql: &'static str,
+    apply_sql: &'static str,
+}
+
+const FACTS_SQL: &str = include_str!("../../projections/facts.sql");
+
+macro_rules! projections {
+    ($($name:literal),* $(,)?) => {
+        /// Every projection, in alphabetical order.
+        pub const PROJECTIONS: &[Projection] = &[$(Projection {
+            name: $name,
+            table_sql: include_str!(concat!("../../projections/", $name, "/table.sql")),
+            apply_sql: include_str!(concat!("../../projections/", $name, "/apply.sql")),
+        }),*];
+    };
+}
+
+projections![
+    "bestsellers",
+    "cart_items",
+    "carts",
+    "categories",
+    "category_stats",
+    "customer_stats",
+    "customers",
+    "low_stock",
+    "order_lines",
+    "orders",
+    "products",
+    "sales",
+];
+
+impl Projection {
+    pub fn find(name: &str) -> Option<&'static Self> {
+        PROJECTIONS.iter().find(|projection| projection.name == name)
+    }
+
+    /// The tables that the folder owns.
+    pub fn tables(&self) -> Vec<&'static str> {
+        let created = statements(self.table_sql).filter_map(|statement| statement.strip_prefix("create table "));
+        created.filter_map(|rest| rest.split_whitespace().next()).collect()
+    }
+
+    /// The statements that create the tables, without their indexes.
+    pub fn table_statements(&self) -> impl Iterator<Item = &'static str> {
+        statements(self.table_sql).filter(|statement| !is_index(statement))
+    }
+
+    /// The statements that create the indexes; last, because rows are added faster without.
+    pub fn index_statements(&self) -> impl Iterator<Item = &'static str> {
+        statements(self.table_sql).filter(|statement| is_index(statement))
+    }
+
+    /// The statement that installs `apply.sql` as a function in `schema`, so that its plans are kept and a batch costs
+    /// one round trip.
+    pub fn create_function(&self, schema: &str) -> String {
+        let body = self.apply_sql.replace("fact.", &format!("{}.", fact_schema()));
+        let name = self.name;
+        format!(
+            "create or replace function {schema}.apply_{name}() returns void language plpgsql as $$\nbegin\n{body}end\n$$"
+        )
+    }
+
+    /// SHA-256 over everything that decides what stands in the tables.
+    pub fn fingerprint(&self) -> String {
+        let mut digest = Sha256::new();
+        for part in [self.table_sql, self.apply_sql].into_iter().chain(self.facts()) {
+            digest.update((part.len() as u64).to_be_bytes());
+            digest.update(part);
+        }
+        hex(&digest.finalize())
+    }
+
+    /// The types of the events that the projection reads.
+    pub fn event_types(&self) -> Vec<&'static str> {
+        let mut event_types: Vec<_> = self.facts().flat_map(quoted_event_types).collect();
+        event_types.sort_unstable();
+        event_types.dedup();
+        event_types
+    }
+
+    /// The views of `facts.sql` that `apply.sql` reads, with what they stand on.
+    fn facts(&self) -> impl Iterator<Item = &'static str> {
+        let apply_sql = self.apply_sql;
+        statements(FACTS_SQL).filter(move |statement| {
+            let Some(name) = view_name(statement) else { return false };
+            name == "event" || words_after(apply_sql, "fact.").any(|word| word == name)
+        })
+    }
+}
+
+/// The schema of the fact views: named for their text, so that functions made with an older text keep theirs.
+pub fn fact_schema() -> String {
+    format!("fact_{}", &hex(&Sha256::digest(FACTS_SQL))[..12])
+}
+
+/// The statements that create the fact views.
+pub fn fact_statements() -> impl Iterator<Item = String> {
+    let prefix = format!("{}.", fact_schema());
+    statements(FACTS_SQL).map(move |statement| statement.replace("fact.", &prefix))
+}
+
+/// The statements of a file: each ends with a semicolon at the end of a line, and no line of a comment does.
+fn statements(sql: &'static str) -> impl Iterator<Item = &'static str> {
+    sql.split(";\n").map(without_leading_comments).filter(|statement| !statement.is_empty())
+}
+
+fn without_leading_comments(statement: &'static str) -> &'static str {
+    let mut rest = statement.trim();
+    while rest.starts_with("--") {
+        rest = rest.split_once('\n').map_or("", |(_, next)| next.trim_start());
+    }
+    rest
+}
+
+fn is_index(statement: &str) -> bool {
+    statement.starts_with("create index") || statement.starts_with("create unique index")
+}
+
+fn view_name(statement: &'static str) -> Option<&'static str> {
+    statement.strip_prefix("create view fact.")?.split_whitespace().next()
+}
+
+fn words_after<'text>(text: &'text str, prefix: &'text str) -> impl Iterator<Item = &'text str> {
+    let is_word = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+    text.split(prefix).skip(1).map(move |rest| rest.split(|letter| !is_word(letter)).next().unwrap_or_default())
+}
+
+/// Event types are the only quoted words in the facts that begin with a capital.
+fn quoted_event_types(view: &'static str) -> impl Iterator<Item = &'static str> {
+    view.split('\'')
+        .skip(1)
+        .step_by(2)
+        .filter(|word| word.starts_with(|first: char| first.is_ascii_uppercase()))
+        .filter(|word| *word != "UTC")
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_projection_is_read_from_its_folder() {
+        let bestsellers = Projection::find("bestsellers").unwrap();
+        assert_eq!(bestsellers.tables(), ["bestsellers", "bestsellers_by_day"]);
+        assert_eq!(bestsellers.event_types(), ["OrderCancelled", "OrderPlaced"]);
+        assert_eq!(bestsellers.index_statements().count(), 1);
+        assert!(bestsellers.table_statements().all(|statement| !statement.contains("create index")));
+    }
+
+    #[test]
+    fn every_projection_reads_some_events_and_owns_the_table_of_its_name() {
+        for projection in PROJECTIONS {
+            assert!(!projection.event_types().is_empty(), "{}", projection.name);
+            assert!(projection.tables().contains(&projection.name), "{}", projection.name);
+        }
+    }
+
+    #[test]
+    fn every_fact_that_is_read_is_declared() {
+        let declared: Vec<_> = statements(FACTS_SQL).filter_map(view_name).collect();
+        for projection in PROJECTIONS {
+            for fact in words_after(projection.apply_sql, "fact.") {
+                assert!(declared.contains(&fact), "{} reads {fact}", projection.name);
+            }
+        }
+    }
+
+    #[test]
+    fn statements_are_split_where_they_end() {
+        let files = PROJECTIONS.iter().map(|projection| projection.table_sql).chain([FACTS_SQL]);
+        for statement in files.flat_map(statements) {
+            let begins = ["create view ", "create table ", "create index ", "comment on "];
+            assert!(begins.iter().any(|begin| statement.starts_with(begin)), "{statement}");
+        }
+    }
+
+    #[test]
+    fn fingerprints_differ() {
+        let mut fingerprints: Vec<_> = PROJECTIONS.iter().map(Projection::fingerprint).collect();
+        fingerprints.sort();
+        fingerprints.dedup();
+        assert_eq!(fingerprints.len(), PROJECTIONS.len());
+    }
+}

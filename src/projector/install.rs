@@ -1,0 +1,141 @@
+//! Brings the database to the projections of this program: views, functions, and tables where there are none yet.
+
+use sqlx::{Connection, Executor, PgConnection, PgPool};
+
+use super::definition::{PROJECTIONS, Projection, fact_schema, fact_statements};
+
+/// Held while projections are installed, so that two nodes that start at once do it one after the other.
+const INSTALL_LOCK: i64 = 0x6361_7274_0001;
+
+/// Installs everything that needs no replay, and returns the projections whose tables must be rebuilt from the log.
+/// Until then their old tables stay in service, moved by the functions they were built with.
+pub(super) async fn install(pool: &PgPool) -> Result<Vec<&'static Projection>, sqlx::Error> {
+    let mut connection = pool.acquire().await?;
+    let mut transaction = connection.begin().await?;
+    sqlx::query("select pg_advisory_xact_lock($1)").bind(INSTALL_LOCK).execute(&mut *transaction).await?;
+    install_facts(&mut transaction).await?;
+
+    let position: i64 =
+        sqlx::query_scalar("select position from projector_lease for update").fetch_one(&mut *transaction).await?;
+    let in_service: Vec<(String, String)> =
+        sqlx::query_as("select name, fingerprint from projection").fetch_all(&mut *transaction).await?;
+    let mut outdated = Vec::new();
+    for projection in PROJECTIONS {
+        let fingerprint = in_service.iter().find(|(name, _)| name == projection.name).map(|(_, print)| print);
+        if fingerprint.is_some_and(|fingerprint| *fingerprint == projection.fingerprint()) {
+            continue;
+        }
+        if fingerprint.is_none() && position == 0 {
+            create_tables(&mut transaction, projection, "live").await?;
+            create_indexes(&mut transaction, projection, "live").await?;
+            put_in_service(&mut transaction, projection).await?;
+        } else {
+            outdated.push(projection);
+        }
+    }
+    for (name, _) in in_service.iter().filter(|(name, _)| Projection::find(name).is_none()) {
+        retire(&mut transaction, name).await?;
+    }
+    drop_unused_facts(&mut transaction).await?;
+    transaction.commit().await?;
+    Ok(outdated)
+}
+
+async fn install_facts(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let schema = fact_schema();
+    let exists: bool = sqlx::query_scalar("select exists (select from pg_namespace where nspname = $1)")
+        .bind(&schema)
+        .fetch_one(&mut *connection)
+        .await?;
+    if !exists {
+        run(connection, &format!("create schema {schema}")).await?;
+        for statement in fact_statements() {
+            run(connection, &statement).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Creates the tables of a projection in `schema`, which must exist, without their indexes.
+pub(super) async fn create_tables(
+    connection: &mut PgConnection,
+    projection: &Projection,
+    schema: &str,
+) -> Result<(), sqlx::Error> {
+    run(connection, &format!("set local search_path = {schema}, public")).await?;
+    for statement in projection.table_statements() {
+        run(connection, statement).await?;
+    }
+    run(connection, &projection.create_function(schema)).await
+}
+
+pub(super) async fn create_indexes(
+    connection: &mut PgConnection,
+    projection: &Projection,
+    schema: &str,
+) -> Result<(), sqlx::Error> {
+    run(connection, &format!("set local search_path = {schema}, public")).await?;
+    for statement in projection.index_statements() {
+        run(connection, statement).await?;
+    }
+    Ok(())
+}
+
+/// Notes that the live tables are those of this program.
+pub(super) async fn put_in_service(connection: &mut PgConnection, projection: &Projection) -> Result<(), sqlx::Error> {
+    run(connection, &projection.create_function("live")).await?;
+    sqlx::query(
+        "insert into projection (name, fingerprint, event_types, tables, built_at)
+         values ($1, $2, $3, $4, clock_timestamp())
+         on conflict (name) do update
+         set fingerprint = excluded.fingerprint, event_types = excluded.event_types, tables = excluded.tables,
+             built_at = excluded.built_at",
+    )
+    .bind(projection.name)
+    .bind(projection.fingerprint())
+    .bind(projection.event_types())
+    .bind(projection.tables())
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
+/// Takes a projection out of service that this program no longer has.
+async fn retire(connection: &mut PgConnection, name: &str) -> Result<(), sqlx::Error> {
+    tracing::info!(name, "a projection that is no longer part of the shop is dropped");
+    let tables: Vec<String> = sqlx::query_scalar("delete from projection where name = $1 returning unnest(tables)")
+        .bind(name)
+        .fetch_all(&mut *connection)
+        .await?;
+    run(connection, &format!("drop function if exists live.apply_{name}()")).await?;
+    for table in tables {
+        run(connection, &format!("drop table if exists live.{table}")).await?;
+    }
+    Ok(())
+}
+
+/// Drops fact views that no function in service reads.
+async fn drop_unused_facts(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let unused: Vec<String> = sqlx::query_scalar(
+        "select schema.nspname::text
+         from pg_namespace as schema
+         where schema.nspname ~ '^fact_[0-9a-f]{12}$'
+             and schema.nspname <> $1
+             and not exists (
+                 select from pg_proc as function
+                 where function.proname like 'apply\\_%' and strpos(function.prosrc, schema.nspname) > 0
+             )",
+    )
+    .bind(fact_schema())
+    .fetch_all(&mut *connection)
+    .await?;
+    for schema in unused {
+        run(connection, &format!("drop schema {schema} cascade")).await?;
+    }
+    Ok(())
+}
+
+/// Runs a statement that has no parameters and is not worth preparing.
+pub(super) async fn run(connection: &mut PgConnection, statement: &str) -> Result<(), sqlx::Error> {
+    connection.execute(statement).await.map(drop)
+}

@@ -1,0 +1,149 @@
+//! Runs `projections/`: moves all live tables together, rebuilds them, verifies them.
+//!
+//! One node projects at a time, the holder of a lease; the others follow its position. Every batch re-checks the lease
+//! in its own transaction, so a node that was paused and wakes up late writes nothing. A hole in the log, or a
+//! statement that fails, stops the projector until a rebuild or a restart: it never skips.
+//!
+//! Nothing here writes to `events`, and nothing but `projections/*/apply.sql` writes read tables.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use sqlx::PgPool;
+use sqlx::postgres::PgConnectOptions;
+use tokio::sync::{Mutex, Semaphore, watch};
+use tokio::task::JoinHandle;
+
+mod definition;
+mod install;
+mod rebuild;
+mod shadow;
+mod status;
+mod verify;
+mod worker;
+
+pub use definition::{PROJECTIONS, Projection};
+pub use rebuild::{RebuildError, rebuild};
+pub use shadow::Progress;
+pub use status::{ProjectionState, ProjectionStatus, status};
+pub use verify::{Difference, Verification, verify};
+
+/// The projector of this node. Cheap to clone.
+#[derive(Clone)]
+pub struct Projector {
+    pool: PgPool,
+    position: watch::Receiver<i64>,
+    leads: Arc<AtomicBool>,
+    stop: watch::Sender<bool>,
+    worker: Arc<Mutex<Option<JoinHandle<()>>>>,
+    /// Rebuilds that may run at once: each keeps a core of the database busy.
+    rebuilds: Arc<Semaphore>,
+}
+
+#[derive(Clone, Debug)]
+pub struct ProjectorOptions {
+    /// How long the lease lasts when its holder is silent.
+    pub lease_time_to_live: Duration,
+    /// How many events one batch takes at the most.
+    pub batch_limit: i64,
+}
+
+impl Default for ProjectorOptions {
+    fn default() -> Self {
+        Self { lease_time_to_live: Duration::from_secs(5), batch_limit: 5_000 }
+    }
+}
+
+/// How many projections are rebuilt at once.
+const PARALLEL_REBUILDS: usize = 2;
+/// How often a node that does not lead looks where the tables stand, while somebody waits for them.
+const FOLLOW_EVERY: Duration = Duration::from_millis(5);
+
+impl Projector {
+    /// Installs the projections of this program and begins to project. `head` tells where the log ends, as far as this
+    /// process knows; tables that were built with other SQL are rebuilt in the background.
+    pub async fn start(
+        connect: PgConnectOptions,
+        pool: PgPool,
+        head: watch::Receiver<i64>,
+        options: ProjectorOptions,
+    ) -> Result<Self, sqlx::Error> {
+        let outdated = install::install(&pool).await?;
+        let reached: i64 = sqlx::query_scalar("select position from projector_lease").fetch_one(&pool).await?;
+        let (position_sender, position) = watch::channel(reached);
+        let leads = Arc::new(AtomicBool::new(false));
+        let (stop, stopped) = watch::channel(false);
+        let worker = worker::Worker::new(connect, head, position_sender, Arc::clone(&leads), stopped, options);
+        let worker = tokio::spawn(worker.run());
+        let rebuilds = Arc::new(Semaphore::new(PARALLEL_REBUILDS));
+        let worker = Arc::new(Mutex::new(Some(worker)));
+        let projector = Self { pool, position, leads, stop, worker, rebuilds };
+        for projection in outdated {
+            projector.start_rebuild(projection);
+        }
+        Ok(projector)
+    }
+
+    /// Where all live tables stand, at least.
+    pub fn position(&self) -> i64 {
+        *self.position.borrow()
+    }
+
+    /// Waits until the live tables have reached `position`; `false` when they had not within `timeout`.
+    pub async fn wait_for(&self, position: i64, timeout: Duration) -> bool {
+        let mut reached = self.position.clone();
+        if *reached.borrow() >= position {
+            return true;
+        }
+        let wait = async {
+            loop {
+                tokio::select! {
+                    moved = reached.wait_for(|reached| *reached >= position) => return moved.is_ok(),
+                    () = tokio::time::sleep(FOLLOW_EVERY), if !self.leads.load(Ordering::Relaxed) => {}
+                }
+                let followed =
+                    sqlx::query_scalar::<_, i64>("select position from projector_lease").fetch_one(&self.pool).await;
+                if followed.is_ok_and(|followed| followed >= position) {
+                    return true;
+                }
+            }
+        };
+        tokio::time::timeout(timeout, wait).await.unwrap_or(false)
+    }
+
+    /// How every projection stands.
+    pub async fn status(&self) -> Result<Vec<ProjectionStatus>, sqlx::Error> {
+        status(&self.pool).await
+    }
+
+    /// Rebuilds a projection in the background.
+    pub fn start_rebuild(&self, projection: &'static Projection) {
+        let (pool, rebuilds) = (self.pool.clone(), Arc::clone(&self.rebuilds));
+        let mut stopped = self.stop.subscribe();
+        tokio::spawn(async move {
+            let build = async {
+                let Ok(_permit) = rebuilds.acquire().await else { return };
+                tracing::info!(projection.name, "rebuild begins");
+                match rebuild(&pool, projection, &|_| ()).await {
+                    Ok(()) => tracing::info!(projection.name, "rebuild is in service"),
+                    Err(error) => tracing::error!(projection.name, %error, "rebuild failed"),
+                }
+            };
+            tokio::select! {
+                () = build => {}
+                _ = stopped.wait_for(|stopped| *stopped) => {}
+            }
+        });
+    }
+
+    /// Ends after the batch under way, and gives the lease back.
+    pub async fn stop(&self) {
+        self.stop.send_replace(true);
+        if let Some(worker) = self.worker.lock().await.take()
+            && let Err(error) = worker.await
+        {
+            tracing::error!(%error, "the projector ended badly");
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Rebuilds: new tables from the first event on, beside the live ones, swapped in within one transaction.
+
+use sqlx::{Connection, PgConnection, PgPool};
+use thiserror::Error;
+
+use super::definition::Projection;
+use super::install::{put_in_service, run};
+use super::shadow::{Progress, Shadow, fold_range};
+
+#[derive(Debug, Error)]
+pub enum RebuildError {
+    #[error("`{0}` is being rebuilt already")]
+    Running(&'static str),
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+}
+
+/// The first half of the advisory lock on a rebuild; the second is a hash of the name.
+const REBUILD_LOCK: i32 = 0x6361_7274;
+
+/// Rebuilds one projection while the shop sells. Readers see the old rows until they see all the new ones.
+/// A rebuild that was broken off leaves only a schema behind, which the next one drops.
+pub async fn rebuild(
+    pool: &PgPool,
+    projection: &'static Projection,
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Result<(), RebuildError> {
+    let mut guard = pool.acquire().await?.detach();
+    let locked: bool = sqlx::query_scalar("select pg_try_advisory_lock($1, hashtext($2))")
+        .bind(REBUILD_LOCK)
+        .bind(projection.name)
+        .fetch_one(&mut guard)
+        .await?;
+    if !locked {
+        return Err(RebuildError::Running(projection.name));
+    }
+    sqlx::query("delete from projection_rebuild where name = $1").bind(projection.name).execute(&mut guard).await?;
+    let mut shadow = Shadow::create(pool, projection, format!("rebuild_{}", projection.name)).await?;
+    let swapped = match shadow.fold(progress, true).await {
+        Ok(()) => swap(&mut shadow).await,
+        Err(error) => Err(error),
+    };
+    sqlx::query("delete from projection_rebuild where name = $1").bind(projection.name).execute(&mut guard).await?;
+    match swapped {
+        Ok(()) => progress(shadow.progress(shadow.position)),
+        Err(error) => {
+            shadow.drop_schema().await?;
+            return Err(error.into());
+        }
+    }
+    guard.close().await?;
+    Ok(())
+}
+
+/// Puts the new tables into the place of the old ones, at exactly the position of the other live tables.
+async fn swap(shadow: &mut Shadow) -> Result<(), sqlx::Error> {
+    let Shadow { connection, projection, schema, position, .. } = shadow;
+    let mut transaction = connection.begin().await?;
+    // Nobody moves the live tables until this transaction is over.
+    let reached: i64 =
+        sqlx::query_scalar("select position from projector_lease for update").fetch_one(&mut *transaction).await?;
+    run(&mut transaction, &format!("set local search_path = {schema}, public")).await?;
+    fold_range(&mut transaction, schema, projection, *position, reached).await?;
+    for table in projection.tables() {
+        replace_table(&mut transaction, schema, table).await?;
+    }
+    put_in_service(&mut transaction, projection).await?;
+    run(&mut transaction, &format!("drop schema {schema} cascade")).await?;
+    transaction.commit().await?;
+    *position = reached;
+    Ok(())
+}
+
+async fn replace_table(connection: &mut PgConnection, schema: &str, table: &str) -> Result<(), sqlx::Error> {
+    run(connection, &format!("drop table if exists live.{table}")).await?;
+    run(connection, &format!("alter table {schema}.{table} set schema live")).await
+}

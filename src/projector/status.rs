@@ -1,0 +1,95 @@
+//! How the projections stand, for people and for health checks.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use sqlx::PgPool;
+use utoipa::ToSchema;
+
+use super::definition::PROJECTIONS;
+
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct ProjectionStatus {
+    pub name: String,
+    /// Every event up to here is in the table.
+    pub position: i64,
+    /// Where the log ends.
+    pub head: i64,
+    /// Events that are not in the table yet.
+    pub lag: i64,
+    pub state: ProjectionState,
+    /// Events per second of the rebuild under way.
+    pub rate: Option<f64>,
+    /// How far the rebuild under way has come.
+    pub rebuild_position: Option<i64>,
+    /// Why the projector stands still.
+    pub last_error: Option<String>,
+    /// When the table was built last.
+    pub built_at: Option<DateTime<Utc>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ProjectionState {
+    /// In service and moving.
+    Live,
+    /// In service as it was built before, while it is rebuilt.
+    Rebuilding,
+    /// In service and standing still, because of `last_error`.
+    Stopped,
+    /// Not built yet.
+    Missing,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    name: String,
+    built_at: Option<DateTime<Utc>>,
+    position: i64,
+    head: i64,
+    last_error: Option<String>,
+    rebuild_position: Option<i64>,
+    rate: Option<f64>,
+}
+
+/// How every projection of this program stands, by name.
+pub async fn status(pool: &PgPool) -> Result<Vec<ProjectionStatus>, sqlx::Error> {
+    let names: Vec<_> = PROJECTIONS.iter().map(|projection| projection.name).collect();
+    let rows: Vec<Row> = sqlx::query_as(
+        "select
+            wanted.name, projection.built_at, lease.position, head.position as head, lease.last_error,
+            rebuild.position as rebuild_position,
+            (rebuild.position / nullif(extract(epoch from rebuild.updated_at - rebuild.started_at), 0))::float8 as rate
+         from unnest($1::text[]) as wanted (name)
+         cross join projector_lease as lease
+         cross join journal_head as head
+         left join projection using (name)
+         left join projection_rebuild as rebuild using (name)
+         order by wanted.name",
+    )
+    .bind(names)
+    .fetch_all(pool)
+    .await?;
+    Ok(rows.into_iter().map(ProjectionStatus::from).collect())
+}
+
+impl From<Row> for ProjectionStatus {
+    fn from(row: Row) -> Self {
+        let state = match (&row.built_at, &row.rebuild_position, &row.last_error) {
+            (None, _, _) => ProjectionState::Missing,
+            (_, _, Some(_)) => ProjectionState::Stopped,
+            (_, Some(_), _) => ProjectionState::Rebuilding,
+            _ => ProjectionState::Live,
+        };
+        Self {
+            name: row.name,
+            position: row.position,
+            head: row.head,
+            lag: row.head - row.position,
+            state,
+            rate: row.rate,
+            rebuild_position: row.rebuild_position,
+            last_error: row.last_error,
+            built_at: row.built_at,
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! Verification: the live tables against tables built anew from the log, row by row. An audit that anyone can run.
+
+use serde_json::Value;
+use sqlx::{Connection, PgPool};
+use uuid::Uuid;
+
+use super::definition::Projection;
+use super::install::run;
+use super::shadow::{Progress, Shadow, fold_range, live_position};
+
+/// How the live tables of one projection compare with the log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verification {
+    pub name: &'static str,
+    /// The position at which they were compared.
+    pub position: i64,
+    pub rows: i64,
+    /// How many rows are only in the live tables, or only in those that were built anew.
+    pub different: i64,
+    /// The first of the different rows.
+    pub examples: Vec<Difference>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Difference {
+    pub table: &'static str,
+    /// Whether the row is in the live table, or is missing from it.
+    pub live: bool,
+    pub row: Value,
+}
+
+/// How many different rows are shown for each table and side.
+const EXAMPLES: i64 = 10;
+
+/// Compares one projection with the log. The projector goes on meanwhile: the last events are folded, and the rows
+/// compared, on one snapshot of the database.
+pub async fn verify(
+    pool: &PgPool,
+    projection: &'static Projection,
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Result<Verification, sqlx::Error> {
+    let schema = format!("verify_{}_{}", projection.name, Uuid::new_v4().simple());
+    let mut shadow = Shadow::create(pool, projection, schema).await?;
+    let compared = match shadow.fold(progress, false).await {
+        Ok(()) => compare(&mut shadow).await,
+        Err(error) => Err(error),
+    };
+    shadow.drop_schema().await?;
+    compared
+}
+
+async fn compare(shadow: &mut Shadow) -> Result<Verification, sqlx::Error> {
+    let Shadow { connection, projection, schema, position, .. } = shadow;
+    let mut transaction = connection.begin().await?;
+    run(&mut transaction, "set transaction isolation level repeatable read").await?;
+    let reached = live_position(&mut transaction).await?;
+    fold_range(&mut transaction, schema, projection, *position, reached).await?;
+    let mut verification =
+        Verification { name: projection.name, position: reached, rows: 0, different: 0, examples: vec![] };
+    for table in projection.tables() {
+        verification.rows += sqlx::query_scalar::<_, i64>(&format!("select count(*) from live.{table}"))
+            .fetch_one(&mut *transaction)
+            .await?;
+        for (live, left, right) in [(true, "live", schema.as_str()), (false, schema.as_str(), "live")] {
+            let statement = format!(
+                "select count(*) over (), to_jsonb(row)
+                 from (select * from {left}.{table} except all select * from {right}.{table}) as row
+                 order by to_jsonb(row)
+                 limit {EXAMPLES}"
+            );
+            let rows: Vec<(i64, Value)> = sqlx::query_as(&statement).fetch_all(&mut *transaction).await?;
+            verification.different += rows.first().map_or(0, |(count, _)| *count);
+            verification.examples.extend(rows.into_iter().map(|(_, row)| Difference { table, live, row }));
+        }
+    }
+    transaction.rollback().await?;
+    *position = reached;
+    Ok(verification)
+}

@@ -1,0 +1,217 @@
+//! Sample commands for an empty shop: data in `seeds/`, played through the same use cases as a client's commands.
+//!
+//! They are one use case of their own, so the shop is planted as a whole or not at all, and never twice.
+
+use std::collections::HashMap;
+
+use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
+use sqlx::PgPool;
+use thiserror::Error;
+
+use crate::domain::claim::{Claim, ClaimKind, claim_id};
+use crate::domain::ids::{CartId, CustomerId, ProductId};
+use crate::domain::money::Money;
+use crate::domain::order::MOVES;
+use crate::domain::quantity::Quantity;
+use crate::domain::text::{Description, Email, Name};
+use crate::journal::{Actor, CommandError, Context, Journal, Stop, UnitOfWork, UseCase};
+use crate::shop::{
+    CartChange, CategoryRef, ChangeCart, ChangeProduct, CreateCategory, CreateProduct, MoveOrder, PlaceOrder,
+    RegisterCustomer, RequestedLine,
+};
+
+#[derive(Debug, Error)]
+pub enum SeedError {
+    #[error("seeds/ cannot be read: {0}")]
+    Unreadable(#[from] serde_json::Error),
+    #[error(transparent)]
+    Command(#[from] CommandError),
+}
+
+/// How much was planted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Planted {
+    pub products: usize,
+    pub customers: usize,
+    pub orders: usize,
+}
+
+/// Whether the log is empty.
+pub async fn due(pool: &PgPool) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar("select position = 0 from journal_head").fetch_one(pool).await
+}
+
+/// Plays the sample commands. Call it on an empty log only.
+pub async fn plant(journal: &Journal) -> Result<Planted, SeedError> {
+    let seeds = Seeds {
+        categories: serde_json::from_str(include_str!("../seeds/categories.json"))?,
+        products: serde_json::from_str(include_str!("../seeds/products.json"))?,
+        customers: serde_json::from_str(include_str!("../seeds/customers.json"))?,
+        orders: serde_json::from_str(include_str!("../seeds/orders.json"))?,
+        carts: serde_json::from_str(include_str!("../seeds/carts.json"))?,
+    };
+    let context = Context::of(Actor { id: "seeds".to_owned(), role: "admin" });
+    Ok(journal.run(seeds, context).await?.answer)
+}
+
+struct Seeds {
+    categories: Vec<Name>,
+    products: Vec<Product>,
+    customers: Vec<Customer>,
+    orders: Vec<Order>,
+    carts: Vec<Cart>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Product {
+    name: Name,
+    description: Description,
+    price: Money,
+    category: Name,
+    stock: i64,
+    #[serde(default)]
+    discontinued: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Customer {
+    first_name: Name,
+    last_name: Name,
+    email: Email,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Order {
+    /// First and last name; absent for a guest.
+    customer: Option<String>,
+    days_ago: i64,
+    lines: Vec<Item>,
+    /// What was done with it since, as in the routes.
+    moves: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Cart {
+    customer: String,
+    items: Vec<Item>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Item {
+    product: String,
+    quantity: Quantity,
+}
+
+impl UseCase for Seeds {
+    type Answer = Planted;
+
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<Planted, Stop> {
+        // Named at once, so that they are loaded together.
+        work.get_all::<Claim, _>(self.categories.iter().map(|name| claim_id(ClaimKind::CategoryName, &name.folded())))?;
+        work.get_all::<crate::domain::cart::Cart, _>(1..=self.customers.len())?;
+        for name in &self.categories {
+            CreateCategory { name: name.clone() }.decide(work)?;
+        }
+        let mut products = HashMap::new();
+        for product in &self.products {
+            products.insert(product.name.as_str(), product.create(work)?);
+        }
+        let mut customers = HashMap::new();
+        for customer in &self.customers {
+            let name = format!("{} {}", customer.first_name, customer.last_name);
+            customers.insert(name, customer.register(work)?);
+        }
+        for order in &self.orders {
+            order.place(work, &products, &customers)?;
+        }
+        for cart in &self.carts {
+            cart.fill(work, &products, &customers)?;
+        }
+        for product in self.products.iter().filter(|product| product.discontinued) {
+            let product_id = products[product.name.as_str()];
+            let (name, description, category, price) = (None, None, None, None);
+            ChangeProduct { product_id, name, description, category, price, discontinue: true }.decide(work)?;
+        }
+        Ok(Planted { products: products.len(), customers: customers.len(), orders: self.orders.len() })
+    }
+}
+
+impl Product {
+    fn create(&self, work: &mut UnitOfWork<'_>) -> Result<ProductId, Stop> {
+        let create = CreateProduct {
+            name: self.name.clone(),
+            description: self.description.clone(),
+            price: self.price,
+            category: CategoryRef::Name(self.category.clone()),
+            sku: None,
+            stock: self.stock,
+        };
+        Ok(create.decide(work)?.product_id)
+    }
+}
+
+impl Customer {
+    fn register(&self, work: &mut UnitOfWork<'_>) -> Result<CustomerId, Stop> {
+        let (first_name, last_name, email) = (self.first_name.clone(), self.last_name.clone(), self.email.clone());
+        Ok(RegisterCustomer { first_name, last_name, email }.decide(work)?.customer_id)
+    }
+}
+
+impl Order {
+    fn place(
+        &self,
+        work: &mut UnitOfWork<'_>,
+        products: &HashMap<&str, ProductId>,
+        customers: &HashMap<String, CustomerId>,
+    ) -> Result<(), Stop> {
+        let customer_id = self.customer.as_ref().map(|name| find(customers, name)).transpose()?;
+        let lines = self.lines.iter().map(|item| {
+            let product_id = find(products, item.product.as_str())?;
+            Ok(RequestedLine { product_id, quantity: item.quantity, unit_price: None })
+        });
+        let place = PlaceOrder {
+            customer_id,
+            placed_at: Some(work.now() - TimeDelta::days(self.days_ago)),
+            reference: None,
+            lines: lines.collect::<Result<_, Stop>>()?,
+        };
+        let order_id = place.decide(work)?.order_id;
+        for action in &self.moves {
+            let made = MOVES.iter().find(|allowed| allowed.action == action);
+            let to = made.ok_or_else(|| Stop::Broken(format!("seeds/ has no move {action}")))?.to;
+            MoveOrder { order_id: crate::domain::ids::OrderId(order_id), to, reason: None }.decide(work)?;
+        }
+        Ok(())
+    }
+}
+
+impl Cart {
+    fn fill(
+        &self,
+        work: &mut UnitOfWork<'_>,
+        products: &HashMap<&str, ProductId>,
+        customers: &HashMap<String, CustomerId>,
+    ) -> Result<(), Stop> {
+        let cart_id = CartId::Customer(find(customers, &self.customer)?);
+        for item in &self.items {
+            let product_id = find(products, item.product.as_str())?;
+            let change = CartChange::Add { product_id, quantity: item.quantity };
+            ChangeCart { cart_id, change }.decide(work)?;
+        }
+        Ok(())
+    }
+}
+
+/// The number behind a name; the data is our own, so a name that is not there is a defect.
+fn find<Key, Id: Copy>(named: &HashMap<Key, Id>, name: &str) -> Result<Id, Stop>
+where
+    Key: std::borrow::Borrow<str> + std::hash::Hash + Eq,
+{
+    named.get(name).copied().ok_or_else(|| Stop::Broken(format!("seeds/ has no {name}")))
+}

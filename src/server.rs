@@ -1,0 +1,120 @@
+//! The running shop: a journal and a projector on one database, served over HTTP until it is told to stop.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use chrono::Utc;
+use sqlx::PgPool;
+use sqlx::postgres::PgConnectOptions;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::config::ServeConfig;
+use crate::database::{Database, Location};
+use crate::http::{self, RecentWrites, Shop};
+use crate::journal::{Journal, JournalOptions, Writer};
+use crate::projector::{Projector, ProjectorOptions};
+use crate::{listen, seeds};
+
+/// The parts of a shop that work without HTTP.
+pub struct Engine {
+    pub journal: Journal,
+    pub projector: Projector,
+    writer: Writer,
+    listener: listen::Listener,
+}
+
+/// How often answers whose idempotency keys are forgotten are deleted.
+const SWEEP_EVERY: Duration = Duration::from_secs(600);
+/// How long the commands under way may take when the shop stops.
+const STOP_PATIENCE: Duration = Duration::from_secs(15);
+
+impl Engine {
+    pub async fn start(
+        connect: &PgConnectOptions,
+        pool: &PgPool,
+        journal: JournalOptions,
+        projector: ProjectorOptions,
+    ) -> Result<Self, sqlx::Error> {
+        let (head_sender, head) = watch::channel(0);
+        let listener = listen::start(connect.clone(), head_sender.clone());
+        let (journal, writer) = Journal::start(connect.clone(), pool.clone(), head_sender, journal).await?;
+        let projector = Projector::start(connect.clone(), pool.clone(), head, projector).await?;
+        Ok(Self { journal, projector, writer, listener })
+    }
+
+    /// Answers every command that was accepted, then stops.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        let Self { journal, projector, writer, listener } = self;
+        drop(journal);
+        let drained = tokio::time::timeout(STOP_PATIENCE, writer).await;
+        projector.stop().await;
+        listener.abort();
+        match drained {
+            Ok(ended) => ended.context("the writer ended badly"),
+            Err(_) => bail!("the log could not be written while the shop stopped"),
+        }
+    }
+}
+
+/// Serves the shop until SIGINT or SIGTERM.
+pub async fn serve(config: &ServeConfig, location: &Location) -> anyhow::Result<()> {
+    if !config.listen.ip().is_loopback() && !config.allow_remote {
+        bail!(
+            "{} is not a loopback address: there are no accounts yet, so anybody who reaches it may do anything \
+             (--allow-remote listens all the same)",
+            config.listen
+        );
+    }
+    let (stop, stopping) = watch::channel(false);
+    stop_on_signal(stop)?;
+    let http_listener =
+        TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
+    let database = Database::open(location).await?;
+    let journal = JournalOptions { cache_entries: config.cache_entries, ..JournalOptions::default() };
+    let engine = Engine::start(&database.connect, &database.pool, journal, ProjectorOptions::default()).await?;
+    if !config.no_seeds && seeds::due(&database.pool).await? {
+        seeds::plant(&engine.journal).await.context("the sample commands could not be played")?;
+    }
+    let sweeper = tokio::spawn(sweep(engine.journal.clone()));
+
+    let shop = Shop {
+        journal: engine.journal.clone(),
+        projector: engine.projector.clone(),
+        pool: database.pool.clone(),
+        recent_writes: Arc::new(RecentWrites::default()),
+        metrics: crate::cli::install_metrics(),
+        stopping,
+    };
+    crate::cli::greet(http_listener.local_addr()?, location);
+    http::serve(http_listener, shop).await?;
+    tracing::info!("stopping");
+    sweeper.abort();
+    let stopped = engine.stop().await;
+    database.close().await?;
+    stopped
+}
+
+fn stop_on_signal(stop: watch::Sender<bool>) -> std::io::Result<()> {
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        stop.send_replace(true);
+    });
+    Ok(())
+}
+
+async fn sweep(journal: Journal) {
+    let mut every = tokio::time::interval(SWEEP_EVERY);
+    loop {
+        every.tick().await;
+        if let Err(error) = journal.forget_answers(Utc::now()).await {
+            tracing::warn!(%error, "old answers could not be deleted");
+        }
+    }
+}

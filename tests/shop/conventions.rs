@@ -1,0 +1,230 @@
+//! What holds for every route: errors, idempotency, versions, dry runs, consistency, slashes, limits.
+
+use axum::body::Body;
+use axum::http::{Method, Request, StatusCode};
+use serde_json::{Value, json};
+
+use crate::support::TestShop;
+
+#[tokio::test]
+async fn a_key_answers_once_and_refuses_another_request() {
+    let shop = TestShop::new().await;
+    let tea = json!({ "category_name": "Tea" });
+    let key = [("idempotency-key", "k1")];
+    let first = shop.send("POST", "categories/", tea.clone(), &key).await;
+    let again = shop.send("POST", "categories", tea, &key).await;
+    assert_eq!((first.status, again.status), (StatusCode::CREATED, StatusCode::CREATED));
+    assert_eq!((&first.body, first.header("location")), (&again.body, again.header("location")));
+    assert_eq!((first.header("idempotent-replayed"), again.header("idempotent-replayed")), ("", "true"));
+    let other = shop.send("POST", "categories/", json!({ "category_name": "Coffee" }), &key).await;
+    assert_eq!((other.status, other.problem()), (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused"));
+
+    // A refused command leaves nothing behind, not even under its key.
+    let refused =
+        shop.send("POST", "categories/", json!({ "category_name": "tea" }), &[("idempotency-key", "k2")]).await;
+    assert_eq!((refused.status, refused.problem()), (StatusCode::CONFLICT, "category_name_taken"));
+    let kept: i64 = sqlx::query_scalar("select count(*) from idempotency").fetch_one(&shop.pool).await.unwrap();
+    assert_eq!(kept, 1);
+    for key in ["", &"k".repeat(256)] {
+        let answer =
+            shop.send("POST", "categories/", json!({ "category_name": "X" }), &[("idempotency-key", key)]).await;
+        assert_eq!((answer.status, answer.problem()), (StatusCode::BAD_REQUEST, "invalid_request"));
+    }
+}
+
+#[tokio::test]
+async fn an_answer_is_forgotten_after_a_day() {
+    let shop = TestShop::new().await;
+    let tea = json!({ "category_name": "Tea" });
+    let key = [("idempotency-key", "k1")];
+    shop.send("POST", "categories/", tea.clone(), &key).await;
+    let now = chrono::Utc::now();
+    assert_eq!(shop.engine.journal.forget_answers(now).await.unwrap(), 0);
+    assert_eq!(shop.engine.journal.forget_answers(now + chrono::TimeDelta::hours(25)).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_command_with_the_version_of_yesterday_is_refused() {
+    let shop = TestShop::new().await;
+    let product = shop.product("Kettle", "20.00", 5).await;
+    let path = format!("product/{product}/");
+    let etag = shop.get(&path).await.header("etag").to_owned();
+    assert_eq!(etag, "\"2\"");
+    let price = |price: &str| json!({ "price": price });
+    let first = shop.send("PATCH", &path, price("21.00"), &[("if-match", &etag)]).await;
+    assert_eq!((first.status, &first.body["price"]), (StatusCode::OK, &json!("21.00")));
+    let stale = shop.send("PATCH", &path, price("22.00"), &[("if-match", &etag)]).await;
+    assert_eq!((stale.status, stale.problem()), (StatusCode::PRECONDITION_FAILED, "stale"));
+    let unreadable = shop.send("PATCH", &path, price("22.00"), &[("if-match", "yesterday")]).await;
+    assert_eq!(unreadable.status, StatusCode::BAD_REQUEST);
+    assert_eq!(shop.read(&path).await["price"], "21.00");
+}
+
+#[tokio::test]
+async fn a_dry_run_answers_the_same_and_stores_nothing() {
+    let shop = TestShop::new().await;
+    let product = shop.product("Kettle", "20.00", 5).await;
+    let customer = shop.customer("Ada").await;
+    shop.add(customer, product, 2).await;
+    let before = shop.engine.journal.position();
+    let path = format!("customer/{customer}/cart/checkout");
+    let dry = shop.post(&format!("{path}/?dry_run=true"), Value::Null).await;
+    assert_eq!(dry.status, StatusCode::OK);
+    let types: Vec<_> =
+        dry.body["events"].as_array().unwrap().iter().map(|event| event["event_type"].clone()).collect();
+    assert_eq!(types, ["OrderPlaced", "StockReserved", "CartCheckedOut"]);
+    assert_eq!(shop.engine.journal.position(), before);
+    let real = shop.post(&path, Value::Null).await;
+    let mut answer = dry.body.clone();
+    answer.as_object_mut().unwrap().remove("events");
+    assert_eq!(real.body, answer);
+    let refused = shop.post(&format!("{path}/?dry_run=true"), Value::Null).await;
+    assert_eq!((refused.status, refused.problem()), (StatusCode::CONFLICT, "cart_already_checked_out"));
+}
+
+#[tokio::test]
+async fn reads_tell_their_position_and_wait_for_a_demanded_one() {
+    let shop = TestShop::new().await;
+    let written = shop.post("categories/", json!({ "category_name": "Tea" })).await;
+    let position: i64 = written.header("journal-position").parse().unwrap();
+    let read = shop.send("GET", "categories/", Value::Null, &[("min-position", &position.to_string())]).await;
+    assert!(read.header("projection-position").parse::<i64>().unwrap() >= position);
+    assert_eq!(read.body.as_array().unwrap().len(), 1, "a caller sees its own writes");
+    let beyond = shop.send("GET", "categories/", Value::Null, &[("min-position", "1000000")]).await;
+    assert_eq!((beyond.status, beyond.problem()), (StatusCode::SERVICE_UNAVAILABLE, "position_not_reached"));
+    assert_eq!(beyond.header("retry-after"), "1");
+    let unreadable = shop.send("GET", "categories/", Value::Null, &[("min-position", "soon")]).await;
+    assert_eq!(unreadable.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn bad_input_is_a_problem_document_and_changes_nothing() {
+    let shop = TestShop::new().await;
+    let product = shop.product("Kettle", "20.00", 5).await;
+    let customer = shop.customer("Ada").await;
+    shop.add(customer, product, 1).await;
+    let before = shop.engine.journal.position();
+    let items = format!("customer/{customer}/cart/items/");
+    let item = |quantity: Value| json!({ "product_id": product, "quantity": quantity });
+    for (method, path, body) in [
+        ("POST", items.as_str(), item(json!(0))),
+        ("POST", &items, item(json!(-1))),
+        ("POST", &items, item(json!(1.5))),
+        ("POST", &items, item(json!("two"))),
+        ("POST", &items, item(json!(1e300))),
+        ("POST", &items, json!({ "product_id": product, "quantity": 1, "price": "0.01" })),
+        ("POST", &items, json!([])),
+        ("POST", &items, json!({})),
+        ("POST", "customer/abc/cart/items/", item(json!(1))),
+        ("POST", "customer/99999999999999999999/cart/items/", item(json!(1))),
+        ("POST", "customer/99/cart/items/", item(json!(1))),
+        ("POST", &items, json!({ "product_id": 99, "quantity": 1 })),
+        ("PUT", &format!("{items}{product}/"), json!({ "quantity": -1 })),
+        ("POST", "products/", json!({ "name": "X", "price": 9.99, "category": "Kitchen" })),
+        ("POST", "products/", json!({ "name": "X", "price": "-1", "category": "Kitchen" })),
+        ("POST", "products/", json!({ "name": "X", "price": "1.005", "category": "Kitchen" })),
+        ("POST", "products/", json!({ "name": "X\u{0}", "price": "1", "category": "Kitchen" })),
+        ("POST", "products/", json!({ "name": "X", "price": "1", "category": "Nowhere" })),
+        ("POST", "products/", json!({ "name": "X", "price": "1", "category": "Kitchen", "stock": -1 })),
+        ("POST", "products/", json!({ "name": "X", "price": "1", "category": true })),
+        ("POST", "customers/", json!({ "first_name": "A", "last_name": "B", "email": "nobody" })),
+        ("POST", "orders/", json!({ "lines": [] })),
+        ("POST", "orders/", json!({ "lines": [{ "product_id": product, "quantity": 1, "colour": "red" }] })),
+        ("POST", "orders/", json!({ "placed_at": "2999-01-01T00:00:00Z", "lines": [item(json!(1))] })),
+        ("POST", "orders/", json!({ "placed_at": "0000-01-01T00:00:00Z", "lines": [item(json!(1))] })),
+        ("POST", "orders/", json!({ "customer_id": 99, "lines": [item(json!(1))] })),
+        ("POST", "order/99/cancel/", Value::Null),
+        ("POST", "carts/not-a-token/items/", item(json!(1))),
+        ("POST", "carts/00000000-0000-4000-8000-000000000000/items/", item(json!(1))),
+        ("POST", &format!("product/{product}/stock/"), json!({ "change": 1, "count": 1 })),
+        ("POST", &format!("product/{product}/stock/"), json!({ "change": 9223372036854775807_i64 })),
+        ("GET", "products/?limit=1001", Value::Null),
+        ("GET", "products/?cursor=zzz", Value::Null),
+        ("GET", "products/?sort=colour", Value::Null),
+        ("GET", "products/?min_price=cheap", Value::Null),
+        ("GET", "products/?search=%00", Value::Null),
+        ("GET", "products/?category=%00", Value::Null),
+        ("GET", "orders/?from=yesterday", Value::Null),
+        ("GET", "sales/?by=century", Value::Null),
+        ("GET", "events/?stream=Order", Value::Null),
+        ("GET", "events/?stream=%00/%00", Value::Null),
+        ("POST", "projections/nothing/rebuild/", Value::Null),
+    ] {
+        let answer = shop.send(method, path, body.clone(), &[]).await;
+        assert!(answer.status.is_client_error(), "{method} {path} {body}: {} {}", answer.status, answer.body);
+        answer.problem();
+    }
+    assert_eq!(shop.engine.journal.position(), before);
+}
+
+#[tokio::test]
+async fn every_wrong_field_is_listed() {
+    let shop = TestShop::new().await;
+    let answer = shop.post("products/", json!({ "name": "", "price": "1.234", "size": 3 })).await;
+    let fields: Vec<_> = answer.body["errors"].as_array().unwrap().iter().map(|error| error["field"].clone()).collect();
+    assert_eq!(fields, ["name", "price", "category", "size"]);
+    let lines = json!({ "lines": [{ "product_id": 1, "quantity": 1 }, { "product_id": 1, "quantity": 0 }] });
+    let answer = shop.post("orders/", lines).await;
+    assert_eq!(answer.body["errors"][0]["field"], "lines[1].quantity");
+}
+
+async fn raw(
+    shop: &TestShop,
+    method: Method,
+    path: &str,
+    content_type: &str,
+    body: impl Into<Body>,
+) -> crate::support::Answer {
+    let request = Request::builder().method(method).uri(path).header("content-type", content_type);
+    shop.call(request.body(body.into()).unwrap()).await
+}
+
+#[tokio::test]
+async fn what_is_no_json_too_large_or_not_there_is_a_problem_document() {
+    let shop = TestShop::new().await;
+    let path = "/shop/api/categories/";
+    let json_type = "application/json";
+    for (answer, status) in [
+        (raw(&shop, Method::POST, path, json_type, "{").await, StatusCode::BAD_REQUEST),
+        (
+            raw(&shop, Method::POST, path, json_type, b"{\"category_name\": \"\xff\"}".to_vec()).await,
+            StatusCode::BAD_REQUEST,
+        ),
+        (raw(&shop, Method::POST, path, json_type, "[".repeat(5_000)).await, StatusCode::BAD_REQUEST),
+        (raw(&shop, Method::POST, path, "text/plain", "{}").await, StatusCode::UNSUPPORTED_MEDIA_TYPE),
+        (raw(&shop, Method::POST, path, json_type, " ".repeat(1024 * 1024 + 1)).await, StatusCode::PAYLOAD_TOO_LARGE),
+        (raw(&shop, Method::PUT, path, json_type, "{}").await, StatusCode::METHOD_NOT_ALLOWED),
+        (raw(&shop, Method::GET, "/shop/api/nothing/", json_type, "").await, StatusCode::NOT_FOUND),
+        (raw(&shop, Method::GET, "/", json_type, "").await, StatusCode::NOT_FOUND),
+    ] {
+        assert_eq!(answer.status, status, "{}", answer.body);
+        answer.problem();
+    }
+    assert_eq!(shop.engine.journal.position(), 0);
+}
+
+#[tokio::test]
+async fn every_path_answers_with_and_without_its_slash_and_repeats_the_request_id() {
+    let shop = TestShop::new().await;
+    for path in ["products", "products/", "products/?limit=1", "products?limit=1"] {
+        let answer = shop.send("GET", path, Value::Null, &[("x-request-id", "abc")]).await;
+        assert_eq!((answer.status, answer.header("x-request-id")), (StatusCode::OK, "abc"), "{path}");
+    }
+    let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let headers = [("traceparent", trace), ("x-request-id", "abc")];
+    shop.send("POST", "categories/", json!({ "category_name": "Tea" }), &headers).await;
+    let metadata = shop.read("events/").await[0]["metadata"].clone();
+    assert_eq!(metadata["correlation_id"], "4bf92f3577b34da6a3ce929d0e0e4736");
+    assert_eq!((&metadata["request_id"], &metadata["actor"]), (&json!("abc"), &json!("local")));
+}
+
+#[tokio::test]
+async fn history_tells_who_changed_what() {
+    let shop = TestShop::new().await;
+    let product = shop.product("Kettle", "20.00", 5).await;
+    shop.send("PATCH", &format!("product/{product}/"), json!({ "price": "21.00" }), &[]).await;
+    let history = shop.read(&format!("product/{product}/history/")).await;
+    let last = history.as_array().unwrap().last().unwrap();
+    assert_eq!((&last["event_type"], &last["actor"]), (&json!("ProductRepriced"), &json!("local")));
+    assert_eq!((&last["before"], &last["after"]), (&json!({ "price": "20.00" }), &json!({ "price": "21.00" })));
+}

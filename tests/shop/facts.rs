@@ -1,0 +1,110 @@
+//! Every stored sample of an event is read back through its fact, column by column.
+
+use std::path::Path;
+
+use serde_json::{Map, Value};
+use sqlx::PgPool;
+
+use crate::support::TestShop;
+
+fn samples() -> Vec<(String, Value)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/domain/samples");
+    let read = |entry: std::fs::DirEntry| {
+        let name = entry.file_name().into_string().unwrap();
+        let payload = serde_json::from_str(&std::fs::read_to_string(entry.path()).unwrap()).unwrap();
+        (name.split('.').next().unwrap().to_owned(), payload)
+    };
+    std::fs::read_dir(folder).unwrap().map(|entry| read(entry.unwrap())).collect()
+}
+
+/// `CartItemAdded` is read by the view `cart_item_added`.
+fn view(event_type: &str) -> String {
+    let snake = event_type.chars().map(|letter| match letter.is_ascii_uppercase() {
+        true => format!("_{}", letter.to_ascii_lowercase()),
+        false => letter.to_string(),
+    });
+    snake.collect::<String>().trim_start_matches('_').to_owned()
+}
+
+async fn store(pool: &PgPool, id: i64, event_type: &str, payload: &Value) {
+    sqlx::query(
+        "insert into events (aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata)
+         values ('Sample', $1, 1, $2, '1.0', $3, '{}')",
+    )
+    .bind(id.to_string())
+    .bind(event_type)
+    .bind(payload)
+    .execute(pool)
+    .await
+    .unwrap();
+}
+
+async fn rows(pool: &PgPool, schema: &str, view: &str) -> Vec<Map<String, Value>> {
+    let mut transaction = pool.begin().await.unwrap();
+    sqlx::query("select set_config('projector.after', '0', true), set_config('projector.upto', '1000000', true)")
+        .execute(&mut *transaction)
+        .await
+        .unwrap();
+    let rows: Vec<Value> = sqlx::query_scalar(&format!(
+        // As text, so that a price keeps its decimals.
+        "select (select jsonb_object_agg(key, value) from jsonb_each_text(to_jsonb(fact))) from {schema}.{view} as fact"
+    ))
+    .fetch_all(&mut *transaction)
+    .await
+    .unwrap();
+    rows.into_iter().map(|row| row.as_object().unwrap().clone()).collect()
+}
+
+/// Equal, whether a number or a time is written as text or not.
+fn same(column: &Value, stored: &Value) -> bool {
+    let plain = |value: &Value| match value {
+        Value::String(text) => text.replace("+00:00", "Z").replace(", ", ","),
+        other => other.to_string(),
+    };
+    plain(column) == plain(stored)
+}
+
+fn check(view: &str, row: &Map<String, Value>, payload: &Map<String, Value>) {
+    let mut compared = 0;
+    for (column, value) in row {
+        // Every field of a sample is filled, so a null is a misspelt key.
+        assert!(!value.is_null(), "{view}.{column} is null");
+        if let Some(stored) = payload.get(column) {
+            assert!(same(value, stored), "{view}.{column} is {value}, not {stored}");
+            compared += 1;
+        }
+    }
+    let fields = payload.keys().filter(|key| *key != "event" && *key != "lines").count();
+    assert_eq!(compared, fields, "{view} lacks a field of {payload:?}");
+}
+
+#[tokio::test]
+async fn every_sample_is_read_back_through_its_fact() {
+    let shop = TestShop::new().await;
+    shop.engine.projector.stop().await;
+    let schema: String = sqlx::query_scalar("select nspname::text from pg_namespace where nspname ~ '^fact_'")
+        .fetch_one(&shop.pool)
+        .await
+        .unwrap();
+    let samples = samples();
+    assert!(samples.len() > 30);
+    for (id, (event_type, payload)) in (1..).zip(&samples) {
+        store(&shop.pool, id, event_type, payload).await;
+    }
+    for (event_type, payload) in &samples {
+        let view = view(event_type);
+        let rows = rows(&shop.pool, &schema, &view).await;
+        assert_eq!(rows.len(), 1, "{view}");
+        check(&view, &rows[0], payload.as_object().unwrap());
+    }
+    for (view, event_type) in [("order_line_placed", "OrderPlaced"), ("order_line_cancelled", "OrderCancelled")] {
+        let payload = &samples.iter().find(|(name, _)| name == event_type).unwrap().1;
+        let rows = rows(&shop.pool, &schema, view).await;
+        assert_eq!(rows.len(), payload["lines"].as_array().unwrap().len());
+        check(view, &rows[0], payload["lines"][0].as_object().unwrap());
+    }
+    // The views that join several types speak of each of them.
+    for (view, expected) in [("stock_level", 5), ("cart_change", 7), ("order_status", 4), ("product_event", 10)] {
+        assert_eq!(rows(&shop.pool, &schema, view).await.len(), expected, "{view}");
+    }
+}

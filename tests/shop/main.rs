@@ -1,0 +1,14 @@
+//! Everything with a database: one binary, a file per subject, a database of its own for each test.
+
+mod conventions;
+mod facts;
+mod journal;
+mod personal_data;
+mod process;
+mod projections;
+mod races;
+mod reads;
+mod retail;
+mod seeds;
+mod support;
+mod tidy;

@@ -1,0 +1,171 @@
+//! The program itself: started, called with the README's commands, stopped, killed, started again; on disk, durable.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_cartwright");
+
+struct Server {
+    child: Child,
+    /// `http://127.0.0.1:<port>`
+    address: String,
+}
+
+fn command(data_dir: &Path) -> Command {
+    let mut command = Command::new(PROGRAM);
+    command.env_remove("DATABASE_URL").env("SHOP_DATA_DIR", data_dir);
+    command
+}
+
+impl Server {
+    /// Starts the shop and waits until it says where it is.
+    fn start(data_dir: &Path) -> Self {
+        let mut child = command(data_dir)
+            .args(["--listen", "127.0.0.1:0"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let first = lines.next().expect("the shop ended at once").unwrap();
+        let address = first.split_whitespace().find(|word| word.starts_with("http://")).unwrap().to_owned();
+        // The rest is read so that the pipe never fills.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { child, address }
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), signal).unwrap();
+    }
+
+    /// Waits for the end, and returns the exit code.
+    fn wait(mut self) -> Option<i32> {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            assert!(Instant::now() < deadline, "the shop does not end");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn get(&self, path: &str) -> String {
+        let output =
+            Command::new("curl").args(["--silent", "--fail", &format!("{}{path}", self.address)]).output().unwrap();
+        assert!(output.status.success(), "GET {path}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+    }
+}
+
+fn run(data_dir: &Path, args: &[&str]) -> Output {
+    command(data_dir).args(args).output().unwrap()
+}
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// The shell blocks of the README.
+fn blocks() -> Vec<String> {
+    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    readme.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
+}
+
+fn data_dir() -> tempfile::TempDir {
+    tempfile::Builder::new().prefix("cartwright-process-").tempdir_in("/var/tmp").unwrap()
+}
+
+#[test]
+fn the_readmes_commands_work_from_the_first_start_to_the_last() {
+    let folder = data_dir();
+    let server = Server::start(folder.path());
+
+    let walk = blocks().into_iter().find(|block| block.starts_with("shop=")).unwrap();
+    let walk =
+        walk.replace("http://127.0.0.1:8000", &server.address).replace("curl ", "curl -sS --fail-with-body -w '\\n' ");
+    let output = Command::new("bash").args(["-euc", &walk]).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    let answers: Vec<_> = std::str::from_utf8(&output.stdout).unwrap().lines().collect();
+    assert_eq!(answers.len(), walk.matches("curl ").count());
+    assert!(answers[3].contains("events") && answers[4].contains("\"order_id\":17"), "{answers:?}");
+    assert_eq!(answers[4], answers[5], "the second checkout answers as the first did");
+
+    let csv = folder.path().join("sales.csv");
+    std::fs::write(
+        &csv,
+        "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n\
+         536365,85123A,HEART,6,2010-12-01 08:26:00,2.55,17850,UK\n\
+         C536379,D,Discount,-1,2010-12-01 09:41:00,27.5,14527,UK\n",
+    )
+    .unwrap();
+    let commands = blocks().into_iter().find(|block| block.contains("-- play")).unwrap();
+    let commands: Vec<_> = commands.lines().map(|line| line.split('#').next().unwrap().trim()).collect();
+    assert_eq!(commands.len(), 4);
+    for line in commands {
+        let args: Vec<_> = line.strip_prefix("cargo run --release -- ").unwrap().split(' ').collect();
+        let args: Vec<_> =
+            args.into_iter().map(|arg| if arg == "sales.csv" { csv.to_str().unwrap() } else { arg }).collect();
+        let output = run(folder.path(), &args);
+        assert!(output.status.success(), "{args:?}: {}", text(&output));
+        if args[0] == "play" {
+            assert!(text(&output).contains("cancellation"), "{}", text(&output));
+        }
+    }
+    assert!(server.get("/shop/api/customer-stats/?limit=1000").contains("17850@customer.example"));
+
+    let second = run(folder.path(), &["--listen", "127.0.0.1:0"]);
+    assert_eq!(second.status.code(), Some(1));
+    let message = text(&second);
+    assert!(message.contains("is in use by process") && message.lines().count() == 1, "{message}");
+
+    let before = server.get("/shop/api/orders/?limit=1000");
+    server.signal(Signal::SIGTERM);
+    assert_eq!(server.wait(), Some(0));
+
+    let server = Server::start(folder.path());
+    assert_eq!(server.get("/shop/api/orders/?limit=1000"), before, "nothing is lost, and nothing is planted again");
+    server.signal(Signal::SIGKILL);
+    server.wait();
+
+    let server = Server::start(folder.path());
+    assert_eq!(server.get("/shop/api/orders/?limit=1000"), before, "nothing is lost after a kill");
+    server.signal(Signal::SIGINT);
+    assert_eq!(server.wait(), Some(0));
+    let verified = run(folder.path(), &["verify"]);
+    assert!(verified.status.success(), "{}", text(&verified));
+}
+
+#[test]
+fn errors_are_one_clear_line_and_a_code() {
+    let folder = data_dir();
+    for (args, expected) in [
+        (vec!["play", "/nowhere/sales.csv"], "cannot read /nowhere/sales.csv"),
+        (vec!["verify", "nothing"], "no projection `nothing`"),
+        (vec!["status", "--database-url", "nonsense"], "DATABASE_URL is not the address of a PostgreSQL"),
+        (vec!["--listen", "0.0.0.0:0"], "is not a loopback address"),
+    ] {
+        let output = run(folder.path(), &args);
+        let message = text(&output);
+        assert_eq!(output.status.code(), Some(1), "{args:?}: {message}");
+        assert!(message.contains(expected) && message.trim_end().lines().count() == 1, "{args:?}: {message}");
+    }
+    let mut help = String::new();
+    let mut child = command(folder.path()).arg("--help").stdout(Stdio::piped()).spawn().unwrap();
+    child.stdout.take().unwrap().read_to_string(&mut help).unwrap();
+    assert!(child.wait().unwrap().success());
+    for word in ["serve", "play", "replay", "verify", "status", "SHOP_LISTEN", "DATABASE_URL"] {
+        assert!(help.contains(word), "{word} is not in --help");
+    }
+}

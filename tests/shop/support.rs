@@ -1,0 +1,235 @@
+//! A shop for one test: a fresh database, the journal, the projector, and the router called in process.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{HeaderMap, Request, StatusCode};
+use cartwright::database::embedded::{Durability, EmbeddedOptions, EmbeddedPostgres};
+use cartwright::database::{migrate, prepared};
+use cartwright::http::{RecentWrites, Shop, router};
+use cartwright::journal::JournalOptions;
+use cartwright::projector::{PROJECTIONS, ProjectorOptions, verify};
+use cartwright::server::Engine;
+use serde_json::{Value, json};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{ConnectOptions, Connection, Executor, PgPool};
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+use tower::ServiceExt;
+
+pub struct TestShop {
+    pub pool: PgPool,
+    pub engine: Engine,
+    pub shop: Shop,
+    _stop: watch::Sender<bool>,
+}
+
+/// What the shop answered.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Value,
+}
+
+/// The server of this run: in memory where there is any, with `template1` migrated. It is watched by a runtime of its
+/// own, because each test's runtime ends with the test.
+static SERVER: LazyLock<(Runtime, EmbeddedPostgres)> = LazyLock::new(|| {
+    let runtime = Runtime::new().unwrap();
+    let server = std::thread::scope(|scope| scope.spawn(|| runtime.block_on(start_server())).join().unwrap());
+    (runtime, server)
+});
+
+const PREFIX: &str = "cartwright-tests-";
+
+async fn start_server() -> EmbeddedPostgres {
+    let memory = PathBuf::from("/dev/shm");
+    let folder = if memory.is_dir() { memory } else { std::env::temp_dir() };
+    clear_leftovers(&folder);
+    let data_dir = folder.join(format!("{PREFIX}{}", std::process::id()));
+    let options = EmbeddedOptions { data_dir, durability: Durability::Volatile, binaries: None };
+    let server = EmbeddedPostgres::start(&options).await.unwrap();
+    migrate(&server.connect_options("template1")).await.unwrap();
+    server
+}
+
+/// Removes what runs left behind whose process is gone.
+fn clear_leftovers(folder: &std::path::Path) {
+    for entry in std::fs::read_dir(folder).unwrap().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let Some(pid) = name.strip_prefix(PREFIX) else { continue };
+        if !PathBuf::from(format!("/proc/{pid}")).exists() {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+/// An empty, migrated database.
+pub async fn fresh_database() -> PgConnectOptions {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let server = &SERVER.1;
+    let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
+    let mut connection = server.connect_options("postgres").connect().await.unwrap();
+    connection.execute(format!("create database {name}").as_str()).await.unwrap();
+    connection.close().await.unwrap();
+    prepared(server.connect_options(&name))
+}
+
+pub async fn pool(connect: &PgConnectOptions) -> PgPool {
+    PgPoolOptions::new().max_connections(8).connect_with(connect.clone()).await.unwrap()
+}
+
+impl TestShop {
+    pub async fn new() -> Self {
+        Self::on(fresh_database().await).await
+    }
+
+    /// A node on a database, perhaps one of several.
+    pub async fn on(connect: PgConnectOptions) -> Self {
+        Self::with(connect, JournalOptions::default()).await
+    }
+
+    pub async fn with(connect: PgConnectOptions, journal: JournalOptions) -> Self {
+        let pool = pool(&connect).await;
+        let options = ProjectorOptions { lease_time_to_live: Duration::from_secs(5), batch_limit: 5_000 };
+        let engine = Engine::start(&connect, &pool, journal, options).await.unwrap();
+        let (stop, stopping) = watch::channel(false);
+        let shop = Shop {
+            journal: engine.journal.clone(),
+            projector: engine.projector.clone(),
+            pool: pool.clone(),
+            recent_writes: Arc::new(RecentWrites::default()),
+            metrics: None,
+            stopping,
+        };
+        Self { pool, engine, shop, _stop: stop }
+    }
+
+    /// Waits until the read tables hold everything that was appended through this node.
+    pub async fn settle(&self) {
+        let position = self.engine.journal.position();
+        assert!(self.engine.projector.wait_for(position, Duration::from_secs(30)).await, "the projector is stuck");
+    }
+
+    /// Sends a request with headers; the body is sent as JSON unless it is null.
+    pub async fn send(&self, method: &str, path: &str, body: Value, headers: &[(&str, &str)]) -> Answer {
+        let mut request = Request::builder().method(method).uri(format!("/shop/api/{path}"));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = match body {
+            Value::Null => request.body(Body::empty()),
+            body => request.header("content-type", "application/json").body(Body::from(body.to_string())),
+        };
+        self.call(request.unwrap()).await
+    }
+
+    pub async fn call(&self, request: Request<Body>) -> Answer {
+        let response = router(self.shop.clone()).oneshot(request).await.unwrap();
+        let (status, headers) = (response.status(), response.headers().clone());
+        let bytes = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap_or_default() };
+        Answer { status, headers, body }
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send("GET", path, Value::Null, &[]).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        self.send("POST", path, body, &[]).await
+    }
+
+    /// The body of a GET that succeeds.
+    pub async fn read(&self, path: &str) -> Value {
+        let answer = self.get(path).await;
+        assert_eq!(answer.status, StatusCode::OK, "GET {path}: {}", answer.body);
+        answer.body
+    }
+
+    /// The body of a POST that succeeds.
+    pub async fn done(&self, path: &str, body: Value) -> Value {
+        let answer = self.post(path, body.clone()).await;
+        assert!(answer.status.is_success(), "POST {path} {body}: {} {}", answer.status, answer.body);
+        answer.body
+    }
+
+    pub async fn category(&self, name: &str) -> i64 {
+        self.done("categories/", json!({ "category_name": name })).await["category_id"].as_i64().unwrap()
+    }
+
+    /// A product in the category `Kitchen`, which is created with the first.
+    pub async fn product(&self, name: &str, price: &str, stock: i64) -> i64 {
+        self.post("categories/", json!({ "category_name": "Kitchen" })).await;
+        let product = json!({ "name": name, "price": price, "category": "Kitchen", "stock": stock });
+        self.done("products/", product).await["product_id"].as_i64().unwrap()
+    }
+
+    pub async fn customer(&self, name: &str) -> i64 {
+        let email = format!("{}@example.com", name.to_lowercase());
+        let customer = json!({ "first_name": name, "last_name": "Miller", "email": email });
+        self.done("customers/", customer).await["customer_id"].as_i64().unwrap()
+    }
+
+    pub async fn customers(&self, count: usize) -> Vec<i64> {
+        let mut customers = Vec::new();
+        for number in 0..count {
+            customers.push(self.customer(&format!("Customer{number}")).await);
+        }
+        customers
+    }
+
+    pub async fn add(&self, customer: i64, product: i64, quantity: i64) {
+        let item = json!({ "product_id": product, "quantity": quantity });
+        self.done(&format!("customer/{customer}/cart/items/"), item).await;
+    }
+
+    pub async fn check_out(&self, customer: i64) -> Answer {
+        self.post(&format!("customer/{customer}/cart/checkout/"), Value::Null).await
+    }
+
+    /// Builds every read table anew, and finds it equal to the live one.
+    pub async fn verify(&self) {
+        for projection in PROJECTIONS {
+            let found = verify(&self.pool, projection, &|_| ()).await.unwrap();
+            assert_eq!(found.different, 0, "{}: {:?}", projection.name, found.examples);
+        }
+    }
+
+    /// Positions are 1..n, and every stream is 1..k.
+    pub async fn check_log(&self) {
+        let (holes, gaps): (bool, i64) = sqlx::query_as(
+            "select
+                (select count(*) <> coalesce(max(position), 0) or coalesce(min(position), 1) <> 1 from events)
+                    or (select max(position) from events) <> (select position from journal_head),
+                (select count(*) from (
+                    select from events group by aggregate_type, aggregate_id
+                    having count(*) <> max(sequence) or min(sequence) <> 1
+                ) as gap)",
+        )
+        .fetch_one(&self.pool)
+        .await
+        .unwrap();
+        assert!(!holes, "the log has a hole");
+        assert_eq!(gaps, 0, "streams have gaps");
+    }
+}
+
+impl Answer {
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    /// The stable code of a problem document, which must be complete.
+    pub fn problem(&self) -> &str {
+        assert_eq!(self.header("content-type"), "application/problem+json", "{}", self.body);
+        assert_eq!(self.body["status"], self.status.as_u16());
+        for member in ["type", "title", "detail", "error"] {
+            assert!(self.body[member].is_string(), "{member} is missing in {}", self.body);
+        }
+        self.body["code"].as_str().unwrap()
+    }
+}
