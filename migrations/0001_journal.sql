@@ -44,14 +44,14 @@ create table snapshots (
 
 -- Answers to commands that came with an Idempotency-Key, stored in the commit of what they decided.
 create table idempotency (
-    principal text not null,
-    key text not null,
+    key_digest text not null,
     fingerprint bytea not null,
     answer jsonb not null,
     position bigint not null,
     recorded_at timestamptz not null,
-    constraint idempotency_pkey primary key (principal, key)
+    constraint idempotency_pkey primary key (key_digest)
 );
+comment on column idempotency.key_digest is 'SHA-256 of principal and key: a client may have put anything into a key';
 comment on column idempotency.fingerprint is 'SHA-256 of the request, so that a key cannot be used again for another one';
 comment on column idempotency.position is 'where the log ended after the command';
 create index idempotency_recorded_at on idempotency (recorded_at);
@@ -145,13 +145,12 @@ begin
 
     if idempotency_rows is not null then
         delete from idempotency as stored
-        using jsonb_to_recordset(idempotency_rows) as fresh (principal text, key text)
-        where stored.principal = fresh.principal and stored.key = fresh.key
+        using jsonb_to_recordset(idempotency_rows) as fresh (key_digest text)
+        where stored.key_digest = fresh.key_digest
             and stored.recorded_at < now_recorded - interval '24 hours';
-        insert into idempotency (principal, key, fingerprint, answer, position, recorded_at)
-        select principal, key, decode(fingerprint, 'hex'), answer, head_position, now_recorded
-        from jsonb_to_recordset(idempotency_rows)
-            as fresh (principal text, key text, fingerprint text, answer jsonb);
+        insert into idempotency (key_digest, fingerprint, answer, position, recorded_at)
+        select key_digest, decode(fingerprint, 'hex'), answer, head_position, now_recorded
+        from jsonb_to_recordset(idempotency_rows) as fresh (key_digest text, fingerprint text, answer jsonb);
     end if;
 
     if profile_rows is not null then

@@ -14,7 +14,6 @@ pub mod database;
 pub mod domain;
 pub mod http;
 pub mod journal;
-mod listen;
 pub mod play;
 pub mod projector;
 pub mod seeds;

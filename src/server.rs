@@ -16,14 +16,13 @@ use crate::database::{Database, Location};
 use crate::http::{self, RecentWrites, Shop};
 use crate::journal::{Journal, JournalOptions, Writer};
 use crate::projector::{Projector, ProjectorOptions};
-use crate::{listen, seeds};
+use crate::seeds;
 
 /// The parts of a shop that work without HTTP.
 pub struct Engine {
     pub journal: Journal,
     pub projector: Projector,
     writer: Writer,
-    listener: listen::Listener,
 }
 
 /// How often answers whose idempotency keys are forgotten are deleted.
@@ -39,19 +38,17 @@ impl Engine {
         projector: ProjectorOptions,
     ) -> Result<Self, sqlx::Error> {
         let (head_sender, head) = watch::channel(0);
-        let listener = listen::start(connect.clone(), head_sender.clone());
         let (journal, writer) = Journal::start(connect.clone(), pool.clone(), head_sender, journal).await?;
         let projector = Projector::start(connect.clone(), pool.clone(), head, projector).await?;
-        Ok(Self { journal, projector, writer, listener })
+        Ok(Self { journal, projector, writer })
     }
 
     /// Answers every command that was accepted, then stops.
     pub async fn stop(self) -> anyhow::Result<()> {
-        let Self { journal, projector, writer, listener } = self;
+        let Self { journal, projector, writer } = self;
         drop(journal);
-        let drained = tokio::time::timeout(STOP_PATIENCE, writer).await;
+        let drained = tokio::time::timeout(STOP_PATIENCE, writer.finish()).await;
         projector.stop().await;
-        listener.abort();
         match drained {
             Ok(ended) => ended.context("the writer ended badly"),
             Err(_) => bail!("the log could not be written while the shop stopped"),
@@ -89,7 +86,15 @@ pub async fn serve(config: &ServeConfig, location: &Location) -> anyhow::Result<
         stopping,
     };
     crate::cli::greet(http_listener.local_addr()?, location);
-    http::serve(http_listener, shop).await?;
+    let mut stopped = shop.stopping.clone();
+    tokio::select! {
+        served = http::serve(http_listener, shop) => served?,
+        // A client that never ends its request must not keep the shop from stopping.
+        () = async {
+            let _ = stopped.wait_for(|stopped| *stopped).await;
+            tokio::time::sleep(STOP_PATIENCE).await;
+        } => tracing::warn!("requests that did not end were cut off"),
+    }
     tracing::info!("stopping");
     sweeper.abort();
     let stopped = engine.stop().await;

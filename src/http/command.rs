@@ -8,7 +8,6 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa::{IntoParams, IntoResponses};
 
@@ -29,6 +28,7 @@ pub struct Answer<A> {
     receipt: Receipt<A>,
     status: StatusCode,
     location: Option<String>,
+    dry_run: bool,
 }
 
 /// Headers and parameters that every command takes, for OpenAPI.
@@ -104,7 +104,7 @@ impl<T: FromObject> FromRequest<Shop> for Command<T> {
         let body = body::read(&headers, &bytes)?;
         context.dry_run = dry_run(&uri)?;
         context.if_match = if_match(&headers)?;
-        context.idempotency = idempotency(&headers, &method, &uri, &bytes)?;
+        context.idempotency = idempotency(&context.actor.id, &headers, &method, &uri, &bytes)?;
         Ok(Self { body, context })
     }
 }
@@ -128,6 +128,7 @@ fn if_match(headers: &HeaderMap) -> Result<Option<i64>, ApiError> {
 }
 
 fn idempotency(
+    principal: &str,
     headers: &HeaderMap,
     method: &Method,
     uri: &Uri,
@@ -138,12 +139,8 @@ fn idempotency(
     if key.is_empty() || key.len() > 255 {
         return Err(ApiError::invalid_field("Idempotency-Key", "must have 1 to 255 printable ASCII characters"));
     }
-    let mut digest = Sha256::new();
-    for part in [method.as_str().as_bytes(), uri.path().as_bytes(), body] {
-        digest.update((part.len() as u64).to_be_bytes());
-        digest.update(part);
-    }
-    Ok(Some(IdempotencyKey { key: key.to_owned(), fingerprint: digest.finalize().into() }))
+    let request = [method.as_str().as_bytes(), uri.path().as_bytes(), body];
+    Ok(Some(IdempotencyKey::new(principal, key, &request)))
 }
 
 impl Shop {
@@ -155,7 +152,7 @@ impl Shop {
         if !dry_run {
             self.recent_writes.note(&actor, receipt.position);
         }
-        Ok(Answer { receipt, status: StatusCode::OK, location: None })
+        Ok(Answer { receipt, status: StatusCode::OK, location: None, dry_run })
     }
 }
 
@@ -172,7 +169,7 @@ impl<A: Serialize> IntoResponse for Answer<A> {
     fn into_response(self) -> Response {
         let Receipt { answer, position, replayed, events } = self.receipt;
         let mut body = json!(answer);
-        let dry_run = !events.is_empty();
+        let dry_run = self.dry_run;
         if dry_run {
             if body.is_null() {
                 body = json!({});

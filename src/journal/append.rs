@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::CommandError;
 use super::batch::Batch;
+use super::context::{KEY_DIGEST, hex};
 
 /// Where the log ends. `epoch` is raised after a lost connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -24,6 +25,8 @@ pub(super) struct StoredEvent {
     pub sequence: i64,
     pub payload: Value,
     pub position: i64,
+    /// Names the idempotency key that its command came with.
+    pub key_digest: Option<String>,
 }
 
 /// What a failed statement means for the commands it was to store.
@@ -47,8 +50,7 @@ pub(super) async fn append(
     let events = || batch.events.iter().map(|(event, _)| event);
     let answers = batch.answers.iter().map(|answer| {
         json!({
-            "principal": answer.principal,
-            "key": answer.key,
+            "key_digest": answer.key_digest,
             "fingerprint": hex(&answer.fingerprint),
             "answer": answer.answer,
         })
@@ -99,10 +101,11 @@ pub(super) async fn position_of(connection: &mut PgConnection, event_id: Uuid) -
 /// The next events after `position`, at most 1,000.
 pub(super) async fn tail(connection: &mut PgConnection, position: i64) -> Result<Vec<StoredEvent>, sqlx::Error> {
     sqlx::query_as(
-        "select aggregate_type, aggregate_id, sequence, payload, position from events
+        "select aggregate_type, aggregate_id, sequence, payload, position, metadata ->> $2 as key_digest from events
          where position > $1 order by position limit 1000",
     )
     .bind(position)
+    .bind(KEY_DIGEST)
     .fetch_all(connection)
     .await
 }
@@ -144,8 +147,4 @@ pub(super) fn command_error(error: &sqlx::Error) -> CommandError {
 pub(super) fn broken_constraint(error: &sqlx::Error) -> Option<&str> {
     let database = error.as_database_error()?;
     (database.kind() == ErrorKind::UniqueViolation).then(|| database.constraint()).flatten()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

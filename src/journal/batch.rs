@@ -1,6 +1,7 @@
 //! What one append will store: the commands at the head of the queue, decided one after the other.
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use chrono::TimeDelta;
@@ -8,7 +9,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::cache::Cache;
-use super::context::Context;
+use super::context::{Context, IdempotencyKey};
 use super::load::{Answer, StoredAnswer, answer_id};
 use super::numbers::Numbers;
 use super::stream::{StreamId, Versioned};
@@ -42,8 +43,7 @@ pub(super) enum Verdict {
 
 /// An answer to be stored under its idempotency key.
 pub(super) struct NewAnswer {
-    pub principal: String,
-    pub key: String,
+    pub key_digest: String,
     pub fingerprint: [u8; 32],
     pub answer: Value,
 }
@@ -79,12 +79,15 @@ impl Batch {
             if batch.events.len() >= MAX_EVENTS {
                 break;
             }
-            let verdict = batch.decide_one(request, cache, position).unwrap_or_else(|stop| match stop {
-                Stop::Missing(loads) => Verdict::Missing(loads),
-                Stop::Refused(refusal) => Verdict::Failed(CommandError::Refused(refusal)),
-                Stop::Broken(error) => Verdict::Failed(CommandError::Internal(error)),
+            // A use case that panics fails alone; it changes the batch only by what it returns.
+            let decided = catch_unwind(AssertUnwindSafe(|| batch.decide_one(request, cache, position)));
+            batch.verdicts.push(match decided {
+                Ok(Ok(verdict)) => verdict,
+                Ok(Err(Stop::Missing(loads))) => Verdict::Missing(loads),
+                Ok(Err(Stop::Refused(refusal))) => Verdict::Failed(CommandError::Refused(refusal)),
+                Ok(Err(Stop::Broken(error))) => Verdict::Failed(CommandError::Internal(error)),
+                Err(_) => Verdict::Failed(CommandError::Internal("a use case panicked".to_owned())),
             });
-            batch.verdicts.push(verdict);
         }
         batch
     }
@@ -109,7 +112,7 @@ impl Batch {
         let view = BatchView { changed: &self.changed, cache };
         let key = context.idempotency.as_ref().filter(|_| !context.dry_run);
         if let Some(key) = key
-            && let Some(answer) = stored_answer(&view, context, &key.key)?
+            && let Some(answer) = stored_answer(&view, context, key)?
         {
             return Ok(if answer.fingerprint == key.fingerprint {
                 Verdict::Replayed { answer: answer.answer, position: answer.position }
@@ -145,10 +148,9 @@ impl Batch {
                 recorded_at: context.received_at,
             };
             let versioned = Versioned { version: 1, state: Arc::new(StoredAnswer(Some(stored))) };
-            self.changed.insert(answer_id(&context.actor.id, &key.key), versioned);
+            self.changed.insert(answer_id(&key.digest), versioned);
             self.answers.push(NewAnswer {
-                principal: context.actor.id.clone(),
-                key: key.key.clone(),
+                key_digest: key.digest.clone(),
                 fingerprint: key.fingerprint,
                 answer: answer.clone(),
             });
@@ -158,8 +160,8 @@ impl Batch {
 }
 
 /// The answer given to `key` within the time that answers are kept.
-fn stored_answer(view: &BatchView<'_>, context: &Context, key: &str) -> Result<Option<Answer>, Stop> {
-    let id = answer_id(&context.actor.id, key);
+fn stored_answer(view: &BatchView<'_>, context: &Context, key: &IdempotencyKey) -> Result<Option<Answer>, Stop> {
+    let id = answer_id(&key.digest);
     let Some(versioned) = view.get(&id) else {
         return Err(Stop::Missing(vec![Load::answer(id)]));
     };

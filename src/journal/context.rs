@@ -2,7 +2,11 @@
 
 use chrono::{DateTime, SubsecRound, Utc};
 use serde_json::json;
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
+
+/// Where the metadata of an event names the idempotency key of its command.
+pub(super) const KEY_DIGEST: &str = "key_digest";
 
 /// Everything about a command that is not its content.
 #[derive(Clone, Debug)]
@@ -32,9 +36,32 @@ pub struct Actor {
 /// The same key and principal get the same answer, for 24 hours.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyKey {
-    pub key: String,
+    /// SHA-256 of principal and key, in hexadecimal: the key itself is not kept, because it may hold anything.
+    pub(super) digest: String,
     /// SHA-256 of what the request asks for.
-    pub fingerprint: [u8; 32],
+    pub(super) fingerprint: [u8; 32],
+}
+
+impl IdempotencyKey {
+    /// `request` is what makes two requests the same, part by part.
+    pub fn new(principal: &str, key: &str, request: &[&[u8]]) -> Self {
+        let digest = sha256(&[principal.as_bytes(), key.as_bytes()]);
+        Self { digest: hex(&digest), fingerprint: sha256(request) }
+    }
+}
+
+/// The parts with their lengths, so that none can run into the next.
+fn sha256(parts: &[&[u8]]) -> [u8; 32] {
+    let mut digest = Sha256::new();
+    for part in parts {
+        digest.update((part.len() as u64).to_be_bytes());
+        digest.update(part);
+    }
+    digest.finalize().into()
+}
+
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl Context {
@@ -56,13 +83,17 @@ impl Context {
 
     /// The metadata of every event that the command leads to: a flat object of strings, as postgres-es reads it.
     pub(super) fn metadata(&self) -> String {
-        json!({
+        let mut metadata = json!({
             "actor": self.actor.id,
             "role": self.actor.role,
             "request_id": self.request_id,
             "correlation_id": self.correlation_id,
             "causation_id": self.command_id,
-        })
-        .to_string()
+        });
+        if let Some(idempotency) = &self.idempotency {
+            // Tells other nodes that the key has its answer now.
+            metadata[KEY_DIGEST] = idempotency.digest.as_str().into();
+        }
+        metadata.to_string()
     }
 }

@@ -88,8 +88,8 @@ pub(super) fn read_aggregate<'a, A: Decider>(
 }
 
 /// The id under which the cache keeps the answer to a key: a kind that no aggregate has.
-pub(super) fn answer_id(principal: &str, key: &str) -> StreamId {
-    StreamId { kind: "idempotency".into(), id: format!("{principal}\n{key}").into() }
+pub(super) fn answer_id(key_digest: &str) -> StreamId {
+    StreamId { kind: "idempotency".into(), id: key_digest.into() }
 }
 
 pub(super) fn read_answer<'a>(
@@ -97,15 +97,12 @@ pub(super) fn read_answer<'a>(
     stream: &'a StreamId,
 ) -> BoxFuture<'a, Result<Versioned, CommandError>> {
     Box::pin(async move {
-        let (principal, key) = stream.id.split_once('\n').unwrap_or_default();
-        let row: Option<(Vec<u8>, Value, i64, DateTime<Utc>)> = sqlx::query_as(
-            "select fingerprint, answer, position, recorded_at from idempotency where principal = $1 and key = $2",
-        )
-        .bind(principal)
-        .bind(key)
-        .fetch_optional(pool)
-        .await
-        .map_err(|error| append::command_error(&error))?;
+        let row: Option<(Vec<u8>, Value, i64, DateTime<Utc>)> =
+            sqlx::query_as("select fingerprint, answer, position, recorded_at from idempotency where key_digest = $1")
+                .bind(&*stream.id)
+                .fetch_optional(pool)
+                .await
+                .map_err(|error| append::command_error(&error))?;
         let answer = row.map(|(fingerprint, answer, position, recorded_at)| Answer {
             fingerprint,
             answer,

@@ -20,7 +20,7 @@ use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 
 use crate::domain::refusal::Refusal;
 
@@ -28,6 +28,7 @@ mod append;
 mod batch;
 mod cache;
 mod context;
+mod listen;
 mod load;
 mod numbers;
 mod snapshots;
@@ -52,8 +53,20 @@ pub struct Journal {
     options: JournalOptions,
 }
 
-/// The writer, running in the background; it ends when every [`Journal`] is dropped and the queue is empty.
-pub type Writer = JoinHandle<()>;
+/// The tasks behind the journal. The writer ends when every [`Journal`] is dropped and the queue is empty.
+pub struct Writer {
+    task: JoinHandle<()>,
+    listener: JoinHandle<()>,
+}
+
+impl Writer {
+    /// Waits until every command that was accepted is answered. Drop every [`Journal`] before.
+    pub async fn finish(self) -> Result<(), JoinError> {
+        let ended = self.task.await;
+        self.listener.abort();
+        ended
+    }
+}
 
 #[derive(Clone, Debug)]
 pub struct JournalOptions {
@@ -131,7 +144,7 @@ const WITHDRAWN: u8 = 2;
 const LOAD_ROUNDS: usize = 32;
 
 impl Journal {
-    /// Connects the writer and starts it. `head_sender` is told where the log ends, after every append.
+    /// Connects the writer and starts it. `head_sender` is told where the log ends, after every append, also of others.
     pub async fn start(
         connect: PgConnectOptions,
         pool: PgPool,
@@ -142,10 +155,11 @@ impl Journal {
         let loader = Loader::new(pool.clone(), Arc::clone(&cache));
         let head = head_sender.subscribe();
         let snapshots = snapshots::start(pool, options.snapshot_every);
+        let listener = listen::start(connect.clone(), head_sender.clone());
         let writer = writer::Writer::connect(connect, cache, head_sender, snapshots, options.batch_size).await?;
         let (queue, requests) = mpsc::channel(options.queue_length);
         let task = tokio::spawn(writer.run(requests));
-        Ok((Self { queue, loader, head, options }, task))
+        Ok((Self { queue, loader, head, options }, Writer { task, listener }))
     }
 
     /// Carries out one use case, all of it or nothing.

@@ -243,6 +243,10 @@ impl Log {
                 if event.sequence == 1 {
                     self.numbers.notice(&event.aggregate_type, &event.aggregate_id);
                 }
+                // Its answer is read when it is asked for; what was read before is out of date.
+                if let Some(key_digest) = &event.key_digest {
+                    self.cache.forget(&answer_id(key_digest));
+                }
                 let stream = StreamId { kind: event.aggregate_type.into(), id: event.aggregate_id.into() };
                 if let Err(error) = self.cache.take_over(&stream, event.sequence, &event.payload) {
                     tracing::error!(position = event.position, %error, "an event of another process is unreadable");
@@ -269,7 +273,7 @@ impl Log {
             (Some("customer_profile_email_key"), _) => Verdict::Failed(Refusal::EmailTaken.into()),
             // Another process answered the key first; its answer is loaded and given.
             (Some("idempotency_pkey"), Some(idempotency)) => {
-                let answer = answer_id(&request.context.actor.id, &idempotency.key);
+                let answer = answer_id(&idempotency.digest);
                 self.cache.forget(&answer);
                 Verdict::Missing(vec![Load::answer(answer)])
             }

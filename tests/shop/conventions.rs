@@ -78,6 +78,11 @@ async fn a_dry_run_answers_the_same_and_stores_nothing() {
     let mut answer = dry.body.clone();
     answer.as_object_mut().unwrap().remove("events");
     assert_eq!(real.body, answer);
+    let nothing = shop.post("categories/?dry_run=true", json!({ "category_name": "Tea" })).await;
+    assert_eq!((nothing.status, nothing.header("location")), (StatusCode::OK, ""));
+    let same_price = json!({ "price": "20.00" });
+    let unchanged = shop.send("PATCH", &format!("product/{product}/?dry_run=true"), same_price, &[]).await;
+    assert_eq!((unchanged.status, &unchanged.body["events"]), (StatusCode::OK, &json!([])));
     let refused = shop.post(&format!("{path}/?dry_run=true"), Value::Null).await;
     assert_eq!((refused.status, refused.problem()), (StatusCode::CONFLICT, "cart_already_checked_out"));
 }

@@ -6,7 +6,9 @@ use axum::http::StatusCode;
 use cartwright::domain::cart::{Cart, CartCommand, CartError};
 use cartwright::domain::ids::ProductId;
 use cartwright::domain::quantity::Quantity;
-use cartwright::journal::JournalOptions;
+use cartwright::domain::text::Name;
+use cartwright::journal::{Actor, CommandError, Context, JournalOptions, Stop, UnitOfWork, UseCase};
+use cartwright::shop::CreateCategory;
 use cqrs_es::{AggregateError, EventStore};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -195,6 +197,28 @@ async fn a_long_stream_is_loaded_from_its_snapshot() {
     let other = TestShop::on(database).await;
     let cart = other.done(&dry, json!({ "product_id": product, "quantity": 1 })).await;
     assert_eq!(cart["items"][0]["quantity"], 26);
+}
+
+/// A use case with a defect, and with effects before it.
+struct Defect;
+
+impl UseCase for Defect {
+    type Answer = ();
+
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<(), Stop> {
+        CreateCategory { name: Name::parse("Half").unwrap() }.decide(work)?;
+        panic!("a defect");
+    }
+}
+
+#[tokio::test]
+async fn a_use_case_that_panics_fails_alone_and_leaves_nothing() {
+    let shop = TestShop::new().await;
+    let context = || Context::of(Actor { id: "test".to_owned(), role: "admin" });
+    let (defect, tea) = tokio::join!(shop.engine.journal.run(Defect, context()), shop.category("Tea"));
+    assert!(matches!(defect, Err(CommandError::Internal(_))));
+    assert_eq!((tea, shop.category("Half").await), (1, 2));
+    shop.check_log().await;
 }
 
 #[tokio::test]

@@ -7,13 +7,11 @@ use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-pub type Listener = JoinHandle<()>;
-
 /// The channel of `migrations/0001_journal.sql`; a notification is the position that the log ends with.
 const CHANNEL: &str = "journal";
 
 /// Raises `head` with every notification. A lost connection costs nothing but time: readers poll as well.
-pub fn start(connect: PgConnectOptions, head: watch::Sender<i64>) -> Listener {
+pub(super) fn start(connect: PgConnectOptions, head: watch::Sender<i64>) -> JoinHandle<()> {
     tokio::spawn(async move {
         loop {
             if let Err(error) = listen(&connect, &head).await {
