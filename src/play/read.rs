@@ -1,8 +1,10 @@
 //! Reads the file: which rows are sales, and which are not and why.
+//!
+//! Everything that the shop will be told is parsed here, once, so that nothing breaks off half-way. What many rows
+//! share is kept once: a row is a few numbers.
 
 use std::collections::HashMap;
 use std::io::Read;
-use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use csv::StringRecord;
@@ -11,35 +13,48 @@ use super::PlayError;
 use super::report::Skipped;
 use crate::domain::money::Money;
 use crate::domain::quantity::Quantity;
-
-/// A stock code, trimmed and in upper case.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Sku(pub Arc<str>);
+use crate::domain::text::{Email, Name, Reference, Sku};
 
 /// The sales in a file, in its order.
 #[derive(Debug, Default)]
 pub struct History {
     pub invoices: Vec<Invoice>,
+    /// In the order of their first sales.
+    pub goods: Vec<Goods>,
+    /// In the order of their first invoices.
+    pub buyers: Vec<Buyer>,
     pub skipped: Vec<Skipped>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Invoice {
-    pub number: String,
+    pub reference: Reference,
     pub placed_at: DateTime<Utc>,
-    /// `None` is a guest.
-    pub customer: Option<String>,
-    pub rows: Vec<Row>,
+    /// A place in [`History::buyers`]; `None` is a guest.
+    pub buyer: Option<usize>,
+    pub lines: Vec<Line>,
 }
 
-#[derive(Clone, Debug)]
-pub struct Row {
-    /// Where the row stands in the file.
-    pub line: u64,
-    pub sku: Sku,
-    pub description: String,
+#[derive(Clone, Copy, Debug)]
+pub struct Line {
+    /// A place in [`History::goods`].
+    pub goods: usize,
     pub quantity: Quantity,
     pub unit_price: Money,
+}
+
+/// What is sold under one code, as its first row has it.
+#[derive(Debug)]
+pub struct Goods {
+    pub sku: Sku,
+    pub name: Name,
+    pub price: Money,
+}
+
+#[derive(Debug)]
+pub struct Buyer {
+    pub last_name: Name,
+    pub email: Email,
 }
 
 const COLUMNS: [&str; 7] =
@@ -49,39 +64,85 @@ const COLUMNS: [&str; 7] =
 pub fn read(file: impl Read) -> Result<History, PlayError> {
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(file);
     let places = places(reader.headers()?)?;
-    let mut history = History::default();
-    let mut invoice_places: HashMap<String, usize> = HashMap::new();
-    let mut skus: HashMap<String, Sku> = HashMap::new();
+    let mut reading = Reading::default();
     for record in reader.records() {
-        let record = match record {
-            Ok(record) => record,
+        let (line, taken, row) = match record {
+            Ok(record) => {
+                let taken = sale(&record, places).and_then(|sale| reading.take(sale));
+                let row = || record.iter().collect::<Vec<_>>().join(",");
+                (
+                    record.position().map_or(0, csv::Position::line),
+                    taken,
+                    taken.map_or_else(|_| row(), |()| String::new()),
+                )
+            }
             Err(error) if error.is_io_error() => return Err(error.into()),
-            Err(error) => {
-                let line = error.position().map_or(0, csv::Position::line);
-                history.skipped.push(Skipped { line, reason: "unreadable row", row: error.to_string() });
-                continue;
-            }
+            Err(error) => (
+                error.position().map_or(0, csv::Position::line),
+                Err("the row is not readable text"),
+                error.to_string(),
+            ),
         };
-        let line = record.position().map_or(0, csv::Position::line);
-        let sale = sale(&record, places, &mut skus);
-        let (number, placed_at, customer, row) = match sale {
-            Ok(sale) => sale,
-            Err(reason) => {
-                let row = record.iter().collect::<Vec<_>>().join(",");
-                history.skipped.push(Skipped { line, reason, row });
-                continue;
-            }
-        };
-        let row = Row { line, ..row };
-        match invoice_places.get(&number) {
-            Some(place) => history.invoices[*place].rows.push(row),
-            None => {
-                invoice_places.insert(number.clone(), history.invoices.len());
-                history.invoices.push(Invoice { number, placed_at, customer, rows: vec![row] });
-            }
+        if let Err(reason) = taken {
+            reading.history.skipped.push(Skipped { line, reason, row });
         }
     }
-    Ok(history)
+    Ok(reading.history)
+}
+
+/// The history so far, and where to find in it what has been seen before.
+#[derive(Default)]
+struct Reading {
+    history: History,
+    /// By number.
+    invoices: HashMap<String, usize>,
+    /// By code, as the shop compares codes.
+    goods: HashMap<String, usize>,
+    /// By e-mail address, as the shop compares addresses.
+    buyers: HashMap<String, usize>,
+}
+
+/// A row that is a sale.
+struct Sale<'row> {
+    reference: Reference,
+    placed_at: DateTime<Utc>,
+    buyer: Option<Buyer>,
+    sku: Sku,
+    description: &'row str,
+    quantity: Quantity,
+    unit_price: Money,
+}
+
+impl Reading {
+    fn take(&mut self, sale: Sale<'_>) -> Result<(), &'static str> {
+        let History { invoices, goods, buyers, .. } = &mut self.history;
+        let Sale { reference, placed_at, buyer, sku, description, quantity, unit_price } = sale;
+        let code = sku.folded();
+        let goods_place = match self.goods.get(&code) {
+            Some(place) => *place,
+            None => {
+                // A code is not empty, and shorter than a name may be.
+                let name = Name::parse(description).or_else(|_| Name::parse(sku.as_str()));
+                let name = name.map_err(|_| "StockCode cannot name a product")?;
+                goods.push(Goods { sku, name, price: unit_price });
+                self.goods.insert(code, goods.len() - 1);
+                goods.len() - 1
+            }
+        };
+        let buyer_place = buyer.map(|buyer| {
+            let place = *self.buyers.entry(buyer.email.as_str().to_lowercase()).or_insert(buyers.len());
+            if place == buyers.len() {
+                buyers.push(buyer);
+            }
+            place
+        });
+        let invoice_place = *self.invoices.entry(reference.as_str().to_owned()).or_insert(invoices.len());
+        if invoice_place == invoices.len() {
+            invoices.push(Invoice { reference, placed_at, buyer: buyer_place, lines: vec![] });
+        }
+        invoices[invoice_place].lines.push(Line { goods: goods_place, quantity, unit_price });
+        Ok(())
+    }
 }
 
 fn places(headers: &StringRecord) -> Result<[usize; 7], PlayError> {
@@ -95,41 +156,54 @@ fn places(headers: &StringRecord) -> Result<[usize; 7], PlayError> {
     Ok(COLUMNS.map(|column| place(column).unwrap_or_default()))
 }
 
-type Sale = (String, DateTime<Utc>, Option<String>, Row);
-
 /// The row as a line of a sale, or why it is none.
-fn sale(record: &StringRecord, places: [usize; 7], skus: &mut HashMap<String, Sku>) -> Result<Sale, &'static str> {
-    let field = |place: usize| record.get(places[place]).map(str::trim).unwrap_or_default();
-    let (number, description, customer) = (field(0), field(2), field(6));
+fn sale(record: &StringRecord, places: [usize; 7]) -> Result<Sale<'_>, &'static str> {
+    if places.iter().any(|place| *place >= record.len()) {
+        return Err("the row has too few columns");
+    }
+    let [number, code, description, quantity, date, price, customer] = places.map(|place| record[place].trim());
     match number.as_bytes().first() {
-        None => return Err("no invoice number"),
+        None => return Err("InvoiceNo is empty"),
         Some(b'C' | b'c') => return Err("cancellation"),
         Some(b'A' | b'a') => return Err("adjustment"),
         Some(_) => {}
     }
-    let code = field(1).to_uppercase();
+    let reference = Reference::parse(number).map_err(|_| "InvoiceNo is too long or has control characters")?;
     if code.is_empty() {
-        return Err("no stock code");
+        return Err("StockCode is empty");
     }
-    let units: i64 = field(3).parse().map_err(|_| "quantity is not a whole number")?;
+    let sku = Sku::parse(&code.to_uppercase()).map_err(|_| "StockCode is too long or has control characters")?;
+    let units: i64 = quantity.parse().map_err(|_| "Quantity is not a whole number")?;
     if units <= 0 {
-        return Err("quantity is not positive");
+        return Err("Quantity is not positive");
     }
-    let quantity = Quantity::new(units).map_err(|_| "quantity is too large")?;
-    let price = field(5);
+    let quantity = Quantity::new(units).map_err(|_| "Quantity is too large")?;
+    let unit_price = unit_price(price)?;
+    let placed_at = NaiveDateTime::parse_from_str(date, "%Y-%m-%d %H:%M:%S");
+    let placed_at = placed_at.map_err(|_| "InvoiceDate is not written like 2010-12-01 08:26:00")?.and_utc();
+    let buyer = if customer.is_empty() { None } else { Some(buyer(customer)?) };
+    Ok(Sale { reference, placed_at, buyer, sku, description, quantity, unit_price })
+}
+
+/// A price above zero; zeros at the end of its decimals do not count.
+fn unit_price(price: &str) -> Result<Money, &'static str> {
     if price.starts_with('-') {
-        return Err("price is not positive");
+        return Err("UnitPrice is not positive");
     }
     let price = if price.contains('.') { price.trim_end_matches('0').trim_end_matches('.') } else { price };
-    let unit_price = Money::parse(price).map_err(|_| "price is not an amount with two decimals")?;
-    if unit_price == Money::ZERO {
-        return Err("price is not positive");
+    match Money::parse(price) {
+        Ok(price) if price == Money::ZERO => Err("UnitPrice is not positive"),
+        Ok(price) => Ok(price),
+        Err(_) => Err("UnitPrice is not an amount with two decimals"),
     }
-    let placed_at = NaiveDateTime::parse_from_str(field(4), "%Y-%m-%d %H:%M:%S").map_err(|_| "unreadable date")?;
-    let sku = skus.entry(code).or_insert_with_key(|code| Sku(code.as_str().into())).clone();
-    let row = Row { line: 0, sku, description: description.to_owned(), quantity, unit_price };
-    let customer = (!customer.is_empty()).then(|| customer.to_owned());
-    Ok((number.to_owned(), placed_at.and_utc(), customer, row))
+}
+
+fn buyer(customer: &str) -> Result<Buyer, &'static str> {
+    let email = Email::parse(&format!("{}@customer.example", customer.to_lowercase()));
+    match (Name::parse(customer), email) {
+        (Ok(last_name), Ok(email)) => Ok(Buyer { last_name, email }),
+        _ => Err("CustomerID cannot be part of an e-mail address"),
+    }
 }
 
 #[cfg(test)]
@@ -146,51 +220,57 @@ mod tests {
     fn rows_of_one_invoice_are_lines_of_one_order() {
         let history = history(
             "1, 85123a ,Heart,6,2010-12-01 08:26:00,2.55,17850,UK\n\
-             2,71053,Lantern,1,2010-12-01 08:27:00,3.390,,UK\n\
-             1,85123A,Heart,2,2010-12-01 08:26:00,2.10,17850,UK\n",
+             2,71053,,1,2010-12-01 08:27:00,3.390,,UK\n\
+             1,85123A,Another heart,2,2010-12-01 08:26:00,2.10,17850,UK\n",
         );
         assert_eq!(history.invoices.len(), 2);
-        let first = &history.invoices[0];
+        let [first, second] = &history.invoices[..] else { panic!("{:?}", history.invoices) };
+        let lines =
+            |invoice: &Invoice| invoice.lines.iter().map(|line| (line.goods, line.quantity.get())).collect::<Vec<_>>();
+        assert_eq!((lines(first), lines(second)), (vec![(0, 6), (0, 2)], vec![(1, 1)]));
+        assert_eq!((first.buyer, second.buyer), (Some(0), None));
+        assert_eq!(history.buyers[0].email.as_str(), "17850@customer.example");
+        let goods =
+            history.goods.iter().map(|goods| (goods.sku.as_str(), goods.name.as_str(), goods.price.to_string()));
         assert_eq!(
-            first.rows.iter().map(|row| (&*row.sku.0, row.line)).collect::<Vec<_>>(),
-            [("85123A", 2), ("85123A", 4)]
+            goods.collect::<Vec<_>>(),
+            [("85123A", "Heart", "2.55".to_owned()), ("71053", "71053", "3.39".to_owned())]
         );
-        assert_eq!(first.customer.as_deref(), Some("17850"));
-        assert_eq!(history.invoices[1].customer, None);
         assert!(history.skipped.is_empty());
     }
 
     #[test]
     fn what_is_no_sale_is_skipped_with_its_line_and_reason() {
-        let history = history(
-            "C1,A,x,-1,2010-12-01 08:26:00,2.55,1,UK\n\
-             A1,A,x,1,2010-12-01 08:26:00,2.55,1,UK\n\
-             1,A,x,0,2010-12-01 08:26:00,2.55,1,UK\n\
-             1,A,x,1,2010-12-01 08:26:00,0,1,UK\n\
-             1,A,x,1,2010-12-01 08:26:00,-3.00,1,UK\n\
-             1,A,x,1,2010-12-01 08:26:00,2.555,1,UK\n\
-             1,A,x,one,2010-12-01 08:26:00,2.55,1,UK\n\
-             1,A,x,1,yesterday,2.55,1,UK\n\
-             1,,x,1,2010-12-01 08:26:00,2.55,1,UK\n\
-             short\n",
-        );
-        assert!(history.invoices.is_empty());
+        let rows = [
+            ("C1,A,x,-1,2010-12-01 08:26:00,2.55,1,UK", "cancellation"),
+            ("A1,A,x,1,2010-12-01 08:26:00,2.55,1,UK", "adjustment"),
+            (",A,x,1,2010-12-01 08:26:00,2.55,1,UK", "InvoiceNo is empty"),
+            ("1,A,x,0,2010-12-01 08:26:00,2.55,1,UK", "Quantity is not positive"),
+            ("1,A,x,1000001,2010-12-01 08:26:00,2.55,1,UK", "Quantity is too large"),
+            ("1,A,x,one,2010-12-01 08:26:00,2.55,1,UK", "Quantity is not a whole number"),
+            ("1,A,x,1,2010-12-01 08:26:00,0,1,UK", "UnitPrice is not positive"),
+            ("1,A,x,1,2010-12-01 08:26:00,0.000,1,UK", "UnitPrice is not positive"),
+            ("1,A,x,1,2010-12-01 08:26:00,-3.00,1,UK", "UnitPrice is not positive"),
+            ("1,A,x,1,2010-12-01 08:26:00,2.555,1,UK", "UnitPrice is not an amount with two decimals"),
+            ("1,A,x,1,yesterday,2.55,1,UK", "InvoiceDate is not written like 2010-12-01 08:26:00"),
+            ("1,,x,1,2010-12-01 08:26:00,2.55,1,UK", "StockCode is empty"),
+            ("1,A\u{1}B,x,1,2010-12-01 08:26:00,2.55,1,UK", "StockCode is too long or has control characters"),
+            ("1,A,x,1,2010-12-01 08:26:00,2.55,a b,UK", "CustomerID cannot be part of an e-mail address"),
+            ("short", "the row has too few columns"),
+        ];
+        let history = history(&rows.map(|(row, _)| row).join("\n"));
+        assert!(history.invoices.is_empty() && history.goods.is_empty() && history.buyers.is_empty());
         let skipped: Vec<_> = history.skipped.iter().map(|skipped| (skipped.line, skipped.reason)).collect();
-        assert_eq!(
-            skipped,
-            [
-                (2, "cancellation"),
-                (3, "adjustment"),
-                (4, "quantity is not positive"),
-                (5, "price is not positive"),
-                (6, "price is not positive"),
-                (7, "price is not an amount with two decimals"),
-                (8, "quantity is not a whole number"),
-                (9, "unreadable date"),
-                (10, "no stock code"),
-                (11, "no stock code")
-            ]
-        );
+        assert_eq!(skipped, (2..).zip(rows.map(|(_, reason)| reason)).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_row_that_is_no_text_is_skipped_and_the_next_is_read() {
+        let mut file = HEADER.as_bytes().to_vec();
+        file.extend(b"1,A,\xff,1,2010-12-01 08:26:00,2.55,1,UK\n2,A,x,1,2010-12-01 08:26:00,2.55,1,UK\n");
+        let history = read(&file[..]).unwrap();
+        assert_eq!((history.skipped[0].line, history.skipped[0].reason), (2, "the row is not readable text"));
+        assert_eq!(history.invoices.len(), 1);
     }
 
     #[test]

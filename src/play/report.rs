@@ -38,10 +38,10 @@ const SHOWN: usize = 20;
 impl Report {
     pub(super) fn count(&mut self, invoice: &Invoice) {
         self.orders += 1;
-        self.lines += invoice.rows.len();
-        for row in &invoice.rows {
-            self.units += row.quantity.get();
-            self.revenue += row.unit_price.amount() * Decimal::from(row.quantity.get());
+        self.lines += invoice.lines.len();
+        for line in &invoice.lines {
+            self.units += line.quantity.get();
+            self.revenue += line.unit_price.amount() * Decimal::from(line.quantity.get());
         }
     }
 

@@ -1,0 +1,176 @@
+//! What the orders need before the first is placed: products with stock enough, and customers.
+
+use std::collections::{BTreeSet, HashMap};
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use serde::{Deserialize, Serialize};
+use sqlx::PgPool;
+
+use super::read::{Buyer, Goods, Invoice};
+use super::report::Report;
+use super::send::{AtHand, send};
+use super::{CHUNK, Options, PlayError};
+use crate::domain::claim::{Claim, ClaimKind, claim_id};
+use crate::domain::ids::{CategoryId, CustomerId, ProductId};
+use crate::domain::money::Money;
+use crate::domain::product::Product;
+use crate::domain::refusal::Refusal;
+use crate::domain::text::{Description, Name, Sku};
+use crate::journal::{CommandError, Journal, Stop, UnitOfWork, UseCase};
+use crate::shop::{AdjustStock, CategoryRef, CreateCategory, CreateProduct, RegisterCustomer, StockChange};
+
+/// By place in the history; what no due invoice names is not in it.
+pub(super) type ProductIds = HashMap<usize, ProductId>;
+/// By place in the history; who stands on no due invoice is not in it.
+pub(super) type CustomerIds = HashMap<usize, CustomerId>;
+
+const CATEGORY: &str = "General";
+
+/// Finds or creates every product that is still to be sold, with stock enough for it, in the order of the file.
+pub(super) async fn products(
+    journal: &Journal,
+    goods: &[Goods],
+    due: &[Invoice],
+    options: &Options,
+    report: &mut Report,
+) -> Result<ProductIds, PlayError> {
+    let mut needed = vec![0; goods.len()];
+    for line in due.iter().flat_map(|invoice| &invoice.lines) {
+        needed[line.goods] += line.quantity.get();
+    }
+    let wanted: Vec<(usize, StockUp)> = (goods.iter().zip(needed).enumerate())
+        .filter(|(_, (_, units))| *units > 0)
+        .map(|(place, (Goods { sku, name, price }, units))| {
+            (place, StockUp { sku: sku.clone(), name: name.clone(), price: *price, units })
+        })
+        .collect();
+    let mut products = ProductIds::with_capacity(wanted.len());
+    for wanted in wanted.chunks(CHUNK) {
+        let at_hand = || AtHand {
+            claims: wanted.iter().map(|(_, stock_up)| stock_up.claim()).collect(),
+            category_claim: Some(claim_id(ClaimKind::CategoryName, &CATEGORY.to_lowercase())),
+            ..AtHand::default()
+        };
+        send(journal, at_hand).await?;
+        let stocked = wanted.iter().map(|(place, stock_up)| async move {
+            let stocked = send(journal, || stock_up.clone()).await;
+            let failed = |error| PlayError::Failed { what: format!("product {}", stock_up.sku), error };
+            Ok::<_, PlayError>((*place, stocked.map_err(failed)?))
+        });
+        let stocked: Vec<(usize, Stocked)> =
+            stream::iter(stocked).buffered(options.concurrency.max(1)).try_collect().await?;
+        report.products_created += stocked.iter().filter(|(_, stocked)| stocked.created).count();
+        products.extend(stocked.into_iter().map(|(place, stocked)| (place, stocked.product_id)));
+    }
+    Ok(products)
+}
+
+/// Finds or registers every customer who is still to be served, in the order of the file.
+pub(super) async fn customers(
+    journal: &Journal,
+    pool: &PgPool,
+    buyers: &[Buyer],
+    due: &[Invoice],
+    options: &Options,
+    report: &mut Report,
+) -> Result<CustomerIds, PlayError> {
+    let places: BTreeSet<usize> = due.iter().filter_map(|invoice| invoice.buyer).collect();
+    let emails = places.iter().map(|place| buyers[*place].email.as_str()).collect();
+    let known = find_customers(pool, emails).await?;
+    let (found, unknown): (Vec<_>, Vec<_>) = (places.into_iter())
+        .map(|place| (place, known.get(&buyers[place].email.as_str().to_lowercase()).copied()))
+        .partition(|(_, customer_id)| customer_id.is_some());
+    let registered = unknown
+        .into_iter()
+        .map(|(place, _)| async move { Ok::<_, PlayError>((place, register(journal, pool, &buyers[place]).await?)) });
+    let registered: Vec<(usize, CustomerId)> =
+        stream::iter(registered).buffered(options.concurrency.max(1)).try_collect().await?;
+    report.customers_registered = registered.len();
+    let found = found.into_iter().filter_map(|(place, customer_id)| Some((place, customer_id?)));
+    Ok(found.chain(registered).collect())
+}
+
+/// Registers a customer, unless somebody did so meanwhile, or the answer to the first attempt was lost.
+async fn register(journal: &Journal, pool: &PgPool, buyer: &Buyer) -> Result<CustomerId, PlayError> {
+    let failed = |error| PlayError::Failed { what: format!("customer {}", buyer.last_name), error };
+    let first_name = Name::parse("Customer").map_err(|error| failed(CommandError::Internal(error.to_string())))?;
+    let registered = send(journal, || RegisterCustomer {
+        first_name: first_name.clone(),
+        last_name: buyer.last_name.clone(),
+        email: buyer.email.clone(),
+    });
+    match registered.await {
+        Ok(registered) => Ok(registered.customer_id),
+        Err(error @ CommandError::Refused(Refusal::EmailTaken)) => {
+            let found = find_customers(pool, vec![buyer.email.as_str()]).await?;
+            found.into_values().next().ok_or_else(|| failed(error))
+        }
+        Err(error) => Err(failed(error)),
+    }
+}
+
+/// Customers by e-mail address in lower case.
+async fn find_customers(pool: &PgPool, emails: Vec<&str>) -> Result<HashMap<String, CustomerId>, sqlx::Error> {
+    let emails: Vec<String> = emails.into_iter().map(str::to_lowercase).collect();
+    let found: Vec<(String, i64)> =
+        sqlx::query_as("select lower(email), customer_id from customer_profile where lower(email) = any($1)")
+            .bind(emails)
+            .fetch_all(pool)
+            .await?;
+    Ok(found.into_iter().map(|(email, customer_id)| (email, CustomerId(customer_id))).collect())
+}
+
+/// Sees to it that `units` of a product can be sold: creates it, or receives what is missing. Done twice, it does
+/// nothing more.
+#[derive(Clone)]
+struct StockUp {
+    sku: Sku,
+    name: Name,
+    price: Money,
+    units: i64,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+struct Stocked {
+    product_id: ProductId,
+    created: bool,
+}
+
+impl StockUp {
+    fn claim(&self) -> String {
+        claim_id(ClaimKind::ProductSku, &self.sku.folded())
+    }
+}
+
+impl UseCase for StockUp {
+    type Answer = Stocked;
+
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<Stocked, Stop> {
+        if let Some(holder) = work.get::<Claim>(self.claim())?.holder {
+            let product_id = ProductId(holder);
+            let missing = self.units - work.get::<Product>(product_id)?.listing()?.stock.available();
+            if missing > 0 {
+                AdjustStock { product_id, change: StockChange::By(missing), reason: None }.decide(work)?;
+            }
+            return Ok(Stocked { product_id, created: false });
+        }
+        let create = CreateProduct {
+            name: self.name.clone(),
+            description: Description::default(),
+            price: self.price,
+            category: CategoryRef::Id(category(work)?),
+            sku: Some(self.sku.clone()),
+            stock: self.units,
+        };
+        Ok(Stocked { product_id: create.decide(work)?.product_id, created: true })
+    }
+}
+
+/// The category of everything that is played, created with its first product.
+fn category(work: &mut UnitOfWork<'_>) -> Result<CategoryId, Stop> {
+    let name = Name::parse(CATEGORY).map_err(|error| Stop::Broken(error.to_string()))?;
+    match work.get::<Claim>(claim_id(ClaimKind::CategoryName, &name.folded()))?.holder {
+        Some(holder) => Ok(CategoryId(holder)),
+        None => Ok(CreateCategory { name }.decide(work)?.category_id),
+    }
+}

@@ -1,0 +1,98 @@
+//! Sends commands, again when the shop is busy or its database away for a moment, and reads what they will need.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::domain::category::Category;
+use crate::domain::claim::Claim;
+use crate::domain::customer::Customer;
+use crate::domain::ids::{CustomerId, ProductId};
+use crate::domain::product::Product;
+use crate::journal::{Actor, CommandError, Context, Journal, Stop, UnitOfWork, UseCase};
+
+/// How often a command is sent before it is given up: half a minute, when nothing answers.
+const ATTEMPTS: u32 = 12;
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// How many claims one use case reads.
+const CHUNK: usize = 500;
+
+/// Carries a use case out. It may be carried out twice, when the answer to the first time was lost: it must be one that
+/// finds its own trace and leaves no other.
+pub(super) async fn send<U: UseCase>(journal: &Journal, use_case: impl Fn() -> U) -> Result<U::Answer, CommandError> {
+    let mut pause = FIRST_PAUSE;
+    let mut attempt = 1;
+    loop {
+        let context = Context::of(Actor { id: "play".to_owned(), role: "admin" });
+        match journal.run(use_case(), context).await {
+            Err(CommandError::Busy | CommandError::Unavailable(_) | CommandError::OutcomeUnknown)
+                if attempt < ATTEMPTS => {}
+            concluded => return concluded.map(|receipt| receipt.answer),
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+        attempt += 1;
+    }
+}
+
+/// The holder of each claim.
+pub(super) async fn holders(journal: &Journal, claims: Vec<String>) -> Result<Vec<Option<i64>>, CommandError> {
+    let mut holders = Vec::with_capacity(claims.len());
+    for claims in claims.chunks(CHUNK) {
+        holders.extend(send(journal, || Holders(claims.to_vec())).await?);
+    }
+    Ok(holders)
+}
+
+/// Reads through a use case that changes nothing, so that the newest state answers.
+struct Holders(Vec<String>);
+
+impl UseCase for Holders {
+    type Answer = Vec<Option<i64>>;
+
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<Self::Answer, Stop> {
+        Ok(work.get_all::<Claim, _>(&self.0)?.iter().map(|claim| claim.holder).collect())
+    }
+}
+
+/// Loads what the next commands will need, so that each is decided at once and none overtakes another.
+#[derive(Default)]
+pub(super) struct AtHand {
+    pub claims: Vec<String>,
+    /// The claim on a category's name, and the category that holds it.
+    pub category_claim: Option<String>,
+    pub products: BTreeSet<ProductId>,
+    pub customers: BTreeSet<CustomerId>,
+}
+
+impl UseCase for AtHand {
+    type Answer = ();
+
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<(), Stop> {
+        let claims = work.get_all::<Claim, _>(&self.claims).map(drop);
+        let customers = work.get_all::<Customer, _>(&self.customers).map(drop);
+        let products = work.get_all::<Product, _>(&self.products);
+        let products = products.and_then(|products| {
+            let listings = products.iter().filter_map(|product| product.listing().ok());
+            let categories: BTreeSet<_> = listings.map(|listing| listing.category_id).collect();
+            work.get_all::<Category, _>(categories).map(drop)
+        });
+        let category = work.get_all::<Claim, _>(&self.category_claim);
+        let category = category
+            .and_then(|claims| work.get_all::<Category, _>(claims.iter().filter_map(|claim| claim.holder)).map(drop));
+        together([claims, customers, products, category])
+    }
+}
+
+/// All that is missing in one answer, so that it is loaded together.
+fn together<const PARTS: usize>(parts: [Result<(), Stop>; PARTS]) -> Result<(), Stop> {
+    let mut missing = Vec::new();
+    for part in parts {
+        match part {
+            Ok(()) => {}
+            Err(Stop::Missing(loads)) => missing.extend(loads),
+            Err(stop) => return Err(stop),
+        }
+    }
+    if missing.is_empty() { Ok(()) } else { Err(Stop::Missing(missing)) }
+}
