@@ -4,6 +4,7 @@ mod conventions;
 mod facts;
 mod journal;
 mod personal_data;
+mod play;
 mod process;
 mod projections;
 mod races;
