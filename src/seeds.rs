@@ -30,7 +30,7 @@ pub enum SeedError {
 }
 
 /// How much was planted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Planted {
     pub products: usize,
     pub customers: usize,
@@ -42,7 +42,7 @@ pub async fn due(pool: &PgPool) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar("select position = 0 from journal_head").fetch_one(pool).await
 }
 
-/// Plays the sample commands. Call it on an empty log only.
+/// Plays the sample commands on an empty log. Two servers may both have found it empty: the second plants nothing.
 pub async fn plant(journal: &Journal) -> Result<Planted, SeedError> {
     let seeds = Seeds {
         categories: serde_json::from_str(include_str!("../seeds/categories.json"))?,
@@ -113,7 +113,10 @@ impl UseCase for Seeds {
 
     fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<Planted, Stop> {
         // Named at once, so that they are loaded together.
-        work.get_all::<Claim, _>(self.categories.iter().map(|name| claim_id(ClaimKind::CategoryName, &name.folded())))?;
+        let names = self.categories.iter().map(|name| claim_id(ClaimKind::CategoryName, &name.folded()));
+        if work.get_all::<Claim, _>(names)?.iter().any(|claim| claim.holder.is_some()) {
+            return Ok(Planted::default());
+        }
         work.get_all::<crate::domain::cart::Cart, _>(1..=self.customers.len())?;
         for name in &self.categories {
             CreateCategory { name: name.clone() }.decide(work)?;

@@ -1,8 +1,8 @@
 //! The sample commands.
 
-use cartwright::seeds;
+use cartwright::seeds::{self, Planted};
 
-use crate::support::TestShop;
+use crate::support::{TestShop, fresh_database};
 
 #[tokio::test]
 async fn an_empty_shop_is_planted_once_and_every_statistic_has_figures() {
@@ -16,7 +16,19 @@ async fn an_empty_shop_is_planted_once_and_every_statistic_has_figures() {
     for path in ["bestsellers/", "low-stock/", "category-stats/", "sales/", "never-ordered/"] {
         assert!(!shop.read(path).await.as_array().unwrap().is_empty(), "{path}");
     }
-    assert!(seeds::plant(&shop.engine.journal).await.is_err(), "planted twice");
+    assert_eq!(seeds::plant(&shop.engine.journal).await.unwrap(), Planted::default(), "planted twice");
     shop.check_log().await;
     shop.verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_servers_that_find_the_shop_empty_one_plants() {
+    let database = fresh_database().await;
+    let (first, second) = (TestShop::on(database.clone()).await, TestShop::on(database).await);
+    let (first_planted, second_planted) =
+        tokio::join!(seeds::plant(&first.engine.journal), seeds::plant(&second.engine.journal));
+    let mut products = [first_planted.unwrap().products, second_planted.unwrap().products];
+    products.sort_unstable();
+    assert!(products[0] == 0 && products[1] > 0, "{products:?}");
+    first.check_log().await;
 }
