@@ -205,6 +205,8 @@ async fn what_is_no_json_too_large_or_not_there_is_a_problem_document() {
         assert_eq!(answer.status, status, "{}", answer.body);
         answer.problem();
     }
+    let refused = raw(&shop, Method::PUT, path, json_type, "{}").await;
+    assert_eq!(refused.header("allow"), "GET,HEAD,POST", "it says what the path does take");
     assert_eq!(shop.engine.journal.position(), 0);
 }
 
