@@ -233,5 +233,8 @@ async fn history_tells_who_changed_what() {
     let history = shop.read(&format!("product/{product}/history/")).await;
     let last = history.as_array().unwrap().last().unwrap();
     assert_eq!((&last["event_type"], &last["actor"]), (&json!("ProductRepriced"), &json!("local")));
+    let token = shop.done("carts/", Value::Null).await["cart_token"].as_str().unwrap().to_owned();
+    assert_eq!(shop.read(&format!("cart/{token}/history/")).await[0]["event_type"], "CartOpened");
+    assert_eq!(shop.get("cart/nobody/history/").await.status, StatusCode::BAD_REQUEST);
     assert_eq!((&last["before"], &last["after"]), (&json!({ "price": "20.00" }), &json!({ "price": "21.00" })));
 }
