@@ -7,10 +7,11 @@ use std::sync::Arc;
 use chrono::{DateTime, NaiveDateTime, Utc};
 use csv::StringRecord;
 
-use super::PlayError;
 use super::report::Skipped;
+use super::{PlayError, email};
 use crate::domain::money::Money;
 use crate::domain::quantity::Quantity;
+use crate::domain::text::{Email, Name, Reference, Sku as StoredSku};
 
 /// A stock code, trimmed and in upper case.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -111,6 +112,12 @@ fn sale(record: &StringRecord, places: [usize; 7], skus: &mut HashMap<String, Sk
     if code.is_empty() {
         return Err("no stock code");
     }
+    Reference::parse(number).map_err(|_| "invoice number cannot be stored")?;
+    StoredSku::parse(&code).map_err(|_| "stock code cannot be stored")?;
+    let storable = Name::parse(customer).is_ok() && Email::parse(&email(customer)).is_ok();
+    if !customer.is_empty() && !storable {
+        return Err("customer cannot be stored");
+    }
     let units: i64 = field(3).parse().map_err(|_| "quantity is not a whole number")?;
     if units <= 0 {
         return Err("quantity is not positive");
@@ -172,8 +179,16 @@ mod tests {
              1,A,x,one,2010-12-01 08:26:00,2.55,1,UK\n\
              1,A,x,1,yesterday,2.55,1,UK\n\
              1,,x,1,2010-12-01 08:26:00,2.55,1,UK\n\
-             short\n",
+             short\n\
+             1,A,x,1,2010-12-01 08:26:00,2.55,a b,UK\n",
         );
+        let long = "9".repeat(101);
+        for (row, reason) in [
+            (format!("{long},A,x,1,2010-12-01 08:26:00,2.55,1,UK\n"), "invoice number cannot be stored"),
+            (format!("1,{long},x,1,2010-12-01 08:26:00,2.55,1,UK\n"), "stock code cannot be stored"),
+        ] {
+            assert_eq!(self::history(&row).skipped[0].reason, reason);
+        }
         assert!(history.invoices.is_empty());
         let skipped: Vec<_> = history.skipped.iter().map(|skipped| (skipped.line, skipped.reason)).collect();
         assert_eq!(
@@ -188,7 +203,8 @@ mod tests {
                 (8, "quantity is not a whole number"),
                 (9, "unreadable date"),
                 (10, "no stock code"),
-                (11, "no stock code")
+                (11, "no stock code"),
+                (12, "customer cannot be stored")
             ]
         );
     }
