@@ -246,11 +246,6 @@ pub(super) async fn not_found() -> ApiError {
     ApiError::not_found("not_found", "Not found")
 }
 
-pub(super) async fn method_not_allowed() -> ApiError {
-    let detail = "the path does not take this method";
-    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed", detail)
-}
-
 pub(super) fn panicked(panic: Box<dyn std::any::Any + Send + 'static>) -> Response {
     let reason = panic.downcast_ref::<&str>().copied().map(str::to_owned);
     let reason = reason.or_else(|| panic.downcast_ref::<String>().cloned());
@@ -272,6 +267,9 @@ pub(super) fn complete(response: Response) -> Response {
             "the request took too long; send a command again with the same Idempotency-Key to find out what became of it",
         ),
         StatusCode::PAYLOAD_TOO_LARGE => payload_too_large(),
+        status @ StatusCode::METHOD_NOT_ALLOWED => {
+            ApiError::new(status, "method_not_allowed", "Method not allowed", "the path does not take this method")
+        }
         status => ApiError::new(status, "invalid_request", "Invalid request", status.to_string()),
     };
     let mut completed = error.into_response();

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use super::Shop;
 use super::error::{ApiError, Problem};
@@ -84,17 +85,20 @@ pub async fn of_customer(
     history::<Customer>(&shop, &uri, &customer_id.to_string(), &page, unknown).await
 }
 
-/// What happened to a customer's cart
-#[utoipa::path(get, path = "/cart/{customer_id}/history", tag = "log", params(("customer_id" = i64, Path), Page),
-    responses((status = 200, body = Vec<Change>), (status = 404, body = Problem)))]
+/// What happened to a cart, found by its customer's number or its guest's token
+#[utoipa::path(get, path = "/cart/{cart_id}/history", tag = "log", params(("cart_id" = String, Path), Page),
+    responses((status = 200, body = Vec<Change>), (status = 400, body = Problem), (status = 404, body = Problem)))]
 pub async fn of_cart(
     State(shop): State<Shop>,
     OriginalUri(uri): OriginalUri,
-    Ids(customer_id): Ids<i64>,
+    Ids(cart_id): Ids<String>,
     Params(page): Params<Page>,
 ) -> Result<PageOf<Change>, ApiError> {
     let unknown = ApiError::not_found("cart_not_found", "Cart not found");
-    history::<Cart>(&shop, &uri, &customer_id.to_string(), &page, unknown).await
+    if cart_id.parse::<i64>().is_err() && cart_id.parse::<Uuid>().is_err() {
+        return Err(ApiError::invalid_field("cart_id", "must be the number of a customer or the token of a guest"));
+    }
+    history::<Cart>(&shop, &uri, &cart_id, &page, unknown).await
 }
 
 /// Reads the stream from its first event up to the end of the page, because the state before the page is needed:

@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
-use axum::{Router, ServiceExt, middleware};
+use axum::{Router, middleware};
 use sqlx::PgPool;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tower::Layer;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::normalize_path::{NormalizePath, NormalizePathLayer};
+use tower_http::normalize_path::NormalizePathLayer;
 use tower_http::timeout::TimeoutLayer;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -83,7 +83,7 @@ const BODY_LIMIT_BYTES: usize = 1024 * 1024;
 struct Description;
 
 /// Every route of the shop. Each path answers with and without a trailing slash.
-pub fn router(shop: Shop) -> NormalizePath<Router> {
+pub fn router(shop: Shop) -> Router {
     let api = OpenApiRouter::new()
         // catalogue
         .routes(routes!(catalogue::list_products, catalogue::create_product))
@@ -142,20 +142,18 @@ pub fn router(shop: Shop) -> NormalizePath<Router> {
         .routes(routes!(operations::ready))
         .routes(routes!(operations::metrics))
         .split_for_parts();
-    let router = router
+    let router = router.fallback(error::not_found).with_state(shop);
+    // The page of the description knows its own slashes; everything else answers with and without one.
+    Router::new()
         .merge(SwaggerUi::new("/docs").url("/openapi.json", description))
-        .fallback(error::not_found)
-        .method_not_allowed_fallback(error::method_not_allowed)
+        .fallback_service(NormalizePathLayer::trim_trailing_slash().layer(router))
         .layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES))
         .layer(CatchPanicLayer::custom(error::panicked))
         .layer(middleware::from_fn(request::trace))
-        .with_state(shop);
-    NormalizePathLayer::trim_trailing_slash().layer(router)
 }
 
 /// Serves the shop until it is told to stop; requests under way are finished first.
 pub async fn serve(listener: TcpListener, shop: Shop) -> std::io::Result<()> {
     let stopping = shop.clone();
-    let service = ServiceExt::<axum::extract::Request>::into_make_service(router(shop));
-    axum::serve(listener, service).with_graceful_shutdown(async move { stopping.stopping().await }).await
+    axum::serve(listener, router(shop)).with_graceful_shutdown(async move { stopping.stopping().await }).await
 }

@@ -265,6 +265,23 @@ mod tests {
     }
 
     #[test]
+    fn numbers_and_codes_that_are_too_long_are_skipped() {
+        let long = "9".repeat(101);
+        for (row, reason) in [
+            (
+                format!("{long},A,x,1,2010-12-01 08:26:00,2.55,1,UK\n"),
+                "InvoiceNo is too long or has control characters",
+            ),
+            (
+                format!("1,{long},x,1,2010-12-01 08:26:00,2.55,1,UK\n"),
+                "StockCode is too long or has control characters",
+            ),
+        ] {
+            assert_eq!(history(&row).skipped[0].reason, reason);
+        }
+    }
+
+    #[test]
     fn a_row_that_is_no_text_is_skipped_and_the_next_is_read() {
         let mut file = HEADER.as_bytes().to_vec();
         file.extend(b"1,A,\xff,1,2010-12-01 08:26:00,2.55,1,UK\n2,A,x,1,2010-12-01 08:26:00,2.55,1,UK\n");

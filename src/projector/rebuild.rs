@@ -1,5 +1,7 @@
 //! Rebuilds: new tables from the first event on, beside the live ones, swapped in within one transaction.
 
+use std::time::Duration;
+
 use sqlx::{Connection, PgConnection, PgPool};
 use thiserror::Error;
 
@@ -17,6 +19,10 @@ pub enum RebuildError {
 
 /// The first half of the advisory lock on a rebuild; the second is a hash of the name.
 const REBUILD_LOCK: i32 = 0x6361_7274;
+
+/// How often a swap is tried while long queries read the old table.
+const SWAP_ATTEMPTS: u32 = 120;
+const SWAP_PAUSE: Duration = Duration::from_millis(500);
 
 /// Rebuilds one projection while the shop sells. Readers see the old rows until they see all the new ones.
 /// A rebuild that was broken off leaves only a schema behind, which the next one drops.
@@ -37,7 +43,7 @@ pub async fn rebuild(
     sqlx::query("delete from projection_rebuild where name = $1").bind(projection.name).execute(&mut guard).await?;
     let mut shadow = Shadow::create(pool, projection, format!("rebuild_{}", projection.name)).await?;
     let swapped = match shadow.fold(progress, true).await {
-        Ok(()) => swap(&mut shadow).await,
+        Ok(()) => swap_patiently(&mut shadow).await,
         Err(error) => Err(error),
     };
     sqlx::query("delete from projection_rebuild where name = $1").bind(projection.name).execute(&mut guard).await?;
@@ -52,10 +58,27 @@ pub async fn rebuild(
     Ok(())
 }
 
+/// Swaps as soon as nobody reads the old table for a moment. It never waits for long: meanwhile no table would move, and
+/// nobody else could read this one.
+async fn swap_patiently(shadow: &mut Shadow) -> Result<(), sqlx::Error> {
+    for _ in 1..SWAP_ATTEMPTS {
+        match swap(shadow).await {
+            Err(error) if is_lock_timeout(&error) => tokio::time::sleep(SWAP_PAUSE).await,
+            outcome => return outcome,
+        }
+    }
+    swap(shadow).await
+}
+
+fn is_lock_timeout(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(|database| database.code()).is_some_and(|code| code == "55P03")
+}
+
 /// Puts the new tables into the place of the old ones, at exactly the position of the other live tables.
 async fn swap(shadow: &mut Shadow) -> Result<(), sqlx::Error> {
     let Shadow { connection, projection, schema, position, .. } = shadow;
     let mut transaction = connection.begin().await?;
+    run(&mut transaction, "set local lock_timeout = '500ms'").await?;
     // Nobody moves the live tables until this transaction is over.
     let reached: i64 =
         sqlx::query_scalar("select position from projector_lease for update").fetch_one(&mut *transaction).await?;

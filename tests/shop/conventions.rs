@@ -205,6 +205,8 @@ async fn what_is_no_json_too_large_or_not_there_is_a_problem_document() {
         assert_eq!(answer.status, status, "{}", answer.body);
         answer.problem();
     }
+    let refused = raw(&shop, Method::PUT, path, json_type, "{}").await;
+    assert_eq!(refused.header("allow"), "GET,HEAD,POST", "it says what the path does take");
     assert_eq!(shop.engine.journal.position(), 0);
 }
 
@@ -231,5 +233,8 @@ async fn history_tells_who_changed_what() {
     let history = shop.read(&format!("product/{product}/history/")).await;
     let last = history.as_array().unwrap().last().unwrap();
     assert_eq!((&last["event_type"], &last["actor"]), (&json!("ProductRepriced"), &json!("local")));
+    let token = shop.done("carts/", Value::Null).await["cart_token"].as_str().unwrap().to_owned();
+    assert_eq!(shop.read(&format!("cart/{token}/history/")).await[0]["event_type"], "CartOpened");
+    assert_eq!(shop.get("cart/nobody/history/").await.status, StatusCode::BAD_REQUEST);
     assert_eq!((&last["before"], &last["after"]), (&json!({ "price": "20.00" }), &json!({ "price": "21.00" })));
 }

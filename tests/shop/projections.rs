@@ -166,6 +166,26 @@ async fn a_rebuild_gives_the_same_rows_and_readers_never_miss_the_table() {
 }
 
 #[tokio::test]
+async fn a_rebuild_waits_for_a_long_query_without_holding_anybody_up() {
+    let shop = TestShop::new().await;
+    story(&shop).await;
+    let mut query = shop.pool.begin().await.unwrap();
+    query.execute("select * from live.categories").await.unwrap();
+    let pool = shop.pool.clone();
+    let categories = Projection::find("categories").unwrap();
+    let rebuilt = tokio::spawn(async move { rebuild(&pool, categories, &|_| ()).await });
+    // The shop goes on, writes and reads, while the query holds its table.
+    for number in 0..5 {
+        shop.category(&format!("More {number}")).await;
+        assert_eq!(shop.read("categories/").await.as_array().unwrap().len(), 4 + number);
+    }
+    query.rollback().await.unwrap();
+    rebuilt.await.unwrap().unwrap();
+    assert_eq!(shop.read("categories/").await.as_array().unwrap().len(), 8);
+    shop.verify().await;
+}
+
+#[tokio::test]
 async fn verification_finds_a_row_that_the_log_does_not_give() {
     let shop = TestShop::new().await;
     story(&shop).await;

