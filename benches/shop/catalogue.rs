@@ -1,0 +1,45 @@
+//! Products and customers for the sections that need no HTTP.
+
+use cartwright::domain::money::Money;
+use cartwright::domain::text::{Description, Email, Name};
+use cartwright::journal::{Actor, Context, Journal, UseCase};
+use cartwright::shop::{CategoryRef, CreateCategory, CreateProduct, RegisterCustomer};
+use futures_util::{StreamExt, stream};
+
+pub fn context() -> Context {
+    Context::of(Actor { id: "bench".to_owned(), role: "admin" })
+}
+
+/// Products in 20 categories, and customers, numbered from 1.
+pub async fn stock_up(journal: &Journal, products: i64, customers: i64) {
+    for category in 0..20 {
+        run(journal, CreateCategory { name: category_name(category) }).await;
+    }
+    let create = (0..products).map(|product| CreateProduct {
+        name: name(format!("Product {product:05}")),
+        description: Description::try_from("From the best makers.".to_owned()).expect("a description"),
+        price: Money::try_from(format!("{}.{:02}", product % 90 + 1, product % 100)).expect("a price"),
+        category: CategoryRef::Name(category_name(product % 20)),
+        stock: 1_000_000_000,
+        sku: None,
+    });
+    stream::iter(create).for_each_concurrent(32, |create| run(journal, create)).await;
+    let register = (1..=customers).map(|customer| RegisterCustomer {
+        first_name: name("Ada".to_owned()),
+        last_name: name(format!("Number{customer}")),
+        email: Email::try_from(format!("customer{customer}@customer.example")).expect("an address"),
+    });
+    stream::iter(register).for_each_concurrent(32, |register| run(journal, register)).await;
+}
+
+async fn run<U: UseCase>(journal: &Journal, use_case: U) {
+    journal.run(use_case, context()).await.expect("the shop can be stocked up");
+}
+
+fn category_name(category: i64) -> Name {
+    name(format!("Category {category}"))
+}
+
+fn name(text: String) -> Name {
+    Name::try_from(text).expect("a name")
+}

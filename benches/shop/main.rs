@@ -1,0 +1,50 @@
+//! Measures the claims of `docs/benchmarks.md`, and prints them as one table.
+//!
+//! `cargo bench` runs every section, `cargo bench -- flows reads` only those named. Each section has a PostgreSQL of its
+//! own, on disk and with durable settings; client, server and database share the machine. Whatever is compared runs in
+//! the same call, side by side in alternating rounds, so that the ratios hold where the machine is noisy. After every
+//! load the log is checked and the read tables are verified: a wrong answer is no measurement.
+
+#![expect(clippy::print_stdout, reason = "a benchmark reports on standard output")]
+
+mod catalogue;
+mod client;
+mod flows;
+mod journal;
+mod load;
+mod program;
+mod reads;
+mod rebuild;
+mod report;
+mod whole;
+
+use report::Report;
+
+#[tokio::main]
+async fn main() {
+    // Cargo passes `--bench`.
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
+    let known = ["journal", "flows", "reads", "rebuild", "whole"];
+    if let Some(unknown) = wanted.iter().find(|name| !known.contains(&name.as_str())) {
+        println!("no section `{unknown}`; there are {}", known.join(", "));
+        std::process::exit(2);
+    }
+    let runs = |name: &str| wanted.is_empty() || wanted.iter().any(|wanted| wanted == name);
+    let mut report = Report::default();
+    if runs("journal") {
+        journal::measure(&mut report).await;
+    }
+    if runs("flows") {
+        flows::measure(&mut report).await;
+    }
+    if runs("reads") {
+        reads::measure(&mut report).await;
+    }
+    if runs("rebuild") {
+        rebuild::measure(&mut report).await;
+    }
+    if runs("whole") {
+        whole::measure(&mut report).await;
+    }
+    println!("\n{report}");
+}

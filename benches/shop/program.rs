@@ -1,0 +1,128 @@
+//! The shop's program as a process of its own, and databases for what runs in this one.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use cartwright::database::embedded::{Durability, EmbeddedOptions, EmbeddedPostgres};
+use cartwright::database::{migrate, prepared};
+use cartwright::projector::{PROJECTIONS, verify};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use sqlx::PgPool;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use tempfile::TempDir;
+
+/// A folder on disk, where `/tmp` may be memory.
+pub fn folder() -> TempDir {
+    tempfile::Builder::new().prefix("cartwright-bench-").tempdir_in("/var/tmp").expect("/var/tmp can be written")
+}
+
+/// A PostgreSQL of a section's own, durable, with an empty shop in it.
+pub struct Database {
+    pub connect: PgConnectOptions,
+    pub pool: PgPool,
+    server: EmbeddedPostgres,
+    _folder: TempDir,
+}
+
+impl Database {
+    pub async fn start() -> Self {
+        let folder = folder();
+        let options =
+            EmbeddedOptions { data_dir: folder.path().to_owned(), durability: Durability::Durable, binaries: None };
+        let server = EmbeddedPostgres::start(&options).await.expect("PostgreSQL starts");
+        let connect = server.connect_options("cartwright");
+        migrate(&connect).await.expect("the database is migrated");
+        let connect = prepared(connect);
+        let pool = PgPoolOptions::new().max_connections(16).connect_with(connect.clone()).await.expect("a connection");
+        Self { connect, pool, server, _folder: folder }
+    }
+
+    /// Checks the log, and the read tables against it.
+    pub async fn check(&self) {
+        check(&self.pool, true).await;
+    }
+
+    pub async fn stop(self) {
+        self.pool.close().await;
+        self.server.stop().await.expect("PostgreSQL stops");
+    }
+}
+
+/// Nothing that is measured may have left a wrong row behind.
+pub async fn check(pool: &PgPool, tables: bool) {
+    for projection in PROJECTIONS.iter().filter(|_| tables) {
+        let found = verify(pool, projection, &|_| ()).await.expect("the tables can be read");
+        assert_eq!(found.different, 0, "{}: {:?}", projection.name, found.examples);
+    }
+}
+
+/// `cartwright serve` on an embedded PostgreSQL in `folder`.
+pub struct Program {
+    child: Child,
+    /// `127.0.0.1:port`
+    pub host: String,
+    /// From the start until it said where it is.
+    pub ready_after: Duration,
+}
+
+pub fn command(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cartwright"));
+    command.env_remove("DATABASE_URL").env("SHOP_DATA_DIR", folder).env("SHOP_LOG", "error");
+    command
+}
+
+impl Program {
+    pub fn start(folder: &Path) -> Self {
+        let started = Instant::now();
+        let mut command = command(folder);
+        command.args(["--listen", "127.0.0.1:0", "--no-seeds"]).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("the program starts");
+        let mut lines = BufReader::new(child.stdout.take().expect("it has an output")).lines();
+        let first = lines.next().expect("it says where it is").expect("its output can be read");
+        let ready_after = started.elapsed();
+        let address = first.split_whitespace().find_map(|word| word.strip_prefix("http://"));
+        let host = address.expect("it says where it is").to_owned();
+        // The rest is read so that the pipe never fills.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { child, host, ready_after }
+    }
+
+    /// Memory in use, and the most that was ever in use, in MB.
+    pub fn memory(&self) -> (f64, f64) {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
+        let field = |name: &str| -> f64 {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("a field of /proc");
+            line.trim().trim_end_matches(" kB").parse::<f64>().expect("a number") / 1024.0
+        };
+        (field("VmRSS:"), field("VmHWM:"))
+    }
+
+    /// Processor time used so far, by the server process and by all of its PostgreSQL, in seconds.
+    pub fn processor_seconds(&self) -> f64 {
+        processor_seconds(self.child.id())
+    }
+
+    pub fn stop(mut self) {
+        let pid = i32::try_from(self.child.id()).expect("a process id");
+        kill(Pid::from_raw(pid), Signal::SIGTERM).expect("it can be told to stop");
+        assert!(self.child.wait().expect("it ends").success(), "the shop ended badly");
+    }
+}
+
+fn processor_seconds(pid: u32) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let fields: Vec<f64> = stat
+        .rsplit(')')
+        .next()
+        .unwrap_or_default()
+        .split_whitespace()
+        .skip(11)
+        .take(2)
+        .filter_map(|field| field.parse().ok())
+        .collect();
+    // Linux counts in hundredths.
+    fields.iter().sum::<f64>() / 100.0
+}

@@ -1,0 +1,97 @@
+//! A page of 100 products, against a constant body of the same size from the same router.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::http::header::CONTENT_TYPE;
+use axum::routing::get;
+use cartwright::http::{RecentWrites, Shop, router};
+use cartwright::journal::JournalOptions;
+use cartwright::projector::ProjectorOptions;
+use cartwright::server::Engine;
+use hyper::StatusCode;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::catalogue;
+use crate::client::Client;
+use crate::load::{self, Caller};
+use crate::program::Database;
+use crate::report::{Report, Spread, number};
+
+const PATH: &str = "/shop/api/products/?limit=100";
+const CLIENTS: usize = 32;
+const ROUNDS: usize = 5;
+const ROUND: Duration = Duration::from_secs(3);
+
+struct Reader {
+    client: Client,
+    path: &'static str,
+    length: usize,
+}
+
+impl Caller for Reader {
+    async fn call(&mut self) {
+        let answer = self.client.get(self.path, None).await;
+        assert_eq!((answer.status, answer.body.len()), (StatusCode::OK, self.length));
+    }
+}
+
+pub async fn measure(report: &mut Report) {
+    let database = Database::start().await;
+    let engine =
+        Engine::start(&database.connect, &database.pool, JournalOptions::default(), ProjectorOptions::default())
+            .await
+            .expect("the shop starts");
+    catalogue::stock_up(&engine.journal, 1_000, 0).await;
+    let position = engine.journal.position();
+    assert!(engine.projector.wait_for(position, Duration::from_secs(60)).await, "the projector is stuck");
+    let (_stop, stopping) = watch::channel(false);
+    let shop = Shop {
+        journal: engine.journal.clone(),
+        projector: engine.projector.clone(),
+        pool: database.pool.clone(),
+        recent_writes: Arc::new(RecentWrites::default()),
+        metrics: None,
+        stopping,
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let host = listener.local_addr().expect("an address").to_string();
+    let page: Arc<std::sync::OnceLock<Bytes>> = Arc::default();
+    let constant = Arc::clone(&page);
+    let constant =
+        move || async move { ([(CONTENT_TYPE, "application/json")], constant.get().cloned().unwrap_or_default()) };
+    let server =
+        tokio::spawn(async move { axum::serve(listener, router(shop).route("/constant", get(constant))).await });
+    let answer = Client::connect(&host).await.get(PATH, None).await;
+    assert_eq!(answer.json().as_array().map(Vec::len), Some(100));
+    let length = answer.body.len();
+    page.set(answer.body).expect("it is set once");
+
+    let (mut products, mut constants) = (vec![], vec![]);
+    for _ in 0..CLIENTS {
+        products.push(Reader { client: Client::connect(&host).await, path: PATH, length });
+        constants.push(Reader { client: Client::connect(&host).await, path: "/constant", length });
+    }
+    let (mut rates, mut constant_rates, mut shares) = (vec![], vec![], vec![]);
+    for round in 0..=ROUNDS {
+        let rate = load::run(&mut products, ROUND, None).await.rate();
+        let constant_rate = load::run(&mut constants, ROUND, None).await.rate();
+        if round > 0 {
+            rates.push(rate);
+            constant_rates.push(constant_rate);
+            shares.push(rate / constant_rate * 100.0);
+        }
+    }
+    report.add(
+        format!("`GET products/`, 100 rows ({} bytes), {CLIENTS} clients, requests/s", number(length as f64)),
+        format!("{}: **{} %**", Spread::of(rates), Spread::of(shares)),
+        format!("constant body: {}", Spread::of(constant_rates)),
+        "≥ 20 %",
+    );
+    server.abort();
+    engine.stop().await.expect("the shop stops");
+    database.check().await;
+    database.stop().await;
+}
