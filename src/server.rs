@@ -1,6 +1,5 @@
 //! The running shop: a journal and a projector on one database, served over HTTP until it is told to stop.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -13,7 +12,7 @@ use tokio::sync::watch;
 
 use crate::config::ServeConfig;
 use crate::database::{Database, Location};
-use crate::http::{self, RecentWrites, Shop};
+use crate::http::{self, Shop};
 use crate::journal::{Journal, JournalOptions, Writer};
 use crate::projector::{Projector, ProjectorOptions};
 use crate::seeds;
@@ -77,16 +76,15 @@ pub async fn serve(config: &ServeConfig, location: &Location) -> anyhow::Result<
     }
     let sweeper = tokio::spawn(sweep(engine.journal.clone()));
 
-    let shop = Shop {
-        journal: engine.journal.clone(),
-        projector: engine.projector.clone(),
-        pool: database.pool.clone(),
-        recent_writes: Arc::new(RecentWrites::default()),
-        metrics: crate::cli::install_metrics(),
-        stopping,
-    };
+    let shop = Shop::new(
+        engine.journal.clone(),
+        engine.projector.clone(),
+        database.pool.clone(),
+        crate::cli::install_metrics(),
+        stopping.clone(),
+    );
     crate::cli::greet(http_listener.local_addr()?, location);
-    let mut stopped = shop.stopping.clone();
+    let mut stopped = stopping;
     tokio::select! {
         served = http::serve(http_listener, shop) => served?,
         // A client that never ends its request must not keep the shop from stopping.

@@ -2,7 +2,7 @@
 //! the machine.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use cartwright::domain::cart::{Cart, CartCommand};
 use cartwright::domain::ids::ProductId;
@@ -16,13 +16,11 @@ use sqlx::{ConnectOptions, Executor};
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::load::{self, Caller, Load};
+use crate::load::{self, Caller, Load, round, rounds};
 use crate::program::{self, Database};
 use crate::report::{Report, Spread, milliseconds};
 
 const CALLERS: [usize; 4] = [1, 8, 32, 128];
-const ROUNDS: usize = 5;
-const ROUND: Duration = Duration::from_secs(2);
 /// A caller goes on to a new cart after this many items.
 const ITEMS_A_CART: usize = 10;
 /// The connections of the stock side: more were not faster, and the default of postgres-es, 10, was not either.
@@ -192,11 +190,11 @@ async fn against_stock(report: &mut Report, database: &Database, journal: &Journ
             (0..callers).map(|_| Stock { framework: Arc::clone(&framework), carts: Carts::fresh() }).collect();
         let (mut our_load, mut stock_load) = (Load::default(), Load::default());
         let (mut rates, mut stock_rates, mut ratios) = (vec![], vec![], vec![]);
-        for round in 0..=ROUNDS {
-            let our_round = load::run(&mut ours, ROUND, None).await;
-            let stock_round = load::run(&mut stock, ROUND, None).await;
+        for place in 0..=rounds() {
+            let our_round = load::run(&mut ours, round(), None).await;
+            let stock_round = load::run(&mut stock, round(), None).await;
             // The first round warms both up.
-            if round > 0 {
+            if place > 0 {
                 rates.push(our_round.rate());
                 stock_rates.push(stock_round.rate());
                 ratios.push(our_round.rate() / stock_round.rate());
@@ -227,10 +225,10 @@ async fn against_limit(report: &mut Report, database: &Database, journal: &Journ
     let connection = database.connect.connect().await.expect("a connection");
     let mut limit = vec![Limit { connection, position: 0 }];
     let (mut rates, mut limits, mut shares) = (vec![], vec![], vec![]);
-    for round in 0..=ROUNDS {
-        let our_rate = load::run(&mut ours, ROUND, None).await.rate();
-        let limit_rate = load::run(&mut limit, ROUND, None).await.rate() * Limit::ROWS as f64;
-        if round > 0 {
+    for place in 0..=rounds() {
+        let our_rate = load::run(&mut ours, round(), None).await.rate();
+        let limit_rate = load::run(&mut limit, round(), None).await.rate() * Limit::ROWS as f64;
+        if place > 0 {
             rates.push(our_rate);
             limits.push(limit_rate);
             shares.push(our_rate / limit_rate * 100.0);
@@ -270,9 +268,9 @@ async fn on_long_carts(report: &mut Report, database: &Database, journal: &Journ
 
     let mut fresh = ours(journal, 32);
     let (mut rates, mut fresh_rates, mut shares) = (vec![], vec![], vec![]);
-    for _ in 0..ROUNDS {
-        let fresh_rate = load::run(&mut fresh, ROUND, None).await.rate();
-        let rate = load::run(&mut long, ROUND, None).await.rate();
+    for _ in 0..rounds() {
+        let fresh_rate = load::run(&mut fresh, round(), None).await.rate();
+        let rate = load::run(&mut long, round(), None).await.rate();
         rates.push(rate);
         fresh_rates.push(fresh_rate);
         shares.push(rate / fresh_rate * 100.0);

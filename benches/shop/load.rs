@@ -4,6 +4,21 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 
+/// How many rounds each comparison has.
+pub fn rounds() -> usize {
+    if quick() { 1 } else { 5 }
+}
+
+/// How long a round lasts.
+pub fn round() -> Duration {
+    Duration::from_secs(if quick() { 2 } else { 4 })
+}
+
+/// `cargo bench -- --quick`: too short for figures, long enough to see that everything works.
+pub fn quick() -> bool {
+    std::env::args().any(|arg| arg == "--quick")
+}
+
 /// What a load came to.
 #[derive(Default)]
 pub struct Load {

@@ -1,6 +1,6 @@
 //! Measures the claims of `docs/benchmarks.md`, and prints them as one table.
 //!
-//! `cargo bench` runs every section, `cargo bench -- flows reads` only those named. Each section has a PostgreSQL of its
+//! `cargo bench` runs every section, `cargo bench -- flows reads` only those named, `--quick` with short rounds. Each section has a PostgreSQL of its
 //! own, on disk and with durable settings; client, server and database share the machine. Whatever is compared runs in
 //! the same call, side by side in alternating rounds, so that the ratios hold where the machine is noisy. After every
 //! load the log is checked and the read tables are verified: a wrong answer is no measurement.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::body::Bytes;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
-use cartwright::http::{RecentWrites, Shop, router};
+use cartwright::http::{Shop, router};
 use cartwright::journal::JournalOptions;
 use cartwright::projector::ProjectorOptions;
 use cartwright::server::Engine;
@@ -16,14 +16,12 @@ use tokio::sync::watch;
 
 use crate::catalogue;
 use crate::client::Client;
-use crate::load::{self, Caller};
+use crate::load::{self, Caller, round, rounds};
 use crate::program::Database;
 use crate::report::{Report, Spread, number};
 
 const PATH: &str = "/shop/api/products/?limit=100";
 const CLIENTS: usize = 32;
-const ROUNDS: usize = 5;
-const ROUND: Duration = Duration::from_secs(3);
 
 struct Reader {
     client: Client,
@@ -48,14 +46,7 @@ pub async fn measure(report: &mut Report) {
     let position = engine.journal.position();
     assert!(engine.projector.wait_for(position, Duration::from_secs(60)).await, "the projector is stuck");
     let (_stop, stopping) = watch::channel(false);
-    let shop = Shop {
-        journal: engine.journal.clone(),
-        projector: engine.projector.clone(),
-        pool: database.pool.clone(),
-        recent_writes: Arc::new(RecentWrites::default()),
-        metrics: None,
-        stopping,
-    };
+    let shop = Shop::new(engine.journal.clone(), engine.projector.clone(), database.pool.clone(), None, stopping);
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let host = listener.local_addr().expect("an address").to_string();
     let page: Arc<std::sync::OnceLock<Bytes>> = Arc::default();
@@ -75,10 +66,10 @@ pub async fn measure(report: &mut Report) {
         constants.push(Reader { client: Client::connect(&host).await, path: "/constant", length });
     }
     let (mut rates, mut constant_rates, mut shares) = (vec![], vec![], vec![]);
-    for round in 0..=ROUNDS {
-        let rate = load::run(&mut products, ROUND, None).await.rate();
-        let constant_rate = load::run(&mut constants, ROUND, None).await.rate();
-        if round > 0 {
+    for place in 0..=rounds() {
+        let rate = load::run(&mut products, round(), None).await.rate();
+        let constant_rate = load::run(&mut constants, round(), None).await.rate();
+        if place > 0 {
             rates.push(rate);
             constant_rates.push(constant_rate);
             shares.push(rate / constant_rate * 100.0);

@@ -16,13 +16,12 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::catalogue::{self, context};
+use crate::load::{quick, rounds};
 use crate::program::Database;
 use crate::report::{Report, Spread, number};
 
-const EVENTS: i64 = 1_000_000;
 const PRODUCTS: i64 = 4_000;
 const CUSTOMERS: i64 = 5_000;
-const ROUNDS: usize = 5;
 
 pub async fn measure(report: &mut Report) {
     let database = Database::start().await;
@@ -41,10 +40,10 @@ pub async fn measure(report: &mut Report) {
 
     let bestsellers = Projection::find("bestsellers").expect("it is one of the projections");
     let (mut copies, mut rebuilds, mut ratios) = (vec![], vec![], vec![]);
-    for round in 0..=ROUNDS {
+    for place in 0..=rounds() {
         let copy = seconds(async { database.pool.execute("copy events to '/dev/null'").await.map(drop) }).await;
         let alone = seconds(rebuild(&database.pool, bestsellers, &|_| ())).await;
-        if round > 0 {
+        if place > 0 {
             copies.push(copy);
             rebuilds.push(alone);
             ratios.push(alone / copy * 100.0);
@@ -97,11 +96,12 @@ async fn write_log(database: &Database) {
     catalogue::stock_up(&journal, PRODUCTS, CUSTOMERS).await;
     let started = Instant::now();
     let next = Arc::new(AtomicI64::new(0));
+    let events = if quick() { 100_000 } else { 1_000_000 };
     let mut shoppers = JoinSet::new();
     for _ in 0..128 {
         let (journal, next) = (journal.clone(), Arc::clone(&next));
         shoppers.spawn(async move {
-            while journal.position() < EVENTS {
+            while journal.position() < events {
                 shop_once(&journal, next.fetch_add(1, Ordering::Relaxed)).await;
             }
         });

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use crate::load::rounds;
 use crate::program::{self, Program, command};
 use crate::report::{Report, Spread};
 
@@ -46,7 +47,7 @@ fn starts(report: &mut Report) {
 /// From nothing until all tables stand at the end.
 fn play(report: &mut Report, file: &Path) {
     let mut seconds = vec![];
-    for _ in 0..3 {
+    for _ in 0..rounds().min(3) {
         let folder = program::folder();
         let started = Instant::now();
         let played = command(folder.path()).arg("play").arg(file).output().expect("the program runs");

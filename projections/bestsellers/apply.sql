@@ -1,26 +1,25 @@
-insert into bestsellers as best (product_id, units_sold, revenue)
-select product_id, sum(units), sum(money)
-from (
-    select product_id, quantity as units, subtotal as money
-    from fact.order_line_placed
-    union all
-    select product_id, -quantity, -subtotal
-    from fact.order_line_cancelled
-) as sold
-group by product_id
-on conflict (product_id) do update
-set units_sold = best.units_sold + excluded.units_sold, revenue = best.revenue + excluded.revenue;
-
+with sold as (
+    select day, product_id, sum(units) as units, sum(money) as money
+    from (
+        select (placed_at at time zone 'UTC')::date as day, product_id, quantity as units, subtotal as money
+        from fact.order_line_placed
+        union all
+        select (placed_at at time zone 'UTC')::date, product_id, -quantity, -subtotal
+        from fact.order_line_cancelled
+    ) as line
+    group by day, product_id
+),
+total as (
+    insert into bestsellers as best (product_id, units_sold, revenue)
+    select product_id, sum(units), sum(money)
+    from sold
+    group by product_id
+    on conflict (product_id) do update
+    set units_sold = best.units_sold + excluded.units_sold, revenue = best.revenue + excluded.revenue
+)
 insert into bestsellers_by_day as best (day, product_id, units_sold, revenue)
-select day, product_id, sum(units), sum(money)
-from (
-    select (placed_at at time zone 'UTC')::date as day, product_id, quantity as units, subtotal as money
-    from fact.order_line_placed
-    union all
-    select (placed_at at time zone 'UTC')::date, product_id, -quantity, -subtotal
-    from fact.order_line_cancelled
-) as sold
-group by day, product_id
+select day, product_id, units, money
+from sold
 on conflict (day, product_id) do update
 set units_sold = best.units_sold + excluded.units_sold, revenue = best.revenue + excluded.revenue;
 

@@ -11,69 +11,114 @@ from (
 ) as last
 where category.category_id = last.category_id;
 
--- What the batch changes is taken out as it was, changed, and put in again as it is.
+-- Each statement below changes what products add to their categories, and adds the difference up for each category.
+with part as (
+    insert into category_stats_products (product_id, category_id, price, stock)
+    select product_id, category_id, price, 0
+    from fact.product_created
+    returning category_id, price
+)
 update category_stats as category
-set product_count = category.product_count - part.products,
-    total_stock = category.total_stock - part.stock,
-    price_sum = category.price_sum - part.price
+set product_count = category.product_count + change.products, price_sum = category.price_sum + change.price
 from (
-    select category_id, count(*) as products, sum(stock) as stock, sum(price) as price
-    from category_stats_products
-    where product_id in (select product_id from fact.product_event)
+    select category_id, count(*) as products, sum(price) as price
+    from part
     group by category_id
-) as part
-where category.category_id = part.category_id;
+) as change
+where category.category_id = change.category_id;
 
-insert into category_stats_products (product_id, category_id, price, stock)
-select product_id, category_id, price, 0
-from fact.product_created;
-
-update category_stats_products as product
-set category_id = last.category_id
-from (
+with last as (
     select distinct on (product_id) product_id, category_id
     from fact.product_changed
     order by product_id, position desc
-) as last
-where product.product_id = last.product_id;
-
-update category_stats_products as product
-set price = last.price
+),
+part as (
+    update category_stats_products as product
+    set category_id = last.category_id
+    from last
+    join category_stats_products as before using (product_id)
+    where product.product_id = last.product_id
+        and before.category_id <> last.category_id
+    returning before.category_id as from_id, product.category_id as to_id, product.price, product.stock
+)
+update category_stats as category
+set product_count = category.product_count + change.products,
+    total_stock = category.total_stock + change.stock,
+    price_sum = category.price_sum + change.price
 from (
+    select category_id, sum(products) as products, sum(stock) as stock, sum(price) as price
+    from (
+        select to_id as category_id, 1 as products, stock, price from part
+        union all
+        select from_id, -1, -stock, -price from part
+    ) as moved
+    group by category_id
+) as change
+where category.category_id = change.category_id;
+
+with last as (
     select distinct on (product_id) product_id, price
     from fact.product_repriced
     order by product_id, position desc
-) as last
-where product.product_id = last.product_id;
-
-update category_stats_products as product
-set stock = last.on_hand - last.reserved
+),
+part as (
+    update category_stats_products as product
+    set price = last.price
+    from last
+    join category_stats_products as before using (product_id)
+    where product.product_id = last.product_id
+    returning product.category_id, product.price - before.price as price
+)
+update category_stats as category
+set price_sum = category.price_sum + change.price
 from (
-    select distinct on (product_id) product_id, on_hand, reserved
+    select category_id, sum(price) as price
+    from part
+    group by category_id
+) as change
+where category.category_id = change.category_id;
+
+with last as (
+    select distinct on (product_id) product_id, on_hand - reserved as stock
     from fact.stock_level
     order by product_id, position desc
-) as last
-where product.product_id = last.product_id;
-
-delete from category_stats_products as product
-using fact.product_discontinued as event
-where product.product_id = event.product_id;
-
-delete from category_stats_products as product
-using fact.product_deleted as event
-where product.product_id = event.product_id;
-
+),
+part as (
+    update category_stats_products as product
+    set stock = last.stock
+    from last
+    join category_stats_products as before using (product_id)
+    where product.product_id = last.product_id
+    returning product.category_id, product.stock - before.stock as stock
+)
 update category_stats as category
-set product_count = category.product_count + part.products,
-    total_stock = category.total_stock + part.stock,
-    price_sum = category.price_sum + part.price
+set total_stock = category.total_stock + change.stock
+from (
+    select category_id, sum(stock) as stock
+    from part
+    group by category_id
+) as change
+where category.category_id = change.category_id;
+
+with part as (
+    delete from category_stats_products as product
+    where product.product_id in (
+        select product_id from fact.product_discontinued
+        union
+        select product_id from fact.product_deleted
+    )
+    returning category_id, price, stock
+)
+update category_stats as category
+set product_count = category.product_count - change.products,
+    total_stock = category.total_stock - change.stock,
+    price_sum = category.price_sum - change.price
 from (
     select category_id, count(*) as products, sum(stock) as stock, sum(price) as price
-    from category_stats_products
-    where product_id in (select product_id from fact.product_event)
+    from part
     group by category_id
-) as part
-where category.category_id = part.category_id;
+) as change
+where category.category_id = change.category_id;
 
 delete from category_stats as category
 using fact.category_deleted as event

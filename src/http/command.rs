@@ -168,25 +168,25 @@ impl<A> Answer<A> {
 impl<A: Serialize> IntoResponse for Answer<A> {
     fn into_response(self) -> Response {
         let Receipt { answer, position, replayed, events } = self.receipt;
-        let mut body = json!(answer);
-        let dry_run = self.dry_run;
-        if dry_run {
+        let mut response = if self.dry_run {
+            let mut body = json!(answer);
             if body.is_null() {
                 body = json!({});
             }
             body["events"] = events.iter().map(describe).collect();
-        }
-        let mut response = match body {
-            Value::Null => StatusCode::NO_CONTENT.into_response(),
-            body if dry_run => Json(body).into_response(),
-            body => (self.status, Json(body)).into_response(),
+            Json(body).into_response()
+        } else if size_of::<A>() == 0 {
+            // The command answers nothing but that it was carried out.
+            StatusCode::NO_CONTENT.into_response()
+        } else {
+            (self.status, Json(answer)).into_response()
         };
         let headers = response.headers_mut();
         headers.insert(HeaderName::from_static("journal-position"), position.into());
         if replayed {
             headers.insert(HeaderName::from_static("idempotent-replayed"), HeaderValue::from_static("true"));
         }
-        if let (Some(location), false) = (self.location, dry_run)
+        if let (Some(location), false) = (self.location, self.dry_run)
             && let Ok(location) = HeaderValue::from_str(&location)
         {
             headers.insert(LOCATION, location);

@@ -18,7 +18,7 @@ use super::request;
 const WAIT: Duration = Duration::from_secs(2);
 
 /// Where the log ended with each caller's last command; of many callers, the latest.
-pub struct RecentWrites(Mutex<LruCache<String, i64>>);
+pub(super) struct RecentWrites(Mutex<LruCache<String, i64>>);
 
 impl Default for RecentWrites {
     fn default() -> Self {
@@ -28,7 +28,7 @@ impl Default for RecentWrites {
 }
 
 impl RecentWrites {
-    pub(super) fn note(&self, principal: &str, position: i64) {
+    pub fn note(&self, principal: &str, position: i64) {
         let mut positions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match positions.get_mut(principal) {
             Some(last) => *last = position.max(*last),

@@ -3,12 +3,14 @@
 //! A handler takes typed input, builds a command or runs a query, calls, answers. Commands go to the journal, queries
 //! to read tables; what holds for all of them (errors, consistency, headers) is in the modules beside the handlers.
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::{Router, middleware};
+use metrics_exporter_prometheus::PrometheusHandle;
 use sqlx::PgPool;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -40,23 +42,46 @@ mod page;
 mod request;
 mod statistics;
 
-pub use consistency::RecentWrites;
 pub use error::ApiError;
 
-/// What every handler can reach. Cheap to clone.
+use consistency::RecentWrites;
+
+/// What every handler can reach. Cheap to clone, because each layer and handler of a request does.
 #[derive(Clone)]
-pub struct Shop {
-    pub journal: Journal,
-    pub projector: Projector,
+pub struct Shop(Arc<Parts>);
+
+pub struct Parts {
+    journal: Journal,
+    projector: Projector,
     /// For reads; `search_path` names the read tables.
-    pub pool: PgPool,
-    pub recent_writes: Arc<RecentWrites>,
-    pub metrics: Option<metrics_exporter_prometheus::PrometheusHandle>,
+    pool: PgPool,
+    recent_writes: RecentWrites,
+    metrics: Option<PrometheusHandle>,
     /// Becomes true when the server is to stop; open streams end then.
-    pub stopping: watch::Receiver<bool>,
+    stopping: watch::Receiver<bool>,
+}
+
+impl Deref for Shop {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
 }
 
 impl Shop {
+    /// Open streams end when `stopping` becomes true.
+    pub fn new(
+        journal: Journal,
+        projector: Projector,
+        pool: PgPool,
+        metrics: Option<PrometheusHandle>,
+        stopping: watch::Receiver<bool>,
+    ) -> Self {
+        let recent_writes = RecentWrites::default();
+        Self(Arc::new(Parts { journal, projector, pool, recent_writes, metrics, stopping }))
+    }
+
     async fn stopping(&self) {
         // A sender that is gone cannot tell any more, and the server is ending anyway.
         let _ = self.stopping.clone().wait_for(|stopping| *stopping).await;

@@ -1,5 +1,7 @@
 //! The journal's statements, and what their failures mean.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use sqlx::PgConnection;
@@ -8,7 +10,7 @@ use uuid::Uuid;
 
 use super::CommandError;
 use super::batch::Batch;
-use super::context::{KEY_DIGEST, hex};
+use super::context::{Context, KEY_DIGEST, hex};
 
 /// Where the log ends. `epoch` is raised after a lost connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -67,13 +69,26 @@ pub(super) async fn append(
     .bind(events().map(|event| event.event_type.as_str()).collect::<Vec<_>>())
     .bind(events().map(|event| event.event_version.as_str()).collect::<Vec<_>>())
     .bind(events().map(|event| event.payload.as_str()).collect::<Vec<_>>())
-    .bind(batch.events.iter().map(|(_, context)| context.metadata()).collect::<Vec<_>>())
+    .bind(metadata(batch))
     .bind(event_ids)
     .bind((!batch.answers.is_empty()).then(|| answers.collect::<Value>()))
     .bind((!batch.profiles.is_empty()).then_some(sqlx::types::Json(&batch.profiles)))
     .fetch_one(connection)
     .await?;
     Ok((appended, Head { position, epoch }))
+}
+
+/// The metadata of each event; those of one command share it.
+fn metadata(batch: &Batch) -> Vec<String> {
+    let mut all: Vec<String> = Vec::with_capacity(batch.events.len());
+    let mut previous: Option<&Arc<Context>> = None;
+    for (_, context) in &batch.events {
+        let same = previous.is_some_and(|previous| Arc::ptr_eq(previous, context));
+        let metadata = all.last().filter(|_| same).cloned().unwrap_or_else(|| context.metadata());
+        all.push(metadata);
+        previous = Some(context);
+    }
+    all
 }
 
 pub(super) async fn head(connection: &mut PgConnection) -> Result<Head, sqlx::Error> {

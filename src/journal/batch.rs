@@ -1,10 +1,12 @@
 //! What one append will store: the commands at the head of the queue, decided one after the other.
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use chrono::TimeDelta;
+use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -18,14 +20,29 @@ use super::{CommandError, Load, NewEvent, Profile, Request, Stop, UnitOfWork, Us
 
 /// A use case of any answer.
 pub(super) trait Job: Send + Sync {
-    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<Value, Stop>;
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<Box<dyn AnyAnswer>, Stop>;
     fn subject(&self) -> Option<Load>;
 }
 
+/// What a use case answered: as itself for its caller, as JSON for the idempotency key.
+pub(super) trait AnyAnswer: Send + Sync {
+    fn to_json(&self) -> Result<Value, Stop>;
+    fn into_any(self: Box<Self>) -> Box<dyn Any>;
+}
+
+impl<Answer: Serialize + Send + Sync + 'static> AnyAnswer for Answer {
+    fn to_json(&self) -> Result<Value, Stop> {
+        serde_json::to_value(self).map_err(|error| Stop::Broken(error.to_string()))
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+        self
+    }
+}
+
 impl<U: UseCase> Job for U {
-    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<Value, Stop> {
-        let answer = UseCase::decide(self, work)?;
-        serde_json::to_value(answer).map_err(|error| Stop::Broken(error.to_string()))
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<Box<dyn AnyAnswer>, Stop> {
+        Ok(Box::new(UseCase::decide(self, work)?))
     }
 
     fn subject(&self) -> Option<Load> {
@@ -35,7 +52,7 @@ impl<U: UseCase> Job for U {
 
 /// What becomes of one command.
 pub(super) enum Verdict {
-    Accepted { answer: Value, position: i64, events: Vec<NewEvent> },
+    Accepted { answer: Box<dyn AnyAnswer>, position: i64, events: Vec<NewEvent> },
     Replayed { answer: Value, position: i64 },
     Missing(Vec<Load>),
     Failed(CommandError),
@@ -72,7 +89,7 @@ impl Batch {
             events: Vec::new(),
             answers: Vec::new(),
             profiles: Vec::new(),
-            numbers: numbers.clone(),
+            numbers: *numbers,
             changed: HashMap::new(),
         };
         for request in requests {
@@ -121,7 +138,7 @@ impl Batch {
             });
         }
 
-        let mut work = UnitOfWork::new(&view, context, self.numbers.clone());
+        let mut work = UnitOfWork::new(&view, context, self.numbers);
         if let (Some(expected), Some(subject)) = (context.if_match, request.job.subject()) {
             let current = work.version(&subject)?;
             if current != expected {
@@ -129,6 +146,7 @@ impl Batch {
             }
         }
         let answer = request.job.decide(&mut work)?;
+        let kept_answer = key.map(|_| answer.to_json()).transpose()?;
         let UnitOfWork { changed, events, profiles, numbers, .. } = work;
         let length = |events: usize| i64::try_from(events).unwrap_or(i64::MAX);
         if context.dry_run {
@@ -140,10 +158,10 @@ impl Batch {
         self.profiles.extend(profiles);
         self.events.extend(events.into_iter().map(|event| (event, Arc::clone(context))));
         let position = position + length(self.events.len());
-        if let Some(key) = key {
+        if let (Some(key), Some(kept_answer)) = (key, kept_answer) {
             let stored = Answer {
                 fingerprint: key.fingerprint.to_vec(),
-                answer: answer.clone(),
+                answer: kept_answer.clone(),
                 position,
                 recorded_at: context.received_at,
             };
@@ -152,7 +170,7 @@ impl Batch {
             self.answers.push(NewAnswer {
                 key_digest: key.digest.clone(),
                 fingerprint: key.fingerprint,
-                answer: answer.clone(),
+                answer: kept_answer,
             });
         }
         Ok(Verdict::Accepted { answer, position, events: vec![] })

@@ -1,7 +1,7 @@
 //! Who sends a command, and how it is to be carried out.
 
 use chrono::{DateTime, SubsecRound, Utc};
-use serde_json::json;
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -83,17 +83,27 @@ impl Context {
 
     /// The metadata of every event that the command leads to: a flat object of strings, as postgres-es reads it.
     pub(super) fn metadata(&self) -> String {
-        let mut metadata = json!({
-            "actor": self.actor.id,
-            "role": self.actor.role,
-            "request_id": self.request_id,
-            "correlation_id": self.correlation_id,
-            "causation_id": self.command_id,
-        });
-        if let Some(idempotency) = &self.idempotency {
-            // Tells other nodes that the key has its answer now.
-            metadata[KEY_DIGEST] = idempotency.digest.as_str().into();
-        }
-        metadata.to_string()
+        // Strings and UUIDs can always be written.
+        serde_json::to_string(&Metadata {
+            actor: &self.actor.id,
+            role: self.actor.role,
+            request_id: &self.request_id,
+            correlation_id: &self.correlation_id,
+            causation_id: self.command_id,
+            key_digest: self.idempotency.as_ref().map(|idempotency| idempotency.digest.as_str()),
+        })
+        .unwrap_or_default()
     }
+}
+
+#[derive(Serialize)]
+struct Metadata<'context> {
+    actor: &'context str,
+    role: &'static str,
+    request_id: &'context str,
+    correlation_id: &'context str,
+    causation_id: Uuid,
+    /// Tells other nodes that the key has its answer now. [`KEY_DIGEST`] is its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_digest: Option<&'context str>,
 }

@@ -170,7 +170,11 @@ impl Journal {
             match self.ask(Arc::clone(&job), Arc::clone(&context)).await? {
                 Verdict::Missing(loads) => self.loader.load_all(loads).await?,
                 Verdict::Accepted { answer, position, events } => {
-                    return Ok(Receipt { answer: read_answer(answer)?, position, replayed: false, events });
+                    let answer = answer
+                        .into_any()
+                        .downcast()
+                        .map_err(|_| CommandError::Internal("a use case was given the answer of another".to_owned()))?;
+                    return Ok(Receipt { answer: *answer, position, replayed: false, events });
                 }
                 Verdict::Replayed { answer, position } => {
                     return Ok(Receipt { answer: read_answer(answer)?, position, replayed: true, events: vec![] });

@@ -2,8 +2,6 @@
 //!
 //! They need no counter of their own: the next one follows the highest number in the log.
 
-use std::collections::HashMap;
-
 use sqlx::PgConnection;
 
 use crate::domain::category::Category;
@@ -12,17 +10,17 @@ use crate::domain::order::Order;
 use crate::domain::product::Product;
 use cqrs_es::Aggregate;
 
-/// The highest number of each kind of stream.
-#[derive(Clone, Debug)]
-pub(super) struct Numbers(HashMap<&'static str, i64>);
+/// The highest number of each kind of stream, in the order of [`NUMBERED`].
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Numbers([i64; NUMBERED.len()]);
 
 const NUMBERED: [&str; 4] = [Category::TYPE, Product::TYPE, Customer::TYPE, Order::TYPE];
 
 impl Numbers {
     /// Reads the highest number of each kind, from the index made for it.
     pub async fn read(connection: &mut PgConnection) -> Result<Self, sqlx::Error> {
-        let mut numbers = HashMap::new();
-        for kind in NUMBERED {
+        let mut numbers = Self::default();
+        for (kind, number) in NUMBERED.iter().zip(&mut numbers.0) {
             let highest: Option<i64> = sqlx::query_scalar(
                 "select max(aggregate_id::bigint) from events
                  where aggregate_type = $1 and sequence = 1 and aggregate_id ~ '^[1-9][0-9]{0,17}$'",
@@ -30,22 +28,27 @@ impl Numbers {
             .bind(kind)
             .fetch_one(&mut *connection)
             .await?;
-            numbers.insert(kind, highest.unwrap_or(0));
+            *number = highest.unwrap_or(0);
         }
-        Ok(Self(numbers))
+        Ok(numbers)
     }
 
     /// Gives the next number of a kind; `None` for a kind that is not numbered.
     pub fn next(&mut self, kind: &str) -> Option<i64> {
-        let highest = self.0.get_mut(kind)?;
+        let highest = self.highest(kind)?;
         *highest += 1;
         Some(*highest)
     }
 
     /// Notices a stream that another process has opened.
     pub fn notice(&mut self, kind: &str, id: &str) {
-        if let (Some(highest), Ok(number)) = (self.0.get_mut(kind), id.parse::<i64>()) {
+        if let (Some(highest), Ok(number)) = (self.highest(kind), id.parse::<i64>()) {
             *highest = number.max(*highest);
         }
+    }
+
+    fn highest(&mut self, kind: &str) -> Option<&mut i64> {
+        let place = NUMBERED.iter().position(|numbered| *numbered == kind)?;
+        self.0.get_mut(place)
     }
 }

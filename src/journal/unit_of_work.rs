@@ -21,7 +21,7 @@ use crate::domain::refusal::Refusal;
 /// `decide` may be called several times, on newer states each time, until what it decided is stored.
 /// It must depend on nothing but itself and the unit of work.
 pub trait UseCase: Send + Sync + 'static {
-    type Answer: Serialize + DeserializeOwned + Send;
+    type Answer: Serialize + DeserializeOwned + Send + Sync + 'static;
 
     fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<Self::Answer, Stop>;
 

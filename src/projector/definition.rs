@@ -62,17 +62,33 @@ impl Projection {
     /// The statement that installs `apply.sql` as a function in `schema`, so that its plans are kept and a batch costs
     /// one round trip.
     pub fn create_function(&self, schema: &str) -> String {
-        let body = self.apply_sql.replace("fact.", &format!("{}.", fact_schema()));
+        let body = self.function_body().replace("fact.", &format!("{}.", fact_schema()));
         let name = self.name;
+        format!("create or replace function {schema}.apply_{name}() returns void language plpgsql as $$\n{body}$$")
+    }
+
+    /// `apply.sql`, with each statement left out of batches that hold none of the events it reads: without facts a
+    /// statement changes nothing, and most batches hold few types. A batch whose types are not told runs them all.
+    fn function_body(&self) -> String {
+        let guarded: String = statements(self.apply_sql)
+            .map(|statement| {
+                let types = facts_in(statement).flat_map(quoted_event_types).collect::<Vec<_>>().join(",");
+                format!("if batch_types is null or batch_types && '{{{types}}}' then\n{statement};\nend if;\n")
+            })
+            .collect();
         format!(
-            "create or replace function {schema}.apply_{name}() returns void language plpgsql as $$\nbegin\n{body}end\n$$"
+            "declare\nbatch_types text[] := \
+             string_to_array(nullif(current_setting('projector.types', true), ''), ',');\nbegin\n{guarded}end\n"
         )
     }
 
     /// SHA-256 over everything that decides what stands in the tables.
     pub fn fingerprint(&self) -> String {
+        let function_body = self.function_body();
+        let mut parts: Vec<&str> = vec![self.table_sql, &function_body];
+        parts.extend(facts_in(self.apply_sql).map(|fact| -> &str { fact }));
         let mut digest = Sha256::new();
-        for part in [self.table_sql, self.apply_sql].into_iter().chain(self.facts()) {
+        for part in parts {
             digest.update((part.len() as u64).to_be_bytes());
             digest.update(part);
         }
@@ -81,20 +97,19 @@ impl Projection {
 
     /// The types of the events that the projection reads.
     pub fn event_types(&self) -> Vec<&'static str> {
-        let mut event_types: Vec<_> = self.facts().flat_map(quoted_event_types).collect();
+        let mut event_types: Vec<_> = facts_in(self.apply_sql).flat_map(quoted_event_types).collect();
         event_types.sort_unstable();
         event_types.dedup();
         event_types
     }
+}
 
-    /// The views of `facts.sql` that `apply.sql` reads, with what they stand on.
-    fn facts(&self) -> impl Iterator<Item = &'static str> {
-        let apply_sql = self.apply_sql;
-        statements(FACTS_SQL).filter(move |statement| {
-            let Some(name) = view_name(statement) else { return false };
-            name == "event" || words_after(apply_sql, "fact.").any(|word| word == name)
-        })
-    }
+/// The views of `facts.sql` that some SQL reads, with what they stand on.
+fn facts_in(sql: &'static str) -> impl Iterator<Item = &'static str> {
+    statements(FACTS_SQL).filter(move |statement| {
+        let Some(name) = view_name(statement) else { return false };
+        name == "event" || words_after(sql, "fact.").any(|word| word == name)
+    })
 }
 
 /// The schema of the fact views: named for their text, so that functions made with an older text keep theirs.
@@ -166,6 +181,18 @@ mod tests {
             assert!(!projection.event_types().is_empty(), "{}", projection.name);
             assert!(projection.tables().contains(&projection.name), "{}", projection.name);
         }
+    }
+
+    #[test]
+    fn every_statement_is_left_out_of_batches_without_its_events() {
+        for projection in PROJECTIONS {
+            let body = projection.function_body();
+            let statements = statements(projection.apply_sql).count();
+            assert_eq!(body.matches("if batch_types is null or batch_types && '{").count(), statements);
+            assert!(!body.contains("'{}'"), "a statement of {} reads no events", projection.name);
+        }
+        let cancelled = "if batch_types is null or batch_types && '{OrderCancelled}' then\ndelete from sales";
+        assert!(Projection::find("sales").unwrap().function_body().contains(cancelled));
     }
 
     #[test]

@@ -94,11 +94,14 @@ pub(super) async fn fold_range(
     if after >= upto {
         return Ok(());
     }
-    sqlx::query("select set_config('projector.after', $1, true), set_config('projector.upto', $2, true)")
-        .bind(after.to_string())
-        .bind(upto.to_string())
-        .execute(&mut *connection)
-        .await?;
+    sqlx::query(
+        "select set_config('projector.after', $1, true), set_config('projector.upto', $2, true),
+            set_config('projector.types', '', true)",
+    )
+    .bind(after.to_string())
+    .bind(upto.to_string())
+    .execute(&mut *connection)
+    .await?;
     run(connection, &format!("select {schema}.apply_{}()", projection.name)).await
 }
 

@@ -1,15 +1,15 @@
 //! A shop for one test: a fresh database, the journal, the projector, and the router called in process.
 
 use std::path::PathBuf;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use cartwright::database::embedded::{Durability, EmbeddedOptions, EmbeddedPostgres};
 use cartwright::database::{migrate, prepared};
-use cartwright::http::{RecentWrites, Shop, router};
+use cartwright::http::{Shop, router};
 use cartwright::journal::JournalOptions;
 use cartwright::projector::{PROJECTIONS, ProjectorOptions, verify};
 use cartwright::server::Engine;
@@ -97,14 +97,7 @@ impl TestShop {
         let options = ProjectorOptions { lease_time_to_live: Duration::from_secs(5), batch_limit: 5_000 };
         let engine = Engine::start(&connect, &pool, journal, options).await.unwrap();
         let (stop, stopping) = watch::channel(false);
-        let shop = Shop {
-            journal: engine.journal.clone(),
-            projector: engine.projector.clone(),
-            pool: pool.clone(),
-            recent_writes: Arc::new(RecentWrites::default()),
-            metrics: None,
-            stopping,
-        };
+        let shop = Shop::new(engine.journal.clone(), engine.projector.clone(), pool.clone(), None, stopping);
         Self { pool, engine, shop, _stop: stop }
     }
 
