@@ -6,6 +6,7 @@ mod journal;
 mod personal_data;
 mod play;
 mod process;
+mod program;
 mod projections;
 mod races;
 mod reads;
