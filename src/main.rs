@@ -6,5 +6,6 @@ use clap::Parser;
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    let _points = cartwright::points::arm();
     cartwright::cli::run(cartwright::cli::Cli::parse()).await
 }
