@@ -1,5 +1,6 @@
 //! Everything with a database: one binary, a file per subject, a database of its own for each test.
 
+mod client;
 mod conventions;
 mod facts;
 mod journal;
@@ -12,5 +13,6 @@ mod races;
 mod reads;
 mod retail;
 mod seeds;
+mod stops;
 mod support;
 mod tidy;

@@ -2,11 +2,17 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use cartwright::database::{embedded, prepared};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use sqlx::PgPool;
+use sqlx::postgres::PgConnectOptions;
+use tokio::runtime::Runtime;
+
+use crate::support;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_cartwright");
 
@@ -29,12 +35,12 @@ impl Server {
     }
 
     pub fn start_on(data_dir: &Path, listen: &str) -> Self {
-        let mut child = command(data_dir)
-            .args(["--listen", listen])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
-            .spawn()
-            .unwrap();
+        Self::spawn(command(data_dir).args(["--listen", listen]))
+    }
+
+    /// Starts the shop as `command` says, and waits until it says where it is.
+    pub fn spawn(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let first = lines.next().expect("the shop ended at once").unwrap();
         let address = first.split_whitespace().find(|word| word.starts_with("http://")).unwrap().to_owned();
@@ -47,16 +53,18 @@ impl Server {
         kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), signal).unwrap();
     }
 
+    pub fn port(&self) -> u16 {
+        self.address.rsplit(':').next().unwrap().parse().unwrap()
+    }
+
     /// Waits for the end, and returns the exit code.
     pub fn wait(mut self) -> Option<i32> {
-        let deadline = Instant::now() + Duration::from_secs(30);
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status.code();
-            }
-            assert!(Instant::now() < deadline, "the shop does not end");
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        self.ended().code()
+    }
+
+    /// Waits for the end.
+    pub fn ended(&mut self) -> ExitStatus {
+        wait_for("the end of the shop", || self.child.try_wait().unwrap())
     }
 
     pub fn get(&self, path: &str) -> String {
@@ -73,12 +81,40 @@ impl Drop for Server {
     }
 }
 
+/// Looks again and again until there is something to see.
+pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        if let Some(seen) = look() {
+            return seen;
+        }
+        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 pub fn run(data_dir: &Path, args: &[&str]) -> Output {
     command(data_dir).args(args).output().unwrap()
 }
 
 pub fn text(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// How the database of a running shop is reached.
+pub fn embedded_database(data_dir: &Path) -> PgConnectOptions {
+    prepared(wait_for("PostgreSQL", || embedded::running(data_dir, "cartwright")))
+}
+
+/// Asks the database something.
+pub fn ask<T>(connect: &PgConnectOptions, question: impl AsyncFnOnce(&PgPool) -> T) -> T {
+    let runtime = Runtime::new().unwrap();
+    runtime.block_on(async {
+        let pool = support::pool(connect).await;
+        let answer = question(&pool).await;
+        pool.close().await;
+        answer
+    })
 }
 
 pub fn data_dir() -> tempfile::TempDir {
