@@ -44,6 +44,10 @@ impl Client {
         Self { ports, connection: None }
     }
 
+    pub fn get(&mut self, path: &str) -> Reply {
+        self.send("GET", path, "", &Value::Null).unwrap_or_else(|lost| panic!("GET {path}: {lost:?}"))
+    }
+
     /// Sends one request, once.
     pub fn send(&mut self, method: &str, path: &str, key: &str, body: &Value) -> Result<Reply, Lost> {
         let replied = self.try_send(method, path, key, body);

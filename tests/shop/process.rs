@@ -3,12 +3,8 @@
 use std::io::Read;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
-use serde_json::Value;
+use nix::sys::signal::Signal;
 
 use crate::program::{Server, command, data_dir, run, text};
 
@@ -76,88 +72,6 @@ fn the_readmes_commands_work_from_the_first_start_to_the_last() {
     assert_eq!(server.wait(), Some(0));
     let verified = run(folder.path(), &["verify"]);
     assert!(verified.status.success(), "{}", text(&verified));
-}
-
-/// Sends a POST and returns its JSON, or `None` when there was no answer, or none but "come again".
-fn post(address: &str, path: &str, key: &str, body: &str) -> Option<Value> {
-    let output = Command::new("curl")
-        .args(["--silent", "--fail", "--max-time", "20", "--header", &format!("Idempotency-Key: {key}")])
-        .args(["--json", body, &format!("{address}/shop/api/{path}")])
-        .output()
-        .unwrap();
-    output.status.success().then(|| serde_json::from_slice(&output.stdout).unwrap())
-}
-
-/// Four customers add items, each again with the same key until it is acknowledged, while `kill_one` does its work
-/// three times. Afterwards each cart must hold exactly what was acknowledged.
-fn survives(mut kill_one: impl FnMut(&Path, &mut Server)) {
-    let folder = data_dir();
-    let mut server = Server::start(folder.path());
-    let port = server.address.rsplit(':').next().unwrap().to_owned();
-    let stop = AtomicBool::new(false);
-    let acknowledged: Vec<i64> = std::thread::scope(|scope| {
-        let customers = (3..7).map(|customer| {
-            let (stop, port) = (&stop, &port);
-            scope.spawn(move || {
-                let address = format!("http://127.0.0.1:{port}");
-                let (mut acknowledged, mut sent) = (0, 0);
-                while !stop.load(Ordering::Relaxed) || acknowledged < sent {
-                    sent = acknowledged + 1;
-                    let item = r#"{"product_id": 22, "quantity": 1}"#;
-                    let path = format!("customer/{customer}/cart/items/");
-                    if let Some(cart) = post(&address, &path, &format!("{customer}-{sent}"), item) {
-                        acknowledged = sent;
-                        assert_eq!(cart["items"][0]["quantity"], acknowledged, "acknowledged once, and not lost");
-                    }
-                }
-                acknowledged
-            })
-        });
-        let customers: Vec<_> = customers.collect();
-        for _ in 0..3 {
-            std::thread::sleep(Duration::from_millis(700));
-            kill_one(folder.path(), &mut server);
-        }
-        std::thread::sleep(Duration::from_millis(300));
-        stop.store(true, Ordering::Relaxed);
-        customers.into_iter().map(|customer| customer.join().unwrap()).collect()
-    });
-    for (customer, acknowledged) in (3..7).zip(acknowledged) {
-        assert!(acknowledged > 3, "there was no load");
-        let cart: Value = serde_json::from_str(&server.get(&format!("/shop/api/customer/{customer}/cart/"))).unwrap();
-        assert_eq!(cart["items"][0]["quantity"], acknowledged);
-    }
-    server.signal(Signal::SIGTERM);
-    assert_eq!(server.wait(), Some(0));
-    let verified = run(folder.path(), &["verify"]);
-    assert!(verified.status.success(), "{}", text(&verified));
-}
-
-#[test]
-fn what_was_acknowledged_survives_a_server_that_is_killed_under_load() {
-    survives(|folder, server| {
-        let port = server.address.rsplit(':').next().unwrap().to_owned();
-        server.signal(Signal::SIGKILL);
-        server.child.wait().unwrap();
-        *server = Server::start_on(folder, &format!("127.0.0.1:{port}"));
-    });
-}
-
-#[test]
-fn what_was_acknowledged_survives_a_postgresql_that_is_killed_under_load() {
-    survives(|folder, _| {
-        let deadline = Instant::now() + Duration::from_secs(20);
-        // It may be on its way back from the last time.
-        let killed = || {
-            let pid_file = std::fs::read_to_string(folder.join("pgdata/postmaster.pid")).ok()?;
-            let postmaster = pid_file.lines().next()?.parse().ok()?;
-            kill(Pid::from_raw(postmaster), Signal::SIGKILL).ok()
-        };
-        while killed().is_none() {
-            assert!(Instant::now() < deadline, "there is no PostgreSQL to kill");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-    });
 }
 
 #[test]
