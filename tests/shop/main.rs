@@ -1,5 +1,7 @@
 //! Everything with a database: one binary, a file per subject, a database of its own for each test.
 
+mod bad_input;
+mod bad_values;
 mod client;
 mod conventions;
 mod facts;

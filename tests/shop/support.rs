@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use cartwright::database::embedded::{Durability, EmbeddedOptions, EmbeddedPostgres};
@@ -23,7 +24,7 @@ use tower::ServiceExt;
 pub struct TestShop {
     pub pool: PgPool,
     pub engine: Engine,
-    pub shop: Shop,
+    pub router: Router,
     _stop: watch::Sender<bool>,
 }
 
@@ -105,7 +106,7 @@ impl TestShop {
             metrics: None,
             stopping,
         };
-        Self { pool, engine, shop, _stop: stop }
+        Self { pool, engine, router: router(shop), _stop: stop }
     }
 
     /// Waits until the read tables hold everything that was appended through this node.
@@ -128,7 +129,7 @@ impl TestShop {
     }
 
     pub async fn call(&self, request: Request<Body>) -> Answer {
-        let response = router(self.shop.clone()).oneshot(request).await.unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
         let bytes = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
         let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap_or_default() };
