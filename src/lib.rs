@@ -15,6 +15,7 @@ pub mod domain;
 pub mod http;
 pub mod journal;
 pub mod play;
+pub mod points;
 pub mod projector;
 pub mod seeds;
 pub mod server;

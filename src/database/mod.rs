@@ -13,6 +13,8 @@ pub mod embedded;
 
 use embedded::{EmbeddedOptions, EmbeddedPostgres};
 
+use crate::points::point;
+
 /// `migrations/`, compiled in.
 pub static MIGRATOR: Migrator = sqlx::migrate!();
 
@@ -86,6 +88,7 @@ impl Database {
 
     async fn connect(connect: PgConnectOptions, embedded: Option<EmbeddedPostgres>) -> anyhow::Result<Self> {
         migrate(&connect).await.context("the database cannot be migrated")?;
+        point!("start-migrated");
         let connect = prepared(connect);
         let pool = PgPoolOptions::new()
             .max_connections(POOL_SIZE)

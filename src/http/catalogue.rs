@@ -55,6 +55,7 @@ pub struct ProductFilter {
     search: Option<String>,
     /// Only products that can be sold now.
     in_stock: Option<bool>,
+    #[param(inline)]
     sort: Option<Sort>,
 }
 
@@ -109,8 +110,10 @@ body! {
     /// Either a `change` of what is on hand, or a `count` of it.
     pub struct StockAdjustment {
         /// Units that came in (positive) or went missing (negative).
+        #[schema(example = 12)]
         pub change: Option<i64>,
         /// Units that stand in the store.
+        #[schema(minimum = 0)]
         pub count: Option<i64>,
         #[schema(value_type = Option<String>, max_length = 200, example = "delivery 4711")]
         pub reason: Option<Reason>,

@@ -7,8 +7,11 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::DefaultBodyLimit;
-use axum::http::StatusCode;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::header::CONNECTION;
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::Next;
+use axum::response::Response;
 use axum::{Router, middleware};
 use metrics_exporter_prometheus::PrometheusHandle;
 use sqlx::PgPool;
@@ -91,6 +94,8 @@ impl Shop {
 /// A request that takes longer is answered with 503. It is longer than any wait inside, so that those answer first.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 const BODY_LIMIT_BYTES: usize = 1024 * 1024;
+/// How long requests are still taken when the shop is to stop: those that are on their way reach it within this time.
+const FAREWELL: Duration = Duration::from_millis(250);
 
 #[derive(OpenApi)]
 #[openapi(
@@ -167,7 +172,7 @@ pub fn router(shop: Shop) -> Router {
         .routes(routes!(operations::ready))
         .routes(routes!(operations::metrics))
         .split_for_parts();
-    let router = router.fallback(error::not_found).with_state(shop);
+    let router = router.fallback(error::not_found).with_state(shop.clone());
     // The page of the description knows its own slashes; everything else answers with and without one.
     Router::new()
         .merge(SwaggerUi::new("/docs").url("/openapi.json", description))
@@ -175,10 +180,28 @@ pub fn router(shop: Shop) -> Router {
         .layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES))
         .layer(CatchPanicLayer::custom(error::panicked))
         .layer(middleware::from_fn(request::trace))
+        .layer(middleware::from_fn_with_state(shop, say_farewell))
 }
 
-/// Serves the shop until it is told to stop; requests under way are finished first.
+/// Serves the shop until it is told to stop; requests under way, and those that were sent by then, are finished first.
+///
+/// A graceful shutdown closes connections that look idle, even if a request waits in their buffers, and turns away
+/// connections that nobody has taken up yet. So it begins a moment later, when every client with something to say has
+/// said it and was told to go.
 pub async fn serve(listener: TcpListener, shop: Shop) -> std::io::Result<()> {
     let stopping = shop.clone();
-    axum::serve(listener, router(shop)).with_graceful_shutdown(async move { stopping.stopping().await }).await
+    let farewell = async move {
+        stopping.stopping().await;
+        tokio::time::sleep(FAREWELL).await;
+    };
+    axum::serve(listener, router(shop)).with_graceful_shutdown(farewell).await
+}
+
+/// Tells a client that its connection ends with this answer, when the shop is to stop.
+async fn say_farewell(State(shop): State<Shop>, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    if *shop.stopping.borrow() {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }

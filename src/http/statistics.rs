@@ -82,6 +82,7 @@ pub struct SalesFilter {
     from: Option<NaiveDate>,
     /// Last day, UTC, inclusive.
     to: Option<NaiveDate>,
+    #[param(inline)]
     by: Option<Period>,
 }
 

@@ -8,6 +8,7 @@ use thiserror::Error;
 use super::definition::Projection;
 use super::install::{put_in_service, run};
 use super::shadow::{Progress, Shadow, fold_range};
+use crate::points::point;
 
 #[derive(Debug, Error)]
 pub enum RebuildError {
@@ -43,9 +44,15 @@ pub async fn rebuild(
     sqlx::query("delete from projection_rebuild where name = $1").bind(projection.name).execute(&mut guard).await?;
     let mut shadow = Shadow::create(pool, projection, format!("rebuild_{}", projection.name)).await?;
     let swapped = match shadow.fold(progress, true).await {
-        Ok(()) => swap_patiently(&mut shadow).await,
+        Ok(()) => {
+            point!("rebuild-folded");
+            swap_patiently(&mut shadow).await
+        }
         Err(error) => Err(error),
     };
+    if swapped.is_ok() {
+        point!("rebuild-swapped");
+    }
     sqlx::query("delete from projection_rebuild where name = $1").bind(projection.name).execute(&mut guard).await?;
     match swapped {
         Ok(()) => progress(shadow.progress(shadow.position)),

@@ -1,96 +1,17 @@
 //! The program itself: started, called with the README's commands, stopped, killed, started again; on disk, durable.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::Read;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
-use serde_json::Value;
+use nix::sys::signal::Signal;
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_cartwright");
-
-struct Server {
-    child: Child,
-    /// `http://127.0.0.1:<port>`
-    address: String,
-}
-
-fn command(data_dir: &Path) -> Command {
-    let mut command = Command::new(PROGRAM);
-    command.env_remove("DATABASE_URL").env("SHOP_DATA_DIR", data_dir);
-    command
-}
-
-impl Server {
-    /// Starts the shop and waits until it says where it is.
-    fn start(data_dir: &Path) -> Self {
-        Self::start_on(data_dir, "127.0.0.1:0")
-    }
-
-    fn start_on(data_dir: &Path, listen: &str) -> Self {
-        let mut child = command(data_dir)
-            .args(["--listen", listen])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let first = lines.next().expect("the shop ended at once").unwrap();
-        let address = first.split_whitespace().find(|word| word.starts_with("http://")).unwrap().to_owned();
-        // The rest is read so that the pipe never fills.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { child, address }
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), signal).unwrap();
-    }
-
-    /// Waits for the end, and returns the exit code.
-    fn wait(mut self) -> Option<i32> {
-        let deadline = Instant::now() + Duration::from_secs(30);
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status.code();
-            }
-            assert!(Instant::now() < deadline, "the shop does not end");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-    }
-
-    fn get(&self, path: &str) -> String {
-        let output =
-            Command::new("curl").args(["--silent", "--fail", &format!("{}{path}", self.address)]).output().unwrap();
-        assert!(output.status.success(), "GET {path}");
-        String::from_utf8(output.stdout).unwrap()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-    }
-}
-
-fn run(data_dir: &Path, args: &[&str]) -> Output {
-    command(data_dir).args(args).output().unwrap()
-}
-
-fn text(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
-}
+use crate::program::{Server, command, data_dir, run, text};
 
 /// The shell blocks of the README.
 fn blocks() -> Vec<String> {
     let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
     readme.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
-}
-
-fn data_dir() -> tempfile::TempDir {
-    tempfile::Builder::new().prefix("cartwright-process-").tempdir_in("/var/tmp").unwrap()
 }
 
 #[test]
@@ -151,88 +72,6 @@ fn the_readmes_commands_work_from_the_first_start_to_the_last() {
     assert_eq!(server.wait(), Some(0));
     let verified = run(folder.path(), &["verify"]);
     assert!(verified.status.success(), "{}", text(&verified));
-}
-
-/// Sends a POST and returns its JSON, or `None` when there was no answer, or none but "come again".
-fn post(address: &str, path: &str, key: &str, body: &str) -> Option<Value> {
-    let output = Command::new("curl")
-        .args(["--silent", "--fail", "--max-time", "20", "--header", &format!("Idempotency-Key: {key}")])
-        .args(["--json", body, &format!("{address}/shop/api/{path}")])
-        .output()
-        .unwrap();
-    output.status.success().then(|| serde_json::from_slice(&output.stdout).unwrap())
-}
-
-/// Four customers add items, each again with the same key until it is acknowledged, while `kill_one` does its work
-/// three times. Afterwards each cart must hold exactly what was acknowledged.
-fn survives(mut kill_one: impl FnMut(&Path, &mut Server)) {
-    let folder = data_dir();
-    let mut server = Server::start(folder.path());
-    let port = server.address.rsplit(':').next().unwrap().to_owned();
-    let stop = AtomicBool::new(false);
-    let acknowledged: Vec<i64> = std::thread::scope(|scope| {
-        let customers = (3..7).map(|customer| {
-            let (stop, port) = (&stop, &port);
-            scope.spawn(move || {
-                let address = format!("http://127.0.0.1:{port}");
-                let (mut acknowledged, mut sent) = (0, 0);
-                while !stop.load(Ordering::Relaxed) || acknowledged < sent {
-                    sent = acknowledged + 1;
-                    let item = r#"{"product_id": 22, "quantity": 1}"#;
-                    let path = format!("customer/{customer}/cart/items/");
-                    if let Some(cart) = post(&address, &path, &format!("{customer}-{sent}"), item) {
-                        acknowledged = sent;
-                        assert_eq!(cart["items"][0]["quantity"], acknowledged, "acknowledged once, and not lost");
-                    }
-                }
-                acknowledged
-            })
-        });
-        let customers: Vec<_> = customers.collect();
-        for _ in 0..3 {
-            std::thread::sleep(Duration::from_millis(700));
-            kill_one(folder.path(), &mut server);
-        }
-        std::thread::sleep(Duration::from_millis(300));
-        stop.store(true, Ordering::Relaxed);
-        customers.into_iter().map(|customer| customer.join().unwrap()).collect()
-    });
-    for (customer, acknowledged) in (3..7).zip(acknowledged) {
-        assert!(acknowledged > 3, "there was no load");
-        let cart: Value = serde_json::from_str(&server.get(&format!("/shop/api/customer/{customer}/cart/"))).unwrap();
-        assert_eq!(cart["items"][0]["quantity"], acknowledged);
-    }
-    server.signal(Signal::SIGTERM);
-    assert_eq!(server.wait(), Some(0));
-    let verified = run(folder.path(), &["verify"]);
-    assert!(verified.status.success(), "{}", text(&verified));
-}
-
-#[test]
-fn what_was_acknowledged_survives_a_server_that_is_killed_under_load() {
-    survives(|folder, server| {
-        let port = server.address.rsplit(':').next().unwrap().to_owned();
-        server.signal(Signal::SIGKILL);
-        server.child.wait().unwrap();
-        *server = Server::start_on(folder, &format!("127.0.0.1:{port}"));
-    });
-}
-
-#[test]
-fn what_was_acknowledged_survives_a_postgresql_that_is_killed_under_load() {
-    survives(|folder, _| {
-        let deadline = Instant::now() + Duration::from_secs(20);
-        // It may be on its way back from the last time.
-        let killed = || {
-            let pid_file = std::fs::read_to_string(folder.join("pgdata/postmaster.pid")).ok()?;
-            let postmaster = pid_file.lines().next()?.parse().ok()?;
-            kill(Pid::from_raw(postmaster), Signal::SIGKILL).ok()
-        };
-        while killed().is_none() {
-            assert!(Instant::now() < deadline, "there is no PostgreSQL to kill");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-    });
 }
 
 #[test]

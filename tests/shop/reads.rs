@@ -3,7 +3,6 @@
 use axum::http::{Request, StatusCode};
 use serde_json::{Value, json};
 
-use cartwright::http::router;
 use tower::ServiceExt;
 
 use crate::support::TestShop;
@@ -178,7 +177,7 @@ async fn the_description_names_every_route_and_the_page_needs_no_other_host() {
         assert!(paths.contains_key(path), "{path} is not described");
     }
     assert_eq!(shop.call(get("/docs")).await.header("location"), "/docs/");
-    let page = router(shop.shop.clone()).oneshot(get("/docs/")).await.unwrap();
+    let page = shop.router.clone().oneshot(get("/docs/")).await.unwrap();
     assert_eq!(page.status(), StatusCode::OK);
     let page = axum::body::to_bytes(page.into_body(), usize::MAX).await.unwrap();
     let page = std::str::from_utf8(&page).unwrap();

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use cartwright::database::embedded::{Durability, EmbeddedOptions, EmbeddedPostgres};
@@ -23,7 +24,7 @@ use tower::ServiceExt;
 pub struct TestShop {
     pub pool: PgPool,
     pub engine: Engine,
-    pub shop: Shop,
+    pub router: Router,
     _stop: watch::Sender<bool>,
 }
 
@@ -98,7 +99,7 @@ impl TestShop {
         let engine = Engine::start(&connect, &pool, journal, options).await.unwrap();
         let (stop, stopping) = watch::channel(false);
         let shop = Shop::new(engine.journal.clone(), engine.projector.clone(), pool.clone(), None, stopping);
-        Self { pool, engine, shop, _stop: stop }
+        Self { pool, engine, router: router(shop), _stop: stop }
     }
 
     /// Waits until the read tables hold everything that was appended through this node.
@@ -121,7 +122,7 @@ impl TestShop {
     }
 
     pub async fn call(&self, request: Request<Body>) -> Answer {
-        let response = router(self.shop.clone()).oneshot(request).await.unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
         let bytes = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
         let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap_or_default() };
@@ -192,23 +193,27 @@ impl TestShop {
         }
     }
 
-    /// Positions are 1..n, and every stream is 1..k.
     pub async fn check_log(&self) {
-        let (holes, gaps): (bool, i64) = sqlx::query_as(
-            "select
-                (select count(*) <> coalesce(max(position), 0) or coalesce(min(position), 1) <> 1 from events)
-                    or (select max(position) from events) <> (select position from journal_head),
-                (select count(*) from (
-                    select from events group by aggregate_type, aggregate_id
-                    having count(*) <> max(sequence) or min(sequence) <> 1
-                ) as gap)",
-        )
-        .fetch_one(&self.pool)
-        .await
-        .unwrap();
-        assert!(!holes, "the log has a hole");
-        assert_eq!(gaps, 0, "streams have gaps");
+        check_log(&self.pool).await;
     }
+}
+
+/// Positions are 1..n, and every stream is 1..k.
+pub async fn check_log(pool: &PgPool) {
+    let (holes, gaps): (bool, i64) = sqlx::query_as(
+        "select
+            (select count(*) <> coalesce(max(position), 0) or coalesce(min(position), 1) <> 1 from events)
+                or (select max(position) from events) <> (select position from journal_head),
+            (select count(*) from (
+                select from events group by aggregate_type, aggregate_id
+                having count(*) <> max(sequence) or min(sequence) <> 1
+            ) as gap)",
+    )
+    .fetch_one(pool)
+    .await
+    .unwrap();
+    assert!(!holes, "the log has a hole");
+    assert_eq!(gaps, 0, "streams have gaps");
 }
 
 impl Answer {
