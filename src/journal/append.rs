@@ -53,6 +53,7 @@ pub(super) async fn append(
             "key_digest": answer.key_digest,
             "fingerprint": hex(&answer.fingerprint),
             "answer": answer.answer,
+            "position": answer.position,
         })
     });
     let (appended, position, epoch): (bool, i64, i64) = sqlx::query_as(

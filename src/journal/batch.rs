@@ -46,6 +46,8 @@ pub(super) struct NewAnswer {
     pub key_digest: String,
     pub fingerprint: [u8; 32],
     pub answer: Value,
+    /// Where the log ends with the command.
+    pub position: i64,
 }
 
 pub(super) struct Batch {
@@ -153,6 +155,7 @@ impl Batch {
                 key_digest: key.digest.clone(),
                 fingerprint: key.fingerprint,
                 answer: answer.clone(),
+                position,
             });
         }
         Ok(Verdict::Accepted { answer, position, events: vec![] })
