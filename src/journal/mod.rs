@@ -27,6 +27,7 @@ use crate::domain::refusal::Refusal;
 mod append;
 mod batch;
 mod cache;
+mod check;
 mod context;
 mod listen;
 mod load;
@@ -36,6 +37,7 @@ mod stream;
 mod unit_of_work;
 mod writer;
 
+pub use check::{CheckedRule, LogFinding, check_log};
 pub use context::{Actor, Context, IdempotencyKey};
 pub use stream::StreamId;
 pub use unit_of_work::{Load, NewEvent, Profile, Stop, UnitOfWork, UseCase};

@@ -43,7 +43,7 @@ fn the_readmes_commands_work_from_the_first_start_to_the_last() {
     .unwrap();
     let commands = blocks().into_iter().find(|block| block.contains("-- play")).unwrap();
     let commands: Vec<_> = commands.lines().map(|line| line.split('#').next().unwrap().trim()).collect();
-    assert_eq!(commands.len(), 4);
+    assert_eq!(commands.len(), 5);
     for line in commands {
         let args: Vec<_> = line.strip_prefix("cargo run --release -- ").unwrap().split(' ').collect();
         let args: Vec<_> =
@@ -74,8 +74,15 @@ fn the_readmes_commands_work_from_the_first_start_to_the_last() {
     assert_eq!(server.get("/shop/api/orders/?limit=1000"), before, "nothing is lost after a kill");
     server.signal(Signal::SIGINT);
     assert_eq!(server.wait(), Some(0));
-    let verified = run(folder.path(), &["verify"]);
-    assert!(verified.status.success(), "{}", text(&verified));
+    verify(folder.path());
+}
+
+/// Tables and log are right.
+fn verify(folder: &Path) {
+    for args in [&["verify"][..], &["verify", "--log"]] {
+        let verified = run(folder, args);
+        assert!(verified.status.success(), "{}", text(&verified));
+    }
 }
 
 /// Sends a POST and returns its JSON, or `None` when there was no answer, or none but "come again".
@@ -129,8 +136,7 @@ fn survives(mut kill_one: impl FnMut(&Path, &mut Server)) {
     }
     server.signal(Signal::SIGTERM);
     assert_eq!(server.wait(), Some(0));
-    let verified = run(folder.path(), &["verify"]);
-    assert!(verified.status.success(), "{}", text(&verified));
+    verify(folder.path());
 }
 
 #[test]

@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use cartwright::database::embedded::{Durability, EmbeddedOptions, EmbeddedPostgres};
 use cartwright::database::{migrate, prepared};
 use cartwright::http::{RecentWrites, Shop, router};
-use cartwright::journal::JournalOptions;
+use cartwright::journal::{self, JournalOptions};
 use cartwright::projector::{PROJECTIONS, ProjectorOptions, verify};
 use cartwright::server::Engine;
 use serde_json::{Value, json};
@@ -199,22 +199,15 @@ impl TestShop {
         }
     }
 
-    /// Positions are 1..n, and every stream is 1..k.
     pub async fn check_log(&self) {
-        let (holes, gaps): (bool, i64) = sqlx::query_as(
-            "select
-                (select count(*) <> coalesce(max(position), 0) or coalesce(min(position), 1) <> 1 from events)
-                    or (select max(position) from events) <> (select position from journal_head),
-                (select count(*) from (
-                    select from events group by aggregate_type, aggregate_id
-                    having count(*) <> max(sequence) or min(sequence) <> 1
-                ) as gap)",
-        )
-        .fetch_one(&self.pool)
-        .await
-        .unwrap();
-        assert!(!holes, "the log has a hole");
-        assert_eq!(gaps, 0, "streams have gaps");
+        check_log(&self.pool).await;
+    }
+}
+
+/// Holds the log against every rule.
+pub async fn check_log(pool: &PgPool) {
+    for rule in journal::check_log(pool).await.unwrap() {
+        assert_eq!(rule.offences, 0, "{}: {:?}", rule.name, rule.findings);
     }
 }
 
