@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use chrono::Utc;
 use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 use tokio::net::TcpListener;
@@ -118,7 +117,7 @@ async fn sweep(journal: Journal) {
     let mut every = tokio::time::interval(SWEEP_EVERY);
     loop {
         every.tick().await;
-        if let Err(error) = journal.forget_answers(Utc::now()).await {
+        if let Err(error) = journal.forget_answers().await {
             tracing::warn!(%error, "old answers could not be deleted");
         }
     }

@@ -14,7 +14,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
@@ -193,9 +192,9 @@ impl Journal {
         *self.head.borrow()
     }
 
-    /// Deletes the answers whose idempotency keys are forgotten at `now`; returns how many.
-    pub async fn forget_answers(&self, now: DateTime<Utc>) -> Result<u64, sqlx::Error> {
-        append::forget_answers(self.loader.pool(), now - batch::ANSWER_KEPT).await
+    /// Deletes the answers whose idempotency keys are forgotten by now; returns how many.
+    pub async fn forget_answers(&self) -> Result<u64, sqlx::Error> {
+        append::forget_answers(self.loader.pool()).await
     }
 
     async fn ask(&self, job: Arc<dyn Job>, context: Arc<Context>) -> Result<Verdict, CommandError> {
