@@ -3,6 +3,7 @@
 mod audit;
 mod conventions;
 mod facts;
+mod faults;
 mod journal;
 mod personal_data;
 mod play;
@@ -11,6 +12,7 @@ mod program;
 mod projections;
 mod races;
 mod reads;
+mod restore;
 mod retail;
 mod seeds;
 mod support;

@@ -8,13 +8,13 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use cartwright::database::embedded::{Durability, EmbeddedOptions, EmbeddedPostgres};
-use cartwright::database::{migrate, prepared};
+use cartwright::database::{migrate, pool_options, prepared};
 use cartwright::http::{RecentWrites, Shop, router};
 use cartwright::journal::{self, JournalOptions};
 use cartwright::projector::{PROJECTIONS, ProjectorOptions, verify};
 use cartwright::server::Engine;
 use serde_json::{Value, json};
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, Executor, PgPool};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
@@ -69,17 +69,29 @@ fn clear_leftovers(folder: &std::path::Path) {
 
 /// An empty, migrated database.
 pub async fn fresh_database() -> PgConnectOptions {
+    create_database("template1").await
+}
+
+/// A database with nothing in it.
+pub async fn bare_database() -> PgConnectOptions {
+    create_database("template0").await
+}
+
+async fn create_database(template: &str) -> PgConnectOptions {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let server = &SERVER.1;
     let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
     let mut connection = server.connect_options("postgres").connect().await.unwrap();
-    connection.execute(format!("create database {name}").as_str()).await.unwrap();
+    connection.execute(format!("create database {name} template {template}").as_str()).await.unwrap();
     connection.close().await.unwrap();
     prepared(server.connect_options(&name))
 }
 
+/// Smaller than in the product: many shops share the server of a run.
+pub const POOL_SIZE: u32 = 8;
+
 pub async fn pool(connect: &PgConnectOptions) -> PgPool {
-    PgPoolOptions::new().max_connections(8).connect_with(connect.clone()).await.unwrap()
+    pool_options().max_connections(POOL_SIZE).connect_with(connect.clone()).await.unwrap()
 }
 
 impl TestShop {
