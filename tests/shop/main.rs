@@ -2,6 +2,7 @@
 
 mod audit;
 mod conventions;
+mod disk;
 mod facts;
 mod faults;
 mod journal;

@@ -29,12 +29,12 @@ impl Server {
     }
 
     pub fn start_on(data_dir: &Path, listen: &str) -> Self {
-        let mut child = command(data_dir)
-            .args(["--listen", listen])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
-            .spawn()
-            .unwrap();
+        Self::spawn(command(data_dir).args(["--listen", listen]))
+    }
+
+    /// Starts the shop as `command` says, and waits until it says where it is.
+    pub fn spawn(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let first = lines.next().expect("the shop ended at once").unwrap();
         let address = first.split_whitespace().find(|word| word.starts_with("http://")).unwrap().to_owned();
@@ -70,6 +70,18 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.child.kill();
+    }
+}
+
+/// Looks again and again until there is something to see.
+pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        if let Some(seen) = look() {
+            return seen;
+        }
+        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 
