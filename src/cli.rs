@@ -13,7 +13,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::{DatabaseConfig, ServeConfig};
 use crate::database::{Database, Location};
-use crate::journal::JournalOptions;
+use crate::journal::{self, JournalOptions};
 use crate::play;
 use crate::projector::{self, PROJECTIONS, Progress, Projection, ProjectionState, ProjectorOptions};
 use crate::server::{Engine, serve};
@@ -39,7 +39,7 @@ enum Command {
     /// Rebuild read tables from the log, beside those in service
     Replay(Names),
     /// Build read tables anew from the log and compare them row by row; exit code 1 if any row differs
-    Verify(Names),
+    Verify(VerifyArgs),
     /// Show where the log and the read tables stand
     Status,
 }
@@ -62,6 +62,15 @@ struct Names {
     names: Vec<String>,
 }
 
+#[derive(Args, Debug)]
+struct VerifyArgs {
+    /// Projections by name [default: all, or none with --log]
+    names: Vec<String>,
+    /// Hold the log itself against the rules of the shop; exit code 1 if it breaks any
+    #[arg(long)]
+    log: bool,
+}
+
 /// Runs the command; an error is one line on standard error.
 pub async fn run(cli: Cli) -> ExitCode {
     let filter =
@@ -74,7 +83,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Some(Command::Serve(config)) => serve(&config, &location).await.map(|()| ExitCode::SUCCESS),
         Some(Command::Play(args)) => play_file(&args, &location).await,
         Some(Command::Replay(names)) => replay(&names.names, &location).await,
-        Some(Command::Verify(names)) => verify(&names.names, &location).await,
+        Some(Command::Verify(args)) => verify(&args, &location).await,
         Some(Command::Status) => status(&location).await,
     };
     outcome.unwrap_or_else(|error| {
@@ -170,10 +179,38 @@ async fn replay(names: &[String], location: &Location) -> anyhow::Result<ExitCod
     Ok(ExitCode::SUCCESS)
 }
 
-async fn verify(names: &[String], location: &Location) -> anyhow::Result<ExitCode> {
-    let projections = find(names)?;
+async fn verify(args: &VerifyArgs, location: &Location) -> anyhow::Result<ExitCode> {
+    let projections = if args.log && args.names.is_empty() { vec![] } else { find(&args.names)? };
     let database = Database::join(location).await?;
-    let engine = quiet_engine(&database).await?;
+    let mut right = true;
+    if args.log {
+        right &= verify_log(&database).await?;
+    }
+    if !projections.is_empty() {
+        right &= verify_tables(projections, &database).await?;
+    }
+    database.close().await?;
+    Ok(if right { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Whether the log keeps every rule.
+async fn verify_log(database: &Database) -> anyhow::Result<bool> {
+    let checked = journal::check_log(&database.pool).await?;
+    for rule in &checked {
+        let verdict = if rule.offences == 0 { "ok".to_owned() } else { format!("{} WRONG", rule.offences) };
+        say(&format!("{:16} {:>9} {}: {verdict}", rule.name, rule.checked, rule.unit));
+    }
+    for rule in &checked {
+        for finding in &rule.findings {
+            say(&format!("    {:16} {finding}", rule.name));
+        }
+    }
+    Ok(checked.iter().all(|rule| rule.offences == 0))
+}
+
+/// Whether every row of the read tables is what the log gives.
+async fn verify_tables(projections: Vec<&'static Projection>, database: &Database) -> anyhow::Result<bool> {
+    let engine = quiet_engine(database).await?;
     let bars = MultiProgress::new();
     let mut different = 0;
     for projection in projections {
@@ -189,8 +226,7 @@ async fn verify(names: &[String], location: &Location) -> anyhow::Result<ExitCod
         different += found.different;
     }
     engine.stop().await?;
-    database.close().await?;
-    Ok(if different == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(different == 0)
 }
 
 async fn status(location: &Location) -> anyhow::Result<ExitCode> {

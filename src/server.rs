@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use chrono::Utc;
 use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 use tokio::net::TcpListener;
@@ -116,7 +115,7 @@ async fn sweep(journal: Journal) {
     let mut every = tokio::time::interval(SWEEP_EVERY);
     loop {
         every.tick().await;
-        if let Err(error) = journal.forget_answers(Utc::now()).await {
+        if let Err(error) = journal.forget_answers().await {
             tracing::warn!(%error, "old answers could not be deleted");
         }
     }

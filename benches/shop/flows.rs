@@ -295,6 +295,8 @@ async fn stock_up(host: &str) {
 }
 
 fn verify(folder: &std::path::Path) {
-    let output = program::command(folder).args(["verify"]).output().expect("the program runs");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    for args in [&["verify"][..], &["verify", "--log"]] {
+        let output = program::command(folder).args(args).output().expect("the program runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    }
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use cartwright::database::embedded::{Durability, EmbeddedOptions, EmbeddedPostgres};
 use cartwright::database::{migrate, prepared};
+use cartwright::journal::check_log;
 use cartwright::projector::{PROJECTIONS, verify};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -53,6 +54,9 @@ impl Database {
 
 /// Nothing that is measured may have left a wrong row behind.
 pub async fn check(pool: &PgPool, tables: bool) {
+    for rule in check_log(pool).await.expect("the log can be read") {
+        assert_eq!(rule.offences, 0, "{}: {:?}", rule.name, rule.findings);
+    }
     for projection in PROJECTIONS.iter().filter(|_| tables) {
         let found = verify(pool, projection, &|_| ()).await.expect("the tables can be read");
         assert_eq!(found.different, 0, "{}: {:?}", projection.name, found.examples);
@@ -105,6 +109,7 @@ impl Program {
         processor_seconds(self.child.id())
     }
 
+    /// Tells it to stop, and waits until it has.
     pub fn stop(mut self) {
         let pid = i32::try_from(self.child.id()).expect("a process id");
         kill(Pid::from_raw(pid), Signal::SIGTERM).expect("it can be told to stop");
@@ -125,4 +130,11 @@ fn processor_seconds(pid: u32) -> f64 {
         .collect();
     // Linux counts in hundredths.
     fields.iter().sum::<f64>() / 100.0
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // A program that was stopped is gone; one that was not must not outlive a benchmark that failed.
+        let _ = self.child.kill();
+    }
 }

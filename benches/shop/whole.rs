@@ -53,7 +53,7 @@ fn play(report: &mut Report, file: &Path) {
         let played = command(folder.path()).arg("play").arg(file).output().expect("the program runs");
         seconds.push(started.elapsed().as_secs_f64());
         assert!(played.status.success(), "{}", String::from_utf8_lossy(&played.stderr));
-        let verified = command(folder.path()).args(["verify"]).output().expect("the program runs");
+        let verified = command(folder.path()).args(["verify", "--log"]).output().expect("the program runs");
         assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
     }
     report.add(

@@ -90,12 +90,7 @@ impl Database {
         migrate(&connect).await.context("the database cannot be migrated")?;
         point!("start-migrated");
         let connect = prepared(connect);
-        let pool = PgPoolOptions::new()
-            .max_connections(POOL_SIZE)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_with(connect.clone())
-            .await
-            .context("the database cannot be reached")?;
+        let pool = pool_options().connect_with(connect.clone()).await.context("the database cannot be reached")?;
         Ok(Self { connect, pool, embedded })
     }
 
@@ -121,6 +116,11 @@ pub async fn migrate(connect: &PgConnectOptions) -> Result<(), MigrateError> {
     let mut connection = connect.clone().options([("search_path", "public")]).connect().await?;
     MIGRATOR.run(&mut connection).await?;
     Ok(connection.close().await?)
+}
+
+/// The pool for reads and loads.
+pub fn pool_options() -> PgPoolOptions {
+    PgPoolOptions::new().max_connections(POOL_SIZE).acquire_timeout(ACQUIRE_TIMEOUT)
 }
 
 /// The options with what every connection of the shop needs: the schema of the read tables first, and nothing waits

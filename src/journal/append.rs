@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 use sqlx::error::ErrorKind;
@@ -55,6 +54,7 @@ pub(super) async fn append(
             "key_digest": answer.key_digest,
             "fingerprint": hex(&answer.fingerprint),
             "answer": answer.answer,
+            "position": answer.position,
         })
     });
     let (appended, position, epoch): (bool, i64, i64) = sqlx::query_as(
@@ -125,10 +125,10 @@ pub(super) async fn tail(connection: &mut PgConnection, position: i64) -> Result
     .await
 }
 
-/// Deletes answers that were kept for long enough.
-pub(super) async fn forget_answers(pool: &sqlx::PgPool, before: DateTime<Utc>) -> Result<u64, sqlx::Error> {
-    let deleted = sqlx::query("delete from idempotency where recorded_at < $1").bind(before).execute(pool).await?;
-    Ok(deleted.rows_affected())
+/// Deletes answers that were kept for long enough, by the clock that they were recorded by.
+pub(super) async fn forget_answers(pool: &sqlx::PgPool) -> Result<u64, sqlx::Error> {
+    let delete = "delete from idempotency where recorded_at < clock_timestamp() - interval '24 hours'";
+    sqlx::query(delete).execute(pool).await.map(|deleted| deleted.rows_affected())
 }
 
 /// What a failed append means.

@@ -4,8 +4,8 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use chrono::TimeDelta;
 use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
@@ -63,6 +63,8 @@ pub(super) struct NewAnswer {
     pub key_digest: String,
     pub fingerprint: [u8; 32],
     pub answer: Value,
+    /// Where the log ends with the command.
+    pub position: i64,
 }
 
 pub(super) struct Batch {
@@ -79,7 +81,7 @@ pub(super) struct Batch {
 const MAX_EVENTS: usize = 5_000;
 
 /// How long an answer is kept for its idempotency key.
-pub(super) const ANSWER_KEPT: TimeDelta = TimeDelta::hours(24);
+pub(super) const ANSWER_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Batch {
     /// Decides the first of `requests`, as many as one append should store, on a log that ends at `position`.
@@ -129,7 +131,7 @@ impl Batch {
         let view = BatchView { changed: &self.changed, cache };
         let key = context.idempotency.as_ref().filter(|_| !context.dry_run);
         if let Some(key) = key
-            && let Some(answer) = stored_answer(&view, context, key)?
+            && let Some(answer) = stored_answer(&view, key)?
         {
             return Ok(if answer.fingerprint == key.fingerprint {
                 Verdict::Replayed { answer: answer.answer, position: answer.position }
@@ -163,7 +165,7 @@ impl Batch {
                 fingerprint: key.fingerprint.to_vec(),
                 answer: kept_answer.clone(),
                 position,
-                recorded_at: context.received_at,
+                kept_until: Instant::now() + ANSWER_KEPT,
             };
             let versioned = Versioned { version: 1, state: Arc::new(StoredAnswer(Some(stored))) };
             self.changed.insert(answer_id(&key.digest), versioned);
@@ -171,20 +173,21 @@ impl Batch {
                 key_digest: key.digest.clone(),
                 fingerprint: key.fingerprint,
                 answer: kept_answer,
+                position,
             });
         }
         Ok(Verdict::Accepted { answer, position, events: vec![] })
     }
 }
 
-/// The answer given to `key` within the time that answers are kept.
-fn stored_answer(view: &BatchView<'_>, context: &Context, key: &IdempotencyKey) -> Result<Option<Answer>, Stop> {
+/// The answer given to `key` within the time that answers are kept; a clock that is set does not change it.
+fn stored_answer(view: &BatchView<'_>, key: &IdempotencyKey) -> Result<Option<Answer>, Stop> {
     let id = answer_id(&key.digest);
     let Some(versioned) = view.get(&id) else {
         return Err(Stop::Missing(vec![Load::answer(id)]));
     };
     let stored = versioned.as_type::<StoredAnswer>().and_then(|stored| stored.0.clone());
-    Ok(stored.filter(|answer| context.received_at - answer.recorded_at < ANSWER_KEPT))
+    Ok(stored.filter(|answer| Instant::now() < answer.kept_until))
 }
 
 /// What the batch decided before, over what is committed.

@@ -1,14 +1,15 @@
 //! Loads what the writer missed into the cache: aggregates, through postgres-es, and stored answers.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Utc};
 use cqrs_es::persist::{PersistedEventRepository, PersistenceError};
 use futures_util::future::{BoxFuture, try_join_all};
 use postgres_es::PostgresEventRepository;
 use serde_json::Value;
 use sqlx::PgPool;
 
+use super::batch::ANSWER_KEPT;
 use super::cache::Cache;
 use super::snapshots::read_snapshot;
 use super::stream::{State, StreamId, Versioned};
@@ -33,7 +34,7 @@ pub(super) struct Answer {
     pub fingerprint: Vec<u8>,
     pub answer: Value,
     pub position: i64,
-    pub recorded_at: DateTime<Utc>,
+    pub kept_until: Instant,
 }
 
 impl Loader {
@@ -97,17 +98,19 @@ pub(super) fn read_answer<'a>(
     stream: &'a StreamId,
 ) -> BoxFuture<'a, Result<Versioned, CommandError>> {
     Box::pin(async move {
-        let row: Option<(Vec<u8>, Value, i64, DateTime<Utc>)> =
-            sqlx::query_as("select fingerprint, answer, position, recorded_at from idempotency where key_digest = $1")
-                .bind(&*stream.id)
-                .fetch_optional(pool)
-                .await
-                .map_err(|error| append::command_error(&error))?;
-        let answer = row.map(|(fingerprint, answer, position, recorded_at)| Answer {
-            fingerprint,
-            answer,
-            position,
-            recorded_at,
+        // The database forgets an answer by its own clock, so it is the one to say how long it is still kept.
+        let row: Option<(Vec<u8>, Value, i64, f64)> = sqlx::query_as(
+            "select fingerprint, answer, position,
+                extract(epoch from recorded_at + interval '24 hours' - clock_timestamp())::float8 as seconds_left
+             from idempotency where key_digest = $1",
+        )
+        .bind(&*stream.id)
+        .fetch_optional(pool)
+        .await
+        .map_err(|error| append::command_error(&error))?;
+        let answer = row.map(|(fingerprint, answer, position, seconds_left)| {
+            let kept = Duration::from_secs_f64(seconds_left.clamp(0.0, ANSWER_KEPT.as_secs_f64()));
+            Answer { fingerprint, answer, position, kept_until: Instant::now() + kept }
         });
         let state: Arc<dyn State> = Arc::new(StoredAnswer(answer));
         Ok(Versioned { version: 0, state })

@@ -14,7 +14,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
@@ -27,6 +26,7 @@ use crate::domain::refusal::Refusal;
 mod append;
 mod batch;
 mod cache;
+mod check;
 mod context;
 mod listen;
 mod load;
@@ -36,6 +36,7 @@ mod stream;
 mod unit_of_work;
 mod writer;
 
+pub use check::{CheckedRule, LogFinding, check_log};
 pub use context::{Actor, Context, IdempotencyKey};
 pub use stream::StreamId;
 pub use unit_of_work::{Load, NewEvent, Profile, Stop, UnitOfWork, UseCase};
@@ -195,9 +196,9 @@ impl Journal {
         *self.head.borrow()
     }
 
-    /// Deletes the answers whose idempotency keys are forgotten at `now`; returns how many.
-    pub async fn forget_answers(&self, now: DateTime<Utc>) -> Result<u64, sqlx::Error> {
-        append::forget_answers(self.loader.pool(), now - batch::ANSWER_KEPT).await
+    /// Deletes the answers whose idempotency keys are forgotten by now; returns how many.
+    pub async fn forget_answers(&self) -> Result<u64, sqlx::Error> {
+        append::forget_answers(self.loader.pool()).await
     }
 
     async fn ask(&self, job: Arc<dyn Job>, context: Arc<Context>) -> Result<Verdict, CommandError> {

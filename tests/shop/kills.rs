@@ -6,7 +6,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::load::Load;
-use crate::program::{Server, ask, command, data_dir, embedded_database, run, text, wait_for};
+use crate::program::{Server, ask, command, data_dir, embedded_database, verify, wait_for};
 
 const ROUNDS: usize = 10;
 
@@ -26,8 +26,7 @@ fn survives(mut kill_one: impl FnMut(&Path, &mut Server)) {
     ledger.audit(&embedded_database(folder.path()), port);
     server.signal(Signal::SIGTERM);
     assert_eq!(server.wait(), Some(0));
-    let verified = run(folder.path(), &["verify"]);
-    assert!(verified.status.success(), "{}", text(&verified));
+    verify(folder.path());
 }
 
 #[test]

@@ -1,10 +1,13 @@
 //! Everything with a database: one binary, a file per subject, a database of its own for each test.
 
+mod audit;
 mod bad_input;
 mod bad_values;
 mod client;
 mod conventions;
+mod disk;
 mod facts;
+mod faults;
 mod journal;
 mod kills;
 mod load;
@@ -17,6 +20,7 @@ mod program;
 mod projections;
 mod races;
 mod reads;
+mod restore;
 mod retail;
 mod seeds;
 mod stops;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::client::{Client, Lost};
 use crate::load::Load;
-use crate::program::{Server, ask, command, data_dir, embedded_database, run, text, wait_for};
+use crate::program::{Server, ask, command, data_dir, embedded_database, run, text, verify, wait_for};
 
 /// The command of a server without sample commands, with orders for its points.
 fn server_on(folder: &Path, port: u16, points: &str) -> Command {
@@ -20,11 +20,6 @@ fn server_on(folder: &Path, port: u16, points: &str) -> Command {
 
 pub fn assert_killed(status: ExitStatus, points: &str) {
     assert_eq!(status.signal(), Some(Signal::SIGKILL as i32), "{points}: {status}");
-}
-
-fn verify(folder: &Path) {
-    let verified = run(folder, &["verify"]);
-    assert!(verified.status.success(), "{}", text(&verified));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use nix::sys::signal::Signal;
 
-use crate::program::{Server, command, data_dir, run, text};
+use crate::program::{Server, command, data_dir, run, text, verify};
 
 /// The shell blocks of the README.
 fn blocks() -> Vec<String> {
@@ -39,7 +39,7 @@ fn the_readmes_commands_work_from_the_first_start_to_the_last() {
     .unwrap();
     let commands = blocks().into_iter().find(|block| block.contains("-- play")).unwrap();
     let commands: Vec<_> = commands.lines().map(|line| line.split('#').next().unwrap().trim()).collect();
-    assert_eq!(commands.len(), 4);
+    assert_eq!(commands.len(), 5);
     for line in commands {
         let args: Vec<_> = line.strip_prefix("cargo run --release -- ").unwrap().split(' ').collect();
         let args: Vec<_> =
@@ -70,8 +70,7 @@ fn the_readmes_commands_work_from_the_first_start_to_the_last() {
     assert_eq!(server.get("/shop/api/orders/?limit=1000"), before, "nothing is lost after a kill");
     server.signal(Signal::SIGINT);
     assert_eq!(server.wait(), Some(0));
-    let verified = run(folder.path(), &["verify"]);
-    assert!(verified.status.success(), "{}", text(&verified));
+    verify(folder.path());
 }
 
 #[test]

@@ -101,6 +101,14 @@ pub fn text(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
+/// Builds every read table anew and finds it equal, and holds the log against its rules, as an operator does.
+pub fn verify(data_dir: &Path) {
+    for args in [&["verify"][..], &["verify", "--log"]] {
+        let verified = run(data_dir, args);
+        assert!(verified.status.success(), "{}", text(&verified));
+    }
+}
+
 /// How the database of a running shop is reached.
 pub fn embedded_database(data_dir: &Path) -> PgConnectOptions {
     prepared(wait_for("PostgreSQL", || embedded::running(data_dir, "cartwright")))

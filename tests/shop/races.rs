@@ -144,3 +144,31 @@ async fn a_name_an_email_and_a_reference_have_one_holder_when_many_ask_at_once()
     assert_eq!(stock_of(&shop, product).await, 99);
     shop.check_log().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_answered_with_the_same_position_by_a_node_that_comes_later() {
+    let database = fresh_database().await;
+    let shop = TestShop::on(database.clone()).await;
+    let product = shop.product("Kettle", "24.90", 9).await;
+    let customers = shop.customers(8).await;
+    let item = json!({ "product_id": product, "quantity": 1 });
+    let send = async |node: &TestShop, customer: i64, round: i64| {
+        let (path, key) = (format!("customer/{customer}/cart/items/"), format!("{customer}, round {round}"));
+        node.send("POST", &path, item.clone(), &[("idempotency-key", &key)]).await
+    };
+    // Until several commands were stored with one append: answers of one append have one time.
+    let shared = "select count(*) > count(distinct recorded_at) from idempotency";
+    let mut rounds = Vec::new();
+    while rounds.is_empty() || !sqlx::query_scalar::<_, bool>(shared).fetch_one(&shop.pool).await.unwrap() {
+        let round = i64::try_from(rounds.len()).unwrap();
+        rounds.push(join_all(customers.iter().map(|customer| send(&shop, *customer, round))).await);
+    }
+    let later = TestShop::on(database).await;
+    for (round, answers) in (0..).zip(rounds) {
+        for (customer, first) in customers.iter().zip(answers) {
+            let again = send(&later, *customer, round).await;
+            assert_eq!((again.header("idempotent-replayed"), &again.body), ("true", &first.body));
+            assert_eq!(again.header("journal-position"), first.header("journal-position"));
+        }
+    }
+}

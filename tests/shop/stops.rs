@@ -7,8 +7,7 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use crate::client::{Client, Lost, Reply};
-use crate::program::{Server, ask, command, data_dir, embedded_database, run, text, wait_for};
-use crate::support::check_log;
+use crate::program::{Server, command, data_dir, verify, wait_for};
 
 const CLIENTS: usize = 16;
 const ROUNDS: usize = 5;
@@ -53,9 +52,7 @@ fn a_server_that_is_stopped_under_load_answers_everything_it_was_sent_and_tells_
     }
     assert!(stored > 100 * ROUNDS, "there was no load");
     eprintln!("{stored} commands were acknowledged, {refused} refused");
-    ask(&embedded_database(folder.path()), check_log);
-    let verified = run(folder.path(), &["verify"]);
-    assert!(verified.status.success(), "{}", text(&verified));
+    verify(folder.path());
 }
 
 /// Sixteen clients send commands, each as soon as the one before is answered, until nobody answers any more.

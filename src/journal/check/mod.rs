@@ -1,0 +1,113 @@
+//! Checks the log against the promises that the journal and the rules of the shop make: an audit that anyone can run.
+//!
+//! Each rule is a question in SQL that finds its offences in the log itself, and trusts nothing that was derived from
+//! it. All are asked on one snapshot of the database, so the shop may sell meanwhile. Nothing here writes.
+
+use std::fmt::{Display, Formatter};
+
+use sqlx::{Connection, Executor, PgConnection, PgPool};
+
+/// What was found out about one rule.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CheckedRule {
+    pub name: &'static str,
+    /// How many of `unit` the rule was held against.
+    pub checked: i64,
+    pub unit: &'static str,
+    /// How many offences there are.
+    pub offences: i64,
+    /// The first of them, by position.
+    pub findings: Vec<LogFinding>,
+}
+
+/// One place where the log is not as it must be.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct LogFinding {
+    /// Where in the log it was noticed.
+    pub position: i64,
+    /// What is wrong: a stream, an order and its product, a key.
+    pub subject: String,
+    pub expected: String,
+    pub found: String,
+}
+
+impl Display for LogFinding {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> std::fmt::Result {
+        let Self { position, subject, expected, found } = self;
+        write!(formatter, "position {position}, {subject}: expected {expected}; found {found}")
+    }
+}
+
+/// A question that answers with a [`LogFinding`] for each offence.
+struct Rule {
+    name: &'static str,
+    unit: &'static str,
+    /// Counts what the rule is held against.
+    count: &'static str,
+    offences: &'static str,
+}
+
+macro_rules! rules {
+    ($($name:literal: $unit:literal, $count:literal;)*) => {
+        const RULES: &[Rule] = &[$(Rule {
+            name: $name,
+            unit: $unit,
+            count: $count,
+            offences: include_str!(concat!($name, ".sql")),
+        }),*];
+    };
+}
+
+rules! {
+    "positions": "events", "select count(*) from events";
+    "times": "events", "select count(*) from events";
+    "streams": "streams", "select count(*) from (select distinct aggregate_type, aggregate_id from events) as stream";
+    "stock": "stock events", "select count(*) from events where aggregate_type = 'Product' and event_type like 'Stock%'";
+    "reservations": "orders", "select count(*) from events where event_type = 'OrderPlaced'";
+    "checkouts": "checkouts", "select count(*) from events where event_type = 'CartCheckedOut'";
+    "keys": "events", "select count(*) from events where metadata ? 'key_digest'";
+    "answers": "answers", "select count(*) from idempotency";
+}
+
+/// How many findings are shown for each rule.
+const FINDINGS: i64 = 10;
+
+/// Holds the whole log against every rule, as it stands now.
+pub async fn check_log(pool: &PgPool) -> Result<Vec<CheckedRule>, sqlx::Error> {
+    let mut connection = pool.acquire().await?;
+    let mut transaction = connection.begin().await?;
+    transaction.execute("set transaction isolation level repeatable read, read only").await?;
+    // A long log takes longer than any question of a client may.
+    transaction.execute("set local statement_timeout = 0").await?;
+    let mut checked = Vec::with_capacity(RULES.len());
+    for rule in RULES {
+        checked.push(check(&mut transaction, rule).await?);
+    }
+    transaction.rollback().await?;
+    Ok(checked)
+}
+
+async fn check(connection: &mut PgConnection, rule: &Rule) -> Result<CheckedRule, sqlx::Error> {
+    #[derive(sqlx::FromRow)]
+    struct Row {
+        offences: i64,
+        #[sqlx(flatten)]
+        finding: LogFinding,
+    }
+    let checked = sqlx::query_scalar(rule.count).fetch_one(&mut *connection).await?;
+    let statement = format!(
+        "select count(*) over () as offences, position, subject, expected, found
+         from ({}) as finding
+         order by position, subject
+         limit {FINDINGS}",
+        rule.offences
+    );
+    let rows: Vec<Row> = sqlx::query_as(&statement).fetch_all(connection).await?;
+    Ok(CheckedRule {
+        name: rule.name,
+        checked,
+        unit: rule.unit,
+        offences: rows.first().map_or(0, |row| row.offences),
+        findings: rows.into_iter().map(|row| row.finding).collect(),
+    })
+}

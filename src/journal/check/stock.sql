@@ -1,0 +1,36 @@
+-- At every position, what each product's stock events add up to is what the event says, and neither the reserved nor
+-- the available units are below zero.
+with change as (
+    select position, aggregate_id as product_id, event_type,
+        (payload ->> 'on_hand')::bigint as on_hand,
+        (payload ->> 'reserved')::bigint as reserved,
+        coalesce(payload ->> 'quantity', payload ->> 'change')::bigint as units
+    from events
+    where aggregate_type = 'Product'
+        and event_type in ('StockReceived', 'StockCorrected', 'StockReserved', 'StockReleased', 'StockShipped')
+), running as (
+    select position, product_id, on_hand, reserved,
+        sum(case event_type
+            when 'StockReceived' then units
+            when 'StockCorrected' then units
+            when 'StockShipped' then -units
+            else 0
+        end) over so_far as on_hand_so_far,
+        sum(case event_type
+            when 'StockReserved' then units
+            when 'StockReleased' then -units
+            when 'StockShipped' then -units
+            else 0
+        end) over so_far as reserved_so_far
+    from change
+    window so_far as (partition by product_id order by position)
+)
+select
+    position,
+    'Product/' || product_id as subject,
+    format('%s on hand and %s reserved, not below 0', on_hand_so_far, reserved_so_far) as expected,
+    format('%s on hand and %s reserved', on_hand, reserved) as found
+from running
+where (on_hand, reserved) is distinct from (on_hand_so_far, reserved_so_far)
+    or reserved_so_far < 0
+    or on_hand_so_far < reserved_so_far

@@ -1,0 +1,12 @@
+-- The events of every stream are 1..k, in the order of their positions.
+select
+    position,
+    aggregate_type || '/' || aggregate_id as subject,
+    'sequence ' || place as expected,
+    'sequence ' || sequence as found
+from (
+    select position, aggregate_type, aggregate_id, sequence,
+        row_number() over (partition by aggregate_type, aggregate_id order by position) as place
+    from events
+) as step
+where sequence <> place

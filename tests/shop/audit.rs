@@ -1,0 +1,264 @@
+//! The audit of the log: a clean log passes, also while the shop sells, and every damage is found and named.
+
+use std::process::Command;
+
+use axum::http::StatusCode;
+use cartwright::journal::{CheckedRule, check_log};
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use sqlx::{ConnectOptions, Executor};
+
+use crate::support::TestShop;
+
+/// Three orders: 1 of a customer, shipped; 2 of the same cart filled again, cancelled; 3 of a guest, pending.
+async fn story() -> TestShop {
+    let shop = TestShop::new().await;
+    let product = shop.product("Kettle", "24.90", 10).await;
+    let customer = shop.customer("Ada").await;
+    let check_out = format!("customer/{customer}/cart/checkout/");
+    for key in ["first", "second"] {
+        shop.add(customer, product, 2).await;
+        let answer = shop.send("POST", &check_out, Value::Null, &[("idempotency-key", key)]).await;
+        assert_eq!(answer.status, StatusCode::CREATED);
+    }
+    for action in ["order/1/process/", "order/1/ship/", "order/2/cancel/"] {
+        shop.done(action, Value::Null).await;
+    }
+    shop.done("orders/", json!({ "lines": [{ "product_id": product, "quantity": 3 }] })).await;
+    shop
+}
+
+/// What somebody did to the database behind the shop's back.
+async fn damage(shop: &TestShop, statements: &str) {
+    let unguarded =
+        format!("alter table events disable trigger user; {statements}; alter table events enable trigger user");
+    shop.pool.execute(unguarded.as_str()).await.unwrap();
+}
+
+/// Keeps a copy of everything that a damage touches.
+const KEEP: &str = "create schema kept; create table kept.events as table events;
+    create table kept.journal_head as table journal_head; create table kept.idempotency as table idempotency";
+const RESTORE: &str = "delete from events; insert into events table kept.events;
+    delete from journal_head; insert into journal_head table kept.journal_head;
+    delete from idempotency; insert into idempotency table kept.idempotency";
+
+/// The rules that the log breaks.
+async fn broken(shop: &TestShop) -> Vec<CheckedRule> {
+    check_log(&shop.pool).await.unwrap().into_iter().filter(|rule| rule.offences > 0).collect()
+}
+
+/// Damages, the rules that find them, and what the first finding says.
+const DAMAGES: [(&str, &[&str], &str); 20] = [
+    (
+        "delete from events where aggregate_type = 'Claim'",
+        &["positions"],
+        "position 2, Category/1: expected position 1; found position 2",
+    ),
+    (
+        "update journal_head set position = position + 1",
+        &["positions"],
+        "position 21, the head: expected position 21; found position 22",
+    ),
+    (
+        "update events set recorded_at = recorded_at - interval '1 hour' where position = 5",
+        &["times"],
+        "position 5, Product/1: expected recorded at",
+    ),
+    ("update journal_head set recorded_at = '2000-01-01'", &["times"], "position 21, the head: expected recorded at"),
+    (
+        "update events set sequence = 3 where aggregate_type = 'Category' and sequence = 2",
+        &["streams"],
+        "Category/1: expected sequence 2; found sequence 3",
+    ),
+    (
+        "update events set payload = payload || '{\"on_hand\": 9}'
+         where event_type = 'StockReserved' and payload ->> 'order_id' = '1'",
+        &["stock"],
+        "Product/1: expected 10 on hand and 2 reserved, not below 0; found 9 on hand and 2 reserved",
+    ),
+    (
+        "update events set payload = payload || '{\"quantity\": 9}' where event_type = 'StockReceived'",
+        &["stock"],
+        "Product/1: expected 9 on hand and 0 reserved, not below 0; found 10 on hand and 0 reserved",
+    ),
+    (
+        "update events set payload = payload - 'reserved' where event_type = 'StockReleased'",
+        &["stock"],
+        "found 8 on hand and  reserved",
+    ),
+    // Oversold, with figures that agree with each other.
+    (
+        "update events set payload = payload || '{\"quantity\": 1}' where event_type = 'StockReceived';
+         update events set payload = payload || jsonb_build_object('on_hand', (payload ->> 'on_hand')::bigint - 9)
+         where event_type like 'Stock%'",
+        &["stock"],
+        "Product/1: expected 1 on hand and 2 reserved, not below 0; found 1 on hand and 2 reserved",
+    ),
+    (
+        "update events set payload = jsonb_set(payload, '{lines,0,quantity}', '4')
+         where event_type = 'OrderPlaced' and aggregate_id = '3'",
+        &["reservations"],
+        "position 21, Order/3, Product/1: expected 4 reserved, 0 released, 0 shipped; found 3 reserved, 0 released, 0 shipped",
+    ),
+    (
+        "update events set event_type = 'OrderCompleted' where event_type = 'OrderCancelled'",
+        &["reservations"],
+        "Order/2, Product/1: expected 2 reserved, 0 released, 2 shipped; found 2 reserved, 2 released, 0 shipped",
+    ),
+    (
+        "update events set payload = payload || '{\"order_id\": 99}'
+         where event_type = 'StockReserved' and payload ->> 'order_id' = '3'",
+        &["reservations"],
+        "Order/3, Product/1: expected 3 reserved, 0 released, 0 shipped; found nothing reserved",
+    ),
+    (
+        "update events set event_type = 'CartEmptied'
+         where event_type = 'CartItemAdded' and position > (select min(position) from events where event_type = 'CartCheckedOut')",
+        &["checkouts"],
+        "found the event before it is CartEmptied",
+    ),
+    (
+        "update events set payload = payload || '{\"order_id\": 1}' where event_type = 'CartCheckedOut'",
+        &["checkouts"],
+        "position 14, Cart/1: expected Order/1 is placed by the same command, for this cart alone, \
+         filled since its last checkout; found position 10 checked out another cart",
+    ),
+    (
+        "update events set payload = payload || '{\"order_id\": 99}' where event_type = 'CartCheckedOut'",
+        &["checkouts"],
+        "found no such order",
+    ),
+    (
+        "update events set metadata = metadata || '{\"causation_id\": \"another\"}'
+         where event_type = 'OrderPlaced' and aggregate_id = '3'
+            or event_type = 'CartCheckedOut' and payload ->> 'order_id' = '1'",
+        &["checkouts", "keys"],
+        "found another command placed it",
+    ),
+    (
+        "update events set metadata = metadata || jsonb_build_object('key_digest', (select min(key_digest) from idempotency))
+         where position = 21",
+        &["keys", "answers"],
+        "position 21, key ",
+    ),
+    // One command's events are torn apart.
+    (
+        "update events set metadata = (select metadata from events where position = 8) where position = 21",
+        &["keys", "answers"],
+        "the next event of its command at position 11",
+    ),
+    ("update idempotency set position = position + 1", &["answers"], "its answer at position"),
+    (
+        "update events set metadata = metadata || '{\"key_digest\": \"same\"}' where position >= 20",
+        &[],
+        "",
+    ),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_rule_passes_a_clean_log_and_finds_its_damages() {
+    let shop = story().await;
+    let clean = check_log(&shop.pool).await.unwrap();
+    for rule in &clean {
+        assert_eq!((rule.offences, &rule.findings[..]), (0, &[][..]), "{}", rule.name);
+        assert!(rule.checked > 0, "{} looked at nothing", rule.name);
+        assert!(DAMAGES.iter().any(|(_, rules, _)| rules.contains(&rule.name)), "{} was never broken", rule.name);
+    }
+    shop.pool.execute(KEEP).await.unwrap();
+    for (statements, rules, says) in DAMAGES {
+        damage(&shop, statements).await;
+        let broken = broken(&shop).await;
+        let names: Vec<_> = broken.iter().map(|rule| rule.name).collect();
+        assert_eq!(names, rules, "{statements}: {broken:?}");
+        if let Some(first) = broken.first() {
+            let finding = first.findings[0].to_string();
+            assert!(finding.contains(says), "{statements}: {finding}");
+        }
+        damage(&shop, RESTORE).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_may_be_used_again_after_a_day() {
+    let shop = story().await;
+    damage(
+        &shop,
+        "update journal_head set recorded_at = recorded_at + interval '1 day';
+         update events set recorded_at = recorded_at + interval '1 day',
+             metadata = metadata || jsonb_build_object('key_digest', (select min(key_digest) from idempotency))
+         where position = 21;
+         delete from idempotency",
+    )
+    .await;
+    assert_eq!(broken(&shop).await, vec![]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_ten_findings_are_shown_with_the_count_of_all() {
+    let shop = story().await;
+    damage(&shop, "update events set sequence = sequence + 100").await;
+    let broken = broken(&shop).await;
+    let [streams] = &broken[..] else { panic!("{broken:?}") };
+    assert_eq!((streams.name, streams.offences, streams.findings.len()), ("streams", 21, 10));
+    assert_eq!(
+        streams.findings[0].to_string(),
+        "position 1, Claim/category-name:kitchen: expected sequence 1; found sequence 101"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_is_checked_while_the_shop_sells() {
+    let shop = TestShop::new().await;
+    let product = shop.product("Kettle", "24.90", 1_000).await;
+    let customers = shop.customers(8).await;
+    let node = &shop;
+    let sales = join_all(customers.iter().map(|customer| async move {
+        for place in 0..20 {
+            node.add(*customer, product, 1).await;
+            let (path, key) = (format!("customer/{customer}/cart/checkout/"), format!("{customer}-{place}"));
+            let sold = node.send("POST", &path, Value::Null, &[("idempotency-key", &key)]).await;
+            assert_eq!(sold.status, StatusCode::CREATED);
+        }
+    }));
+    let began = shop.engine.journal.position();
+    let audits = async {
+        let mut sizes = Vec::new();
+        while sizes.last().is_none_or(|size| *size < began + 20 * 8 * 4) {
+            let checked = check_log(&shop.pool).await.unwrap();
+            assert_eq!(checked.iter().map(|rule| rule.offences).sum::<i64>(), 0, "{checked:?}");
+            assert_eq!(checked[0].checked, checked[1].checked, "every rule looks at the same log");
+            sizes.push(checked[0].checked);
+        }
+        sizes
+    };
+    let ((), sizes) = futures_util::future::join(async { drop(sales.await) }, audits).await;
+    assert!(
+        sizes.iter().any(|size| (began + 1..began + 20 * 8 * 4).contains(size)),
+        "nothing was sold meanwhile: {sizes:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn verify_log_says_what_is_wrong_and_exits_with_1() {
+    let shop = story().await;
+    let url = shop.pool.connect_options().to_url_lossy();
+    let verify = |args: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_cartwright"))
+            .args(["verify", "--log"])
+            .args(args)
+            .env("DATABASE_URL", url.as_str())
+            .output()
+            .unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (code, said) = verify(&[]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.lines().all(|line| line.ends_with(": ok")) && said.contains("       21 events: ok"), "{said}");
+
+    damage(&shop, "update events set sequence = 3 where aggregate_type = 'Category' and sequence = 2").await;
+    let (code, said) = verify(&["orders"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("streams") && said.contains("1 WRONG"), "{said}");
+    assert!(said.contains("position 4, Category/1: expected sequence 2; found sequence 3"), "{said}");
+    assert!(said.contains("rows at position 21: equal"), "the table agrees with the log, wrong as it is: {said}");
+}
