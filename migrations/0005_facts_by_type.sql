@@ -47,3 +47,18 @@ begin
     end if;
 end
 $$;
+
+-- As before, in one pass over the rows.
+create or replace function check_positions() returns trigger language plpgsql as $$
+declare
+    lowest bigint;
+    highest bigint;
+begin
+    select min(position), max(position) into lowest, highest from added;
+    if lowest < 1 or highest > (select position from journal_head) then
+        raise exception 'positions are given by journal_head' using errcode = 'integrity_constraint_violation';
+    end if;
+    perform pg_notify('journal', highest::text);
+    return null;
+end
+$$;

@@ -175,7 +175,19 @@ pub async fn list_products(
             .await?
         };
     }
+    let unfiltered = category_id.is_none()
+        && category_name.is_none()
+        && min_price.is_none()
+        && max_price.is_none()
+        && words.is_none()
+        && !in_stock;
     Ok(match filter.sort.unwrap_or_default() {
+        Sort::Name if unfiltered => {
+            let (name, id): (String, i64) = page.after()?.unwrap_or_default();
+            let list = sqlx::query_file_as!(ProductRow, "projections/products/list.sql", name, id, limit + 1);
+            let rows = list.fetch_all(&shop.pool).await?;
+            PageOf::new(&uri, rows, limit, |row| (row.name.clone(), row.product_id))
+        }
         Sort::Name => {
             let (name, id): (String, i64) = page.after()?.unwrap_or_default();
             let rows = list!("projections/products/list_by_name.sql", name, id);

@@ -37,9 +37,9 @@ enum End {
 
 /// How often the log is looked at without being told of new events.
 const POLL: Duration = Duration::from_secs(1);
-/// While the shop is busy the projector rests as long as its last step took, at most this long, so that it leaves half a
-/// core to the appends, and its next step has more events of the same things to add up.
-const LONGEST_REST: Duration = Duration::from_millis(10);
+/// While the shop is busy the projector rests half as long as its last step took, and this long at the most: so it
+/// leaves a third of a core to the appends, and its next step has more events of the same things to add up.
+const LONGEST_REST: Duration = Duration::from_millis(50);
 /// How often a projector that stands still looks whether a rebuild has changed something.
 const RETRY_BROKEN: Duration = Duration::from_secs(1);
 
@@ -108,7 +108,7 @@ impl Worker {
             if reached >= head {
                 self.wait_beyond(reached).await;
             } else if head - reached < self.options.batch_limit {
-                self.sleep(started.elapsed().min(LONGEST_REST)).await;
+                self.sleep((started.elapsed() / 2).min(LONGEST_REST)).await;
             }
         }
         match self.release(connection, epoch).await {

@@ -1,0 +1,13 @@
+-- The page that every shopper sees first. The lists with filters are planned for any filter, and cost three times as much.
+select
+    product.product_id,
+    product.name,
+    product.price,
+    product.stock,
+    category.name as category
+from products as product
+join categories as category using (category_id)
+where not product.discontinued
+    and (product.name, product.product_id) > ($1, $2)
+order by product.name, product.product_id
+limit $3
