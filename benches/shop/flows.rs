@@ -107,15 +107,12 @@ impl Caller for Watcher {
 pub async fn measure(report: &mut Report) {
     let folder = program::folder();
     let program = Program::start(folder.path());
-    let idle = {
-        stock_up(&program.host).await;
-        program.memory()
-    };
-    println!("stocked up: {:.0} MB in use", idle.0);
+    stock_up(&program.host).await;
+    println!("stocked up: {:.0} MB in use", program.memory().0);
 
     let mut highest = 0.0_f64;
     for callers in [1, 8, 32] {
-        let load = flows(&program, callers, None).await;
+        let load = flows(&program, callers).await;
         highest = highest.max(load.rate());
         let goal = match callers {
             1 => "p50 < 3 ms",
@@ -143,8 +140,8 @@ pub async fn measure(report: &mut Report) {
     program.stop();
 }
 
-async fn flows(program: &Program, callers: usize, wanted: Option<i64>) -> Load {
-    let mut shoppers = Shopper::many(callers, &program.host, wanted).await;
+async fn flows(program: &Program, callers: usize) -> Load {
+    let mut shoppers = Shopper::many(callers, &program.host, None).await;
     load::run(&mut shoppers, Duration::from_secs(1), None).await;
     let mut all = Load::default();
     for _ in 0..rounds() {

@@ -6,13 +6,13 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use cartwright::database::embedded::{Durability, EmbeddedOptions, EmbeddedPostgres};
-use cartwright::database::{migrate, prepared};
+use cartwright::database::{migrate, pool_options, prepared};
 use cartwright::journal::check_log;
 use cartwright::projector::{PROJECTIONS, verify};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use sqlx::PgPool;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::PgConnectOptions;
 use tempfile::TempDir;
 
 /// A folder on disk, where `/tmp` may be memory.
@@ -37,7 +37,7 @@ impl Database {
         let connect = server.connect_options("cartwright");
         migrate(&connect).await.expect("the database is migrated");
         let connect = prepared(connect);
-        let pool = PgPoolOptions::new().max_connections(16).connect_with(connect.clone()).await.expect("a connection");
+        let pool = pool_options().connect_with(connect.clone()).await.expect("a connection");
         Self { connect, pool, server, _folder: folder }
     }
 
@@ -104,9 +104,13 @@ impl Program {
         (field("VmRSS:"), field("VmHWM:"))
     }
 
-    /// Processor time used so far, by the server process and by all of its PostgreSQL, in seconds.
+    /// Processor time that the server process has used so far, without its PostgreSQL, in seconds.
     pub fn processor_seconds(&self) -> f64 {
-        processor_seconds(self.child.id())
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("it runs");
+        // The name, in brackets, may hold anything; the two times are the 12th and 13th field after it, in hundredths.
+        let (_, fields) = stat.rsplit_once(')').expect("a name in brackets");
+        let times = fields.split_whitespace().skip(11).take(2);
+        times.map(|time| time.parse::<f64>().expect("a number")).sum::<f64>() / 100.0
     }
 
     /// Tells it to stop, and waits until it has.
@@ -115,21 +119,6 @@ impl Program {
         kill(Pid::from_raw(pid), Signal::SIGTERM).expect("it can be told to stop");
         assert!(self.child.wait().expect("it ends").success(), "the shop ended badly");
     }
-}
-
-fn processor_seconds(pid: u32) -> f64 {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let fields: Vec<f64> = stat
-        .rsplit(')')
-        .next()
-        .unwrap_or_default()
-        .split_whitespace()
-        .skip(11)
-        .take(2)
-        .filter_map(|field| field.parse().ok())
-        .collect();
-    // Linux counts in hundredths.
-    fields.iter().sum::<f64>() / 100.0
 }
 
 impl Drop for Program {

@@ -85,8 +85,8 @@ impl Projection {
     /// SHA-256 over everything that decides what stands in the tables.
     pub fn fingerprint(&self) -> String {
         let function_body = self.function_body();
-        let mut parts: Vec<&str> = vec![self.table_sql, &function_body];
-        parts.extend(facts_in(self.apply_sql).map(|fact| -> &str { fact }));
+        let facts: Vec<&str> = facts_in(self.apply_sql).collect();
+        let parts = [&[self.table_sql, &function_body], facts.as_slice()].concat();
         let mut digest = Sha256::new();
         for part in parts {
             digest.update((part.len() as u64).to_be_bytes());
