@@ -64,27 +64,9 @@ impl Writer {
     pub async fn run(mut self, mut queue: mpsc::Receiver<Request>) {
         let mut requests = Vec::with_capacity(self.batch_size);
         while queue.recv_many(&mut requests, self.batch_size).await > 0 {
-            self.gather(&mut queue, &mut requests).await;
             requests.retain(Request::take);
             metrics::histogram!("journal_batch_commands").record(requests.len() as f64);
             self.serve(&mut requests).await;
-        }
-    }
-
-    /// Takes up what comes in at this moment, as long as something does: whoever was answered by the last append asks
-    /// again now, and one append for all of them costs little more than one for the first.
-    async fn gather(&self, queue: &mut mpsc::Receiver<Request>, requests: &mut Vec<Request>) {
-        loop {
-            let before = requests.len();
-            tokio::task::yield_now().await;
-            while requests.len() < self.batch_size
-                && let Ok(request) = queue.try_recv()
-            {
-                requests.push(request);
-            }
-            if requests.len() == before {
-                break;
-            }
         }
     }
 
