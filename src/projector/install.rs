@@ -41,6 +41,15 @@ pub(super) async fn install(pool: &PgPool) -> Result<Vec<&'static Projection>, s
     Ok(outdated)
 }
 
+/// Whether the tables in service were built with the SQL of this program.
+pub(super) async fn is_up_to_date(pool: &PgPool, projection: &Projection) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar("select exists (select from projection where name = $1 and fingerprint = $2)")
+        .bind(projection.name)
+        .bind(projection.fingerprint())
+        .fetch_one(pool)
+        .await
+}
+
 async fn install_facts(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     let schema = fact_schema();
     let exists: bool = sqlx::query_scalar("select exists (select from pg_namespace where nspname = $1)")

@@ -57,6 +57,10 @@ impl Default for ProjectorOptions {
 
 /// How many projections are rebuilt at once.
 const PARALLEL_REBUILDS: usize = 2;
+/// How long a rebuild that was broken off waits before it begins again.
+const UPDATE_AGAIN: Duration = Duration::from_secs(1);
+/// How often the remains of dead builds are looked for.
+const REMOVE_EVERY: Duration = Duration::from_secs(10);
 /// How often a node that does not lead looks where the tables stand, while somebody waits for them.
 const FOLLOW_EVERY: Duration = Duration::from_millis(5);
 
@@ -79,8 +83,9 @@ impl Projector {
         let rebuilds = Arc::new(Semaphore::new(PARALLEL_REBUILDS));
         let worker = Arc::new(Mutex::new(Some(worker)));
         let projector = Self { pool, position, leads, stop, worker, rebuilds };
+        projector.start_removals();
         for projection in outdated {
-            projector.start_rebuild(projection);
+            projector.start_update(projection);
         }
         Ok(projector)
     }
@@ -119,19 +124,60 @@ impl Projector {
 
     /// Rebuilds a projection in the background.
     pub fn start_rebuild(&self, projection: &'static Projection) {
-        let (pool, rebuilds) = (self.pool.clone(), Arc::clone(&self.rebuilds));
+        let projector = self.clone();
+        self.spawn(async move { drop(projector.rebuild(projection).await) });
+    }
+
+    /// Rebuilds a projection that was built with other SQL, and again if the database goes away meanwhile, or if the
+    /// process dies that does it already.
+    fn start_update(&self, projection: &'static Projection) {
+        let projector = self.clone();
+        self.spawn(async move {
+            loop {
+                match projector.rebuild(projection).await {
+                    Err(RebuildError::Running(_)) => {}
+                    Err(RebuildError::Database(error)) if worker::is_transient(&error) => {}
+                    _ => break,
+                }
+                tokio::time::sleep(UPDATE_AGAIN).await;
+                if install::is_up_to_date(&projector.pool, projection).await.unwrap_or(false) {
+                    break;
+                }
+            }
+        });
+    }
+
+    async fn rebuild(&self, projection: &'static Projection) -> Result<(), RebuildError> {
+        // Never closed.
+        let _permit = self.rebuilds.acquire().await.ok();
+        tracing::info!(projection.name, "rebuild begins");
+        let rebuilt = rebuild(&self.pool, projection, &|_| ()).await;
+        match &rebuilt {
+            Ok(()) => tracing::info!(projection.name, "rebuild is in service"),
+            Err(error) => tracing::error!(projection.name, %error, "rebuild failed"),
+        }
+        rebuilt
+    }
+
+    /// Looks from time to time for builds that are dead, of whatever process.
+    fn start_removals(&self) {
+        let pool = self.pool.clone();
+        self.spawn(async move {
+            loop {
+                if let Err(error) = shadow::remove_remains(&pool).await {
+                    tracing::debug!(%error, "the remains of dead builds could not be removed");
+                }
+                tokio::time::sleep(REMOVE_EVERY).await;
+            }
+        });
+    }
+
+    /// Runs something in the background that may be broken off at any time, as it is when the projector stops.
+    fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         let mut stopped = self.stop.subscribe();
         tokio::spawn(async move {
-            let build = async {
-                let Ok(_permit) = rebuilds.acquire().await else { return };
-                tracing::info!(projection.name, "rebuild begins");
-                match rebuild(&pool, projection, &|_| ()).await {
-                    Ok(()) => tracing::info!(projection.name, "rebuild is in service"),
-                    Err(error) => tracing::error!(projection.name, %error, "rebuild failed"),
-                }
-            };
             tokio::select! {
-                () = build => {}
+                () = work => {}
                 _ = stopped.wait_for(|stopped| *stopped) => {}
             }
         });

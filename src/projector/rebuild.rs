@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::definition::Projection;
 use super::install::{put_in_service, run};
-use super::shadow::{Progress, Shadow, fold_range};
+use super::shadow::{Progress, Shadow, fold_range, is_lock_timeout, remove};
 use crate::points::point;
 
 #[derive(Debug, Error)]
@@ -18,31 +18,19 @@ pub enum RebuildError {
     Database(#[from] sqlx::Error),
 }
 
-/// The first half of the advisory lock on a rebuild; the second is a hash of the name.
-const REBUILD_LOCK: i32 = 0x6361_7274;
-
 /// How often a swap is tried while long queries read the old table.
 const SWAP_ATTEMPTS: u32 = 120;
 const SWAP_PAUSE: Duration = Duration::from_millis(500);
 
 /// Rebuilds one projection while the shop sells. Readers see the old rows until they see all the new ones.
-/// A rebuild that was broken off leaves only a schema behind, which the next one drops.
+/// What a rebuild leaves behind that was broken off is dropped by the next one, or by any process of the shop.
 pub async fn rebuild(
     pool: &PgPool,
     projection: &'static Projection,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<(), RebuildError> {
-    let mut guard = pool.acquire().await?.detach();
-    let locked: bool = sqlx::query_scalar("select pg_try_advisory_lock($1, hashtext($2))")
-        .bind(REBUILD_LOCK)
-        .bind(projection.name)
-        .fetch_one(&mut guard)
-        .await?;
-    if !locked {
-        return Err(RebuildError::Running(projection.name));
-    }
-    sqlx::query("delete from projection_rebuild where name = $1").bind(projection.name).execute(&mut guard).await?;
-    let mut shadow = Shadow::create(pool, projection, format!("rebuild_{}", projection.name)).await?;
+    let shadow = Shadow::create(pool, projection, format!("rebuild_{}", projection.name)).await?;
+    let mut shadow = shadow.ok_or(RebuildError::Running(projection.name))?;
     let swapped = match shadow.fold(progress, true).await {
         Ok(()) => {
             point!("rebuild-folded");
@@ -50,23 +38,17 @@ pub async fn rebuild(
         }
         Err(error) => Err(error),
     };
-    if swapped.is_ok() {
-        point!("rebuild-swapped");
+    if let Err(error) = swapped {
+        shadow.drop_schema().await?;
+        return Err(error.into());
     }
-    sqlx::query("delete from projection_rebuild where name = $1").bind(projection.name).execute(&mut guard).await?;
-    match swapped {
-        Ok(()) => progress(shadow.progress(shadow.position)),
-        Err(error) => {
-            shadow.drop_schema().await?;
-            return Err(error.into());
-        }
-    }
-    guard.close().await?;
-    Ok(())
+    point!("rebuild-swapped");
+    progress(shadow.progress(shadow.position));
+    Ok(shadow.connection.close().await?)
 }
 
 /// Swaps as soon as nobody reads the old table for a moment. It never waits for long: meanwhile no table would move, and
-/// nobody else could read this one.
+/// nobody else could read this one. If this process stands still in the middle, the database ends its session.
 async fn swap_patiently(shadow: &mut Shadow) -> Result<(), sqlx::Error> {
     for _ in 1..SWAP_ATTEMPTS {
         match swap(shadow).await {
@@ -77,15 +59,12 @@ async fn swap_patiently(shadow: &mut Shadow) -> Result<(), sqlx::Error> {
     swap(shadow).await
 }
 
-fn is_lock_timeout(error: &sqlx::Error) -> bool {
-    error.as_database_error().and_then(|database| database.code()).is_some_and(|code| code == "55P03")
-}
-
 /// Puts the new tables into the place of the old ones, at exactly the position of the other live tables.
 async fn swap(shadow: &mut Shadow) -> Result<(), sqlx::Error> {
     let Shadow { connection, projection, schema, position, .. } = shadow;
     let mut transaction = connection.begin().await?;
-    run(&mut transaction, "set local lock_timeout = '500ms'").await?;
+    run(&mut transaction, "set local lock_timeout = '500ms'; set local idle_in_transaction_session_timeout = '2s'")
+        .await?;
     // Nobody moves the live tables until this transaction is over.
     let reached: i64 =
         sqlx::query_scalar("select position from projector_lease for update").fetch_one(&mut *transaction).await?;
@@ -95,7 +74,8 @@ async fn swap(shadow: &mut Shadow) -> Result<(), sqlx::Error> {
         replace_table(&mut transaction, schema, table).await?;
     }
     put_in_service(&mut transaction, projection).await?;
-    run(&mut transaction, &format!("drop schema {schema} cascade")).await?;
+    point!("rebuild-swapping");
+    remove(&mut transaction, schema).await?;
     transaction.commit().await?;
     *position = reached;
     Ok(())

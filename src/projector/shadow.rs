@@ -7,6 +7,10 @@ use sqlx::{Connection, PgConnection, PgPool};
 use super::definition::Projection;
 use super::install::{create_indexes, create_tables, run};
 
+/// The first half of the advisory lock on a schema under construction; the second is a hash of the schema's name. The
+/// session that builds holds it, so that a build without one is known to be dead.
+pub(super) const SHADOW_LOCK: i32 = 0x6361_7274;
+
 /// How many positions one transaction folds. Larger ranges were not faster, and show progress less often.
 const RANGE: i64 = 50_000;
 
@@ -21,7 +25,7 @@ pub struct Progress {
     pub left: Duration,
 }
 
-/// Tables under construction. The connection is its own, and its end is the end of its locks.
+/// Tables under construction. The connection is its own, and its end is the end of the build.
 pub(super) struct Shadow {
     pub connection: PgConnection,
     pub projection: &'static Projection,
@@ -31,23 +35,34 @@ pub(super) struct Shadow {
 }
 
 impl Shadow {
-    /// Creates empty tables in `schema`; a leftover of an earlier build is dropped.
-    pub async fn create(pool: &PgPool, projection: &'static Projection, schema: String) -> Result<Self, sqlx::Error> {
+    /// Creates empty tables in `schema`, and drops what an earlier build left there; `None` if another session builds
+    /// in it.
+    pub async fn create(
+        pool: &PgPool,
+        projection: &'static Projection,
+        schema: String,
+    ) -> Result<Option<Self>, sqlx::Error> {
         let mut connection = pool.acquire().await?.detach();
+        if !lock(&mut connection, &schema).await? {
+            return Ok(None);
+        }
         let mut transaction = connection.begin().await?;
-        run(&mut transaction, &format!("drop schema if exists {schema} cascade")).await?;
+        remove(&mut transaction, &schema).await?;
         run(&mut transaction, &format!("create schema {schema}")).await?;
         create_tables(&mut transaction, projection, &schema).await?;
         transaction.commit().await?;
         run(&mut connection, &format!("set search_path = {schema}, public")).await?;
-        Ok(Self { connection, projection, schema, position: 0, started: Instant::now() })
+        Ok(Some(Self { connection, projection, schema, position: 0, started: Instant::now() }))
     }
 
     /// Folds range after range until the tables are nearly where the live ones stand, then creates the indexes.
-    /// `progress` is told after each range.
+    /// `progress` is told after each range, and everybody else if the build is to be `noted`.
     pub async fn fold(&mut self, progress: &(dyn Fn(Progress) + Sync), noted: bool) -> Result<(), sqlx::Error> {
         loop {
             let target = live_position(&mut self.connection).await?;
+            if noted && self.position == 0 {
+                note(&mut self.connection, self.projection, 0, target).await?;
+            }
             if target - self.position < RANGE / 10 || target <= self.position {
                 break;
             }
@@ -73,9 +88,65 @@ impl Shadow {
     }
 
     pub async fn drop_schema(mut self) -> Result<(), sqlx::Error> {
-        run(&mut self.connection, &format!("drop schema if exists {} cascade", self.schema)).await?;
+        remove(&mut self.connection, &self.schema).await?;
         self.connection.close().await
     }
+}
+
+/// Locks a schema for as long as the session lasts; `false` if another session builds in it. One that only removes
+/// remains is soon done.
+async fn lock(connection: &mut PgConnection, schema: &str) -> Result<bool, sqlx::Error> {
+    let mut transaction = connection.begin().await?;
+    run(&mut transaction, "set local lock_timeout = '1s'").await?;
+    let locked = sqlx::query("select pg_advisory_lock($1, hashtext($2))")
+        .bind(SHADOW_LOCK)
+        .bind(schema)
+        .execute(&mut *transaction)
+        .await;
+    match locked {
+        Err(error) if is_lock_timeout(&error) => Ok(false),
+        // A lock of the session outlives the transaction.
+        locked => transaction.commit().await.and(locked).map(|_| true),
+    }
+}
+
+pub(super) fn is_lock_timeout(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(|database| database.code()).is_some_and(|code| code == "55P03")
+}
+
+/// Drops what builds have left behind whose session is gone: they were killed, or lost the database.
+pub(super) async fn remove_remains(pool: &PgPool) -> Result<(), sqlx::Error> {
+    let schemas: Vec<String> = sqlx::query_scalar(
+        "select 'rebuild_' || name from projection_rebuild
+         union
+         select nspname::text from pg_namespace
+         where nspname ~ '^verify_[a-z_]+_[0-9a-f]{32}$' or nspname in (select 'rebuild_' || name from projection)",
+    )
+    .fetch_all(pool)
+    .await?;
+    for schema in schemas {
+        let mut transaction = pool.begin().await?;
+        let dead: bool = sqlx::query_scalar("select pg_try_advisory_xact_lock($1, hashtext($2))")
+            .bind(SHADOW_LOCK)
+            .bind(&schema)
+            .fetch_one(&mut *transaction)
+            .await?;
+        if dead {
+            remove(&mut transaction, &schema).await?;
+        }
+        transaction.commit().await?;
+    }
+    Ok(())
+}
+
+/// Drops a schema, and the note that something is built there.
+pub(super) async fn remove(connection: &mut PgConnection, schema: &str) -> Result<(), sqlx::Error> {
+    run(connection, &format!("drop schema if exists {schema} cascade")).await?;
+    sqlx::query("delete from projection_rebuild where 'rebuild_' || name = $1")
+        .bind(schema)
+        .execute(connection)
+        .await
+        .map(drop)
 }
 
 /// Where the live tables stand.

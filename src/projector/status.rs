@@ -6,6 +6,7 @@ use sqlx::PgPool;
 use utoipa::ToSchema;
 
 use super::definition::PROJECTIONS;
+use super::shadow::SHADOW_LOCK;
 
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct ProjectionStatus {
@@ -63,10 +64,17 @@ pub async fn status(pool: &PgPool) -> Result<Vec<ProjectionStatus>, sqlx::Error>
          cross join projector_lease as lease
          cross join journal_head as head
          left join projection using (name)
-         left join projection_rebuild as rebuild using (name)
+         left join projection_rebuild as rebuild on rebuild.name = wanted.name and exists (
+             -- The lock of the session that rebuilds: without it the rebuild is dead.
+             select from pg_locks as held
+             where held.locktype = 'advisory' and held.granted
+                 and held.database = (select oid from pg_database where datname = current_database())
+                 and held.classid = $2::integer::oid and held.objid = hashtext('rebuild_' || rebuild.name)::oid
+         )
          order by wanted.name",
     )
     .bind(names)
+    .bind(SHADOW_LOCK)
     .fetch_all(pool)
     .await?;
     Ok(rows.into_iter().map(ProjectionStatus::from).collect())

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::definition::Projection;
 use super::install::run;
 use super::shadow::{Progress, Shadow, fold_range, live_position};
+use crate::points::point;
 
 /// How the live tables of one projection compare with the log.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,9 +41,14 @@ pub async fn verify(
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Verification, sqlx::Error> {
     let schema = format!("verify_{}_{}", projection.name, Uuid::new_v4().simple());
-    let mut shadow = Shadow::create(pool, projection, schema).await?;
+    let shadow = Shadow::create(pool, projection, schema).await?;
+    // Nobody else knows the name.
+    let mut shadow = shadow.ok_or_else(|| sqlx::Error::Protocol("another session verifies here".to_owned()))?;
     let compared = match shadow.fold(progress, false).await {
-        Ok(()) => compare(&mut shadow).await,
+        Ok(()) => {
+            point!("verify-folded");
+            compare(&mut shadow).await
+        }
         Err(error) => Err(error),
     };
     shadow.drop_schema().await?;

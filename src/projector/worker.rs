@@ -195,14 +195,19 @@ impl Worker {
 }
 
 fn judge(error: sqlx::Error) -> End {
-    let code = error.as_database_error().and_then(|database| database.code()).map(|code| code.to_string());
-    match code.as_deref() {
-        Some("PJ001") => End::LeaseLost,
-        Some(code) if ["08", "40", "53", "55", "57"].contains(&code.get(..2).unwrap_or_default()) => {
-            End::Transient(error)
-        }
-        Some(_) => End::Broken(error),
-        None => End::Transient(error),
+    if error.as_database_error().and_then(|database| database.code()).is_some_and(|code| code == "PJ001") {
+        return End::LeaseLost;
+    }
+    if is_transient(&error) { End::Transient(error) } else { End::Broken(error) }
+}
+
+/// Whether the same statement may succeed later: anything but a refusal by the database itself.
+pub(super) fn is_transient(error: &sqlx::Error) -> bool {
+    match error.as_database_error().and_then(|database| database.code()) {
+        // A session that stood still inside a transaction was ended.
+        Some(code) if code == "25P03" => true,
+        Some(code) => ["08", "40", "53", "55", "57"].contains(&code.get(..2).unwrap_or_default()),
+        None => true,
     }
 }
 

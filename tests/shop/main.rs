@@ -20,6 +20,7 @@ mod program;
 mod projections;
 mod races;
 mod reads;
+mod remains;
 mod restore;
 mod retail;
 mod seeds;

@@ -12,7 +12,7 @@ use crate::load::Load;
 use crate::program::{Server, ask, command, data_dir, embedded_database, run, text, verify, wait_for};
 
 /// The command of a server without sample commands, with orders for its points.
-fn server_on(folder: &Path, port: u16, points: &str) -> Command {
+pub fn server_on(folder: &Path, port: u16, points: &str) -> Command {
     let mut command = command(folder);
     command.args(["--no-seeds", "--listen", &format!("127.0.0.1:{port}")]).env("FAILPOINTS", points);
     command
@@ -75,7 +75,7 @@ fn a_server_that_dies_between_two_steps_under_load_loses_nothing_and_does_nothin
 }
 
 /// Starts a program that dies before it is ready, or soon after.
-fn dies(command: &mut Command, points: &str) {
+pub fn dies(command: &mut Command, points: &str) {
     let mut child = command.env("FAILPOINTS", points).stdout(Stdio::null()).spawn().unwrap();
     assert_killed(wait_for(points, || child.try_wait().unwrap()), points);
 }

@@ -109,6 +109,12 @@ pub fn verify(data_dir: &Path) {
     }
 }
 
+/// Whether SIGSTOP has reached a process.
+pub fn is_stopped(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    stat.rsplit(") ").next().unwrap().starts_with('T')
+}
+
 /// How the database of a running shop is reached.
 pub fn embedded_database(data_dir: &Path) -> PgConnectOptions {
     prepared(wait_for("PostgreSQL", || embedded::running(data_dir, "cartwright")))
