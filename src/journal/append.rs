@@ -137,8 +137,9 @@ pub(super) fn failure(error: sqlx::Error) -> Failure {
         sqlx::Error::Database(database) => match database.code().as_deref().map(|code| code.split_at(2)) {
             // Out of resources, or told to give up waiting: nothing was stored.
             Some(("53" | "55" | "40", _) | ("57", "014")) => Failure::Unavailable(error),
-            // The server goes away; with the last words it may have committed.
-            Some(("57" | "08", _)) => Failure::Unknown(error),
+            // The server goes away; with the last words it may have committed. Or it has ended the session, because this
+            // process stood still while it held the head.
+            Some(("57" | "08", _) | ("25", "P03" | "P04")) => Failure::Unknown(error),
             _ => Failure::Rejected(error),
         },
         sqlx::Error::Encode(_) => Failure::Rejected(error),

@@ -45,6 +45,10 @@ enum NotStored {
     Unavailable(sqlx::Error),
 }
 
+/// How long a process that stands still may hold the head: the database then ends its session, and nothing of it is
+/// stored. It is far longer than a process that runs needs, and shorter than commands wait.
+const STANDSTILL: &str = "2s";
+
 impl Writer {
     pub async fn connect(
         connect: PgConnectOptions,
@@ -53,6 +57,8 @@ impl Writer {
         snapshots: Snapshots,
         batch_size: usize,
     ) -> Result<Self, sqlx::Error> {
+        // Between two statements of [`Self::append_locked`] this process holds up all other writers.
+        let connect = connect.options([("idle_in_transaction_session_timeout", STANDSTILL)]);
         let mut connection = connect.connect().await?;
         let head = append::head(&mut connection).await?;
         let numbers = Numbers::read(&mut connection).await?;

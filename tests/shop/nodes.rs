@@ -3,17 +3,20 @@
 use std::fs::File;
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use cartwright::database::embedded::{Durability, EmbeddedOptions, EmbeddedPostgres};
 use cartwright::database::prepared;
 use nix::sys::signal::Signal;
+use serde_json::json;
 use sqlx::postgres::PgConnectOptions;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
+use crate::client::Client;
 use crate::load::Load;
 use crate::points::assert_killed;
-use crate::program::{Server, ask, command, data_dir, run, text, wait_for};
+use crate::program::{Server, ask, command, data_dir, is_stopped, run, text, wait_for};
 
 /// A durable PostgreSQL that outlives every server on it.
 struct Database {
@@ -136,6 +139,26 @@ fn a_server_that_wakes_up_after_its_lease_has_run_out_writes_nothing_and_follows
     // The one that was asleep answers with the tables that the other moves.
     ledger.audit(&database.connect, sleeper.port());
     assert_eq!(database.lease().0, 2, "nobody but the second has projected since");
+    database.verify();
+}
+
+#[test]
+fn a_server_that_stands_still_with_the_head_in_its_hands_holds_the_others_up_for_seconds_only() {
+    let database = Database::start();
+    let runner = Server::spawn(&mut database.server(0, ""));
+    let sleeper = Server::spawn(&mut database.server(0, "journal-locked-sent=5*off->1*return(stop)"));
+    let ledger = Load::prepare(&[runner.port(), sleeper.port()]).run(|progress| {
+        wait_for("a process that stands still", || is_stopped(sleeper.child.id()).then_some(()));
+        let stood_at = Instant::now();
+        let mut client = Client::new(&[runner.port()], 0);
+        let created = client.send("POST", "categories/", "", &json!({ "category_name": "Garden" })).unwrap();
+        assert_eq!(created.status, 201, "{}", created.body);
+        assert!(stood_at.elapsed() < Duration::from_secs(4), "{:?}", stood_at.elapsed());
+        sleeper.signal(Signal::SIGCONT);
+        progress.more(100);
+    });
+    ledger.audit(&database.connect, runner.port());
+    ledger.audit(&database.connect, sleeper.port());
     database.verify();
 }
 
