@@ -86,7 +86,6 @@ impl EmbeddedPostgres {
         if cluster_version.is_none() {
             cluster.initialise().await?;
         }
-        cluster.stop_orphan().await?;
         let server = start_patiently(&cluster).await?;
 
         let (stop_request, stop_requested) = oneshot::channel();
@@ -117,7 +116,11 @@ pub fn running(data_dir: &Path, database: &str) -> Option<PgConnectOptions> {
     let owner_file = File::open(data_dir.join(folder::OWNER_FILE)).ok()?;
     match owner_file.try_lock_shared() {
         Err(TryLockError::WouldBlock) => {}
-        _ => return None,
+        _ => {
+            // As when a folder is given up: a child between fork and exec must not keep its next owner out.
+            let _ = owner_file.unlock();
+            return None;
+        }
     }
     let pid_file = PidFile::read(&data_dir.join(server::PGDATA))?;
     // The file of a server that was killed still says ready, but its socket no longer answers.
@@ -134,10 +137,12 @@ fn connect_options(socket_folder: &Path, database: &str) -> PgConnectOptions {
         .ssl_mode(PgSslMode::Disable)
 }
 
-/// Starts the server, and again if it finds remains of a killed one that are about to go away.
+/// Starts the server, and again if it finds remains of a killed one that are about to go away, or an orphan that did
+/// not listen yet when it was looked for.
 async fn start_patiently(cluster: &Cluster) -> Result<Server, EmbeddedError> {
     let deadline = Instant::now() + LEFTOVERS_DEADLINE;
     loop {
+        cluster.stop_orphan().await?;
         let mut server = cluster.spawn()?;
         match cluster.wait_until_ready(&mut server).await {
             Ok(()) => return Ok(server),

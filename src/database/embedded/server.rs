@@ -335,7 +335,7 @@ impl Server {
         }
     }
 
-    fn signal(&self, signal: Signal) {
+    pub fn signal(&self, signal: Signal) {
         // The number cannot be another process's: the child keeps it until we have waited for it.
         if let Some(pid) = self.child.id() {
             let _ = kill(Pid::from_raw(pid.cast_signed()), signal);

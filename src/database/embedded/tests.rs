@@ -87,6 +87,21 @@ fn processes_of(data_dir: &Path) -> Vec<(i32, String)> {
         .collect()
 }
 
+/// A session that has just begun still looks like the server itself: it must be neither killed for the watcher, which
+/// would be a crash of the server, nor gone when it is to be looked at.
+async fn server_and_watcher(data_dir: &Path) -> Vec<(i32, String)> {
+    eventually("the server and its watcher alone", || Some(processes_of(data_dir)).filter(|found| found.len() == 2))
+        .await
+}
+
+async fn kill_watcher(data_dir: &Path, server: i32) {
+    for (pid, _) in server_and_watcher(data_dir).await {
+        if pid != server {
+            kill_hard(pid);
+        }
+    }
+}
+
 async fn assert_nothing_left(data_dir: &Path) {
     eventually("the end of all processes", || processes_of(data_dir).is_empty().then_some(())).await;
     assert!(!data_dir.join("pgdata/postmaster.pid").exists());
@@ -202,8 +217,7 @@ async fn a_second_owner_is_refused_and_may_join_instead() {
 async fn a_killed_owner_leaves_no_process_and_its_output_is_not_held_open() {
     let folder = tempfile::tempdir().unwrap();
     let mut helper = start_helper(folder.path()).await;
-    // A session that has just begun still looks like the server itself.
-    eventually("the server and its watcher alone", || (processes_of(folder.path()).len() == 2).then_some(())).await;
+    server_and_watcher(folder.path()).await;
     if cfg!(target_os = "linux") {
         let output = fs::read_link(format!("/proc/{}/fd/1", helper.0.id())).unwrap();
         for (pid, arguments) in processes_of(folder.path()) {
@@ -225,11 +239,7 @@ async fn a_server_without_owner_and_watcher_is_replaced() {
     postgres.stop().await.unwrap();
     let mut helper = start_helper(folder.path()).await;
     let orphan = server_pid(folder.path());
-    for (pid, _) in processes_of(folder.path()) {
-        if pid != orphan {
-            kill_hard(pid);
-        }
-    }
+    kill_watcher(folder.path(), orphan).await;
     helper.kill();
     assert!(running(folder.path(), NAME).is_none(), "nobody owns it");
 
@@ -237,6 +247,36 @@ async fn a_server_without_owner_and_watcher_is_replaced() {
     assert_ne!(server_pid(folder.path()), orphan);
     assert_remembered(&postgres).await;
     postgres.stop().await.unwrap();
+    assert_nothing_left(folder.path()).await;
+}
+
+#[tokio::test]
+async fn an_orphan_that_is_not_listening_yet_is_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    start(folder.path()).await.stop().await.unwrap();
+    let pgdata = folder.path().join(server::PGDATA);
+    // Between its pid file and its socket there are milliseconds: it is stopped as soon as it has the one.
+    let orphan = loop {
+        let data_folder = DataFolder::open(folder.path()).await.unwrap();
+        let search_folders = binaries::search_folders().await;
+        let binaries = binaries::find_or_fetch(&data_folder, search_folders, None).await.unwrap();
+        let orphan = Cluster::new(data_folder, binaries, Durability::Volatile).unwrap().spawn().unwrap();
+        while !pgdata.join("postmaster.pid").exists() {}
+        orphan.signal(Signal::SIGSTOP);
+        if !PidFile::read(&pgdata).is_some_and(|found| found.answers()) {
+            break orphan;
+        }
+        orphan.signal(Signal::SIGCONT);
+        orphan.shut_down().await;
+    };
+
+    let awaken = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        orphan.signal(Signal::SIGCONT);
+    };
+    let (postgres, ()) = tokio::join!(start(folder.path()), awaken);
+    postgres.stop().await.unwrap();
+    drop(orphan);
     assert_nothing_left(folder.path()).await;
 }
 
