@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use futures_util::Stream;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -152,7 +152,7 @@ pub async fn stream(
 async fn follow(shop: &Shop, mut after: i64, sender: &mpsc::Sender<Result<Event, Infallible>>) -> Result<(), ApiError> {
     let mut head = shop.journal.head();
     loop {
-        let events = read_after(shop, after, CHUNK).await?;
+        let events = read_on(shop, after).await?;
         for event in &events {
             after = event.position;
             let shown = Event::default().id(event.position.to_string()).event(&event.event_type);
@@ -170,6 +170,14 @@ async fn follow(shop: &Shop, mut after: i64, sender: &mpsc::Sender<Result<Event,
             }
         }
     }
+}
+
+/// Reads for a stream. Any number of streams leaves most of the pool to everybody else.
+async fn read_on(shop: &Shop, after: i64) -> Result<Vec<StoredEvent>, ApiError> {
+    static READS: Semaphore = Semaphore::const_new(4);
+    // Never closed.
+    let _permit = READS.acquire().await.ok();
+    read_after(shop, after, CHUNK).await
 }
 
 async fn read_after(shop: &Shop, after: i64, limit: i64) -> Result<Vec<StoredEvent>, ApiError> {
