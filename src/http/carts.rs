@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::Shop;
 use super::body::{NoBody, body};
 use super::command::{Answer, Command, CommandParams, CommandProblems};
+use super::consistency::one_moment;
 use super::error::{ApiError, Problem};
 use super::page::{Ids, Versioned};
 use crate::domain::cart::MergeMode;
@@ -217,7 +218,7 @@ pub async fn check_out_guest(
 async fn find_cart(shop: &Shop, cart_id: CartId) -> Result<Versioned<CartView>, ApiError> {
     let id = cart_id.to_string();
     // One snapshot for both, so that items and version speak of the same moment.
-    let mut transaction = shop.pool.begin_with("begin isolation level repeatable read read only").await?;
+    let mut transaction = one_moment(&shop.pool, "carts, cart_items, products").await?;
     let cart = sqlx::query_file!("projections/carts/find.sql", id).fetch_optional(&mut *transaction).await?;
     let cart = cart.filter(|cart| cart.state != "merged");
     let cart = cart.ok_or_else(|| ApiError::not_found("cart_not_found", "Cart not found"))?;

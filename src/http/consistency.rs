@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, HeaderName, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use lru::LruCache;
+use sqlx::{Executor, PgPool, Postgres, Transaction};
 
 use super::Shop;
 use super::error::ApiError;
@@ -62,6 +63,14 @@ pub(super) async fn settle(State(shop): State<Shop>, request: Request, next: Nex
         }
         Err(error) => error.into_response(),
     }
+}
+
+/// Several questions about one moment. The `tables` that they ask are held before the moment is chosen, because one that
+/// a rebuild put in the place of another after that moment would be empty.
+pub(super) async fn one_moment(pool: &PgPool, tables: &str) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+    let mut transaction = pool.begin_with("begin isolation level repeatable read read only").await?;
+    transaction.execute(format!("lock table {tables} in access share mode").as_str()).await?;
+    Ok(transaction)
 }
 
 /// The position that the request demands, or 0.

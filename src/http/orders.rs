@@ -10,6 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::Shop;
 use super::body::{NoBody, body};
 use super::command::{Answer, Command, CommandParams, CommandProblems};
+use super::consistency::one_moment;
 use super::error::{ApiError, Problem};
 use super::format::money;
 use super::page::{DEFAULT_LIMIT, Ids, LAST_MOMENT, Page, PageOf, Params, Versioned};
@@ -211,7 +212,7 @@ pub async fn find_lines(
     responses((status = 200, body = Summary), (status = 404, body = Problem)))]
 pub async fn find_summary(State(shop): State<Shop>, Ids(order_id): Ids<i64>) -> Result<Versioned<Summary>, ApiError> {
     // One snapshot for both, so that lines and status speak of the same moment.
-    let mut transaction = shop.pool.begin_with("begin isolation level repeatable read read only").await?;
+    let mut transaction = one_moment(&shop.pool, "orders, order_lines").await?;
     let order = sqlx::query_file!("projections/orders/find.sql", order_id)
         .fetch_optional(&mut *transaction)
         .await?

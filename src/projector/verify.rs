@@ -59,6 +59,10 @@ async fn compare(shadow: &mut Shadow) -> Result<Verification, sqlx::Error> {
     let Shadow { connection, projection, schema, position, .. } = shadow;
     let mut transaction = connection.begin().await?;
     run(&mut transaction, "set transaction isolation level repeatable read").await?;
+    // The tables are held before the snapshot is taken: one that a rebuild swapped in after it would be empty.
+    for table in projection.tables() {
+        run(&mut transaction, &format!("lock table live.{table} in access share mode")).await?;
+    }
     let reached = live_position(&mut transaction).await?;
     fold_range(&mut transaction, schema, projection, *position, reached).await?;
     let mut verification =

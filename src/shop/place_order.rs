@@ -42,7 +42,7 @@ impl UseCase for PlaceOrder {
         {
             return OrderView::of(work, OrderId(holder));
         }
-        let placed_at = self.placed_at.unwrap_or(work.now());
+        let placed_at = self.placed_at.map_or(work.now(), as_stored);
         if placed_at > work.now() {
             return Err(Refusal::PlacedInTheFuture.into());
         }
@@ -76,4 +76,10 @@ impl UseCase for PlaceOrder {
         }
         Ok(placed)
     }
+}
+
+/// The time as PostgreSQL knows it, which has neither leap seconds nor nanoseconds and would round them into another
+/// day than the one that the client is told.
+fn as_stored(time: DateTime<Utc>) -> DateTime<Utc> {
+    DateTime::from_timestamp_micros(time.timestamp_micros()).unwrap_or(time)
 }

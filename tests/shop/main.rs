@@ -26,4 +26,5 @@ mod retail;
 mod seeds;
 mod stops;
 mod support;
+mod swaps;
 mod tidy;
