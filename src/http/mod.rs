@@ -38,6 +38,7 @@ mod connections;
 mod consistency;
 mod cors;
 mod customers;
+mod description;
 mod edge;
 mod error;
 mod events;
@@ -188,7 +189,7 @@ pub fn router(shop: Shop) -> Router {
     let router = router.fallback(error::not_found).with_state(shop.clone());
     // The page of the description knows its own slashes; everything else answers with and without one.
     let router = Router::new()
-        .merge(SwaggerUi::new("/docs").url("/openapi.json", description))
+        .merge(SwaggerUi::new("/docs").url("/openapi.json", description::complete(description)))
         .fallback_service(NormalizePathLayer::trim_trailing_slash().layer(router))
         .layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES))
         .layer(CatchPanicLayer::custom(error::panicked));
