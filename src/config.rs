@@ -1,12 +1,14 @@
 //! Settings: each field names its flag, its variable, its default and its unit.
 
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Args;
 
 use crate::database::Location;
 use crate::database::embedded::{Durability, EmbeddedOptions, default_data_dir};
+use crate::http::{ConnectionLimits, Edge, Limits, Origins, TrustedProxies};
 
 /// Where the data is. For every subcommand.
 #[derive(Args, Clone, Debug)]
@@ -39,6 +41,42 @@ pub struct ServeConfig {
     /// Bound of the aggregate cache, in entries (an aggregate, an item or a line counts one)
     #[arg(long, env = "SHOP_CACHE_ENTRIES", default_value_t = 200_000)]
     pub cache_entries: usize,
+    #[command(flatten)]
+    pub edge: EdgeConfig,
+}
+
+/// How much of the network is let in.
+#[derive(Args, Clone, Debug)]
+pub struct EdgeConfig {
+    /// Requests a second for each caller and for each client address; 0 for any number
+    #[arg(long, env = "SHOP_RATE_LIMIT", default_value_t = 100)]
+    pub rate_limit: u32,
+    /// Attempts a minute at a credential for each client address; 0 for any number
+    #[arg(long, env = "SHOP_LOGIN_LIMIT", default_value_t = 10)]
+    pub login_limit: u32,
+    /// Proxies whose X-Forwarded-For is believed: addresses or CIDR blocks, separated by commas
+    #[arg(long, env = "SHOP_TRUSTED_PROXIES", default_value = "", hide_default_value = true)]
+    pub trusted_proxies: TrustedProxies,
+    /// Connections at once; further ones wait, and one address may hold a quarter of them
+    #[arg(long, env = "SHOP_MAX_CONNECTIONS", default_value = "1024")]
+    pub max_connections: NonZeroUsize,
+    /// Origins whose pages may call the API from a browser, separated by commas: https://shop.example
+    #[arg(long, env = "SHOP_CORS_ORIGINS", default_value = "", hide_default_value = true)]
+    pub cors_origins: Origins,
+}
+
+impl EdgeConfig {
+    pub fn edge(&self) -> Edge {
+        Edge {
+            limits: Limits::new(self.rate_limit, self.login_limit),
+            trusted_proxies: self.trusted_proxies.clone(),
+            origins: self.cors_origins.clone(),
+            connections: ConnectionLimits {
+                max_connections: self.max_connections.get(),
+                ..ConnectionLimits::default()
+            },
+        }
+    }
 }
 
 impl DatabaseConfig {

@@ -79,6 +79,7 @@ pub async fn serve(config: &ServeConfig, location: &Location) -> anyhow::Result<
         engine.journal.clone(),
         engine.projector.clone(),
         database.pool.clone(),
+        config.edge.edge(),
         crate::cli::install_metrics(),
         stopping.clone(),
     );

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::body::Bytes;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
-use cartwright::http::{Shop, router};
+use cartwright::http::{Edge, Shop, router};
 use cartwright::journal::JournalOptions;
 use cartwright::projector::ProjectorOptions;
 use cartwright::server::Engine;
@@ -46,7 +46,14 @@ pub async fn measure(report: &mut Report) {
     let position = engine.journal.position();
     assert!(engine.projector.wait_for(position, Duration::from_secs(60)).await, "the projector is stuck");
     let (_stop, stopping) = watch::channel(false);
-    let shop = Shop::new(engine.journal.clone(), engine.projector.clone(), database.pool.clone(), None, stopping);
+    let shop = Shop::new(
+        engine.journal.clone(),
+        engine.projector.clone(),
+        database.pool.clone(),
+        Edge::default(),
+        None,
+        stopping,
+    );
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let host = listener.local_addr().expect("an address").to_string();
     let page: Arc<std::sync::OnceLock<Bytes>> = Arc::default();

@@ -2,12 +2,14 @@
 
 use axum::extract::State;
 use serde::Deserialize;
+use utoipa::openapi::Object;
 use uuid::Uuid;
 
 use super::Shop;
 use super::body::{NoBody, body};
 use super::command::{Answer, Command, CommandParams, CommandProblems};
 use super::consistency::one_moment;
+use super::description;
 use super::error::{ApiError, Problem};
 use super::page::{Ids, Versioned};
 use crate::domain::cart::MergeMode;
@@ -37,11 +39,15 @@ body! {
     }
 }
 
+fn merge_mode() -> Object {
+    description::words(["sum", "keep_larger", "keep_guest", "keep_customer"])
+}
+
 body! {
     /// The guest's cart to take over, and what becomes of products that stand in both.
     pub struct Merge {
         pub cart_token: Uuid,
-        #[schema(value_type = Option<String>, example = "sum")]
+        #[schema(schema_with = merge_mode)]
         pub mode: Option<MergeMode>,
     }
 }

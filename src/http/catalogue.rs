@@ -8,6 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::Shop;
 use super::body::{NoBody, body};
 use super::command::{Answer, Command, CommandParams, CommandProblems};
+use super::description::{number_or_name, number_or_name_or_null};
 use super::error::{ApiError, Problem};
 use super::format::money;
 use super::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params, Versioned};
@@ -46,10 +47,10 @@ pub struct ProductFilter {
     /// Number or name of a category.
     category: Option<String>,
     /// Lowest price, inclusive.
-    #[param(value_type = Option<String>, example = "9.99")]
+    #[param(value_type = Option<String>, pattern = "^[0-9]{1,12}([.][0-9]{1,2})?$", example = "9.99")]
     min_price: Option<Money>,
     /// Highest price, inclusive.
-    #[param(value_type = Option<String>, example = "99.99")]
+    #[param(value_type = Option<String>, pattern = "^[0-9]{1,12}([.][0-9]{1,2})?$", example = "99.99")]
     max_price: Option<Money>,
     /// Every word must be in the name or the description, in any case.
     search: Option<String>,
@@ -72,20 +73,20 @@ pub enum Sort {
 body! {
     /// A new product.
     pub struct NewProduct {
-        #[schema(value_type = String, max_length = 200, example = "Kettle")]
+        #[schema(value_type = String, min_length = 1, max_length = 200, example = "Kettle")]
         pub name: Name,
-        #[schema(value_type = String, example = "24.90")]
+        #[schema(value_type = String, pattern = "^[0-9]{1,12}([.][0-9]{1,2})?$", example = "24.90")]
         pub price: Money,
         /// Number or name of a category.
-        #[schema(value_type = Object, example = "Kitchen")]
+        #[schema(schema_with = number_or_name)]
         pub category: CategoryField,
-        #[schema(value_type = Option<String>)]
+        #[schema(value_type = Option<String>, max_length = 10_000)]
         pub description: Option<Description>,
         /// Units on hand from the start.
         #[schema(minimum = 0, maximum = 1_000_000_000)]
         pub stock: Option<i64>,
         /// A code that no other product has.
-        #[schema(value_type = Option<String>, max_length = 64)]
+        #[schema(value_type = Option<String>, min_length = 1, max_length = 64)]
         pub sku: Option<Sku>,
     }
 }
@@ -93,13 +94,13 @@ body! {
 body! {
     /// What is to be changed; what is absent stays as it is.
     pub struct ProductChange {
-        #[schema(value_type = Option<String>, max_length = 200)]
+        #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
         pub name: Option<Name>,
-        #[schema(value_type = Option<String>, example = "19.90")]
+        #[schema(value_type = Option<String>, pattern = "^[0-9]{1,12}([.][0-9]{1,2})?$", example = "19.90")]
         pub price: Option<Money>,
-        #[schema(value_type = Option<Object>, example = "Kitchen")]
+        #[schema(schema_with = number_or_name_or_null)]
         pub category: Option<CategoryField>,
-        #[schema(value_type = Option<String>)]
+        #[schema(value_type = Option<String>, max_length = 10_000)]
         pub description: Option<Description>,
         /// `true` takes the product out of the catalogue, for good.
         pub discontinued: Option<bool>,
@@ -115,7 +116,7 @@ body! {
         /// Units that stand in the store.
         #[schema(minimum = 0)]
         pub count: Option<i64>,
-        #[schema(value_type = Option<String>, max_length = 200, example = "delivery 4711")]
+        #[schema(value_type = Option<String>, min_length = 1, max_length = 200, example = "delivery 4711")]
         pub reason: Option<Reason>,
     }
 }
@@ -123,7 +124,7 @@ body! {
 body! {
     /// The name of a category.
     pub struct CategoryName {
-        #[schema(value_type = String, max_length = 200, example = "Kitchen")]
+        #[schema(value_type = String, min_length = 1, max_length = 200, example = "Kitchen")]
         pub category_name: Name,
     }
 }

@@ -39,10 +39,10 @@ pub struct CommandParams;
 #[expect(dead_code, reason = "it only describes the headers for OpenAPI")]
 struct CommandHeaders {
     /// 1 to 255 characters: the same key with the same request gets the same answer for 24 hours.
-    #[param(rename = "Idempotency-Key", max_length = 255)]
+    #[param(rename = "Idempotency-Key", max_length = 255, pattern = "^[!-~]([ -~]*[!-~])?$", nullable = false)]
     idempotency_key: Option<String>,
     /// The `ETag` that the client last saw; 412 when the resource has changed since.
-    #[param(rename = "If-Match")]
+    #[param(rename = "If-Match", pattern = r#"^("[0-9]{1,18}"|\*)$"#, nullable = false)]
     if_match: Option<String>,
 }
 

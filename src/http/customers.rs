@@ -40,9 +40,9 @@ pub struct CustomerOrder {
 body! {
     /// A new customer.
     pub struct NewCustomer {
-        #[schema(value_type = String, max_length = 200, example = "Jo")]
+        #[schema(value_type = String, min_length = 1, max_length = 200, example = "Jo")]
         pub first_name: Name,
-        #[schema(value_type = String, max_length = 200, example = "Miller")]
+        #[schema(value_type = String, min_length = 1, max_length = 200, example = "Miller")]
         pub last_name: Name,
         #[schema(value_type = String, format = Email, example = "jo@example.com")]
         pub email: Email,
@@ -52,11 +52,11 @@ body! {
 body! {
     /// What is to be changed; what is absent stays as it is.
     pub struct CustomerChange {
-        #[schema(value_type = Option<String>, max_length = 200)]
+        #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
         pub first_name: Option<Name>,
-        #[schema(value_type = Option<String>, max_length = 200)]
+        #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
         pub last_name: Option<Name>,
-        #[schema(value_type = Option<String>)]
+        #[schema(value_type = Option<String>, format = Email)]
         pub email: Option<Email>,
     }
 }

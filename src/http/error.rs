@@ -1,8 +1,8 @@
 //! What goes wrong, as problem documents (RFC 9457), and the one place where a rule becomes a status.
 
 use axum::Json;
-use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -26,6 +26,7 @@ pub struct ApiError {
     detail: String,
     /// Further members of the problem document.
     members: Vec<(&'static str, Value)>,
+    headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 /// One field of a request that is not as it must be.
@@ -56,7 +57,7 @@ pub struct Problem {
 
 impl ApiError {
     pub fn new(status: StatusCode, code: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, title, detail: detail.into(), members: vec![] }
+        Self { status, code, title, detail: detail.into(), members: vec![], headers: vec![] }
     }
 
     /// 400, with every field that is at fault.
@@ -82,6 +83,11 @@ impl ApiError {
 
     pub fn unavailable(code: &'static str, detail: impl Into<String>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, code, "Service unavailable", detail)
+    }
+
+    pub(super) fn with_header(mut self, name: HeaderName, value: impl Into<HeaderValue>) -> Self {
+        self.headers.push((name, value.into()));
+        self
     }
 
     fn with(mut self, name: &'static str, value: Value) -> Self {
@@ -238,6 +244,9 @@ impl IntoResponse for ApiError {
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
+        for (name, value) in self.headers {
+            response.headers_mut().insert(name, value);
+        }
         response
     }
 }
@@ -273,9 +282,11 @@ pub(super) fn complete(response: Response) -> Response {
         status => ApiError::new(status, "invalid_request", "Invalid request", status.to_string()),
     };
     let mut completed = error.into_response();
-    if let Some(allow) = response.headers().get(ALLOW) {
-        completed.headers_mut().insert(ALLOW, allow.clone());
-    }
+    // What other layers said stays: the methods that are allowed, the limits.
+    let (mut layers, _) = response.into_parts();
+    layers.headers.remove(CONTENT_LENGTH);
+    std::mem::swap(completed.headers_mut(), &mut layers.headers);
+    completed.headers_mut().extend(layers.headers);
     completed
 }
 

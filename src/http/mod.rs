@@ -29,23 +29,35 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::journal::Journal;
 use crate::projector::Projector;
 
+mod address;
 mod body;
 mod carts;
 mod catalogue;
 mod command;
+mod connections;
 mod consistency;
+mod cors;
 mod customers;
+mod description;
+mod edge;
 mod error;
 mod events;
 mod format;
 mod history;
+mod limits;
 mod operations;
 mod orders;
 mod page;
+mod patience;
 mod request;
 mod statistics;
 
+pub use address::{ClientAddress, TrustedProxies};
+pub use connections::ConnectionLimits;
+pub use cors::Origins;
+pub use edge::Edge;
 pub use error::ApiError;
+pub use limits::Limits;
 
 use consistency::RecentWrites;
 
@@ -59,6 +71,7 @@ pub struct Parts {
     /// For reads; `search_path` names the read tables.
     pool: PgPool,
     recent_writes: RecentWrites,
+    edge: Edge,
     metrics: Option<PrometheusHandle>,
     /// Becomes true when the server is to stop; open streams end then.
     stopping: watch::Receiver<bool>,
@@ -78,11 +91,12 @@ impl Shop {
         journal: Journal,
         projector: Projector,
         pool: PgPool,
+        edge: Edge,
         metrics: Option<PrometheusHandle>,
         stopping: watch::Receiver<bool>,
     ) -> Self {
         let recent_writes = RecentWrites::default();
-        Self(Arc::new(Parts { journal, projector, pool, recent_writes, metrics, stopping }))
+        Self(Arc::new(Parts { journal, projector, pool, recent_writes, edge, metrics, stopping }))
     }
 
     async fn stopping(&self) {
@@ -174,13 +188,15 @@ pub fn router(shop: Shop) -> Router {
         .split_for_parts();
     let router = router.fallback(error::not_found).with_state(shop.clone());
     // The page of the description knows its own slashes; everything else answers with and without one.
-    Router::new()
-        .merge(SwaggerUi::new("/docs").url("/openapi.json", description))
+    let router = Router::new()
+        .merge(SwaggerUi::new("/docs").url("/openapi.json", description::complete(description)))
         .fallback_service(NormalizePathLayer::trim_trailing_slash().layer(router))
         .layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES))
-        .layer(CatchPanicLayer::custom(error::panicked))
+        .layer(CatchPanicLayer::custom(error::panicked));
+    shop.edge
+        .around(router)
         .layer(middleware::from_fn(request::trace))
-        .layer(middleware::from_fn_with_state(shop, say_farewell))
+        .layer(middleware::from_fn_with_state(shop.clone(), say_farewell))
 }
 
 /// Serves the shop until it is told to stop; requests under way, and those that were sent by then, are finished first.
@@ -194,7 +210,7 @@ pub async fn serve(listener: TcpListener, shop: Shop) -> std::io::Result<()> {
         stopping.stopping().await;
         tokio::time::sleep(FAREWELL).await;
     };
-    axum::serve(listener, router(shop)).with_graceful_shutdown(farewell).await
+    connections::serve(listener, router(shop.clone()), &shop.edge, farewell).await
 }
 
 /// Tells a client that its connection ends with this answer, when the shop is to stop.

@@ -5,12 +5,14 @@ use axum::extract::{OriginalUri, State};
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
+use utoipa::openapi::Object;
 use utoipa::{IntoParams, ToSchema};
 
 use super::Shop;
 use super::body::{NoBody, body};
 use super::command::{Answer, Command, CommandParams, CommandProblems};
 use super::consistency::one_moment;
+use super::description;
 use super::error::{ApiError, Problem};
 use super::format::money;
 use super::page::{DEFAULT_LIMIT, Ids, LAST_MOMENT, Page, PageOf, Params, Versioned};
@@ -97,7 +99,7 @@ pub struct AllowedMove {
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct OrderFilter {
-    #[param(value_type = Option<String>)]
+    #[param(schema_with = status)]
     status: Option<Status>,
     /// First day on which the order was placed, UTC.
     from: Option<NaiveDate>,
@@ -105,6 +107,10 @@ pub struct OrderFilter {
     to: Option<NaiveDate>,
     /// Number of a customer.
     customer: Option<i64>,
+}
+
+fn status() -> Object {
+    description::words(["pending", "processing", "shipped", "completed", "cancelled"])
 }
 
 body! {
@@ -116,7 +122,7 @@ body! {
         /// For an order taken over from elsewhere; absent means now.
         pub placed_at: Option<DateTime<Utc>>,
         /// Its number in other books: a repeated one answers the first order.
-        #[schema(value_type = Option<String>, max_length = 100)]
+        #[schema(value_type = Option<String>, min_length = 1, max_length = 100)]
         pub reference: Option<Reference>,
         #[schema(min_items = 1, max_items = 2_000)]
         pub lines: Vec<NewLine>,
@@ -131,14 +137,14 @@ pub struct NewLine {
     #[schema(value_type = i64, minimum = 1, maximum = 1_000_000)]
     quantity: Quantity,
     /// An agreed price; absent means the product's.
-    #[schema(value_type = Option<String>, example = "8.50")]
+    #[schema(value_type = Option<String>, pattern = "^[0-9]{1,12}([.][0-9]{1,2})?$", example = "8.50")]
     unit_price: Option<Money>,
 }
 
 body! {
     /// Why an order is cancelled.
     pub struct Cancellation {
-        #[schema(value_type = Option<String>, max_length = 200)]
+        #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
         pub reason: Option<Reason>,
     }
 }

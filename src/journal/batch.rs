@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::cache::Cache;
@@ -32,7 +32,9 @@ pub(super) trait AnyAnswer: Send + Sync {
 
 impl<Answer: Serialize + Send + Sync + 'static> AnyAnswer for Answer {
     fn to_json(&self) -> Result<Value, Stop> {
-        serde_json::to_value(self).map_err(|error| Stop::Broken(error.to_string()))
+        let answer = serde_json::to_value(self).map_err(|error| Stop::Broken(error.to_string()))?;
+        // The database takes `null` for an answer that is missing.
+        Ok(if answer.is_null() { Value::Object(Map::new()) } else { answer })
     }
 
     fn into_any(self: Box<Self>) -> Box<dyn Any> {

@@ -237,5 +237,8 @@ impl Request {
 }
 
 fn read_answer<Answer: serde::de::DeserializeOwned>(answer: Value) -> Result<Answer, CommandError> {
+    // A command that answers nothing is kept as an empty object.
+    let nothing = size_of::<Answer>() == 0 && answer.as_object().is_some_and(serde_json::Map::is_empty);
+    let answer = if nothing { Value::Null } else { answer };
     serde_json::from_value(answer).map_err(|error| CommandError::Internal(format!("unreadable answer: {error}")))
 }

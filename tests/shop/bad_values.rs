@@ -10,7 +10,7 @@ const BAD: &str = "@bad@";
 /// The body that the document asks for, with nothing wrong: required fields, and those with an example.
 pub fn good(document: &Value, schema: &Value, token: &str) -> Value {
     let schema = resolve(document, schema);
-    if let Some(example) = schema.get("example") {
+    if let Some(example) = schema.get("example").or(schema["examples"].get(0)) {
         return example.clone();
     }
     let fields = |properties: &Map<String, Value>| {

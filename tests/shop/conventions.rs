@@ -34,6 +34,21 @@ async fn a_key_answers_once_and_refuses_another_request() {
 }
 
 #[tokio::test]
+async fn a_key_answers_once_where_there_is_nothing_to_say() {
+    let shop = TestShop::new().await;
+    let product = shop.product("Kettle", "20.00", 5).await;
+    let path = format!("product/{product}/");
+    for replayed in ["", "true", "true"] {
+        let answer = shop.send("DELETE", &path, Value::Null, &[("idempotency-key", "k1")]).await;
+        assert_eq!((answer.status, answer.header("idempotent-replayed")), (StatusCode::NO_CONTENT, replayed));
+    }
+    let later = TestShop::on((*shop.pool.connect_options()).clone()).await;
+    let answer = later.send("DELETE", &path, Value::Null, &[("idempotency-key", "k1")]).await;
+    assert_eq!((answer.status, answer.header("idempotent-replayed")), (StatusCode::NO_CONTENT, "true"));
+    assert_eq!(shop.send("DELETE", &path, Value::Null, &[]).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
 async fn an_answer_is_forgotten_after_a_day() {
     let shop = TestShop::new().await;
     let tea = json!({ "category_name": "Tea" });

@@ -10,7 +10,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use cartwright::database::embedded::{Durability, EmbeddedOptions, EmbeddedPostgres};
 use cartwright::database::{migrate, pool_options, prepared};
-use cartwright::http::{Shop, router};
+use cartwright::http::{Edge, Shop, router};
 use cartwright::journal::{self, JournalOptions};
 use cartwright::projector::{PROJECTIONS, ProjectorOptions, verify};
 use cartwright::server::Engine;
@@ -24,6 +24,7 @@ use tower::ServiceExt;
 pub struct TestShop {
     pub pool: PgPool,
     pub engine: Engine,
+    pub shop: Shop,
     pub router: Router,
     _stop: watch::Sender<bool>,
 }
@@ -106,12 +107,16 @@ impl TestShop {
     }
 
     pub async fn with(connect: PgConnectOptions, journal: JournalOptions) -> Self {
+        Self::behind(Edge::default(), connect, journal).await
+    }
+
+    pub async fn behind(edge: Edge, connect: PgConnectOptions, journal: JournalOptions) -> Self {
         let pool = pool(&connect).await;
         let options = ProjectorOptions { lease_time_to_live: Duration::from_secs(5), batch_limit: 5_000 };
         let engine = Engine::start(&connect, &pool, journal, options).await.unwrap();
         let (stop, stopping) = watch::channel(false);
-        let shop = Shop::new(engine.journal.clone(), engine.projector.clone(), pool.clone(), None, stopping);
-        Self { pool, engine, router: router(shop), _stop: stop }
+        let shop = Shop::new(engine.journal.clone(), engine.projector.clone(), pool.clone(), edge, None, stopping);
+        Self { pool, engine, router: router(shop.clone()), shop, _stop: stop }
     }
 
     /// Waits until the read tables hold everything that was appended through this node.
