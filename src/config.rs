@@ -60,7 +60,7 @@ pub struct EdgeConfig {
     /// Connections at once; further ones wait, and one address may hold a quarter of them
     #[arg(long, env = "SHOP_MAX_CONNECTIONS", default_value = "1024")]
     pub max_connections: NonZeroUsize,
-    /// Origins whose pages may call the API from a browser, separated by commas: https://shop.example
+    /// Origins whose pages may call the API from a browser, separated by commas
     #[arg(long, env = "SHOP_CORS_ORIGINS", default_value = "", hide_default_value = true)]
     pub cors_origins: Origins,
 }

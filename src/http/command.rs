@@ -39,10 +39,10 @@ pub struct CommandParams;
 #[expect(dead_code, reason = "it only describes the headers for OpenAPI")]
 struct CommandHeaders {
     /// 1 to 255 characters: the same key with the same request gets the same answer for 24 hours.
-    #[param(rename = "Idempotency-Key", max_length = 255, pattern = "^[!-~]([ -~]*[!-~])?$", nullable = false)]
+    #[param(rename = "Idempotency-Key", pattern = "^[ \\t]*[!-~]([ -~]{0,253}[!-~])?[ \\t]*$", nullable = false)]
     idempotency_key: Option<String>,
     /// The `ETag` that the client last saw; 412 when the resource has changed since.
-    #[param(rename = "If-Match", pattern = r#"^("[0-9]{1,18}"|\*)$"#, nullable = false)]
+    #[param(rename = "If-Match", pattern = r#"^[ \t]*("[0-9]{1,18}"|\*)[ \t]*$"#, nullable = false)]
     if_match: Option<String>,
 }
 
@@ -136,7 +136,7 @@ fn idempotency(
 ) -> Result<Option<IdempotencyKey>, ApiError> {
     let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
     let key = value.to_str().unwrap_or_default();
-    if key.is_empty() || key.len() > 255 {
+    if key.is_empty() || key.len() > 255 || key.contains('\t') {
         return Err(ApiError::invalid_field("Idempotency-Key", "must have 1 to 255 printable ASCII characters"));
     }
     let request = [method.as_str().as_bytes(), uri.path().as_bytes(), body];

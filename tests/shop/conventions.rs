@@ -26,7 +26,7 @@ async fn a_key_answers_once_and_refuses_another_request() {
     assert_eq!((refused.status, refused.problem()), (StatusCode::CONFLICT, "category_name_taken"));
     let kept: i64 = sqlx::query_scalar("select count(*) from idempotency").fetch_one(&shop.pool).await.unwrap();
     assert_eq!(kept, 1);
-    for key in ["", &"k".repeat(256)] {
+    for key in ["", "a\tb", &"k".repeat(256)] {
         let answer =
             shop.send("POST", "categories/", json!({ "category_name": "X" }), &[("idempotency-key", key)]).await;
         assert_eq!((answer.status, answer.problem()), (StatusCode::BAD_REQUEST, "invalid_request"));
