@@ -232,3 +232,39 @@ from fact.event where event_type = 'ClaimTaken';
 create view fact.claim_released as
 select position, recorded_at, sequence, aggregate_id as claim_id, (payload ->> 'holder')::bigint as holder
 from fact.event where event_type = 'ClaimReleased';
+
+create view fact.account_opened as
+select position, recorded_at, sequence, aggregate_id::bigint as account_id,
+    payload ->> 'role' as role, (payload ->> 'customer_id')::bigint as customer_id
+from fact.event where event_type = 'AccountOpened';
+
+create view fact.account_role_changed as
+select position, recorded_at, sequence, aggregate_id::bigint as account_id,
+    payload ->> 'role' as role, payload ->> 'previous_role' as previous_role
+from fact.event where event_type = 'AccountRoleChanged';
+
+create view fact.account_disabled as
+select position, recorded_at, sequence, aggregate_id::bigint as account_id
+from fact.event where event_type = 'AccountDisabled';
+
+create view fact.account_enabled as
+select position, recorded_at, sequence, aggregate_id::bigint as account_id
+from fact.event where event_type = 'AccountEnabled';
+
+create view fact.account_password_changed as
+select position, recorded_at, sequence, aggregate_id::bigint as account_id
+from fact.event where event_type = 'AccountPasswordChanged';
+
+create view fact.api_key_created as
+select position, recorded_at, sequence, aggregate_id::bigint as account_id,
+    (payload ->> 'key_id')::uuid as key_id, payload ->> 'role' as role
+from fact.event where event_type = 'ApiKeyCreated';
+
+create view fact.api_key_revoked as
+select position, recorded_at, sequence, aggregate_id::bigint as account_id,
+    (payload ->> 'key_id')::uuid as key_id
+from fact.event where event_type = 'ApiKeyRevoked';
+
+create view fact.account_erased as
+select position, recorded_at, sequence, aggregate_id::bigint as account_id
+from fact.event where event_type = 'AccountErased';

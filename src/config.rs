@@ -6,11 +6,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::accounts::{AccountsConfig, MailConfig};
 use crate::database::Location;
 use crate::database::embedded::{Durability, EmbeddedOptions, default_data_dir};
 use crate::http::{ConnectionLimits, Edge, Limits, Origins, TrustedProxies};
 
-/// Where the data is. For every subcommand.
+/// Where the data is, keys and mails included. For every subcommand.
 #[derive(Args, Clone, Debug)]
 pub struct DatabaseConfig {
     /// PostgreSQL 15 to 18 to use instead of the embedded one: postgres://user@host/database
@@ -22,6 +23,15 @@ pub struct DatabaseConfig {
     /// Folder of the embedded PostgreSQL [default: /var/lib/cartwright for root; else ./data if it exists, else the XDG data folder]
     #[arg(long, env = "SHOP_DATA_DIR", global = true)]
     pub data_dir: Option<PathBuf>,
+    /// Folder of the keys that this node signs access tokens with [default: `keys` in the data folder]
+    #[arg(long, env = "SHOP_KEYS_DIR", global = true)]
+    pub keys_dir: Option<PathBuf>,
+    /// SMTP server for mails, smtps://user:password@host [default: mails are written into a folder]
+    #[arg(long, env = "SHOP_SMTP_URL", hide_env_values = true, global = true)]
+    pub smtp_url: Option<String>,
+    /// Folder that mails are written into where there is no SMTP server [default: `mail` in the data folder]
+    #[arg(long, env = "SHOP_MAIL_DIR", global = true)]
+    pub mail_dir: Option<PathBuf>,
     /// Folder with `initdb` and `postgres` for the embedded PostgreSQL [default: searched for]
     #[arg(long, env = "SHOP_PG_BIN", global = true)]
     pub pg_bin: Option<PathBuf>,
@@ -29,12 +39,18 @@ pub struct DatabaseConfig {
 
 #[derive(Args, Clone, Debug)]
 pub struct ServeConfig {
-    /// Address to listen on; a loopback address, because there are no accounts yet
+    /// Address to listen on
     #[arg(long, env = "SHOP_LISTEN", default_value = "127.0.0.1:8000")]
     pub listen: SocketAddr,
-    /// Listen on an address that others can reach, although anybody there may do anything
-    #[arg(long, env = "SHOP_ALLOW_REMOTE")]
-    pub allow_remote: bool,
+    /// Where clients find the shop, for links in mails [default: http:// and the address that it listens on]
+    #[arg(long, env = "SHOP_PUBLIC_URL")]
+    pub public_url: Option<String>,
+    /// Who mails are from
+    #[arg(long, env = "SHOP_MAIL_FROM", default_value = "Cartwright <shop@localhost>")]
+    pub mail_from: String,
+    /// Days for which log-ins and failures are kept
+    #[arg(long, env = "SHOP_AUDIT_DAYS", default_value_t = 90)]
+    pub audit_days: u32,
     /// Leave an empty shop empty, instead of playing the sample commands in it
     #[arg(long, env = "SHOP_NO_SEEDS")]
     pub no_seeds: bool,
@@ -80,12 +96,36 @@ impl EdgeConfig {
 }
 
 impl DatabaseConfig {
+    pub fn keys_dir(&self) -> PathBuf {
+        self.keys_dir.clone().unwrap_or_else(|| self.data_dir().join("keys"))
+    }
+
+    pub fn mail_dir(&self) -> PathBuf {
+        self.mail_dir.clone().unwrap_or_else(|| self.data_dir().join("mail"))
+    }
+
+    fn data_dir(&self) -> PathBuf {
+        self.data_dir.clone().unwrap_or_else(default_data_dir)
+    }
+
+    /// Everything that accounts need, with the address that the shop listens on.
+    pub fn accounts(&self, serve: &ServeConfig, listening: SocketAddr) -> AccountsConfig {
+        let public_url = serve.public_url.clone().unwrap_or_else(|| format!("http://{listening}"));
+        let mail = MailConfig {
+            smtp_url: self.smtp_url.clone().filter(|url| !url.is_empty()),
+            folder: self.mail_dir(),
+            from: serve.mail_from.clone(),
+            public_url: public_url.trim_end_matches('/').to_owned(),
+        };
+        AccountsConfig { keys_dir: self.keys_dir(), mail }
+    }
+
     pub fn location(&self) -> Location {
         let url = self.database_url.clone().filter(|url| !url.is_empty());
         match url {
             Some(url) => Location::Url { url, password_file: self.database_password_file.clone() },
             None => Location::Embedded(EmbeddedOptions {
-                data_dir: self.data_dir.clone().unwrap_or_else(default_data_dir),
+                data_dir: self.data_dir(),
                 durability: Durability::Durable,
                 binaries: self.pg_bin.clone(),
             }),

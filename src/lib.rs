@@ -2,12 +2,13 @@
 //!
 //! Every change is an event. Commands come in over [`http`], run as use cases of [`shop`] on the aggregates of
 //! [`domain`], and are appended by the [`journal`]; the [`projector`] folds the log into read tables with the SQL of
-//! `projections/`; queries read those tables.
+//! `projections/`; queries read those tables. Who may do what is said by [`accounts`].
 //!
 //! - `domain` is pure: no I/O, no clock, no randomness, no configuration.
 //! - Only `journal` writes to the log; only `projections/*/apply.sql` write read tables; only `http` knows axum.
 //! - A read table holds nothing that the log and the profiles of people cannot give back.
 
+pub mod accounts;
 pub mod cli;
 pub mod config;
 pub mod database;

@@ -2,15 +2,18 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context as _, bail};
 use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::config::ServeConfig;
+use crate::accounts::{Accounts, Secret};
+use crate::config::{DatabaseConfig, ServeConfig};
 use crate::database::{Database, Location};
+use crate::domain::account::Role;
+use crate::domain::text::Email;
 use crate::http::{self, Shop};
 use crate::journal::{Journal, JournalOptions, Writer};
 use crate::projector::{Projector, ProjectorOptions};
@@ -23,6 +26,8 @@ pub struct Engine {
     writer: Writer,
 }
 
+/// Who may log in to an embedded shop at first.
+const FIRST_ADMIN: &str = "admin@shop.localhost";
 /// How often answers whose idempotency keys are forgotten are deleted.
 const SWEEP_EVERY: Duration = Duration::from_secs(600);
 /// How long the commands under way may take when the shop stops.
@@ -55,14 +60,7 @@ impl Engine {
 }
 
 /// Serves the shop until SIGINT or SIGTERM.
-pub async fn serve(config: &ServeConfig, location: &Location) -> anyhow::Result<()> {
-    if !config.listen.ip().is_loopback() && !config.allow_remote {
-        bail!(
-            "{} is not a loopback address: there are no accounts yet, so anybody who reaches it may do anything \
-             (--allow-remote listens all the same)",
-            config.listen
-        );
-    }
+pub async fn serve(config: &ServeConfig, database_config: &DatabaseConfig, location: &Location) -> anyhow::Result<()> {
     let (stop, stopping) = watch::channel(false);
     stop_on_signal(stop)?;
     let http_listener =
@@ -73,17 +71,23 @@ pub async fn serve(config: &ServeConfig, location: &Location) -> anyhow::Result<
     if !config.no_seeds && seeds::due(&database.pool).await? {
         seeds::plant(&engine.journal).await.context("the sample commands could not be played")?;
     }
-    let sweeper = tokio::spawn(sweep(engine.journal.clone()));
+    let (connect, pool) = (database.connect.clone(), database.pool.clone());
+    let listening = http_listener.local_addr()?;
+    let accounts_config = database_config.accounts(config, listening);
+    let accounts = Accounts::start(&accounts_config, connect, pool, engine.journal.clone()).await?;
+    let first_password = open_first_account(&accounts, location).await?;
+    let sweeper = tokio::spawn(sweep(engine.journal.clone(), accounts.clone(), config.audit_days));
 
     let shop = Shop::new(
         engine.journal.clone(),
         engine.projector.clone(),
+        accounts,
         database.pool.clone(),
         config.edge.edge(),
         crate::cli::install_metrics(),
         stopping.clone(),
     );
-    crate::cli::greet(http_listener.local_addr()?, location);
+    crate::cli::greet(listening, location, first_password.as_ref().map(|password| (FIRST_ADMIN, password)));
     let mut stopped = stopping;
     tokio::select! {
         served = http::serve(http_listener, shop) => served?,
@@ -112,12 +116,25 @@ fn stop_on_signal(stop: watch::Sender<bool>) -> std::io::Result<()> {
     Ok(())
 }
 
-async fn sweep(journal: Journal) {
+/// Opens an account for the owner of an embedded shop that nobody can log in to yet, and returns its password. Who
+/// brings a database of their own makes accounts on the command line.
+async fn open_first_account(accounts: &Accounts, location: &Location) -> anyhow::Result<Option<Secret>> {
+    if !matches!(location, Location::Embedded(_)) || !accounts.is_empty().await? {
+        return Ok(None);
+    }
+    let email = Email::parse(FIRST_ADMIN)?;
+    Ok(Some(accounts.open_with_new_password(email, Role::Admin).await?))
+}
+
+async fn sweep(journal: Journal, accounts: Accounts, audit_days: u32) {
     let mut every = tokio::time::interval(SWEEP_EVERY);
     loop {
         every.tick().await;
         if let Err(error) = journal.forget_answers().await {
             tracing::warn!(%error, "old answers could not be deleted");
+        }
+        if let Err(error) = accounts.sweep(audit_days).await {
+            tracing::warn!(%error, "what has expired of accounts could not be deleted");
         }
     }
 }

@@ -1,17 +1,32 @@
 //! A keep-alive connection to the shop.
 
+use std::sync::LazyLock;
+
 use axum::body::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper::header::{CONTENT_TYPE, HOST};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
 use hyper::{HeaderMap, Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::TcpStream;
 
+use crate::tokens::{ADMIN, claims, sign};
+
+/// The tokens of the first customers, by their numbers: each has one of its own, as real ones do.
+static CUSTOMERS_BEARERS: LazyLock<Vec<HeaderValue>> =
+    LazyLock::new(|| (0..2_100).map(|customer| bearer(&sign(&claims("customer", customer, Some(customer))))).collect());
+static ADMIN_BEARER: LazyLock<HeaderValue> = LazyLock::new(|| bearer(&ADMIN));
+
+fn bearer(token: &str) -> HeaderValue {
+    HeaderValue::from_str(&format!("Bearer {token}")).expect("a token is plain text")
+}
+
 pub struct Client {
     sender: SendRequest<Full<Bytes>>,
     host: String,
+    /// Whose token it sends: a customer's, or else an admin's.
+    pub customer: Option<i64>,
 }
 
 pub struct Answer {
@@ -27,7 +42,7 @@ impl Client {
         stream.set_nodelay(true).expect("a socket can be set up");
         let (sender, connection) = handshake(TokioIo::new(stream)).await.expect("the shop speaks HTTP");
         tokio::spawn(connection);
-        Self { sender, host: host.to_owned() }
+        Self { sender, host: host.to_owned(), customer: None }
     }
 
     pub async fn get(&mut self, path: &str, min_position: Option<i64>) -> Answer {
@@ -46,7 +61,12 @@ impl Client {
         self.send(request.body(Full::from(body)).expect("the request is well formed")).await
     }
 
-    async fn send(&mut self, request: Request<Full<Bytes>>) -> Answer {
+    async fn send(&mut self, mut request: Request<Full<Bytes>>) -> Answer {
+        let bearer = match self.customer {
+            Some(customer) => CUSTOMERS_BEARERS[usize::try_from(customer).expect("a customer's number")].clone(),
+            None => ADMIN_BEARER.clone(),
+        };
+        request.headers_mut().insert(AUTHORIZATION, bearer);
         self.sender.ready().await.expect("the connection is open");
         let response = self.sender.send_request(request).await.expect("the shop answers");
         let (head, body) = response.into_parts();

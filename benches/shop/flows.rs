@@ -58,6 +58,7 @@ impl Shopper {
 impl Caller for Shopper {
     async fn call(&mut self) {
         let customer = self.next_customer.fetch_add(1, Ordering::Relaxed) % CUSTOMERS + 1;
+        self.client.customer = Some(customer);
         let first = self.wanted.unwrap_or_else(|| self.any_product());
         let mut products = vec![first];
         while products.len() < 3 {

@@ -16,6 +16,8 @@ mod program;
 mod reads;
 mod rebuild;
 mod report;
+#[path = "../../tests/shop/tokens.rs"]
+mod tokens;
 mod whole;
 
 use report::Report;

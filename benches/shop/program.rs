@@ -15,6 +15,8 @@ use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 use tempfile::TempDir;
 
+use crate::tokens;
+
 /// A folder on disk, where `/tmp` may be memory.
 pub fn folder() -> TempDir {
     tempfile::Builder::new().prefix("cartwright-bench-").tempdir_in("/var/tmp").expect("/var/tmp can be written")
@@ -76,6 +78,7 @@ pub fn command(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cartwright"));
     command.env_remove("DATABASE_URL").env("SHOP_DATA_DIR", folder).env("SHOP_LOG", "error");
     // All load comes from one address.
+    command.env("SHOP_KEYS_DIR", &*tokens::FOLDER);
     command.env("SHOP_RATE_LIMIT", "0").env("SHOP_MAX_CONNECTIONS", "8192");
     command
 }

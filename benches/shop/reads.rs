@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::body::Bytes;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
+use cartwright::accounts::{Accounts, AccountsConfig, MailConfig};
 use cartwright::http::{Edge, Shop, router};
 use cartwright::journal::JournalOptions;
 use cartwright::projector::ProjectorOptions;
@@ -19,6 +20,7 @@ use crate::client::Client;
 use crate::load::{self, Caller, round, rounds};
 use crate::program::Database;
 use crate::report::{Report, Spread, number};
+use crate::tokens;
 
 const PATH: &str = "/shop/api/products/?limit=100";
 const CLIENTS: usize = 32;
@@ -46,9 +48,19 @@ pub async fn measure(report: &mut Report) {
     let position = engine.journal.position();
     assert!(engine.projector.wait_for(position, Duration::from_secs(60)).await, "the projector is stuck");
     let (_stop, stopping) = watch::channel(false);
+    let mail = MailConfig {
+        smtp_url: None,
+        folder: std::env::temp_dir(),
+        from: "shop@example.com".to_owned(),
+        public_url: String::new(),
+    };
+    let config = AccountsConfig { keys_dir: tokens::FOLDER.clone(), mail };
+    let (connect, pool) = (database.connect.clone(), database.pool.clone());
+    let accounts = Accounts::start(&config, connect, pool, engine.journal.clone()).await.expect("accounts start");
     let shop = Shop::new(
         engine.journal.clone(),
         engine.projector.clone(),
+        accounts,
         database.pool.clone(),
         Edge::default(),
         None,

@@ -30,6 +30,10 @@ macro_rules! number {
 }
 
 number!(
+    /// The number of an account.
+    AccountId
+);
+number!(
     /// The number of a category.
     CategoryId
 );
@@ -46,7 +50,7 @@ number!(
     OrderId
 );
 
-/// Whose cart it is: a customer's, found by the customer's number, or a guest's, found by a token nobody can guess.
+/// Whose cart it is: a customer's, found by the customer's number, or a guest's, found by what is left of a secret token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CartId {
     Customer(CustomerId),
@@ -54,11 +58,18 @@ pub enum CartId {
 }
 
 impl CartId {
-    /// The customer's number, or the guest's token.
-    pub fn parts(self) -> (Option<i64>, Option<Uuid>) {
+    /// The guest's cart that a token opens. The token is the only key to the cart, so it is not the cart's id, which stands
+    /// in the log: the id is a digest of it.
+    pub fn of_token(token: Uuid) -> Self {
+        const GUEST_CARTS: Uuid = Uuid::from_u128(0x8f0e_64b2_1d0b_4f4e_9f3a_5c47_2b8d_6a11);
+        Self::Guest(Uuid::new_v5(&GUEST_CARTS, token.as_bytes()))
+    }
+
+    /// The customer's number; a guest has none.
+    pub fn customer(self) -> Option<CustomerId> {
         match self {
-            Self::Customer(customer_id) => (Some(customer_id.0), None),
-            Self::Guest(token) => (None, Some(token)),
+            Self::Customer(customer_id) => Some(customer_id),
+            Self::Guest(_) => None,
         }
     }
 }
@@ -67,7 +78,7 @@ impl fmt::Display for CartId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Customer(customer_id) => customer_id.fmt(formatter),
-            Self::Guest(token) => token.fmt(formatter),
+            Self::Guest(id) => id.fmt(formatter),
         }
     }
 }

@@ -8,6 +8,7 @@
 
 use cqrs_es::Aggregate;
 
+pub mod account;
 pub mod cart;
 pub mod category;
 pub mod claim;

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use thiserror::Error;
 
+use super::account::AccountError;
 use super::cart::CartError;
 use super::category::CategoryError;
 use super::claim::ClaimError;
@@ -13,6 +14,8 @@ use super::product::ProductError;
 
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Refusal {
+    #[error(transparent)]
+    Account(#[from] AccountError),
     #[error(transparent)]
     Cart(#[from] CartError),
     #[error(transparent)]
@@ -34,6 +37,8 @@ pub enum Refusal {
     SkuTaken(ProductId),
     #[error("the e-mail address is taken")]
     EmailTaken,
+    #[error("the link was used, has expired, or never was")]
+    LinkInvalid,
     /// A product that the command names, and that cannot be ordered.
     #[error("product {product_id}: {error}")]
     Unavailable { product_id: ProductId, error: ProductError },

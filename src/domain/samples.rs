@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use cqrs_es::DomainEvent;
 use serde_json::Value;
 
+use super::account::AccountEvent;
 use super::cart::CartEvent;
 use super::category::CategoryEvent;
 use super::claim::ClaimEvent;
@@ -35,6 +36,7 @@ fn read_back<E: DomainEvent>(payload: &Value) -> Option<String> {
 fn every_sample_is_read_by_exactly_one_aggregate_and_written_back_the_same() {
     for (name, payload) in samples() {
         let readers = [
+            read_back::<AccountEvent>(&payload),
             read_back::<CartEvent>(&payload),
             read_back::<CategoryEvent>(&payload),
             read_back::<ClaimEvent>(&payload),
@@ -58,6 +60,7 @@ fn names<E: DomainEvent>() -> Vec<String> {
 #[test]
 fn every_event_has_a_sample_and_a_name_of_its_own() {
     let mut names: Vec<String> = [
+        names::<AccountEvent>(),
         names::<CartEvent>(),
         names::<CategoryEvent>(),
         names::<ClaimEvent>(),

@@ -1,12 +1,15 @@
 //! Request bodies: JSON objects whose fields are all checked, so that one answer names everything that is wrong.
 
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
 use axum::http::HeaderMap;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::error::{ApiError, FieldError};
+use super::Shop;
+use super::error::{self, ApiError, FieldError};
 
 /// A body that can be read from a JSON object.
 pub trait FromObject: Sized {
@@ -47,6 +50,29 @@ impl FromObject for NoBody {
         refuse_unknown(&object, &mut errors);
         if errors.is_empty() { Ok(Self) } else { Err(errors) }
     }
+}
+
+/// A body that comes with nothing else: no parameters, no idempotency key. For what is no command of the shop.
+pub struct NoQuery<T>(pub T);
+
+impl<T: FromObject> FromRequest<Shop> for NoQuery<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, shop: &Shop) -> Result<Self, ApiError> {
+        if request.uri().query().is_some_and(|query| !query.is_empty()) {
+            return Err(ApiError::invalid_field("query", "is not taken by this route"));
+        }
+        let headers = request.headers().clone();
+        read(&headers, &take_bytes(request, shop).await?).map(Self)
+    }
+}
+
+/// All of the body, if it is not too long.
+pub(super) async fn take_bytes(request: Request, shop: &Shop) -> Result<Bytes, ApiError> {
+    Bytes::from_request(request, shop).await.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => error::payload_too_large(),
+        _ => ApiError::invalid_field("body", rejection.body_text()),
+    })
 }
 
 /// Reads a body; an empty one counts as an empty object.

@@ -66,21 +66,22 @@ impl TryFrom<i64> for QuantityOrNone {
 }
 
 /// A customer's cart
-#[utoipa::path(get, path = "/customer/{customer_id}/cart", tag = "carts",
+#[utoipa::path(get, path = "/customer/{customer_id}/cart", tag = "carts", security(("bearer" = ["owner", "reader"])),
     params(("customer_id" = i64, Path)), responses((status = 200, body = CartView), (status = 404, body = Problem)))]
 pub async fn find(State(shop): State<Shop>, Ids(customer_id): Ids<i64>) -> Result<Versioned<CartView>, ApiError> {
     find_cart(&shop, CartId::Customer(CustomerId(customer_id))).await
 }
 
 /// A guest's cart
-#[utoipa::path(get, path = "/carts/{cart_token}", tag = "carts",
+#[utoipa::path(get, path = "/carts/{cart_token}", tag = "carts", security((), ("bearer" = [])),
     params(("cart_token" = Uuid, Path)), responses((status = 200, body = CartView), (status = 404, body = Problem)))]
 pub async fn find_guest_cart(State(shop): State<Shop>, Ids(token): Ids<Uuid>) -> Result<Versioned<CartView>, ApiError> {
-    find_cart(&shop, CartId::Guest(token)).await
+    find_cart(&shop, CartId::of_token(token)).await
 }
 
 /// Puts units of a product into a customer's cart
-#[utoipa::path(post, path = "/customer/{customer_id}/cart/items", tag = "carts", request_body = NewItem,
+#[utoipa::path(post, path = "/customer/{customer_id}/cart/items", tag = "carts", security(("bearer" = ["owner", "editor"])),
+    request_body = NewItem,
     params(("customer_id" = i64, Path), CommandParams), responses((status = 200, body = CartView), CommandProblems))]
 pub async fn add_item(
     State(shop): State<Shop>,
@@ -91,18 +92,19 @@ pub async fn add_item(
 }
 
 /// Puts units of a product into a guest's cart
-#[utoipa::path(post, path = "/carts/{cart_token}/items", tag = "carts", request_body = NewItem,
+#[utoipa::path(post, path = "/carts/{cart_token}/items", tag = "carts", security((), ("bearer" = [])), request_body = NewItem,
     params(("cart_token" = Uuid, Path), CommandParams), responses((status = 200, body = CartView), CommandProblems))]
 pub async fn add_guest_item(
     State(shop): State<Shop>,
     Ids(token): Ids<Uuid>,
     command: Command<NewItem>,
 ) -> Result<Answer<CartView>, ApiError> {
-    add(&shop, CartId::Guest(token), command).await
+    add(&shop, CartId::of_token(token), command).await
 }
 
 /// Sets how many units of a product a customer's cart holds; 0 takes it out
-#[utoipa::path(put, path = "/customer/{customer_id}/cart/items/{product_id}", tag = "carts", request_body = NewQuantity,
+#[utoipa::path(put, path = "/customer/{customer_id}/cart/items/{product_id}", tag = "carts", security(("bearer" = ["owner", "editor"])),
+    request_body = NewQuantity,
     params(("customer_id" = i64, Path), ("product_id" = i64, Path), CommandParams),
     responses((status = 200, body = CartView), CommandProblems))]
 pub async fn set_item(
@@ -115,7 +117,8 @@ pub async fn set_item(
 }
 
 /// Sets how many units of a product a guest's cart holds; 0 takes it out
-#[utoipa::path(put, path = "/carts/{cart_token}/items/{product_id}", tag = "carts", request_body = NewQuantity,
+#[utoipa::path(put, path = "/carts/{cart_token}/items/{product_id}", tag = "carts", security((), ("bearer" = [])),
+    request_body = NewQuantity,
     params(("cart_token" = Uuid, Path), ("product_id" = i64, Path), CommandParams),
     responses((status = 200, body = CartView), CommandProblems))]
 pub async fn set_guest_item(
@@ -124,11 +127,11 @@ pub async fn set_guest_item(
     command: Command<NewQuantity>,
 ) -> Result<Answer<CartView>, ApiError> {
     let change = CartChange::Set { product_id: ProductId(product_id), quantity: command.body.quantity.0 };
-    change_cart(&shop, CartId::Guest(token), change, command).await
+    change_cart(&shop, CartId::of_token(token), change, command).await
 }
 
 /// Takes a product out of a customer's cart
-#[utoipa::path(delete, path = "/customer/{customer_id}/cart/items/{product_id}", tag = "carts",
+#[utoipa::path(delete, path = "/customer/{customer_id}/cart/items/{product_id}", tag = "carts", security(("bearer" = ["owner", "editor"])),
     params(("customer_id" = i64, Path), ("product_id" = i64, Path), CommandParams),
     responses((status = 200, body = CartView), CommandProblems))]
 pub async fn remove_item(
@@ -141,7 +144,7 @@ pub async fn remove_item(
 }
 
 /// Takes a product out of a guest's cart
-#[utoipa::path(delete, path = "/carts/{cart_token}/items/{product_id}", tag = "carts",
+#[utoipa::path(delete, path = "/carts/{cart_token}/items/{product_id}", tag = "carts", security((), ("bearer" = [])),
     params(("cart_token" = Uuid, Path), ("product_id" = i64, Path), CommandParams),
     responses((status = 200, body = CartView), CommandProblems))]
 pub async fn remove_guest_item(
@@ -150,11 +153,11 @@ pub async fn remove_guest_item(
     command: Command<NoBody>,
 ) -> Result<Answer<CartView>, ApiError> {
     let change = CartChange::Set { product_id: ProductId(product_id), quantity: None };
-    change_cart(&shop, CartId::Guest(token), change, command).await
+    change_cart(&shop, CartId::of_token(token), change, command).await
 }
 
 /// Empties a customer's cart
-#[utoipa::path(delete, path = "/customer/{customer_id}/cart", tag = "carts",
+#[utoipa::path(delete, path = "/customer/{customer_id}/cart", tag = "carts", security(("bearer" = ["owner", "editor"])),
     params(("customer_id" = i64, Path), CommandParams), responses((status = 200, body = CartView), CommandProblems))]
 pub async fn empty(
     State(shop): State<Shop>,
@@ -165,18 +168,18 @@ pub async fn empty(
 }
 
 /// Empties a guest's cart
-#[utoipa::path(delete, path = "/carts/{cart_token}", tag = "carts",
+#[utoipa::path(delete, path = "/carts/{cart_token}", tag = "carts", security((), ("bearer" = [])),
     params(("cart_token" = Uuid, Path), CommandParams), responses((status = 200, body = CartView), CommandProblems))]
 pub async fn empty_guest_cart(
     State(shop): State<Shop>,
     Ids(token): Ids<Uuid>,
     command: Command<NoBody>,
 ) -> Result<Answer<CartView>, ApiError> {
-    change_cart(&shop, CartId::Guest(token), CartChange::Empty, command).await
+    change_cart(&shop, CartId::of_token(token), CartChange::Empty, command).await
 }
 
 /// Opens a guest's cart; its token is the only key to it
-#[utoipa::path(post, path = "/carts", tag = "carts", params(CommandParams),
+#[utoipa::path(post, path = "/carts", tag = "carts", security((), ("bearer" = [])), params(CommandParams),
     responses((status = 201, body = GuestCartOpened), CommandProblems))]
 pub async fn open_guest_cart(
     State(shop): State<Shop>,
@@ -187,7 +190,8 @@ pub async fn open_guest_cart(
 }
 
 /// Moves a guest's items into a customer's cart
-#[utoipa::path(post, path = "/customer/{customer_id}/cart/merge", tag = "carts", request_body = Merge,
+#[utoipa::path(post, path = "/customer/{customer_id}/cart/merge", tag = "carts", security(("bearer" = ["owner", "editor"])),
+    request_body = Merge,
     params(("customer_id" = i64, Path), CommandParams), responses((status = 200, body = CartView), CommandProblems))]
 pub async fn merge(
     State(shop): State<Shop>,
@@ -200,7 +204,7 @@ pub async fn merge(
 }
 
 /// Orders what a customer's cart holds
-#[utoipa::path(post, path = "/customer/{customer_id}/cart/checkout", tag = "carts",
+#[utoipa::path(post, path = "/customer/{customer_id}/cart/checkout", tag = "carts", security(("bearer" = ["owner", "editor"])),
     params(("customer_id" = i64, Path), CommandParams), responses((status = 201, body = OrderView), CommandProblems))]
 pub async fn check_out(
     State(shop): State<Shop>,
@@ -211,14 +215,14 @@ pub async fn check_out(
 }
 
 /// Orders what a guest's cart holds
-#[utoipa::path(post, path = "/carts/{cart_token}/checkout", tag = "carts",
+#[utoipa::path(post, path = "/carts/{cart_token}/checkout", tag = "carts", security((), ("bearer" = [])),
     params(("cart_token" = Uuid, Path), CommandParams), responses((status = 201, body = OrderView), CommandProblems))]
 pub async fn check_out_guest(
     State(shop): State<Shop>,
     Ids(token): Ids<Uuid>,
     command: Command<NoBody>,
 ) -> Result<Answer<OrderView>, ApiError> {
-    check_out_cart(&shop, CartId::Guest(token), command).await
+    check_out_cart(&shop, CartId::of_token(token), command).await
 }
 
 async fn find_cart(shop: &Shop, cart_id: CartId) -> Result<Versioned<CartView>, ApiError> {
@@ -238,10 +242,10 @@ async fn find_cart(shop: &Shop, cart_id: CartId) -> Result<Versioned<CartView>, 
         subtotal: two_decimals(item.subtotal),
         product_id: item.product_id,
     });
-    let (customer_id, cart_token) = cart_id.parts();
+    let customer_id = cart_id.customer().map(|customer_id| customer_id.0);
     Ok(Versioned {
         version: cart.version,
-        body: CartView { customer_id, cart_token, items: items.collect(), total: two_decimals(total) },
+        body: CartView { customer_id, items: items.collect(), total: two_decimals(total) },
     })
 }
 

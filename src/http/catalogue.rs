@@ -150,7 +150,7 @@ impl<'de> Deserialize<'de> for CategoryField {
 }
 
 /// Products that are sold
-#[utoipa::path(get, path = "/products", tag = "catalogue", params(ProductFilter, Page),
+#[utoipa::path(get, path = "/products", tag = "catalogue", security((), ("bearer" = [])), params(ProductFilter, Page),
     responses((status = 200, body = Vec<ProductRow>), (status = 400, body = Problem)))]
 pub async fn list_products(
     State(shop): State<Shop>,
@@ -221,7 +221,8 @@ pub(super) fn category_filter(category: Option<String>) -> (Option<i64>, Option<
 }
 
 /// A product
-#[utoipa::path(get, path = "/product/{product_id}", tag = "catalogue", params(("product_id" = i64, Path)),
+#[utoipa::path(get, path = "/product/{product_id}", tag = "catalogue", security((), ("bearer" = [])),
+    params(("product_id" = i64, Path)),
     responses((status = 200, body = ProductView), (status = 404, body = Problem)))]
 pub async fn find_product(
     State(shop): State<Shop>,
@@ -245,7 +246,8 @@ pub async fn find_product(
 }
 
 /// Creates a product
-#[utoipa::path(post, path = "/products", tag = "catalogue", request_body = NewProduct, params(CommandParams),
+#[utoipa::path(post, path = "/products", tag = "catalogue", security(("bearer" = ["editor"])),
+    request_body = NewProduct, params(CommandParams),
     responses((status = 201, body = ProductCreated), CommandProblems))]
 pub async fn create_product(
     State(shop): State<Shop>,
@@ -259,7 +261,8 @@ pub async fn create_product(
 }
 
 /// Changes a product, or discontinues it
-#[utoipa::path(patch, path = "/product/{product_id}", tag = "catalogue", request_body = ProductChange,
+#[utoipa::path(patch, path = "/product/{product_id}", tag = "catalogue", security(("bearer" = ["editor"])),
+    request_body = ProductChange,
     params(("product_id" = i64, Path), CommandParams), responses((status = 200, body = ProductView), CommandProblems))]
 pub async fn change_product(
     State(shop): State<Shop>,
@@ -282,7 +285,7 @@ pub async fn change_product(
 }
 
 /// Deletes a product that was never ordered
-#[utoipa::path(delete, path = "/product/{product_id}", tag = "catalogue",
+#[utoipa::path(delete, path = "/product/{product_id}", tag = "catalogue", security(("bearer" = ["editor"])),
     params(("product_id" = i64, Path), CommandParams), responses((status = 204), CommandProblems))]
 pub async fn delete_product(
     State(shop): State<Shop>,
@@ -293,7 +296,8 @@ pub async fn delete_product(
 }
 
 /// Receives, corrects or counts stock
-#[utoipa::path(post, path = "/product/{product_id}/stock", tag = "catalogue", request_body = StockAdjustment,
+#[utoipa::path(post, path = "/product/{product_id}/stock", tag = "catalogue", security(("bearer" = ["editor"])),
+    request_body = StockAdjustment,
     params(("product_id" = i64, Path), CommandParams), responses((status = 200, body = StockView), CommandProblems))]
 pub async fn adjust_stock(
     State(shop): State<Shop>,
@@ -310,7 +314,7 @@ pub async fn adjust_stock(
 }
 
 /// Categories by name
-#[utoipa::path(get, path = "/categories", tag = "catalogue", params(Page),
+#[utoipa::path(get, path = "/categories", tag = "catalogue", security((), ("bearer" = [])), params(Page),
     responses((status = 200, body = Vec<CategoryRow>)))]
 pub async fn list_categories(
     State(shop): State<Shop>,
@@ -326,7 +330,8 @@ pub async fn list_categories(
 }
 
 /// Creates a category
-#[utoipa::path(post, path = "/categories", tag = "catalogue", request_body = CategoryName, params(CommandParams),
+#[utoipa::path(post, path = "/categories", tag = "catalogue", security(("bearer" = ["editor"])),
+    request_body = CategoryName, params(CommandParams),
     responses((status = 201, body = CategoryCreated), CommandProblems))]
 pub async fn create_category(
     State(shop): State<Shop>,
@@ -337,7 +342,8 @@ pub async fn create_category(
 }
 
 /// Renames a category
-#[utoipa::path(patch, path = "/categories/{category_id}", tag = "catalogue", request_body = CategoryName,
+#[utoipa::path(patch, path = "/categories/{category_id}", tag = "catalogue", security(("bearer" = ["editor"])),
+    request_body = CategoryName,
     params(("category_id" = i64, Path), CommandParams),
     responses((status = 200, body = CategoryCreated), CommandProblems))]
 pub async fn rename_category(
@@ -350,7 +356,7 @@ pub async fn rename_category(
 }
 
 /// Deletes a category without products
-#[utoipa::path(delete, path = "/categories/{category_id}", tag = "catalogue",
+#[utoipa::path(delete, path = "/categories/{category_id}", tag = "catalogue", security(("bearer" = ["editor"])),
     params(("category_id" = i64, Path), CommandParams), responses((status = 204), CommandProblems))]
 pub async fn delete_category(
     State(shop): State<Shop>,

@@ -1,7 +1,6 @@
 //! Commands: what every one of them takes besides its body, and how its receipt becomes an answer.
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::header::{IF_MATCH, LOCATION};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
@@ -11,10 +10,11 @@ use serde_json::{Value, json};
 use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa::{IntoParams, IntoResponses};
 
+use super::Shop;
+use super::access::Caller;
 use super::body::{self, FromObject};
 use super::error::{ApiError, Problem};
 use super::request::RequestIds;
-use super::{Shop, error};
 use crate::journal::{Context, IdempotencyKey, NewEvent, Receipt, UseCase};
 
 /// A command's body, and everything about it that is not its body.
@@ -96,15 +96,14 @@ impl<T: FromObject> FromRequest<Shop> for Command<T> {
 
     async fn from_request(request: Request, shop: &Shop) -> Result<Self, ApiError> {
         let (method, uri, headers) = (request.method().clone(), request.uri().clone(), request.headers().clone());
-        let mut context = RequestIds::of(&request).context();
-        let bytes = Bytes::from_request(request, shop).await.map_err(|rejection| match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => error::payload_too_large(),
-            _ => ApiError::invalid_field("body", rejection.body_text()),
-        })?;
+        let caller = request.extensions().get::<Caller>().cloned();
+        let caller = caller.ok_or_else(|| ApiError::internal("a command is outside the check of callers"))?;
+        let mut context = RequestIds::of(&request).context(&caller);
+        let bytes = body::take_bytes(request, shop).await?;
         let body = body::read(&headers, &bytes)?;
         context.dry_run = dry_run(&uri)?;
         context.if_match = if_match(&headers)?;
-        context.idempotency = idempotency(&context.actor.id, &headers, &method, &uri, &bytes)?;
+        context.idempotency = idempotency(&context.principal, &headers, &method, &uri, &bytes)?;
         Ok(Self { body, context })
     }
 }
@@ -146,17 +145,29 @@ fn idempotency(
 impl Shop {
     /// Carries a use case out. Its caller sees its effects from now on.
     pub(super) async fn run<U: UseCase>(&self, use_case: U, context: Context) -> Result<Answer<U::Answer>, ApiError> {
-        let actor = context.actor.id.clone();
+        let principal = context.principal.clone();
         let dry_run = context.dry_run;
         let receipt = self.journal.run(use_case, context).await?;
         if !dry_run {
-            self.recent_writes.note(&actor, receipt.position);
+            self.recent_writes.note(&principal, receipt.position);
         }
         Ok(Answer { receipt, status: StatusCode::OK, location: None, dry_run })
     }
 }
 
 impl<A> Answer<A> {
+    /// Whether the answer was stored before this request came.
+    pub fn replayed(&self) -> bool {
+        self.receipt.replayed
+    }
+
+    /// The answer as something else.
+    pub fn map<B>(self, map: impl FnOnce(A) -> B) -> Answer<B> {
+        let Receipt { answer, position, replayed, events } = self.receipt;
+        let receipt = Receipt { answer: map(answer), position, replayed, events };
+        Answer { receipt, status: self.status, location: self.location, dry_run: self.dry_run }
+    }
+
     /// 201, with where the new thing is found.
     pub fn created(mut self, location: impl FnOnce(&A) -> String) -> Self {
         self.status = StatusCode::CREATED;

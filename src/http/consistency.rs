@@ -12,8 +12,8 @@ use lru::LruCache;
 use sqlx::{Executor, PgPool, Postgres, Transaction};
 
 use super::Shop;
+use super::access::Caller;
 use super::error::ApiError;
-use super::request;
 
 /// How long a read waits for a position.
 const WAIT: Duration = Duration::from_secs(2);
@@ -54,7 +54,8 @@ pub(super) async fn settle(State(shop): State<Shop>, request: Request, next: Nex
         Ok(position) => position,
         Err(error) => return error.into_response(),
     };
-    match wait(&shop, demanded).await {
+    let principal = request.extensions().get::<Caller>().map(|caller| caller.principal().to_owned());
+    match wait(&shop, principal.as_deref().unwrap_or_default(), demanded).await {
         Ok(()) => {
             let position = shop.projector.position();
             let mut response = next.run(request).await;
@@ -80,8 +81,9 @@ fn demanded(headers: &HeaderMap) -> Result<i64, ApiError> {
     position.ok_or_else(|| ApiError::invalid_field("Min-Position", "must be a position of the log, a whole number"))
 }
 
-async fn wait(shop: &Shop, demanded: i64) -> Result<(), ApiError> {
-    let wanted = shop.recent_writes.of(&request::local().id).max(demanded);
+/// Waits for the last command of `principal`, and for the position `demanded`.
+pub(super) async fn wait(shop: &Shop, principal: &str, demanded: i64) -> Result<(), ApiError> {
+    let wanted = shop.recent_writes.of(principal).max(demanded);
     if shop.projector.wait_for(wanted, WAIT).await {
         return Ok(());
     }

@@ -62,7 +62,8 @@ body! {
 }
 
 /// Registers a customer
-#[utoipa::path(post, path = "/customers", tag = "customers", request_body = NewCustomer, params(CommandParams),
+#[utoipa::path(post, path = "/customers", tag = "customers", security(("bearer" = ["editor"])),
+    request_body = NewCustomer, params(CommandParams),
     responses((status = 201, body = CustomerRef), CommandProblems))]
 pub async fn register(
     State(shop): State<Shop>,
@@ -74,7 +75,8 @@ pub async fn register(
 }
 
 /// A customer
-#[utoipa::path(get, path = "/customer/{customer_id}", tag = "customers", params(("customer_id" = i64, Path)),
+#[utoipa::path(get, path = "/customer/{customer_id}", tag = "customers", security(("bearer" = ["owner", "reader"])),
+    params(("customer_id" = i64, Path)),
     responses((status = 200, body = Customer), (status = 404, body = Problem)))]
 pub async fn find(State(shop): State<Shop>, Ids(customer_id): Ids<i64>) -> Result<Versioned<Customer>, ApiError> {
     let found = sqlx::query_file!("projections/customers/find.sql", customer_id).fetch_optional(&shop.pool).await?;
@@ -90,7 +92,8 @@ pub async fn find(State(shop): State<Shop>, Ids(customer_id): Ids<i64>) -> Resul
 }
 
 /// Changes a customer's name or e-mail address
-#[utoipa::path(patch, path = "/customer/{customer_id}", tag = "customers", request_body = CustomerChange,
+#[utoipa::path(patch, path = "/customer/{customer_id}", tag = "customers", security(("bearer" = ["owner", "editor"])),
+    request_body = CustomerChange,
     params(("customer_id" = i64, Path), CommandParams), responses((status = 200, body = CustomerRef), CommandProblems))]
 pub async fn change(
     State(shop): State<Shop>,
@@ -103,18 +106,20 @@ pub async fn change(
 }
 
 /// Forgets a customer; orders and sums stay, without the person
-#[utoipa::path(delete, path = "/customer/{customer_id}", tag = "customers",
+#[utoipa::path(delete, path = "/customer/{customer_id}", tag = "customers", security(("bearer" = ["owner", "editor"])),
     params(("customer_id" = i64, Path), CommandParams), responses((status = 204), CommandProblems))]
 pub async fn erase(
     State(shop): State<Shop>,
     Ids(customer_id): Ids<i64>,
     command: Command<NoBody>,
 ) -> Result<Answer<()>, ApiError> {
-    shop.run(EraseCustomer { customer_id: CustomerId(customer_id) }, command.context).await
+    let customer_id = CustomerId(customer_id);
+    let account_id = shop.accounts.of_customer(customer_id).await?;
+    shop.run(EraseCustomer { customer_id, account_id }, command.context).await
 }
 
 /// A customer's orders, newest first
-#[utoipa::path(get, path = "/customer/{customer_id}/orders", tag = "customers",
+#[utoipa::path(get, path = "/customer/{customer_id}/orders", tag = "customers", security(("bearer" = ["owner", "reader"])),
     params(("customer_id" = i64, Path), Page),
     responses((status = 200, body = Vec<CustomerOrder>), (status = 404, body = Problem)))]
 pub async fn list_orders(

@@ -6,6 +6,8 @@ use utoipa::openapi::schema::{AllOfBuilder, ObjectBuilder, Schema, SchemaType, T
 use utoipa::openapi::{Content, Object, OpenApi, Ref, RefOr, Response};
 use utoipa::{PartialSchema, ToSchema};
 
+use super::access;
+
 const PROBLEM: &str = "application/problem+json";
 const JSON: &str = "application/json";
 
@@ -56,8 +58,11 @@ fn is_problem(status: &str) -> bool {
 fn add_problems(path: &str, operation: &mut Operation) {
     let takes_anything = operation.parameters.is_some() || operation.request_body.is_some();
     let health = path.starts_with("/health/");
+    let roles = access::roles(operation);
     for (given, status, meaning) in [
         (takes_anything, "400", "The request is unreadable or out of range; `errors` names the fields"),
+        (roles.is_some(), "401", "The token or key is missing, has expired, was revoked, or is no such thing"),
+        (roles.is_some_and(|roles| !roles.is_empty()), "403", "The caller is known, and may not do it"),
         (!health, "429", "Too many requests from this address or caller; try again after `Retry-After` seconds"),
         (!health, "503", "The database is away or the shop is too busy; try again after `Retry-After` seconds"),
     ] {

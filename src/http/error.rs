@@ -1,13 +1,15 @@
 //! What goes wrong, as problem documents (RFC 9457), and the one place where a rule becomes a status.
 
 use axum::Json;
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use crate::accounts::AccountsError;
+use crate::domain::account::AccountError;
 use crate::domain::cart::CartError;
 use crate::domain::category::CategoryError;
 use crate::domain::claim::ClaimError;
@@ -81,6 +83,16 @@ impl ApiError {
         internal(&reason)
     }
 
+    /// 401: the caller is not known.
+    pub fn unauthenticated(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, code, "Not authenticated", detail)
+    }
+
+    /// 403: the caller is known, and it is not theirs.
+    pub fn forbidden() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", "Forbidden", "the role of this account does not allow it")
+    }
+
     pub fn unavailable(code: &'static str, detail: impl Into<String>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, code, "Service unavailable", detail)
     }
@@ -119,6 +131,16 @@ fn describe(refusal: &Refusal) -> (StatusCode, &'static str, &'static str) {
     const NOT_FOUND: StatusCode = StatusCode::NOT_FOUND;
     const CONFLICT: StatusCode = StatusCode::CONFLICT;
     match refusal {
+        Refusal::Account(error) => match error {
+            AccountError::NotFound => (NOT_FOUND, "account_not_found", "Account not found"),
+            AccountError::AlreadyOpen => (CONFLICT, "account_exists", "Account exists"),
+            AccountError::RoleDoesNotFit => (CONFLICT, "role_does_not_fit", "Role does not fit"),
+            AccountError::Disabled => (CONFLICT, "account_disabled", "Account disabled"),
+            AccountError::KeyExceedsAccount => (CONFLICT, "key_exceeds_account", "Key exceeds account"),
+            AccountError::KeyNotFound => (NOT_FOUND, "key_not_found", "API key not found"),
+            AccountError::KeyExists => (CONFLICT, "key_exists", "API key exists"),
+            AccountError::TooManyKeys => (CONFLICT, "too_many_keys", "Too many API keys"),
+        },
         Refusal::Cart(error) => match error {
             CartError::NotFound => (NOT_FOUND, "cart_not_found", "Cart not found"),
             CartError::ItemNotFound => (NOT_FOUND, "item_not_found", "Item not found"),
@@ -160,6 +182,7 @@ fn describe(refusal: &Refusal) -> (StatusCode, &'static str, &'static str) {
         Refusal::OutOfStock(_) => (CONFLICT, "out_of_stock", "Out of stock"),
         Refusal::CategoryNameTaken(_) => (CONFLICT, "category_name_taken", "Category name taken"),
         Refusal::SkuTaken(_) => (CONFLICT, "sku_taken", "Sku taken"),
+        Refusal::LinkInvalid => (BAD_REQUEST, "link_invalid", "Link is not valid"),
         Refusal::EmailTaken => (CONFLICT, "email_taken", "E-mail taken"),
         Refusal::UnknownCategory(_) => (NOT_FOUND, "category_not_found", "Category not found"),
         Refusal::UnknownCustomer(_) => (NOT_FOUND, "customer_not_found", "Customer not found"),
@@ -193,6 +216,20 @@ impl From<CommandError> for ApiError {
                  send it again with the same Idempotency-Key to find out",
             ),
             CommandError::Internal(reason) => internal(&reason),
+        }
+    }
+}
+
+impl From<AccountsError> for ApiError {
+    fn from(error: AccountsError) -> Self {
+        match error {
+            AccountsError::WrongCredentials => Self::unauthenticated("wrong_credentials", error.to_string()),
+            AccountsError::InvalidToken => Self::unauthenticated("invalid_refresh_token", error.to_string()),
+            AccountsError::InvalidLink => Refusal::LinkInvalid.into(),
+            AccountsError::Busy => Self::unavailable("busy", error.to_string()),
+            AccountsError::Command(error) => error.into(),
+            AccountsError::Database(error) => error.into(),
+            AccountsError::Keys(error) => internal(&error),
         }
     }
 }
@@ -241,6 +278,9 @@ impl IntoResponse for ApiError {
         }
         let mut response = (self.status, Json(problem)).into_response();
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if self.status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }

@@ -68,7 +68,7 @@ const CHUNK: i64 = 500;
 const POLL: Duration = Duration::from_secs(1);
 
 /// The log, or a part of it, in order
-#[utoipa::path(get, path = "/events", tag = "log", params(EventFilter, Page),
+#[utoipa::path(get, path = "/events", tag = "log", security(("bearer" = ["reader"])), params(EventFilter, Page),
     responses((status = 200, body = Vec<StoredEvent>), (status = 400, body = Problem)))]
 pub async fn list(
     State(shop): State<Shop>,
@@ -122,7 +122,7 @@ pub async fn list(
 }
 
 /// The log as server-sent events, each with its position as id; goes on as long as the client listens
-#[utoipa::path(get, path = "/events/stream", tag = "log", params(StreamStart),
+#[utoipa::path(get, path = "/events/stream", tag = "log", security(("bearer" = ["reader"])), params(StreamStart),
     responses((status = 200, content_type = "text/event-stream", body = String), (status = 400, body = Problem)))]
 pub async fn stream(
     State(shop): State<Shop>,

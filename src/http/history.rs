@@ -12,6 +12,7 @@ use super::Shop;
 use super::error::{ApiError, Problem};
 use super::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params};
 use crate::domain::Decider;
+use crate::domain::account::Account;
 use crate::domain::cart::Cart;
 use crate::domain::customer::Customer;
 use crate::domain::order::Order;
@@ -47,7 +48,8 @@ struct Row {
 }
 
 /// What happened to an order
-#[utoipa::path(get, path = "/order/{order_id}/history", tag = "log", params(("order_id" = i64, Path), Page),
+#[utoipa::path(get, path = "/order/{order_id}/history", tag = "log", security(("bearer" = ["reader"])),
+    params(("order_id" = i64, Path), Page),
     responses((status = 200, body = Vec<Change>), (status = 404, body = Problem)))]
 pub async fn of_order(
     State(shop): State<Shop>,
@@ -60,7 +62,8 @@ pub async fn of_order(
 }
 
 /// What happened to a product
-#[utoipa::path(get, path = "/product/{product_id}/history", tag = "log", params(("product_id" = i64, Path), Page),
+#[utoipa::path(get, path = "/product/{product_id}/history", tag = "log", security(("bearer" = ["reader"])),
+    params(("product_id" = i64, Path), Page),
     responses((status = 200, body = Vec<Change>), (status = 404, body = Problem)))]
 pub async fn of_product(
     State(shop): State<Shop>,
@@ -73,7 +76,8 @@ pub async fn of_product(
 }
 
 /// What happened to a customer, without personal data
-#[utoipa::path(get, path = "/customer/{customer_id}/history", tag = "log", params(("customer_id" = i64, Path), Page),
+#[utoipa::path(get, path = "/customer/{customer_id}/history", tag = "log", security(("bearer" = ["reader"])),
+    params(("customer_id" = i64, Path), Page),
     responses((status = 200, body = Vec<Change>), (status = 404, body = Problem)))]
 pub async fn of_customer(
     State(shop): State<Shop>,
@@ -85,8 +89,23 @@ pub async fn of_customer(
     history::<Customer>(&shop, &uri, &customer_id.to_string(), &page, unknown).await
 }
 
-/// What happened to a cart, found by its customer's number or its guest's token
-#[utoipa::path(get, path = "/cart/{cart_id}/history", tag = "log", params(("cart_id" = String, Path), Page),
+/// What happened to an account: roles, keys, passwords
+#[utoipa::path(get, path = "/user/{account_id}/history", tag = "log", security(("bearer" = ["admin"])),
+    params(("account_id" = i64, Path), Page),
+    responses((status = 200, body = Vec<Change>), (status = 404, body = Problem)))]
+pub async fn of_account(
+    State(shop): State<Shop>,
+    OriginalUri(uri): OriginalUri,
+    Ids(account_id): Ids<i64>,
+    Params(page): Params<Page>,
+) -> Result<PageOf<Change>, ApiError> {
+    let unknown = ApiError::not_found("account_not_found", "Account not found");
+    history::<Account>(&shop, &uri, &account_id.to_string(), &page, unknown).await
+}
+
+/// What happened to a cart, found by its customer's number or, for a guest's, by its id in the log
+#[utoipa::path(get, path = "/cart/{cart_id}/history", tag = "log", security(("bearer" = ["reader"])),
+    params(("cart_id" = String, Path), Page),
     responses((status = 200, body = Vec<Change>), (status = 400, body = Problem), (status = 404, body = Problem)))]
 pub async fn of_cart(
     State(shop): State<Shop>,
@@ -96,7 +115,10 @@ pub async fn of_cart(
 ) -> Result<PageOf<Change>, ApiError> {
     let unknown = ApiError::not_found("cart_not_found", "Cart not found");
     if cart_id.parse::<i64>().is_err() && cart_id.parse::<Uuid>().is_err() {
-        return Err(ApiError::invalid_field("cart_id", "must be the number of a customer or the token of a guest"));
+        return Err(ApiError::invalid_field(
+            "cart_id",
+            "must be the number of a customer or the id of a guest's cart in the log",
+        ));
     }
     history::<Cart>(&shop, &uri, &cart_id, &page, unknown).await
 }

@@ -60,7 +60,6 @@ pub(super) async fn general(State(limits): State<Limits>, request: Request, next
 }
 
 /// Counts an attempt at a credential against its address: a layer for the routes that take one.
-#[expect(dead_code, reason = "no route takes a credential yet")]
 pub(super) async fn strict(State(limits): State<Limits>, request: Request, next: Next) -> Response {
     admit(limits.strict.as_deref(), request, next).await
 }

@@ -21,15 +21,19 @@ use tower::Layer;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::normalize_path::NormalizePathLayer;
 use tower_http::timeout::TimeoutLayer;
-use utoipa::OpenApi;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use utoipa_swagger_ui::SwaggerUi;
 
+use crate::accounts::Accounts;
 use crate::journal::Journal;
 use crate::projector::Projector;
 
+mod access;
 mod address;
+mod auth;
 mod body;
 mod carts;
 mod catalogue;
@@ -51,6 +55,7 @@ mod page;
 mod patience;
 mod request;
 mod statistics;
+mod users;
 
 pub use address::{ClientAddress, TrustedProxies};
 pub use connections::ConnectionLimits;
@@ -59,6 +64,7 @@ pub use edge::Edge;
 pub use error::ApiError;
 pub use limits::Limits;
 
+use access::Rules;
 use consistency::RecentWrites;
 
 /// What every handler can reach. Cheap to clone, because each layer and handler of a request does.
@@ -68,6 +74,7 @@ pub struct Shop(Arc<Parts>);
 pub struct Parts {
     journal: Journal,
     projector: Projector,
+    accounts: Accounts,
     /// For reads; `search_path` names the read tables.
     pool: PgPool,
     recent_writes: RecentWrites,
@@ -90,13 +97,14 @@ impl Shop {
     pub fn new(
         journal: Journal,
         projector: Projector,
+        accounts: Accounts,
         pool: PgPool,
         edge: Edge,
         metrics: Option<PrometheusHandle>,
         stopping: watch::Receiver<bool>,
     ) -> Self {
         let recent_writes = RecentWrites::default();
-        Self(Arc::new(Parts { journal, projector, pool, recent_writes, edge, metrics, stopping }))
+        Self(Arc::new(Parts { journal, projector, accounts, pool, recent_writes, edge, metrics, stopping }))
     }
 
     async fn stopping(&self) {
@@ -113,8 +121,10 @@ const FAREWELL: Duration = Duration::from_millis(250);
 
 #[derive(OpenApi)]
 #[openapi(
+    modifiers(&Bearer),
     info(title = "Cartwright", description = "An event-sourced shop."),
     tags(
+        (name = "accounts", description = "Who somebody is, and what they may do"),
         (name = "catalogue", description = "Products, categories and stock"),
         (name = "customers", description = "People who buy"),
         (name = "carts", description = "Customers' and guests' carts, and checkout"),
@@ -126,9 +136,37 @@ const FAREWELL: Duration = Duration::from_millis(250);
 )]
 struct Description;
 
+/// Access tokens and API keys.
+struct Bearer;
+
+impl Modify for Bearer {
+    fn modify(&self, description: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
+        let components = description.components.get_or_insert_default();
+        components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
+    }
+}
+
 /// Every route of the shop. Each path answers with and without a trailing slash.
 pub fn router(shop: Shop) -> Router {
     let api = OpenApiRouter::new()
+        // accounts
+        .routes(routes!(auth::register))
+        .routes(routes!(auth::log_in))
+        .routes(routes!(auth::change_password))
+        .routes(routes!(auth::ask_for_reset))
+        // Above are guesses at who has an account, and what the password is.
+        .layer(middleware::from_fn_with_state(shop.edge.limits.clone(), limits::strict))
+        .routes(routes!(auth::confirm))
+        .routes(routes!(auth::refresh))
+        .routes(routes!(auth::log_out))
+        .routes(routes!(auth::reset_password))
+        .routes(routes!(auth::me))
+        .routes(routes!(users::list, users::create))
+        .routes(routes!(users::find, users::change))
+        .routes(routes!(users::list_keys, users::create_key))
+        .routes(routes!(users::revoke_key))
+        .routes(routes!(users::audit))
         // catalogue
         .routes(routes!(catalogue::list_products, catalogue::create_product))
         .routes(routes!(catalogue::find_product, catalogue::change_product, catalogue::delete_product))
@@ -174,6 +212,7 @@ pub fn router(shop: Shop) -> Router {
         .routes(routes!(history::of_product))
         .routes(routes!(history::of_customer))
         .routes(routes!(history::of_cart))
+        .routes(routes!(history::of_account))
         // operation
         .routes(routes!(operations::list_projections))
         .routes(routes!(operations::rebuild_projection))
@@ -186,7 +225,11 @@ pub fn router(shop: Shop) -> Router {
         .routes(routes!(operations::ready))
         .routes(routes!(operations::metrics))
         .split_for_parts();
-    let router = router.fallback(error::not_found).with_state(shop.clone());
+    let rules = Rules::of(&description);
+    let router = router
+        .layer(middleware::from_fn_with_state((shop.clone(), rules), access::check))
+        .fallback(error::not_found)
+        .with_state(shop.clone());
     // The page of the description knows its own slashes; everything else answers with and without one.
     let router = Router::new()
         .merge(SwaggerUi::new("/docs").url("/openapi.json", description::complete(description)))

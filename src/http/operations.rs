@@ -12,14 +12,15 @@ use super::page::Ids;
 use crate::projector::{Projection, ProjectionState, ProjectionStatus};
 
 /// How every read table stands
-#[utoipa::path(get, path = "/projections", tag = "operation",
+#[utoipa::path(get, path = "/projections", tag = "operation", security(("bearer" = ["reader"])),
     responses((status = 200, body = Vec<ProjectionStatus>), (status = 503, body = Problem)))]
 pub async fn list_projections(State(shop): State<Shop>) -> Result<Json<Vec<ProjectionStatus>>, ApiError> {
     Ok(Json(shop.projector.status().await?))
 }
 
 /// Rebuilds a read table from the log, beside the one in service
-#[utoipa::path(post, path = "/projections/{name}/rebuild", tag = "operation", params(("name" = String, Path)),
+#[utoipa::path(post, path = "/projections/{name}/rebuild", tag = "operation", security(("bearer" = ["admin"])),
+    params(("name" = String, Path)),
     responses((status = 202, body = Value), (status = 404, body = Problem)))]
 pub async fn rebuild_projection(
     State(shop): State<Shop>,
@@ -33,13 +34,13 @@ pub async fn rebuild_projection(
 }
 
 /// Whether the process answers
-#[utoipa::path(get, path = "/health/live", tag = "operation", responses((status = 200, body = Value)))]
+#[utoipa::path(get, path = "/health/live", tag = "operation", security(()), responses((status = 200, body = Value)))]
 pub async fn live() -> Json<Value> {
     Json(json!({ "status": "live" }))
 }
 
 /// Whether the shop can serve: the database answers and the projector moves
-#[utoipa::path(get, path = "/health/ready", tag = "operation",
+#[utoipa::path(get, path = "/health/ready", tag = "operation", security(()),
     responses((status = 200, body = Value), (status = 503, body = Problem)))]
 pub async fn ready(State(shop): State<Shop>) -> Result<Json<Value>, ApiError> {
     let projections = shop.projector.status().await?;
@@ -52,7 +53,7 @@ pub async fn ready(State(shop): State<Shop>) -> Result<Json<Value>, ApiError> {
 }
 
 /// Figures for Prometheus
-#[utoipa::path(get, path = "/metrics", tag = "operation",
+#[utoipa::path(get, path = "/metrics", tag = "operation", security(("bearer" = ["reader"])),
     responses((status = 200, content_type = "text/plain", body = String)))]
 pub async fn metrics(State(shop): State<Shop>) -> impl IntoResponse {
     let position = shop.projector.position();

@@ -150,7 +150,7 @@ body! {
 }
 
 /// All orders, newest first
-#[utoipa::path(get, path = "/orders", tag = "orders", params(OrderFilter, Page),
+#[utoipa::path(get, path = "/orders", tag = "orders", security(("bearer" = ["reader"])), params(OrderFilter, Page),
     responses((status = 200, body = Vec<OrderRow>), (status = 400, body = Problem)))]
 pub async fn list(
     State(shop): State<Shop>,
@@ -178,7 +178,8 @@ pub async fn list(
 }
 
 /// Places an order for a customer or a guest
-#[utoipa::path(post, path = "/orders", tag = "orders", request_body = NewOrder, params(CommandParams),
+#[utoipa::path(post, path = "/orders", tag = "orders", security(("bearer" = ["editor"])),
+    request_body = NewOrder, params(CommandParams),
     responses((status = 201, body = OrderView), CommandProblems))]
 pub async fn place(State(shop): State<Shop>, command: Command<NewOrder>) -> Result<Answer<OrderView>, ApiError> {
     let NewOrder { customer_id, placed_at, reference, lines } = command.body;
@@ -193,7 +194,8 @@ pub async fn place(State(shop): State<Shop>, command: Command<NewOrder>) -> Resu
 }
 
 /// The lines of an order
-#[utoipa::path(get, path = "/order/{order_id}", tag = "orders", params(("order_id" = i64, Path)),
+#[utoipa::path(get, path = "/order/{order_id}", tag = "orders", security(("bearer" = ["owner", "reader"])),
+    params(("order_id" = i64, Path)),
     responses((status = 200, body = Vec<OrderLine>), (status = 404, body = Problem)))]
 pub async fn find_lines(
     State(shop): State<Shop>,
@@ -214,7 +216,8 @@ pub async fn find_lines(
 }
 
 /// Everything about an order
-#[utoipa::path(get, path = "/order/{order_id}/summary", tag = "orders", params(("order_id" = i64, Path)),
+#[utoipa::path(get, path = "/order/{order_id}/summary", tag = "orders", security(("bearer" = ["owner", "reader"])),
+    params(("order_id" = i64, Path)),
     responses((status = 200, body = Summary), (status = 404, body = Problem)))]
 pub async fn find_summary(State(shop): State<Shop>, Ids(order_id): Ids<i64>) -> Result<Versioned<Summary>, ApiError> {
     // One snapshot for both, so that lines and status speak of the same moment.
@@ -250,7 +253,7 @@ pub async fn find_summary(State(shop): State<Shop>, Ids(order_id): Ids<i64>) -> 
 }
 
 /// Begins to pack an order
-#[utoipa::path(post, path = "/order/{order_id}/process", tag = "orders",
+#[utoipa::path(post, path = "/order/{order_id}/process", tag = "orders", security(("bearer" = ["editor"])),
     params(("order_id" = i64, Path), CommandParams), responses((status = 200, body = OrderMoved), CommandProblems))]
 pub async fn process(
     State(shop): State<Shop>,
@@ -261,7 +264,7 @@ pub async fn process(
 }
 
 /// Hands an order to the carrier; its units leave the store
-#[utoipa::path(post, path = "/order/{order_id}/ship", tag = "orders",
+#[utoipa::path(post, path = "/order/{order_id}/ship", tag = "orders", security(("bearer" = ["editor"])),
     params(("order_id" = i64, Path), CommandParams), responses((status = 200, body = OrderMoved), CommandProblems))]
 pub async fn ship(
     State(shop): State<Shop>,
@@ -272,7 +275,7 @@ pub async fn ship(
 }
 
 /// Notes that an order has arrived
-#[utoipa::path(post, path = "/order/{order_id}/deliver", tag = "orders",
+#[utoipa::path(post, path = "/order/{order_id}/deliver", tag = "orders", security(("bearer" = ["editor"])),
     params(("order_id" = i64, Path), CommandParams), responses((status = 200, body = OrderMoved), CommandProblems))]
 pub async fn deliver(
     State(shop): State<Shop>,
@@ -283,7 +286,8 @@ pub async fn deliver(
 }
 
 /// Cancels an order; its stock can be sold again
-#[utoipa::path(post, path = "/order/{order_id}/cancel", tag = "orders", request_body = Cancellation,
+#[utoipa::path(post, path = "/order/{order_id}/cancel", tag = "orders", security(("bearer" = ["owner", "editor"])),
+    request_body = Cancellation,
     params(("order_id" = i64, Path), CommandParams), responses((status = 200, body = OrderMoved), CommandProblems))]
 pub async fn cancel(
     State(shop): State<Shop>,
@@ -296,7 +300,8 @@ pub async fn cancel(
 }
 
 /// The moves that an order may make
-#[utoipa::path(get, path = "/order-moves", tag = "orders", responses((status = 200, body = Vec<AllowedMove>)))]
+#[utoipa::path(get, path = "/order-moves", tag = "orders", security(()),
+    responses((status = 200, body = Vec<AllowedMove>)))]
 pub async fn list_moves() -> Json<Vec<AllowedMove>> {
     let shown = MOVES.iter().map(|allowed| AllowedMove { from: allowed.from, to: allowed.to, action: allowed.action });
     Json(shown.collect())

@@ -1,15 +1,21 @@
 //! Who sends a request, and the ids under which it can be followed.
 
+use std::convert::Infallible;
 use std::time::Instant;
 
-use axum::extract::Request;
+use axum::extract::{FromRequestParts, Request};
+use axum::http::header::USER_AGENT;
+use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
 use uuid::Uuid;
 
+use super::access::Caller;
+use super::address::ClientAddress;
 use super::error;
-use crate::journal::{Actor, Context};
+use crate::accounts::Origin;
+use crate::journal::Context;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -34,18 +40,26 @@ impl RequestIds {
         Self { request_id, correlation_id }
     }
 
-    pub fn context(&self) -> Context {
+    pub fn context(&self, caller: &Caller) -> Context {
         Context {
             request_id: self.request_id.clone(),
             correlation_id: self.correlation_id.clone(),
-            ..Context::of(local())
+            principal: caller.principal().to_owned(),
+            ..Context::of(caller.actor())
         }
     }
 }
 
-/// Until accounts exist there is one caller: whoever reaches the loopback address.
-pub(super) fn local() -> Actor {
-    Actor { id: "local".to_owned(), role: "admin" }
+/// As much of the client as is kept with a log-in.
+impl<S: Sync> FromRequestParts<S> for Origin {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
+        let agent = parts.headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+        let network = parts.extensions.get::<ClientAddress>().map(|client| client.shortened().to_string());
+        let network = network.unwrap_or_default();
+        Ok(Self { network, user_agent: agent.chars().take(200).collect() })
+    }
 }
 
 /// The trace id in a W3C `traceparent`: `00-<32 hex digits>-<16 hex digits>-<flags>`.
@@ -62,11 +76,11 @@ fn trace_id(traceparent: &str) -> Option<String> {
 pub(super) async fn trace(mut request: Request, next: Next) -> Response {
     let ids = RequestIds::read(&request);
     let request_id = HeaderValue::from_str(&ids.request_id);
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let method = request.method().clone();
     request.extensions_mut().insert(ids);
     let started = Instant::now();
     let mut response = error::complete(next.run(request).await);
-    tracing::debug!(%method, path, status = response.status().as_u16(), elapsed = ?started.elapsed(), "request");
+    tracing::debug!(%method, status = response.status().as_u16(), elapsed = ?started.elapsed(), "request");
     metrics::counter!("http_requests_total", "status" => response.status().as_str().to_owned()).increment(1);
     metrics::histogram!("http_request_seconds").record(started.elapsed());
     if let Ok(request_id) = request_id {

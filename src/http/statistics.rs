@@ -100,7 +100,8 @@ const DEFAULT_BESTSELLERS: i64 = 10;
 const DEFAULT_THRESHOLD: i64 = 10;
 
 /// Products by units sold; cancelled orders do not count
-#[utoipa::path(get, path = "/bestsellers", tag = "statistics", params(BestsellerFilter, Page),
+#[utoipa::path(get, path = "/bestsellers", tag = "statistics", security(("bearer" = ["reader"])),
+    params(BestsellerFilter, Page),
     responses((status = 200, body = Vec<Bestseller>), (status = 400, body = Problem)))]
 pub async fn bestsellers(
     State(shop): State<Shop>,
@@ -142,7 +143,8 @@ pub async fn bestsellers(
 }
 
 /// Products that are nearly sold out
-#[utoipa::path(get, path = "/low-stock", tag = "statistics", params(LowStockFilter, Page),
+#[utoipa::path(get, path = "/low-stock", tag = "statistics", security(("bearer" = ["reader"])),
+    params(LowStockFilter, Page),
     responses((status = 200, body = Vec<ProductRow>), (status = 400, body = Problem)))]
 pub async fn low_stock(
     State(shop): State<Shop>,
@@ -161,7 +163,7 @@ pub async fn low_stock(
 }
 
 /// Customers by what they spent; cancelled orders do not count
-#[utoipa::path(get, path = "/customer-stats", tag = "statistics", params(Page),
+#[utoipa::path(get, path = "/customer-stats", tag = "statistics", security(("bearer" = ["reader"])), params(Page),
     responses((status = 200, body = Vec<CustomerStats>)))]
 pub async fn customer_stats(
     State(shop): State<Shop>,
@@ -178,7 +180,7 @@ pub async fn customer_stats(
 }
 
 /// Categories by how many products are sold in them
-#[utoipa::path(get, path = "/category-stats", tag = "statistics", params(Page),
+#[utoipa::path(get, path = "/category-stats", tag = "statistics", security(("bearer" = ["reader"])), params(Page),
     responses((status = 200, body = Vec<CategoryStats>)))]
 pub async fn category_stats(
     State(shop): State<Shop>,
@@ -200,7 +202,7 @@ pub async fn category_stats(
 }
 
 /// Orders, units and revenue over time; cancelled orders do not count
-#[utoipa::path(get, path = "/sales", tag = "statistics", params(SalesFilter, Page),
+#[utoipa::path(get, path = "/sales", tag = "statistics", security(("bearer" = ["reader"])), params(SalesFilter, Page),
     responses((status = 200, body = Vec<Sales>), (status = 400, body = Problem)))]
 pub async fn sales(
     State(shop): State<Shop>,
@@ -223,7 +225,7 @@ pub async fn sales(
 }
 
 /// Products that nobody ever ordered
-#[utoipa::path(get, path = "/never-ordered", tag = "statistics", params(Page),
+#[utoipa::path(get, path = "/never-ordered", tag = "statistics", security(("bearer" = ["reader"])), params(Page),
     responses((status = 200, body = Vec<ProductRow>)))]
 pub async fn never_ordered(
     State(shop): State<Shop>,

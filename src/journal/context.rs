@@ -12,6 +12,8 @@ pub(super) const KEY_DIGEST: &str = "key_digest";
 #[derive(Clone, Debug)]
 pub struct Context {
     pub actor: Actor,
+    /// Who shares idempotency keys and sees own writes; the actor, unless said otherwise.
+    pub principal: String,
     /// When the command arrived. Use cases take the time from here, so that running them again decides the same.
     pub received_at: DateTime<Utc>,
     pub request_id: String,
@@ -69,6 +71,7 @@ impl Context {
     pub fn of(actor: Actor) -> Self {
         let command_id = Uuid::now_v7();
         Self {
+            principal: actor.id.clone(),
             actor,
             // PostgreSQL keeps microseconds.
             received_at: Utc::now().trunc_subsecs(6),

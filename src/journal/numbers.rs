@@ -1,9 +1,10 @@
-//! The numbers that categories, products, customers and orders are given: from 1, in sequence, without gaps.
+//! The numbers that categories, products, customers, orders and accounts are given: from 1, in sequence, without gaps.
 //!
 //! They need no counter of their own: the next one follows the highest number in the log.
 
 use sqlx::PgConnection;
 
+use crate::domain::account::Account;
 use crate::domain::category::Category;
 use crate::domain::customer::Customer;
 use crate::domain::order::Order;
@@ -14,7 +15,7 @@ use cqrs_es::Aggregate;
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Numbers([i64; NUMBERED.len()]);
 
-const NUMBERED: [&str; 4] = [Category::TYPE, Product::TYPE, Customer::TYPE, Order::TYPE];
+const NUMBERED: [&str; 5] = [Category::TYPE, Product::TYPE, Customer::TYPE, Order::TYPE, Account::TYPE];
 
 impl Numbers {
     /// Reads the highest number of each kind, from the index made for it.

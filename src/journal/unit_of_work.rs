@@ -8,12 +8,14 @@ use chrono::{DateTime, Utc};
 use cqrs_es::DomainEvent;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use uuid::Uuid;
 
 use super::context::Context;
 use super::load::{self, Read};
 use super::numbers::Numbers;
 use super::stream::{StreamId, Versioned};
 use crate::domain::Decider;
+use crate::domain::account::Role;
 use crate::domain::refusal::Refusal;
 
 /// One thing that a client asks for, all of it or nothing.
@@ -82,8 +84,47 @@ pub enum Profile {
         last_name: Option<String>,
         email: Option<String>,
     },
+    /// With everything that hangs on the customer: the account, its sessions, what was to be mailed.
     Forget {
         customer_id: i64,
+    },
+    OpenAccount {
+        account_id: i64,
+        role: Role,
+        customer_id: Option<i64>,
+        email: String,
+        /// An argon2id hash; without one the account waits for its owner to choose a password.
+        password_hash: Option<String>,
+    },
+    /// Ends every session, as the next two do.
+    SetPassword {
+        account_id: i64,
+        password_hash: String,
+    },
+    SetRole {
+        account_id: i64,
+        role: Role,
+    },
+    Disable {
+        account_id: i64,
+    },
+    Enable {
+        account_id: i64,
+    },
+    PutKey {
+        key_id: Uuid,
+        account_id: i64,
+        name: String,
+        role: Role,
+        /// SHA-256 of the secret, in hexadecimal.
+        hash: String,
+    },
+    RevokeKey {
+        key_id: Uuid,
+    },
+    /// A mailed link, by the SHA-256 of its token; the command is refused if it was used before.
+    UseLink {
+        hash: String,
     },
 }
 

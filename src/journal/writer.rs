@@ -284,7 +284,10 @@ impl Log {
     /// What a command is told that the database refused to store.
     fn judge(&self, error: &sqlx::Error, request: &Request) -> Verdict {
         match (append::broken_constraint(error), &request.context.idempotency) {
-            (Some("customer_profile_email_key"), _) => Verdict::Failed(Refusal::EmailTaken.into()),
+            (Some("customer_profile_email_key" | "account_email_key" | "account_customer_id_key"), _) => {
+                Verdict::Failed(Refusal::EmailTaken.into())
+            }
+            (Some("mailed_link_used_once"), _) => Verdict::Failed(Refusal::LinkInvalid.into()),
             // Another process answered the key first; its answer is loaded and given.
             (Some("idempotency_pkey"), Some(idempotency)) => {
                 let answer = answer_id(&idempotency.digest);

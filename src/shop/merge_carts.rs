@@ -18,7 +18,7 @@ impl UseCase for MergeCarts {
 
     fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<CartView, Stop> {
         check_customer(work, self.customer_id)?;
-        let guest_cart = CartId::Guest(self.cart_token);
+        let guest_cart = CartId::of_token(self.cart_token);
         let items = work.get::<Cart>(guest_cart)?.items();
         work.execute::<Cart>(guest_cart, CartCommand::CloseMerged { customer_id: self.customer_id })?;
         work.execute::<Cart>(self.customer_id, CartCommand::TakeOver { items, mode: self.mode })?;

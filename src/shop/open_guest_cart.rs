@@ -21,7 +21,7 @@ impl UseCase for OpenGuestCart {
     type Answer = GuestCartOpened;
 
     fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<GuestCartOpened, Stop> {
-        work.execute::<Cart>(CartId::Guest(self.token), CartCommand::Open)?;
+        work.execute::<Cart>(CartId::of_token(self.token), CartCommand::Open)?;
         Ok(GuestCartOpened { cart_token: self.token })
     }
 }

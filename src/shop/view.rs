@@ -4,7 +4,6 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use crate::domain::cart::Cart;
 use crate::domain::category::Category;
@@ -18,8 +17,6 @@ use crate::journal::{Stop, UnitOfWork};
 pub struct CartView {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub customer_id: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cart_token: Option<Uuid>,
     pub items: Vec<CartLine>,
     pub total: String,
 }
@@ -103,8 +100,8 @@ impl CartView {
                 product_id: product_id.0,
             });
         }
-        let (customer_id, cart_token) = cart_id.parts();
-        Ok(Self { customer_id, cart_token, items: lines, total: two_decimals(total) })
+        let customer_id = cart_id.customer().map(|customer_id| customer_id.0);
+        Ok(Self { customer_id, items: lines, total: two_decimals(total) })
     }
 }
 

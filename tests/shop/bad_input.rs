@@ -2,8 +2,11 @@
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
+use cartwright::domain::account::Role;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
+use crate::access::api_key_called;
 use crate::bad_values;
 use crate::support::{Answer, TestShop};
 
@@ -77,6 +80,8 @@ async fn furnished() -> (TestShop, String) {
     let order = shop.done("orders/", json!({ "lines": [{ "product_id": product, "quantity": 1 }] })).await;
     let token = shop.done("carts/", Value::Null).await["cart_token"].as_str().unwrap().to_owned();
     shop.done(&format!("carts/{token}/items/"), json!({ "product_id": product, "quantity": 2 })).await;
+    let (account, ..) = api_key_called(&shop, "admin", Role::Admin, KEY_ID).await;
+    assert_eq!(account.0, 1);
     assert_eq!((product, customer, &order["order_id"]), (1, 1, &json!(1)));
     shop.settle().await;
     (shop, token)
@@ -86,10 +91,13 @@ async fn call(shop: &TestShop, method: &str, path: &str) -> Answer {
     shop.call(Request::builder().method(method).uri(path).body(Body::empty()).unwrap()).await
 }
 
+const KEY_ID: Uuid = Uuid::from_u128(0x0199_f3b2_7c1e_4d6a_9b5e_3f2a_1c0d_8e77);
+
 /// The path with ids of what exists.
 fn fill(path: &str, token: &str) -> String {
     let path = path.replace("{cart_token}", token).replace("{name}", "bestsellers");
-    ["{cart_id}", "{category_id}", "{customer_id}", "{order_id}", "{product_id}"]
+    let path = path.replace("{key_id}", &KEY_ID.to_string());
+    ["{account_id}", "{cart_id}", "{category_id}", "{customer_id}", "{order_id}", "{product_id}"]
         .into_iter()
         .fold(path, |path, id| path.replace(id, "1"))
 }

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::tokens::ADMIN;
+
 pub struct Client {
     /// Where the servers are that it may ask; it goes on to the next when one is gone.
     ports: Vec<u16>,
@@ -70,8 +72,9 @@ impl Client {
         };
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let request = format!(
-            "{method} /shop/api/{path} HTTP/1.1\r\nHost: shop\r\nIdempotency-Key: {key}\r\n\
+            "{method} /shop/api/{path} HTTP/1.1\r\nHost: shop\r\nAuthorization: Bearer {}\r\nIdempotency-Key: {key}\r\n\
              Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            *ADMIN,
             body.len()
         );
         let request = if key.is_empty() { request.replace("Idempotency-Key: \r\n", "") } else { request };

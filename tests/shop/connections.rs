@@ -11,6 +11,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 use crate::support::{TestShop, fresh_database};
+use crate::tokens::ADMIN;
 
 const HEAD: Duration = Duration::from_millis(600);
 const IDLE: Duration = Duration::from_millis(1_800);
@@ -108,8 +109,11 @@ async fn a_connection_may_rest_between_requests_but_not_for_ever() {
 async fn a_body_must_come_in_time() {
     let (shop, address) = open(100, "").await;
     let mut stream = connect(address, 1).await;
-    let head = "POST /shop/api/categories HTTP/1.1\r\nHost: shop\r\nContent-Type: application/json\r\n\
-                Content-Length: 100000\r\n\r\n";
+    let head = format!(
+        "POST /shop/api/categories HTTP/1.1\r\nHost: shop\r\nAuthorization: Bearer {}\r\n\
+         Content-Type: application/json\r\nContent-Length: 100000\r\n\r\n",
+        *ADMIN
+    );
     stream.write_all(head.as_bytes()).await.unwrap();
     let (took, answer) = trickle(stream, " ").await;
     assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("\"code\":\"timeout\""), "{answer}");
@@ -136,7 +140,9 @@ async fn an_answer_must_be_taken() {
 async fn a_stream_of_events_lives_as_long_as_it_is_read() {
     let (shop, address) = open(100, "").await;
     let mut stream = connect(address, 1).await;
-    let head = ask(&mut stream, "GET /shop/api/events/stream HTTP/1.1\r\nHost: shop\r\n\r\n").await;
+    let request =
+        format!("GET /shop/api/events/stream HTTP/1.1\r\nHost: shop\r\nAuthorization: Bearer {}\r\n\r\n", *ADMIN);
+    let head = ask(&mut stream, &request).await;
     assert!(head.contains("text/event-stream"), "{head}");
     tokio::time::sleep(HEAD + IDLE + WRITE).await;
     shop.post("categories/", json!({ "category_name": "Tea" })).await;

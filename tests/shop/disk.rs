@@ -25,7 +25,8 @@ impl SmallDisk {
         let on_disk = |program: &str| {
             let mut unshare = Command::new("unshare");
             let mount = format!("mount -t tmpfs -o size=128m,mode=0700 tmpfs \"$SHOP_DATA_DIR\" && exec {program}");
-            unshare.args(["--mount", "--", "sh", "-c", &mount]).env("SHOP_DATA_DIR", folder).env_remove("DATABASE_URL");
+            unshare.args(["--mount", "--", "sh", "-c", &mount]).env_remove("DATABASE_URL");
+            unshare.envs(shop.get_envs().filter_map(|(name, value)| Some((name, value?))));
             unshare
         };
         let tried = on_disk("true").output();
@@ -102,7 +103,16 @@ impl Drop for StopAtEnd<'_> {
 /// The body of a good answer; any other must be a problem document that says to come again.
 fn call(address: &str, path: &str, args: &[&str]) -> Option<Value> {
     let output = Command::new("curl")
-        .args(["--silent", "--show-error", "--max-time", "20", "--write-out", "\n%{http_code} %{content_type}"])
+        .args([
+            "--silent",
+            "--show-error",
+            "--oauth2-bearer",
+            &crate::tokens::ADMIN,
+            "--max-time",
+            "20",
+            "--write-out",
+            "\n%{http_code} %{content_type}",
+        ])
         .args(args)
         .arg(format!("{address}{path}"))
         .output()

@@ -15,7 +15,7 @@ async fn behind(edge: Edge) -> TestShop {
 
 async fn call(shop: &TestShop, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
     let request = headers.iter().fold(Request::builder(), |request, (name, value)| request.header(*name, *value));
-    shop.call(request.method(method).uri(path).body(Body::empty()).unwrap()).await
+    shop.call_as_it_is(request.method(method).uri(path).body(Body::empty()).unwrap()).await
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! Everything with a database: one binary, a file per subject, a database of its own for each test.
 
+mod access;
+mod accounts;
 mod audit;
 mod bad_input;
 mod bad_values;
@@ -30,3 +32,4 @@ mod stops;
 mod support;
 mod swaps;
 mod tidy;
+mod tokens;

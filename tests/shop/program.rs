@@ -12,9 +12,9 @@ use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 use tokio::runtime::Runtime;
 
-use crate::support;
+use crate::{support, tokens};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_cartwright");
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_cartwright");
 
 pub struct Server {
     pub child: Child,
@@ -25,6 +25,7 @@ pub struct Server {
 pub fn command(data_dir: &Path) -> Command {
     let mut command = Command::new(PROGRAM);
     command.env_remove("DATABASE_URL").env("SHOP_DATA_DIR", data_dir);
+    command.env("SHOP_KEYS_DIR", &*tokens::FOLDER).env("SHOP_MAIL_DIR", data_dir.join("mail"));
     // All requests come from one address.
     command.env("SHOP_RATE_LIMIT", "0").env("SHOP_LOGIN_LIMIT", "0");
     command
@@ -70,8 +71,11 @@ impl Server {
     }
 
     pub fn get(&self, path: &str) -> String {
-        let output =
-            Command::new("curl").args(["--silent", "--fail", &format!("{}{path}", self.address)]).output().unwrap();
+        let output = Command::new("curl")
+            .args(["--silent", "--fail", "--oauth2-bearer", &tokens::ADMIN])
+            .arg(format!("{}{path}", self.address))
+            .output()
+            .unwrap();
         assert!(output.status.success(), "GET {path}");
         String::from_utf8(output.stdout).unwrap()
     }

@@ -65,7 +65,10 @@ fn what_a_killed_server_was_building_is_removed_by_the_next() {
     let folder = data_dir();
     let mut server = Server::spawn(&mut server_on(folder.path(), 0, "rebuild-folded=return(kill)"));
     let address = format!("{}/shop/api/projections/orders/rebuild/", server.address);
-    std::process::Command::new("curl").args(["-s", "-X", "POST", &address]).output().unwrap();
+    std::process::Command::new("curl")
+        .args(["-s", "--oauth2-bearer", &crate::tokens::ADMIN, "-X", "POST", &address])
+        .output()
+        .unwrap();
     assert_killed(server.ended(), "rebuild-folded");
 
     let server = Server::spawn(&mut server_on(folder.path(), 0, ""));

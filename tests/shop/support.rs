@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderMap, Request, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Request, StatusCode};
+use cartwright::accounts::{Accounts, AccountsConfig, MailConfig};
 use cartwright::database::embedded::{Durability, EmbeddedOptions, EmbeddedPostgres};
 use cartwright::database::{migrate, pool_options, prepared};
 use cartwright::http::{Edge, Shop, router};
@@ -21,11 +22,17 @@ use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tower::ServiceExt;
 
+use crate::tokens;
+
 pub struct TestShop {
     pub pool: PgPool,
     pub engine: Engine,
     pub shop: Shop,
     pub router: Router,
+    pub accounts: Accounts,
+    /// Where its mails are.
+    pub mail_dir: PathBuf,
+    _folder: tempfile::TempDir,
     _stop: watch::Sender<bool>,
 }
 
@@ -115,8 +122,28 @@ impl TestShop {
         let options = ProjectorOptions { lease_time_to_live: Duration::from_secs(5), batch_limit: 5_000 };
         let engine = Engine::start(&connect, &pool, journal, options).await.unwrap();
         let (stop, stopping) = watch::channel(false);
-        let shop = Shop::new(engine.journal.clone(), engine.projector.clone(), pool.clone(), edge, None, stopping);
-        Self { pool, engine, router: router(shop.clone()), shop, _stop: stop }
+        let folder = tempfile::tempdir().unwrap();
+        let mail = MailConfig {
+            smtp_url: None,
+            folder: folder.path().join("mail"),
+            from: "shop@example.com".to_owned(),
+            public_url: "https://shop.example.com".to_owned(),
+        };
+        let config = AccountsConfig { keys_dir: tokens::FOLDER.clone(), mail };
+        let journal = engine.journal.clone();
+        let accounts = Accounts::start(&config, connect.clone(), pool.clone(), journal.clone()).await.unwrap();
+        let projector = engine.projector.clone();
+        let shop = Shop::new(journal, projector, accounts.clone(), pool.clone(), edge, None, stopping);
+        Self {
+            accounts,
+            mail_dir: config.mail.folder,
+            _folder: folder,
+            pool,
+            engine,
+            router: router(shop.clone()),
+            shop,
+            _stop: stop,
+        }
     }
 
     /// Waits until the read tables hold everything that was appended through this node.
@@ -125,7 +152,7 @@ impl TestShop {
         assert!(self.engine.projector.wait_for(position, Duration::from_secs(30)).await, "the projector is stuck");
     }
 
-    /// Sends a request with headers; the body is sent as JSON unless it is null.
+    /// Sends a request with headers, by an admin if they name nobody else; the body is sent as JSON unless it is null.
     pub async fn send(&self, method: &str, path: &str, body: Value, headers: &[(&str, &str)]) -> Answer {
         let mut request = Request::builder().method(method).uri(format!("/shop/api/{path}"));
         for (name, value) in headers {
@@ -138,7 +165,14 @@ impl TestShop {
         self.call(request.unwrap()).await
     }
 
-    pub async fn call(&self, request: Request<Body>) -> Answer {
+    /// Sends a request, by an admin if it names nobody else.
+    pub async fn call(&self, mut request: Request<Body>) -> Answer {
+        let admin = || HeaderValue::from_str(&format!("Bearer {}", *tokens::ADMIN)).unwrap();
+        request.headers_mut().entry("authorization").or_insert_with(admin);
+        self.call_as_it_is(request).await
+    }
+
+    pub async fn call_as_it_is(&self, request: Request<Body>) -> Answer {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
         let bytes = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();

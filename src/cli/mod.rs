@@ -11,12 +11,17 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
 
+use crate::accounts::Secret;
 use crate::config::{DatabaseConfig, ServeConfig};
 use crate::database::{Database, Location};
 use crate::journal::{self, JournalOptions};
 use crate::play;
 use crate::projector::{self, PROJECTIONS, Progress, Projection, ProjectionState, ProjectorOptions};
 use crate::server::{Engine, serve};
+
+mod users;
+
+use users::{KeysCommand, UsersCommand};
 
 /// An event-sourced shop backend on PostgreSQL.
 #[derive(Debug, Parser)]
@@ -40,7 +45,13 @@ enum Command {
     Replay(Names),
     /// Build read tables anew from the log and compare them row by row; exit code 1 if any row differs
     Verify(VerifyArgs),
-    /// Show where the log and the read tables stand
+    /// Accounts: who may log in, and as what
+    #[command(subcommand)]
+    Users(UsersCommand),
+    /// The keys that access tokens are signed with
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// Show where the log and the read tables stand, and where mails are
     Status,
 }
 
@@ -79,12 +90,18 @@ pub async fn run(cli: Cli) -> ExitCode {
     log.with_ansi(std::io::stderr().is_terminal()).init();
     let location = cli.database.location();
     let outcome = match cli.command {
-        None => serve(&cli.serve, &location).await.map(|()| ExitCode::SUCCESS),
-        Some(Command::Serve(config)) => serve(&config, &location).await.map(|()| ExitCode::SUCCESS),
+        None => serve(&cli.serve, &cli.database, &location).await.map(|()| ExitCode::SUCCESS),
+        Some(Command::Serve(config)) => serve(&config, &cli.database, &location).await.map(|()| ExitCode::SUCCESS),
         Some(Command::Play(args)) => play_file(&args, &location).await,
         Some(Command::Replay(names)) => replay(&names.names, &location).await,
         Some(Command::Verify(args)) => verify(&args, &location).await,
-        Some(Command::Status) => status(&location).await,
+        Some(Command::Users(command)) => {
+            manage(&location, async |database| users::users(&command, database).await).await
+        }
+        Some(Command::Keys(command)) => {
+            manage(&location, async |database| users::keys(&command, &cli.database, database).await).await
+        }
+        Some(Command::Status) => status(&location, &cli.database).await,
     };
     outcome.unwrap_or_else(|error| {
         say_error(&format!("cartwright: {}", one_line(&error)));
@@ -93,15 +110,20 @@ pub async fn run(cli: Cli) -> ExitCode {
 }
 
 /// Tells where the shop is, and what to try.
-pub(crate) fn greet(address: SocketAddr, location: &Location) {
+pub(crate) fn greet(address: SocketAddr, location: &Location, first_account: Option<(&str, &Secret)>) {
     say(&format!(
         "Cartwright is open at http://{address} ({}).\n\
-         \n  curl http://{address}/shop/api/products/\
-         \n  curl http://{address}/shop/api/customer/1/cart/items/ --json '{{\"product_id\": 1, \"quantity\": 2}}'\
-         \n  curl http://{address}/shop/api/bestsellers/\n\
+         \n  curl http://{address}/shop/api/products/\n\
          \nEvery route: http://{address}/docs",
         location.describe()
     ));
+    if let Some((email, password)) = first_account {
+        say(&format!(
+            "\nThe first admin, shown this once:\n\n  email     {email}\n  password  {}\n\
+             \n  curl http://{address}/shop/api/auth/login/ --json '{{\"email\": \"{email}\", \"password\": \"…\"}}'",
+            password.expose()
+        ));
+    }
 }
 
 /// Lets metrics be collected; `None` if this process collects them already.
@@ -229,12 +251,27 @@ async fn verify_tables(projections: Vec<&'static Projection>, database: &Databas
     Ok(different == 0)
 }
 
-async fn status(location: &Location) -> anyhow::Result<ExitCode> {
+/// Does something with the database of a running shop, or of one that is started for it.
+async fn manage(
+    location: &Location,
+    act: impl AsyncFnOnce(&Database) -> anyhow::Result<ExitCode>,
+) -> anyhow::Result<ExitCode> {
+    let database = Database::join(location).await?;
+    let done = act(&database).await;
+    database.close().await?;
+    done
+}
+
+async fn status(location: &Location, config: &DatabaseConfig) -> anyhow::Result<ExitCode> {
     let database = Database::join(location).await?;
     let projections = projector::status(&database.pool).await?;
     database.close().await?;
     let head = projections.first().map_or(0, |projection| projection.head);
-    say(&format!("{}\nlog ends at position {head}\n", location.describe()));
+    let mail = match &config.smtp_url {
+        Some(_) => "mails are sent by SMTP".to_owned(),
+        None => format!("mails are written into {}", config.mail_dir().display()),
+    };
+    say(&format!("{}\nlog ends at position {head}\n{mail}\n", location.describe()));
     for projection in &projections {
         let state = match projection.state {
             ProjectionState::Live => "live",

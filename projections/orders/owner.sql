@@ -1,0 +1,3 @@
+select customer_id
+from orders
+where order_id = $1

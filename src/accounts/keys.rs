@@ -1,0 +1,173 @@
+//! The keys that access tokens are signed with.
+//!
+//! The private half is a file in this node's data folder. The public half is in the database, so that every node honours
+//! the tokens of every other. A newer key takes over; tokens of the one before are honoured until they end.
+
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::ErrorKind::NotFound;
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+use chrono::Utc;
+use jsonwebtoken::EncodingKey;
+use sha2::{Digest, Sha256};
+use sqlx::PgPool;
+use thiserror::Error;
+
+use super::secret::hex;
+
+#[derive(Debug, Error)]
+pub enum KeysError {
+    #[error("{} cannot be used: {cause}", path.display())]
+    Folder { path: PathBuf, cause: std::io::Error },
+    #[error("{} is no Ed25519 key in PKCS#8 form", .0.display())]
+    Unreadable(PathBuf),
+    #[error("a key cannot be made")]
+    Unmakeable,
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+}
+
+/// A private key of this node.
+pub(super) struct SigningKey {
+    /// The beginning of the SHA-256 of the public half: the `kid` of its tokens.
+    pub id: String,
+    pub encoding: EncodingKey,
+    public: Vec<u8>,
+    path: PathBuf,
+}
+
+/// The folder of this node's keys, and the newest of them.
+pub struct TokenKeys {
+    folder: PathBuf,
+    newest: RwLock<Arc<SigningKey>>,
+}
+
+const EXTENSION: &str = "pk8";
+
+impl TokenKeys {
+    /// Takes the newest key of the folder; makes the folder and a first key where there is none.
+    pub async fn open(folder: &Path, pool: &PgPool) -> Result<Self, KeysError> {
+        let newest = match newest_file(folder)? {
+            Some(path) => read(path)?,
+            None => create(folder)?,
+        };
+        publish(&newest, folder, pool).await?;
+        Ok(Self { folder: folder.to_owned(), newest: RwLock::new(Arc::new(newest)) })
+    }
+
+    pub(super) fn newest(&self) -> Arc<SigningKey> {
+        Arc::clone(&self.newest.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes a key over that was put into the folder since.
+    pub(super) async fn take_newer(&self, pool: &PgPool) -> Result<(), KeysError> {
+        let Some(path) = newest_file(&self.folder)? else { return Ok(()) };
+        if path == self.newest().path {
+            return Ok(());
+        }
+        let newest = read(path)?;
+        publish(&newest, &self.folder, pool).await?;
+        *self.newest.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(newest);
+        Ok(())
+    }
+
+    /// Makes a key for the next node that takes its keys from the folder.
+    pub fn make(folder: &Path) -> Result<String, KeysError> {
+        create(folder).map(|key| key.id)
+    }
+
+    /// Makes a new key; a running node takes it over at once. With `refuse_others`, no token of any other key is honoured
+    /// from now on: for a key that got into wrong hands.
+    pub async fn rotate(folder: &Path, pool: &PgPool, refuse_others: bool) -> Result<String, KeysError> {
+        let key = create(folder)?;
+        if refuse_others {
+            sqlx::query("delete from token_key").execute(pool).await?;
+        }
+        publish(&key, folder, pool).await?;
+        Ok(key.id)
+    }
+}
+
+/// Makes the public half known, and retires the older keys of the folder: nothing is signed with them any more.
+async fn publish(key: &SigningKey, folder: &Path, pool: &PgPool) -> Result<(), KeysError> {
+    let older: Vec<PathBuf> = files(folder)?.into_iter().filter(|path| *path < key.path).collect();
+    let mut retired = Vec::new();
+    for path in &older {
+        // Of several nodes with one folder, another may have retired it first.
+        match read(path.clone()) {
+            Ok(older) => retired.push(older.id),
+            Err(KeysError::Folder { cause, .. }) if cause.kind() == NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    sqlx::query(
+        "insert into token_key (key_id, public_key, created_at) values ($1, $2, clock_timestamp())
+         on conflict (key_id) do nothing",
+    )
+    .bind(&key.id)
+    .bind(&key.public)
+    .execute(pool)
+    .await?;
+    sqlx::query("update token_key set retired_at = clock_timestamp() where key_id = any($1) and retired_at is null")
+        .bind(&retired)
+        .execute(pool)
+        .await?;
+    for path in &older {
+        match fs::remove_file(path) {
+            Err(cause) if cause.kind() != NotFound => return Err(at(path, cause)),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn create(folder: &Path) -> Result<SigningKey, KeysError> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|cause| at(folder, cause))?;
+    let pair = Ed25519KeyPair::generate().map_err(|_| KeysError::Unmakeable)?;
+    let document = pair.to_pkcs8().map_err(|_| KeysError::Unmakeable)?;
+    let id = key_id(pair.public_key().as_ref());
+    // The time goes first, so that the newest is the last by name.
+    let path = folder.join(format!("{:013}-{id}.{EXTENSION}", Utc::now().timestamp_millis()));
+    let draft = path.with_extension("draft");
+    let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft).and_then(|mut file| {
+        file.write_all(document.as_ref())?;
+        file.sync_all()?;
+        fs::rename(&draft, &path)
+    });
+    written.map_err(|cause| at(&draft, cause))?;
+    read(path)
+}
+
+fn read(path: PathBuf) -> Result<SigningKey, KeysError> {
+    let document = fs::read(&path).map_err(|cause| at(&path, cause))?;
+    let Ok(pair) = Ed25519KeyPair::from_pkcs8(&document) else { return Err(KeysError::Unreadable(path)) };
+    let public = pair.public_key().as_ref().to_vec();
+    Ok(SigningKey { id: key_id(&public), encoding: EncodingKey::from_ed_der(&document), public, path })
+}
+
+fn newest_file(folder: &Path) -> Result<Option<PathBuf>, KeysError> {
+    Ok(files(folder)?.into_iter().max())
+}
+
+fn files(folder: &Path) -> Result<Vec<PathBuf>, KeysError> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == NotFound => return Ok(vec![]),
+        Err(cause) => return Err(at(folder, cause)),
+    };
+    let paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>();
+    let is_key = |path: &PathBuf| path.extension().is_some_and(|extension| extension == EXTENSION);
+    Ok(paths.map_err(|cause| at(folder, cause))?.into_iter().filter(is_key).collect())
+}
+
+fn at(path: &Path, cause: std::io::Error) -> KeysError {
+    KeysError::Folder { path: path.to_owned(), cause }
+}
+
+fn key_id(public: &[u8]) -> String {
+    hex(&Sha256::digest(public)[..8])
+}

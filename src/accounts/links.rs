@@ -1,0 +1,220 @@
+//! Mailed single-use links: to confirm a registration, and to choose another password.
+//!
+//! Every wish is stored alike and answered alike; whether there is an account is found out afterwards, by the task that
+//! mails, so that neither the answer nor the time that it takes tells.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::{FromRow, PgPool};
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+use super::mail::{Letter, Mailer};
+use super::records::{self, Origin, Outcome};
+use super::secret::{self, Secret, hex};
+use super::{Accounts, AccountsError, Password};
+use crate::domain::account::Role;
+use crate::domain::ids::{AccountId, CustomerId};
+use crate::domain::text::{Email, Name};
+use crate::journal::Context;
+use crate::shop::{ChangePassword, ConfirmRegistration, CustomerRef, OpenAccount};
+
+/// What somebody asks to be mailed.
+pub enum Wish {
+    Register { first_name: Name, last_name: Name, email: Email, password: Password },
+    Reset { email: Email },
+}
+
+#[derive(FromRow)]
+struct Link {
+    email: String,
+    first_name: Option<String>,
+    last_name: Option<String>,
+    password_hash: Option<String>,
+    customer_id: Option<i64>,
+    account_id: Option<i64>,
+}
+
+#[derive(FromRow)]
+struct Due {
+    link_id: Uuid,
+    purpose: String,
+    email: String,
+    account_id: Option<i64>,
+    customer_id: Option<i64>,
+    attempts: i32,
+}
+
+/// How long a link is good for: a day to confirm, an hour to choose a password.
+const CONFIRM_WITHIN: Duration = Duration::from_secs(24 * 60 * 60);
+const RESET_WITHIN: Duration = Duration::from_secs(60 * 60);
+/// How often the task that mails looks although this node has nothing new: other nodes may have left something.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// The first wait after a mail that could not be sent; each is twice as long as the one before.
+const FIRST_RETRY: Duration = Duration::from_secs(10);
+
+impl Accounts {
+    /// Stores the wish; the mail follows.
+    pub async fn ask(&self, wish: Wish, origin: &Origin) -> Result<(), AccountsError> {
+        let (purpose, email, names, hash, within) = match wish {
+            Wish::Register { first_name, last_name, email, password } => {
+                let hash = self.passwords().hash(&password).await?;
+                ("register", email, Some((first_name, last_name)), Some(hash), CONFIRM_WITHIN)
+            }
+            Wish::Reset { email } => ("reset", email, None, None, RESET_WITHIN),
+        };
+        let (first_name, last_name) = names.unzip();
+        sqlx::query(
+            "insert into mailed_link (
+                link_id, purpose, email, first_name, last_name, password_hash, requested_at, expires_at, due_at
+            )
+            values ($1, $2, $3, $4, $5, $6, clock_timestamp(), clock_timestamp() + $7, clock_timestamp())",
+        )
+        .bind(Uuid::now_v7())
+        .bind(purpose)
+        .bind(email.as_str())
+        .bind(first_name.map(|name| name.to_string()))
+        .bind(last_name.map(|name| name.to_string()))
+        .bind(hash)
+        .bind(within)
+        .execute(self.pool())
+        .await?;
+        self.0.asked.notify_one();
+        if purpose == "reset" {
+            // Not whose: that would take another time where there is an account.
+            records::note(self.pool(), None, Outcome::ResetRequested, origin).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes a customer and an account of a registration, for the token that was mailed.
+    pub async fn confirm(&self, token: &str, context: Context) -> Result<CustomerRef, AccountsError> {
+        let link = self.link("register", token).await?.ok_or(AccountsError::InvalidLink)?;
+        let parsed = (
+            Name::parse(link.first_name.as_deref().unwrap_or_default()),
+            Name::parse(link.last_name.as_deref().unwrap_or_default()),
+            Email::parse(&link.email),
+            link.password_hash,
+        );
+        let (Ok(first_name), Ok(last_name), Ok(email), Some(password_hash)) = parsed else {
+            return Err(AccountsError::InvalidLink);
+        };
+        let confirm = ConfirmRegistration {
+            link_hash: hex(&secret::hash(token)),
+            customer_id: link.customer_id.map(CustomerId),
+            first_name,
+            last_name,
+            email,
+            password_hash,
+        };
+        Ok(self.journal().run(confirm, context).await?.answer)
+    }
+
+    /// Takes another password from who has the mailed token. A customer whom staff entered gets an account by this.
+    pub async fn reset_password(
+        &self,
+        token: &str,
+        new: &Password,
+        context: Context,
+        origin: &Origin,
+    ) -> Result<(), AccountsError> {
+        let link = self.link("reset", token).await?.ok_or(AccountsError::InvalidLink)?;
+        let password_hash = self.passwords().hash(new).await?;
+        let link_hash = Some(hex(&secret::hash(token)));
+        let account_id = match (link.account_id.map(AccountId), link.customer_id.map(CustomerId)) {
+            (Some(account_id), _) => {
+                self.journal().run(ChangePassword { account_id, password_hash, link_hash }, context).await?.answer
+            }
+            (None, customer_id @ Some(_)) => {
+                let email = Email::parse(&link.email).map_err(|_| AccountsError::InvalidLink)?;
+                let password_hash = Some(password_hash);
+                let open = OpenAccount { role: Role::Customer, customer_id, email, password_hash, link_hash };
+                self.journal().run(open, context).await?.answer
+            }
+            (None, None) => return Err(AccountsError::InvalidLink),
+        }
+        .account_id;
+        self.refresh().await?;
+        Ok(records::note(self.pool(), Some(account_id), Outcome::PasswordChanged, origin).await?)
+    }
+
+    async fn link(&self, purpose: &str, token: &str) -> Result<Option<Link>, sqlx::Error> {
+        sqlx::query_as(
+            "select link.email, link.first_name, link.last_name, link.password_hash,
+                profile.customer_id, account.account_id
+             from mailed_link as link
+             left join account on lower(account.email) = lower(link.email)
+             left join customer_profile as profile on lower(profile.email) = lower(link.email)
+             where link.purpose = $1 and link.token_hash = $2 and link.expires_at > clock_timestamp()",
+        )
+        .bind(purpose)
+        .bind(&secret::hash(token)[..])
+        .fetch_optional(self.pool())
+        .await
+    }
+}
+
+/// Mails what is due, for as long as the node runs. Of several nodes each takes what no other holds.
+pub(super) async fn deliver(pool: PgPool, mailer: Mailer, asked: Arc<Notify>) {
+    loop {
+        let found = deliver_one(&pool, &mailer).await;
+        if let Err(error) = &found {
+            tracing::warn!(%error, "mails that are due could not be read");
+        }
+        if !matches!(found, Ok(true)) {
+            let _ = tokio::time::timeout(LOOK_EVERY, asked.notified()).await;
+        }
+    }
+}
+
+/// Whether there was one.
+async fn deliver_one(pool: &PgPool, mailer: &Mailer) -> Result<bool, sqlx::Error> {
+    let token = Secret::new("")?;
+    // The next try is set before this one, so that a mail that ends the process does not end it again and again.
+    let due: Option<Due> = sqlx::query_as(
+        "with due as (
+            select link_id from mailed_link
+            where due_at <= clock_timestamp() and expires_at > clock_timestamp()
+            order by due_at limit 1
+            for update skip locked
+        )
+        update mailed_link as link
+        set attempts = attempts + 1, token_hash = $1, due_at = clock_timestamp() + $2 * power(2, least(attempts, 10))
+        from due
+        where link.link_id = due.link_id
+        returning link.link_id, link.purpose, link.email, link.attempts,
+            (
+                select account_id from account
+                where lower(account.email) = lower(link.email) and disabled_at is null
+            ) as account_id,
+            (
+                select customer_id from customer_profile as profile where lower(profile.email) = lower(link.email)
+            ) as customer_id",
+    )
+    .bind(&token.hash()[..])
+    .bind(FIRST_RETRY)
+    .fetch_optional(pool)
+    .await?;
+    let Some(due) = due else { return Ok(false) };
+    let letter = match (due.purpose.as_str(), due.account_id, due.customer_id) {
+        ("register", None, _) => Some(Letter::Confirm { token: token.clone() }),
+        ("register", Some(_), _) => Some(Letter::HasAccount),
+        (_, None, None) => None,
+        _ => Some(Letter::Reset { token: token.clone() }),
+    };
+    let leads_somewhere = matches!(letter, Some(Letter::Confirm { .. } | Letter::Reset { .. }));
+    if let Some(letter) = letter
+        && let Err(error) = mailer.send(&due.email, &letter).await
+    {
+        tracing::warn!(%error, attempts = due.attempts, "a mail could not be sent; it will be tried again");
+        return Ok(true);
+    }
+    let done = if leads_somewhere {
+        "update mailed_link set due_at = null where link_id = $1"
+    } else {
+        "delete from mailed_link where link_id = $1"
+    };
+    sqlx::query(done).bind(due.link_id).execute(pool).await?;
+    Ok(true)
+}

@@ -1,0 +1,186 @@
+//! Passwords: what is accepted, and how they are hashed.
+
+use std::collections::HashSet;
+use std::sync::{Arc, LazyLock};
+
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use argon2::{Algorithm, Argon2, Params, Version};
+use serde::Deserialize;
+use thiserror::Error;
+use tokio::sync::Semaphore;
+
+use super::{AccountsError, Secret};
+
+/// A password that may be chosen. Never shown, not even by `Debug`.
+#[derive(Clone, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Password(String);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum PasswordError {
+    #[error("must have at least {} characters", Password::MIN)]
+    TooShort,
+    #[error("must have at most {} characters", Password::MAX)]
+    TooLong,
+    #[error("is among the commonest passwords; choose one that nobody would guess")]
+    Common,
+}
+
+/// One password in a line, lower case, of ten characters and more.
+static COMMON: LazyLock<HashSet<&'static str>> =
+    LazyLock::new(|| include_str!("common_passwords.txt").lines().collect());
+
+impl Password {
+    pub const MIN: usize = 10;
+    pub const MAX: usize = 1_000;
+
+    pub fn parse(text: String) -> Result<Self, PasswordError> {
+        let length = text.chars().count();
+        if length < Self::MIN {
+            Err(PasswordError::TooShort)
+        } else if length > Self::MAX {
+            Err(PasswordError::TooLong)
+        } else if COMMON.contains(text.to_lowercase().as_str()) || distinct(&text) < 3 {
+            Err(PasswordError::Common)
+        } else {
+            Ok(Self(text))
+        }
+    }
+}
+
+impl Password {
+    /// One that was made at random.
+    pub fn of(secret: &Secret) -> Self {
+        Self(secret.expose().to_owned())
+    }
+}
+
+fn distinct(text: &str) -> usize {
+    text.chars().collect::<HashSet<_>>().len()
+}
+
+impl TryFrom<String> for Password {
+    type Error = PasswordError;
+
+    fn try_from(text: String) -> Result<Self, PasswordError> {
+        Self::parse(text)
+    }
+}
+
+impl std::fmt::Debug for Password {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Password(…)")
+    }
+}
+
+/// Hashes passwords on threads of their own, as many at once as there are cores: each takes 19 MiB for a while. A few
+/// more may wait; who comes after them is told to come again, so that a flood of log-ins cannot exhaust memory.
+pub struct Passwords {
+    working: Arc<Semaphore>,
+    admitted: Arc<Semaphore>,
+}
+
+/// How many may wait for one that is worked on.
+const WAITING: usize = 32;
+
+impl Default for Passwords {
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self { working: Arc::new(Semaphore::new(cores)), admitted: Arc::new(Semaphore::new(cores + WAITING)) }
+    }
+}
+
+impl Passwords {
+    /// The hash of a password, as a PHC string.
+    pub async fn hash(&self, password: &Password) -> Result<String, AccountsError> {
+        let password = password.0.clone();
+        self.work(move || hash(password.as_bytes())).await
+    }
+
+    /// Whether a password is the one of a hash. Takes as long where there is no hash, and says no.
+    pub async fn verify(&self, password: &str, hash: Option<String>) -> Result<bool, AccountsError> {
+        // No password that may be chosen is longer, and hashing what is longer is work for nothing.
+        let password = password.chars().take(Password::MAX + 1).collect::<String>();
+        self.work(move || {
+            let known = hash.is_some();
+            let hash = hash.unwrap_or_else(|| DECOY.clone());
+            let matches = PasswordHash::new(&hash)
+                .is_ok_and(|hash| argon2id().verify_password(password.as_bytes(), &hash).is_ok());
+            matches && known
+        })
+        .await
+    }
+
+    async fn work<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, AccountsError> {
+        let admitted = Arc::clone(&self.admitted).try_acquire_owned().map_err(|_| AccountsError::Busy)?;
+        let working = Arc::clone(&self.working).acquire_owned().await.map_err(|_| AccountsError::Busy)?;
+        let done = tokio::task::spawn_blocking(move || {
+            // The place is given back when the work is done, even if nobody waits for it any more.
+            let _places = (admitted, working);
+            work()
+        });
+        done.await.map_err(|_| AccountsError::Busy)
+    }
+}
+
+/// What a password is compared with where there is no account.
+static DECOY: LazyLock<String> = LazyLock::new(|| hash(b"no account has this password"));
+
+fn hash(password: &[u8]) -> String {
+    // It fails for lengths that are out of range, which these are not.
+    argon2id().hash_password(password).map(|hash| hash.to_string()).unwrap_or_default()
+}
+
+/// argon2id with 19 MiB, two passes and one lane: OWASP's Password Storage Cheat Sheet.
+fn argon2id() -> Argon2<'static> {
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, PARAMS)
+}
+
+const PARAMS: Params = match Params::new(19 * 1024, 2, 1, None) {
+    Ok(params) => params,
+    Err(_) => Params::DEFAULT,
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_and_common_passwords_are_refused() {
+        let parse = |text: &str| Password::parse(text.to_owned()).map(|_| ());
+        assert_eq!(parse("too short"), Err(PasswordError::TooShort));
+        assert_eq!(parse("Password123"), Err(PasswordError::Common));
+        assert_eq!(parse("aaaaaaaaaaaaaaaa"), Err(PasswordError::Common));
+        assert_eq!(parse(&"long ".repeat(201)), Err(PasswordError::TooLong));
+        assert_eq!(parse("brown teapot, no lid"), Ok(()));
+    }
+
+    #[test]
+    fn the_list_holds_what_its_comment_says() {
+        for common in COMMON.iter() {
+            assert!(common.chars().count() >= Password::MIN && common.to_lowercase() == **common, "{common}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_password_matches_its_own_hash_only() {
+        let passwords = Passwords::default();
+        let password = Password::parse("brown teapot, no lid".to_owned()).unwrap();
+        let hash = passwords.hash(&password).await.unwrap();
+        assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
+        assert!(passwords.verify("brown teapot, no lid", Some(hash.clone())).await.unwrap());
+        assert!(!passwords.verify("brown teapot, no lib", Some(hash)).await.unwrap());
+        assert!(!passwords.verify("no account has this password", None).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_flood_is_turned_away() {
+        let passwords = Passwords::default();
+        let tries = (0..500).map(|_| passwords.verify("brown teapot, no lid", None));
+        let answers = futures_util::future::join_all(tries).await;
+        let busy = answers.iter().filter(|answer| matches!(answer, Err(AccountsError::Busy))).count();
+        assert!(busy > 0 && busy < 500, "{busy} of 500");
+        assert!(!passwords.verify("brown teapot, no lid", None).await.unwrap(), "and then it goes on");
+    }
+}

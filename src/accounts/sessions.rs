@@ -1,0 +1,206 @@
+//! Logging in, staying in, and leaving.
+
+use std::time::Duration;
+
+use sqlx::FromRow;
+use uuid::Uuid;
+
+use super::gate::{Credential, Identity};
+use super::records::{self, Origin, Outcome};
+use super::secret::{self, Secret};
+use super::{Accounts, AccountsError, Password};
+use crate::domain::ids::{AccountId, CustomerId};
+use crate::journal::Context;
+use crate::shop::ChangePassword;
+
+/// How long an access token is good for.
+pub const ACCESS_TOKEN_LIFE: Duration = Duration::from_secs(15 * 60);
+/// How long a session lasts without being used.
+const SESSION_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// What a client that logged in is given.
+#[derive(Debug)]
+pub struct Tokens {
+    pub access_token: String,
+    pub refresh_token: Secret,
+    pub identity: Identity,
+}
+
+#[derive(FromRow)]
+struct Candidate {
+    account_id: i64,
+    role: String,
+    customer_id: Option<i64>,
+    password_hash: Option<String>,
+    disabled: bool,
+}
+
+#[derive(FromRow)]
+struct Refreshed {
+    outcome: String,
+    session_id: Option<Uuid>,
+    account_id: Option<i64>,
+    role: Option<String>,
+    customer_id: Option<i64>,
+}
+
+const CANDIDATE: &str = "select account_id, role, customer_id, password_hash, disabled_at is not null as disabled \
+                         from account where ";
+
+impl Accounts {
+    /// Begins a session. Takes as long, and says the same, whether the address or the password is wrong.
+    pub async fn log_in(&self, email: &str, password: &str, origin: &Origin) -> Result<Tokens, AccountsError> {
+        let found: Option<Candidate> = sqlx::query_as(&format!("{CANDIDATE} lower(email) = lower($1)"))
+            .bind(email)
+            .fetch_optional(self.pool())
+            .await?;
+        self.admit(found, password, origin).await
+    }
+
+    /// The next tokens of a session, for its refresh token, which is used up by this. One that was used up before was
+    /// stolen, by whoever sent it then or now: the session ends.
+    pub async fn refresh_session(&self, refresh_token: &str, origin: &Origin) -> Result<Tokens, AccountsError> {
+        let next = Secret::new("")?;
+        let refreshed: Refreshed = sqlx::query_as(
+            "select outcome, session_id, account_id, role, customer_id from refresh_session($1, $2, $3)",
+        )
+        .bind(&secret::hash(refresh_token)[..])
+        .bind(&next.hash()[..])
+        .bind(SESSION_KEPT)
+        .fetch_one(self.pool())
+        .await?;
+        if refreshed.outcome == "reused" {
+            records::note(self.pool(), refreshed.account_id.map(AccountId), Outcome::TokenReused, origin).await?;
+            self.refresh().await?;
+        }
+        let (Some(session_id), Some(account_id), Some(role)) =
+            (refreshed.session_id, refreshed.account_id, refreshed.role)
+        else {
+            return Err(AccountsError::InvalidToken);
+        };
+        self.tokens(session_id, account_id, &role, refreshed.customer_id, next)
+    }
+
+    /// Ends the session of a refresh token; none, if the token is unknown or was used up.
+    pub async fn log_out_by_token(&self, refresh_token: &str, origin: &Origin) -> Result<(), AccountsError> {
+        let found: Option<(Uuid, i64)> = sqlx::query_as(
+            "select session_id, account_id from refresh_token join session using (session_id) where token_hash = $1",
+        )
+        .bind(&secret::hash(refresh_token)[..])
+        .fetch_optional(self.pool())
+        .await?;
+        match found {
+            Some((session_id, account_id)) => self.log_out(session_id, AccountId(account_id), origin).await,
+            None => Ok(()),
+        }
+    }
+
+    pub async fn log_out(&self, session_id: Uuid, account_id: AccountId, origin: &Origin) -> Result<(), AccountsError> {
+        sqlx::query("select end_session($1)").bind(session_id).execute(self.pool()).await?;
+        records::note(self.pool(), Some(account_id), Outcome::LoggedOut, origin).await?;
+        Ok(self.refresh().await?)
+    }
+
+    /// Takes another password from who knows the present one; every session ends, and a new one begins.
+    pub async fn change_password(
+        &self,
+        account_id: AccountId,
+        current: &str,
+        new: &Password,
+        context: Context,
+        origin: &Origin,
+    ) -> Result<Tokens, AccountsError> {
+        let found = self.candidate(account_id).await?;
+        let known = found.and_then(|candidate| candidate.password_hash);
+        if !self.passwords().verify(current, known).await? {
+            records::note(self.pool(), Some(account_id), Outcome::WrongPassword, origin).await?;
+            return Err(AccountsError::WrongCredentials);
+        }
+        let password_hash = self.passwords().hash(new).await?;
+        let change = ChangePassword { account_id, password_hash: password_hash.clone(), link_hash: None };
+        self.journal().run(change, context).await?;
+        self.refresh().await?;
+        records::note(self.pool(), Some(account_id), Outcome::PasswordChanged, origin).await?;
+        let candidate = self.candidate(account_id).await?.ok_or(AccountsError::WrongCredentials)?;
+        self.begin(&candidate, &password_hash).await
+    }
+
+    pub async fn sign_ins(&self, before: i64, limit: i64) -> Result<Vec<records::SignIn>, sqlx::Error> {
+        records::list(self.pool(), before, limit).await
+    }
+
+    async fn candidate(&self, account_id: AccountId) -> Result<Option<Candidate>, sqlx::Error> {
+        let query = format!("{CANDIDATE} account_id = $1");
+        sqlx::query_as(&query).bind(account_id.0).fetch_optional(self.pool()).await
+    }
+
+    async fn admit(&self, found: Option<Candidate>, password: &str, origin: &Origin) -> Result<Tokens, AccountsError> {
+        let hash = found.as_ref().and_then(|candidate| candidate.password_hash.clone());
+        let right = self.passwords().verify(password, hash.clone()).await?;
+        let account_id = found.as_ref().map(|candidate| AccountId(candidate.account_id));
+        let (outcome, tokens) = match (found, hash) {
+            (None, _) => (Outcome::UnknownAddress, Err(AccountsError::WrongCredentials)),
+            (Some(candidate), _) if candidate.disabled => {
+                (Outcome::AccountDisabled, Err(AccountsError::WrongCredentials))
+            }
+            (Some(candidate), Some(hash)) if right => (Outcome::LoggedIn, self.begin(&candidate, &hash).await),
+            (Some(_), _) => (Outcome::WrongPassword, Err(AccountsError::WrongCredentials)),
+        };
+        records::note(self.pool(), account_id, outcome, origin).await?;
+        tokens
+    }
+
+    /// Begins a session, if the account still has this password and is not disabled.
+    async fn begin(&self, candidate: &Candidate, password_hash: &str) -> Result<Tokens, AccountsError> {
+        let (session_id, refresh_token) = (Uuid::now_v7(), Secret::new("")?);
+        let begun = sqlx::query(
+            "with holder as (
+                select account_id from account
+                where account_id = $1 and password_hash = $2 and disabled_at is null
+                for share
+            ), begun as (
+                insert into session (session_id, account_id, started_at, expires_at)
+                select $3, account_id, clock_timestamp(), clock_timestamp() + $4 from holder
+                returning session_id
+            )
+            insert into refresh_token (token_hash, session_id) select $5, session_id from begun",
+        )
+        .bind(candidate.account_id)
+        .bind(password_hash)
+        .bind(session_id)
+        .bind(SESSION_KEPT)
+        .bind(&refresh_token.hash()[..])
+        .execute(self.pool())
+        .await?;
+        if begun.rows_affected() == 0 {
+            return Err(AccountsError::WrongCredentials);
+        }
+        let Candidate { account_id, role, customer_id, .. } = candidate;
+        self.tokens(session_id, *account_id, role, *customer_id, refresh_token)
+    }
+
+    fn tokens(
+        &self,
+        session_id: Uuid,
+        account_id: i64,
+        role: &str,
+        customer_id: Option<i64>,
+        refresh_token: Secret,
+    ) -> Result<Tokens, AccountsError> {
+        let identity = Identity {
+            account_id: AccountId(account_id),
+            role: role.parse().map_err(|_| AccountsError::InvalidToken)?,
+            customer_id: customer_id.map(CustomerId),
+            credential: Credential::Session(session_id),
+        };
+        let access_token = self.0.gate.sign(&identity, session_id).map_err(|_| AccountsError::InvalidToken)?;
+        Ok(Tokens { access_token, refresh_token, identity })
+    }
+
+    /// The number of the account that belongs to a customer.
+    pub async fn of_customer(&self, customer_id: CustomerId) -> Result<Option<AccountId>, sqlx::Error> {
+        let query = "select account_id from account where customer_id = $1";
+        let found: Option<i64> = sqlx::query_scalar(query).bind(customer_id.0).fetch_optional(self.pool()).await?;
+        Ok(found.map(AccountId))
+    }
+}

@@ -1,0 +1,111 @@
+//! What is shown of accounts and API keys to those who look after the shop.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use sqlx::{FromRow, PgPool};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::{Accounts, AccountsError, Password, Secret};
+use crate::domain::account::Role;
+use crate::domain::ids::AccountId;
+use crate::domain::text::Email;
+use crate::journal::{Actor, Context};
+use crate::shop::OpenAccount;
+
+#[derive(Debug, Serialize, ToSchema, FromRow)]
+pub struct User {
+    pub account_id: i64,
+    pub email: String,
+    pub role: String,
+    /// Null for staff.
+    pub customer_id: Option<i64>,
+    pub disabled: bool,
+    /// Whether a password was chosen.
+    pub has_password: bool,
+    pub opened_at: DateTime<Utc>,
+}
+
+#[derive(Debug, Serialize, ToSchema, FromRow)]
+pub struct ApiKey {
+    pub key_id: Uuid,
+    pub account_id: i64,
+    pub name: String,
+    pub role: String,
+    pub created_at: DateTime<Utc>,
+    /// To the minute; null for a key that was never used.
+    pub last_used_at: Option<DateTime<Utc>>,
+}
+
+const USER: &str = "select account_id, email, role, customer_id, disabled_at is not null as disabled, \
+                    password_hash is not null as has_password, opened_at from account where account_id ";
+
+/// In the order of their numbers; those after `after`.
+pub async fn users(pool: &PgPool, after: i64, limit: i64) -> Result<Vec<User>, sqlx::Error> {
+    let query = format!("{USER} > $1 order by account_id limit $2");
+    sqlx::query_as(&query).bind(after).bind(limit).fetch_all(pool).await
+}
+
+/// The number of the account with an e-mail address.
+pub async fn with_address(pool: &PgPool, email: &Email) -> Result<Option<AccountId>, sqlx::Error> {
+    let query = "select account_id from account where lower(email) = lower($1)";
+    let found: Option<i64> = sqlx::query_scalar(query).bind(email.as_str()).fetch_optional(pool).await?;
+    Ok(found.map(AccountId))
+}
+
+impl Accounts {
+    /// Opens an account with a password that is made for it, and returns the password.
+    pub async fn open_with_new_password(&self, email: Email, role: Role) -> Result<Secret, AccountsError> {
+        let password = Secret::password()?;
+        let hash = self.passwords().hash(&Password::of(&password)).await?;
+        let open = OpenAccount { role, customer_id: None, email, password_hash: Some(hash), link_hash: None };
+        let context = Context::of(Actor { id: "first-start".to_owned(), role: Role::Admin.name() });
+        self.journal().run(open, context).await?;
+        Ok(password)
+    }
+
+    /// See [`users`].
+    pub async fn users(&self, after: i64, limit: i64) -> Result<Vec<User>, sqlx::Error> {
+        users(self.pool(), after, limit).await
+    }
+
+    pub async fn user(&self, account_id: AccountId) -> Result<Option<User>, sqlx::Error> {
+        sqlx::query_as(&format!("{USER} = $1")).bind(account_id.0).fetch_optional(self.pool()).await
+    }
+
+    /// Oldest first; of one account, or of all.
+    pub async fn keys(
+        &self,
+        of: Option<AccountId>,
+        after: (DateTime<Utc>, Uuid),
+        limit: i64,
+    ) -> Result<Vec<ApiKey>, sqlx::Error> {
+        let mut keys: Vec<ApiKey> = sqlx::query_as(
+            "select key_id, account_id, name, role, created_at, last_used_at from api_key
+             where ($1::bigint is null or account_id = $1) and (created_at, key_id) > ($2, $3)
+             order by created_at, key_id limit $4",
+        )
+        .bind(of.map(|account_id| account_id.0))
+        .bind(after.0)
+        .bind(after.1)
+        .bind(limit)
+        .fetch_all(self.pool())
+        .await?;
+        for key in &mut keys {
+            key.last_used_at = self.0.gate.last_use(key.key_id).or(key.last_used_at);
+        }
+        Ok(keys)
+    }
+
+    /// Whose an API key is.
+    pub async fn holder(&self, key_id: Uuid) -> Result<Option<AccountId>, sqlx::Error> {
+        let query = "select account_id from api_key where key_id = $1";
+        let found: Option<i64> = sqlx::query_scalar(query).bind(key_id).fetch_optional(self.pool()).await?;
+        Ok(found.map(AccountId))
+    }
+
+    /// Whether anybody can log in at all.
+    pub async fn is_empty(&self) -> Result<bool, sqlx::Error> {
+        sqlx::query_scalar("select not exists (select from account)").fetch_one(self.pool()).await
+    }
+}

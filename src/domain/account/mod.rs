@@ -1,0 +1,223 @@
+//! Who may log in, without the person: e-mail address and password live in tables that can be forgotten.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+use uuid::Uuid;
+
+use super::Decider;
+use super::ids::CustomerId;
+
+#[cfg(test)]
+mod tests;
+
+/// What an account may do. Each role may do what those before it may, but that customers own things and staff do not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Their own things.
+    Customer,
+    /// All reads but credentials.
+    Reader,
+    /// Catalogue, orders and customers.
+    Editor,
+    /// Everything.
+    Admin,
+}
+
+/// Unknown, open or erased; an account that is erased never comes back.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Account {
+    #[default]
+    Unknown,
+    Open {
+        role: Role,
+        /// Whose account it is, if it is a customer's.
+        customer_id: Option<CustomerId>,
+        disabled: bool,
+        keys: BTreeMap<Uuid, Role>,
+    },
+    Erased,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AccountCommand {
+    /// With a customer for that customer's account, without one for staff.
+    Open {
+        role: Role,
+        customer_id: Option<CustomerId>,
+    },
+    ChangeRole {
+        role: Role,
+    },
+    Disable,
+    Enable,
+    ChangePassword,
+    CreateKey {
+        key_id: Uuid,
+        role: Role,
+    },
+    RevokeKey {
+        key_id: Uuid,
+    },
+    Erase,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event")]
+pub enum AccountEvent {
+    #[serde(rename = "AccountOpened")]
+    Opened { role: Role, customer_id: Option<CustomerId> },
+    #[serde(rename = "AccountRoleChanged")]
+    RoleChanged { role: Role, previous_role: Role },
+    #[serde(rename = "AccountDisabled")]
+    Disabled {},
+    #[serde(rename = "AccountEnabled")]
+    Enabled {},
+    #[serde(rename = "AccountPasswordChanged")]
+    PasswordChanged {},
+    #[serde(rename = "ApiKeyCreated")]
+    KeyCreated { key_id: Uuid, role: Role },
+    #[serde(rename = "ApiKeyRevoked")]
+    KeyRevoked { key_id: Uuid },
+    #[serde(rename = "AccountErased")]
+    Erased {},
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum AccountError {
+    #[error("account not found")]
+    NotFound,
+    #[error("the account is open already")]
+    AlreadyOpen,
+    #[error("a customer's account has the role customer, and no other account has it")]
+    RoleDoesNotFit,
+    #[error("the account is disabled")]
+    Disabled,
+    #[error("API keys are for staff, with the role of their account at the most")]
+    KeyExceedsAccount,
+    #[error("API key not found")]
+    KeyNotFound,
+    #[error("the API key exists")]
+    KeyExists,
+    #[error("an account has at most {} API keys", Account::MAX_KEYS)]
+    TooManyKeys,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("must be customer, reader, editor or admin")]
+pub struct UnknownRole;
+
+impl Role {
+    pub const ALL: [Self; 4] = [Self::Customer, Self::Reader, Self::Editor, Self::Admin];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Customer => "customer",
+            Self::Reader => "reader",
+            Self::Editor => "editor",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+impl FromStr for Role {
+    type Err = UnknownRole;
+
+    fn from_str(text: &str) -> Result<Self, UnknownRole> {
+        Self::ALL.into_iter().find(|role| role.name() == text).ok_or(UnknownRole)
+    }
+}
+
+impl AccountEvent {
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Opened { .. } => "AccountOpened",
+            Self::RoleChanged { .. } => "AccountRoleChanged",
+            Self::Disabled {} => "AccountDisabled",
+            Self::Enabled {} => "AccountEnabled",
+            Self::PasswordChanged {} => "AccountPasswordChanged",
+            Self::KeyCreated { .. } => "ApiKeyCreated",
+            Self::KeyRevoked { .. } => "ApiKeyRevoked",
+            Self::Erased {} => "AccountErased",
+        }
+    }
+}
+
+impl Account {
+    pub const MAX_KEYS: usize = 100;
+}
+
+impl Decider for Account {
+    fn decide(&self, command: AccountCommand) -> Result<Vec<AccountEvent>, AccountError> {
+        use AccountCommand as Command;
+        use AccountEvent as Event;
+        let (role, customer_id, disabled, keys) = match (self, &command) {
+            (Self::Unknown, Command::Open { role, customer_id }) => {
+                let fits = customer_id.is_some() == (*role == Role::Customer);
+                let opened = Event::Opened { role: *role, customer_id: *customer_id };
+                return if fits { Ok(vec![opened]) } else { Err(AccountError::RoleDoesNotFit) };
+            }
+            (_, Command::Open { .. }) => return Err(AccountError::AlreadyOpen),
+            (Self::Unknown | Self::Erased, _) => return Err(AccountError::NotFound),
+            (Self::Open { role, customer_id, disabled, keys }, _) => (*role, *customer_id, *disabled, keys),
+        };
+        let is_customer = customer_id.is_some();
+        let event = match command {
+            Command::Open { .. } => return Err(AccountError::AlreadyOpen),
+            Command::ChangeRole { role: wanted } if wanted == role => return Ok(vec![]),
+            Command::ChangeRole { role: wanted } if is_customer || wanted == Role::Customer => {
+                return Err(AccountError::RoleDoesNotFit);
+            }
+            Command::ChangeRole { role: wanted } => Event::RoleChanged { role: wanted, previous_role: role },
+            Command::Disable if disabled => return Ok(vec![]),
+            Command::Disable => Event::Disabled {},
+            Command::Enable if !disabled => return Ok(vec![]),
+            Command::Enable => Event::Enabled {},
+            Command::ChangePassword if disabled => return Err(AccountError::Disabled),
+            Command::ChangePassword => Event::PasswordChanged {},
+            Command::CreateKey { .. } if disabled => return Err(AccountError::Disabled),
+            Command::CreateKey { role: wanted, .. } if is_customer || wanted == Role::Customer || wanted > role => {
+                return Err(AccountError::KeyExceedsAccount);
+            }
+            Command::CreateKey { key_id, .. } if keys.contains_key(&key_id) => return Err(AccountError::KeyExists),
+            Command::CreateKey { .. } if keys.len() >= Self::MAX_KEYS => return Err(AccountError::TooManyKeys),
+            Command::CreateKey { key_id, role } => Event::KeyCreated { key_id, role },
+            Command::RevokeKey { key_id } if keys.contains_key(&key_id) => Event::KeyRevoked { key_id },
+            Command::RevokeKey { .. } => return Err(AccountError::KeyNotFound),
+            Command::Erase => Event::Erased {},
+        };
+        Ok(vec![event])
+    }
+
+    fn evolve(&mut self, event: &AccountEvent) {
+        if let AccountEvent::Opened { role, customer_id } = event {
+            *self = Self::Open { role: *role, customer_id: *customer_id, disabled: false, keys: BTreeMap::new() };
+        }
+        let Self::Open { role, disabled, keys, .. } = self else { return };
+        match event {
+            AccountEvent::Opened { .. } | AccountEvent::PasswordChanged {} => {}
+            AccountEvent::RoleChanged { role: changed, .. } => *role = *changed,
+            AccountEvent::Disabled {} => *disabled = true,
+            AccountEvent::Enabled {} => *disabled = false,
+            AccountEvent::KeyCreated { key_id, role } => {
+                keys.insert(*key_id, *role);
+            }
+            AccountEvent::KeyRevoked { key_id } => {
+                keys.remove(key_id);
+            }
+            AccountEvent::Erased {} => *self = Self::Erased,
+        }
+    }
+}
+
+super::aggregate!(Account, "Account", AccountCommand, AccountEvent, AccountError);
