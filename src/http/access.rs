@@ -49,9 +49,14 @@ struct Rule {
 
 /// The rule of every method of every path.
 #[derive(Clone, Debug)]
-pub(super) struct Rules(Arc<HashMap<(String, Method), Rule>>);
+pub(super) struct Rules(Arc<HashMap<String, HashMap<Method, Rule>>>);
 
 impl Caller {
+    /// Somebody who has just logged in.
+    pub fn known(identity: Identity) -> Self {
+        Self { identity: Some(identity), principal: principal(Some(identity), &HashMap::new(), None).into() }
+    }
+
     /// Who an event says it was.
     pub fn actor(&self) -> Actor {
         match self.identity {
@@ -92,7 +97,7 @@ impl<S: Sync> FromRequestParts<S> for Caller {
 
 impl Rules {
     pub fn of(description: &OpenApi) -> Self {
-        let mut rules = HashMap::new();
+        let mut rules: HashMap<String, HashMap<Method, Rule>> = HashMap::new();
         for (path, item) in &description.paths.paths {
             let operations = [
                 (Method::GET, &item.get),
@@ -103,17 +108,18 @@ impl Rules {
             ];
             for (method, operation) in operations {
                 if let Some(operation) = operation {
-                    rules.insert((path.clone(), method), Rule::of(operation));
+                    rules.entry(path.clone()).or_default().insert(method, Rule::of(operation));
                 }
             }
         }
         Self(Arc::new(rules))
     }
 
-    /// `None` for a method that the path does not take.
+    /// `None` for a method that the path does not take, and the rule of nobody for a path that is not described.
     fn find(&self, path: &str, method: &Method) -> Option<Rule> {
         let method = if method == Method::HEAD { Method::GET } else { method.clone() };
-        self.0.get(&(path.to_owned(), method)).copied()
+        let rules = self.0.get(path);
+        rules.map_or(Some(Rule::default()), |rules| rules.get(&method).copied())
     }
 }
 

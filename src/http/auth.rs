@@ -9,6 +9,7 @@ use axum::http::header::CACHE_CONTROL;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use super::Shop;
 use super::access::Caller;
@@ -16,8 +17,9 @@ use super::body::{NoQuery, body};
 use super::error::{ApiError, Problem};
 use crate::accounts::{ACCESS_TOKEN_LIFE, Credential, Origin, Password, Tokens, Wish};
 use crate::domain::account::Role;
+use crate::domain::cart::MergeMode;
 use crate::domain::text::{Email, Name};
-use crate::shop::CustomerRef;
+use crate::shop::{CustomerRef, MergeCarts};
 
 body! {
     /// Somebody who wants an account.
@@ -40,6 +42,8 @@ body! {
         pub email: String,
         #[schema(format = Password)]
         pub password: String,
+        /// The guest's cart that a customer takes along; what stands in both is added up.
+        pub cart_token: Option<Uuid>,
     }
 }
 
@@ -100,6 +104,9 @@ pub struct TokenPair {
     pub refresh_token: String,
     /// Seconds until the access token ends.
     pub expires_in: u64,
+    /// Whether the guest's cart was taken along, where one was named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cart_merged: Option<bool>,
 }
 
 /// The same for everybody, whatever becomes of it.
@@ -154,7 +161,25 @@ pub async fn log_in(
     NoQuery(body): NoQuery<Login>,
 ) -> Result<Response, ApiError> {
     shop.edge.limits.check_attempt(&body.email)?;
-    Ok(pair(shop.accounts.log_in(&body.email, &body.password, &origin).await?))
+    let tokens = shop.accounts.log_in(&body.email, &body.password, &origin).await?;
+    let cart_merged = match body.cart_token {
+        Some(cart_token) => Some(take_along(&shop, &tokens, cart_token).await?),
+        None => None,
+    };
+    Ok(pair(tokens, cart_merged))
+}
+
+/// Merges a guest's cart into that of a customer who has just logged in. A cart that cannot be taken along, because it is
+/// unknown, ordered, or too much together, keeps nobody from logging in.
+async fn take_along(shop: &Shop, tokens: &Tokens, cart_token: Uuid) -> Result<bool, ApiError> {
+    let Some(customer_id) = tokens.identity.customer_id else { return Ok(false) };
+    let caller = Caller::known(tokens.identity);
+    let merge = MergeCarts { customer_id, cart_token, mode: MergeMode::Sum };
+    match shop.run(merge, caller.context()).await {
+        Ok(_) => Ok(true),
+        Err(refused) if refused.is_client_error() => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// The next tokens of a session
@@ -165,7 +190,7 @@ pub async fn refresh(
     origin: Origin,
     NoQuery(body): NoQuery<Refresh>,
 ) -> Result<Response, ApiError> {
-    Ok(pair(shop.accounts.refresh_session(&body.refresh_token, &origin).await?))
+    Ok(pair(shop.accounts.refresh_session(&body.refresh_token, &origin).await?, None))
 }
 
 /// Ends a session
@@ -205,7 +230,7 @@ pub async fn change_password(
     let PasswordChange { current_password, new_password } = body;
     let changed =
         shop.accounts.change_password(identity.account_id, &current_password, &new_password, caller.context(), &origin);
-    Ok(pair(changed.await?))
+    Ok(pair(changed.await?, None))
 }
 
 /// Asks for a mailed link to choose another password
@@ -243,11 +268,12 @@ pub async fn me(caller: Caller) -> Result<Json<Me>, ApiError> {
     Ok(Json(Me { account_id: identity.account_id.0, role: identity.role, customer_id }))
 }
 
-fn pair(tokens: Tokens) -> Response {
+fn pair(tokens: Tokens, cart_merged: Option<bool>) -> Response {
     let pair = TokenPair {
         access_token: tokens.access_token,
         refresh_token: tokens.refresh_token.expose().to_owned(),
         expires_in: ACCESS_TOKEN_LIFE.as_secs(),
+        cart_merged,
     };
     ([(CACHE_CONTROL, "no-store")], Json(pair)).into_response()
 }

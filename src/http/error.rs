@@ -102,6 +102,10 @@ impl ApiError {
         self
     }
 
+    pub fn is_client_error(&self) -> bool {
+        self.status.is_client_error()
+    }
+
     fn with(mut self, name: &'static str, value: Value) -> Self {
         self.members.push((name, value));
         self

@@ -52,6 +52,7 @@ mod limits;
 mod operations;
 mod orders;
 mod page;
+mod pages;
 mod patience;
 mod request;
 mod statistics;
@@ -232,6 +233,7 @@ pub fn router(shop: Shop) -> Router {
         .with_state(shop.clone());
     // The page of the description knows its own slashes; everything else answers with and without one.
     let router = Router::new()
+        .merge(pages::router())
         .merge(SwaggerUi::new("/docs").url("/openapi.json", description::complete(description)))
         .fallback_service(NormalizePathLayer::trim_trailing_slash().layer(router))
         .layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES))

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use axum::http::StatusCode;
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
 use cartwright::accounts::ACCESS_TOKEN_LIFE;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -312,4 +313,43 @@ async fn the_token_of_a_guests_cart_is_nowhere_but_with_the_guest() {
     // What stands in the log opens nothing.
     let id = shop.read("events/?type=CartOpened").await[0]["aggregate_id"].as_str().unwrap().to_owned();
     assert_eq!(shop.get(&format!("carts/{id}/")).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn the_links_in_mails_lead_to_pages() {
+    let shop = TestShop::new().await;
+    shop.register("Zoe").await;
+    let mail = shop.mails("zoe@example.com", 1).await.remove(0).replace("=\r\n", "");
+    assert!(mail.contains("https://shop.example.com/account/confirm#"), "{mail}");
+    for (path, kind) in [
+        ("/account/confirm", "text/html; charset=utf-8"),
+        ("/account/reset", "text/html; charset=utf-8"),
+        ("/account/account.js", "text/javascript; charset=utf-8"),
+        ("/account/account.css", "text/css; charset=utf-8"),
+    ] {
+        let page = shop.call_as_it_is(Request::get(path).body(Body::empty()).unwrap()).await;
+        assert_eq!((page.status, page.header("content-type")), (StatusCode::OK, kind), "{path}");
+        let policy = page.header("content-security-policy");
+        assert!(policy.starts_with("default-src 'none'; script-src 'self';") && !policy.contains("unsafe"), "{policy}");
+    }
+}
+
+#[tokio::test]
+async fn who_logs_in_may_take_a_guests_cart_along() {
+    let shop = TestShop::new().await;
+    let product = shop.product("Kettle", "20.00", 5).await;
+    let customer = shop.member("Zoe").await;
+    shop.add(customer, product, 1).await;
+    let token = shop.done("carts/", Value::Null).await["cart_token"].clone();
+    let cart = format!("carts/{}/", token.as_str().unwrap());
+    shop.done(&format!("{cart}items/"), json!({ "product_id": product, "quantity": 2 })).await;
+    let login = json!({ "email": "zoe@example.com", "password": PASSWORD, "cart_token": token });
+    let tokens = shop.post("auth/login/", login.clone()).await;
+    assert_eq!(tokens.body["cart_merged"], true);
+    let merged = shop.by(access(&tokens), "GET", &format!("customer/{customer}/cart/"), Value::Null).await;
+    assert_eq!(merged.body["items"][0]["quantity"], 3);
+    assert_eq!(shop.get(&cart).await.status, StatusCode::NOT_FOUND);
+    // There is nothing left to take along, and the log-in is none the worse for it.
+    let again = shop.post("auth/login/", login).await;
+    assert_eq!((again.status, &again.body["cart_merged"]), (StatusCode::OK, &json!(false)));
 }
