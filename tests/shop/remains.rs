@@ -91,7 +91,8 @@ async fn a_table_of_an_older_version_is_rebuilt_although_the_database_goes_away_
     let mut session = database.connect().await.unwrap();
     session.execute("update projection set fingerprint = 'older' where name = 'orders'").await.unwrap();
 
-    session.execute("begin; lock table projection_rebuild").await.unwrap();
+    // What is written there waits; what is read does not.
+    session.execute("begin; lock table projection_rebuild in share row exclusive mode").await.unwrap();
     let newer = TestShop::on(database).await;
     let end = "select count(pg_terminate_backend(pid)) from pg_stat_activity
                where datname = current_database() and query like 'delete from projection_rebuild%'";
