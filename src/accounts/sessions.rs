@@ -30,6 +30,7 @@ pub struct Tokens {
 #[derive(FromRow)]
 struct Candidate {
     account_id: i64,
+    email: String,
     password_hash: Option<String>,
     disabled: bool,
 }
@@ -43,7 +44,8 @@ struct Refreshed {
     customer_id: Option<i64>,
 }
 
-const CANDIDATE: &str = "select account_id, password_hash, disabled_at is not null as disabled from account where ";
+const CANDIDATE: &str =
+    "select account_id, email, password_hash, disabled_at is not null as disabled from account where ";
 
 impl Accounts {
     /// Begins a session. Takes as long, and says the same, whether the address or the password is wrong.
@@ -54,6 +56,9 @@ impl Accounts {
             .bind(email.as_ref().map(Email::as_str))
             .fetch_optional(self.pool())
             .await?;
+        // Guesses are counted by the address in lower case, and the database takes more addresses for the same.
+        let lower = |email: &str| email.to_lowercase();
+        let found = found.filter(|found| email.is_some_and(|email| lower(email.as_str()) == lower(&found.email)));
         self.admit(found, password, origin).await
     }
 

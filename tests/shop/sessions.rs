@@ -196,6 +196,36 @@ async fn a_stream_of_events_ends_with_the_session() {
 }
 
 #[tokio::test]
+async fn a_mail_goes_to_the_address_on_record_whatever_was_typed() {
+    let shop = TestShop::new().await;
+    shop.customer("Bruno").await;
+    shop.member("Lili").await;
+    // In most locales of the database, the lower case of a dotted capital I is an i; mails to it go somewhere else.
+    for typed in ["L\u{130}L\u{130}@example.com", "LILI@example.com"] {
+        shop.post("auth/reset/", json!({ "email": typed })).await;
+    }
+    let wish = json!({ "first_name": "B", "last_name": "B", "email": "BRUNO@example.com", "password": PASSWORD });
+    shop.post("auth/register/", wish).await;
+    let confirm = token_in(&shop.mails("bruno@example.com", 1).await[0]);
+    let confirmed = shop.post("auth/register/confirm/", json!({ "token": confirm })).await;
+    assert_eq!(confirmed.status, StatusCode::CREATED);
+    shop.mails("lili@example.com", 2).await;
+    let mails = std::fs::read_dir(&shop.mail_dir).unwrap().map(|entry| entry.unwrap().path());
+    let texts: Vec<_> = mails.map(|path| std::fs::read_to_string(path).unwrap()).collect();
+    let known =
+        |text: &String| ["lili", "bruno"].iter().any(|name| text.contains(&format!("To: {name}@example.com\r\n")));
+    assert!(texts.iter().all(known), "{texts:?}");
+    let accounts = shop.read("users/").await;
+    assert_eq!(
+        (&accounts[0]["email"], &accounts[1]["email"]),
+        (&json!("lili@example.com"), &json!("bruno@example.com"))
+    );
+    // Nor are there more guesses for who writes it so.
+    assert_eq!(shop.log_in("LILI@example.com", PASSWORD).await.status, StatusCode::OK);
+    assert_eq!(shop.log_in("L\u{130}L\u{130}@example.com", PASSWORD).await.problem(), "wrong_credentials");
+}
+
+#[tokio::test]
 async fn what_is_no_address_is_one_that_nobody_has() {
     let shop = TestShop::new().await;
     for email in ["a\u{0}b@example.com", "", "nobody", "@", &"x".repeat(100_000)] {
