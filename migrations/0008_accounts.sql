@@ -59,7 +59,8 @@ create table token_key (
     created_at timestamptz not null,
     retired_at timestamptz
 );
-comment on column token_key.retired_at is 'when its node took a newer one; its tokens are honoured to their end';
+comment on column token_key.retired_at is
+    'when its node took a newer one; its tokens are honoured to their end; -infinity for one that is refused for ever';
 
 -- Every node holds the four above in memory, and is told when they change.
 create function tell_access() returns trigger language plpgsql as $$
@@ -109,15 +110,22 @@ comment on column sign_in.address is 'shortened to its network';
 create index sign_in_happened_at on sign_in (happened_at);
 create index sign_in_account on sign_in (account_id);
 
+-- Whoever writes sessions locks the account first, then the session, then its tokens: in another order, two of them could
+-- wait for each other. A session that begins holds its account, so that none can slip past those who end them all.
+
 -- Ends every session of an account; the access tokens that are out are refused until the last of them has expired.
 -- An access token lives for 15 minutes; an hour is longer than any clock is wrong.
-create function end_sessions(ended_account bigint, ended_at timestamptz) returns void language sql as $$
+create function end_sessions(ended_account bigint, ended_at timestamptz) returns void language plpgsql as $$
+begin
+    perform from account where account_id = ended_account for update;
+    perform from session where account_id = ended_account order by session_id for update;
     with ended as (
         delete from session where account_id = ended_account returning session_id
     )
     insert into revocation (session_id, expires_at)
     select session_id, ended_at + interval '1 hour' from ended
-    on conflict do nothing
+    on conflict do nothing;
+end
 $$;
 
 -- Ends one session.
@@ -144,16 +152,19 @@ declare
     stored record;
 begin
     outcome := 'unknown';
-    select s.session_id, s.account_id, s.expires_at into held
+    select s.session_id, s.account_id into held
     from refresh_token as t
     join session as s on s.session_id = t.session_id
     where t.token_hash = old_hash;
     if not found then
         return;
     end if;
-    -- The account is locked before the token, as by whoever ends all sessions of an account.
     perform from account as a where a.account_id = held.account_id for share;
-    select t.used_at into stored from refresh_token as t where t.token_hash = old_hash for update;
+    perform from session as s where s.session_id = held.session_id for update;
+    select t.used_at, s.expires_at into stored
+    from refresh_token as t
+    join session as s on s.session_id = t.session_id
+    where t.token_hash = old_hash;
     if not found then
         return;
     end if;
@@ -166,7 +177,7 @@ begin
     select a.account_id, a.role, a.customer_id into account_id, role, customer_id
     from account as a
     where a.account_id = held.account_id and a.disabled_at is null;
-    if not found or held.expires_at < clock_timestamp() then
+    if not found or stored.expires_at < clock_timestamp() then
         return;
     end if;
     outcome := 'refreshed';
@@ -213,6 +224,10 @@ begin
                 values (
                     change.account_id, change.role, change.email, change.customer_id, change.password_hash, changed
                 );
+                if change.password_hash is not null then
+                    delete from mailed_link as link
+                    where link.purpose = 'reset' and lower(link.email) = lower(change.email);
+                end if;
             when 'set_password' then
                 update account set password_hash = change.password_hash
                 where account.account_id = change.account_id;

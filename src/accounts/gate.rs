@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use sqlx::{ConnectOptions, PgPool};
 use thiserror::Error;
+use tokio::sync::Mutex as AsyncMutex;
 use uuid::Uuid;
 
 use super::keys::{KeysError, TokenKeys};
@@ -75,6 +76,8 @@ struct Parts {
     /// When each API key was last used, as far as the database does not know it yet.
     used: Mutex<HashMap<Uuid, DateTime<Utc>>>,
     looked_at: Mutex<Option<Instant>>,
+    /// Held while the tables are read, so that what was read earlier never takes the place of what was read later.
+    looking: AsyncMutex<()>,
 }
 
 /// What the tables of keys and revocations hold.
@@ -85,9 +88,10 @@ struct Known {
     api_keys: HashMap<[u8; 32], Identity>,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Verified {
     identity: Identity,
+    key_id: String,
     session_id: Uuid,
     expires_at: i64,
 }
@@ -113,6 +117,7 @@ impl Gate {
             verified: Mutex::new(LruCache::new(VERIFIED)),
             used: Mutex::default(),
             looked_at: Mutex::default(),
+            looking: AsyncMutex::default(),
         }));
         gate.refresh(&pool).await?;
         Ok(gate)
@@ -150,6 +155,7 @@ impl Gate {
 
     /// Reads what changed.
     pub async fn refresh(&self, pool: &PgPool) -> Result<(), sqlx::Error> {
+        let _looking = self.0.looking.lock().await;
         let token_keys: Vec<(String, Vec<u8>)> = sqlx::query_as(
             "select key_id, public_key from token_key
              where retired_at is null or retired_at > clock_timestamp() - make_interval(secs => $1)",
@@ -181,15 +187,7 @@ impl Gate {
             revoked: revoked.into_iter().collect(),
             api_keys: api_keys.collect(),
         };
-        let forgotten = {
-            let mut current = self.0.known.write().unwrap_or_else(PoisonError::into_inner);
-            let forgotten = current.token_keys.keys().any(|id| !known.token_keys.contains_key(id));
-            *current = Arc::new(known);
-            forgotten
-        };
-        if forgotten {
-            self.0.verified.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        }
+        *self.0.known.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(known);
         *self.0.looked_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         Ok(())
     }
@@ -225,8 +223,10 @@ impl Gate {
     }
 
     async fn keep_up(&self, pool: &PgPool) -> Result<(), KeysError> {
-        self.0.keys.take_newer(pool).await?;
-        Ok(self.refresh(pool).await?)
+        // A folder that cannot be read must not keep the node from learning whom it is to refuse.
+        let taken = self.0.keys.take_newer(pool).await;
+        self.refresh(pool).await?;
+        taken
     }
 
     async fn note_uses(&self, pool: &PgPool) -> Result<(), sqlx::Error> {
@@ -270,12 +270,12 @@ impl Gate {
 
     fn identify_token(&self, token: &str) -> Result<Identity, Unverified> {
         let known = self.known();
-        let remembered = self.0.verified.lock().unwrap_or_else(PoisonError::into_inner).get(token).copied();
+        let remembered = self.0.verified.lock().unwrap_or_else(PoisonError::into_inner).get(token).cloned();
         let verified = match remembered {
-            Some(verified) => verified,
-            None => {
+            Some(verified) if known.token_keys.contains_key(&verified.key_id) => verified,
+            _ => {
                 let verified = verify(token, &known)?;
-                self.0.verified.lock().unwrap_or_else(PoisonError::into_inner).put(token.to_owned(), verified);
+                self.0.verified.lock().unwrap_or_else(PoisonError::into_inner).put(token.to_owned(), verified.clone());
                 verified
             }
         };
@@ -324,7 +324,7 @@ fn verify(token: &str, known: &Known) -> Result<Verified, Unverified> {
     let account_id = sub.parse().map_err(|_| Unverified::Invalid)?;
     let customer_id = customer_id.map(CustomerId);
     let identity = Identity { account_id, role, customer_id, credential: Credential::Session(sid) };
-    Ok(Verified { identity, session_id: sid, expires_at: exp })
+    Ok(Verified { identity, key_id, session_id: sid, expires_at: exp })
 }
 
 async fn listen(connect: &PgConnectOptions) -> Result<PgListener, sqlx::Error> {

@@ -1,7 +1,8 @@
 //! The keys that access tokens are signed with.
 //!
 //! The private half is a file in this node's data folder. The public half is in the database, so that every node honours
-//! the tokens of every other. A newer key takes over; tokens of the one before are honoured until they end.
+//! the tokens of every other. A newer key takes over; tokens of the one before are honoured until they end. A node whose
+//! key was retired by another, or is refused, makes a new one.
 
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::ErrorKind::NotFound;
@@ -51,11 +52,7 @@ const EXTENSION: &str = "pk8";
 impl TokenKeys {
     /// Takes the newest key of the folder; makes the folder and a first key where there is none.
     pub async fn open(folder: &Path, pool: &PgPool) -> Result<Self, KeysError> {
-        let newest = match newest_file(folder)? {
-            Some(path) => read(path)?,
-            None => create(folder)?,
-        };
-        publish(&newest, folder, pool).await?;
+        let newest = newest(folder, pool).await?;
         Ok(Self { folder: folder.to_owned(), newest: RwLock::new(Arc::new(newest)) })
     }
 
@@ -63,14 +60,14 @@ impl TokenKeys {
         Arc::clone(&self.newest.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Takes a key over that was put into the folder since.
+    /// Takes a key over that was put into the folder since, or makes one if the present one is no longer in force.
     pub(super) async fn take_newer(&self, pool: &PgPool) -> Result<(), KeysError> {
-        let Some(path) = newest_file(&self.folder)? else { return Ok(()) };
-        if path == self.newest().path {
+        let present = self.newest();
+        let is_newest = newest_file(&self.folder)?.is_none_or(|path| path == present.path);
+        if is_newest && in_force(&present, pool).await? {
             return Ok(());
         }
-        let newest = read(path)?;
-        publish(&newest, &self.folder, pool).await?;
+        let newest = newest(&self.folder, pool).await?;
         *self.newest.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(newest);
         Ok(())
     }
@@ -81,20 +78,46 @@ impl TokenKeys {
     }
 
     /// Makes a new key; a running node takes it over at once. With `refuse_others`, no token of any other key is honoured
-    /// from now on: for a key that got into wrong hands.
+    /// from now on, and none of those keys is taken again: for a key that got into wrong hands. Other nodes make new ones.
     pub async fn rotate(folder: &Path, pool: &PgPool, refuse_others: bool) -> Result<String, KeysError> {
         let key = create(folder)?;
         if refuse_others {
-            sqlx::query("delete from token_key").execute(pool).await?;
+            sqlx::query("update token_key set retired_at = '-infinity'").execute(pool).await?;
         }
         publish(&key, folder, pool).await?;
         Ok(key.id)
     }
 }
 
+/// The newest key of the folder, made known; a new one, if there is none or it is no longer in force.
+async fn newest(folder: &Path, pool: &PgPool) -> Result<SigningKey, KeysError> {
+    loop {
+        let newest = match newest_file(folder)?.map(read) {
+            None => create(folder)?,
+            Some(Ok(key)) => key,
+            // Another node with the same folder has a newer one.
+            Some(Err(KeysError::Folder { cause, .. })) if cause.kind() == NotFound => continue,
+            Some(Err(error)) => return Err(error),
+        };
+        publish(&newest, folder, pool).await?;
+        if in_force(&newest, pool).await? {
+            return Ok(newest);
+        }
+        create(folder)?;
+    }
+}
+
+/// Whether the key was made known, and neither retired nor refused since.
+async fn in_force(key: &SigningKey, pool: &PgPool) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar("select exists (select from token_key where key_id = $1 and retired_at is null)")
+        .bind(&key.id)
+        .fetch_one(pool)
+        .await
+}
+
 /// Makes the public half known, and retires the older keys of the folder: nothing is signed with them any more.
 async fn publish(key: &SigningKey, folder: &Path, pool: &PgPool) -> Result<(), KeysError> {
-    let older: Vec<PathBuf> = files(folder)?.into_iter().filter(|path| *path < key.path).collect();
+    let older: Vec<PathBuf> = files(folder)?.into_iter().take_while(|path| *path != key.path).collect();
     let mut retired = Vec::new();
     for path in &older {
         // Of several nodes with one folder, another may have retired it first.
@@ -130,8 +153,10 @@ fn create(folder: &Path) -> Result<SigningKey, KeysError> {
     let pair = Ed25519KeyPair::generate().map_err(|_| KeysError::Unmakeable)?;
     let document = pair.to_pkcs8().map_err(|_| KeysError::Unmakeable)?;
     let id = key_id(pair.public_key().as_ref());
-    // The time goes first, so that the newest is the last by name.
-    let path = folder.join(format!("{:013}-{id}.{EXTENSION}", Utc::now().timestamp_millis()));
+    // The time goes first, so that the newest is the last by name, even after a clock was set back.
+    let made_at =
+        Utc::now().timestamp_millis().max(newest_file(folder)?.and_then(|path| made_at(&path)).unwrap_or(0) + 1);
+    let path = folder.join(format!("{made_at:013}-{id}.{EXTENSION}"));
     let draft = path.with_extension("draft");
     let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft).and_then(|mut file| {
         file.write_all(document.as_ref())?;
@@ -139,7 +164,15 @@ fn create(folder: &Path) -> Result<SigningKey, KeysError> {
         fs::rename(&draft, &path)
     });
     written.map_err(|cause| at(&draft, cause))?;
-    read(path)
+    // Not read from the file: another node with the same folder may have retired it by now.
+    let encoding = EncodingKey::from_ed_der(document.as_ref());
+    Ok(SigningKey { id, encoding, public: pair.public_key().as_ref().to_vec(), path })
+}
+
+/// The time in the name of a key's file, in milliseconds.
+fn made_at(path: &Path) -> Option<i64> {
+    let (made_at, _) = path.file_name()?.to_str()?.strip_suffix(EXTENSION)?.split_once('-')?;
+    made_at.parse().ok()
 }
 
 fn read(path: PathBuf) -> Result<SigningKey, KeysError> {
@@ -150,9 +183,10 @@ fn read(path: PathBuf) -> Result<SigningKey, KeysError> {
 }
 
 fn newest_file(folder: &Path) -> Result<Option<PathBuf>, KeysError> {
-    Ok(files(folder)?.into_iter().max())
+    Ok(files(folder)?.pop())
 }
 
+/// The files of keys, oldest first; what is named otherwise is none.
 fn files(folder: &Path) -> Result<Vec<PathBuf>, KeysError> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
@@ -160,8 +194,10 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, KeysError> {
         Err(cause) => return Err(at(folder, cause)),
     };
     let paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>();
-    let is_key = |path: &PathBuf| path.extension().is_some_and(|extension| extension == EXTENSION);
-    Ok(paths.map_err(|cause| at(folder, cause))?.into_iter().filter(is_key).collect())
+    let dated = |path: PathBuf| Some((made_at(&path)?, path));
+    let mut dated: Vec<_> = paths.map_err(|cause| at(folder, cause))?.into_iter().filter_map(dated).collect();
+    dated.sort();
+    Ok(dated.into_iter().map(|(_, path)| path).collect())
 }
 
 fn at(path: &Path, cause: std::io::Error) -> KeysError {

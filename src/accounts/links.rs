@@ -141,7 +141,7 @@ impl Accounts {
 
     async fn link(&self, purpose: &str, token: &str) -> Result<Option<Link>, sqlx::Error> {
         sqlx::query_as(
-            "select link.email, link.first_name, link.last_name, link.password_hash,
+            "select coalesce(profile.email, link.email) as email, link.first_name, link.last_name, link.password_hash,
                 profile.customer_id, account.account_id
              from mailed_link as link
              left join account on lower(account.email) = lower(link.email)
@@ -171,6 +171,8 @@ pub(super) async fn deliver(pool: PgPool, mailer: Mailer, asked: Arc<Notify>) {
 /// Whether there was one.
 async fn deliver_one(pool: &PgPool, mailer: &Mailer) -> Result<bool, sqlx::Error> {
     let token = Secret::new("")?;
+    // The mail goes to the address that is on record, not to the one that was typed: two that the database takes for the
+    // same in another case, such as with a dotted capital I, may be two mailboxes.
     // The next try is set before this one, so that a mail that ends the process does not end it again and again.
     let due: Option<Due> = sqlx::query_as(
         "with due as (
@@ -183,7 +185,12 @@ async fn deliver_one(pool: &PgPool, mailer: &Mailer) -> Result<bool, sqlx::Error
         set attempts = attempts + 1, token_hash = $1, due_at = clock_timestamp() + $2 * power(2, least(attempts, 10))
         from due
         where link.link_id = due.link_id
-        returning link.link_id, link.purpose, link.email, link.attempts,
+        returning link.link_id, link.purpose, link.attempts,
+            coalesce(
+                (select email from account where lower(account.email) = lower(link.email)),
+                (select email from customer_profile as profile where lower(profile.email) = lower(link.email)),
+                link.email
+            ) as email,
             (
                 select account_id from account
                 where lower(account.email) = lower(link.email) and disabled_at is null

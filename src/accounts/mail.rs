@@ -1,5 +1,7 @@
 //! Mails: sent by SMTP, or written into a folder where there is no SMTP.
 
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -62,7 +64,9 @@ impl Mailer {
                 sent.map(drop).map_err(|error| MailError::Unsent(kind(&error).to_owned()))
             }
             None => {
-                std::fs::create_dir_all(&self.0.folder).map_err(|error| MailError::Unsent(error.to_string()))?;
+                // A mail holds what opens an account: nobody else on the machine is to read it.
+                let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.0.folder);
+                made.map_err(|error| MailError::Unsent(error.to_string()))?;
                 let transport = AsyncFileTransport::<Tokio1Executor>::new(&self.0.folder);
                 transport.send(message).await.map(drop).map_err(|error| MailError::Unsent(error.to_string()))
             }

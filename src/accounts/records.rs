@@ -95,10 +95,13 @@ pub(super) async fn sweep(pool: &PgPool, kept_days: u32) -> Result<(), sqlx::Err
         .execute(pool)
         .await?;
     for expired in [
-        "delete from session where expires_at < clock_timestamp()",
+        // One that somebody else is about to end is left to them.
+        "delete from session where session_id in (
+            select session_id from session where expires_at < clock_timestamp() for update skip locked
+        )",
         "delete from revocation where expires_at < clock_timestamp()",
         "delete from mailed_link where expires_at < clock_timestamp()",
-        "delete from token_key where retired_at < clock_timestamp() - interval '1 day'",
+        "delete from token_key where retired_at < clock_timestamp() - interval '1 day' and isfinite(retired_at)",
     ] {
         sqlx::query(expired).execute(pool).await?;
     }

@@ -10,6 +10,7 @@ use super::records::{self, Origin, Outcome};
 use super::secret::{self, Secret};
 use super::{Accounts, AccountsError, Password};
 use crate::domain::ids::{AccountId, CustomerId};
+use crate::domain::text::Email;
 use crate::journal::Context;
 use crate::shop::ChangePassword;
 
@@ -29,8 +30,7 @@ pub struct Tokens {
 #[derive(FromRow)]
 struct Candidate {
     account_id: i64,
-    role: String,
-    customer_id: Option<i64>,
+    email: String,
     password_hash: Option<String>,
     disabled: bool,
 }
@@ -44,16 +44,21 @@ struct Refreshed {
     customer_id: Option<i64>,
 }
 
-const CANDIDATE: &str = "select account_id, role, customer_id, password_hash, disabled_at is not null as disabled \
-                         from account where ";
+const CANDIDATE: &str =
+    "select account_id, email, password_hash, disabled_at is not null as disabled from account where ";
 
 impl Accounts {
     /// Begins a session. Takes as long, and says the same, whether the address or the password is wrong.
     pub async fn log_in(&self, email: &str, password: &str, origin: &Origin) -> Result<Tokens, AccountsError> {
+        // What is no address is treated like one that nobody has.
+        let email = Email::parse(email).ok();
         let found: Option<Candidate> = sqlx::query_as(&format!("{CANDIDATE} lower(email) = lower($1)"))
-            .bind(email)
+            .bind(email.as_ref().map(Email::as_str))
             .fetch_optional(self.pool())
             .await?;
+        // Guesses are counted by the address in lower case, and the database takes more addresses for the same.
+        let lower = |email: &str| email.to_lowercase();
+        let found = found.filter(|found| email.is_some_and(|email| lower(email.as_str()) == lower(&found.email)));
         self.admit(found, password, origin).await
     }
 
@@ -150,33 +155,33 @@ impl Accounts {
         tokens
     }
 
-    /// Begins a session, if the account still has this password and is not disabled.
+    /// Begins a session, if the account still has this password and is not disabled. What the account may do is read
+    /// again: it may have changed while the password was checked.
     async fn begin(&self, candidate: &Candidate, password_hash: &str) -> Result<Tokens, AccountsError> {
         let (session_id, refresh_token) = (Uuid::now_v7(), Secret::new("")?);
-        let begun = sqlx::query(
+        let begun: Option<(String, Option<i64>)> = sqlx::query_as(
             "with holder as (
-                select account_id from account
+                select account_id, role, customer_id from account
                 where account_id = $1 and password_hash = $2 and disabled_at is null
                 for share
             ), begun as (
                 insert into session (session_id, account_id, started_at, expires_at)
                 select $3, account_id, clock_timestamp(), clock_timestamp() + $4 from holder
                 returning session_id
+            ), given as (
+                insert into refresh_token (token_hash, session_id) select $5, session_id from begun
             )
-            insert into refresh_token (token_hash, session_id) select $5, session_id from begun",
+            select role, customer_id from holder",
         )
         .bind(candidate.account_id)
         .bind(password_hash)
         .bind(session_id)
         .bind(SESSION_KEPT)
         .bind(&refresh_token.hash()[..])
-        .execute(self.pool())
+        .fetch_optional(self.pool())
         .await?;
-        if begun.rows_affected() == 0 {
-            return Err(AccountsError::WrongCredentials);
-        }
-        let Candidate { account_id, role, customer_id, .. } = candidate;
-        self.tokens(session_id, *account_id, role, *customer_id, refresh_token)
+        let (role, customer_id) = begun.ok_or(AccountsError::WrongCredentials)?;
+        self.tokens(session_id, candidate.account_id, &role, customer_id, refresh_token)
     }
 
     fn tokens(

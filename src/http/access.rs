@@ -105,21 +105,21 @@ impl Rules {
                 (Method::PUT, &item.put),
                 (Method::PATCH, &item.patch),
                 (Method::DELETE, &item.delete),
+                (Method::HEAD, &item.head),
+                (Method::OPTIONS, &item.options),
+                (Method::TRACE, &item.trace),
             ];
-            for (method, operation) in operations {
-                if let Some(operation) = operation {
-                    rules.entry(path.clone()).or_default().insert(method, Rule::of(operation));
-                }
-            }
+            let described =
+                operations.into_iter().filter_map(|(method, operation)| Some((method, operation.as_ref()?)));
+            rules.insert(path.clone(), described.map(|(method, operation)| (method, Rule::of(operation))).collect());
         }
         Self(Arc::new(rules))
     }
 
-    /// `None` for a method that the path does not take, and the rule of nobody for a path that is not described.
+    /// `None` for a method that a described path does not take. A path that is not described lets nobody in.
     fn find(&self, path: &str, method: &Method) -> Option<Rule> {
-        let method = if method == Method::HEAD { Method::GET } else { method.clone() };
-        let rules = self.0.get(path);
-        rules.map_or(Some(Rule::default()), |rules| rules.get(&method).copied())
+        let Some(methods) = self.0.get(path) else { return Some(Rule::default()) };
+        methods.get(if method == Method::HEAD { &Method::GET } else { method }).copied()
     }
 }
 
@@ -176,12 +176,10 @@ async fn admit(
     path: Option<&MatchedPath>,
     request: &mut Request,
 ) -> Result<bool, ApiError> {
-    let rule = path.and_then(|path| rules.find(path.as_str(), request.method()));
-    let identity = match bearer(request.headers()) {
-        _ if rule.is_some_and(|rule| rule.blind) => None,
-        Ok(None) => None,
-        Ok(Some(bearer)) => Some(shop.accounts.identify(bearer).await.map_err(rejected)?),
-        Err(error) => return Err(error),
+    let rule = rules.find(path.map_or("", MatchedPath::as_str), request.method());
+    let identity = match rule {
+        Some(rule) if rule.blind => None,
+        _ => identify(shop, request.headers()).await?,
     };
     let params = path_params(request).await;
     let address = request.extensions().get::<ClientAddress>();
@@ -236,6 +234,14 @@ async fn owns(
     Ok(false)
 }
 
+/// Whom the token or key of a request speaks for, if it carries one.
+pub(super) async fn identify(shop: &Shop, headers: &HeaderMap) -> Result<Option<Identity>, ApiError> {
+    match bearer(headers)? {
+        None => Ok(None),
+        Some(bearer) => Ok(Some(shop.accounts.identify(bearer).await.map_err(rejected)?)),
+    }
+}
+
 /// The token or key of `Authorization: Bearer …`.
 fn bearer(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
     let mut given = headers.get_all(AUTHORIZATION).iter();
@@ -281,4 +287,25 @@ fn rejected(rejected: Rejected) -> ApiError {
 
 fn unauthenticated() -> ApiError {
     ApiError::unauthenticated("unauthenticated", "log in, and send the access token as Authorization: Bearer …")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_described_lets_nobody_in() {
+        let description = json!({ "openapi": "3.1.0", "info": { "title": "", "version": "" }, "paths": {
+            "/open": { "get": { "security": [{}], "responses": {} } },
+            "/forgotten": { "get": { "responses": {} }, "options": { "responses": {} } },
+        } });
+        let rules = Rules::of(&serde_json::from_value(description).unwrap());
+        assert!(rules.find("/open", &Method::HEAD).unwrap().anybody);
+        assert_eq!(rules.find("/open", &Method::POST), None, "which is for the router to refuse");
+        let nobody = Some(Rule::default());
+        for path in ["/forgotten", "/hidden", ""] {
+            assert_eq!(rules.find(path, &Method::GET), nobody, "{path}");
+        }
+        assert_eq!(rules.find("/forgotten", &Method::OPTIONS), nobody);
+    }
 }

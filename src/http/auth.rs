@@ -134,7 +134,7 @@ pub async fn register(
     NoQuery(body): NoQuery<Registration>,
 ) -> Result<(StatusCode, Json<MailOnItsWay>), ApiError> {
     let Registration { first_name, last_name, email, password } = body;
-    shop.edge.limits.check_attempt(email.as_str())?;
+    shop.edge.limits.check_mail(email.as_str())?;
     shop.accounts.ask(Wish::Register { first_name, last_name, email, password }, &origin).await?;
     Ok(on_its_way())
 }
@@ -241,7 +241,7 @@ pub async fn ask_for_reset(
     origin: Origin,
     NoQuery(body): NoQuery<ResetRequest>,
 ) -> Result<(StatusCode, Json<MailOnItsWay>), ApiError> {
-    shop.edge.limits.check_attempt(body.email.as_str())?;
+    shop.edge.limits.check_mail(body.email.as_str())?;
     shop.accounts.ask(Wish::Reset { email: body.email }, &origin).await?;
     Ok(on_its_way())
 }

@@ -115,7 +115,9 @@ pub async fn erase(
 ) -> Result<Answer<()>, ApiError> {
     let customer_id = CustomerId(customer_id);
     let account_id = shop.accounts.of_customer(customer_id).await?;
-    shop.run(EraseCustomer { customer_id, account_id }, command.context).await
+    let erased = shop.run(EraseCustomer { customer_id, account_id }, command.context).await?;
+    shop.accounts.refresh().await?;
+    Ok(erased)
 }
 
 /// A customer's orders, newest first

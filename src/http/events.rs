@@ -16,8 +16,10 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::Shop;
+use super::access::{self, Caller};
 use super::error::{ApiError, Problem};
 use super::page::{DEFAULT_LIMIT, Page, PageOf, Params};
+use crate::accounts::Identity;
 
 /// An event as it is stored.
 #[derive(Clone, Debug, Serialize, sqlx::FromRow, ToSchema)]
@@ -121,11 +123,12 @@ pub async fn list(
     Ok(PageOf::with_next(&uri, events, next))
 }
 
-/// The log as server-sent events, each with its position as id; goes on as long as the client listens
+/// The log as server-sent events, each with its position as id; goes on as long as the client listens and its token is good
 #[utoipa::path(get, path = "/events/stream", tag = "log", security(("bearer" = ["reader"])), params(StreamStart),
     responses((status = 200, content_type = "text/event-stream", body = String), (status = 400, body = Problem)))]
 pub async fn stream(
     State(shop): State<Shop>,
+    caller: Caller,
     headers: HeaderMap,
     Params(start): Params<StreamStart>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
@@ -140,18 +143,26 @@ pub async fn stream(
     };
     let after = resumed.or(start.after).unwrap_or(0);
     let (sender, receiver) = mpsc::channel(64);
+    let identity = caller.identity()?;
     tokio::spawn(async move {
         // It ends when the client has gone away; a client that was cut off resumes where it was.
-        if let Err(error) = follow(&shop, after, &sender).await {
+        if let Err(error) = follow(&shop, after, &headers, identity, &sender).await {
             tracing::warn!(?error, "a stream of events was cut off");
         }
     });
     Ok(Sse::new(ReceiverStream::new(receiver)).keep_alive(KeepAlive::default()))
 }
 
-async fn follow(shop: &Shop, mut after: i64, sender: &mpsc::Sender<Result<Event, Infallible>>) -> Result<(), ApiError> {
+/// Ends, too, when the caller's token has expired or would be refused, or may do something else than at first.
+async fn follow(
+    shop: &Shop,
+    mut after: i64,
+    headers: &HeaderMap,
+    identity: Identity,
+    sender: &mpsc::Sender<Result<Event, Infallible>>,
+) -> Result<(), ApiError> {
     let mut head = shop.journal.head();
-    loop {
+    while access::identify(shop, headers).await.is_ok_and(|now| now == Some(identity)) {
         let events = read_on(shop, after).await?;
         for event in &events {
             after = event.position;
@@ -170,6 +181,7 @@ async fn follow(shop: &Shop, mut after: i64, sender: &mpsc::Sender<Result<Event,
             }
         }
     }
+    Ok(())
 }
 
 /// Reads for a stream. Any number of streams leaves most of the pool to everybody else.

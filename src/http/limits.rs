@@ -26,16 +26,17 @@ use super::error::ApiError;
 pub struct Limits {
     general: Option<Arc<Limit>>,
     strict: Option<Arc<Limit>>,
+    named: Option<Arc<Limit>>,
 }
 
 impl Limits {
-    /// Requests a second for each address and each caller, and attempts a minute for each address and each key;
-    /// 0 is no limit.
+    /// Requests a second for each address and each caller, and attempts a minute for each address; 0 is no limit.
     pub fn new(requests_per_second: u32, attempts_per_minute: u32) -> Self {
         let limit = |quota| Arc::new(Limit::new(quota));
         Self {
             general: NonZeroU32::new(requests_per_second).map(Quota::per_second).map(limit),
             strict: NonZeroU32::new(attempts_per_minute).map(Quota::per_minute).map(limit),
+            named: NonZeroU32::new(attempts_per_minute.saturating_mul(OTHERS)).map(Quota::per_minute).map(limit),
         }
     }
 
@@ -45,11 +46,19 @@ impl Limits {
     }
 
     /// Counts an attempt at a credential under what it names, such as the e-mail address of a login, so that many
-    /// addresses cannot try one together.
-    pub fn check_attempt(&self, key: &str) -> Result<(), ApiError> {
-        check(self.strict.as_deref(), &("attempt", key)).map(drop)
+    /// addresses cannot try one together. A few times what one address may try, so that none can lock the owner out.
+    pub fn check_attempt(&self, named: &str) -> Result<(), ApiError> {
+        check(self.named.as_deref(), &("attempt", named.to_lowercase())).map(drop)
+    }
+
+    /// Counts a mail that somebody asks for, wherever they are: nobody wants more of them.
+    pub fn check_mail(&self, to: &str) -> Result<(), ApiError> {
+        check(self.strict.as_deref(), &("mail", to.to_lowercase())).map(drop)
     }
 }
+
+/// How many addresses together may try one account as often as each of them may try any.
+const OTHERS: u32 = 10;
 
 /// Counts a request against its address. Health is asked for by machines that must get an answer.
 pub(super) async fn general(State(limits): State<Limits>, request: Request, next: Next) -> Response {
@@ -200,8 +209,11 @@ mod tests {
     #[test]
     fn attempts_are_counted_by_the_minute_and_apart_from_requests() {
         let limits = Limits::new(100, 3);
-        assert_eq!(admitted(10, || limits.check_attempt("ada@example.com")), 3);
-        assert_eq!(admitted(10, || limits.check_attempt("bob@example.com")), 3);
+        assert_eq!(admitted(10, || limits.check_mail("ada@example.com")), 3);
+        assert_eq!(admitted(10, || limits.check_mail("ADA@example.com")), 0, "it is the same mailbox");
+        assert_eq!(admitted(10, || limits.check_mail("bob@example.com")), 3);
+        assert_eq!(admitted(50, || limits.check_attempt("ada@example.com")), 30);
+        assert_eq!(admitted(50, || limits.check_attempt("Ada@Example.com")), 0);
         assert_eq!(admitted(10, || limits.check_caller("ada@example.com")), 10);
     }
 
@@ -216,8 +228,8 @@ mod tests {
     #[test]
     fn a_refusal_says_how_long_to_wait() {
         let limits = Limits::new(0, 10);
-        assert_eq!(admitted(20, || limits.check_attempt("ada")), 10);
-        let response = limits.check_attempt("ada").unwrap_err().into_response();
+        assert_eq!(admitted(20, || limits.check_mail("ada")), 10);
+        let response = limits.check_mail("ada").unwrap_err().into_response();
         assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
         let header = |name: &str| response.headers()[name].to_str().unwrap().to_owned();
         assert_eq!(header("retry-after"), "6");

@@ -10,25 +10,25 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, TestShop};
 
-const PASSWORD: &str = "brown teapot, no lid";
-const ANOTHER: &str = "green teapot with lid";
+pub const PASSWORD: &str = "brown teapot, no lid";
+pub const ANOTHER: &str = "green teapot with lid";
 
 impl TestShop {
     /// Sends a request as whoever has the token.
-    async fn by(&self, token: &str, method: &str, path: &str, body: Value) -> Answer {
+    pub async fn by(&self, token: &str, method: &str, path: &str, body: Value) -> Answer {
         self.send(method, path, body, &[("authorization", &format!("Bearer {token}"))]).await
     }
 
-    async fn log_in(&self, email: &str, password: &str) -> Answer {
+    pub async fn log_in(&self, email: &str, password: &str) -> Answer {
         self.post("auth/login/", json!({ "email": email, "password": password })).await
     }
 
-    async fn refresh(&self, refresh_token: &Value) -> Answer {
+    pub async fn refresh(&self, refresh_token: &Value) -> Answer {
         self.post("auth/refresh/", json!({ "refresh_token": refresh_token })).await
     }
 
     /// The texts of all mails to an address, oldest first, once there are as many.
-    async fn mails(&self, to: &str, count: usize) -> Vec<String> {
+    pub async fn mails(&self, to: &str, count: usize) -> Vec<String> {
         let deadline = Instant::now() + Duration::from_secs(20);
         loop {
             let entries = std::fs::read_dir(&self.mail_dir).into_iter().flatten().flatten();
@@ -48,14 +48,14 @@ impl TestShop {
         }
     }
 
-    async fn register(&self, name: &str) -> Answer {
+    pub async fn register(&self, name: &str) -> Answer {
         let email = format!("{}@example.com", name.to_lowercase());
         let wish = json!({ "first_name": name, "last_name": "Miller", "email": email, "password": PASSWORD });
         self.post("auth/register/", wish).await
     }
 
     /// A customer with an account, registered like anybody; the number.
-    async fn member(&self, name: &str) -> i64 {
+    pub async fn member(&self, name: &str) -> i64 {
         assert_eq!(self.register(name).await.status, StatusCode::ACCEPTED);
         let mails = self.mails(&format!("{}@example.com", name.to_lowercase()), 1).await;
         let confirmed = self.post("auth/register/confirm/", json!({ "token": token_in(&mails[0]) })).await;
@@ -65,13 +65,13 @@ impl TestShop {
 }
 
 /// The token behind the `#` of a mail's link.
-fn token_in(mail: &str) -> String {
+pub fn token_in(mail: &str) -> String {
     let unfolded = mail.replace("=\r\n", "");
     let after = unfolded.split_once('#').unwrap_or_else(|| panic!("no link in {mail}")).1;
     after.chars().take_while(|letter| letter.is_ascii_alphanumeric() || "-_".contains(*letter)).collect()
 }
 
-fn access(tokens: &Answer) -> &str {
+pub fn access(tokens: &Answer) -> &str {
     assert_eq!(tokens.status, StatusCode::OK, "{}", tokens.body);
     tokens.body["access_token"].as_str().unwrap()
 }
@@ -296,7 +296,10 @@ async fn staff_make_keys_for_machines_and_revoke_them() {
 async fn the_token_of_a_guests_cart_is_nowhere_but_with_the_guest() {
     let shop = TestShop::new().await;
     let product = shop.product("Kettle", "20.00", 5).await;
-    let token = shop.done("carts/", Value::Null).await["cart_token"].as_str().unwrap().to_owned();
+    // With a key that another guest behind the same address may use as well.
+    let open = async || shop.send("POST", "carts/", Value::Null, &[("idempotency-key", "1")]).await.body;
+    let token = open().await["cart_token"].as_str().unwrap().to_owned();
+    assert_ne!(open().await["cart_token"], token);
     let item = json!({ "product_id": product, "quantity": 2 });
     let cart = shop.done(&format!("carts/{token}/items/"), item).await;
     assert_eq!(cart["total"], "40.00");

@@ -28,6 +28,7 @@ mod remains;
 mod restore;
 mod retail;
 mod seeds;
+mod sessions;
 mod stops;
 mod support;
 mod swaps;
