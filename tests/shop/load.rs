@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -128,6 +128,9 @@ impl Drop for StopAtEnd<'_> {
     }
 }
 
+/// No disturbance keeps a command from being acknowledged for so long.
+const GIVE_UP: Duration = Duration::from_secs(60);
+
 struct Buyer<'load> {
     client: Client,
     customer: i64,
@@ -178,8 +181,11 @@ impl Buyer<'_> {
     /// Sends a command until it is acknowledged. No rule forbids it, so any refusal is a fault of the shop.
     fn send(&mut self, path: &str, body: Value) -> Value {
         let key = format!("{}-{}", self.customer, self.ledger.acknowledged);
+        let begun = Instant::now();
         loop {
-            match self.client.send("POST", path, &key, &body) {
+            let sent = self.client.send("POST", path, &key, &body);
+            assert!(begun.elapsed() < GIVE_UP, "POST {path} {body}: nothing but {sent:?}");
+            match sent {
                 Ok(Reply { status: 200 | 201, replayed, body }) => {
                     self.ledger.acknowledged += 1;
                     self.progress.acknowledged.fetch_add(1, Ordering::Relaxed);

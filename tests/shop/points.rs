@@ -54,7 +54,8 @@ fn a_server_that_dies_between_two_steps_under_load_loses_nothing_and_does_nothin
     let deaths = [
         "journal-append-decided=50*off->return(kill)",
         "journal-append-stored=50*off->return(kill)",
-        "projector-step-done=20*off->return(kill)",
+        // Far more steps than the forty commands that are waited for below can lead to.
+        "projector-step-done=200*off->return(kill)",
         "snapshot-taken=return(kill)",
     ];
     let mut server = Server::spawn(&mut server_on(folder.path(), 0, deaths[0]));
