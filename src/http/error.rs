@@ -158,6 +158,8 @@ fn describe(refusal: &Refusal) -> (StatusCode, &'static str, &'static str) {
         Refusal::Claim(ClaimError::Taken { .. }) => (CONFLICT, "name_taken", "Name taken"),
         Refusal::Customer(error) => match error {
             CustomerError::NotFound => (NOT_FOUND, "customer_not_found", "Customer not found"),
+            CustomerError::AddressNotFound(_) => (NOT_FOUND, "address_not_found", "Address not found"),
+            CustomerError::TooManyAddresses => (CONFLICT, "too_many_addresses", "Too many addresses"),
             CustomerError::AlreadyRegistered => (CONFLICT, "customer_exists", "Customer exists"),
         },
         Refusal::Order(error) => match error {

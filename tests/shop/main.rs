@@ -2,6 +2,7 @@
 
 mod access;
 mod accounts;
+mod addresses;
 mod audit;
 mod bad_input;
 mod bad_values;
