@@ -1,7 +1,8 @@
 //! Carts of customers and guests, and checkout.
 
 use axum::extract::State;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use utoipa::openapi::Object;
 use uuid::Uuid;
 
@@ -16,9 +17,8 @@ use crate::domain::cart::MergeMode;
 use crate::domain::ids::{CartId, CustomerId, ProductId};
 use crate::domain::money::two_decimals;
 use crate::domain::quantity::{Quantity, QuantityError};
-use crate::shop::{
-    CartChange, CartLine, CartView, ChangeCart, Checkout, GuestCartOpened, MergeCarts, OpenGuestCart, OrderView,
-};
+use crate::journal::IdempotencyKey;
+use crate::shop::{CartChange, CartLine, CartView, ChangeCart, Checkout, MergeCarts, OpenGuestCart, OrderView};
 
 body! {
     /// A product to put into a cart.
@@ -178,6 +178,12 @@ pub async fn empty_guest_cart(
     change_cart(&shop, CartId::of_token(token), CartChange::Empty, command).await
 }
 
+/// A guest's cart that was just opened.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub struct GuestCartOpened {
+    pub cart_token: Uuid,
+}
+
 /// Opens a guest's cart; its token is the only key to it
 #[utoipa::path(post, path = "/carts", tag = "carts", security((), ("bearer" = [])), params(CommandParams),
     responses((status = 201, body = GuestCartOpened), CommandProblems))]
@@ -185,7 +191,10 @@ pub async fn open_guest_cart(
     State(shop): State<Shop>,
     command: Command<NoBody>,
 ) -> Result<Answer<GuestCartOpened>, ApiError> {
-    let opened = shop.run(OpenGuestCart { token: Uuid::new_v4() }, command.context).await?;
+    // An answer under a key is kept, and the token must not be.
+    let seal = command.context.idempotency.as_ref().map_or(0, IdempotencyKey::seal);
+    let opened = shop.run(OpenGuestCart { token: Uuid::new_v4(), seal }, command.context).await?;
+    let opened = opened.map(|sealed| GuestCartOpened { cart_token: sealed.open(seal) });
     Ok(opened.created(|opened| format!("/shop/api/carts/{}/", opened.cart_token)))
 }
 

@@ -42,13 +42,21 @@ pub struct IdempotencyKey {
     pub(super) digest: String,
     /// SHA-256 of what the request asks for.
     pub(super) fingerprint: [u8; 32],
+    seal: u128,
 }
 
 impl IdempotencyKey {
     /// `request` is what makes two requests the same, part by part.
     pub fn new(principal: &str, key: &str, request: &[&[u8]]) -> Self {
         let digest = sha256(&[principal.as_bytes(), key.as_bytes()]);
-        Self { digest: hex(&digest), fingerprint: sha256(request) }
+        let mut seal = [0; 16];
+        seal.copy_from_slice(&sha256(&[b"seal", principal.as_bytes(), key.as_bytes()])[..16]);
+        Self { digest: hex(&digest), fingerprint: sha256(request), seal: u128::from_le_bytes(seal) }
+    }
+
+    /// Hides a secret in an answer that is kept, from whoever does not know the key: the key itself is not kept.
+    pub fn seal(&self) -> u128 {
+        self.seal
     }
 }
 

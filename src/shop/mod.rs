@@ -51,7 +51,7 @@ pub use erase_customer::EraseCustomer;
 pub use merge_carts::MergeCarts;
 pub use move_order::{MoveOrder, OrderMoved};
 pub use open_account::{AccountRef, OpenAccount};
-pub use open_guest_cart::{GuestCartOpened, OpenGuestCart};
+pub use open_guest_cart::{OpenGuestCart, SealedToken};
 pub use place_order::{PlaceOrder, RequestedLine};
 pub use register_customer::{CustomerRef, RegisterCustomer};
 pub use remove_address::RemoveAddress;

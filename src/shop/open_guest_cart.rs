@@ -10,18 +10,27 @@ use crate::journal::{Stop, UnitOfWork, UseCase};
 pub struct OpenGuestCart {
     /// A fresh random token.
     pub token: Uuid,
+    /// What hides the token in the answer, which may be kept.
+    pub seal: u128,
 }
 
-#[derive(Clone, Copy, Debug, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct GuestCartOpened {
-    pub cart_token: Uuid,
+/// The token, hidden: exclusive-or with the seal brings it back.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct SealedToken {
+    sealed_token: Uuid,
 }
 
 impl UseCase for OpenGuestCart {
-    type Answer = GuestCartOpened;
+    type Answer = SealedToken;
 
-    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<GuestCartOpened, Stop> {
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<SealedToken, Stop> {
         work.execute::<Cart>(CartId::of_token(self.token), CartCommand::Open)?;
-        Ok(GuestCartOpened { cart_token: self.token })
+        Ok(SealedToken { sealed_token: Uuid::from_u128(self.token.as_u128() ^ self.seal) })
+    }
+}
+
+impl SealedToken {
+    pub fn open(self, seal: u128) -> Uuid {
+        Uuid::from_u128(self.sealed_token.as_u128() ^ seal)
     }
 }

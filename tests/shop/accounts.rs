@@ -9,25 +9,25 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, TestShop};
 
-const PASSWORD: &str = "brown teapot, no lid";
+pub const PASSWORD: &str = "brown teapot, no lid";
 const ANOTHER: &str = "green teapot with lid";
 
 impl TestShop {
     /// Sends a request as whoever has the token.
-    async fn by(&self, token: &str, method: &str, path: &str, body: Value) -> Answer {
+    pub async fn by(&self, token: &str, method: &str, path: &str, body: Value) -> Answer {
         self.send(method, path, body, &[("authorization", &format!("Bearer {token}"))]).await
     }
 
-    async fn log_in(&self, email: &str, password: &str) -> Answer {
+    pub async fn log_in(&self, email: &str, password: &str) -> Answer {
         self.post("auth/login/", json!({ "email": email, "password": password })).await
     }
 
-    async fn refresh(&self, refresh_token: &Value) -> Answer {
+    pub async fn refresh(&self, refresh_token: &Value) -> Answer {
         self.post("auth/refresh/", json!({ "refresh_token": refresh_token })).await
     }
 
     /// The texts of all mails to an address, oldest first, once there are as many.
-    async fn mails(&self, to: &str, count: usize) -> Vec<String> {
+    pub async fn mails(&self, to: &str, count: usize) -> Vec<String> {
         let deadline = Instant::now() + Duration::from_secs(20);
         loop {
             let entries = std::fs::read_dir(&self.mail_dir).into_iter().flatten().flatten();
@@ -47,14 +47,14 @@ impl TestShop {
         }
     }
 
-    async fn register(&self, name: &str) -> Answer {
+    pub async fn register(&self, name: &str) -> Answer {
         let email = format!("{}@example.com", name.to_lowercase());
         let wish = json!({ "first_name": name, "last_name": "Miller", "email": email, "password": PASSWORD });
         self.post("auth/register/", wish).await
     }
 
     /// A customer with an account, registered like anybody; the number.
-    async fn member(&self, name: &str) -> i64 {
+    pub async fn member(&self, name: &str) -> i64 {
         assert_eq!(self.register(name).await.status, StatusCode::ACCEPTED);
         let mails = self.mails(&format!("{}@example.com", name.to_lowercase()), 1).await;
         let confirmed = self.post("auth/register/confirm/", json!({ "token": token_in(&mails[0]) })).await;
@@ -64,13 +64,13 @@ impl TestShop {
 }
 
 /// The token behind the `#` of a mail's link.
-fn token_in(mail: &str) -> String {
+pub fn token_in(mail: &str) -> String {
     let unfolded = mail.replace("=\r\n", "");
     let after = unfolded.split_once('#').unwrap_or_else(|| panic!("no link in {mail}")).1;
     after.chars().take_while(|letter| letter.is_ascii_alphanumeric() || "-_".contains(*letter)).collect()
 }
 
-fn access(tokens: &Answer) -> &str {
+pub fn access(tokens: &Answer) -> &str {
     assert_eq!(tokens.status, StatusCode::OK, "{}", tokens.body);
     tokens.body["access_token"].as_str().unwrap()
 }
@@ -309,6 +309,14 @@ async fn the_token_of_a_guests_cart_is_nowhere_but_with_the_guest() {
                 .unwrap();
         assert!(!rows.to_string().contains(&token), "{table}");
     }
+    // The answer to a key is kept, but not as it was given.
+    let keyed = async || shop.send("POST", "carts/", Value::Null, &[("idempotency-key", "one cart")]).await;
+    let (first, again) = (keyed().await, keyed().await);
+    assert_eq!((&first.body, again.header("idempotent-replayed")), (&again.body, "true"));
+    assert_eq!(first.header("location"), again.header("location"));
+    let kept: Value = sqlx::query_scalar("select answer from idempotency").fetch_one(&shop.pool).await.unwrap();
+    assert!(!kept.to_string().contains(first.body["cart_token"].as_str().unwrap()), "{kept}");
+    assert_eq!(shop.read(&format!("carts/{}/", first.body["cart_token"].as_str().unwrap())).await["items"], json!([]));
     // What stands in the log opens nothing.
     let id = shop.read("events/?type=CartOpened").await[0]["aggregate_id"].as_str().unwrap().to_owned();
     assert_eq!(shop.get(&format!("carts/{id}/")).await.status, StatusCode::NOT_FOUND);
