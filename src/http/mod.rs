@@ -47,6 +47,7 @@ mod description;
 mod edge;
 mod error;
 mod events;
+mod export;
 mod format;
 mod history;
 mod limits;
@@ -178,6 +179,7 @@ pub fn router(shop: Shop) -> Router {
         .routes(routes!(customers::register))
         .routes(routes!(customers::find, customers::change, customers::erase))
         .routes(routes!(customers::list_orders))
+        .routes(routes!(export::find))
         .routes(routes!(addresses::list, addresses::add))
         .routes(routes!(addresses::change, addresses::remove))
         // carts

@@ -69,6 +69,7 @@ const MATRIX: &[(&str, &str, Open)] = &[
     ("PATCH", "customer/{customer_id}", OwnerEditor),
     ("DELETE", "customer/{customer_id}", OwnerEditor),
     ("GET", "customer/{customer_id}/orders", OwnerReader),
+    ("GET", "customer/{customer_id}/export", OwnerEditor),
     ("GET", "customer/{customer_id}/addresses", OwnerReader),
     ("POST", "customer/{customer_id}/addresses", OwnerEditor),
     ("PATCH", "customer/{customer_id}/addresses/{address_id}", OwnerEditor),

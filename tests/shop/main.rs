@@ -11,6 +11,7 @@ mod connections;
 mod conventions;
 mod disk;
 mod edge;
+mod export;
 mod facts;
 mod faults;
 mod journal;
