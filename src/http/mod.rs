@@ -50,6 +50,7 @@ mod events;
 mod export;
 mod format;
 mod history;
+mod json;
 mod limits;
 mod operations;
 mod orders;
