@@ -18,6 +18,7 @@ mod forgery;
 mod hardening;
 mod journal;
 mod kills;
+mod leaks;
 mod load;
 mod nodes;
 mod personal_data;
