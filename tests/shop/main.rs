@@ -39,3 +39,4 @@ mod support;
 mod swaps;
 mod tidy;
 mod tokens;
+mod trail;
