@@ -112,6 +112,21 @@ create view fact.customer_changed as
 select position, recorded_at, sequence, aggregate_id::bigint as customer_id, payload -> 'fields' as fields
 from fact.event where event_type = 'CustomerChanged';
 
+create view fact.customer_address_added as
+select position, recorded_at, sequence, aggregate_id::bigint as customer_id,
+    (payload ->> 'address_id')::bigint as address_id
+from fact.event where event_type = 'CustomerAddressAdded';
+
+create view fact.customer_address_changed as
+select position, recorded_at, sequence, aggregate_id::bigint as customer_id,
+    (payload ->> 'address_id')::bigint as address_id, payload -> 'fields' as fields
+from fact.event where event_type = 'CustomerAddressChanged';
+
+create view fact.customer_address_removed as
+select position, recorded_at, sequence, aggregate_id::bigint as customer_id,
+    (payload ->> 'address_id')::bigint as address_id
+from fact.event where event_type = 'CustomerAddressRemoved';
+
 create view fact.customer_erased as
 select position, recorded_at, sequence, aggregate_id::bigint as customer_id
 from fact.event where event_type = 'CustomerErased';

@@ -9,6 +9,12 @@ from (
     from (
         select customer_id, sequence, null::timestamptz as erased_at from fact.customer_changed
         union all
+        select customer_id, sequence, null from fact.customer_address_added
+        union all
+        select customer_id, sequence, null from fact.customer_address_changed
+        union all
+        select customer_id, sequence, null from fact.customer_address_removed
+        union all
         select customer_id, sequence, recorded_at from fact.customer_erased
     ) as change
     group by customer_id

@@ -310,6 +310,10 @@ impl From<Unverified> for Rejected {
 /// Checks the signature, with the one algorithm that there is, whatever the token says of itself.
 fn verify(token: &str, known: &Known) -> Result<Verified, Unverified> {
     let header = decode_header(token).map_err(|_| Unverified::Invalid)?;
+    // What a token says must be understood, and is not.
+    if header.crit.is_some() {
+        return Err(Unverified::Invalid);
+    }
     let key_id = header.kid.ok_or(Unverified::Invalid)?;
     let key = known.token_keys.get(&key_id).ok_or(Unverified::UnknownKey)?;
     let mut validation = Validation::new(Algorithm::EdDSA);

@@ -46,6 +46,10 @@ number!(
     CustomerId
 );
 number!(
+    /// The number of an address, among those of its customer.
+    AddressId
+);
+number!(
     /// The number of an order.
     OrderId
 );

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use super::Shop;
 use super::error::{self, ApiError, FieldError};
+use super::json::Unambiguous;
 
 /// A body that can be read from a JSON object.
 pub trait FromObject: Sized {
@@ -81,7 +82,7 @@ pub(super) fn read<T: FromObject>(headers: &HeaderMap, bytes: &[u8]) -> Result<T
         Map::new()
     } else {
         check_content_type(headers)?;
-        let value: Value = serde_json::from_slice(bytes).map_err(|error| {
+        let Unambiguous(value) = serde_json::from_slice(bytes).map_err(|error| {
             ApiError::new(StatusCode::BAD_REQUEST, "invalid_json", "Invalid JSON", error.to_string())
         })?;
         match value {

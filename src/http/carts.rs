@@ -179,7 +179,7 @@ pub async fn empty_guest_cart(
 }
 
 /// Opens a guest's cart; its token is the only key to it
-#[utoipa::path(post, path = "/carts", tag = "carts", security((), ("bearer" = [])), params(CommandParams),
+#[utoipa::path(post, path = "/carts", tag = "carts", security((), ("bearer" = [])),
     responses((status = 201, body = GuestCartOpened), CommandProblems))]
 pub async fn open_guest_cart(
     State(shop): State<Shop>,

@@ -116,6 +116,7 @@ pub async fn erase(
     let customer_id = CustomerId(customer_id);
     let account_id = shop.accounts.of_customer(customer_id).await?;
     let erased = shop.run(EraseCustomer { customer_id, account_id }, command.context).await?;
+    // The tokens that are out are refused from now on, not only when word has come back from the database.
     shop.accounts.refresh().await?;
     Ok(erased)
 }
@@ -136,11 +137,7 @@ pub async fn list_orders(
         .fetch_all(&shop.pool)
         .await?;
     if rows.is_empty() {
-        let known =
-            sqlx::query_file_scalar!("projections/customers/exists.sql", customer_id).fetch_one(&shop.pool).await?;
-        if !known {
-            return Err(unknown());
-        }
+        known(&shop, customer_id).await?;
     }
     let page = PageOf::new(&uri, rows, limit, |row| (row.placed_at, row.order_id));
     Ok(page.map(|row| CustomerOrder {
@@ -152,6 +149,12 @@ pub async fn list_orders(
     }))
 }
 
-fn unknown() -> ApiError {
+/// 404, if there never was such a customer.
+pub(super) async fn known(shop: &Shop, customer_id: i64) -> Result<(), ApiError> {
+    let known = sqlx::query_file_scalar!("projections/customers/exists.sql", customer_id).fetch_one(&shop.pool).await?;
+    if known { Ok(()) } else { Err(unknown()) }
+}
+
+pub(super) fn unknown() -> ApiError {
     ApiError::not_found("customer_not_found", "Customer not found")
 }

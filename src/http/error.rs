@@ -57,13 +57,35 @@ pub struct Problem {
     errors: Option<Vec<FieldError>>,
 }
 
+/// How many errors an answer names, and in how many characters each.
+const ERRORS_SHOWN: usize = 50;
+const ERROR_CHARACTERS: usize = 300;
+
+fn shorten(text: &mut String) {
+    if let Some((end, _)) = text.char_indices().nth(ERROR_CHARACTERS) {
+        text.truncate(end);
+        text.push('…');
+    }
+}
+
 impl ApiError {
     pub fn new(status: StatusCode, code: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
         Self { status, code, title, detail: detail.into(), members: vec![], headers: vec![] }
     }
 
     /// 400, with every field that is at fault.
-    pub fn invalid(errors: Vec<FieldError>) -> Self {
+    pub fn invalid(mut errors: Vec<FieldError>) -> Self {
+        // What is wrong is told in the client's words, and an answer must not be longer than the request was.
+        let more = errors.len().saturating_sub(ERRORS_SHOWN);
+        errors.truncate(ERRORS_SHOWN);
+        for error in &mut errors {
+            shorten(&mut error.field);
+            shorten(&mut error.message);
+        }
+        if more > 0 {
+            let message = format!("has {more} more errors");
+            errors.push(FieldError { field: "body".to_owned(), message });
+        }
         let detail = errors.iter().map(|error| format!("{} {}", error.field, error.message)).collect::<Vec<_>>();
         let error = Self::new(StatusCode::BAD_REQUEST, "invalid_request", "Invalid request", detail.join("; "));
         error.with("errors", json!(errors))
@@ -162,6 +184,8 @@ fn describe(refusal: &Refusal) -> (StatusCode, &'static str, &'static str) {
         Refusal::Claim(ClaimError::Taken { .. }) => (CONFLICT, "name_taken", "Name taken"),
         Refusal::Customer(error) => match error {
             CustomerError::NotFound => (NOT_FOUND, "customer_not_found", "Customer not found"),
+            CustomerError::AddressNotFound(_) => (NOT_FOUND, "address_not_found", "Address not found"),
+            CustomerError::TooManyAddresses => (CONFLICT, "too_many_addresses", "Too many addresses"),
             CustomerError::AlreadyRegistered => (CONFLICT, "customer_exists", "Customer exists"),
         },
         Refusal::Order(error) => match error {

@@ -33,6 +33,7 @@ use crate::projector::Projector;
 
 mod access;
 mod address;
+mod addresses;
 mod auth;
 mod body;
 mod carts;
@@ -46,8 +47,10 @@ mod description;
 mod edge;
 mod error;
 mod events;
+mod export;
 mod format;
 mod history;
+mod json;
 mod limits;
 mod operations;
 mod orders;
@@ -178,6 +181,9 @@ pub fn router(shop: Shop) -> Router {
         .routes(routes!(customers::register))
         .routes(routes!(customers::find, customers::change, customers::erase))
         .routes(routes!(customers::list_orders))
+        .routes(routes!(export::find))
+        .routes(routes!(addresses::list, addresses::add))
+        .routes(routes!(addresses::change, addresses::remove))
         // carts
         .routes(routes!(carts::find, carts::empty))
         .routes(routes!(carts::add_item))

@@ -78,7 +78,7 @@ impl<T> PageOf<T> {
 }
 
 /// The same query with another cursor.
-fn next_link(uri: &Uri, key: &impl Serialize) -> Option<HeaderValue> {
+pub(super) fn next_link(uri: &Uri, key: &impl Serialize) -> Option<HeaderValue> {
     let cursor = URL_SAFE_NO_PAD.encode(serde_json::to_vec(key).ok()?);
     let kept =
         uri.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("cursor="));

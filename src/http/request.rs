@@ -34,7 +34,8 @@ impl RequestIds {
 
     fn read(request: &Request) -> Self {
         let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
-        let given = header("x-request-id").filter(|id| !id.is_empty() && id.len() <= 128);
+        // It stands in the log for ever, so it is taken over only if it looks like an id: no address, no sentence.
+        let given = header("x-request-id").filter(|id| is_id(id));
         let request_id = given.map_or_else(|| Uuid::now_v7().to_string(), str::to_owned);
         let correlation_id = header("traceparent").and_then(trace_id).unwrap_or_else(|| request_id.clone());
         Self { request_id, correlation_id }
@@ -60,6 +61,11 @@ impl<S: Sync> FromRequestParts<S> for Origin {
         let network = network.unwrap_or_default();
         Ok(Self { network, user_agent: agent.chars().take(200).collect() })
     }
+}
+
+fn is_id(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/+=".contains(&byte);
+    (1..=128).contains(&text.len()) && text.bytes().all(allowed)
 }
 
 /// The trace id in a W3C `traceparent`: `00-<32 hex digits>-<16 hex digits>-<flags>`.
@@ -92,6 +98,16 @@ pub(super) async fn trace(mut request: Request, next: Next) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_request_id_is_no_address_and_no_sentence() {
+        for id in ["abc", "0199f3b2-7c1e-4d6a-9b5e-3f2a1c0d8e77", "web:7/3", "Zm9v+/=="] {
+            assert!(is_id(id), "{id}");
+        }
+        for text in ["", "jo@example.com", "Jo Miller", "a\tb", "é", &"x".repeat(129)] {
+            assert!(!is_id(text), "{text}");
+        }
+    }
 
     #[test]
     fn the_trace_id_is_taken_from_a_valid_traceparent_only() {

@@ -88,6 +88,33 @@ pub enum Profile {
     Forget {
         customer_id: i64,
     },
+    PutAddress {
+        customer_id: i64,
+        address_id: i64,
+        name: String,
+        line1: String,
+        line2: Option<String>,
+        postal_code: String,
+        city: String,
+        region: Option<String>,
+        country: String,
+    },
+    /// What is `None` stays as it is; an empty text takes a line away.
+    ChangeAddress {
+        customer_id: i64,
+        address_id: i64,
+        name: Option<String>,
+        line1: Option<String>,
+        line2: Option<String>,
+        postal_code: Option<String>,
+        city: Option<String>,
+        region: Option<String>,
+        country: Option<String>,
+    },
+    RemoveAddress {
+        customer_id: i64,
+        address_id: i64,
+    },
     OpenAccount {
         account_id: i64,
         role: Role,

@@ -4,8 +4,10 @@
 //! [`UnitOfWork`](crate::journal::UnitOfWork): it may run several times before its outcome is stored.
 //! It must not read a clock, a database or a read table.
 
+mod add_address;
 mod adjust_stock;
 mod change_account;
+mod change_address;
 mod change_cart;
 mod change_customer;
 mod change_password;
@@ -25,12 +27,15 @@ mod open_guest_cart;
 mod ordering;
 mod place_order;
 mod register_customer;
+mod remove_address;
 mod rename_category;
 mod revoke_key;
 mod view;
 
+pub use add_address::{AddAddress, AddressRef};
 pub use adjust_stock::{AdjustStock, StockChange};
 pub use change_account::ChangeAccount;
+pub use change_address::ChangeAddress;
 pub use change_cart::{CartChange, ChangeCart};
 pub use change_customer::ChangeCustomer;
 pub use change_password::ChangePassword;
@@ -49,6 +54,7 @@ pub use open_account::{AccountRef, OpenAccount};
 pub use open_guest_cart::{GuestCartOpened, OpenGuestCart};
 pub use place_order::{PlaceOrder, RequestedLine};
 pub use register_customer::{CustomerRef, RegisterCustomer};
+pub use remove_address::RemoveAddress;
 pub use rename_category::RenameCategory;
 pub use revoke_key::RevokeKey;
 pub use view::{CartLine, CartView, OrderLineView, OrderView, ProductView, StockView};

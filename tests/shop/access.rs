@@ -69,6 +69,11 @@ const MATRIX: &[(&str, &str, Open)] = &[
     ("PATCH", "customer/{customer_id}", OwnerEditor),
     ("DELETE", "customer/{customer_id}", OwnerEditor),
     ("GET", "customer/{customer_id}/orders", OwnerReader),
+    ("GET", "customer/{customer_id}/export", OwnerEditor),
+    ("GET", "customer/{customer_id}/addresses", OwnerReader),
+    ("POST", "customer/{customer_id}/addresses", OwnerEditor),
+    ("PATCH", "customer/{customer_id}/addresses/{address_id}", OwnerEditor),
+    ("DELETE", "customer/{customer_id}/addresses/{address_id}", OwnerEditor),
     ("GET", "customer/{customer_id}/cart", OwnerReader),
     ("DELETE", "customer/{customer_id}/cart", OwnerEditor),
     ("POST", "customer/{customer_id}/cart/items", OwnerEditor),
@@ -242,6 +247,7 @@ async fn every_route_lets_in_exactly_whom_it_should() {
     let (account_id, key_id, reader_key) = api_key(&shop, "notebook", Role::Reader).await;
     let ids = [
         ("{customer_id}", owner.to_string()),
+        ("{address_id}", "1".to_owned()),
         ("{product_id}", product.to_string()),
         ("{category_id}", "1".to_owned()),
         ("{order_id}", order.to_string()),

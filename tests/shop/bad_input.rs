@@ -72,11 +72,14 @@ async fn bad_input_to_any_route_is_a_problem_document_and_writes_nothing() {
 }
 
 /// A shop in which number 1 of everything exists, and a guest's cart; with the guest's token.
-async fn furnished() -> (TestShop, String) {
+pub async fn furnished() -> (TestShop, String) {
     let shop = TestShop::new().await;
     let product = shop.product("Kettle", "20.00", 100).await;
     let customer = shop.customer("Ada").await;
     shop.add(customer, product, 2).await;
+    let home =
+        json!({ "name": "Ada", "line1": "1 Mill Lane", "postal_code": "1", "city": "Milltown", "country": "GB" });
+    shop.done("customer/1/addresses/", home).await;
     let order = shop.done("orders/", json!({ "lines": [{ "product_id": product, "quantity": 1 }] })).await;
     let token = shop.done("carts/", Value::Null).await["cart_token"].as_str().unwrap().to_owned();
     shop.done(&format!("carts/{token}/items/"), json!({ "product_id": product, "quantity": 2 })).await;
@@ -94,10 +97,10 @@ async fn call(shop: &TestShop, method: &str, path: &str) -> Answer {
 const KEY_ID: Uuid = Uuid::from_u128(0x0199_f3b2_7c1e_4d6a_9b5e_3f2a_1c0d_8e77);
 
 /// The path with ids of what exists.
-fn fill(path: &str, token: &str) -> String {
+pub fn fill(path: &str, token: &str) -> String {
     let path = path.replace("{cart_token}", token).replace("{name}", "bestsellers");
     let path = path.replace("{key_id}", &KEY_ID.to_string());
-    ["{account_id}", "{cart_id}", "{category_id}", "{customer_id}", "{order_id}", "{product_id}"]
+    ["{account_id}", "{address_id}", "{cart_id}", "{category_id}", "{customer_id}", "{order_id}", "{product_id}"]
         .into_iter()
         .fold(path, |path, id| path.replace(id, "1"))
 }

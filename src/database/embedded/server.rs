@@ -265,6 +265,8 @@ impl Cluster {
             "timezone=UTC".to_owned(),
             "log_timezone=UTC".to_owned(),
             "log_destination=stderr".to_owned(),
+            // The details of a refused row name its values, such as an e-mail address that is taken.
+            "log_error_verbosity=terse".to_owned(),
             "logging_collector=off".to_owned(),
         ];
         if cfg!(target_os = "linux") {

@@ -1,16 +1,50 @@
-//! A customer, without the person: name and e-mail live in a table that can be forgotten, never in an event.
+//! A customer, without the person: name, e-mail and addresses live in tables that can be forgotten, never in an event.
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::Decider;
+use super::ids::AddressId;
 
+mod address;
 #[cfg(test)]
 mod tests;
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub use address::{Address, AddressChange, AddressField, Country, Line, OptionalLine, PostalCode};
+
+/// How many addresses a customer can have at a time.
+pub const MAX_ADDRESSES: usize = 50;
+
+/// One without addresses is written as it was before there were any, so that old snapshots and new ones are alike.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Stored", into = "Stored")]
 pub enum Customer {
     #[default]
+    Unknown,
+    Registered(AddressBook),
+    Erased,
+}
+
+/// Which addresses there are, by number. A number is never given twice.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AddressBook {
+    pub addresses: Vec<AddressId>,
+    pub last_address: i64,
+}
+
+/// A customer as snapshots have it.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Stored {
+    Bare(Bare),
+    WithAddresses {
+        #[serde(rename = "Registered")]
+        book: AddressBook,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+enum Bare {
     Unknown,
     Registered,
     Erased,
@@ -31,6 +65,14 @@ pub enum CustomerCommand {
     Change {
         fields: Vec<ProfileField>,
     },
+    AddAddress,
+    ChangeAddress {
+        address_id: AddressId,
+        fields: Vec<AddressField>,
+    },
+    RemoveAddress {
+        address_id: AddressId,
+    },
     Erase,
     /// Proves that the customer exists, and changes nothing.
     Check,
@@ -43,6 +85,12 @@ pub enum CustomerEvent {
     Registered {},
     #[serde(rename = "CustomerChanged")]
     Changed { fields: Vec<ProfileField> },
+    #[serde(rename = "CustomerAddressAdded")]
+    AddressAdded { address_id: AddressId },
+    #[serde(rename = "CustomerAddressChanged")]
+    AddressChanged { address_id: AddressId, fields: Vec<AddressField> },
+    #[serde(rename = "CustomerAddressRemoved")]
+    AddressRemoved { address_id: AddressId },
     #[serde(rename = "CustomerErased")]
     Erased {},
 }
@@ -53,6 +101,10 @@ pub enum CustomerError {
     NotFound,
     #[error("the customer is registered already")]
     AlreadyRegistered,
+    #[error("the customer has no address {0}")]
+    AddressNotFound(AddressId),
+    #[error("a customer can have at most {MAX_ADDRESSES} addresses")]
+    TooManyAddresses,
 }
 
 impl CustomerEvent {
@@ -60,29 +112,92 @@ impl CustomerEvent {
         match self {
             Self::Registered {} => "CustomerRegistered",
             Self::Changed { .. } => "CustomerChanged",
+            Self::AddressAdded { .. } => "CustomerAddressAdded",
+            Self::AddressChanged { .. } => "CustomerAddressChanged",
+            Self::AddressRemoved { .. } => "CustomerAddressRemoved",
             Self::Erased {} => "CustomerErased",
         }
     }
 }
 
+impl Customer {
+    /// The number that the next address gets.
+    pub fn next_address(&self) -> AddressId {
+        let last = if let Self::Registered(book) = self { book.last_address } else { 0 };
+        AddressId(last + 1)
+    }
+}
+
+impl AddressBook {
+    fn holds(&self, address_id: AddressId) -> Result<(), CustomerError> {
+        if self.addresses.contains(&address_id) { Ok(()) } else { Err(CustomerError::AddressNotFound(address_id)) }
+    }
+}
+
 impl Decider for Customer {
     fn decide(&self, command: CustomerCommand) -> Result<Vec<CustomerEvent>, CustomerError> {
-        match (self, command) {
-            (Self::Unknown, CustomerCommand::Register) => Ok(vec![CustomerEvent::Registered {}]),
-            (Self::Registered, CustomerCommand::Register) => Err(CustomerError::AlreadyRegistered),
-            (Self::Unknown | Self::Erased, _) => Err(CustomerError::NotFound),
-            (Self::Registered, CustomerCommand::Change { fields }) if fields.is_empty() => Ok(vec![]),
-            (Self::Registered, CustomerCommand::Change { fields }) => Ok(vec![CustomerEvent::Changed { fields }]),
-            (Self::Registered, CustomerCommand::Erase) => Ok(vec![CustomerEvent::Erased {}]),
-            (Self::Registered, CustomerCommand::Check) => Ok(vec![]),
+        let book = match (self, &command) {
+            (Self::Unknown, CustomerCommand::Register) => return Ok(vec![CustomerEvent::Registered {}]),
+            (Self::Unknown | Self::Erased, _) => return Err(CustomerError::NotFound),
+            (Self::Registered(book), _) => book,
+        };
+        match command {
+            CustomerCommand::Register => Err(CustomerError::AlreadyRegistered),
+            CustomerCommand::Change { fields } if fields.is_empty() => Ok(vec![]),
+            CustomerCommand::Change { fields } => Ok(vec![CustomerEvent::Changed { fields }]),
+            CustomerCommand::AddAddress if book.addresses.len() >= MAX_ADDRESSES => {
+                Err(CustomerError::TooManyAddresses)
+            }
+            CustomerCommand::AddAddress => Ok(vec![CustomerEvent::AddressAdded { address_id: self.next_address() }]),
+            CustomerCommand::ChangeAddress { address_id, fields } => {
+                book.holds(address_id)?;
+                let changed = CustomerEvent::AddressChanged { address_id, fields: fields.clone() };
+                Ok(if fields.is_empty() { vec![] } else { vec![changed] })
+            }
+            CustomerCommand::RemoveAddress { address_id } => {
+                book.holds(address_id)?;
+                Ok(vec![CustomerEvent::AddressRemoved { address_id }])
+            }
+            CustomerCommand::Erase => Ok(vec![CustomerEvent::Erased {}]),
+            CustomerCommand::Check => Ok(vec![]),
         }
     }
 
     fn evolve(&mut self, event: &CustomerEvent) {
-        match event {
-            CustomerEvent::Registered {} => *self = Self::Registered,
-            CustomerEvent::Changed { .. } => {}
-            CustomerEvent::Erased {} => *self = Self::Erased,
+        match (&mut *self, event) {
+            (_, CustomerEvent::Registered {}) => *self = Self::Registered(AddressBook::default()),
+            (_, CustomerEvent::Erased {}) => *self = Self::Erased,
+            (Self::Registered(book), CustomerEvent::AddressAdded { address_id }) => {
+                book.addresses.push(*address_id);
+                book.last_address = address_id.0;
+            }
+            (Self::Registered(book), CustomerEvent::AddressRemoved { address_id }) => {
+                book.addresses.retain(|held| held != address_id);
+            }
+            (_, CustomerEvent::AddressAdded { .. } | CustomerEvent::AddressRemoved { .. }) => {}
+            (_, CustomerEvent::Changed { .. } | CustomerEvent::AddressChanged { .. }) => {}
+        }
+    }
+}
+
+impl From<Stored> for Customer {
+    fn from(stored: Stored) -> Self {
+        match stored {
+            Stored::Bare(Bare::Unknown) => Self::Unknown,
+            Stored::Bare(Bare::Registered) => Self::Registered(AddressBook::default()),
+            Stored::Bare(Bare::Erased) => Self::Erased,
+            Stored::WithAddresses { book } => Self::Registered(book),
+        }
+    }
+}
+
+impl From<Customer> for Stored {
+    fn from(customer: Customer) -> Self {
+        match customer {
+            Customer::Unknown => Self::Bare(Bare::Unknown),
+            Customer::Registered(book) if book == AddressBook::default() => Self::Bare(Bare::Registered),
+            Customer::Registered(book) => Self::WithAddresses { book },
+            Customer::Erased => Self::Bare(Bare::Erased),
         }
     }
 }

@@ -1,6 +1,7 @@
 use cqrs_es::test::{AggregateTestExecutor, TestFramework};
 
 use super::*;
+use crate::domain::customer::CustomerEvent::{AddressAdded, AddressChanged, AddressRemoved, Registered};
 
 fn given(events: Vec<CustomerEvent>) -> AggregateTestExecutor<Customer> {
     TestFramework::with(()).given(events)
@@ -34,5 +35,65 @@ fn an_erased_or_unknown_customer_is_not_found() {
     for events in [vec![], vec![CustomerEvent::Registered {}, CustomerEvent::Erased {}]] {
         given(events.clone()).when(CustomerCommand::Check).then_expect_error(CustomerError::NotFound);
         given(events).when(CustomerCommand::Erase).then_expect_error(CustomerError::NotFound);
+    }
+}
+
+#[test]
+fn an_address_has_a_number_that_is_never_given_again() {
+    let (first, second) = (AddressId(1), AddressId(2));
+    given(vec![Registered {}])
+        .when(CustomerCommand::AddAddress)
+        .then_expect_events(vec![AddressAdded { address_id: first }]);
+    given(vec![Registered {}, AddressAdded { address_id: first }, AddressRemoved { address_id: first }])
+        .when(CustomerCommand::AddAddress)
+        .then_expect_events(vec![AddressAdded { address_id: second }]);
+}
+
+#[test]
+fn only_an_address_that_is_there_is_changed_or_removed() {
+    let address_id = AddressId(1);
+    let change = |fields: &[AddressField]| CustomerCommand::ChangeAddress { address_id, fields: fields.to_vec() };
+    let there = || given(vec![Registered {}, AddressAdded { address_id }]);
+    let gone = || given(vec![Registered {}, AddressAdded { address_id }, AddressRemoved { address_id }]);
+    let fields = vec![AddressField::City];
+    there().when(change(&fields)).then_expect_events(vec![AddressChanged { address_id, fields: fields.clone() }]);
+    there().when(change(&[])).then_expect_events(vec![]);
+    there().when(CustomerCommand::RemoveAddress { address_id }).then_expect_events(vec![AddressRemoved { address_id }]);
+    for command in [change(&fields), change(&[]), CustomerCommand::RemoveAddress { address_id }] {
+        gone().when(command).then_expect_error(CustomerError::AddressNotFound(address_id));
+    }
+}
+
+#[test]
+fn addresses_have_a_limit() {
+    let mut events = vec![Registered {}];
+    events.extend((1..=50).map(|number| AddressAdded { address_id: AddressId(number) }));
+    given(events.clone()).when(CustomerCommand::AddAddress).then_expect_error(CustomerError::TooManyAddresses);
+    events.push(AddressRemoved { address_id: AddressId(7) });
+    given(events)
+        .when(CustomerCommand::AddAddress)
+        .then_expect_events(vec![AddressAdded { address_id: AddressId(51) }]);
+}
+
+#[test]
+fn a_snapshot_from_before_there_were_addresses_is_read() {
+    for (written, customer) in [
+        ("\"Unknown\"", Customer::Unknown),
+        ("\"Registered\"", Customer::Registered(AddressBook::default())),
+        ("\"Erased\"", Customer::Erased),
+    ] {
+        assert_eq!(serde_json::from_str::<Customer>(written).unwrap(), customer);
+        assert_eq!(serde_json::to_string(&customer).unwrap(), written);
+    }
+    let customer = Customer::Registered(AddressBook { addresses: vec![AddressId(2)], last_address: 3 });
+    let written = serde_json::to_string(&customer).unwrap();
+    assert_eq!(serde_json::from_str::<Customer>(&written).unwrap(), customer);
+}
+
+#[test]
+fn a_country_is_two_letters_in_upper_case() {
+    assert_eq!(Country::try_from("DE".to_owned()).map(|country| country.to_string()), Ok("DE".to_owned()));
+    for text in ["", "de", "D", "DE ", "XX", "DEU", "E ", "D AE"] {
+        assert!(Country::try_from(text.to_owned()).is_err(), "{text}");
     }
 }

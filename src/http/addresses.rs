@@ -1,0 +1,151 @@
+//! Where customers live and have things sent.
+
+use axum::extract::{OriginalUri, State};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::Shop;
+use super::body::{NoBody, body};
+use super::command::{Answer, Command, CommandParams, CommandProblems};
+use super::customers;
+use super::error::{ApiError, Problem};
+use super::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params};
+use crate::domain::customer::{self as domain, Country, Line, OptionalLine, PostalCode};
+use crate::domain::ids::{AddressId, CustomerId};
+use crate::domain::text::Name;
+use crate::shop::{AddAddress, AddressRef, ChangeAddress, RemoveAddress};
+
+#[derive(Serialize, Deserialize, ToSchema, sqlx::FromRow)]
+pub struct Address {
+    pub address_id: i64,
+    /// Who receives what is sent there.
+    pub name: String,
+    pub line1: String,
+    pub line2: Option<String>,
+    pub postal_code: String,
+    pub city: String,
+    pub region: Option<String>,
+    /// Two letters of ISO 3166-1.
+    pub country: String,
+}
+
+body! {
+    /// A new address.
+    pub struct NewAddress {
+        /// Who receives what is sent there.
+        #[schema(value_type = String, min_length = 1, max_length = 200, example = "Jo Miller")]
+        pub name: Name,
+        #[schema(value_type = String, min_length = 1, max_length = 200, example = "12 Mill Lane")]
+        pub line1: Line,
+        #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
+        pub line2: Option<Line>,
+        #[schema(value_type = String, min_length = 1, max_length = 20, example = "AB1 2CD")]
+        pub postal_code: PostalCode,
+        #[schema(value_type = String, min_length = 1, max_length = 200, example = "Milltown")]
+        pub city: Name,
+        #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
+        pub region: Option<Name>,
+        /// Two letters of ISO 3166-1, in upper case.
+        #[schema(value_type = String, pattern = "^[A-Z]{2}$", example = "GB")]
+        pub country: Country,
+    }
+}
+
+body! {
+    /// What is to be changed; what is absent stays as it is.
+    pub struct AddressChange {
+        #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
+        pub name: Option<Name>,
+        #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
+        pub line1: Option<Line>,
+        /// Empty to take it away.
+        #[schema(value_type = Option<String>, max_length = 200)]
+        pub line2: Option<OptionalLine>,
+        #[schema(value_type = Option<String>, min_length = 1, max_length = 20)]
+        pub postal_code: Option<PostalCode>,
+        #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
+        pub city: Option<Name>,
+        /// Empty to take it away.
+        #[schema(value_type = Option<String>, max_length = 200)]
+        pub region: Option<OptionalLine>,
+        #[schema(value_type = Option<String>, pattern = "^[A-Z]{2}$")]
+        pub country: Option<Country>,
+    }
+}
+
+/// A customer's addresses, oldest first
+#[utoipa::path(get, path = "/customer/{customer_id}/addresses", tag = "customers",
+    security(("bearer" = ["owner", "reader"])), params(("customer_id" = i64, Path), Page),
+    responses((status = 200, body = Vec<Address>), (status = 404, body = Problem)))]
+pub async fn list(
+    State(shop): State<Shop>,
+    OriginalUri(uri): OriginalUri,
+    Ids(customer_id): Ids<i64>,
+    Params(page): Params<Page>,
+) -> Result<PageOf<Address>, ApiError> {
+    let limit = page.limit(DEFAULT_LIMIT)?;
+    let after: i64 = page.after()?.unwrap_or(0);
+    let rows: Vec<Address> = sqlx::query_as(
+        "select address_id, name, line1, line2, postal_code, city, region, country
+         from address
+         where customer_id = $1 and address_id > $2
+         order by address_id
+         limit $3",
+    )
+    .bind(customer_id)
+    .bind(after)
+    .bind(limit + 1)
+    .fetch_all(&shop.pool)
+    .await?;
+    if rows.is_empty() {
+        customers::known(&shop, customer_id).await?;
+    }
+    Ok(PageOf::new(&uri, rows, limit, |address| address.address_id))
+}
+
+/// Adds an address
+#[utoipa::path(post, path = "/customer/{customer_id}/addresses", tag = "customers",
+    security(("bearer" = ["owner", "editor"])), request_body = NewAddress,
+    params(("customer_id" = i64, Path), CommandParams),
+    responses((status = 201, body = AddressRef), CommandProblems))]
+pub async fn add(
+    State(shop): State<Shop>,
+    Ids(customer_id): Ids<i64>,
+    command: Command<NewAddress>,
+) -> Result<Answer<AddressRef>, ApiError> {
+    let NewAddress { name, line1, line2, postal_code, city, region, country } = command.body;
+    let address = domain::Address { name, line1, line2, postal_code, city, region, country };
+    let add = AddAddress { customer_id: CustomerId(customer_id), address };
+    let added = shop.run(add, command.context).await?;
+    Ok(added.created(|added| format!("/shop/api/customer/{customer_id}/addresses/{}/", added.address_id)))
+}
+
+/// Changes an address
+#[utoipa::path(patch, path = "/customer/{customer_id}/addresses/{address_id}", tag = "customers",
+    security(("bearer" = ["owner", "editor"])), request_body = AddressChange,
+    params(("customer_id" = i64, Path), ("address_id" = i64, Path), CommandParams),
+    responses((status = 200, body = AddressRef), CommandProblems))]
+pub async fn change(
+    State(shop): State<Shop>,
+    Ids((customer_id, address_id)): Ids<(i64, i64)>,
+    command: Command<AddressChange>,
+) -> Result<Answer<AddressRef>, ApiError> {
+    let AddressChange { name, line1, line2, postal_code, city, region, country } = command.body;
+    let change = domain::AddressChange { name, line1, line2, postal_code, city, region, country };
+    let (customer_id, address_id) = (CustomerId(customer_id), AddressId(address_id));
+    shop.run(ChangeAddress { customer_id, address_id, change }, command.context).await
+}
+
+/// Removes an address
+#[utoipa::path(delete, path = "/customer/{customer_id}/addresses/{address_id}", tag = "customers",
+    security(("bearer" = ["owner", "editor"])),
+    params(("customer_id" = i64, Path), ("address_id" = i64, Path), CommandParams),
+    responses((status = 204), CommandProblems))]
+pub async fn remove(
+    State(shop): State<Shop>,
+    Ids((customer_id, address_id)): Ids<(i64, i64)>,
+    command: Command<NoBody>,
+) -> Result<Answer<()>, ApiError> {
+    let (customer_id, address_id) = (CustomerId(customer_id), AddressId(address_id));
+    shop.run(RemoveAddress { customer_id, address_id }, command.context).await
+}
