@@ -226,7 +226,7 @@ pub async fn change_password(
 ) -> Result<Response, ApiError> {
     let identity = caller.identity()?;
     let Credential::Session(_) = identity.credential else { return Err(ApiError::forbidden()) };
-    shop.edge.limits.check_attempt(&identity.account_id.to_string())?;
+    shop.edge.limits.check_attempt(&format!("account/{}", identity.account_id))?;
     let PasswordChange { current_password, new_password } = body;
     let changed =
         shop.accounts.change_password(identity.account_id, &current_password, &new_password, caller.context(), &origin);

@@ -13,7 +13,7 @@ use super::body::{NoBody, body};
 use super::command::{Answer, Command, CommandParams, CommandProblems};
 use super::error::{ApiError, Problem};
 use super::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params};
-use crate::accounts::{ApiKey, Origin, Secret, SignIn, User, Wish};
+use crate::accounts::{ApiKey, Credential, Origin, Secret, SignIn, User, Wish};
 use crate::domain::account::Role;
 use crate::domain::ids::AccountId;
 use crate::domain::text::{Email, Name};
@@ -82,9 +82,11 @@ pub async fn find(State(shop): State<Shop>, Ids(account_id): Ids<i64>) -> Result
     params(CommandParams), responses((status = 201, body = AccountRef), CommandProblems))]
 pub async fn create(
     State(shop): State<Shop>,
+    caller: Caller,
     origin: Origin,
     command: Command<NewUser>,
 ) -> Result<Answer<AccountRef>, ApiError> {
+    session_of_staff(&caller)?;
     let NewUser { email, role } = command.body;
     let dry_run = command.context.dry_run;
     let open = OpenAccount { role, customer_id: None, email: email.clone(), password_hash: None, link_hash: None };
@@ -101,9 +103,11 @@ pub async fn create(
     responses((status = 200, body = AccountRef), CommandProblems))]
 pub async fn change(
     State(shop): State<Shop>,
+    caller: Caller,
     Ids(account_id): Ids<i64>,
     command: Command<UserChange>,
 ) -> Result<Answer<AccountRef>, ApiError> {
+    session_of_staff(&caller)?;
     let UserChange { role, disabled } = command.body;
     let change = ChangeAccount { account_id: AccountId(account_id), role, disabled };
     let changed = shop.run(change, command.context).await?;
@@ -181,11 +185,11 @@ pub async fn audit(
     Ok(PageOf::new(&uri, rows, limit, |sign_in| sign_in.sign_in_id))
 }
 
-/// A key cannot make keys: one that was stolen would outlive its revocation.
+/// An API key makes no keys and manages no accounts: what somebody does with a stolen one ends with it.
 fn session_of_staff(caller: &Caller) -> Result<AccountId, ApiError> {
     let identity = caller.identity()?;
     match identity.credential {
-        crate::accounts::Credential::Session(_) => Ok(identity.account_id),
-        crate::accounts::Credential::Key(_) => Err(ApiError::forbidden()),
+        Credential::Session(_) => Ok(identity.account_id),
+        Credential::Key(_) => Err(ApiError::forbidden()),
     }
 }

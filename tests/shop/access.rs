@@ -160,6 +160,7 @@ pub async fn api_key_called(shop: &TestShop, name: &str, role: Role, key_id: Uui
     let name = Name::parse(name).unwrap();
     let create = CreateKey { account_id, key_id, name, role, secret_hash: secret.hex_hash() };
     journal.run(create, context()).await.unwrap();
+    shop.accounts.refresh().await.unwrap();
     (account_id, key_id, secret.expose().to_owned())
 }
 

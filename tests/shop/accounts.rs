@@ -5,9 +5,11 @@ use std::time::{Duration, Instant};
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use cartwright::accounts::ACCESS_TOKEN_LIFE;
+use cartwright::domain::account::Role;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
+use crate::access::api_key;
 use crate::support::{Answer, TestShop};
 
 pub const PASSWORD: &str = "brown teapot, no lid";
@@ -355,4 +357,19 @@ async fn who_logs_in_may_take_a_guests_cart_along() {
     // There is nothing left to take along, and the log-in is none the worse for it.
     let again = shop.post("auth/login/", login).await;
     assert_eq!((again.status, &again.body["cart_merged"]), (StatusCode::OK, &json!(false)));
+}
+
+#[tokio::test]
+async fn an_api_key_makes_no_keys_and_manages_no_accounts() {
+    let shop = TestShop::new().await;
+    let (account, _, key) = api_key(&shop, "machine", Role::Admin).await;
+    for (method, path, body) in [
+        ("POST", "keys/".to_owned(), json!({ "name": "another", "role": "reader" })),
+        ("POST", "users/".to_owned(), json!({ "email": "eve@example.com", "role": "admin" })),
+        ("PATCH", format!("user/{account}/"), json!({ "disabled": true })),
+        ("POST", "auth/password/".to_owned(), json!({ "current_password": PASSWORD, "new_password": ANOTHER })),
+    ] {
+        assert_eq!(shop.by(&key, method, &path, body).await.problem(), "forbidden", "{method} {path}");
+    }
+    assert_eq!(shop.by(&key, "GET", "users/", Value::Null).await.body.as_array().unwrap().len(), 1);
 }
