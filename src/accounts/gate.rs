@@ -124,8 +124,8 @@ impl Gate {
     }
 
     pub async fn identify(&self, bearer: &str, pool: &PgPool) -> Result<Identity, Rejected> {
-        if let Some(key) = bearer.strip_prefix(KEY_PREFIX) {
-            return self.identify_key(key, bearer);
+        if bearer.starts_with(KEY_PREFIX) {
+            return self.identify_key(bearer);
         }
         match self.identify_token(bearer) {
             // It may be the key of a node that has only just started.
@@ -258,10 +258,9 @@ impl Gate {
         looked_at.is_none_or(|at| at.elapsed() > LOOK_AGAIN)
     }
 
-    fn identify_key(&self, key: &str, bearer: &str) -> Result<Identity, Rejected> {
+    fn identify_key(&self, key: &str) -> Result<Identity, Rejected> {
         // A digest is looked up, so the time that it takes tells nothing about the secrets.
-        let identity = self.known().api_keys.get(&secret::hash(bearer)).copied();
-        let identity = identity.filter(|_| !key.is_empty()).ok_or(Rejected::Invalid)?;
+        let identity = self.known().api_keys.get(&secret::hash(key)).copied().ok_or(Rejected::Invalid)?;
         if let Credential::Key(key_id) = identity.credential {
             self.0.used.lock().unwrap_or_else(PoisonError::into_inner).insert(key_id, Utc::now());
         }

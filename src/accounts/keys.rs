@@ -18,8 +18,6 @@ use sha2::{Digest, Sha256};
 use sqlx::PgPool;
 use thiserror::Error;
 
-use super::secret::hex;
-
 #[derive(Debug, Error)]
 pub enum KeysError {
     #[error("{} cannot be used: {cause}", path.display())]
@@ -205,5 +203,5 @@ fn at(path: &Path, cause: std::io::Error) -> KeysError {
 }
 
 fn key_id(public: &[u8]) -> String {
-    hex(&Sha256::digest(public)[..8])
+    hex::encode(&Sha256::digest(public)[..8])
 }

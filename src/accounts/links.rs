@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::mail::{Letter, Mailer};
 use super::records::{self, Origin, Outcome};
-use super::secret::{self, Secret, hex};
+use super::secret::{self, Secret};
 use super::{Accounts, AccountsError, Password};
 use crate::domain::account::Role;
 use crate::domain::ids::{AccountId, CustomerId};
@@ -101,7 +101,7 @@ impl Accounts {
             return Err(AccountsError::InvalidLink);
         };
         let confirm = ConfirmRegistration {
-            link_hash: hex(&secret::hash(token)),
+            link_hash: hex::encode(secret::hash(token)),
             customer_id: link.customer_id.map(CustomerId),
             first_name,
             last_name,
@@ -121,7 +121,7 @@ impl Accounts {
     ) -> Result<(), AccountsError> {
         let link = self.link("reset", token).await?.ok_or(AccountsError::InvalidLink)?;
         let password_hash = self.passwords().hash(new).await?;
-        let link_hash = Some(hex(&secret::hash(token)));
+        let link_hash = Some(hex::encode(secret::hash(token)));
         let account_id = match (link.account_id.map(AccountId), link.customer_id.map(CustomerId)) {
             (Some(account_id), _) => {
                 self.journal().run(ChangePassword { account_id, password_hash, link_hash }, context).await?.answer

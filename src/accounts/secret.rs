@@ -42,7 +42,7 @@ impl Secret {
 
     /// In hexadecimal.
     pub fn hex_hash(&self) -> String {
-        hex(&self.hash())
+        hex::encode(self.hash())
     }
 }
 
@@ -54,8 +54,4 @@ impl fmt::Debug for Secret {
 
 pub(super) fn hash(secret: &str) -> [u8; 32] {
     Sha256::digest(secret).into()
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

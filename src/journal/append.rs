@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::CommandError;
 use super::batch::Batch;
-use super::context::{Context, KEY_DIGEST, hex};
+use super::context::{Context, KEY_DIGEST};
 
 /// Where the log ends. `epoch` is raised after a lost connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -52,7 +52,7 @@ pub(super) async fn append(
     let answers = batch.answers.iter().map(|answer| {
         json!({
             "key_digest": answer.key_digest,
-            "fingerprint": hex(&answer.fingerprint),
+            "fingerprint": hex::encode(answer.fingerprint),
             "answer": answer.answer,
             "position": answer.position,
         })

@@ -48,7 +48,7 @@ impl IdempotencyKey {
     /// `request` is what makes two requests the same, part by part.
     pub fn new(principal: &str, key: &str, request: &[&[u8]]) -> Self {
         let digest = sha256(&[principal.as_bytes(), key.as_bytes()]);
-        Self { digest: hex(&digest), fingerprint: sha256(request) }
+        Self { digest: hex::encode(digest), fingerprint: sha256(request) }
     }
 }
 
@@ -60,10 +60,6 @@ fn sha256(parts: &[&[u8]]) -> [u8; 32] {
         digest.update(part);
     }
     digest.finalize().into()
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl Context {

@@ -92,7 +92,7 @@ impl Projection {
             digest.update((part.len() as u64).to_be_bytes());
             digest.update(part);
         }
-        hex(&digest.finalize())
+        hex::encode(digest.finalize())
     }
 
     /// The types of the events that the projection reads.
@@ -114,7 +114,7 @@ fn facts_in(sql: &'static str) -> impl Iterator<Item = &'static str> {
 
 /// The schema of the fact views: named for their text, so that functions made with an older text keep theirs.
 pub fn fact_schema() -> String {
-    format!("fact_{}", &hex(&Sha256::digest(FACTS_SQL))[..12])
+    format!("fact_{}", &hex::encode(Sha256::digest(FACTS_SQL))[..12])
 }
 
 /// The statements that create the fact views.
@@ -156,10 +156,6 @@ fn quoted_event_types(view: &'static str) -> impl Iterator<Item = &'static str> 
         .step_by(2)
         .filter(|word| word.starts_with(|first: char| first.is_ascii_uppercase()))
         .filter(|word| *word != "UTC")
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
