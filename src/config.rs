@@ -51,6 +51,9 @@ pub struct ServeConfig {
     /// Days for which log-ins and failures are kept
     #[arg(long, env = "SHOP_AUDIT_DAYS", default_value_t = 90)]
     pub audit_days: u32,
+    /// Days after which a cart that nobody touched is emptied, and a guest's is gone; 0 for never
+    #[arg(long, env = "SHOP_CART_DAYS", default_value_t = 30)]
+    pub cart_days: u32,
     /// Leave an empty shop empty, instead of playing the sample commands in it
     #[arg(long, env = "SHOP_NO_SEEDS")]
     pub no_seeds: bool,

@@ -18,6 +18,7 @@ pub mod journal;
 pub mod play;
 pub mod points;
 pub mod projector;
+pub mod scheduler;
 pub mod seeds;
 pub mod server;
 pub mod shop;

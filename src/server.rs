@@ -17,6 +17,8 @@ use crate::domain::text::Email;
 use crate::http::{self, Shop};
 use crate::journal::{Journal, JournalOptions, Writer};
 use crate::projector::{Projector, ProjectorOptions};
+use crate::scheduler::tasks::{self, Tools};
+use crate::scheduler::{Scheduler, SchedulerOptions};
 use crate::seeds;
 
 /// The parts of a shop that work without HTTP.
@@ -28,8 +30,6 @@ pub struct Engine {
 
 /// Who may log in to an embedded shop at first.
 const FIRST_ADMIN: &str = "admin@shop.localhost";
-/// How often answers whose idempotency keys are forgotten are deleted.
-const SWEEP_EVERY: Duration = Duration::from_secs(600);
 /// How long the commands under way may take when the shop stops.
 const STOP_PATIENCE: Duration = Duration::from_secs(15);
 
@@ -76,7 +76,15 @@ pub async fn serve(config: &ServeConfig, database_config: &DatabaseConfig, locat
     let accounts_config = database_config.accounts(config, listening);
     let accounts = Accounts::start(&accounts_config, connect, pool, engine.journal.clone()).await?;
     let first_password = open_first_account(&accounts, location).await?;
-    let sweeper = tokio::spawn(sweep(engine.journal.clone(), accounts.clone(), config.audit_days));
+    let tools =
+        Tools { journal: engine.journal.clone(), projector: engine.projector.clone(), pool: database.pool.clone() };
+    let tasks = vec![
+        tasks::forget_answers(&tools),
+        tasks::sweep_accounts(&accounts, config.audit_days),
+        tasks::expire_carts(&tools, config.cart_days),
+    ];
+    drop(tools);
+    let scheduler = Scheduler::start(database.connect.clone(), tasks, SchedulerOptions::default());
 
     let shop = Shop::new(
         engine.journal.clone(),
@@ -98,7 +106,7 @@ pub async fn serve(config: &ServeConfig, database_config: &DatabaseConfig, locat
         } => tracing::warn!("requests that did not end were cut off"),
     }
     tracing::info!("stopping");
-    sweeper.abort();
+    scheduler.stop().await;
     let stopped = engine.stop().await;
     database.close().await?;
     stopped
@@ -124,17 +132,4 @@ async fn open_first_account(accounts: &Accounts, location: &Location) -> anyhow:
     }
     let email = Email::parse(FIRST_ADMIN)?;
     Ok(Some(accounts.open_with_new_password(email, Role::Admin).await?))
-}
-
-async fn sweep(journal: Journal, accounts: Accounts, audit_days: u32) {
-    let mut every = tokio::time::interval(SWEEP_EVERY);
-    loop {
-        every.tick().await;
-        if let Err(error) = journal.forget_answers().await {
-            tracing::warn!(%error, "old answers could not be deleted");
-        }
-        if let Err(error) = accounts.sweep(audit_days).await {
-            tracing::warn!(%error, "what has expired of accounts could not be deleted");
-        }
-    }
 }

@@ -233,7 +233,9 @@ async fn find_cart(shop: &Shop, cart_id: CartId) -> Result<Versioned<CartView>, 
     // One snapshot for both, so that items and version speak of the same moment.
     let mut transaction = one_moment(&shop.pool, "carts, cart_items, products").await?;
     let cart = sqlx::query_file!("projections/carts/find.sql", id).fetch_optional(&mut *transaction).await?;
-    let cart = cart.filter(|cart| cart.state != "merged");
+    // What a guest's token opens is gone then; a customer goes on with an empty cart.
+    let expired = cart_id.customer().is_none().then_some("expired");
+    let cart = cart.filter(|cart| cart.state != "merged" && Some(cart.state.as_str()) != expired);
     let cart = cart.ok_or_else(|| ApiError::not_found("cart_not_found", "Cart not found"))?;
     let items = sqlx::query_file!("projections/cart_items/by_cart.sql", id).fetch_all(&mut *transaction).await?;
     transaction.commit().await?;

@@ -212,6 +212,7 @@ fn describe(refusal: &Refusal) -> (StatusCode, &'static str, &'static str) {
         Refusal::SkuTaken(_) => (CONFLICT, "sku_taken", "Sku taken"),
         Refusal::LinkInvalid => (BAD_REQUEST, "link_invalid", "Link is not valid"),
         Refusal::EmailTaken => (CONFLICT, "email_taken", "E-mail taken"),
+        Refusal::AddressChanged => (CONFLICT, "address_changed", "Address changed"),
         Refusal::UnknownCategory(_) => (NOT_FOUND, "category_not_found", "Category not found"),
         Refusal::UnknownCustomer(_) => (NOT_FOUND, "customer_not_found", "Customer not found"),
         Refusal::PlacedInTheFuture => (BAD_REQUEST, "placed_in_the_future", "Placed in the future"),

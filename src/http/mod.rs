@@ -211,6 +211,7 @@ pub fn router(shop: Shop) -> Router {
         .routes(routes!(statistics::category_stats))
         .routes(routes!(statistics::sales))
         .routes(routes!(statistics::never_ordered))
+        .routes(routes!(statistics::abandoned_carts))
         // Above are reads of read tables; below, of the log itself and of what is said about them.
         .layer(middleware::from_fn_with_state(shop.clone(), consistency::settle))
         // log
@@ -223,6 +224,8 @@ pub fn router(shop: Shop) -> Router {
         // operation
         .routes(routes!(operations::list_projections))
         .routes(routes!(operations::rebuild_projection))
+        .routes(routes!(operations::list_tasks))
+        .routes(routes!(operations::run_task))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT))
         // An open stream has no time limit.
         .routes(routes!(events::stream));

@@ -32,6 +32,7 @@ mod reads;
 mod remains;
 mod restore;
 mod retail;
+mod scheduler;
 mod seeds;
 mod sessions;
 mod smuggling;

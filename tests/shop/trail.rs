@@ -170,7 +170,7 @@ async fn a_history_names_who_it_was_and_no_event_is_without_an_actor() {
 
     let nobodys: i64 = sqlx::query_scalar(
         "select count(*) from events where coalesce(metadata ->> 'actor', '') = ''
-            or metadata ->> 'role' not in ('guest', 'customer', 'reader', 'editor', 'admin')
+            or metadata ->> 'role' not in ('guest', 'customer', 'reader', 'editor', 'admin', 'system')
             or coalesce(metadata ->> 'role', '') = '' or coalesce(metadata ->> 'request_id', '') = ''",
     )
     .fetch_one(&shop.pool)
