@@ -1,5 +1,6 @@
 //! The running shop: a journal and a projector on one database, served over HTTP until it is told to stop.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -17,6 +18,7 @@ use crate::domain::text::Email;
 use crate::http::{self, Shop};
 use crate::journal::{Journal, JournalOptions, Writer};
 use crate::projector::{Projector, ProjectorOptions};
+use crate::reactors::{Reactor, Reactors};
 use crate::seeds;
 
 /// The parts of a shop that work without HTTP.
@@ -76,6 +78,8 @@ pub async fn serve(config: &ServeConfig, database_config: &DatabaseConfig, locat
     let accounts_config = database_config.accounts(config, listening);
     let accounts = Accounts::start(&accounts_config, connect, pool, engine.journal.clone()).await?;
     let first_password = open_first_account(&accounts, location).await?;
+    let head = engine.journal.head();
+    let reactors = Reactors::start(database.connect.clone(), database.pool.clone(), head, reactors()).await?;
     let sweeper = tokio::spawn(sweep(engine.journal.clone(), accounts.clone(), config.audit_days));
 
     let shop = Shop::new(
@@ -99,9 +103,15 @@ pub async fn serve(config: &ServeConfig, database_config: &DatabaseConfig, locat
     }
     tracing::info!("stopping");
     sweeper.abort();
+    reactors.stop().await;
     let stopped = engine.stop().await;
     database.close().await?;
     stopped
+}
+
+/// Everything that follows from events outside of the database.
+fn reactors() -> Vec<Arc<dyn Reactor>> {
+    vec![]
 }
 
 fn stop_on_signal(stop: watch::Sender<bool>) -> std::io::Result<()> {
