@@ -48,6 +48,9 @@ pub struct ServeConfig {
     /// Who mails are from
     #[arg(long, env = "SHOP_MAIL_FROM", default_value = "Cartwright <shop@localhost>")]
     pub mail_from: String,
+    /// Folder whose files in `mail` replace the built-in templates of mails, each by its name
+    #[arg(long, env = "SHOP_TEMPLATES_DIR")]
+    pub templates_dir: Option<PathBuf>,
     /// Days for which log-ins and failures are kept
     #[arg(long, env = "SHOP_AUDIT_DAYS", default_value_t = 90)]
     pub audit_days: u32,

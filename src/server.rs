@@ -1,5 +1,6 @@
 //! The running shop: a journal and a projector on one database, served over HTTP until it is told to stop.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -16,7 +17,9 @@ use crate::domain::account::Role;
 use crate::domain::text::Email;
 use crate::http::{self, Shop};
 use crate::journal::{Journal, JournalOptions, Writer};
+use crate::mail::{self, MailConfig, Mailer, OrderMails, Templates};
 use crate::projector::{Projector, ProjectorOptions};
+use crate::reactors::{Reactor, Reactors};
 use crate::scheduler::tasks::{self, Tools};
 use crate::scheduler::{Scheduler, SchedulerOptions};
 use crate::seeds;
@@ -85,6 +88,10 @@ pub async fn serve(config: &ServeConfig, database_config: &DatabaseConfig, locat
     ];
     drop(tools);
     let scheduler = Scheduler::start(database.connect.clone(), tasks, SchedulerOptions::default());
+    let templates = Templates::new(config.templates_dir.as_ref().map(|folder| folder.join("mail")));
+    let reactors = reactors(&database.pool, &accounts_config.mail, templates);
+    let head = engine.journal.head();
+    let reactors = Reactors::start(database.connect.clone(), database.pool.clone(), head, reactors).await?;
 
     let shop = Shop::new(
         engine.journal.clone(),
@@ -107,9 +114,19 @@ pub async fn serve(config: &ServeConfig, database_config: &DatabaseConfig, locat
     }
     tracing::info!("stopping");
     scheduler.stop().await;
+    reactors.stop().await;
     let stopped = engine.stop().await;
     database.close().await?;
     stopped
+}
+
+/// Everything that follows from events outside of the database.
+fn reactors(pool: &PgPool, mail: &MailConfig, templates: Templates) -> Vec<Arc<dyn Reactor>> {
+    // What is wrong must not keep the shop from selling: its mails wait, and say so.
+    for error in mail::check(&templates) {
+        tracing::error!(%error, "mails that need it will be parked");
+    }
+    vec![Arc::new(OrderMails::new(pool.clone(), Mailer::new(mail), templates))]
 }
 
 fn stop_on_signal(stop: watch::Sender<bool>) -> std::io::Result<()> {

@@ -25,10 +25,10 @@ mod secret;
 mod sessions;
 mod users;
 
+pub use crate::mail::MailConfig;
 pub use gate::{Credential, Identity, Rejected};
 pub use keys::{KeysError, TokenKeys};
 pub use links::Wish;
-pub use crate::mail::MailConfig;
 pub use password::{Password, PasswordError, Passwords};
 pub use records::{Origin, Outcome, SignIn};
 pub use secret::Secret;

@@ -20,8 +20,10 @@ use crate::projector::{self, PROJECTIONS, Progress, Projection, ProjectionState,
 use crate::scheduler;
 use crate::server::{Engine, serve};
 
+mod reactions;
 mod users;
 
+use reactions::ReactionsCommand;
 use users::{KeysCommand, UsersCommand};
 
 /// An event-sourced shop backend on PostgreSQL.
@@ -52,6 +54,9 @@ enum Command {
     /// The keys that access tokens are signed with
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// What follows from events, and could not be done
+    #[command(subcommand)]
+    Reactions(ReactionsCommand),
     /// Show where the log and the read tables stand, and where mails are
     Status,
 }
@@ -101,6 +106,9 @@ pub async fn run(cli: Cli) -> ExitCode {
         }
         Some(Command::Keys(command)) => {
             manage(&location, async |database| users::keys(&command, &cli.database, database).await).await
+        }
+        Some(Command::Reactions(command)) => {
+            manage(&location, async |database| reactions::reactions(&command, database).await).await
         }
         Some(Command::Status) => status(&location, &cli.database).await,
     };

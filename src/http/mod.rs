@@ -57,6 +57,7 @@ mod orders;
 mod page;
 mod pages;
 mod patience;
+mod reactions;
 mod request;
 mod statistics;
 mod users;
@@ -226,6 +227,11 @@ pub fn router(shop: Shop) -> Router {
         .routes(routes!(operations::rebuild_projection))
         .routes(routes!(operations::list_tasks))
         .routes(routes!(operations::run_task))
+        .routes(routes!(reactions::list_reactors))
+        .routes(routes!(reactions::list))
+        .routes(routes!(reactions::retry))
+        .routes(routes!(reactions::drop_one))
+        .routes(routes!(reactions::decisions))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT))
         // An open stream has no time limit.
         .routes(routes!(events::stream));

@@ -11,8 +11,10 @@ use lettre::transport::smtp;
 use lettre::{AsyncFileTransport, AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 use thiserror::Error;
 
+mod order_mails;
 mod templates;
 
+pub use order_mails::{OrderMails, check};
 pub use templates::{Rendered, TemplateError, Templates};
 
 #[derive(Clone, Debug)]

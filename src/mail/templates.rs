@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
 use serde::Serialize;
 use thiserror::Error;
@@ -28,6 +29,8 @@ pub enum TemplateError {
     /// Names the file and the line.
     #[error("a template cannot be used: {0}")]
     Broken(String),
+    #[error("{0} replaces no template: there is none of that name")]
+    Unknown(String),
     #[error("the template {file} cannot be read: {error}")]
     Unreadable { file: String, error: std::io::Error },
 }
@@ -75,7 +78,7 @@ impl Templates {
     /// Files are read anew for each mail, so that one that was mended needs no restart.
     pub fn render(&self, name: &str, context: &impl Serialize) -> Result<Rendered, TemplateError> {
         let environment = self.environment()?;
-        let context = Value::from_serialize(context);
+        let context = Value::from(Serde(context));
         let render = |kind: &str| {
             let template = environment.get_template(&format!("{name}.{kind}"))?;
             template.render(context.clone())
@@ -89,9 +92,17 @@ impl Templates {
         })
     }
 
+    /// Files in the folder that replace nothing.
+    pub(super) fn strangers(&self) -> Vec<TemplateError> {
+        let entries = self.folder.as_ref().and_then(|folder| std::fs::read_dir(folder).ok());
+        let names = entries.into_iter().flatten().flatten().map(|entry| entry.file_name());
+        let strange = names.filter(|found| !BUILT_IN.iter().any(|(name, _)| found == name));
+        strange.map(|name| TemplateError::Unknown(name.to_string_lossy().into_owned())).collect()
+    }
+
     fn environment(&self) -> Result<Environment<'static>, TemplateError> {
         let mut environment = Environment::new();
-        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
         environment.set_auto_escape_callback(|name| match Path::new(name).extension() {
             Some(extension) if extension == "html" => AutoEscape::Html,
             _ => AutoEscape::None,

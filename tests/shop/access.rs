@@ -114,6 +114,11 @@ const MATRIX: &[(&str, &str, Open)] = &[
     ("POST", "projections/{name}/rebuild", Admin),
     ("GET", "scheduler", Reader),
     ("POST", "scheduler/{name}/run", Admin),
+    ("GET", "reactors", Admin),
+    ("GET", "reactions", Admin),
+    ("POST", "reactions/{reaction_id}/retry", Admin),
+    ("DELETE", "reactions/{reaction_id}", Admin),
+    ("GET", "reaction-decisions", Admin),
     ("GET", "/health/live", Blind),
     ("GET", "/health/ready", Blind),
     ("GET", "/metrics", Reader),
@@ -260,6 +265,7 @@ async fn every_route_lets_in_exactly_whom_it_should() {
         ("{cart_id}", owner.to_string()),
         ("{cart_token}", cart_token),
         ("{name}", "bestsellers".to_owned()),
+        ("{reaction_id}", "1".to_owned()),
     ];
     let mut kinds = vec![
         Kind {
