@@ -20,6 +20,7 @@ mod journal;
 mod kills;
 mod leaks;
 mod load;
+mod mails;
 mod nodes;
 mod personal_data;
 mod play;
