@@ -1,4 +1,4 @@
-//! Carts of customers and guests, and checkout.
+//! Carts of customers and guests.
 
 use axum::extract::State;
 use serde::Deserialize;
@@ -16,9 +16,7 @@ use crate::domain::cart::MergeMode;
 use crate::domain::ids::{CartId, CustomerId, ProductId};
 use crate::domain::money::two_decimals;
 use crate::domain::quantity::{Quantity, QuantityError};
-use crate::shop::{
-    CartChange, CartLine, CartView, ChangeCart, Checkout, GuestCartOpened, MergeCarts, OpenGuestCart, OrderView,
-};
+use crate::shop::{CartChange, CartLine, CartView, ChangeCart, GuestCartOpened, MergeCarts, OpenGuestCart};
 
 body! {
     /// A product to put into a cart.
@@ -206,28 +204,6 @@ pub async fn merge(
     shop.run(MergeCarts { customer_id: CustomerId(customer_id), cart_token, mode }, command.context).await
 }
 
-/// Orders what a customer's cart holds
-#[utoipa::path(post, path = "/customer/{customer_id}/cart/checkout", tag = "carts", security(("bearer" = ["owner", "editor"])),
-    params(("customer_id" = i64, Path), CommandParams), responses((status = 201, body = OrderView), CommandProblems))]
-pub async fn check_out(
-    State(shop): State<Shop>,
-    Ids(customer_id): Ids<i64>,
-    command: Command<NoBody>,
-) -> Result<Answer<OrderView>, ApiError> {
-    check_out_cart(&shop, CartId::Customer(CustomerId(customer_id)), command).await
-}
-
-/// Orders what a guest's cart holds
-#[utoipa::path(post, path = "/carts/{cart_token}/checkout", tag = "carts", security((), ("bearer" = [])),
-    params(("cart_token" = Uuid, Path), CommandParams), responses((status = 201, body = OrderView), CommandProblems))]
-pub async fn check_out_guest(
-    State(shop): State<Shop>,
-    Ids(token): Ids<Uuid>,
-    command: Command<NoBody>,
-) -> Result<Answer<OrderView>, ApiError> {
-    check_out_cart(&shop, CartId::of_token(token), command).await
-}
-
 async fn find_cart(shop: &Shop, cart_id: CartId) -> Result<Versioned<CartView>, ApiError> {
     let id = cart_id.to_string();
     // One snapshot for both, so that items and version speak of the same moment.
@@ -266,9 +242,4 @@ async fn change_cart<T>(
     command: Command<T>,
 ) -> Result<Answer<CartView>, ApiError> {
     shop.run(ChangeCart { cart_id, change }, command.context).await
-}
-
-async fn check_out_cart(shop: &Shop, cart_id: CartId, command: Command<NoBody>) -> Result<Answer<OrderView>, ApiError> {
-    let order = shop.run(Checkout { cart_id }, command.context).await?;
-    Ok(order.created(|order| format!("/shop/api/order/{}/", order.order_id)))
 }

@@ -38,6 +38,7 @@ mod auth;
 mod body;
 mod carts;
 mod catalogue;
+mod checkout;
 mod command;
 mod connections;
 mod consistency;
@@ -58,6 +59,7 @@ mod page;
 mod pages;
 mod patience;
 mod reactions;
+mod recipients;
 mod request;
 mod statistics;
 mod users;
@@ -189,13 +191,13 @@ pub fn router(shop: Shop) -> Router {
         .routes(routes!(carts::find, carts::empty))
         .routes(routes!(carts::add_item))
         .routes(routes!(carts::set_item, carts::remove_item))
-        .routes(routes!(carts::check_out))
+        .routes(routes!(checkout::check_out))
         .routes(routes!(carts::merge))
         .routes(routes!(carts::open_guest_cart))
         .routes(routes!(carts::find_guest_cart, carts::empty_guest_cart))
         .routes(routes!(carts::add_guest_item))
         .routes(routes!(carts::set_guest_item, carts::remove_guest_item))
-        .routes(routes!(carts::check_out_guest))
+        .routes(routes!(checkout::check_out_guest))
         // orders
         .routes(routes!(orders::list, orders::place))
         .routes(routes!(orders::find_lines))

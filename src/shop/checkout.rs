@@ -2,6 +2,7 @@
 
 use super::change_cart::check_owner;
 use super::ordering::{NewLine, NewOrder, place_order};
+use super::recipients::Recipients;
 use super::view::OrderView;
 use crate::domain::cart::{Cart, CartCommand};
 use crate::domain::ids::{CartId, OrderId};
@@ -9,6 +10,7 @@ use crate::journal::{Load, Stop, UnitOfWork, UseCase};
 
 pub struct Checkout {
     pub cart_id: CartId,
+    pub recipients: Recipients,
 }
 
 impl UseCase for Checkout {
@@ -29,6 +31,7 @@ impl UseCase for Checkout {
         let order = NewOrder { customer_id, placed_at: work.now(), reference: None, lines: lines.collect() };
         let placed = place_order(work, order)?;
         let order_id = OrderId(placed.order_id);
+        self.recipients.write(work, order_id, customer_id)?;
         work.execute::<Cart>(self.cart_id, CartCommand::CheckOut { order_id })?;
         Ok(placed)
     }

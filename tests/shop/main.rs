@@ -15,6 +15,7 @@ mod export;
 mod facts;
 mod faults;
 mod forgery;
+mod guests;
 mod hardening;
 mod journal;
 mod kills;
