@@ -21,6 +21,7 @@ mod kills;
 mod leaks;
 mod load;
 mod nodes;
+mod orders;
 mod personal_data;
 mod play;
 mod points;
