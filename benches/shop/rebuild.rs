@@ -9,7 +9,7 @@ use cartwright::domain::quantity::Quantity;
 use cartwright::journal::{Journal, JournalOptions};
 use cartwright::projector::{PROJECTIONS, Projection, ProjectorOptions, rebuild};
 use cartwright::server::Engine;
-use cartwright::shop::{CartChange, ChangeCart, Checkout, Recipients};
+use cartwright::shop::{CartChange, ChangeCart, Checkout, Recipients, Terms};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use sqlx::{Executor, PgPool};
 use tokio::sync::watch;
@@ -126,7 +126,10 @@ async fn shop_once(journal: &Journal, number: i64) {
         journal.run(ChangeCart { cart_id, change }, context()).await.expect("an item can be added");
     }
     journal
-        .run(Checkout { cart_id, recipients: Recipients::unnamed() }, context())
+        .run(
+            Checkout { cart_id, recipients: Recipients::unnamed(), payment_method: None, terms: Terms::default() },
+            context(),
+        )
         .await
         .expect("the cart can be checked out");
 }

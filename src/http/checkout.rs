@@ -1,16 +1,19 @@
 //! Checkout: a cart becomes an order, with who gets it and where.
 
 use axum::extract::State;
+use utoipa::openapi::Object;
 use uuid::Uuid;
 
 use super::Shop;
 use super::addresses::NewAddress;
 use super::body::body;
 use super::command::{Answer, Command, CommandParams, CommandProblems};
+use super::description;
 use super::error::ApiError;
 use super::page::Ids;
 use super::recipients::{GivenAddress, known_address};
 use crate::domain::ids::{AddressId, CartId, CustomerId};
+use crate::domain::order::PaymentMethod;
 use crate::domain::text::{Email, Name};
 use crate::shop::{Checkout, OrderView, Recipients};
 
@@ -23,6 +26,9 @@ body! {
         /// Where the bill goes, if it goes elsewhere.
         #[schema(value_type = Option<i64>)]
         pub billing_address_id: Option<AddressId>,
+        /// Absent where staff see to it.
+        #[schema(schema_with = payment_method)]
+        pub payment_method: Option<PaymentMethod>,
     }
 }
 
@@ -39,7 +45,14 @@ body! {
         /// Where the bill goes, if it goes elsewhere.
         #[schema(value_type = Option<NewAddress>)]
         pub billing_address: Option<GivenAddress>,
+        /// Absent where staff see to it.
+        #[schema(schema_with = payment_method)]
+        pub payment_method: Option<PaymentMethod>,
     }
+}
+
+fn payment_method() -> Object {
+    description::words(["invoice", "test", "card"])
 }
 
 /// Orders what a customer's cart holds
@@ -52,12 +65,13 @@ pub async fn check_out(
     command: Command<NewCheckout>,
 ) -> Result<Answer<OrderView>, ApiError> {
     let customer_id = CustomerId(customer_id);
-    let NewCheckout { shipping_address_id, billing_address_id } = command.body;
+    let NewCheckout { shipping_address_id, billing_address_id, payment_method } = command.body;
     let recipients = Recipients::Customer {
         shipping: known_address(&shop, customer_id, shipping_address_id).await?,
         billing: known_address(&shop, customer_id, billing_address_id).await?,
     };
-    let checkout = Checkout { cart_id: CartId::Customer(customer_id), recipients };
+    let checkout =
+        Checkout { cart_id: CartId::Customer(customer_id), recipients, payment_method, terms: shop.terms.clone() };
     Ok(placed(shop.run(checkout, command.context).await?))
 }
 
@@ -70,14 +84,14 @@ pub async fn check_out_guest(
     Ids(token): Ids<Uuid>,
     command: Command<GuestCheckout>,
 ) -> Result<Answer<OrderView>, ApiError> {
-    let GuestCheckout { name, email, shipping_address, billing_address } = command.body;
+    let GuestCheckout { name, email, shipping_address, billing_address, payment_method } = command.body;
     let recipients = Recipients::Guest {
         name,
         email,
         shipping: shipping_address.0,
         billing: billing_address.map(|address| address.0),
     };
-    let checkout = Checkout { cart_id: CartId::of_token(token), recipients };
+    let checkout = Checkout { cart_id: CartId::of_token(token), recipients, payment_method, terms: shop.terms.clone() };
     Ok(placed(shop.run(checkout, command.context).await?))
 }
 

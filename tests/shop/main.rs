@@ -23,6 +23,7 @@ mod leaks;
 mod load;
 mod mails;
 mod nodes;
+mod orders;
 mod personal_data;
 mod play;
 mod points;
