@@ -350,7 +350,7 @@ from fact.event
 where event_type in (
     'OrderProcessingStarted', 'OrderShipmentSent', 'OrderShipmentDelivered', 'OrderShipped', 'OrderCompleted',
     'OrderCancelled', 'OrderReturned', 'OrderPaymentRequested', 'OrderPaymentAuthorised', 'OrderPaymentFailed',
-    'OrderPaid', 'OrderRefundRequested', 'OrderRefunded', 'OrderRefundFailed'
+    'OrderPaid', 'OrderRefundRequested', 'OrderRefunded', 'OrderRefundFailed', 'OrderContactErased'
 );
 
 create view fact.claim_taken as
@@ -400,3 +400,7 @@ from fact.event where event_type = 'AccountErased';
 create view fact.cart_expired as
 select position, recorded_at, sequence, aggregate_id as cart_id
 from fact.event where event_type = 'CartExpired';
+
+create view fact.order_contact_erased as
+select position, recorded_at, sequence, aggregate_id::bigint as order_id
+from fact.event where event_type = 'OrderContactErased';

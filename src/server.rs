@@ -85,6 +85,7 @@ pub async fn serve(config: &ServeConfig, database_config: &DatabaseConfig, locat
         tasks::forget_answers(&tools),
         tasks::sweep_accounts(&accounts, config.audit_days),
         tasks::expire_carts(&tools, config.cart_days),
+        tasks::cancel_unpaid(&tools),
     ];
     drop(tools);
     let scheduler = Scheduler::start(database.connect.clone(), tasks, SchedulerOptions::default());

@@ -1,4 +1,4 @@
-//! Checkout: a cart becomes an order, with who gets it and where.
+//! Checkout: a cart becomes an order, with who gets it and where; what a guest sees of it, and how a guest is forgotten.
 
 use axum::extract::State;
 use utoipa::openapi::Object;
@@ -6,16 +6,18 @@ use uuid::Uuid;
 
 use super::Shop;
 use super::addresses::NewAddress;
-use super::body::body;
+use super::body::{NoBody, body};
 use super::command::{Answer, Command, CommandParams, CommandProblems};
 use super::description;
-use super::error::ApiError;
-use super::page::Ids;
+use super::error::{ApiError, Problem};
+use super::order_summary::{Summary, summary};
+use super::orders::unknown;
+use super::page::{Ids, Versioned};
 use super::recipients::{GivenAddress, known_address};
-use crate::domain::ids::{AddressId, CartId, CustomerId};
+use crate::domain::ids::{AddressId, CartId, CustomerId, OrderId};
 use crate::domain::order::PaymentMethod;
 use crate::domain::text::{Email, Name};
-use crate::shop::{Checkout, OrderView, Recipients};
+use crate::shop::{Checkout, EraseContact, OrderView, Recipients};
 
 body! {
     /// Where an order goes.
@@ -97,4 +99,38 @@ pub async fn check_out_guest(
 
 fn placed(order: Answer<OrderView>) -> Answer<OrderView> {
     order.created(|order| format!("/shop/api/order/{}/", order.order_id))
+}
+
+/// An order that a guest placed from this cart
+#[utoipa::path(get, path = "/carts/{cart_token}/order/{order_id}", tag = "carts", security((), ("bearer" = [])),
+    params(("cart_token" = Uuid, Path), ("order_id" = i64, Path)),
+    responses((status = 200, body = Summary), (status = 404, body = Problem)))]
+pub async fn find_guests_order(
+    State(shop): State<Shop>,
+    Ids((token, order_id)): Ids<(Uuid, i64)>,
+) -> Result<Versioned<Summary>, ApiError> {
+    // The log knows which cart an order came from; the token of that cart is the key to the order as well.
+    let came_from: bool = sqlx::query_scalar(
+        "select exists (
+            select from events
+            where aggregate_type = 'Cart' and aggregate_id = $1 and event_type = 'CartCheckedOut'
+                and payload ->> 'order_id' = $2::text
+        )",
+    )
+    .bind(CartId::of_token(token).to_string())
+    .bind(order_id)
+    .fetch_one(&shop.pool)
+    .await?;
+    if came_from { summary(&shop, order_id).await } else { Err(unknown()) }
+}
+
+/// Forgets the guest who placed an order: name, addresses, e-mail
+#[utoipa::path(delete, path = "/order/{order_id}/contact", tag = "orders", security(("bearer" = ["editor"])),
+    params(("order_id" = i64, Path), CommandParams), responses((status = 204), CommandProblems))]
+pub async fn erase_contact(
+    State(shop): State<Shop>,
+    Ids(order_id): Ids<i64>,
+    command: Command<NoBody>,
+) -> Result<Answer<()>, ApiError> {
+    shop.run(EraseContact { order_id: OrderId(order_id) }, command.context).await
 }

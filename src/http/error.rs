@@ -205,6 +205,7 @@ fn describe(refusal: &Refusal) -> (StatusCode, &'static str, &'static str) {
             OrderError::NotOnline => (BAD_REQUEST, "not_an_online_method", "Not an online method"),
             OrderError::PaidOtherwise => (CONFLICT, "paid_otherwise", "Paid otherwise"),
             OrderError::UnknownAttempt(_) => (NOT_FOUND, "attempt_not_found", "Attempt not found"),
+            OrderError::OfCustomer(_) => (CONFLICT, "order_of_customer", "Order of a customer"),
             OrderError::UnknownRefund(_) => (NOT_FOUND, "refund_not_found", "Refund not found"),
         },
         Refusal::Product(error) | Refusal::Unavailable { error, .. } => match error {

@@ -210,10 +210,12 @@ pub fn router(shop: Shop) -> Router {
         .routes(routes!(carts::add_guest_item))
         .routes(routes!(carts::set_guest_item, carts::remove_guest_item))
         .routes(routes!(checkout::check_out_guest))
+        .routes(routes!(checkout::find_guests_order))
         // orders
         .routes(routes!(orders::list, orders::place))
         .routes(routes!(orders::find_lines))
         .routes(routes!(order_summary::find))
+        .routes(routes!(checkout::erase_contact))
         .routes(routes!(order_moves::process))
         .routes(routes!(order_moves::pay))
         .routes(routes!(order_moves::ship))

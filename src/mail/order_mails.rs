@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use sqlx::{FromRow, PgPool};
 
 use super::{Mail, MailError, Mailer, TemplateError, Templates};
+use crate::domain::order::tracking_url;
 use crate::reactors::{Failure, Reaction, Reactor};
 
 pub struct OrderMails {
@@ -103,7 +104,7 @@ impl OrderMails {
                 "shipping_address": address("shipping"),
                 "billing_address": address("billing"),
             },
-            "event": with_names(&fact.payload, &placed.payload["lines"]),
+            "event": told(&fact.payload, &placed.payload["lines"]),
         });
         let content = self.templates.render(name, &context).map_err(|error| Failure::Park(error.to_string()))?;
         let mail = Mail {
@@ -185,14 +186,15 @@ pub fn check(templates: &Templates) -> Vec<TemplateError> {
             "pay_by": "15 May 2026", "shipping_address": address, "billing_address": address,
         },
         "event": {
-            "amount": "39.80", "reason": "not paid in time", "carrier": "Post", "tracking_number": "123", "lines": [line],
+            "amount": "39.80", "reason": "not paid in time", "carrier": "Post", "tracking_number": "123",
+            "tracking_url": "https://example.com/123", "lines": [line],
         },
     });
     MAILS.iter().filter_map(|(_, name)| templates.render(name, &context).err()).chain(templates.strangers()).collect()
 }
 
-/// The event's lines with the names of their products.
-fn with_names(payload: &Value, placed_lines: &Value) -> Value {
+/// The event, its lines with the names of their products, and where its parcel can be followed.
+fn told(payload: &Value, placed_lines: &Value) -> Value {
     let placed_lines = placed_lines.as_array().into_iter().flatten();
     let names: HashMap<_, _> = placed_lines.map(|line| (line["line"].as_i64(), &line["product_name"])).collect();
     let mut payload = payload.clone();
@@ -200,6 +202,11 @@ fn with_names(payload: &Value, placed_lines: &Value) -> Value {
         if let Some(name) = names.get(&line["line"].as_i64()) {
             line["product_name"] = (*name).clone();
         }
+    }
+    let text = |name: &str| payload[name].as_str();
+    let url = text("carrier").zip(text("tracking_number")).and_then(|(carrier, number)| tracking_url(carrier, number));
+    if let Some(url) = url {
+        payload["tracking_url"] = json!(url);
     }
     payload
 }

@@ -9,10 +9,11 @@ use sqlx::PgPool;
 
 use super::{Run, Task};
 use crate::accounts::Accounts;
-use crate::domain::ids::CartId;
+use crate::domain::ids::{CartId, OrderId};
+use crate::domain::order::{OrderCommand, Status};
 use crate::journal::{Actor, CommandError, Context, Journal, UseCase};
 use crate::projector::Projector;
-use crate::shop::ExpireCart;
+use crate::shop::{ExpireCart, MoveOrder};
 
 /// What tasks work with.
 #[derive(Clone)]
@@ -66,23 +67,43 @@ pub fn expire_carts(tools: &Tools, days: u32) -> Task {
                 let cart_id: CartId = cart.cart_id.parse().ok()?;
                 Some((ExpireCart { cart_id }, Some(cart.version)))
             });
-            tools.send(commands, full).await
+            tools.send(commands, full, |()| true).await
+        }
+    })
+}
+
+/// Cancels orders that were not paid in time; one that is paid meanwhile is left alone.
+pub fn cancel_unpaid(tools: &Tools) -> Task {
+    let tools = tools.clone();
+    Task::new("cancel_unpaid", Duration::from_secs(60), move || {
+        let tools = tools.clone();
+        async move {
+            let now = Utc::now();
+            let orders = sqlx::query_file!("projections/orders/unpaid.sql", now, BATCH).fetch_all(&tools.pool).await?;
+            let full = orders.len() as i64 == BATCH;
+            let commands = orders.into_iter().map(|order| {
+                let command = OrderCommand::CancelUnpaid { now };
+                (MoveOrder { order_id: OrderId(order.order_id), command }, None)
+            });
+            tools.send(commands, full, |standing| standing.status == Status::Cancelled).await
         }
     })
 }
 
 impl Tools {
-    /// Sends the commands; one whose subject is no longer as it was seen, or that a rule forbids by now, is left alone.
+    /// Sends the commands, of which `done` tells by its answer whether one did what it was for; one whose subject is no longer as it was seen, or that a rule forbids by now, is left alone.
     async fn send<U: UseCase>(
         &self,
         commands: impl Iterator<Item = (U, Option<i64>)>,
         full: bool,
+        done: impl Fn(&U::Answer) -> bool,
     ) -> anyhow::Result<Run> {
+        let done = &done;
         let sent = stream::iter(commands).map(|(use_case, seen)| async move {
             let actor = Actor { id: "scheduler".to_owned(), role: "system" };
             let context = Context { if_match: seen, ..Context::of(actor) };
             match self.journal.run(use_case, context).await {
-                Ok(receipt) => Ok(Some(receipt.position)),
+                Ok(receipt) => Ok(done(&receipt.answer).then_some(receipt.position)),
                 Err(CommandError::Stale { .. } | CommandError::Refused(_)) => Ok(None),
                 Err(error) => Err(error),
             }

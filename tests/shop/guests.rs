@@ -154,3 +154,54 @@ async fn an_address_that_is_no_longer_in_the_country_that_was_seen_stops_the_ord
     shop.settle().await;
     shop.check_log().await;
 }
+
+#[tokio::test]
+async fn a_guest_reads_the_own_orders_with_the_carts_token_and_is_forgotten_on_demand() {
+    let shop = TestShop::new().await;
+    let product = shop.product("Kettle", "20.00", 50).await;
+    let (cart, other) = (shop.guests_cart(product).await, shop.guests_cart(product).await);
+    let order = async |cart: &str, name: &str| {
+        let ordered = shop.as_nobody("POST", &format!("{cart}checkout/"), as_guest(name)).await;
+        ordered.body["order_id"].as_i64().unwrap()
+    };
+    let (mine, theirs) = (order(&cart, "Jo").await, order(&other, "Kim").await);
+    let see = async |cart: &str, order: i64| shop.as_nobody("GET", &format!("{cart}order/{order}/"), Value::Null).await;
+    let seen = see(&cart, mine).await;
+    assert_eq!(seen.status, StatusCode::OK, "{}", seen.body);
+    assert_eq!(seen.body["contact"], json!({ "name": "Jo Miller", "email": "jo@example.com" }));
+    assert_eq!(
+        (&seen.body["addresses"][0]["kind"], &seen.body["addresses"][0]["city"]),
+        (&json!("shipping"), &json!("Milltown"))
+    );
+    assert_eq!((&seen.body["total_amount"], &seen.body["status"]), (&json!("20.00"), &json!("pending")));
+    assert_eq!(shop.read(&format!("order/{mine}/summary/")).await, seen.body, "as the staff see it");
+    for (cart, order) in [(&cart, theirs), (&other, mine), (&cart, 99)] {
+        let hidden = see(cart, order).await;
+        assert_eq!((hidden.status, hidden.problem()), (StatusCode::NOT_FOUND, "order_not_found"));
+    }
+    assert_eq!(
+        shop.as_nobody("GET", &format!("order/{mine}/summary/"), Value::Null).await.status,
+        StatusCode::UNAUTHORIZED
+    );
+
+    let forget = async |order: i64| shop.send("DELETE", &format!("order/{order}/contact/"), Value::Null, &[]).await;
+    for _ in 0..2 {
+        assert_eq!(forget(mine).await.status, StatusCode::NO_CONTENT, "again does no harm");
+    }
+    shop.settle().await;
+    let after = see(&cart, mine).await.body;
+    assert_eq!((&after["contact"], &after["addresses"]), (&Value::Null, &json!([])));
+    assert_eq!(after["total_amount"], "20.00");
+    assert_eq!((shop.count("order_contact").await, shop.count("order_address").await), (1, 1), "the other guest's");
+    let history = shop.read(&format!("order/{mine}/history/")).await;
+    let erased = history.as_array().unwrap().iter().filter(|event| event["event_type"] == "OrderContactErased");
+    assert_eq!(erased.count(), 1);
+
+    let ada = shop.customer("Ada").await;
+    shop.add(ada, product, 1).await;
+    let of_customer = shop.check_out(ada).await.body["order_id"].as_i64().unwrap();
+    assert_eq!(forget(of_customer).await.problem(), "order_of_customer");
+    assert_eq!(forget(99).await.problem(), "order_not_found");
+    shop.settle().await;
+    shop.verify().await;
+}

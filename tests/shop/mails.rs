@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::guests::as_guest;
 use crate::reactors::{drained, eventually, start_all};
 use crate::support::TestShop;
 
@@ -79,6 +80,49 @@ async fn buyers_are_told_of_each_step_in_text_and_html() {
     assert!(cancelled.contains("was cancelled (out of fashion)."), "{cancelled}");
     drained(&shop).await;
     assert_eq!(count(&shop), 2);
+    reactors.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guest_is_told_at_the_address_that_was_given_until_it_is_forgotten() {
+    let shop = TestShop::new().await;
+    let reactors = start(&shop).await;
+    let product = shop.product("Kettle", "20.00", 50).await;
+    let cart = shop.guests_cart(product).await;
+    let mut body = as_guest("Jo");
+    body["payment_method"] = json!("invoice");
+    body["shipping_address"]["line2"] = json!("<second> door");
+    let order = shop.as_nobody("POST", &format!("{cart}checkout/"), body).await.body["order_id"].clone();
+    let to = "jo@example.com";
+    let placed = unfolded(&shop.mails(to, 1).await[0]);
+    let (text, html) = placed.split_once("text/html").unwrap();
+    assert!(
+        text.contains("It goes to:\n\n  Jo Miller\n  12 Mill Lane\n  <second> door\n  AB1 2CD Milltown\n  GB\n"),
+        "{text}"
+    );
+    assert!(text.contains("You pay by invoice, by "), "{text}");
+    assert!(html.contains("&lt;second&gt; door<br>"), "{html}");
+
+    shop.done(&format!("order/{order}/pay/"), json!({})).await;
+    assert!(unfolded(&shop.mails(to, 2).await[1]).contains("we have received 20.00 for your order"));
+    shop.done(&format!("order/{order}/process/"), json!({})).await;
+    shop.done(&format!("order/{order}/ship/"), json!({ "carrier": "UPS", "tracking_number": "1Z 9" })).await;
+    let sent = unfolded(&shop.mails(to, 3).await[2]);
+    let (text, html) = sent.split_once("text/html").unwrap();
+    assert!(
+        text.contains("  1 x Kettle\n\nUPS, tracking number 1Z 9\nhttps://www.ups.com/track?tracknum=1Z%209\n"),
+        "{text}"
+    );
+    assert!(html.contains("<li>1 x Kettle</li>"), "{html}");
+    shop.done(&format!("order/{order}/refund/"), json!({ "amount": "5.00" })).await;
+    assert!(unfolded(&shop.mails(to, 4).await[3]).contains("we have paid back 5.00 for your order"));
+
+    let forgotten = shop.send("DELETE", &format!("order/{order}/contact/"), Value::Null, &[]).await;
+    assert_eq!(forgotten.status, StatusCode::NO_CONTENT);
+    shop.done(&format!("order/{order}/refund/"), json!({ "amount": "6.00" })).await;
+    drained(&shop).await;
+    assert_eq!(count(&shop), 4);
+    assert_eq!(shop.read("reactions/?state=parked").await, json!([]));
     reactors.stop().await;
 }
 

@@ -5,8 +5,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
-use cartwright::scheduler::tasks::{Tools, expire_carts};
+use cartwright::domain::ids::{CartId, CustomerId};
+use cartwright::domain::order::PaymentMethod;
+use cartwright::journal::{Actor, Context};
+use cartwright::scheduler::tasks::{Tools, cancel_unpaid, expire_carts};
 use cartwright::scheduler::{Run, Scheduler, SchedulerOptions, Task, TaskStatus, run_now, status};
+use cartwright::shop::{Checkout, Recipients, Terms};
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use tokio::sync::Semaphore;
@@ -305,4 +310,72 @@ async fn abandoned_carts_are_told_newest_first_with_what_they_are_worth_now() {
     for wrong in ["-1", "3651", "x"] {
         assert_eq!(shop.get(&format!("abandoned-carts/?days={wrong}")).await.status, StatusCode::BAD_REQUEST);
     }
+}
+
+/// An order of a unit, to be paid by invoice as the terms say; its number.
+async fn order_by_invoice(shop: &TestShop, customer: i64, product: i64, invoice: TimeDelta) -> i64 {
+    shop.add(customer, product, 1).await;
+    let checkout = Checkout {
+        cart_id: CartId::Customer(CustomerId(customer)),
+        recipients: Recipients::unnamed(),
+        payment_method: Some(PaymentMethod::Invoice),
+        terms: Terms { invoice: Some(invoice), ..Terms::default() },
+    };
+    let context = Context::of(Actor { id: "test".to_owned(), role: "admin" });
+    shop.engine.journal.run(checkout, context).await.unwrap().answer.order_id
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn orders_that_are_not_paid_in_time_are_cancelled_and_their_stock_can_be_sold_again() {
+    let shop = TestShop::new().await;
+    let product = shop.product("Kettle", "20.00", 50).await;
+    let ada = shop.customer("Ada").await;
+    let late = order_by_invoice(&shop, ada, product, TimeDelta::days(-1)).await;
+    let packed = order_by_invoice(&shop, ada, product, TimeDelta::days(-1)).await;
+    let paid = order_by_invoice(&shop, ada, product, TimeDelta::days(-1)).await;
+    let sent = order_by_invoice(&shop, ada, product, TimeDelta::days(-1)).await;
+    let in_time = order_by_invoice(&shop, ada, product, TimeDelta::days(1)).await;
+    for action in [
+        format!("order/{packed}/process/"),
+        format!("order/{paid}/pay/"),
+        format!("order/{sent}/process/"),
+        format!("order/{sent}/ship/"),
+    ] {
+        shop.done(&action, json!({})).await;
+    }
+    shop.settle().await;
+    let cancel = cancel_unpaid(&tools(&shop));
+    assert_eq!(cancel.run().await.unwrap(), Run { handled: 2, more: false });
+    assert_eq!(cancel.run().await.unwrap(), Run::default(), "once");
+    for (order, status) in
+        [(late, "cancelled"), (packed, "cancelled"), (paid, "pending"), (sent, "shipped"), (in_time, "pending")]
+    {
+        assert_eq!(shop.read(&format!("order/{order}/summary/")).await["status"], status, "order {order}");
+    }
+    let history = shop.read(&format!("order/{late}/history/")).await;
+    let cancelled = history.as_array().unwrap().iter().find(|event| event["event_type"] == "OrderCancelled").unwrap();
+    let reason: String = sqlx::query_scalar("select payload ->> 'reason' from events where position = $1")
+        .bind(cancelled["position"].as_i64())
+        .fetch_one(&shop.pool)
+        .await
+        .unwrap();
+    assert_eq!(reason, "not paid in time");
+    assert_eq!((&cancelled["actor"], &cancelled["role"]), (&json!("scheduler"), &json!("system")));
+    assert_eq!(shop.read(&format!("product/{product}/")).await["stock"], 47);
+    shop.verify().await;
+    shop.check_log().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_that_is_paid_after_it_was_found_stands() {
+    let shop = TestShop::new().await;
+    let product = shop.product("Kettle", "20.00", 50).await;
+    let ada = shop.customer("Ada").await;
+    let order = order_by_invoice(&shop, ada, product, TimeDelta::days(-1)).await;
+    shop.settle().await;
+    shop.engine.projector.stop().await;
+    shop.done(&format!("order/{order}/pay/"), json!({})).await;
+    let before = shop.engine.journal.position();
+    assert_eq!(cancel_unpaid(&tools(&shop)).run().await.unwrap(), Run::default());
+    assert_eq!(shop.engine.journal.position(), before);
 }

@@ -99,6 +99,9 @@ pub enum OrderEvent {
     },
     #[serde(rename = "OrderRefundFailed")]
     RefundFailed { refund: i64, reason: String },
+    /// Who the guest was that ordered is forgotten.
+    #[serde(rename = "OrderContactErased")]
+    ContactErased {},
 }
 
 impl OrderEvent {
@@ -119,6 +122,7 @@ impl OrderEvent {
             Self::RefundRequested { .. } => "OrderRefundRequested",
             Self::Refunded { .. } => "OrderRefunded",
             Self::RefundFailed { .. } => "OrderRefundFailed",
+            Self::ContactErased {} => "OrderContactErased",
         }
     }
 }
