@@ -49,6 +49,14 @@ pub trait Reactor: Send + Sync + 'static {
         Box::pin(async move { Ok(facts.iter().map(|fact| (fact.position, String::new())).collect()) })
     }
 
+    /// The events that concern it at present, if that changes while it runs; `*` stands for all of them.
+    fn wanted<'a>(
+        &'a self,
+        _connection: &'a mut PgConnection,
+    ) -> BoxFuture<'a, Result<Option<Vec<String>>, sqlx::Error>> {
+        Box::pin(async { Ok(None) })
+    }
+
     /// How it is run, from how reactors are run by default.
     fn settings(&self, default: Settings) -> Settings {
         default

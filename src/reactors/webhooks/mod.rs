@@ -109,6 +109,17 @@ impl Reactor for Webhooks {
         })
     }
 
+    /// Without any webhook nothing of the log is read.
+    fn wanted<'a>(
+        &'a self,
+        connection: &'a mut PgConnection,
+    ) -> BoxFuture<'a, Result<Option<Vec<String>>, sqlx::Error>> {
+        Box::pin(async move {
+            let wanted = "select distinct unnest(event_types) from webhook where active";
+            Ok(Some(sqlx::query_scalar(wanted).fetch_all(connection).await?))
+        })
+    }
+
     fn targets<'a>(
         &'a self,
         connection: &'a mut PgConnection,
