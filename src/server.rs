@@ -1,5 +1,7 @@
 //! The running shop: a journal and a projector on one database, served over HTTP until it is told to stop.
 
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -17,6 +19,7 @@ use crate::domain::text::Email;
 use crate::http::{self, Settings, Shop};
 use crate::journal::{Journal, JournalOptions, Writer};
 use crate::projector::{Projector, ProjectorOptions};
+use crate::reactors::{self, Reactor, Reactors, Settings, Webhooks};
 use crate::seeds;
 
 /// The parts of a shop that work without HTTP.
@@ -76,7 +79,13 @@ pub async fn serve(config: &ServeConfig, database_config: &DatabaseConfig, locat
     let accounts_config = database_config.accounts(config, listening);
     let accounts = Accounts::start(&accounts_config, connect, pool, engine.journal.clone()).await?;
     let first_password = open_first_account(&accounts, location).await?;
-    let sweeper = tokio::spawn(sweep(engine.journal.clone(), accounts.clone(), config.audit_days));
+    let head = engine.journal.head();
+    let default = Settings { max_attempts: config.reaction_attempts, ..Settings::default() };
+    let reactors = reactors(config, listening, &database.pool, &engine.journal)?;
+    let (connect, pool) = (database.connect.clone(), database.pool.clone());
+    let reactors = Reactors::start_with(connect, pool, head, reactors, &default).await?;
+    let kept = Kept { sign_ins_days: config.audit_days, deliveries_days: config.webhook_days };
+    let sweeper = tokio::spawn(sweep(engine.journal.clone(), accounts.clone(), database.pool.clone(), kept));
 
     let shop = Shop::new(
         engine.journal.clone(),
@@ -99,9 +108,23 @@ pub async fn serve(config: &ServeConfig, database_config: &DatabaseConfig, locat
     }
     tracing::info!("stopping");
     sweeper.abort();
+    reactors.stop().await;
     let stopped = engine.stop().await;
     database.close().await?;
     stopped
+}
+
+/// Everything that follows from events outside of the database.
+fn reactors(
+    config: &ServeConfig,
+    listening: SocketAddr,
+    pool: &PgPool,
+    journal: &Journal,
+) -> anyhow::Result<Vec<Arc<dyn Reactor>>> {
+    let private_allowed = config.webhook_private.unwrap_or_else(|| listening.ip().is_loopback());
+    let webhooks = Webhooks::new(pool.clone(), journal.clone(), private_allowed);
+    let webhooks = webhooks.context("webhooks cannot be told over TLS")?;
+    Ok(vec![Arc::new(webhooks)])
 }
 
 fn stop_on_signal(stop: watch::Sender<bool>) -> std::io::Result<()> {
@@ -126,15 +149,24 @@ async fn open_first_account(accounts: &Accounts, location: &Location) -> anyhow:
     Ok(Some(accounts.open_with_new_password(email, Role::Admin).await?))
 }
 
-async fn sweep(journal: Journal, accounts: Accounts, audit_days: u32) {
+/// For how long it is kept what happened.
+struct Kept {
+    sign_ins_days: u32,
+    deliveries_days: u32,
+}
+
+async fn sweep(journal: Journal, accounts: Accounts, pool: PgPool, kept: Kept) {
     let mut every = tokio::time::interval(SWEEP_EVERY);
     loop {
         every.tick().await;
         if let Err(error) = journal.forget_answers().await {
             tracing::warn!(%error, "old answers could not be deleted");
         }
-        if let Err(error) = accounts.sweep(audit_days).await {
+        if let Err(error) = accounts.sweep(kept.sign_ins_days).await {
             tracing::warn!(%error, "what has expired of accounts could not be deleted");
+        }
+        if let Err(error) = reactors::webhooks::sweep(&pool, kept.deliveries_days).await {
+            tracing::warn!(%error, "old deliveries could not be deleted");
         }
     }
 }

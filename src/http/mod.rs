@@ -60,9 +60,11 @@ mod orders;
 mod page;
 mod pages;
 mod patience;
+mod reactions;
 mod request;
 mod statistics;
 mod users;
+mod webhooks;
 
 pub use address::{ClientAddress, TrustedProxies};
 pub use connections::ConnectionLimits;
@@ -147,6 +149,7 @@ const FAREWELL: Duration = Duration::from_millis(250);
         (name = "orders", description = "Orders and their life"),
         (name = "statistics", description = "Figures from the log, all at one position"),
         (name = "log", description = "Every change, in order"),
+        (name = "webhooks", description = "Who outside is told of events"),
         (name = "operation", description = "Running the shop"),
     )
 )]
@@ -238,6 +241,16 @@ pub fn router(shop: Shop) -> Router {
         // operation
         .routes(routes!(operations::list_projections))
         .routes(routes!(operations::rebuild_projection))
+        .routes(routes!(webhooks::list, webhooks::create))
+        .routes(routes!(webhooks::find, webhooks::change, webhooks::remove))
+        .routes(routes!(webhooks::rotate_secret))
+        .routes(routes!(webhooks::list_deliveries))
+        .routes(routes!(webhooks::redeliver))
+        .routes(routes!(reactions::list_reactors))
+        .routes(routes!(reactions::list))
+        .routes(routes!(reactions::retry))
+        .routes(routes!(reactions::drop_one))
+        .routes(routes!(reactions::decisions))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT))
         // An open stream has no time limit.
         .routes(routes!(events::stream));
