@@ -283,3 +283,42 @@ from fact.event where event_type = 'ApiKeyRevoked';
 create view fact.account_erased as
 select position, recorded_at, sequence, aggregate_id::bigint as account_id
 from fact.event where event_type = 'AccountErased';
+
+create view fact.shipping_fees_changed as
+select position, recorded_at, sequence, aggregate_id as pricing_id, payload -> 'fees' as fees
+from fact.event where event_type = 'ShippingFeesChanged';
+
+create view fact.tax_rates_changed as
+select position, recorded_at, sequence, aggregate_id as pricing_id,
+    (payload ->> 'inclusive')::boolean as inclusive, payload -> 'rates' as rates
+from fact.event where event_type = 'TaxRatesChanged';
+
+create view fact.discount_created as
+select position, recorded_at, sequence, aggregate_id as discount_id,
+    payload ->> 'code' as code, payload ->> 'kind' as kind, payload ->> 'value' as value,
+    (payload ->> 'from')::timestamptz as "from", (payload ->> 'until')::timestamptz as until,
+    (payload ->> 'total_limit')::bigint as total_limit, (payload ->> 'customer_limit')::bigint as customer_limit,
+    (payload ->> 'minimum')::numeric as minimum
+from fact.event where event_type = 'DiscountCreated';
+
+create view fact.discount_changed as
+select position, recorded_at, sequence, aggregate_id as discount_id,
+    payload ->> 'kind' as kind, payload ->> 'value' as value,
+    (payload ->> 'from')::timestamptz as "from", (payload ->> 'until')::timestamptz as until,
+    (payload ->> 'total_limit')::bigint as total_limit, (payload ->> 'customer_limit')::bigint as customer_limit,
+    (payload ->> 'minimum')::numeric as minimum
+from fact.event where event_type = 'DiscountChanged';
+
+create view fact.discount_ended as
+select position, recorded_at, sequence, aggregate_id as discount_id
+from fact.event where event_type = 'DiscountEnded';
+
+create view fact.discount_used as
+select position, recorded_at, sequence, aggregate_id as discount_id,
+    (payload ->> 'order_id')::bigint as order_id, (payload ->> 'customer_id')::bigint as customer_id
+from fact.event where event_type = 'DiscountUsed';
+
+create view fact.discount_released as
+select position, recorded_at, sequence, aggregate_id as discount_id,
+    (payload ->> 'order_id')::bigint as order_id, (payload ->> 'customer_id')::bigint as customer_id
+from fact.event where event_type = 'DiscountReleased';

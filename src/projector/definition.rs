@@ -31,9 +31,11 @@ projections![
     "category_stats",
     "customer_stats",
     "customers",
+    "discounts",
     "low_stock",
     "order_lines",
     "orders",
+    "pricing",
     "products",
     "sales",
 ];

@@ -24,6 +24,7 @@ mod nodes;
 mod personal_data;
 mod play;
 mod points;
+mod pricing;
 mod process;
 mod program;
 mod projections;

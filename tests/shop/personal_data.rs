@@ -47,17 +47,25 @@ const SENT: [&str; 17] = [
     "role",
 ];
 /// Text fields that speak of things, not of people.
-const IMPERSONAL: [&str; 10] = [
+const IMPERSONAL: [&str; 18] = [
     "category",
     "category_name",
+    "code",
     "description",
+    "fee",
+    "from",
+    "kind",
+    "minimum",
     "mode",
+    "percent",
     "placed_at",
     "price",
     "reason",
     "reference",
     "sku",
     "unit_price",
+    "until",
+    "value",
 ];
 
 /// Values that were sent in, by what may become of them.
