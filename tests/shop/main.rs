@@ -9,6 +9,7 @@ mod bad_values;
 mod client;
 mod connections;
 mod conventions;
+mod discounts;
 mod disk;
 mod edge;
 mod export;
