@@ -14,7 +14,7 @@ use crate::config::{DatabaseConfig, ServeConfig};
 use crate::database::{Database, Location};
 use crate::domain::account::Role;
 use crate::domain::text::Email;
-use crate::http::{self, Shop};
+use crate::http::{self, Settings, Shop};
 use crate::journal::{Journal, JournalOptions, Writer};
 use crate::projector::{Projector, ProjectorOptions};
 use crate::seeds;
@@ -83,7 +83,7 @@ pub async fn serve(config: &ServeConfig, database_config: &DatabaseConfig, locat
         engine.projector.clone(),
         accounts,
         database.pool.clone(),
-        config.edge.edge(),
+        Settings { edge: config.edge.edge(), terms: config.terms() },
         crate::cli::install_metrics(),
         stopping.clone(),
     );

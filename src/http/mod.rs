@@ -30,6 +30,7 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::accounts::Accounts;
 use crate::journal::Journal;
 use crate::projector::Projector;
+use crate::shop::Terms;
 
 mod access;
 mod address;
@@ -54,6 +55,8 @@ mod history;
 mod json;
 mod limits;
 mod operations;
+mod order_moves;
+mod order_summary;
 mod orders;
 mod page;
 mod pages;
@@ -85,9 +88,17 @@ pub struct Parts {
     pool: PgPool,
     recent_writes: RecentWrites,
     edge: Edge,
+    terms: Terms,
     metrics: Option<PrometheusHandle>,
     /// Becomes true when the server is to stop; open streams end then.
     stopping: watch::Receiver<bool>,
+}
+
+/// What the operator decides.
+#[derive(Clone, Default)]
+pub struct Settings {
+    pub edge: Edge,
+    pub terms: Terms,
 }
 
 impl Deref for Shop {
@@ -105,12 +116,13 @@ impl Shop {
         projector: Projector,
         accounts: Accounts,
         pool: PgPool,
-        edge: Edge,
+        settings: Settings,
         metrics: Option<PrometheusHandle>,
         stopping: watch::Receiver<bool>,
     ) -> Self {
         let recent_writes = RecentWrites::default();
-        Self(Arc::new(Parts { journal, projector, accounts, pool, recent_writes, edge, metrics, stopping }))
+        let Settings { edge, terms } = settings;
+        Self(Arc::new(Parts { journal, projector, accounts, pool, recent_writes, edge, terms, metrics, stopping }))
     }
 
     async fn stopping(&self) {
@@ -206,12 +218,15 @@ pub fn router(shop: Shop) -> Router {
         // orders
         .routes(routes!(orders::list, orders::place))
         .routes(routes!(orders::find_lines))
-        .routes(routes!(orders::find_summary))
-        .routes(routes!(orders::process))
-        .routes(routes!(orders::ship))
-        .routes(routes!(orders::deliver))
-        .routes(routes!(orders::cancel))
-        .routes(routes!(orders::list_moves))
+        .routes(routes!(order_summary::find))
+        .routes(routes!(order_moves::process))
+        .routes(routes!(order_moves::pay))
+        .routes(routes!(order_moves::ship))
+        .routes(routes!(order_moves::deliver))
+        .routes(routes!(order_moves::cancel))
+        .routes(routes!(order_moves::take_back))
+        .routes(routes!(order_moves::refund))
+        .routes(routes!(order_moves::list))
         // statistics
         .routes(routes!(statistics::bestsellers))
         .routes(routes!(statistics::low_stock))

@@ -22,6 +22,7 @@ mod kills;
 mod leaks;
 mod load;
 mod nodes;
+mod orders;
 mod personal_data;
 mod play;
 mod points;
