@@ -31,6 +31,7 @@ mod open_account;
 mod open_guest_cart;
 mod ordering;
 mod place_order;
+mod pricing;
 mod register_customer;
 mod remove_address;
 mod rename_category;
@@ -64,9 +65,12 @@ pub use move_order::MoveOrder;
 pub use open_account::{AccountRef, OpenAccount};
 pub use open_guest_cart::{GuestCartOpened, OpenGuestCart};
 pub use place_order::{PlaceOrder, RequestedLine};
+pub use pricing::Asked;
 pub use register_customer::{CustomerRef, RegisterCustomer};
 pub use remove_address::RemoveAddress;
 pub use rename_category::RenameCategory;
 pub use revoke_key::RevokeKey;
 pub use terms::Terms;
-pub use view::{CartLine, CartView, OrderLineView, OrderStanding, OrderView, ProductStock, ProductView, StockView};
+pub use view::{
+    CartLine, CartView, OrderLineView, OrderStanding, OrderView, PricingView, ProductStock, ProductView, StockView,
+};

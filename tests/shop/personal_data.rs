@@ -47,11 +47,12 @@ const SENT: [&str; 17] = [
     "role",
 ];
 /// Text fields that speak of things, not of people.
-const IMPERSONAL: [&str; 18] = [
+const IMPERSONAL: [&str; 20] = [
     "category",
     "category_name",
     "code",
     "description",
+    "discount_code",
     "fee",
     "from",
     "kind",
@@ -62,6 +63,7 @@ const IMPERSONAL: [&str; 18] = [
     "price",
     "reason",
     "reference",
+    "shipping_country",
     "sku",
     "unit_price",
     "until",
