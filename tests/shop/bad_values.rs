@@ -115,7 +115,12 @@ fn values(field: &str, schema: &Value, required: bool) -> Vec<String> {
             }
         }
         "boolean" => values.extend(texts(&["\"yes\"", "1", nul])),
-        "array" => values.extend(texts(&["true", "\"x\"", "7", "[]", "[null]", "[7]", "[[]]", nul])),
+        "array" => {
+            values.extend(texts(&["true", "\"x\"", "7", "[null]", "[7]", "[[]]", nul]));
+            if schema.get("minItems").is_some() {
+                values.push("[]".to_owned());
+            }
+        }
         "object" => values.extend(texts(&["true", "0", "-1", "9223372036854775807", "[]", nul])),
         kind => panic!("what is wrong for {kind}?"),
     }

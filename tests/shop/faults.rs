@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use cartwright::domain::ids::{CartId, CustomerId};
 use cartwright::journal::{Actor, Context, IdempotencyKey};
-use cartwright::shop::{Checkout, Terms};
+use cartwright::shop::{Asked, Checkout, Terms};
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -141,7 +141,7 @@ async fn check_out(shop: &TestShop, customer: i64, key: &str, wrong: TimeDelta) 
     let receipt = shop
         .engine
         .journal
-        .run(Checkout { cart_id, payment_method: None, terms: Terms::default() }, context)
+        .run(Checkout { cart_id, payment_method: None, asked: Asked::default(), terms: Terms::default() }, context)
         .await
         .unwrap();
     (receipt.answer.order_id, received_at, receipt.replayed)

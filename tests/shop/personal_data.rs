@@ -47,18 +47,28 @@ const SENT: [&str; 17] = [
     "role",
 ];
 /// Text fields that speak of things, not of people.
-const IMPERSONAL: [&str; 11] = [
+const IMPERSONAL: [&str; 21] = [
     "category",
     "category_name",
+    "code",
     "description",
+    "discount_code",
+    "fee",
+    "from",
+    "kind",
+    "minimum",
     "mode",
+    "percent",
     "placed_at",
     "price",
     "reason",
     "reference",
+    "shipping_country",
     "sku",
     "unit_price",
+    "until",
     "url",
+    "value",
 ];
 
 /// Values that were sent in, by what may become of them.
