@@ -1,8 +1,10 @@
 //! Discounts: their terms, and that their limits hold however many ask at once.
 
 use axum::http::StatusCode;
+use cartwright::journal::check_log;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use sqlx::Executor;
 
 use crate::pricing::check_out;
 use crate::support::{Answer, TestShop, fresh_database};
@@ -242,4 +244,52 @@ async fn an_order_for_nothing_is_an_order() {
     assert_eq!((&order["total_amount"], &order["pricing"]["discount"]), (&json!("0.00"), &json!("24.90")));
     assert_eq!(order["lines"][0]["total"], "0.00");
     shop.check_log().await;
+}
+
+#[tokio::test]
+async fn the_audit_of_the_log_finds_uses_beyond_the_limits_and_uses_of_no_order() {
+    let shop = TestShop::new().await;
+    let buyers = buyers(&shop, 3).await;
+    create(&shop, json!({ "total_limit": 3, "customer_limit": 2 })).await;
+    for buyer in [buyers[0], buyers[0], buyers[1]] {
+        fill_again(&shop, buyer).await;
+        assert_eq!(with_code(&shop, buyer).await.status, StatusCode::CREATED);
+    }
+    shop.done("order/2/cancel/", Value::Null).await;
+    shop.check_log().await;
+    for (damage, rule, found) in [
+        (
+            "update events set payload = payload || '{\"total_limit\": 2}' where event_type = 'DiscountCreated'",
+            "discounts",
+            "expected at most 2 uses, 2 by the customer; found 3 uses, 1 by the customer",
+        ),
+        (
+            "update events set payload = payload || '{\"customer_limit\": 1}' where event_type = 'DiscountCreated'",
+            "discounts",
+            "expected at most 3 uses, 1 by the customer; found 2 uses, 2 by the customer",
+        ),
+        (
+            "update events set payload = payload || '{\"order_id\": 1}' where event_type = 'DiscountReleased'",
+            "discounts",
+            "Order/1: expected used 1 times, released 0 times; found used 1 times, released 1 times",
+        ),
+        (
+            "update events set payload = jsonb_set(payload, '{pricing,shipping}', '\"1.00\"')
+             where event_type = 'OrderPlaced' and aggregate_id = '3'",
+            "money",
+            "Order/3: expected a total of 45.80, as its lines, shipping and what is added to it; found a total of 44.80",
+        ),
+    ] {
+        let keep = "create table kept as table events; alter table events disable trigger user";
+        let restore = "delete from events; insert into events table kept; drop table kept;
+            alter table events enable trigger user";
+        shop.pool.execute(format!("{keep}; {damage}").as_str()).await.unwrap();
+        let broken = check_log(&shop.pool).await.unwrap().into_iter().filter(|rule| rule.offences > 0);
+        let findings: Vec<_> = broken
+            .flat_map(|broken| broken.findings.iter().map(|f| format!("{} {f}", broken.name)).collect::<Vec<_>>())
+            .collect();
+        assert!(findings.iter().any(|f| f.starts_with(rule) && f.contains(found)), "{damage}: {findings:?}");
+        shop.pool.execute(restore).await.unwrap();
+        shop.check_log().await;
+    }
 }
