@@ -1,5 +1,6 @@
 //! The running shop: a journal and a projector on one database, served over HTTP until it is told to stop.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use crate::http::{self, Settings, Shop};
 use crate::journal::{Journal, JournalOptions, Writer};
 use crate::mail::{self, MailConfig, Mailer, OrderMails, Templates};
 use crate::projector::{Projector, ProjectorOptions};
-use crate::reactors::{Reactor, Reactors};
+use crate::reactors::{self, Reactor, Reactors, Webhooks};
 use crate::scheduler::tasks::{self, Tools};
 use crate::scheduler::{Scheduler, SchedulerOptions};
 use crate::seeds;
@@ -86,13 +87,15 @@ pub async fn serve(config: &ServeConfig, database_config: &DatabaseConfig, locat
         tasks::sweep_accounts(&accounts, config.audit_days),
         tasks::expire_carts(&tools, config.cart_days),
         tasks::cancel_unpaid(&tools),
+        tasks::sweep_deliveries(&tools, config.webhook_days),
     ];
     drop(tools);
     let scheduler = Scheduler::start(database.connect.clone(), tasks, SchedulerOptions::default());
-    let templates = Templates::new(config.templates_dir.as_ref().map(|folder| folder.join("mail")));
-    let reactors = reactors(&database.pool, &accounts_config.mail, templates);
+    let reactors = reactors(config, &accounts_config.mail, listening, &database.pool, &engine.journal)?;
     let head = engine.journal.head();
-    let reactors = Reactors::start(database.connect.clone(), database.pool.clone(), head, reactors).await?;
+    let default = reactors::Settings { max_attempts: config.reaction_attempts, ..reactors::Settings::default() };
+    let (connect, pool) = (database.connect.clone(), database.pool.clone());
+    let reactors = Reactors::start_with(connect, pool, head, reactors, &default).await?;
 
     let shop = Shop::new(
         engine.journal.clone(),
@@ -122,12 +125,23 @@ pub async fn serve(config: &ServeConfig, database_config: &DatabaseConfig, locat
 }
 
 /// Everything that follows from events outside of the database.
-fn reactors(pool: &PgPool, mail: &MailConfig, templates: Templates) -> Vec<Arc<dyn Reactor>> {
+fn reactors(
+    config: &ServeConfig,
+    mail: &MailConfig,
+    listening: SocketAddr,
+    pool: &PgPool,
+    journal: &Journal,
+) -> anyhow::Result<Vec<Arc<dyn Reactor>>> {
+    let private_allowed = config.webhook_private.unwrap_or_else(|| listening.ip().is_loopback());
+    let webhooks = Webhooks::new(pool.clone(), journal.clone(), private_allowed);
+    let webhooks = webhooks.context("webhooks cannot be told over TLS")?;
+    let templates = Templates::new(config.templates_dir.as_ref().map(|folder| folder.join("mail")));
     // What is wrong must not keep the shop from selling: its mails wait, and say so.
     for error in mail::check(&templates) {
         tracing::error!(%error, "mails that need it will be parked");
     }
-    vec![Arc::new(OrderMails::new(pool.clone(), Mailer::new(mail), templates))]
+    let order_mails = OrderMails::new(pool.clone(), Mailer::new(mail), templates);
+    Ok(vec![Arc::new(webhooks), Arc::new(order_mails)])
 }
 
 fn stop_on_signal(stop: watch::Sender<bool>) -> std::io::Result<()> {

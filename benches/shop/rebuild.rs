@@ -9,7 +9,7 @@ use cartwright::domain::quantity::Quantity;
 use cartwright::journal::{Journal, JournalOptions};
 use cartwright::projector::{PROJECTIONS, Projection, ProjectorOptions, rebuild};
 use cartwright::server::Engine;
-use cartwright::shop::{CartChange, ChangeCart, Checkout, Recipients, Terms};
+use cartwright::shop::{Asked, CartChange, ChangeCart, Checkout, Recipients, Terms};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use sqlx::{Executor, PgPool};
 use tokio::sync::watch;
@@ -127,7 +127,13 @@ async fn shop_once(journal: &Journal, number: i64) {
     }
     journal
         .run(
-            Checkout { cart_id, recipients: Recipients::unnamed(), payment_method: None, terms: Terms::default() },
+            Checkout {
+                cart_id,
+                recipients: Recipients::unnamed(),
+                payment_method: None,
+                asked: Asked::default(),
+                terms: Terms::default(),
+            },
             context(),
         )
         .await

@@ -13,13 +13,16 @@ pub mod cart;
 pub mod category;
 pub mod claim;
 pub mod customer;
+pub mod discount;
 pub mod ids;
 pub mod money;
 pub mod order;
+pub mod pricing;
 pub mod product;
 pub mod quantity;
 pub mod refusal;
 pub mod text;
+pub mod webhook;
 
 #[cfg(test)]
 mod properties;

@@ -8,9 +8,12 @@ use super::cart::CartError;
 use super::category::CategoryError;
 use super::claim::ClaimError;
 use super::customer::CustomerError;
+use super::discount::DiscountError;
 use super::ids::{CategoryId, CustomerId, ProductId};
 use super::order::OrderError;
+use super::pricing::PricingError;
 use super::product::ProductError;
+use super::webhook::WebhookError;
 
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Refusal {
@@ -25,9 +28,15 @@ pub enum Refusal {
     #[error(transparent)]
     Customer(#[from] CustomerError),
     #[error(transparent)]
+    Discount(#[from] DiscountError),
+    #[error(transparent)]
     Order(#[from] OrderError),
     #[error(transparent)]
+    Pricing(#[from] PricingError),
+    #[error(transparent)]
     Product(#[from] ProductError),
+    #[error(transparent)]
+    Webhook(#[from] WebhookError),
 
     #[error("{}", describe(.0))]
     OutOfStock(Vec<Shortage>),

@@ -10,8 +10,11 @@ use super::cart::CartEvent;
 use super::category::CategoryEvent;
 use super::claim::ClaimEvent;
 use super::customer::CustomerEvent;
+use super::discount::DiscountEvent;
 use super::order::OrderEvent;
+use super::pricing::PricingEvent;
 use super::product::ProductEvent;
+use super::webhook::WebhookEvent;
 
 /// Every sample by its name and version, as the files are called.
 fn samples() -> BTreeMap<String, Value> {
@@ -41,8 +44,11 @@ fn every_sample_is_read_by_exactly_one_aggregate_and_written_back_the_same() {
             read_back::<CategoryEvent>(&payload),
             read_back::<ClaimEvent>(&payload),
             read_back::<CustomerEvent>(&payload),
+            read_back::<DiscountEvent>(&payload),
             read_back::<OrderEvent>(&payload),
+            read_back::<PricingEvent>(&payload),
             read_back::<ProductEvent>(&payload),
+            read_back::<WebhookEvent>(&payload),
         ];
         let readers: Vec<_> = readers.into_iter().flatten().collect();
         // A dash and some words tell samples of one version apart, where it has grown a field.
@@ -66,8 +72,11 @@ fn every_event_has_a_sample_and_a_name_of_its_own() {
         names::<CategoryEvent>(),
         names::<ClaimEvent>(),
         names::<CustomerEvent>(),
+        names::<DiscountEvent>(),
         names::<OrderEvent>(),
+        names::<PricingEvent>(),
         names::<ProductEvent>(),
+        names::<WebhookEvent>(),
     ]
     .concat();
     let mut sampled: Vec<String> =

@@ -14,10 +14,12 @@ use super::order_summary::{Summary, summary};
 use super::orders::unknown;
 use super::page::{Ids, Versioned};
 use super::recipients::{GivenAddress, known_address};
+use crate::domain::customer::Country;
+use crate::domain::discount::DiscountCode;
 use crate::domain::ids::{AddressId, CartId, CustomerId, OrderId};
 use crate::domain::order::PaymentMethod;
 use crate::domain::text::{Email, Name};
-use crate::shop::{Checkout, EraseContact, OrderView, Recipients};
+use crate::shop::{Asked, Checkout, EraseContact, OrderView, Recipients};
 
 body! {
     /// Where an order goes.
@@ -31,6 +33,12 @@ body! {
         /// Absent where staff see to it.
         #[schema(schema_with = payment_method)]
         pub payment_method: Option<PaymentMethod>,
+        #[schema(value_type = Option<String>, min_length = 1, max_length = 40, pattern = "^[ ]*[A-Za-z0-9_-]+[ ]*$")]
+        pub discount_code: Option<DiscountCode>,
+        /// Where the goods go: two letters of ISO 3166-1, in upper case. Shipping and taxes depend on it. With an address
+        /// it is the address's, and need not be told.
+        #[schema(value_type = Option<String>, pattern = "^[A-Z]{2}$")]
+        pub shipping_country: Option<Country>,
     }
 }
 
@@ -50,6 +58,8 @@ body! {
         /// Absent where staff see to it.
         #[schema(schema_with = payment_method)]
         pub payment_method: Option<PaymentMethod>,
+        #[schema(value_type = Option<String>, min_length = 1, max_length = 40, pattern = "^[ ]*[A-Za-z0-9_-]+[ ]*$")]
+        pub discount_code: Option<DiscountCode>,
     }
 }
 
@@ -67,13 +77,22 @@ pub async fn check_out(
     command: Command<NewCheckout>,
 ) -> Result<Answer<OrderView>, ApiError> {
     let customer_id = CustomerId(customer_id);
-    let NewCheckout { shipping_address_id, billing_address_id, payment_method } = command.body;
-    let recipients = Recipients::Customer {
-        shipping: known_address(&shop, customer_id, shipping_address_id).await?,
-        billing: known_address(&shop, customer_id, billing_address_id).await?,
+    let NewCheckout { shipping_address_id, billing_address_id, payment_method, discount_code, shipping_country } =
+        command.body;
+    let mut shipping = known_address(&shop, customer_id, shipping_address_id).await?;
+    if let (Some(address), Some(told)) = (&mut shipping, &shipping_country) {
+        // The order is refused if the address is elsewhere.
+        address.country = Some(told.clone());
+    }
+    let country = shipping.as_ref().and_then(|address| address.country.clone()).or(shipping_country);
+    let billing = known_address(&shop, customer_id, billing_address_id).await?;
+    let checkout = Checkout {
+        cart_id: CartId::Customer(customer_id),
+        recipients: Recipients::Customer { shipping, billing },
+        payment_method,
+        asked: Asked { country, discount_code },
+        terms: shop.terms.clone(),
     };
-    let checkout =
-        Checkout { cart_id: CartId::Customer(customer_id), recipients, payment_method, terms: shop.terms.clone() };
     Ok(placed(shop.run(checkout, command.context).await?))
 }
 
@@ -86,14 +105,16 @@ pub async fn check_out_guest(
     Ids(token): Ids<Uuid>,
     command: Command<GuestCheckout>,
 ) -> Result<Answer<OrderView>, ApiError> {
-    let GuestCheckout { name, email, shipping_address, billing_address, payment_method } = command.body;
+    let GuestCheckout { name, email, shipping_address, billing_address, payment_method, discount_code } = command.body;
+    let asked = Asked { country: Some(shipping_address.0.country.clone()), discount_code };
     let recipients = Recipients::Guest {
         name,
         email,
         shipping: shipping_address.0,
         billing: billing_address.map(|address| address.0),
     };
-    let checkout = Checkout { cart_id: CartId::of_token(token), recipients, payment_method, terms: shop.terms.clone() };
+    let checkout =
+        Checkout { cart_id: CartId::of_token(token), recipients, payment_method, asked, terms: shop.terms.clone() };
     Ok(placed(shop.run(checkout, command.context).await?))
 }
 

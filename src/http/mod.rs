@@ -46,6 +46,7 @@ mod consistency;
 mod cors;
 mod customers;
 mod description;
+mod discounts;
 mod edge;
 mod error;
 mod events;
@@ -61,11 +62,13 @@ mod orders;
 mod page;
 mod pages;
 mod patience;
+mod pricing;
 mod reactions;
 mod recipients;
 mod request;
 mod statistics;
 mod users;
+mod webhooks;
 
 pub use address::{ClientAddress, TrustedProxies};
 pub use connections::ConnectionLimits;
@@ -147,9 +150,11 @@ const FAREWELL: Duration = Duration::from_millis(250);
         (name = "catalogue", description = "Products, categories and stock"),
         (name = "customers", description = "People who buy"),
         (name = "carts", description = "Customers' and guests' carts, and checkout"),
+        (name = "pricing", description = "Shipping fees, taxes and discounts"),
         (name = "orders", description = "Orders and their life"),
         (name = "statistics", description = "Figures from the log, all at one position"),
         (name = "log", description = "Every change, in order"),
+        (name = "webhooks", description = "Who outside is told of events"),
         (name = "operation", description = "Running the shop"),
     )
 )]
@@ -211,6 +216,11 @@ pub fn router(shop: Shop) -> Router {
         .routes(routes!(carts::set_guest_item, carts::remove_guest_item))
         .routes(routes!(checkout::check_out_guest))
         .routes(routes!(checkout::find_guests_order))
+        // pricing
+        .routes(routes!(pricing::find_fees, pricing::change_fees))
+        .routes(routes!(pricing::find_rates, pricing::change_rates))
+        .routes(routes!(discounts::list, discounts::create))
+        .routes(routes!(discounts::find, discounts::change, discounts::end))
         // orders
         .routes(routes!(orders::list, orders::place))
         .routes(routes!(orders::find_lines))
@@ -246,6 +256,11 @@ pub fn router(shop: Shop) -> Router {
         .routes(routes!(operations::rebuild_projection))
         .routes(routes!(operations::list_tasks))
         .routes(routes!(operations::run_task))
+        .routes(routes!(webhooks::list, webhooks::create))
+        .routes(routes!(webhooks::find, webhooks::change, webhooks::remove))
+        .routes(routes!(webhooks::rotate_secret))
+        .routes(routes!(webhooks::list_deliveries))
+        .routes(routes!(webhooks::redeliver))
         .routes(routes!(reactions::list_reactors))
         .routes(routes!(reactions::list))
         .routes(routes!(reactions::retry))

@@ -3,9 +3,11 @@
 //! One transaction takes the row of the reactor, reads the next events, writes the reactions, and moves the position.
 //! A node that finds the row taken leaves the work to the node that has it.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions, Connection, PgPool};
 use tokio::sync::{Notify, watch};
@@ -67,7 +69,7 @@ impl Enqueuer {
     pub async fn run(mut self) {
         while !*self.stopped.borrow() {
             if let Err(error) = self.follow().await {
-                tracing::warn!(%error, "events could not be enqueued for reactors");
+                tracing::warn!(%error, "the log cannot be followed for reactors");
                 self.sleep(self.poll).await;
             }
         }
@@ -78,15 +80,33 @@ impl Enqueuer {
         while !*self.stopped.borrow() {
             self.head.borrow_and_update();
             let mut more = false;
+            let mut failed = false;
             for (reactor, wake) in &self.reactors {
-                let Some(step) = enqueue(&mut connection, &**reactor).await? else { continue };
+                // A reactor that fails, or panics, must not keep the others from what is theirs.
+                let step = match AssertUnwindSafe(enqueue(&mut connection, &**reactor)).catch_unwind().await {
+                    Ok(Ok(Some(step))) => step,
+                    Ok(Ok(None)) => continue,
+                    Ok(Err(error)) => {
+                        tracing::warn!(%error, reactor = reactor.name(), "events could not be enqueued");
+                        failed = true;
+                        continue;
+                    }
+                    Err(_) => {
+                        tracing::error!(reactor = reactor.name(), "a reactor panicked while events were enqueued");
+                        failed = true;
+                        continue;
+                    }
+                };
                 point!("reactions-enqueued");
                 more |= step.more;
                 if step.reactions > 0 {
                     wake.notify_one();
                 }
             }
-            self.sleep(REST).await;
+            if failed {
+                connection.ping().await?;
+            }
+            self.sleep(if failed { self.poll } else { REST }).await;
             if !more {
                 let mut stopped = self.stopped.clone();
                 tokio::select! {
@@ -131,19 +151,55 @@ async fn enqueue(connection: &mut PgConnection, reactor: &dyn Reactor) -> Result
     .await?;
     let Some((position, head)) = taken.filter(|(position, head)| position < head) else { return Ok(None) };
     let upto = head.min(position.saturating_add(BATCH));
-    let facts: Vec<Fact> = sqlx::query_as(
+    // Who begins to want something now does not want what happened before.
+    let wanted = match reactor.wanted(&mut transaction).await? {
+        Some(wanted) => wanted,
+        None if reactor.event_types().is_empty() => vec!["*".to_owned()],
+        None => reactor.event_types().iter().map(|name| (*name).to_owned()).collect(),
+    };
+    let facts = if wanted.is_empty() { vec![] } else { read(&mut transaction, position, upto, &wanted).await? };
+    let targets = if facts.is_empty() { vec![] } else { reactor.targets(&mut transaction, &facts).await? };
+    let reactions = write(&mut transaction, reactor.name(), targets).await?;
+    sqlx::query("update reactor set position = $2 where name = $1")
+        .bind(reactor.name())
+        .bind(upto)
+        .execute(&mut *transaction)
+        .await?;
+    point!("reactions-written");
+    transaction.commit().await?;
+    Ok(Some(Step { reactions, more: upto < head }))
+}
+
+/// The wanted events after `position`, up to another.
+async fn read(
+    connection: &mut PgConnection,
+    position: i64,
+    upto: i64,
+    wanted: &[String],
+) -> Result<Vec<Fact>, sqlx::Error> {
+    sqlx::query_as(
         "select position, event_id, event_type, aggregate_type, aggregate_id, sequence, recorded_at, payload, metadata
          from events
-         where position > $1 and position <= $2 and (cardinality($3) = 0 or event_type = any($3))
+         where position > $1 and position <= $2 and ('*' = any($3) or event_type = any($3))
          order by position",
     )
     .bind(position)
     .bind(upto)
-    .bind(reactor.event_types())
-    .fetch_all(&mut *transaction)
-    .await?;
-    let targets = if facts.is_empty() { vec![] } else { reactor.targets(&mut transaction, &facts).await? };
+    .bind(wanted)
+    .fetch_all(connection)
+    .await
+}
+
+/// Writes a row for each position and target; returns how many there are.
+async fn write(
+    connection: &mut PgConnection,
+    reactor: &str,
+    targets: Vec<(i64, String)>,
+) -> Result<usize, sqlx::Error> {
     let reactions = targets.len();
+    if reactions == 0 {
+        return Ok(0);
+    }
     let (positions, targets): (Vec<i64>, Vec<String>) = targets.into_iter().unzip();
     // What somebody has asked for already, ahead of this, is there.
     sqlx::query(
@@ -152,16 +208,10 @@ async fn enqueue(connection: &mut PgConnection, reactor: &dyn Reactor) -> Result
          from unnest($2, $3) as fresh (position, target)
          on conflict do nothing",
     )
-    .bind(reactor.name())
+    .bind(reactor)
     .bind(positions)
     .bind(targets)
-    .execute(&mut *transaction)
+    .execute(connection)
     .await?;
-    sqlx::query("update reactor set position = $2 where name = $1")
-        .bind(reactor.name())
-        .bind(upto)
-        .execute(&mut *transaction)
-        .await?;
-    transaction.commit().await?;
-    Ok(Some(Step { reactions, more: upto < head }))
+    Ok(reactions)
 }

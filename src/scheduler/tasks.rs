@@ -13,6 +13,7 @@ use crate::domain::ids::{CartId, OrderId};
 use crate::domain::order::{OrderCommand, Status};
 use crate::journal::{Actor, CommandError, Context, Journal, UseCase};
 use crate::projector::Projector;
+use crate::reactors::webhooks;
 use crate::shop::{ExpireCart, MoveOrder};
 
 /// What tasks work with.
@@ -45,6 +46,18 @@ pub fn sweep_accounts(accounts: &Accounts, audit_days: u32) -> Task {
         let accounts = accounts.clone();
         async move {
             accounts.sweep(audit_days).await?;
+            Ok(Run::default())
+        }
+    })
+}
+
+/// Deletes what became of the messages of webhooks, after as many days.
+pub fn sweep_deliveries(tools: &Tools, days: u32) -> Task {
+    let pool = tools.pool.clone();
+    Task::new("sweep_deliveries", Duration::from_secs(600), move || {
+        let pool = pool.clone();
+        async move {
+            webhooks::sweep(&pool, days).await?;
             Ok(Run::default())
         }
     })

@@ -2,6 +2,7 @@
 
 use super::change_cart::check_owner;
 use super::ordering::{NewLine, NewOrder, place_order};
+use super::pricing::Asked;
 use super::recipients::Recipients;
 use super::terms::Terms;
 use super::view::OrderView;
@@ -15,6 +16,7 @@ pub struct Checkout {
     pub recipients: Recipients,
     /// `None` is left to staff.
     pub payment_method: Option<PaymentMethod>,
+    pub asked: Asked,
     pub terms: Terms,
 }
 
@@ -40,6 +42,7 @@ impl UseCase for Checkout {
             lines: lines.collect(),
             payment_method: self.payment_method,
             pay_by: self.terms.pay_by(self.payment_method, work.now()),
+            asked: Some(self.asked.clone()),
         };
         let placed = place_order(work, order)?;
         let order_id = OrderId(placed.order_id);

@@ -33,14 +33,6 @@ impl Recipients {
         Self::Customer { shipping: None, billing: None }
     }
 
-    /// Where the order is sent, if that is known.
-    pub fn shipping_country(&self) -> Option<&Country> {
-        match self {
-            Self::Customer { shipping, .. } => shipping.as_ref().and_then(|address| address.country.as_ref()),
-            Self::Guest { shipping, .. } => Some(&shipping.country),
-        }
-    }
-
     /// Keeps them with the order, as they are at its commit.
     pub(super) fn write(
         &self,

@@ -48,7 +48,7 @@ async fn broken(shop: &TestShop) -> Vec<CheckedRule> {
 }
 
 /// Damages, the rules that find them, and what the first finding says.
-const DAMAGES: [(&str, &[&str], &str); 22] = [
+const DAMAGES: [(&str, &[&str], &str); 23] = [
     (
         "delete from events where aggregate_type = 'Claim'",
         &["positions"],
@@ -127,6 +127,12 @@ const DAMAGES: [(&str, &[&str], &str); 22] = [
         "Order/2, Product/1: expected 2 reserved, 0 released",
     ),
     (
+        "update events set payload = payload || '{\"pricing\": {\"discount_code\": \"FIVE\"}}'
+         where event_type = 'OrderPlaced' and aggregate_id = '2'",
+        &["money", "discounts"],
+        "found a total of 49.80",
+    ),
+    (
         "update events set event_type = 'CartEmptied'
          where event_type = 'CartItemAdded' and position > (select min(position) from events where event_type = 'CartCheckedOut')",
         &["checkouts"],
@@ -164,7 +170,7 @@ const DAMAGES: [(&str, &[&str], &str); 22] = [
     ),
     ("update idempotency set position = position + 1", &["answers"], "its answer at position"),
     (
-        "update events set metadata = metadata || '{\"key_digest\": \"same\"}' where position >= 20",
+        "update events set metadata = metadata || '{\"key_digest\": \"same\"}' where position >= 21",
         &[],
         "",
     ),

@@ -88,6 +88,8 @@ pub async fn furnished() -> (TestShop, String) {
     fill().await;
     let order = shop.done(&format!("carts/{token}/checkout/"), as_guest("Jo")).await;
     fill().await;
+    shop.done("webhooks/", json!({ "url": "https://example.com", "event_types": ["*"] })).await;
+    shop.done("discounts/", json!({ "code": "welcome", "kind": "free_shipping" })).await;
     let (account, ..) = api_key_called(&shop, "admin", Role::Admin, KEY_ID).await;
     assert_eq!(account.0, 1);
     assert_eq!((product, customer, &order["order_id"]), (1, 1, &json!(1)));
@@ -104,10 +106,20 @@ const KEY_ID: Uuid = Uuid::from_u128(0x0199_f3b2_7c1e_4d6a_9b5e_3f2a_1c0d_8e77);
 /// The path with ids of what exists.
 pub fn fill(path: &str, token: &str) -> String {
     let path = path.replace("{cart_token}", token).replace("{name}", "bestsellers");
-    let path = path.replace("{key_id}", &KEY_ID.to_string());
-    ["{account_id}", "{address_id}", "{cart_id}", "{category_id}", "{customer_id}", "{order_id}", "{product_id}"]
-        .into_iter()
-        .fold(path, |path, id| path.replace(id, "1"))
+    let path = path.replace("{key_id}", &KEY_ID.to_string()).replace("{event_id}", &KEY_ID.to_string());
+    let path = path.replace("{code}", "WELCOME");
+    let numbered = [
+        "{account_id}",
+        "{address_id}",
+        "{cart_id}",
+        "{category_id}",
+        "{customer_id}",
+        "{order_id}",
+        "{product_id}",
+        "{reaction_id}",
+        "{webhook_id}",
+    ];
+    numbered.into_iter().fold(path, |path, id| path.replace(id, "1"))
 }
 
 impl Operation<'_> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use cartwright::domain::ids::{CartId, CustomerId};
 use cartwright::journal::{Actor, Context, IdempotencyKey};
-use cartwright::shop::{Checkout, Recipients, Terms};
+use cartwright::shop::{Asked, Checkout, Recipients, Terms};
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -142,7 +142,13 @@ async fn check_out(shop: &TestShop, customer: i64, key: &str, wrong: TimeDelta) 
         .engine
         .journal
         .run(
-            Checkout { cart_id, recipients: Recipients::unnamed(), payment_method: None, terms: Terms::default() },
+            Checkout {
+                cart_id,
+                recipients: Recipients::unnamed(),
+                payment_method: None,
+                asked: Asked::default(),
+                terms: Terms::default(),
+            },
             context,
         )
         .await

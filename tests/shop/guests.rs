@@ -6,7 +6,7 @@ use cartwright::domain::customer::Country;
 use cartwright::domain::ids::{AddressId, CartId, CustomerId};
 use cartwright::domain::refusal::Refusal;
 use cartwright::journal::{Actor, CommandError, Context};
-use cartwright::shop::{Checkout, KnownAddress, Recipients, Terms};
+use cartwright::shop::{Asked, Checkout, KnownAddress, Recipients, Terms};
 use serde_json::{Value, json};
 
 use crate::support::{Answer, TestShop};
@@ -142,6 +142,7 @@ async fn an_address_that_is_no_longer_in_the_country_that_was_seen_stops_the_ord
             cart_id: CartId::Customer(CustomerId(ada)),
             recipients,
             payment_method: None,
+            asked: Asked::default(),
             terms: Terms::default(),
         };
         let context = Context::of(Actor { id: "test".to_owned(), role: "admin" });

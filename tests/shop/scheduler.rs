@@ -10,7 +10,7 @@ use cartwright::domain::order::PaymentMethod;
 use cartwright::journal::{Actor, Context};
 use cartwright::scheduler::tasks::{Tools, cancel_unpaid, expire_carts};
 use cartwright::scheduler::{Run, Scheduler, SchedulerOptions, Task, TaskStatus, run_now, status};
-use cartwright::shop::{Checkout, Recipients, Terms};
+use cartwright::shop::{Asked, Checkout, Recipients, Terms};
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -319,6 +319,7 @@ async fn order_by_invoice(shop: &TestShop, customer: i64, product: i64, invoice:
         cart_id: CartId::Customer(CustomerId(customer)),
         recipients: Recipients::unnamed(),
         payment_method: Some(PaymentMethod::Invoice),
+        asked: Asked::default(),
         terms: Terms { invoice: Some(invoice), ..Terms::default() },
     };
     let context = Context::of(Actor { id: "test".to_owned(), role: "admin" });

@@ -46,3 +46,18 @@ where event_type = 'OrderPlaced'
         select sum((line ->> 'quantity')::bigint * (line ->> 'unit_price')::numeric)
         from jsonb_array_elements(payload -> 'lines') as line
     )
+union all
+select
+    position,
+    'Order/' || order_id,
+    format('a total of %s, as its lines, shipping and what is added to it', parts),
+    format('a total of %s', total)
+from (
+    select position, order_id, total,
+        (payload #>> '{pricing,shipping}')::numeric
+            + case when payload #>> '{pricing,prices_include_tax}' = 'true' then 0 else (payload #>> '{pricing,shipping_tax}')::numeric end
+            + (select sum((line ->> 'total')::numeric) from jsonb_array_elements(payload -> 'lines') as line) as parts
+    from running
+    where event_type = 'OrderPlaced' and payload ? 'pricing'
+) as priced
+where total is distinct from parts
