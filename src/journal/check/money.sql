@@ -47,4 +47,4 @@ cross join lateral (
     from jsonb_array_elements(payload -> 'lines') as line
 ) as placed
 where event_type = 'OrderPlaced'
-    and total <> parts
+    and total is distinct from parts
