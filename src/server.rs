@@ -14,8 +14,9 @@ use crate::config::{DatabaseConfig, ServeConfig};
 use crate::database::{Database, Location};
 use crate::domain::account::Role;
 use crate::domain::text::Email;
-use crate::http::{self, Shop};
+use crate::http::{self, Settings, Shop};
 use crate::journal::{Journal, JournalOptions, Writer};
+use crate::payments::{Payments, sweep_instruments};
 use crate::projector::{Projector, ProjectorOptions};
 use crate::seeds;
 
@@ -63,6 +64,7 @@ impl Engine {
 pub async fn serve(config: &ServeConfig, database_config: &DatabaseConfig, location: &Location) -> anyhow::Result<()> {
     let (stop, stopping) = watch::channel(false);
     stop_on_signal(stop)?;
+    let payments_config = config.payments.config()?;
     let http_listener =
         TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
     let database = Database::open(location).await?;
@@ -74,16 +76,17 @@ pub async fn serve(config: &ServeConfig, database_config: &DatabaseConfig, locat
     let (connect, pool) = (database.connect.clone(), database.pool.clone());
     let listening = http_listener.local_addr()?;
     let accounts_config = database_config.accounts(config, listening);
-    let accounts = Accounts::start(&accounts_config, connect, pool, engine.journal.clone()).await?;
+    let accounts = Accounts::start(&accounts_config, connect, pool.clone(), engine.journal.clone()).await?;
     let first_password = open_first_account(&accounts, location).await?;
-    let sweeper = tokio::spawn(sweep(engine.journal.clone(), accounts.clone(), config.audit_days));
+    let payments = Payments::new(&payments_config, &database.pool)?;
+    let sweeper = tokio::spawn(sweep(engine.journal.clone(), accounts.clone(), pool.clone(), config.audit_days));
 
     let shop = Shop::new(
         engine.journal.clone(),
         engine.projector.clone(),
         accounts,
         database.pool.clone(),
-        config.edge.edge(),
+        Settings { edge: config.edge.edge(), payments },
         crate::cli::install_metrics(),
         stopping.clone(),
     );
@@ -126,7 +129,7 @@ async fn open_first_account(accounts: &Accounts, location: &Location) -> anyhow:
     Ok(Some(accounts.open_with_new_password(email, Role::Admin).await?))
 }
 
-async fn sweep(journal: Journal, accounts: Accounts, audit_days: u32) {
+async fn sweep(journal: Journal, accounts: Accounts, pool: PgPool, audit_days: u32) {
     let mut every = tokio::time::interval(SWEEP_EVERY);
     loop {
         every.tick().await;
@@ -135,6 +138,9 @@ async fn sweep(journal: Journal, accounts: Accounts, audit_days: u32) {
         }
         if let Err(error) = accounts.sweep(audit_days).await {
             tracing::warn!(%error, "what has expired of accounts could not be deleted");
+        }
+        if let Err(error) = sweep_instruments(&pool).await {
+            tracing::warn!(%error, "what attempts to pay were to be made with could not be deleted");
         }
     }
 }

@@ -7,7 +7,7 @@ use axum::body::Bytes;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
 use cartwright::accounts::{Accounts, AccountsConfig, MailConfig};
-use cartwright::http::{Edge, Shop, router};
+use cartwright::http::{Settings, Shop, router};
 use cartwright::journal::JournalOptions;
 use cartwright::projector::ProjectorOptions;
 use cartwright::server::Engine;
@@ -62,7 +62,7 @@ pub async fn measure(report: &mut Report) {
         engine.projector.clone(),
         accounts,
         database.pool.clone(),
-        Edge::default(),
+        Settings::default(),
         None,
         stopping,
     );

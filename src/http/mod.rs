@@ -29,6 +29,7 @@ use utoipa_swagger_ui::SwaggerUi;
 
 use crate::accounts::Accounts;
 use crate::journal::Journal;
+use crate::payments::Payments;
 use crate::projector::Projector;
 
 mod access;
@@ -57,6 +58,7 @@ mod orders;
 mod page;
 mod pages;
 mod patience;
+mod payments;
 mod request;
 mod statistics;
 mod users;
@@ -79,6 +81,7 @@ pub struct Parts {
     journal: Journal,
     projector: Projector,
     accounts: Accounts,
+    payments: Payments,
     /// For reads; `search_path` names the read tables.
     pool: PgPool,
     recent_writes: RecentWrites,
@@ -86,6 +89,13 @@ pub struct Parts {
     metrics: Option<PrometheusHandle>,
     /// Becomes true when the server is to stop; open streams end then.
     stopping: watch::Receiver<bool>,
+}
+
+/// What the operator decides.
+#[derive(Clone, Default)]
+pub struct Settings {
+    pub edge: Edge,
+    pub payments: Payments,
 }
 
 impl Deref for Shop {
@@ -103,12 +113,13 @@ impl Shop {
         projector: Projector,
         accounts: Accounts,
         pool: PgPool,
-        edge: Edge,
+        settings: Settings,
         metrics: Option<PrometheusHandle>,
         stopping: watch::Receiver<bool>,
     ) -> Self {
         let recent_writes = RecentWrites::default();
-        Self(Arc::new(Parts { journal, projector, accounts, pool, recent_writes, edge, metrics, stopping }))
+        let Settings { edge, payments } = settings;
+        Self(Arc::new(Parts { journal, projector, accounts, payments, pool, recent_writes, edge, metrics, stopping }))
     }
 
     async fn stopping(&self) {
@@ -133,6 +144,7 @@ const FAREWELL: Duration = Duration::from_millis(250);
         (name = "customers", description = "People who buy"),
         (name = "carts", description = "Customers' and guests' carts, and checkout"),
         (name = "orders", description = "Orders and their life"),
+        (name = "payments", description = "What providers of payments say"),
         (name = "statistics", description = "Figures from the log, all at one position"),
         (name = "log", description = "Every change, in order"),
         (name = "operation", description = "Running the shop"),
@@ -204,6 +216,8 @@ pub fn router(shop: Shop) -> Router {
         .routes(routes!(orders::deliver))
         .routes(routes!(orders::cancel))
         .routes(routes!(orders::list_moves))
+        // payments
+        .routes(routes!(payments::take_notice))
         // statistics
         .routes(routes!(statistics::bestsellers))
         .routes(routes!(statistics::low_stock))

@@ -153,6 +153,12 @@ pub enum Profile {
     UseLink {
         hash: String,
     },
+    /// What an attempt to pay is made with.
+    PutInstrument {
+        order_id: i64,
+        attempt: i64,
+        token: String,
+    },
 }
 
 /// Where a unit of work finds what was decided before it.

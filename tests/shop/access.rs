@@ -97,6 +97,7 @@ const MATRIX: &[(&str, &str, Open)] = &[
     ("POST", "order/{order_id}/deliver", Editor),
     ("POST", "order/{order_id}/cancel", OwnerEditor),
     ("GET", "order-moves", Blind),
+    ("POST", "payments/webhook", Blind),
     ("GET", "bestsellers", Reader),
     ("GET", "low-stock", Reader),
     ("GET", "customer-stats", Reader),

@@ -6,6 +6,8 @@ mod addresses;
 mod audit;
 mod bad_input;
 mod bad_values;
+mod card_client;
+mod card_stub;
 mod client;
 mod connections;
 mod conventions;
