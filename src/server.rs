@@ -1,5 +1,6 @@
 //! The running shop: a journal and a projector on one database, served over HTTP until it is told to stop.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -16,8 +17,9 @@ use crate::domain::account::Role;
 use crate::domain::text::Email;
 use crate::http::{self, Settings, Shop};
 use crate::journal::{Journal, JournalOptions, Writer};
-use crate::payments::{Payments, sweep_instruments};
+use crate::payments::{PaymentReactor, Payments, sweep_instruments};
 use crate::projector::{Projector, ProjectorOptions};
+use crate::reactors::{Reactor, Reactors};
 use crate::seeds;
 
 /// The parts of a shop that work without HTTP.
@@ -79,6 +81,9 @@ pub async fn serve(config: &ServeConfig, database_config: &DatabaseConfig, locat
     let accounts = Accounts::start(&accounts_config, connect, pool.clone(), engine.journal.clone()).await?;
     let first_password = open_first_account(&accounts, location).await?;
     let payments = Payments::new(&payments_config, &database.pool)?;
+    let head = engine.journal.head();
+    let reactors = reactors(&engine.journal, &database.pool, &payments);
+    let reactors = Reactors::start(database.connect.clone(), database.pool.clone(), head, reactors).await?;
     let sweeper = tokio::spawn(sweep(engine.journal.clone(), accounts.clone(), pool.clone(), config.audit_days));
 
     let shop = Shop::new(
@@ -102,9 +107,15 @@ pub async fn serve(config: &ServeConfig, database_config: &DatabaseConfig, locat
     }
     tracing::info!("stopping");
     sweeper.abort();
+    reactors.stop().await;
     let stopped = engine.stop().await;
     database.close().await?;
     stopped
+}
+
+/// Everything that follows from events outside of the database.
+fn reactors(journal: &Journal, pool: &PgPool, payments: &Payments) -> Vec<Arc<dyn Reactor>> {
+    vec![Arc::new(PaymentReactor::new(payments.clone(), journal.clone(), pool.clone()))]
 }
 
 fn stop_on_signal(stop: watch::Sender<bool>) -> std::io::Result<()> {

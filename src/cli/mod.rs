@@ -19,8 +19,10 @@ use crate::play;
 use crate::projector::{self, PROJECTIONS, Progress, Projection, ProjectionState, ProjectorOptions};
 use crate::server::{Engine, serve};
 
+mod reactions;
 mod users;
 
+use reactions::ReactionsCommand;
 use users::{KeysCommand, UsersCommand};
 
 /// An event-sourced shop backend on PostgreSQL.
@@ -51,6 +53,9 @@ enum Command {
     /// The keys that access tokens are signed with
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// What follows from events, and could not be done
+    #[command(subcommand)]
+    Reactions(ReactionsCommand),
     /// Show where the log and the read tables stand, and where mails are
     Status,
 }
@@ -100,6 +105,9 @@ pub async fn run(cli: Cli) -> ExitCode {
         }
         Some(Command::Keys(command)) => {
             manage(&location, async |database| users::keys(&command, &cli.database, database).await).await
+        }
+        Some(Command::Reactions(command)) => {
+            manage(&location, async |database| reactions::reactions(&command, database).await).await
         }
         Some(Command::Status) => status(&location, &cli.database).await,
     };

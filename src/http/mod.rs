@@ -59,6 +59,7 @@ mod page;
 mod pages;
 mod patience;
 mod payments;
+mod reactions;
 mod request;
 mod statistics;
 mod users;
@@ -237,6 +238,11 @@ pub fn router(shop: Shop) -> Router {
         // operation
         .routes(routes!(operations::list_projections))
         .routes(routes!(operations::rebuild_projection))
+        .routes(routes!(reactions::list_reactors))
+        .routes(routes!(reactions::list))
+        .routes(routes!(reactions::retry))
+        .routes(routes!(reactions::drop_one))
+        .routes(routes!(reactions::decisions))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT))
         // An open stream has no time limit.
         .routes(routes!(events::stream));

@@ -11,12 +11,15 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 
+mod books;
 mod card;
 mod currency;
 mod instrument;
 mod provider;
+mod reactor;
 mod test_provider;
 
+pub use books::Fault;
 pub use card::{CardConfig, CardProvider};
 pub use currency::{Currency, CurrencyError};
 pub use instrument::{
@@ -26,6 +29,7 @@ pub use provider::{
     Asked, Authorisation, Charge, Intent, IntentState, NoticeError, PaymentError, Provider, Purpose, Refunded,
     Repayment, Token,
 };
+pub use reactor::PaymentReactor;
 pub use test_provider::{TestCard, TestProvider};
 
 /// How long a provider knows a request again, with an hour to spare. Later it would take it for another.

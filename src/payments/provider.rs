@@ -94,7 +94,7 @@ pub struct Intent {
     /// `None` if no shop made it.
     pub purpose: Option<Purpose>,
     pub state: IntentState,
-    /// What was asked for.
+    /// What was taken, or else what was asked for.
     pub amount: Money,
 }
 

@@ -112,6 +112,11 @@ const MATRIX: &[(&str, &str, Open)] = &[
     ("GET", "cart/{cart_id}/history", Reader),
     ("GET", "projections", Reader),
     ("POST", "projections/{name}/rebuild", Admin),
+    ("GET", "reactors", Admin),
+    ("GET", "reactions", Admin),
+    ("POST", "reactions/{reaction_id}/retry", Admin),
+    ("DELETE", "reactions/{reaction_id}", Admin),
+    ("GET", "reaction-decisions", Admin),
     ("GET", "/health/live", Blind),
     ("GET", "/health/ready", Blind),
     ("GET", "/metrics", Reader),
@@ -258,6 +263,7 @@ async fn every_route_lets_in_exactly_whom_it_should() {
         ("{cart_id}", owner.to_string()),
         ("{cart_token}", cart_token),
         ("{name}", "bestsellers".to_owned()),
+        ("{reaction_id}", "1".to_owned()),
     ];
     let mut kinds = vec![
         Kind {

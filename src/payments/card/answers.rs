@@ -17,6 +17,7 @@ pub enum Answer<T> {
 pub struct IntentBody {
     pub id: String,
     amount: i64,
+    amount_received: Option<i64>,
     status: String,
     last_payment_error: Option<Refusal>,
     #[serde(default)]
@@ -82,9 +83,11 @@ impl IntentBody {
     }
 
     pub fn read(self) -> Result<Intent, PaymentError> {
-        let amount = from_cents(self.amount)
+        let state = self.state();
+        let taken = self.amount_received.filter(|_| state == IntentState::Captured);
+        let amount = from_cents(taken.unwrap_or(self.amount))
             .ok_or_else(|| PaymentError::Unavailable(format!("payment {} has no amount", self.id)))?;
-        Ok(Intent { purpose: self.purpose(), state: self.state(), amount, reference: self.id })
+        Ok(Intent { purpose: self.purpose(), state, amount, reference: self.id })
     }
 
     fn purpose(&self) -> Option<Purpose> {
