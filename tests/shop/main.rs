@@ -24,6 +24,7 @@ mod leaks;
 mod load;
 mod nodes;
 mod personal_data;
+mod payments;
 mod play;
 mod points;
 mod process;
