@@ -88,21 +88,29 @@ select position, recorded_at, sequence, aggregate_id::bigint as product_id,
     (payload ->> 'on_hand')::bigint as on_hand, (payload ->> 'reserved')::bigint as reserved
 from fact.event where event_type = 'StockShipped';
 
+create view fact.stock_returned as
+select position, recorded_at, sequence, aggregate_id::bigint as product_id,
+    (payload ->> 'order_id')::bigint as order_id, (payload ->> 'quantity')::bigint as quantity,
+    (payload ->> 'on_hand')::bigint as on_hand, (payload ->> 'reserved')::bigint as reserved
+from fact.event where event_type = 'StockReturned';
+
 -- Every event of a product, for its version.
 create view fact.product_event as
 select position, recorded_at, sequence, aggregate_id::bigint as product_id
 from fact.event
 where event_type in (
     'ProductCreated', 'ProductChanged', 'ProductRepriced', 'ProductDiscontinued', 'ProductDeleted',
-    'StockReceived', 'StockCorrected', 'StockReserved', 'StockReleased', 'StockShipped'
+    'StockReceived', 'StockCorrected', 'StockReserved', 'StockReleased', 'StockShipped', 'StockReturned'
 );
 
--- What every stock event has in common: the figures after it. One pass over the batch instead of five.
+-- What every stock event has in common: the figures after it. One pass over the batch instead of six.
 create view fact.stock_level as
 select position, recorded_at, sequence, aggregate_id::bigint as product_id,
     (payload ->> 'on_hand')::bigint as on_hand, (payload ->> 'reserved')::bigint as reserved
 from fact.event
-where event_type in ('StockReceived', 'StockCorrected', 'StockReserved', 'StockReleased', 'StockShipped');
+where event_type in (
+    'StockReceived', 'StockCorrected', 'StockReserved', 'StockReleased', 'StockShipped', 'StockReturned'
+);
 
 create view fact.customer_registered as
 select position, recorded_at, sequence, aggregate_id::bigint as customer_id
@@ -178,7 +186,8 @@ create view fact.order_placed as
 select position, recorded_at, sequence, aggregate_id::bigint as order_id,
     (payload ->> 'customer_id')::bigint as customer_id, (payload ->> 'placed_at')::timestamptz as placed_at,
     payload ->> 'reference' as reference, (payload ->> 'total')::numeric as total,
-    jsonb_array_length(payload -> 'lines')::bigint as line_count
+    jsonb_array_length(payload -> 'lines')::bigint as line_count,
+    payload ->> 'payment_method' as payment_method, (payload ->> 'pay_by')::timestamptz as pay_by
 from fact.event where event_type = 'OrderPlaced';
 
 -- What belongs to the whole order is read once for each order, before the lines are unnested (`offset 0` keeps it so),
@@ -202,12 +211,13 @@ create view fact.order_processing_started as
 select position, recorded_at, sequence, aggregate_id::bigint as order_id
 from fact.event where event_type = 'OrderProcessingStarted';
 
+-- Without a fulfilment it is from before there were shipments, and says that everything was sent at once.
 create view fact.order_shipped as
-select position, recorded_at, sequence, aggregate_id::bigint as order_id
+select position, recorded_at, sequence, aggregate_id::bigint as order_id, payload ->> 'fulfilment' as fulfilment
 from fact.event where event_type = 'OrderShipped';
 
 create view fact.order_completed as
-select position, recorded_at, sequence, aggregate_id::bigint as order_id
+select position, recorded_at, sequence, aggregate_id::bigint as order_id, payload ->> 'fulfilment' as fulfilment
 from fact.event where event_type = 'OrderCompleted';
 
 create view fact.order_cancelled as
@@ -216,29 +226,132 @@ select position, recorded_at, sequence, aggregate_id::bigint as order_id, payloa
     (payload ->> 'total')::numeric as total
 from fact.event where event_type = 'OrderCancelled';
 
-create view fact.order_line_cancelled as
-select cancelled.position, cancelled.recorded_at, cancelled.sequence, cancelled.order_id, cancelled.placed_at,
+create view fact.order_shipment_sent as
+select position, recorded_at, sequence, aggregate_id::bigint as order_id, (payload ->> 'shipment')::bigint as shipment,
+    payload ->> 'carrier' as carrier, payload ->> 'tracking_number' as tracking_number,
+    payload ->> 'fulfilment' as fulfilment
+from fact.event where event_type = 'OrderShipmentSent';
+
+create view fact.order_line_sent as
+select event.position, event.recorded_at, event.sequence, event.aggregate_id::bigint as order_id,
+    (event.payload ->> 'shipment')::bigint as shipment, (line ->> 'line')::bigint as line,
+    (line ->> 'product_id')::bigint as product_id, (line ->> 'quantity')::bigint as quantity
+from fact.event as event
+cross join lateral jsonb_array_elements(event.payload -> 'lines') as line
+where event.event_type = 'OrderShipmentSent';
+
+create view fact.order_shipment_delivered as
+select position, recorded_at, sequence, aggregate_id::bigint as order_id, (payload ->> 'shipment')::bigint as shipment,
+    payload ->> 'fulfilment' as fulfilment
+from fact.event where event_type = 'OrderShipmentDelivered';
+
+create view fact.order_returned as
+select position, recorded_at, sequence, aggregate_id::bigint as order_id, payload ->> 'reason' as reason,
+    (payload ->> 'credit')::numeric as credit, payload ->> 'fulfilment' as fulfilment,
+    (payload ->> 'customer_id')::bigint as customer_id, (payload ->> 'placed_at')::timestamptz as placed_at
+from fact.event where event_type = 'OrderReturned';
+
+create view fact.order_line_returned as
+select event.position, event.recorded_at, event.sequence, event.aggregate_id::bigint as order_id,
+    (line ->> 'line')::bigint as line, (line ->> 'product_id')::bigint as product_id,
+    (line ->> 'quantity')::bigint as quantity, (line ->> 'withdrawn')::bigint as withdrawn,
+    (line ->> 'restocked')::boolean as restocked, (line ->> 'subtotal')::numeric as subtotal,
+    (line ->> 'amount')::numeric as amount
+from fact.event as event
+cross join lateral jsonb_array_elements(event.payload -> 'lines') as line
+where event.event_type = 'OrderReturned';
+
+-- What is no longer sold: the lines of returns, and what was left of cancelled orders.
+create view fact.order_line_taken_back as
+select taken.position, taken.recorded_at, taken.sequence, taken.order_id, taken.placed_at,
     (line ->> 'product_id')::bigint as product_id, (line ->> 'quantity')::bigint as quantity,
     (line ->> 'subtotal')::numeric as subtotal
 from (
     select position, recorded_at, sequence, aggregate_id::bigint as order_id,
         (payload ->> 'placed_at')::timestamptz as placed_at, payload -> 'lines' as lines
-    from fact.event where event_type = 'OrderCancelled'
+    from fact.event where event_type in ('OrderCancelled', 'OrderReturned')
     offset 0
-) as cancelled
-cross join lateral jsonb_array_elements(cancelled.lines) as line;
+) as taken
+cross join lateral jsonb_array_elements(taken.lines) as line;
 
--- The status of an order after each step of its life.
-create view fact.order_status as
+create view fact.order_payment_requested as
+select position, recorded_at, sequence, aggregate_id::bigint as order_id, (payload ->> 'attempt')::bigint as attempt,
+    payload ->> 'method' as method, (payload ->> 'amount')::numeric as amount
+from fact.event where event_type = 'OrderPaymentRequested';
+
+create view fact.order_payment_authorised as
+select position, recorded_at, sequence, aggregate_id::bigint as order_id, (payload ->> 'attempt')::bigint as attempt,
+    (payload ->> 'amount')::numeric as amount, payload ->> 'reference' as reference
+from fact.event where event_type = 'OrderPaymentAuthorised';
+
+create view fact.order_payment_failed as
+select position, recorded_at, sequence, aggregate_id::bigint as order_id, (payload ->> 'attempt')::bigint as attempt,
+    payload ->> 'reason' as reason
+from fact.event where event_type = 'OrderPaymentFailed';
+
+create view fact.order_paid as
+select position, recorded_at, sequence, aggregate_id::bigint as order_id, (payload ->> 'attempt')::bigint as attempt,
+    (payload ->> 'amount')::numeric as amount, payload ->> 'reference' as reference
+from fact.event where event_type = 'OrderPaid';
+
+create view fact.order_refund_requested as
+select position, recorded_at, sequence, aggregate_id::bigint as order_id, (payload ->> 'refund')::bigint as refund,
+    (payload ->> 'amount')::numeric as amount, payload ->> 'reason' as reason
+from fact.event where event_type = 'OrderRefundRequested';
+
+create view fact.order_refunded as
+select position, recorded_at, sequence, aggregate_id::bigint as order_id, (payload ->> 'refund')::bigint as refund,
+    (payload ->> 'amount')::numeric as amount, (payload ->> 'credit')::numeric as credit,
+    payload ->> 'payment' as payment, payload ->> 'reference' as reference, payload ->> 'reason' as reason,
+    (payload ->> 'customer_id')::bigint as customer_id, (payload ->> 'placed_at')::timestamptz as placed_at
+from fact.event where event_type = 'OrderRefunded';
+
+create view fact.order_refund_failed as
+select position, recorded_at, sequence, aggregate_id::bigint as order_id, (payload ->> 'refund')::bigint as refund,
+    payload ->> 'reason' as reason
+from fact.event where event_type = 'OrderRefundFailed';
+
+-- By how much an order is worth less after a step: a cancelled one all that it was still worth.
+create view fact.order_credited as
+select position, recorded_at, sequence, aggregate_id::bigint as order_id,
+    (payload ->> 'customer_id')::bigint as customer_id, (payload ->> 'placed_at')::timestamptz as placed_at,
+    coalesce(payload ->> 'credit', payload ->> 'total')::numeric as credit
+from fact.event where event_type in ('OrderReturned', 'OrderRefunded', 'OrderCancelled');
+
+-- The states and sums of an order that a step of its life changed; what it left as it was is null or zero.
+create view fact.order_step as
 select position, recorded_at, sequence, aggregate_id::bigint as order_id,
     case event_type
         when 'OrderProcessingStarted' then 'processing'
         when 'OrderShipped' then 'shipped'
         when 'OrderCompleted' then 'completed'
         when 'OrderCancelled' then 'cancelled'
-    end as status
+    end as status,
+    case event_type
+        when 'OrderPaymentRequested' then 'pending'
+        when 'OrderPaymentAuthorised' then 'authorised'
+        when 'OrderPaymentFailed' then 'failed'
+        when 'OrderPaid' then 'paid'
+        when 'OrderRefunded' then payload ->> 'payment'
+    end as payment,
+    coalesce(
+        payload ->> 'fulfilment',
+        case event_type when 'OrderShipped' then 'shipped' when 'OrderCompleted' then 'delivered' end
+    ) as fulfilment,
+    payload ->> 'method' as payment_method,
+    case when event_type = 'OrderPaid' then (payload ->> 'amount')::numeric else 0 end as paid,
+    case when event_type = 'OrderRefunded' then (payload ->> 'amount')::numeric else 0 end as refunded,
+    case
+        when event_type in ('OrderReturned', 'OrderRefunded') then (payload ->> 'credit')::numeric
+        when event_type = 'OrderCancelled' then (payload ->> 'total')::numeric
+        else 0
+    end as credited
 from fact.event
-where event_type in ('OrderProcessingStarted', 'OrderShipped', 'OrderCompleted', 'OrderCancelled');
+where event_type in (
+    'OrderProcessingStarted', 'OrderShipmentSent', 'OrderShipmentDelivered', 'OrderShipped', 'OrderCompleted',
+    'OrderCancelled', 'OrderReturned', 'OrderPaymentRequested', 'OrderPaymentAuthorised', 'OrderPaymentFailed',
+    'OrderPaid', 'OrderRefundRequested', 'OrderRefunded', 'OrderRefundFailed'
+);
 
 create view fact.claim_taken as
 select position, recorded_at, sequence, aggregate_id as claim_id, (payload ->> 'holder')::bigint as holder

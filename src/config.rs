@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
+use chrono::TimeDelta;
 use clap::Args;
 use reqwest::Url;
 
@@ -13,6 +14,7 @@ use crate::database::Location;
 use crate::database::embedded::{Durability, EmbeddedOptions, default_data_dir};
 use crate::http::{ConnectionLimits, Edge, Limits, Origins, TrustedProxies};
 use crate::payments::{CardConfig, Currency, PaymentsConfig, Token};
+use crate::shop::Terms;
 
 /// Where the data is, keys and mails included. For every subcommand.
 #[derive(Args, Clone, Debug)]
@@ -60,6 +62,12 @@ pub struct ServeConfig {
     /// Bound of the aggregate cache, in entries (an aggregate, an item or a line counts one)
     #[arg(long, env = "SHOP_CACHE_ENTRIES", default_value_t = 200_000)]
     pub cache_entries: usize,
+    /// Minutes after which an order that a provider could not get paid is cancelled
+    #[arg(long, env = "SHOP_PAY_WITHIN_MINUTES", default_value_t = 60)]
+    pub pay_within_minutes: u32,
+    /// Days after which an order that was to be paid by invoice, and was not, is cancelled; 0 for never
+    #[arg(long, env = "SHOP_INVOICE_DAYS", default_value_t = 30)]
+    pub invoice_days: u32,
     #[command(flatten)]
     pub edge: EdgeConfig,
     #[command(flatten)]
@@ -110,6 +118,15 @@ pub struct EdgeConfig {
     /// Origins whose pages may call the API from a browser, separated by commas
     #[arg(long, env = "SHOP_CORS_ORIGINS", default_value = "", hide_default_value = true)]
     pub cors_origins: Origins,
+}
+
+impl ServeConfig {
+    pub fn terms(&self) -> Terms {
+        Terms {
+            online: TimeDelta::minutes(self.pay_within_minutes.into()),
+            invoice: (self.invoice_days > 0).then(|| TimeDelta::days(self.invoice_days.into())),
+        }
+    }
 }
 
 impl EdgeConfig {

@@ -10,9 +10,9 @@ use sqlx::PgPool;
 use thiserror::Error;
 
 use crate::domain::claim::{Claim, ClaimKind, claim_id};
-use crate::domain::ids::{CartId, CustomerId, ProductId};
+use crate::domain::ids::{CartId, CustomerId, OrderId, ProductId};
 use crate::domain::money::Money;
-use crate::domain::order::MOVES;
+use crate::domain::order::{Action, OrderCommand};
 use crate::domain::quantity::Quantity;
 use crate::domain::text::{Description, Email, Name};
 use crate::journal::{Actor, CommandError, Context, Journal, Stop, UnitOfWork, UseCase};
@@ -91,7 +91,7 @@ struct Order {
     days_ago: i64,
     lines: Vec<Item>,
     /// What was done with it since, as in the routes.
-    moves: Vec<String>,
+    moves: Vec<Action>,
 }
 
 #[derive(Deserialize)]
@@ -186,9 +186,15 @@ impl Order {
         };
         let order_id = place.decide(work)?.order_id;
         for action in &self.moves {
-            let made = MOVES.iter().find(|allowed| allowed.action == action);
-            let to = made.ok_or_else(|| Stop::Broken(format!("seeds/ has no move {action}")))?.to;
-            MoveOrder { order_id: crate::domain::ids::OrderId(order_id), to, reason: None }.decide(work)?;
+            let command = match action {
+                Action::Process => OrderCommand::Process,
+                Action::Pay => OrderCommand::MarkPaid { reference: None },
+                Action::Ship => OrderCommand::Ship { carrier: None, tracking_number: None, lines: Vec::new() },
+                Action::Deliver => OrderCommand::Deliver { shipment: None },
+                Action::Cancel => OrderCommand::Cancel { reason: None },
+                other => return Err(Stop::Broken(format!("seeds/ cannot {}", other.as_str()))),
+            };
+            MoveOrder { order_id: OrderId(order_id), command }.decide(work)?;
         }
         Ok(())
     }

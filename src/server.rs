@@ -91,7 +91,7 @@ pub async fn serve(config: &ServeConfig, database_config: &DatabaseConfig, locat
         engine.projector.clone(),
         accounts,
         database.pool.clone(),
-        Settings { edge: config.edge.edge(), payments },
+        Settings { edge: config.edge.edge(), terms: config.terms(), payments },
         crate::cli::install_metrics(),
         stopping.clone(),
     );

@@ -5,7 +5,7 @@ with sold as (
         from fact.order_line_placed
         union all
         select (placed_at at time zone 'UTC')::date, product_id, -quantity, -subtotal
-        from fact.order_line_cancelled
+        from fact.order_line_taken_back
     ) as line
     group by day, product_id
 ),
@@ -24,12 +24,12 @@ on conflict (day, product_id) do update
 set units_sold = best.units_sold + excluded.units_sold, revenue = best.revenue + excluded.revenue;
 
 delete from bestsellers as best
-using fact.order_line_cancelled as event
+using fact.order_line_taken_back as event
 where best.product_id = event.product_id
     and best.units_sold = 0;
 
 delete from bestsellers_by_day as best
-using fact.order_line_cancelled as event
+using fact.order_line_taken_back as event
 where best.day = (event.placed_at at time zone 'UTC')::date
     and best.product_id = event.product_id
     and best.units_sold = 0;

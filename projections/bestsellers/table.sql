@@ -3,7 +3,7 @@ create table bestsellers (
     units_sold bigint not null,
     revenue numeric(30, 2) not null
 );
-comment on table bestsellers is 'units and money of all orders that were not cancelled';
+comment on table bestsellers is 'units of all orders that were neither cancelled nor taken back, at the prices of their lines';
 create index bestsellers_rank on bestsellers (units_sold desc, product_id);
 
 create table bestsellers_by_day (

@@ -10,7 +10,9 @@ from (
     from (
         select customer_id, 1 as orders, total as money from fact.order_placed
         union all
-        select customer_id, -1, -total from fact.order_cancelled
+        select customer_id, -1, 0 from fact.order_cancelled
+        union all
+        select customer_id, 0, -credit from fact.order_credited
     ) as change
     group by customer_id
 ) as change

@@ -1,5 +1,28 @@
 insert into order_lines (
-    order_id, line, product_id, product_name, category_id, category_name, quantity, unit_price, subtotal
+    order_id, line, product_id, product_name, category_id, category_name, quantity, unit_price, subtotal,
+    shipped, withdrawn, returned
 )
-select order_id, line, product_id, product_name, category_id, category_name, quantity, unit_price, subtotal
+select order_id, line, product_id, product_name, category_id, category_name, quantity, unit_price, subtotal, 0, 0, 0
 from fact.order_line_placed;
+
+update order_lines as line
+set shipped = line.shipped + sent.quantity
+from (select order_id, line, sum(quantity) as quantity from fact.order_line_sent group by order_id, line) as sent
+where line.order_id = sent.order_id
+    and line.line = sent.line;
+
+update order_lines as line
+set shipped = line.quantity
+from fact.order_shipped as shipped
+where line.order_id = shipped.order_id
+    and shipped.fulfilment is null;
+
+update order_lines as line
+set withdrawn = line.withdrawn + back.withdrawn, returned = line.returned + back.returned
+from (
+    select order_id, line, sum(withdrawn) as withdrawn, sum(quantity - withdrawn) as returned
+    from fact.order_line_returned
+    group by order_id, line
+) as back
+where line.order_id = back.order_id
+    and line.line = back.line;

@@ -6,11 +6,15 @@ select
         when profile.customer_id is null then 'Erased customer'
         else profile.first_name || ' ' || profile.last_name
     end as "customer_name!",
+    line.line,
     line.product_id,
     line.product_name,
     line.quantity,
     line.unit_price as price_per_unit,
     line.subtotal,
+    line.shipped,
+    line.withdrawn,
+    line.returned,
     placed.version
 from order_lines as line
 join orders as placed using (order_id)

@@ -1,12 +1,34 @@
-insert into orders (order_id, customer_id, status, placed_at, reference, total, line_count, version)
-select order_id, customer_id, 'pending', placed_at, reference, total, line_count, sequence
+insert into orders (
+    order_id, customer_id, status, payment, fulfilment, placed_at, reference, total, credited, paid, refunded,
+    payment_method, pay_by, line_count, version
+)
+select
+    order_id, customer_id, 'pending', 'pending', 'unfulfilled', placed_at, reference, total, 0, 0, 0,
+    payment_method, pay_by, line_count, sequence
 from fact.order_placed;
 
 update orders as placed
-set status = last.status, version = last.sequence
+set status = coalesce(step.status, placed.status),
+    payment = coalesce(step.payment, placed.payment),
+    fulfilment = coalesce(step.fulfilment, placed.fulfilment),
+    payment_method = coalesce(step.payment_method, placed.payment_method),
+    paid = placed.paid + step.paid,
+    refunded = placed.refunded + step.refunded,
+    credited = placed.credited + step.credited,
+    version = step.version
 from (
-    select distinct on (order_id) order_id, status, sequence
-    from fact.order_status
-    order by order_id, position desc
-) as last
-where placed.order_id = last.order_id;
+    select
+        order_id,
+        (array_agg(status order by position desc) filter (where status is not null))[1] as status,
+        (array_agg(payment order by position desc) filter (where payment is not null))[1] as payment,
+        (array_agg(fulfilment order by position desc) filter (where fulfilment is not null))[1] as fulfilment,
+        (array_agg(payment_method order by position desc) filter (where payment_method is not null))[1]
+            as payment_method,
+        sum(paid) as paid,
+        sum(refunded) as refunded,
+        sum(credited) as credited,
+        max(sequence) as version
+    from fact.order_step
+    group by order_id
+) as step
+where placed.order_id = step.order_id;

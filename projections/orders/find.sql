@@ -1,8 +1,15 @@
 select
     placed.order_id,
     placed.status,
+    placed.payment,
+    placed.fulfilment,
     placed.placed_at,
     placed.total as total_amount,
+    placed.credited,
+    placed.paid,
+    placed.refunded,
+    placed.payment_method,
+    placed.pay_by,
     placed.customer_id,
     placed.reference,
     placed.version

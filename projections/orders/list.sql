@@ -2,6 +2,8 @@ select
     placed.order_id,
     placed.placed_at,
     placed.status,
+    placed.payment,
+    placed.fulfilment,
     placed.total as total_amount,
     placed.customer_id,
     placed.reference,

@@ -2,9 +2,16 @@ create table orders (
     order_id bigint primary key,
     customer_id bigint,
     status text not null,
+    payment text not null,
+    fulfilment text not null,
     placed_at timestamptz not null,
     reference text,
     total numeric(14, 2) not null,
+    credited numeric(14, 2) not null,
+    paid numeric(14, 2) not null,
+    refunded numeric(14, 2) not null,
+    payment_method text,
+    pay_by timestamptz,
     line_count bigint not null,
     version bigint not null
 );
@@ -12,6 +19,10 @@ comment on column orders.customer_id is 'null for a guest';
 comment on column orders.placed_at is 'may lie before the event, for orders taken over from elsewhere';
 comment on column orders.reference is 'number in the books that the order comes from';
 comment on column orders.version is 'sequence of the order''s last event';
+comment on column orders.credited is 'by how much it has been worth less since it was placed';
+comment on column orders.payment_method is 'null where staff see to it';
+comment on column orders.pay_by is 'when it is cancelled if it is not paid by then; null for never';
 create index orders_customer on orders (customer_id, placed_at desc, order_id desc);
 create index orders_placed_at on orders (placed_at desc, order_id desc);
 create index orders_status on orders (status, placed_at desc, order_id desc);
+create index orders_unpaid on orders (pay_by) where payment in ('pending', 'failed') and status in ('pending', 'processing');

@@ -7,11 +7,14 @@ from (
     select (placed_at at time zone 'UTC')::date, 0, quantity, 0
     from fact.order_line_placed
     union all
-    select (placed_at at time zone 'UTC')::date, -1, 0, -total
+    select (placed_at at time zone 'UTC')::date, -1, 0, 0
     from fact.order_cancelled
     union all
+    select (placed_at at time zone 'UTC')::date, 0, 0, -credit
+    from fact.order_credited
+    union all
     select (placed_at at time zone 'UTC')::date, 0, -quantity, 0
-    from fact.order_line_cancelled
+    from fact.order_line_taken_back
 ) as change
 group by day
 on conflict (day) do update

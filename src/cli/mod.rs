@@ -70,6 +70,9 @@ struct PlayArgs {
     /// How many orders are on their way at once
     #[arg(long, default_value_t = 64)]
     concurrency: usize,
+    /// Leave out the cancellations
+    #[arg(long)]
+    sales_only: bool,
 }
 
 #[derive(Args, Debug)]
@@ -150,8 +153,9 @@ async fn play_file(args: &PlayArgs, location: &Location) -> anyhow::Result<ExitC
         Engine::start(&database.connect, &database.pool, JournalOptions::default(), ProjectorOptions::default())
             .await?;
     let bar = ProgressBar::new(0).with_style(style("{msg:12} {wide_bar} {pos}/{len} orders, {per_sec}, {eta} left")?);
-    let options = play::Options { concurrency: args.concurrency };
-    let played = play::play(&engine.journal, &database.pool, std::io::BufReader::new(file), &bar, &options).await;
+    let options = play::Options { concurrency: args.concurrency, sales_only: args.sales_only };
+    let file = std::io::BufReader::new(file);
+    let played = play::play(&engine.journal, &engine.projector, &database.pool, file, &bar, &options).await;
     bar.finish_and_clear();
     let position = engine.journal.position();
     if played.is_ok() {

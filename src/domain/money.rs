@@ -56,6 +56,21 @@ impl Money {
         self.0.checked_add(other.0).and_then(|amount| Self::try_from(amount).ok())
     }
 
+    /// The difference; nothing where `other` is more.
+    pub fn less(self, other: Self) -> Self {
+        Self((self.0 - other.0).max(Decimal::ZERO))
+    }
+
+    /// What `part` of `whole` units have of the amount, rounded half away from zero. All of them have all of it.
+    pub fn share(self, part: i64, whole: i64) -> Self {
+        let share = self.0 * Decimal::from(part) / Decimal::from(whole.max(1));
+        Self(share.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero))
+    }
+
+    pub fn is_zero(self) -> bool {
+        self.0.is_zero()
+    }
+
     pub fn amount(self) -> Decimal {
         self.0
     }
@@ -134,6 +149,16 @@ mod tests {
         assert_eq!(Money::MAX.times(two), None);
         assert_eq!(Money::MAX.plus(Money::MAX), None);
         assert_eq!(Money::parse("0.05").unwrap().times(two), Some(Money::parse("0.10").unwrap()));
+    }
+
+    #[test]
+    fn a_share_rounds_half_away_from_zero_and_all_units_have_all_of_it() {
+        let money = |text| Money::parse(text).unwrap();
+        assert_eq!(money("0.05").share(1, 2), money("0.03"));
+        assert_eq!(money("10.00").share(1, 3), money("3.33"));
+        assert_eq!(money("10.00").share(3, 3), money("10.00"));
+        assert_eq!(money("1.00").less(money("0.40")), money("0.60"));
+        assert_eq!(money("0.40").less(money("1.00")), Money::ZERO);
     }
 
     #[test]

@@ -45,7 +45,8 @@ fn every_sample_is_read_by_exactly_one_aggregate_and_written_back_the_same() {
             read_back::<ProductEvent>(&payload),
         ];
         let readers: Vec<_> = readers.into_iter().flatten().collect();
-        assert_eq!(readers, [name], "{payload}");
+        // A dash and some words tell samples of one version apart, where it has grown a field.
+        assert_eq!(readers, [name.split('-').next().unwrap()], "{payload}");
     }
 }
 
@@ -69,7 +70,9 @@ fn every_event_has_a_sample_and_a_name_of_its_own() {
         names::<ProductEvent>(),
     ]
     .concat();
-    let sampled: Vec<String> = samples().into_keys().map(|name| name.split('.').next().unwrap().to_owned()).collect();
+    let mut sampled: Vec<String> =
+        samples().into_keys().map(|name| name.split('.').next().unwrap().to_owned()).collect();
+    sampled.dedup();
     names.sort();
     assert_eq!(names, sampled);
 }

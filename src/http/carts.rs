@@ -12,9 +12,11 @@ use super::consistency::one_moment;
 use super::description;
 use super::error::{ApiError, Problem};
 use super::page::{Ids, Versioned};
+use super::payments;
 use crate::domain::cart::MergeMode;
 use crate::domain::ids::{CartId, CustomerId, ProductId};
 use crate::domain::money::two_decimals;
+use crate::domain::order::PaymentMethod;
 use crate::domain::quantity::{Quantity, QuantityError};
 use crate::shop::{
     CartChange, CartLine, CartView, ChangeCart, Checkout, GuestCartOpened, MergeCarts, OpenGuestCart, OrderView,
@@ -37,6 +39,22 @@ body! {
         #[schema(value_type = i64, minimum = 0, maximum = 1_000_000, example = 3)]
         pub quantity: QuantityOrNone,
     }
+}
+
+body! {
+    /// How an order is to be paid.
+    pub struct NewCheckout {
+        /// Absent where `payment` says it, or staff see to it.
+        #[schema(schema_with = payment_method)]
+        pub payment_method: Option<PaymentMethod>,
+        /// What it is paid with at once; needed for every method but `invoice`.
+        #[schema(schema_with = payments::choice)]
+        pub payment: Option<payments::Choice>,
+    }
+}
+
+fn payment_method() -> Object {
+    description::words(["invoice", "test", "card"])
 }
 
 fn merge_mode() -> Object {
@@ -208,22 +226,24 @@ pub async fn merge(
 
 /// Orders what a customer's cart holds
 #[utoipa::path(post, path = "/customer/{customer_id}/cart/checkout", tag = "carts", security(("bearer" = ["owner", "editor"])),
+    request_body = NewCheckout,
     params(("customer_id" = i64, Path), CommandParams), responses((status = 201, body = OrderView), CommandProblems))]
 pub async fn check_out(
     State(shop): State<Shop>,
     Ids(customer_id): Ids<i64>,
-    command: Command<NoBody>,
+    command: Command<NewCheckout>,
 ) -> Result<Answer<OrderView>, ApiError> {
     check_out_cart(&shop, CartId::Customer(CustomerId(customer_id)), command).await
 }
 
 /// Orders what a guest's cart holds
 #[utoipa::path(post, path = "/carts/{cart_token}/checkout", tag = "carts", security((), ("bearer" = [])),
+    request_body = NewCheckout,
     params(("cart_token" = Uuid, Path), CommandParams), responses((status = 201, body = OrderView), CommandProblems))]
 pub async fn check_out_guest(
     State(shop): State<Shop>,
     Ids(token): Ids<Uuid>,
-    command: Command<NoBody>,
+    command: Command<NewCheckout>,
 ) -> Result<Answer<OrderView>, ApiError> {
     check_out_cart(&shop, CartId::of_token(token), command).await
 }
@@ -266,7 +286,16 @@ async fn change_cart<T>(
     shop.run(ChangeCart { cart_id, change }, command.context).await
 }
 
-async fn check_out_cart(shop: &Shop, cart_id: CartId, command: Command<NoBody>) -> Result<Answer<OrderView>, ApiError> {
-    let order = shop.run(Checkout { cart_id }, command.context).await?;
+async fn check_out_cart(
+    shop: &Shop,
+    cart_id: CartId,
+    command: Command<NewCheckout>,
+) -> Result<Answer<OrderView>, ApiError> {
+    let NewCheckout { payment_method, payment } = command.body;
+    let chosen = shop.instrument(payment_method, payment)?;
+    let payment_method = chosen.as_ref().map(|(method, _)| *method).or(payment_method);
+    let instrument = chosen.map(|(_, token)| token);
+    let check_out = Checkout { cart_id, payment_method, instrument, terms: shop.terms.clone() };
+    let order = shop.run(check_out, command.context).await?;
     Ok(order.created(|order| format!("/shop/api/order/{}/", order.order_id)))
 }

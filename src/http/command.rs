@@ -23,6 +23,13 @@ pub struct Command<T> {
     pub context: Context,
 }
 
+impl<T> Command<T> {
+    /// The command with another body, or with what the body asks for.
+    pub fn map<B>(self, map: impl FnOnce(T) -> B) -> Command<B> {
+        Command { body: map(self.body), context: self.context }
+    }
+}
+
 /// An answer to a command.
 pub struct Answer<A> {
     receipt: Receipt<A>,

@@ -114,7 +114,7 @@ fn add_dry_run(operation: &mut Operation) {
 }
 
 /// One of several words.
-pub(super) fn words<const N: usize>(words: [&str; N]) -> Object {
+pub(super) fn words<'word>(words: impl IntoIterator<Item = &'word str>) -> Object {
     ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words)).build()
 }
 

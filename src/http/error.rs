@@ -142,10 +142,7 @@ impl From<Refusal> for ApiError {
             Refusal::OutOfStock(shortages) => error.with("products", json!(shortages)),
             Refusal::Unavailable { product_id, .. } => error.with("product_id", json!(product_id)),
             Refusal::Cart(CartError::AlreadyCheckedOut { order_id }) => error.with("order_id", json!(order_id)),
-            Refusal::Order(OrderError::IllegalMove { from, .. }) => {
-                let allowed: Vec<_> = from.moves().map(|allowed| allowed.action).collect();
-                error.with("allowed", json!(allowed))
-            }
+            Refusal::Order(OrderError::IllegalMove { states, .. }) => error.with("allowed", json!(states.allowed())),
             _ => error,
         }
     }
@@ -195,6 +192,20 @@ fn describe(refusal: &Refusal) -> (StatusCode, &'static str, &'static str) {
             OrderError::TooManyLines => (BAD_REQUEST, "too_many_lines", "Too many lines"),
             OrderError::TotalTooLarge => (BAD_REQUEST, "total_too_large", "Total too large"),
             OrderError::IllegalMove { .. } => (CONFLICT, "illegal_move", "Illegal move"),
+            OrderError::UnknownLine(_) => (BAD_REQUEST, "line_not_found", "Line not found"),
+            OrderError::LineTwice(_) => (BAD_REQUEST, "line_named_twice", "Line named twice"),
+            OrderError::TooManyUnits { .. } => (CONFLICT, "too_many_units", "Too many units"),
+            OrderError::NothingToShip => (CONFLICT, "nothing_to_ship", "Nothing to ship"),
+            OrderError::UnknownShipment(_) => (NOT_FOUND, "shipment_not_found", "Shipment not found"),
+            OrderError::AlreadyDelivered(_) => (CONFLICT, "already_delivered", "Already delivered"),
+            OrderError::NotPaid => (CONFLICT, "not_paid", "Not paid"),
+            OrderError::NothingDue => (CONFLICT, "nothing_due", "Nothing due"),
+            OrderError::PaymentUnderWay => (CONFLICT, "payment_under_way", "Payment under way"),
+            OrderError::RefundTooLarge { .. } => (CONFLICT, "refund_too_large", "Refund too large"),
+            OrderError::NotOnline => (BAD_REQUEST, "not_an_online_method", "Not an online method"),
+            OrderError::PaidOtherwise => (CONFLICT, "paid_otherwise", "Paid otherwise"),
+            OrderError::UnknownAttempt(_) => (NOT_FOUND, "attempt_not_found", "Attempt not found"),
+            OrderError::UnknownRefund(_) => (NOT_FOUND, "refund_not_found", "Refund not found"),
         },
         Refusal::Product(error) | Refusal::Unavailable { error, .. } => match error {
             ProductError::NotFound => (NOT_FOUND, "product_not_found", "Product not found"),

@@ -31,6 +31,7 @@ use crate::accounts::Accounts;
 use crate::journal::Journal;
 use crate::payments::Payments;
 use crate::projector::Projector;
+use crate::shop::Terms;
 
 mod access;
 mod address;
@@ -54,6 +55,8 @@ mod history;
 mod json;
 mod limits;
 mod operations;
+mod order_moves;
+mod order_summary;
 mod orders;
 mod page;
 mod pages;
@@ -87,6 +90,7 @@ pub struct Parts {
     pool: PgPool,
     recent_writes: RecentWrites,
     edge: Edge,
+    terms: Terms,
     metrics: Option<PrometheusHandle>,
     /// Becomes true when the server is to stop; open streams end then.
     stopping: watch::Receiver<bool>,
@@ -97,6 +101,7 @@ pub struct Parts {
 pub struct Settings {
     pub edge: Edge,
     pub payments: Payments,
+    pub terms: Terms,
 }
 
 impl Deref for Shop {
@@ -119,8 +124,19 @@ impl Shop {
         stopping: watch::Receiver<bool>,
     ) -> Self {
         let recent_writes = RecentWrites::default();
-        let Settings { edge, payments } = settings;
-        Self(Arc::new(Parts { journal, projector, accounts, payments, pool, recent_writes, edge, metrics, stopping }))
+        let Settings { edge, terms, payments } = settings;
+        Self(Arc::new(Parts {
+            journal,
+            projector,
+            accounts,
+            payments,
+            pool,
+            recent_writes,
+            edge,
+            terms,
+            metrics,
+            stopping,
+        }))
     }
 
     async fn stopping(&self) {
@@ -211,12 +227,15 @@ pub fn router(shop: Shop) -> Router {
         // orders
         .routes(routes!(orders::list, orders::place))
         .routes(routes!(orders::find_lines))
-        .routes(routes!(orders::find_summary))
-        .routes(routes!(orders::process))
-        .routes(routes!(orders::ship))
-        .routes(routes!(orders::deliver))
-        .routes(routes!(orders::cancel))
-        .routes(routes!(orders::list_moves))
+        .routes(routes!(order_summary::find))
+        .routes(routes!(order_moves::process))
+        .routes(routes!(order_moves::pay))
+        .routes(routes!(order_moves::ship))
+        .routes(routes!(order_moves::deliver))
+        .routes(routes!(order_moves::cancel))
+        .routes(routes!(order_moves::take_back))
+        .routes(routes!(order_moves::refund))
+        .routes(routes!(order_moves::list))
         // payments
         .routes(routes!(payments::take_notice))
         // statistics

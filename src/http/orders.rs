@@ -1,6 +1,5 @@
-//! Orders: placed by staff, read, and moved along their life.
+//! Orders: placed by staff, listed, and read line by line.
 
-use axum::Json;
 use axum::extract::{OriginalUri, State};
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use rust_decimal::Decimal;
@@ -9,19 +8,18 @@ use utoipa::openapi::Object;
 use utoipa::{IntoParams, ToSchema};
 
 use super::Shop;
-use super::body::{NoBody, body};
+use super::body::body;
 use super::command::{Answer, Command, CommandParams, CommandProblems};
-use super::consistency::one_moment;
 use super::description;
 use super::error::{ApiError, Problem};
 use super::format::money;
 use super::page::{DEFAULT_LIMIT, Ids, LAST_MOMENT, Page, PageOf, Params, Versioned};
-use crate::domain::ids::{CustomerId, OrderId, ProductId};
+use crate::domain::ids::{CustomerId, ProductId};
 use crate::domain::money::Money;
-use crate::domain::order::{MOVES, Status};
+use crate::domain::order::Status;
 use crate::domain::quantity::Quantity;
-use crate::domain::text::{Reason, Reference};
-use crate::shop::{MoveOrder, OrderMoved, OrderView, PlaceOrder, RequestedLine};
+use crate::domain::text::Reference;
+use crate::shop::{OrderView, PlaceOrder, RequestedLine};
 
 /// One line of an order.
 #[derive(Serialize, ToSchema)]
@@ -46,6 +44,8 @@ pub struct OrderRow {
     pub order_id: i64,
     pub placed_at: DateTime<Utc>,
     pub status: String,
+    pub payment: String,
+    pub fulfilment: String,
     #[serde(serialize_with = "money")]
     #[schema(value_type = String, example = "19.98")]
     pub total_amount: Decimal,
@@ -53,47 +53,6 @@ pub struct OrderRow {
     pub customer_id: Option<i64>,
     pub reference: Option<String>,
     pub line_count: i64,
-}
-
-/// Everything about an order.
-#[derive(Serialize, ToSchema)]
-pub struct Summary {
-    pub order_id: i64,
-    pub status: String,
-    pub placed_at: DateTime<Utc>,
-    /// `null` for a guest.
-    pub customer_id: Option<i64>,
-    pub reference: Option<String>,
-    pub lines: Vec<SummaryLine>,
-    #[serde(serialize_with = "money")]
-    #[schema(value_type = String, example = "19.98")]
-    pub total_amount: Decimal,
-    /// What may be done with it next: the last part of the route.
-    pub allowed: Vec<&'static str>,
-}
-
-#[derive(Serialize, ToSchema)]
-pub struct SummaryLine {
-    pub product_id: i64,
-    pub product_name: String,
-    pub quantity: i64,
-    #[serde(serialize_with = "money")]
-    #[schema(value_type = String, example = "9.99")]
-    pub price_per_unit: Decimal,
-    #[serde(serialize_with = "money")]
-    #[schema(value_type = String, example = "19.98")]
-    pub subtotal: Decimal,
-}
-
-/// A move that an order may make.
-#[derive(Serialize, ToSchema)]
-pub struct AllowedMove {
-    #[schema(value_type = String)]
-    pub from: Status,
-    #[schema(value_type = String)]
-    pub to: Status,
-    /// The last part of the route that makes it.
-    pub action: &'static str,
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -110,7 +69,7 @@ pub struct OrderFilter {
 }
 
 fn status() -> Object {
-    description::words(["pending", "processing", "shipped", "completed", "cancelled"])
+    description::words(Status::ALL.iter().map(|status| status.as_str()))
 }
 
 body! {
@@ -139,14 +98,6 @@ pub struct NewLine {
     /// An agreed price; absent means the product's.
     #[schema(value_type = Option<String>, pattern = "^[0-9]{1,12}([.][0-9]{1,2})?$", example = "8.50")]
     unit_price: Option<Money>,
-}
-
-body! {
-    /// Why an order is cancelled.
-    pub struct Cancellation {
-        #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
-        pub reason: Option<Reason>,
-    }
 }
 
 /// All orders, newest first
@@ -215,107 +166,6 @@ pub async fn find_lines(
     Ok(Versioned { version, body: lines.collect() })
 }
 
-/// Everything about an order
-#[utoipa::path(get, path = "/order/{order_id}/summary", tag = "orders", security(("bearer" = ["owner", "reader"])),
-    params(("order_id" = i64, Path)),
-    responses((status = 200, body = Summary), (status = 404, body = Problem)))]
-pub async fn find_summary(State(shop): State<Shop>, Ids(order_id): Ids<i64>) -> Result<Versioned<Summary>, ApiError> {
-    // One snapshot for both, so that lines and status speak of the same moment.
-    let mut transaction = one_moment(&shop.pool, "orders, order_lines").await?;
-    let order = sqlx::query_file!("projections/orders/find.sql", order_id)
-        .fetch_optional(&mut *transaction)
-        .await?
-        .ok_or_else(unknown)?;
-    let lines =
-        sqlx::query_file!("projections/order_lines/by_order.sql", order_id).fetch_all(&mut *transaction).await?;
-    transaction.commit().await?;
-    let status: Option<Status> = serde_json::from_value(order.status.as_str().into()).ok();
-    let body = Summary {
-        order_id: order.order_id,
-        status: order.status,
-        placed_at: order.placed_at,
-        customer_id: order.customer_id,
-        reference: order.reference,
-        lines: lines
-            .into_iter()
-            .map(|line| SummaryLine {
-                product_id: line.product_id,
-                product_name: line.product_name,
-                quantity: line.quantity,
-                price_per_unit: line.price_per_unit,
-                subtotal: line.subtotal,
-            })
-            .collect(),
-        total_amount: order.total_amount,
-        allowed: status.into_iter().flat_map(Status::moves).map(|allowed| allowed.action).collect(),
-    };
-    Ok(Versioned { version: order.version, body })
-}
-
-/// Begins to pack an order
-#[utoipa::path(post, path = "/order/{order_id}/process", tag = "orders", security(("bearer" = ["editor"])),
-    params(("order_id" = i64, Path), CommandParams), responses((status = 200, body = OrderMoved), CommandProblems))]
-pub async fn process(
-    State(shop): State<Shop>,
-    Ids(order_id): Ids<i64>,
-    command: Command<NoBody>,
-) -> Result<Answer<OrderMoved>, ApiError> {
-    move_to(&shop, order_id, Status::Processing, command).await
-}
-
-/// Hands an order to the carrier; its units leave the store
-#[utoipa::path(post, path = "/order/{order_id}/ship", tag = "orders", security(("bearer" = ["editor"])),
-    params(("order_id" = i64, Path), CommandParams), responses((status = 200, body = OrderMoved), CommandProblems))]
-pub async fn ship(
-    State(shop): State<Shop>,
-    Ids(order_id): Ids<i64>,
-    command: Command<NoBody>,
-) -> Result<Answer<OrderMoved>, ApiError> {
-    move_to(&shop, order_id, Status::Shipped, command).await
-}
-
-/// Notes that an order has arrived
-#[utoipa::path(post, path = "/order/{order_id}/deliver", tag = "orders", security(("bearer" = ["editor"])),
-    params(("order_id" = i64, Path), CommandParams), responses((status = 200, body = OrderMoved), CommandProblems))]
-pub async fn deliver(
-    State(shop): State<Shop>,
-    Ids(order_id): Ids<i64>,
-    command: Command<NoBody>,
-) -> Result<Answer<OrderMoved>, ApiError> {
-    move_to(&shop, order_id, Status::Completed, command).await
-}
-
-/// Cancels an order; its stock can be sold again
-#[utoipa::path(post, path = "/order/{order_id}/cancel", tag = "orders", security(("bearer" = ["owner", "editor"])),
-    request_body = Cancellation,
-    params(("order_id" = i64, Path), CommandParams), responses((status = 200, body = OrderMoved), CommandProblems))]
-pub async fn cancel(
-    State(shop): State<Shop>,
-    Ids(order_id): Ids<i64>,
-    command: Command<Cancellation>,
-) -> Result<Answer<OrderMoved>, ApiError> {
-    let reason = command.body.reason;
-    let cancel = MoveOrder { order_id: OrderId(order_id), to: Status::Cancelled, reason };
-    shop.run(cancel, command.context).await
-}
-
-/// The moves that an order may make
-#[utoipa::path(get, path = "/order-moves", tag = "orders", security(()),
-    responses((status = 200, body = Vec<AllowedMove>)))]
-pub async fn list_moves() -> Json<Vec<AllowedMove>> {
-    let shown = MOVES.iter().map(|allowed| AllowedMove { from: allowed.from, to: allowed.to, action: allowed.action });
-    Json(shown.collect())
-}
-
-async fn move_to(
-    shop: &Shop,
-    order_id: i64,
-    to: Status,
-    command: Command<NoBody>,
-) -> Result<Answer<OrderMoved>, ApiError> {
-    shop.run(MoveOrder { order_id: OrderId(order_id), to, reason: None }, command.context).await
-}
-
-fn unknown() -> ApiError {
+pub(super) fn unknown() -> ApiError {
     ApiError::not_found("order_not_found", "Order not found")
 }

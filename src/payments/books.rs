@@ -55,13 +55,7 @@ impl Books {
     }
 
     /// Whether the order takes the money; else it has been paid otherwise.
-    pub async fn paid(
-        &self,
-        order_id: OrderId,
-        attempt: i64,
-        amount: Money,
-        reference: &str,
-    ) -> Result<bool, Fault> {
+    pub async fn paid(&self, order_id: OrderId, attempt: i64, amount: Money, reference: &str) -> Result<bool, Fault> {
         let reference = Reference::parse(reference)?;
         match self.tell(order_id, Some(OrderCommand::NotePaid { attempt, amount, reference })).await {
             Err(CommandError::Refused(Refusal::Order(OrderError::PaidOtherwise))) => Ok(false),

@@ -31,8 +31,7 @@ pub struct PaymentReactor {
     pool: PgPool,
 }
 
-const EVENTS: [&str; 4] =
-    ["OrderPaymentRequested", "OrderPaymentAuthorised", "OrderRefundRequested", "OrderCancelled"];
+const EVENTS: [&str; 4] = ["OrderPaymentRequested", "OrderPaymentAuthorised", "OrderRefundRequested", "OrderCancelled"];
 
 impl Reactor for PaymentReactor {
     fn name(&self) -> &'static str {

@@ -1,8 +1,11 @@
 //! Plays a sales history in the Online Retail format through the use cases of staff.
 //!
-//! An invoice is one order under its number as reference, a row is a line. Playing is safe to repeat, whole or broken
+//! An invoice is one order under its number as reference, a row is a line. A cancellation, whose number begins with `C`,
+//! takes units back from earlier orders. Playing is safe to repeat, whole or broken
 //! off anywhere: orders are found by their references, products by their skus, customers by their e-mail addresses, and
 //! stock is received only for what is still to be sold.
+
+use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use indicatif::ProgressBar;
@@ -11,14 +14,16 @@ use thiserror::Error;
 
 use crate::domain::claim::{ClaimKind, claim_id};
 use crate::journal::{CommandError, Journal};
+use crate::projector::Projector;
 use crate::shop::{PlaceOrder, RequestedLine};
 
 mod prepare;
 mod read;
 mod report;
 mod send;
+mod take_back;
 
-pub use read::{Buyer, Goods, History, Invoice, Line, read};
+pub use read::{Buyer, Cancellation, Goods, History, Invoice, Line, TakenBack, read};
 pub use report::{Report, Skipped};
 
 use prepare::{CustomerIds, ProductIds};
@@ -28,6 +33,8 @@ use send::{AtHand, holders, send};
 pub struct Options {
     /// How many commands are on their way at once.
     pub concurrency: usize,
+    /// Leaves the cancellations out.
+    pub sales_only: bool,
 }
 
 #[derive(Debug, Error)]
@@ -42,22 +49,28 @@ pub enum PlayError {
     Failed { what: String, error: CommandError },
     #[error(transparent)]
     Database(#[from] sqlx::Error),
+    #[error("the orders are placed, but the read tables do not move: {0}")]
+    StandsStill(String),
 }
 
 /// How many orders are made ready together, so that none has to wait for a part of itself and lose its place.
 const CHUNK: usize = 500;
+/// How often it is looked whether the read tables still move.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Plays `file`; `progress` counts orders. Orders are numbered in the order of the file, as far as no other client
+/// Plays `file`; `progress` counts orders, and the projector must run, because
+/// cancellations look in the read tables for what was bought. Orders are numbered in the order of the file, as far as no other client
 /// orders in between.
 pub async fn play(
     journal: &Journal,
+    projector: &Projector,
     pool: &PgPool,
     file: impl std::io::Read,
     progress: &ProgressBar,
     options: &Options,
 ) -> Result<Report, PlayError> {
     progress.set_message("reading");
-    let History { invoices, goods, buyers, skipped } = read(file)?;
+    let History { invoices, cancellations, goods, buyers, skipped } = read(file)?;
     let mut report = Report { skipped, ..Report::default() };
     let (due, already_played) = still_due(journal, invoices).await?;
     report.already_played = already_played;
@@ -89,7 +102,26 @@ pub async fn play(
             Err(error) => return Err(error.into()),
         }
     }
+    if options.sales_only {
+        report.skip_all(&cancellations);
+    } else {
+        progress.set_message("cancellations");
+        settle(projector, journal.position()).await?;
+        take_back::take_back(journal, pool, &cancellations, &mut report).await?;
+    }
+    report.skipped.sort_by_key(|skipped| skipped.line);
     Ok(report)
+}
+
+/// Waits until the read tables stand at `position`, as long as they move.
+async fn settle(projector: &Projector, position: i64) -> Result<(), PlayError> {
+    while !projector.wait_for(position, LOOK_EVERY).await {
+        let stopped = projector.status().await?.into_iter().find_map(|projection| projection.last_error);
+        if let Some(error) = stopped {
+            return Err(PlayError::StandsStill(error));
+        }
+    }
+    Ok(())
 }
 
 /// The invoices that are no orders yet, and how many are.

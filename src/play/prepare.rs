@@ -110,7 +110,10 @@ async fn register(journal: &Journal, pool: &PgPool, buyer: &Buyer) -> Result<Cus
 }
 
 /// Customers by e-mail address in lower case.
-async fn find_customers(pool: &PgPool, emails: Vec<&str>) -> Result<HashMap<String, CustomerId>, sqlx::Error> {
+pub(super) async fn find_customers(
+    pool: &PgPool,
+    emails: Vec<&str>,
+) -> Result<HashMap<String, CustomerId>, sqlx::Error> {
     let emails: Vec<String> = emails.into_iter().map(str::to_lowercase).collect();
     let found: Vec<(String, i64)> =
         sqlx::query_as("select lower(email), customer_id from customer_profile where lower(email) = any($1)")

@@ -19,6 +19,7 @@ use crate::domain::text::{Email, Name, Reference, Sku};
 #[derive(Debug, Default)]
 pub struct History {
     pub invoices: Vec<Invoice>,
+    pub cancellations: Vec<Cancellation>,
     /// In the order of their first sales.
     pub goods: Vec<Goods>,
     /// In the order of their first invoices.
@@ -41,6 +42,27 @@ pub struct Line {
     pub goods: usize,
     pub quantity: Quantity,
     pub unit_price: Money,
+}
+
+/// Units that go back, some of each row.
+#[derive(Debug)]
+pub struct Cancellation {
+    pub reference: Reference,
+    pub at: DateTime<Utc>,
+    /// Whose units they are; without it nobody can tell.
+    pub email: Option<Email>,
+    pub lines: Vec<TakenBack>,
+}
+
+#[derive(Debug)]
+pub struct TakenBack {
+    pub sku: Sku,
+    pub quantity: Quantity,
+    pub unit_price: Money,
+    /// The line in the file.
+    pub place: u64,
+    /// The row as it stands in the file.
+    pub row: String,
 }
 
 /// What is sold under one code, as its first row has it.
@@ -68,13 +90,13 @@ pub fn read(file: impl Read) -> Result<History, PlayError> {
     for record in reader.records() {
         let (line, taken, row) = match record {
             Ok(record) => {
-                let taken = sale(&record, places).and_then(|sale| reading.take(sale));
+                let line = record.position().map_or(0, csv::Position::line);
                 let row = || record.iter().collect::<Vec<_>>().join(",");
-                (
-                    record.position().map_or(0, csv::Position::line),
-                    taken,
-                    taken.map_or_else(|_| row(), |()| String::new()),
-                )
+                let taken = row_of(&record, places).and_then(|(kind, sale)| match kind {
+                    Kind::Sale => reading.take(sale),
+                    Kind::Cancellation => reading.take_back(sale, line, row()),
+                });
+                (line, taken, taken.map_or_else(|_| row(), |()| String::new()))
             }
             Err(error) if error.is_io_error() => return Err(error.into()),
             Err(error) => (
@@ -96,13 +118,22 @@ struct Reading {
     history: History,
     /// By number.
     invoices: HashMap<String, usize>,
+    /// By number.
+    cancellations: HashMap<String, usize>,
     /// By code, as the shop compares codes.
     goods: HashMap<String, usize>,
     /// By e-mail address, as the shop compares addresses.
     buyers: HashMap<String, usize>,
 }
 
-/// A row that is a sale.
+/// What a row does with its units.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Sale,
+    Cancellation,
+}
+
+/// What a row says: a sale, or as much of one that is taken back.
 struct Sale<'row> {
     reference: Reference,
     placed_at: DateTime<Utc>,
@@ -143,6 +174,18 @@ impl Reading {
         invoices[invoice_place].lines.push(Line { goods: goods_place, quantity, unit_price });
         Ok(())
     }
+
+    fn take_back(&mut self, sale: Sale<'_>, place: u64, row: String) -> Result<(), &'static str> {
+        let Sale { reference, placed_at: at, buyer, sku, quantity, unit_price, .. } = sale;
+        let cancellations = &mut self.history.cancellations;
+        let number = *self.cancellations.entry(reference.as_str().to_owned()).or_insert(cancellations.len());
+        if number == cancellations.len() {
+            let email = buyer.map(|buyer| buyer.email);
+            cancellations.push(Cancellation { reference, at, email, lines: vec![] });
+        }
+        cancellations[number].lines.push(TakenBack { sku, quantity, unit_price, place, row });
+        Ok(())
+    }
 }
 
 fn places(headers: &StringRecord) -> Result<[usize; 7], PlayError> {
@@ -156,33 +199,36 @@ fn places(headers: &StringRecord) -> Result<[usize; 7], PlayError> {
     Ok(COLUMNS.map(|column| place(column).unwrap_or_default()))
 }
 
-/// The row as a line of a sale, or why it is none.
-fn sale(record: &StringRecord, places: [usize; 7]) -> Result<Sale<'_>, &'static str> {
+/// What the row says, or why it says nothing.
+fn row_of(record: &StringRecord, places: [usize; 7]) -> Result<(Kind, Sale<'_>), &'static str> {
     if places.iter().any(|place| *place >= record.len()) {
         return Err("the row has too few columns");
     }
     let [number, code, description, quantity, date, price, customer] = places.map(|place| record[place].trim());
-    match number.as_bytes().first() {
+    let kind = match number.as_bytes().first() {
         None => return Err("InvoiceNo is empty"),
-        Some(b'C' | b'c') => return Err("cancellation"),
+        Some(b'C' | b'c') => Kind::Cancellation,
         Some(b'A' | b'a') => return Err("adjustment"),
-        Some(_) => {}
-    }
+        Some(_) => Kind::Sale,
+    };
     let reference = Reference::parse(number).map_err(|_| "InvoiceNo is too long or has control characters")?;
     if code.is_empty() {
         return Err("StockCode is empty");
     }
     let sku = Sku::parse(&code.to_uppercase()).map_err(|_| "StockCode is too long or has control characters")?;
     let units: i64 = quantity.parse().map_err(|_| "Quantity is not a whole number")?;
-    if units <= 0 {
-        return Err("Quantity is not positive");
-    }
-    let quantity = Quantity::new(units).map_err(|_| "Quantity is too large")?;
+    let units = match kind {
+        Kind::Sale if units <= 0 => return Err("Quantity is not positive"),
+        Kind::Cancellation if units >= 0 => return Err("Quantity of a cancellation is not negative"),
+        Kind::Sale | Kind::Cancellation => units.unsigned_abs(),
+    };
+    let quantity = i64::try_from(units).map_err(|_| "Quantity is too large")?;
+    let quantity = Quantity::new(quantity).map_err(|_| "Quantity is too large")?;
     let unit_price = unit_price(price)?;
     let placed_at = NaiveDateTime::parse_from_str(date, "%Y-%m-%d %H:%M:%S");
     let placed_at = placed_at.map_err(|_| "InvoiceDate is not written like 2010-12-01 08:26:00")?.and_utc();
     let buyer = if customer.is_empty() { None } else { Some(buyer(customer)?) };
-    Ok(Sale { reference, placed_at, buyer, sku, description, quantity, unit_price })
+    Ok((kind, Sale { reference, placed_at, buyer, sku, description, quantity, unit_price }))
 }
 
 /// A price above zero; zeros at the end of its decimals do not count.
@@ -242,7 +288,7 @@ mod tests {
     #[test]
     fn what_is_no_sale_is_skipped_with_its_line_and_reason() {
         let rows = [
-            ("C1,A,x,-1,2010-12-01 08:26:00,2.55,1,UK", "cancellation"),
+            ("C1,A,x,1,2010-12-01 08:26:00,2.55,1,UK", "Quantity of a cancellation is not negative"),
             ("A1,A,x,1,2010-12-01 08:26:00,2.55,1,UK", "adjustment"),
             (",A,x,1,2010-12-01 08:26:00,2.55,1,UK", "InvoiceNo is empty"),
             ("1,A,x,0,2010-12-01 08:26:00,2.55,1,UK", "Quantity is not positive"),
@@ -262,6 +308,23 @@ mod tests {
         assert!(history.invoices.is_empty() && history.goods.is_empty() && history.buyers.is_empty());
         let skipped: Vec<_> = history.skipped.iter().map(|skipped| (skipped.line, skipped.reason)).collect();
         assert_eq!(skipped, (2..).zip(rows.map(|(_, reason)| reason)).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn rows_of_one_cancellation_belong_together() {
+        let history = history(
+            "C1, 85123a ,Heart,-6,2010-12-01 08:26:00,2.55,17850,UK\n\
+             C2,71053,x,-1,2010-12-01 08:27:00,3.390,,UK\n\
+             C1,71053,x,-9223372036854775808,2010-12-01 08:26:00,2.10,17850,UK\n\
+             C1,71053,x,-2,2010-12-01 08:26:00,2.10,17850,UK\n",
+        );
+        assert!(history.invoices.is_empty() && history.goods.is_empty() && history.buyers.is_empty());
+        let [first, second] = &history.cancellations[..] else { panic!("{:?}", history.cancellations) };
+        assert_eq!((first.email.as_ref().unwrap().as_str(), first.lines.len()), ("17850@customer.example", 2));
+        let line = &first.lines[1];
+        assert_eq!((line.sku.as_str(), line.quantity.get(), line.place), ("71053", 2, 5));
+        assert!(second.email.is_none());
+        assert_eq!(history.skipped[0].reason, "Quantity is too large");
     }
 
     #[test]

@@ -6,10 +6,10 @@ use std::io::Write;
 
 use rust_decimal::Decimal;
 
-use super::read::Invoice;
+use super::read::{Cancellation, Invoice};
 use crate::domain::money::two_decimals;
 
-/// A row of the file that is no sale.
+/// A row of the file that was not played.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Skipped {
     pub line: u64,
@@ -24,6 +24,10 @@ pub struct Report {
     pub lines: usize,
     pub units: i64,
     pub revenue: Decimal,
+    pub orders_cancelled: usize,
+    /// How often units went back of an order of which some are left.
+    pub orders_returned: usize,
+    pub units_taken_back: i64,
     pub already_played: usize,
     pub products_created: usize,
     pub customers_registered: usize,
@@ -45,6 +49,12 @@ impl Report {
         }
     }
 
+    pub(super) fn skip_all(&mut self, cancellations: &[Cancellation]) {
+        let lines = cancellations.iter().flat_map(|cancellation| &cancellation.lines);
+        let skipped = lines.map(|line| Skipped { line: line.place, reason: "cancellation", row: line.row.clone() });
+        self.skipped.extend(skipped);
+    }
+
     /// Writes every skipped row: its line in the file, the reason, the row.
     pub fn write_skipped(&self, file: impl Write) -> std::io::Result<()> {
         let mut writer = csv::Writer::from_writer(file);
@@ -62,6 +72,9 @@ impl fmt::Display for Report {
         writeln!(formatter, "  lines              {:>10}", self.lines)?;
         writeln!(formatter, "  units              {:>10}", self.units)?;
         writeln!(formatter, "  revenue         {:>13}", two_decimals(self.revenue))?;
+        writeln!(formatter, "orders cancelled     {:>10}", self.orders_cancelled)?;
+        writeln!(formatter, "orders with returns  {:>10}", self.orders_returned)?;
+        writeln!(formatter, "  units taken back   {:>10}", self.units_taken_back)?;
         writeln!(formatter, "already played       {:>10}", self.already_played)?;
         writeln!(formatter, "products created     {:>10}", self.products_created)?;
         writeln!(formatter, "customers registered {:>10}", self.customers_registered)?;
@@ -74,7 +87,7 @@ impl fmt::Display for Report {
             write!(formatter, "\n  {rows:>6}  {reason}")?;
         }
         if !self.refused.is_empty() {
-            write!(formatter, "\norders refused       {:>10}", self.refused.len())?;
+            write!(formatter, "\ninvoices refused     {:>10}", self.refused.len())?;
             for (invoice, reason) in self.refused.iter().take(SHOWN) {
                 write!(formatter, "\n  {invoice}: {reason}")?;
             }

@@ -2,13 +2,21 @@
 
 use super::change_cart::check_owner;
 use super::ordering::{NewLine, NewOrder, place_order};
+use super::request_payment::keep_instrument;
+use super::terms::Terms;
 use super::view::OrderView;
 use crate::domain::cart::{Cart, CartCommand};
 use crate::domain::ids::{CartId, OrderId};
+use crate::domain::order::PaymentMethod;
 use crate::journal::{Load, Stop, UnitOfWork, UseCase};
 
 pub struct Checkout {
     pub cart_id: CartId,
+    /// `None` is left to staff.
+    pub payment_method: Option<PaymentMethod>,
+    /// What a provider is shown, where one is asked.
+    pub instrument: Option<String>,
+    pub terms: Terms,
 }
 
 impl UseCase for Checkout {
@@ -26,10 +34,20 @@ impl UseCase for Checkout {
             CartId::Customer(customer_id) => Some(customer_id),
             CartId::Guest(_) => None,
         };
-        let order = NewOrder { customer_id, placed_at: work.now(), reference: None, lines: lines.collect() };
+        let order = NewOrder {
+            customer_id,
+            placed_at: work.now(),
+            reference: None,
+            lines: lines.collect(),
+            payment_method: self.payment_method,
+            pay_by: self.terms.pay_by(self.payment_method, work.now()),
+        };
         let placed = place_order(work, order)?;
         let order_id = OrderId(placed.order_id);
         work.execute::<Cart>(self.cart_id, CartCommand::CheckOut { order_id })?;
+        if let Some(token) = &self.instrument {
+            keep_instrument(work, order_id, token)?;
+        }
         Ok(placed)
     }
 

@@ -1,53 +1,68 @@
 //! The next step in an order's life; the stock follows it.
 
-use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
-use super::ordering::units_by_product;
-use crate::domain::ids::OrderId;
-use crate::domain::order::{Order, OrderCommand, Status};
+use super::view::OrderStanding;
+use crate::domain::ids::{OrderId, ProductId};
+use crate::domain::order::{Order, OrderCommand, StockMoved};
 use crate::domain::product::{Product, ProductCommand};
-use crate::domain::text::Reason;
 use crate::journal::{Load, Stop, UnitOfWork, UseCase};
 
 pub struct MoveOrder {
     pub order_id: OrderId,
-    pub to: Status,
-    /// Why, for a cancellation.
-    pub reason: Option<Reason>,
-}
-
-#[derive(Clone, Copy, Debug, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct OrderMoved {
-    #[schema(value_type = i64)]
-    pub order_id: OrderId,
-    #[schema(value_type = String)]
-    pub status: Status,
+    pub command: OrderCommand,
 }
 
 impl UseCase for MoveOrder {
-    type Answer = OrderMoved;
+    type Answer = OrderStanding;
 
-    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<OrderMoved, Stop> {
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<OrderStanding, Stop> {
         let order_id = self.order_id;
-        work.execute::<Order>(order_id, OrderCommand::Move { to: self.to, reason: self.reason.clone() })?;
-        let order = work.get::<Order>(order_id)?;
-        let lines = order.placed()?.lines.iter().map(|line| (line.product_id, line.quantity.get()));
-        let stock_command: fn(OrderId, i64) -> ProductCommand = match self.to {
-            Status::Shipped => |order_id, quantity| ProductCommand::Ship { order_id, quantity },
-            Status::Cancelled => |order_id, quantity| ProductCommand::Release { order_id, quantity },
-            Status::Pending | Status::Processing | Status::Completed => {
-                return Ok(OrderMoved { order_id, status: self.to });
+        let before = stock_moved(work, order_id)?;
+        work.execute::<Order>(order_id, self.command.clone())?;
+        let after = stock_moved(work, order_id)?;
+        let steps: Vec<_> = after
+            .into_iter()
+            .map(|(product_id, after)| (product_id, before.get(&product_id).copied().unwrap_or_default(), after))
+            .filter(|(_, before, after)| before != after)
+            .collect();
+        work.get_all::<Product, _>(steps.iter().map(|(product_id, ..)| product_id))?;
+        for (product_id, before, after) in &steps {
+            for command in stock_commands(order_id, *before, *after) {
+                work.execute::<Product>(product_id, command)?;
             }
-        };
-        let units = units_by_product(lines);
-        work.get_all::<Product, _>(units.keys())?;
-        for (product_id, quantity) in units {
-            work.execute::<Product>(product_id, stock_command(order_id, quantity))?;
         }
-        Ok(OrderMoved { order_id, status: self.to })
+        OrderStanding::of(work, order_id, steps.iter().map(|(product_id, ..)| *product_id))
     }
 
     fn subject(&self) -> Option<Load> {
         Some(Load::of::<Order>(self.order_id))
     }
+}
+
+/// What the order has done to the stock so far; a product may stand in several lines.
+fn stock_moved(work: &UnitOfWork<'_>, order_id: OrderId) -> Result<BTreeMap<ProductId, StockMoved>, Stop> {
+    let order = work.get::<Order>(order_id)?;
+    let mut moved = BTreeMap::<_, StockMoved>::new();
+    for (product_id, line) in order.placed()?.stock_moved() {
+        let product = moved.entry(product_id).or_default();
+        product.released += line.released;
+        product.shipped += line.shipped;
+        product.taken_back += line.taken_back;
+    }
+    Ok(moved)
+}
+
+/// What leads from one to the other.
+fn stock_commands(order_id: OrderId, before: StockMoved, after: StockMoved) -> impl Iterator<Item = ProductCommand> {
+    let released = after.released - before.released;
+    let shipped = after.shipped - before.shipped;
+    let taken_back = after.taken_back - before.taken_back;
+    [
+        (released > 0).then_some(ProductCommand::Release { order_id, quantity: released }),
+        (shipped > 0).then_some(ProductCommand::Ship { order_id, quantity: shipped }),
+        (taken_back > 0).then_some(ProductCommand::TakeBack { order_id, quantity: taken_back }),
+    ]
+    .into_iter()
+    .flatten()
 }

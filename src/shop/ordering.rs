@@ -9,7 +9,7 @@ use super::view::OrderView;
 use crate::domain::category::Category;
 use crate::domain::ids::{CustomerId, OrderId, ProductId};
 use crate::domain::money::Money;
-use crate::domain::order::{Order, OrderCommand, PlaceLine, PlaceOrder};
+use crate::domain::order::{Order, OrderCommand, PaymentMethod, PlaceLine, PlaceOrder};
 use crate::domain::product::{Listing, Product, ProductCommand};
 use crate::domain::quantity::Quantity;
 use crate::domain::refusal::{Refusal, Shortage};
@@ -22,6 +22,8 @@ pub(super) struct NewOrder {
     pub placed_at: DateTime<Utc>,
     pub reference: Option<Reference>,
     pub lines: Vec<NewLine>,
+    pub payment_method: Option<PaymentMethod>,
+    pub pay_by: Option<DateTime<Utc>>,
 }
 
 pub(super) struct NewLine {
@@ -52,9 +54,9 @@ pub(super) fn place_order(work: &mut UnitOfWork<'_>, order: NewOrder) -> Result<
         })
     });
     let lines = lines.collect::<Result<Vec<_>, Stop>>()?;
-    let NewOrder { customer_id, placed_at, reference, .. } = order;
+    let NewOrder { customer_id, placed_at, reference, payment_method, pay_by, .. } = order;
     let order_id = OrderId(work.next_number::<Order>()?);
-    let place = PlaceOrder { customer_id, placed_at, reference, lines };
+    let place = PlaceOrder { customer_id, placed_at, reference, lines, payment_method, pay_by };
     work.execute::<Order>(order_id, OrderCommand::Place(place))?;
     for (product_id, quantity) in requested {
         work.execute::<Product>(product_id, ProductCommand::Reserve { order_id, quantity })?;

@@ -69,6 +69,8 @@ impl UseCase for PlaceOrder {
                 placed_at,
                 reference: self.reference.clone(),
                 lines: self.lines.iter().map(new_line).collect(),
+                payment_method: None,
+                pay_by: None,
             },
         )?;
         if let Some(claim) = claim {

@@ -19,7 +19,7 @@ impl UseCase for RequestPayment {
         let request = OrderCommand::RequestPayment { method: Some(self.method) };
         work.execute::<Order>(self.order_id, request)?;
         keep_instrument(work, self.order_id, &self.token)?;
-        OrderStanding::of(work, self.order_id, [])
+        OrderStanding::of(work, self.order_id, std::iter::empty())
     }
 
     fn subject(&self) -> Option<Load> {
@@ -28,7 +28,7 @@ impl UseCase for RequestPayment {
 }
 
 /// Keeps what the attempt that was just begun is made with, beside the log. An order for nothing needs none.
-pub fn keep_instrument(work: &mut UnitOfWork<'_>, order_id: OrderId, token: &str) -> Result<(), Stop> {
+pub(super) fn keep_instrument(work: &mut UnitOfWork<'_>, order_id: OrderId, token: &str) -> Result<(), Stop> {
     let order = work.get::<Order>(order_id)?;
     let bill = &order.placed()?.bill;
     if bill.open_attempt {

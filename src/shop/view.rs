@@ -9,7 +9,7 @@ use crate::domain::cart::Cart;
 use crate::domain::category::Category;
 use crate::domain::ids::{CartId, OrderId, ProductId};
 use crate::domain::money::{Money, two_decimals};
-use crate::domain::order::{Order, Status};
+use crate::domain::order::{Fulfilment, Order, Payment, Status};
 use crate::domain::product::{Product, ProductError};
 use crate::journal::{Stop, UnitOfWork};
 
@@ -51,6 +51,42 @@ pub struct OrderLineView {
     pub price_per_unit: Money,
     #[schema(value_type = String, example = "9.99")]
     pub subtotal: Money,
+}
+
+/// An order after a step of its life: its states, its money, and what can be sold of what the step moved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OrderStanding {
+    pub order_id: i64,
+    #[schema(value_type = String, example = "processing")]
+    pub status: Status,
+    #[schema(value_type = String, example = "paid")]
+    pub payment: Payment,
+    #[schema(value_type = String, example = "unfulfilled")]
+    pub fulfilment: Fulfilment,
+    #[schema(value_type = String, example = "19.98")]
+    pub total_amount: Money,
+    /// By how much the order has been worth less since it was placed.
+    #[schema(value_type = String, example = "0.00")]
+    pub credited: Money,
+    #[schema(value_type = String, example = "19.98")]
+    pub paid: Money,
+    #[schema(value_type = String, example = "0.00")]
+    pub refunded: Money,
+    /// What is still to be paid.
+    #[schema(value_type = String, example = "0.00")]
+    pub due: Money,
+    /// What can still be given back.
+    #[schema(value_type = String, example = "19.98")]
+    pub refundable: Money,
+    /// Of each product whose stock the step moved.
+    pub stock: Vec<ProductStock>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ProductStock {
+    pub product_id: i64,
+    /// What can be sold now.
+    pub stock: i64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -118,10 +154,38 @@ impl OrderView {
         });
         Ok(Self {
             order_id: order_id.0,
-            status: order.status,
+            status: order.states.status,
             order_date: order.placed_at.date_naive(),
-            total_amount: order.total,
+            total_amount: order.bill.total,
             lines: lines.collect(),
+        })
+    }
+}
+
+impl OrderStanding {
+    pub(super) fn of(
+        work: &UnitOfWork<'_>,
+        order_id: OrderId,
+        moved: impl Iterator<Item = ProductId>,
+    ) -> Result<Self, Stop> {
+        let order = work.get::<Order>(order_id)?;
+        let order = order.placed()?;
+        let stock = moved.map(|product_id| {
+            let stock = work.get::<Product>(product_id)?.listing()?.stock;
+            Ok(ProductStock { product_id: product_id.0, stock: stock.available() })
+        });
+        Ok(Self {
+            order_id: order_id.0,
+            status: order.states.status,
+            payment: order.states.payment,
+            fulfilment: order.states.fulfilment,
+            total_amount: order.bill.total,
+            credited: order.bill.credited,
+            paid: order.bill.paid,
+            refunded: order.bill.refunded,
+            due: order.bill.due(),
+            refundable: order.bill.refundable(),
+            stock: stock.collect::<Result<_, Stop>>()?,
         })
     }
 }

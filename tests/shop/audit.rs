@@ -48,7 +48,7 @@ async fn broken(shop: &TestShop) -> Vec<CheckedRule> {
 }
 
 /// Damages, the rules that find them, and what the first finding says.
-const DAMAGES: [(&str, &[&str], &str); 20] = [
+const DAMAGES: [(&str, &[&str], &str); 22] = [
     (
         "delete from events where aggregate_type = 'Claim'",
         &["positions"],
@@ -57,14 +57,14 @@ const DAMAGES: [(&str, &[&str], &str); 20] = [
     (
         "update journal_head set position = position + 1",
         &["positions"],
-        "position 21, the head: expected position 21; found position 22",
+        "position 22, the head: expected position 22; found position 23",
     ),
     (
         "update events set recorded_at = recorded_at - interval '1 hour' where position = 5",
         &["times"],
         "position 5, Product/1: expected recorded at",
     ),
-    ("update journal_head set recorded_at = '2000-01-01'", &["times"], "position 21, the head: expected recorded at"),
+    ("update journal_head set recorded_at = '2000-01-01'", &["times"], "position 22, the head: expected recorded at"),
     (
         "update events set sequence = 3 where aggregate_type = 'Category' and sequence = 2",
         &["streams"],
@@ -97,19 +97,34 @@ const DAMAGES: [(&str, &[&str], &str); 20] = [
     (
         "update events set payload = jsonb_set(payload, '{lines,0,quantity}', '4')
          where event_type = 'OrderPlaced' and aggregate_id = '3'",
-        &["reservations"],
-        "position 21, Order/3, Product/1: expected 4 reserved, 0 released, 0 shipped; found 3 reserved, 0 released, 0 shipped",
+        &["reservations", "money"],
+        "position 22, Order/3, Product/1: expected 4 reserved, 0 released, 0 shipped, 0 returned; \
+         found 3 reserved, 0 released, 0 shipped, 0 returned",
     ),
     (
         "update events set event_type = 'OrderCompleted' where event_type = 'OrderCancelled'",
         &["reservations"],
-        "Order/2, Product/1: expected 2 reserved, 0 released, 2 shipped; found 2 reserved, 2 released, 0 shipped",
+        "Order/2, Product/1: expected 2 reserved, 0 released, 0 shipped, 0 returned; \
+         found 2 reserved, 2 released, 0 shipped, 0 returned",
     ),
     (
         "update events set payload = payload || '{\"order_id\": 99}'
          where event_type = 'StockReserved' and payload ->> 'order_id' = '3'",
         &["reservations"],
-        "Order/3, Product/1: expected 3 reserved, 0 released, 0 shipped; found nothing reserved",
+        "Order/3, Product/1: expected 3 reserved, 0 released, 0 shipped, 0 returned; found nothing reserved",
+    ),
+    // Less was given up than the order was worth.
+    (
+        "update events set payload = payload || '{\"total\": \"1.00\"}' where event_type = 'OrderCancelled'",
+        &["money"],
+        "Order/2: expected refunded <= paid, credited <= total, nothing left of a cancelled order; found total",
+    ),
+    (
+        "update events set event_type = 'OrderRefunded',
+             payload = payload || '{\"amount\": \"1.00\", \"credit\": \"1.00\"}'
+         where event_type = 'OrderCancelled'",
+        &["reservations", "money"],
+        "Order/2, Product/1: expected 2 reserved, 0 released",
     ),
     (
         "update events set event_type = 'CartEmptied'
@@ -137,13 +152,13 @@ const DAMAGES: [(&str, &[&str], &str); 20] = [
     ),
     (
         "update events set metadata = metadata || jsonb_build_object('key_digest', (select min(key_digest) from idempotency))
-         where position = 21",
+         where position = 22",
         &["keys", "answers"],
-        "position 21, key ",
+        "position 22, key ",
     ),
     // One command's events are torn apart.
     (
-        "update events set metadata = (select metadata from events where position = 8) where position = 21",
+        "update events set metadata = (select metadata from events where position = 8) where position = 22",
         &["keys", "answers"],
         "the next event of its command at position 11",
     ),
@@ -186,7 +201,7 @@ async fn a_key_may_be_used_again_after_a_day() {
         "update journal_head set recorded_at = recorded_at + interval '1 day';
          update events set recorded_at = recorded_at + interval '1 day',
              metadata = metadata || jsonb_build_object('key_digest', (select min(key_digest) from idempotency))
-         where position = 21;
+         where position = 22;
          delete from idempotency",
     )
     .await;
@@ -199,7 +214,7 @@ async fn the_first_ten_findings_are_shown_with_the_count_of_all() {
     damage(&shop, "update events set sequence = sequence + 100").await;
     let broken = broken(&shop).await;
     let [streams] = &broken[..] else { panic!("{broken:?}") };
-    assert_eq!((streams.name, streams.offences, streams.findings.len()), ("streams", 21, 10));
+    assert_eq!((streams.name, streams.offences, streams.findings.len()), ("streams", 22, 10));
     assert_eq!(
         streams.findings[0].to_string(),
         "position 1, Claim/category-name:kitchen: expected sequence 1; found sequence 101"
@@ -253,12 +268,12 @@ async fn verify_log_says_what_is_wrong_and_exits_with_1() {
     };
     let (code, said) = verify(&[]);
     assert_eq!(code, Some(0), "{said}");
-    assert!(said.lines().all(|line| line.ends_with(": ok")) && said.contains("       21 events: ok"), "{said}");
+    assert!(said.lines().all(|line| line.ends_with(": ok")) && said.contains("       22 events: ok"), "{said}");
 
     damage(&shop, "update events set sequence = 3 where aggregate_type = 'Category' and sequence = 2").await;
     let (code, said) = verify(&["orders"]);
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("streams") && said.contains("1 WRONG"), "{said}");
     assert!(said.contains("position 4, Category/1: expected sequence 2; found sequence 3"), "{said}");
-    assert!(said.contains("rows at position 21: equal"), "the table agrees with the log, wrong as it is: {said}");
+    assert!(said.contains("rows at position 22: equal"), "the table agrees with the log, wrong as it is: {said}");
 }

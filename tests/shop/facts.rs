@@ -67,8 +67,6 @@ fn same(column: &Value, stored: &Value) -> bool {
 fn check(view: &str, row: &Map<String, Value>, payload: &Map<String, Value>) {
     let mut compared = 0;
     for (column, value) in row {
-        // Every field of a sample is filled, so a null is a misspelt key.
-        assert!(!value.is_null(), "{view}.{column} is null");
         if let Some(stored) = payload.get(column) {
             assert!(same(value, stored), "{view}.{column} is {value}, not {stored}");
             compared += 1;
@@ -93,18 +91,39 @@ async fn every_sample_is_read_back_through_its_fact() {
     }
     for (event_type, payload) in &samples {
         let view = view(event_type);
-        let rows = rows(&shop.pool, &schema, &view).await;
-        assert_eq!(rows.len(), 1, "{view}");
-        check(&view, &rows[0], payload.as_object().unwrap());
+        let mut rows = rows(&shop.pool, &schema, &view).await;
+        let of_type = samples.iter().filter(|(name, _)| name == event_type);
+        assert_eq!(rows.len(), of_type.clone().count(), "{view}");
+        // Every field is filled in some sample, so a column that is null in all of them has a misspelt key.
+        for column in rows[0].keys() {
+            assert!(rows.iter().any(|row| !row[column].is_null()), "{view}.{column} is null");
+        }
+        rows.sort_by_key(|row| row["position"].as_str().unwrap().parse::<i64>().unwrap());
+        let place = of_type.take_while(|(_, other)| !std::ptr::eq(other, payload)).count();
+        check(&view, &rows[place], payload.as_object().unwrap());
     }
-    for (view, event_type) in [("order_line_placed", "OrderPlaced"), ("order_line_cancelled", "OrderCancelled")] {
-        let payload = &samples.iter().find(|(name, _)| name == event_type).unwrap().1;
+    for (view, event_types) in [
+        ("order_line_placed", &["OrderPlaced"][..]),
+        ("order_line_sent", &["OrderShipmentSent"]),
+        ("order_line_returned", &["OrderReturned"]),
+        ("order_line_taken_back", &["OrderCancelled", "OrderReturned"]),
+    ] {
+        let payloads = samples.iter().filter(|(name, _)| event_types.contains(&name.as_str()));
+        let lines = payloads.clone().map(|(_, payload)| payload["lines"].as_array().unwrap().len());
         let rows = rows(&shop.pool, &schema, view).await;
-        assert_eq!(rows.len(), payload["lines"].as_array().unwrap().len());
-        check(view, &rows[0], payload["lines"][0].as_object().unwrap());
+        assert_eq!(rows.len(), lines.sum::<usize>(), "{view}");
+        for column in rows[0].keys() {
+            assert!(rows.iter().any(|row| !row[column].is_null()), "{view}.{column} is null");
+        }
+        if let [event_type] = event_types {
+            let payload = &payloads.clone().find(|(name, _)| name == event_type).unwrap().1;
+            check(view, &rows[0], payload["lines"][0].as_object().unwrap());
+        }
     }
     // The views that join several types speak of each of them.
-    for (view, expected) in [("stock_level", 5), ("cart_change", 7), ("order_status", 4), ("product_event", 10)] {
+    for (view, expected) in
+        [("stock_level", 6), ("cart_change", 7), ("order_step", 16), ("order_credited", 3), ("product_event", 11)]
+    {
         assert_eq!(rows(&shop.pool, &schema, view).await.len(), expected, "{view}");
     }
 }

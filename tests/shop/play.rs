@@ -8,7 +8,7 @@ use cartwright::journal::{Actor, Context};
 use cartwright::play::{Options, Report, play};
 use cartwright::shop::{CategoryRef, ChangeProduct, CreateProduct};
 use indicatif::ProgressBar;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::{TestShop, fresh_database};
 
@@ -34,8 +34,9 @@ fn history() -> String {
 }
 
 async fn play_all(shop: &TestShop, history: &str) -> Report {
-    let options = Options { concurrency: 16 };
-    play(&shop.engine.journal, &shop.pool, history.as_bytes(), &ProgressBar::hidden(), &options).await.unwrap()
+    let options = Options { concurrency: 16, sales_only: false };
+    let (journal, projector) = (&shop.engine.journal, &shop.engine.projector);
+    play(journal, projector, &shop.pool, history.as_bytes(), &ProgressBar::hidden(), &options).await.unwrap()
 }
 
 /// Every event by stream: what the log says, without when and in which batch it was said.
@@ -129,4 +130,47 @@ async fn a_product_that_is_there_is_sold_and_only_what_is_missing_comes_in() {
     assert_eq!((report.orders, report.products_created), (2, 0));
     assert_eq!(report.refused, [("3".to_owned(), format!("product {gone}: the product is discontinued"))]);
     assert_eq!((stock(&shop, "a").await, stock(&shop, "b").await), (0, 38));
+}
+
+#[tokio::test]
+async fn a_cancellation_takes_units_from_the_latest_earlier_order_that_still_has_them() {
+    let sales = "1,A,x,5,2011-03-01 09:00:00,2.50,17,UK\n\
+                 1,A,x,3,2011-03-01 09:00:00,2.00,17,UK\n\
+                 2,A,x,2,2011-03-02 09:00:00,2.50,17,UK\n\
+                 2,B,x,1,2011-03-02 09:00:00,9.00,17,UK\n\
+                 3,A,x,7,2011-03-03 09:00:00,2.50,18,UK\n\
+                 4,A,x,9,2011-03-09 09:00:00,2.50,17,UK\n\
+                 5,B,x,4,2011-03-02 10:00:00,9.00,,UK\n";
+    let cancellations = "C1,A,x,-4,2011-03-05 09:00:00,2.50,17,UK\n\
+                         C1,B,x,-1,2011-03-05 09:00:00,9.00,17,UK\n\
+                         C2,A,x,-7,2011-03-05 09:00:00,2.50,18,UK\n\
+                         C3,A,x,-5,2011-03-05 09:00:00,2.50,17,UK\n\
+                         C3,A,x,-1,2011-03-05 09:00:00,1.99,17,UK\n\
+                         C4,B,x,-4,2011-03-05 09:00:00,9.00,,UK\n\
+                         C5,A,x,-1,2011-02-05 09:00:00,2.50,17,UK\n\
+                         C6,Z,x,-1,2011-03-05 09:00:00,2.50,17,UK\n";
+    let shop = TestShop::new().await;
+    let history = format!("{HEADER}{sales}{cancellations}");
+    let report = play_all(&shop, &history).await;
+    let seen = (report.orders, report.orders_cancelled, report.orders_returned, report.units_taken_back);
+    // C1 takes all of order 2 and two of order 1; C2 all of order 3; C3 the other three of order 1, and misses two.
+    assert_eq!(seen, (5, 2, 2, 4 + 1 + 7 + 3), "{report}");
+    let skipped: Vec<_> = report.skipped.iter().map(|row| (row.line, row.reason)).collect();
+    let no_sale = "cancellation of what the customer did not buy before";
+    let partly = "cancellation of more than the customer bought before";
+    assert_eq!(skipped, [(12, partly), (13, no_sale), (14, no_sale), (15, no_sale), (16, no_sale)]);
+    shop.settle().await;
+    let best = shop.read("bestsellers/").await;
+    let best: Vec<_> = best.as_array().unwrap().iter().map(|row| (&row["total_sold"], &row["total_revenue"])).collect();
+    assert_eq!(best, [(&json!(12), &json!("28.50")), (&json!(4), &json!("36.00"))]);
+    let stats = shop.read("customer-stats/").await;
+    assert_eq!((&stats[0]["total_orders"], &stats[0]["total_spent"]), (&json!(2), &json!("28.50")));
+    assert_eq!((&stats[1]["total_orders"], &stats[1]["total_spent"]), (&json!(0), &json!("0.00")));
+
+    let position = shop.engine.journal.position();
+    let again = play_all(&shop, &history).await;
+    assert_eq!((again.orders, again.already_played, again.units_taken_back), (0, 8, 0));
+    assert_eq!(shop.engine.journal.position(), position, "playing again changes nothing");
+    shop.verify().await;
+    shop.check_log().await;
 }

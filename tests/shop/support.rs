@@ -143,7 +143,7 @@ impl TestShop {
         let journal = engine.journal.clone();
         let accounts = Accounts::start(&config, connect.clone(), pool.clone(), journal.clone()).await.unwrap();
         let projector = engine.projector.clone();
-        let settings = Settings { edge, payments: Payments::new(payments, &pool).unwrap() };
+        let settings = Settings { edge, payments: Payments::new(payments, &pool).unwrap(), ..Settings::default() };
         let shop = Shop::new(journal, projector, accounts.clone(), pool.clone(), settings, None, stopping);
         Self {
             accounts,

@@ -1,66 +1,119 @@
-//! An order: lines with name, category and price as they were, and a life from placed to completed or cancelled.
+//! An order: lines with name, category and price as they were, and a life from placed to completed or cancelled, with
+//! the money and the goods on their ways.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
 use super::Decider;
 use super::ids::{CategoryId, CustomerId, ProductId};
 use super::money::Money;
 use super::quantity::Quantity;
-use super::text::{Reason, Reference};
+use super::text::{Reason, Reference, Text};
 
+mod bill;
+mod carrier;
+mod error;
+mod event;
+mod goods;
+mod line;
 mod moves;
+mod payment;
 #[cfg(test)]
 mod tests;
 
-pub use moves::{MOVES, Move, Status};
+pub use bill::{Bill, Charge, PaymentMethod, Refund, RefundState};
+pub use carrier::{known_carrier, tracking_url};
+pub use error::OrderError;
+pub use event::OrderEvent;
+pub use line::{OrderLine, OrderedUnits, ReturnedUnits, SentUnits, Units};
+pub use moves::{Action, Fulfilment, MOVES, Move, Payment, State, States, Status};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Order {
     #[default]
     Unknown,
-    Placed(PlacedOrder),
+    Placed(Box<PlacedOrder>),
 }
 
 /// What later decisions need to know of an order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlacedOrder {
-    pub status: Status,
+    #[serde(flatten)]
+    pub states: States,
     pub customer_id: Option<CustomerId>,
     pub placed_at: DateTime<Utc>,
     pub reference: Option<String>,
-    pub total: Money,
     pub lines: Vec<OrderLine>,
-}
-
-/// One line of an order as later events repeat it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OrderedUnits {
-    pub product_id: ProductId,
-    pub quantity: Quantity,
-    pub subtotal: Money,
-}
-
-/// One line of an order, with everything as it was when the order was placed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OrderLine {
-    /// Counts from 1.
-    pub line: i64,
-    pub product_id: ProductId,
-    pub product_name: String,
-    pub category_id: CategoryId,
-    pub category_name: String,
-    pub quantity: Quantity,
-    pub unit_price: Money,
-    /// `quantity` times `unit_price`.
-    pub subtotal: Money,
+    /// Beside `lines`, one each.
+    pub units: Vec<Units>,
+    /// By number, from 1: whether it has arrived.
+    pub shipments: Vec<bool>,
+    pub bill: Bill,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OrderCommand {
     Place(PlaceOrder),
-    Move { to: Status, reason: Option<Reason> },
+    Process,
+    /// Hands units to a carrier; without lines all that are still to be sent.
+    Ship {
+        carrier: Option<Carrier>,
+        tracking_number: Option<TrackingNumber>,
+        lines: Vec<LineUnits>,
+    },
+    /// Notes that one shipment has arrived, or all that are on their way.
+    Deliver {
+        shipment: Option<i64>,
+    },
+    Cancel {
+        reason: Option<Reason>,
+    },
+    /// Cancels the order if it is not paid and was to be by `now`; else there is nothing to do.
+    CancelUnpaid {
+        now: DateTime<Utc>,
+    },
+    /// Takes units back: those that were shipped first, then those that are not yet.
+    Return {
+        lines: Vec<ReturnLine>,
+        /// Whether the money for what was paid goes back with them.
+        refund: bool,
+        reason: Option<Reason>,
+    },
+    /// Gives money back; without an amount all of it.
+    Refund {
+        amount: Option<Money>,
+        reason: Option<Reason>,
+    },
+    /// Staff have got all that is due.
+    MarkPaid {
+        reference: Option<Reference>,
+    },
+    /// A provider is to be asked for all that is due; without a method the one of before.
+    RequestPayment {
+        method: Option<PaymentMethod>,
+    },
+    NoteAuthorised {
+        attempt: i64,
+        amount: Money,
+        reference: Reference,
+    },
+    NotePaid {
+        attempt: i64,
+        amount: Money,
+        reference: Reference,
+    },
+    NotePaymentFailed {
+        attempt: i64,
+        reason: Reason,
+    },
+    NoteRefunded {
+        refund: i64,
+        reference: Reference,
+    },
+    NoteRefundFailed {
+        refund: i64,
+        reason: Reason,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +122,9 @@ pub struct PlaceOrder {
     pub placed_at: DateTime<Utc>,
     pub reference: Option<Reference>,
     pub lines: Vec<PlaceLine>,
+    pub payment_method: Option<PaymentMethod>,
+    /// When the order is cancelled if it is not paid by then.
+    pub pay_by: Option<DateTime<Utc>>,
 }
 
 /// A line to be ordered.
@@ -82,60 +138,32 @@ pub struct PlaceLine {
     pub unit_price: Money,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "event")]
-pub enum OrderEvent {
-    #[serde(rename = "OrderPlaced")]
-    Placed {
-        customer_id: Option<CustomerId>,
-        placed_at: DateTime<Utc>,
-        reference: Option<String>,
-        total: Money,
-        lines: Vec<OrderLine>,
-    },
-    #[serde(rename = "OrderProcessingStarted")]
-    ProcessingStarted {},
-    #[serde(rename = "OrderShipped")]
-    Shipped {},
-    #[serde(rename = "OrderCompleted")]
-    Completed {},
-    /// Carries again what was ordered, so that a reader can take it back without keeping orders.
-    #[serde(rename = "OrderCancelled")]
-    Cancelled {
-        reason: Option<String>,
-        customer_id: Option<CustomerId>,
-        placed_at: DateTime<Utc>,
-        total: Money,
-        lines: Vec<OrderedUnits>,
-    },
+/// Units of a line, by its number in the order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LineUnits {
+    pub line: i64,
+    pub quantity: Quantity,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum OrderError {
-    #[error("order not found")]
-    NotFound,
-    #[error("the order exists already")]
-    AlreadyPlaced,
-    #[error("an order has at least one line")]
-    NoLines,
-    #[error("an order has at most {} lines", Order::MAX_LINES)]
-    TooManyLines,
-    #[error("the total is above {}", Money::MAX)]
-    TotalTooLarge,
-    #[error("an order that is {} cannot become {}", from.as_str(), to.as_str())]
-    IllegalMove { from: Status, to: Status },
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReturnLine {
+    pub line: i64,
+    pub quantity: Quantity,
+    /// Whether what was shipped can be sold again; what was not can be in any case.
+    pub restock: bool,
 }
 
-impl OrderEvent {
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Placed { .. } => "OrderPlaced",
-            Self::ProcessingStarted {} => "OrderProcessingStarted",
-            Self::Shipped {} => "OrderShipped",
-            Self::Completed {} => "OrderCompleted",
-            Self::Cancelled { .. } => "OrderCancelled",
-        }
-    }
+/// Who carries a shipment.
+pub type Carrier = Text<50>;
+/// What the carrier calls it.
+pub type TrackingNumber = Text<100>;
+
+/// Units of a product that an order has moved in the store, counted over its life.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StockMoved {
+    pub released: i64,
+    pub shipped: i64,
+    pub taken_back: i64,
 }
 
 impl Order {
@@ -149,75 +177,93 @@ impl Order {
     }
 }
 
+impl PlacedOrder {
+    /// Each line with where its units are.
+    pub fn lines(&self) -> impl Iterator<Item = (&OrderLine, Units)> {
+        self.lines.iter().zip(self.units.iter().copied())
+    }
+
+    /// What the order has done to the stock of what it ordered, line by line. The store follows it.
+    pub fn stock_moved(&self) -> impl Iterator<Item = (ProductId, StockMoved)> {
+        let cancelled = self.states.status == Status::Cancelled;
+        self.lines().map(move |(line, units)| {
+            let unsent = line.quantity.get() - units.shipped;
+            let released = if cancelled { unsent } else { units.withdrawn };
+            (line.product_id, StockMoved { released, shipped: units.shipped, taken_back: units.restocked })
+        })
+    }
+
+    fn check(&self, action: Action) -> Result<(), OrderError> {
+        if self.states.allow(action) { Ok(()) } else { Err(OrderError::IllegalMove { action, states: self.states }) }
+    }
+
+    /// The line of a number, with where its units are.
+    fn line(&self, line: i64) -> Result<(&OrderLine, Units), OrderError> {
+        let index = usize::try_from(line).ok().and_then(|line| line.checked_sub(1));
+        index.and_then(|index| self.lines().nth(index)).ok_or(OrderError::UnknownLine(line))
+    }
+}
+
 impl Decider for Order {
     fn decide(&self, command: OrderCommand) -> Result<Vec<OrderEvent>, OrderError> {
-        match (self, command) {
-            (Self::Unknown, OrderCommand::Place(order)) => Ok(vec![place(order)?]),
-            (Self::Placed(_), OrderCommand::Place(_)) => Err(OrderError::AlreadyPlaced),
-            (Self::Unknown, OrderCommand::Move { .. }) => Err(OrderError::NotFound),
-            (Self::Placed(order), OrderCommand::Move { to, reason }) => {
-                if !order.status.may_become(to) {
-                    return Err(OrderError::IllegalMove { from: order.status, to });
-                }
-                Ok(vec![match to {
-                    Status::Pending => return Err(OrderError::IllegalMove { from: order.status, to }),
-                    Status::Processing => OrderEvent::ProcessingStarted {},
-                    Status::Shipped => OrderEvent::Shipped {},
-                    Status::Completed => OrderEvent::Completed {},
-                    Status::Cancelled => OrderEvent::Cancelled {
-                        reason: reason.map(String::from),
-                        customer_id: order.customer_id,
-                        placed_at: order.placed_at,
-                        total: order.total,
-                        lines: order.lines.iter().map(OrderLine::units).collect(),
-                    },
-                }])
+        let order = match self {
+            Self::Placed(order) => order,
+            Self::Unknown => {
+                let OrderCommand::Place(order) = command else { return Err(OrderError::NotFound) };
+                return place(order);
             }
+        };
+        match command {
+            OrderCommand::Place(_) => Err(OrderError::AlreadyPlaced),
+            OrderCommand::Process => {
+                order.check(Action::Process)?;
+                Ok(vec![OrderEvent::ProcessingStarted {}])
+            }
+            OrderCommand::Ship { carrier, tracking_number, lines } => order.ship(carrier, tracking_number, &lines),
+            OrderCommand::Deliver { shipment } => order.deliver(shipment),
+            OrderCommand::Cancel { reason } => order.cancel(reason),
+            OrderCommand::CancelUnpaid { now } => order.cancel_unpaid(now),
+            OrderCommand::Return { lines, refund, reason } => order.take_back(&lines, refund, reason),
+            OrderCommand::Refund { amount, reason } => order.refund(amount, reason),
+            OrderCommand::MarkPaid { reference } => order.mark_paid(reference),
+            OrderCommand::RequestPayment { method } => order.request_payment(method),
+            OrderCommand::NoteAuthorised { attempt, amount, reference } => {
+                Ok(order.note_authorised(attempt, amount, reference))
+            }
+            OrderCommand::NotePaid { attempt, amount, reference } => order.note_paid(attempt, amount, reference),
+            OrderCommand::NotePaymentFailed { attempt, reason } => Ok(order.note_failed(attempt, reason)),
+            OrderCommand::NoteRefunded { refund, reference } => order.note_refunded(refund, reference),
+            OrderCommand::NoteRefundFailed { refund, reason } => order.note_refund_failed(refund, reason),
         }
     }
 
     fn evolve(&mut self, event: &OrderEvent) {
-        match event {
-            OrderEvent::Placed { customer_id, placed_at, reference, total, lines } => {
-                *self = Self::Placed(PlacedOrder {
-                    status: Status::Pending,
-                    customer_id: *customer_id,
-                    placed_at: *placed_at,
-                    reference: reference.clone(),
-                    total: *total,
-                    lines: lines.clone(),
-                });
-            }
-            OrderEvent::ProcessingStarted {} => self.become_status(Status::Processing),
-            OrderEvent::Shipped {} => self.become_status(Status::Shipped),
-            OrderEvent::Completed {} => self.become_status(Status::Completed),
-            OrderEvent::Cancelled { .. } => self.become_status(Status::Cancelled),
+        if let OrderEvent::Placed { customer_id, placed_at, reference, total, lines, payment_method, pay_by } = event {
+            *self = Self::Placed(Box::new(PlacedOrder {
+                states: States::default(),
+                customer_id: *customer_id,
+                placed_at: *placed_at,
+                reference: reference.clone(),
+                units: vec![Units::default(); lines.len()],
+                lines: lines.clone(),
+                shipments: Vec::new(),
+                bill: Bill { total: *total, method: *payment_method, pay_by: *pay_by, ..Bill::default() },
+            }));
+        } else if let Self::Placed(order) = self {
+            order.evolve_goods(event);
+            order.evolve_money(event);
         }
     }
 
     fn weight(&self) -> usize {
         match self {
-            Self::Placed(order) => 1 + order.lines.len(),
+            Self::Placed(order) => 1 + order.lines.len() + order.shipments.len() + order.bill.refunds.len(),
             Self::Unknown => 1,
         }
     }
 }
 
-impl Order {
-    fn become_status(&mut self, status: Status) {
-        if let Self::Placed(order) = self {
-            order.status = status;
-        }
-    }
-}
-
-impl OrderLine {
-    fn units(&self) -> OrderedUnits {
-        OrderedUnits { product_id: self.product_id, quantity: self.quantity, subtotal: self.subtotal }
-    }
-}
-
-fn place(order: PlaceOrder) -> Result<OrderEvent, OrderError> {
+fn place(order: PlaceOrder) -> Result<Vec<OrderEvent>, OrderError> {
     if order.lines.is_empty() {
         return Err(OrderError::NoLines);
     }
@@ -240,13 +286,17 @@ fn place(order: PlaceOrder) -> Result<OrderEvent, OrderError> {
             subtotal,
         });
     }
-    Ok(OrderEvent::Placed {
+    let mut events = vec![OrderEvent::Placed {
         customer_id: order.customer_id,
         placed_at: order.placed_at,
         reference: order.reference.map(String::from),
         total,
         lines,
-    })
+        payment_method: order.payment_method,
+        pay_by: order.pay_by,
+    }];
+    events.extend(order.payment_method.and_then(|method| payment::first_step(method, total)));
+    Ok(events)
 }
 
 super::aggregate!(Order, "Order", OrderCommand, OrderEvent, OrderError);

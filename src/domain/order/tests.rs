@@ -24,16 +24,81 @@ fn line(product: i64, quantity: i64, unit_price: &str) -> PlaceLine {
 
 fn place(lines: Vec<PlaceLine>) -> OrderCommand {
     let placed_at = Utc.with_ymd_and_hms(2026, 5, 1, 12, 0, 0).unwrap();
-    OrderCommand::Place(PlaceOrder { customer_id: Some(CustomerId(1)), placed_at, reference: None, lines })
+    OrderCommand::Place(PlaceOrder {
+        customer_id: Some(CustomerId(1)),
+        placed_at,
+        reference: None,
+        lines,
+        payment_method: None,
+        pay_by: None,
+    })
 }
 
 fn placed() -> OrderEvent {
     Order::Unknown.decide(place(vec![line(1, 2, "20.00"), line(1, 1, "19.99")])).unwrap().remove(0)
 }
 
-fn move_to(to: Status) -> OrderCommand {
-    OrderCommand::Move { to, reason: None }
+/// An order, and what happens to it.
+struct Story(Order);
+
+impl Story {
+    fn of(method: Option<PaymentMethod>) -> Self {
+        let OrderCommand::Place(order) = place(vec![line(1, 2, "20.00"), line(2, 1, "19.99")]) else { unreachable!() };
+        let pay_by = Some(order.placed_at);
+        let mut story = Self(Order::default());
+        story.then(OrderCommand::Place(PlaceOrder { payment_method: method, pay_by, ..order }));
+        story
+    }
+
+    fn then(&mut self, command: OrderCommand) -> Vec<OrderEvent> {
+        let events = self.0.decide(command.clone()).unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        events.iter().for_each(|event| self.0.evolve(event));
+        events
+    }
+
+    fn refuses(&self, command: OrderCommand) -> OrderError {
+        self.0.decide(command).unwrap_err()
+    }
+
+    fn states(&self) -> (Status, Payment, Fulfilment) {
+        let States { status, payment, fulfilment } = self.0.placed().unwrap().states;
+        (status, payment, fulfilment)
+    }
+
+    fn bill(&self) -> &Bill {
+        &self.0.placed().unwrap().bill
+    }
 }
+
+fn ship(lines: &[(i64, i64)]) -> OrderCommand {
+    let units = |(line, units): &(i64, i64)| LineUnits { line: *line, quantity: Quantity::new(*units).unwrap() };
+    OrderCommand::Ship { carrier: None, tracking_number: None, lines: lines.iter().map(units).collect() }
+}
+
+fn take_back(lines: &[(i64, i64)], refund: bool) -> OrderCommand {
+    let line = |(line, units): &(i64, i64)| ReturnLine {
+        line: *line,
+        quantity: Quantity::new(*units).unwrap(),
+        restock: true,
+    };
+    OrderCommand::Return { lines: lines.iter().map(line).collect(), refund, reason: None }
+}
+
+fn refund(amount: &str) -> OrderCommand {
+    OrderCommand::Refund { amount: Some(money(amount)), reason: None }
+}
+
+fn reference() -> Reference {
+    Reference::parse("pi_1").unwrap()
+}
+
+fn paid(attempt: i64, amount: &str) -> OrderCommand {
+    OrderCommand::NotePaid { attempt, amount: money(amount), reference: reference() }
+}
+
+const DELIVER: OrderCommand = OrderCommand::Deliver { shipment: None };
+const CANCEL: OrderCommand = OrderCommand::Cancel { reason: None };
+const PAY: OrderCommand = OrderCommand::MarkPaid { reference: None };
 
 #[test]
 fn the_total_is_the_sum_of_the_subtotals_and_a_product_may_stand_in_two_lines_at_two_prices() {
@@ -61,57 +126,187 @@ fn a_total_that_no_account_could_hold_is_refused() {
 }
 
 #[test]
-fn an_order_moves_only_along_the_table() {
-    use Status::{Cancelled, Completed, Pending, Processing, Shipped};
-    let paths: [(Status, Vec<OrderEvent>); 5] = [
-        (Pending, vec![]),
-        (Processing, vec![OrderEvent::ProcessingStarted {}]),
-        (Shipped, vec![OrderEvent::ProcessingStarted {}, OrderEvent::Shipped {}]),
-        (Completed, vec![OrderEvent::ProcessingStarted {}, OrderEvent::Shipped {}, OrderEvent::Completed {}]),
-        (Cancelled, vec![cancelled()]),
-    ];
-    let allowed = [
-        (Pending, Processing),
-        (Pending, Cancelled),
-        (Processing, Shipped),
-        (Processing, Cancelled),
-        (Shipped, Completed),
-    ];
-    for (from, path) in &paths {
-        let mut order = Order::default();
-        for event in [placed()].iter().chain(path) {
-            order.evolve(event);
-        }
-        for (to, _) in &paths {
-            let outcome = order.decide(move_to(*to));
-            if allowed.contains(&(*from, *to)) {
-                assert_eq!(outcome.unwrap().len(), 1, "{from:?} to {to:?}");
-            } else {
-                assert_eq!(outcome, Err(OrderError::IllegalMove { from: *from, to: *to }));
-            }
-        }
-    }
+fn an_order_goes_from_placed_to_completed_in_two_shipments() {
+    use {Fulfilment as F, Payment as P, Status as S};
+    let mut order = Story::of(None);
+    assert_eq!(order.states(), (S::Pending, P::Pending, F::Unfulfilled));
+    order.then(PAY);
+    order.then(OrderCommand::Process);
+    assert_eq!(order.states(), (S::Processing, P::Paid, F::Unfulfilled));
+    order.then(ship(&[(1, 1)]));
+    assert_eq!(order.states(), (S::Processing, P::Paid, F::PartiallyShipped));
+    order.then(OrderCommand::Deliver { shipment: Some(1) });
+    assert_eq!(order.refuses(OrderCommand::Deliver { shipment: Some(1) }), OrderError::AlreadyDelivered(1));
+    assert_eq!(order.refuses(OrderCommand::Deliver { shipment: Some(2) }), OrderError::UnknownShipment(2));
+    let sent = order.then(ship(&[]));
+    assert_eq!(sent[1], OrderEvent::Shipped { fulfilment: Some(F::Shipped) });
+    assert_eq!(order.states(), (S::Shipped, P::Paid, F::Shipped));
+    order.then(DELIVER);
+    assert_eq!(order.states(), (S::Completed, P::Paid, F::Delivered));
 }
 
 #[test]
-fn cancelling_repeats_what_was_ordered() {
-    given(vec![placed()]).when(move_to(Status::Cancelled)).then_expect_events(vec![cancelled()]);
+fn what_was_sent_before_there_were_shipments_counts_as_sent() {
+    let mut order = Story::of(None);
+    for event in [OrderEvent::ProcessingStarted {}, OrderEvent::Shipped { fulfilment: None }] {
+        order.0.evolve(&event);
+    }
+    assert_eq!(order.states().2, Fulfilment::Shipped);
+    assert!(order.0.placed().unwrap().lines().all(|(line, units)| line.open(units) == 0));
+    order.then(DELIVER);
+    assert_eq!(order.states(), (Status::Completed, Payment::Pending, Fulfilment::Delivered));
+    order.then(take_back(&[(1, 2)], false));
+}
+
+#[test]
+fn an_illegal_move_names_what_is_allowed() {
+    let order = Story::of(None);
+    let error = order.refuses(ship(&[]));
+    let message =
+        "cannot ship an order that is pending, pending and unfulfilled; allowed: process, pay, cancel, return";
+    assert_eq!(error.to_string(), message);
+    assert!(matches!(error, OrderError::IllegalMove { action: Action::Ship, .. }));
+}
+
+#[test]
+fn no_more_is_sent_or_taken_back_than_there_is() {
+    let mut order = Story::of(None);
+    order.then(OrderCommand::Process);
+    let too_many = |line, requested, available| OrderError::TooManyUnits { line, requested, available };
+    assert_eq!(order.refuses(ship(&[(1, 3)])), too_many(1, 3, 2));
+    assert_eq!(order.refuses(ship(&[(1, 1), (1, 1)])), OrderError::LineTwice(1));
+    assert_eq!(order.refuses(ship(&[(3, 1)])), OrderError::UnknownLine(3));
+    assert_eq!(order.refuses(take_back(&[(0, 1)], false)), OrderError::UnknownLine(0));
+    order.then(ship(&[(1, 2)]));
+    order.then(take_back(&[(1, 1)], false));
+    assert_eq!(order.refuses(take_back(&[(1, 2)], false)), too_many(1, 2, 1));
+}
+
+#[test]
+fn what_is_taken_back_is_no_longer_asked_for_and_what_was_paid_for_it_can_be_given_back() {
+    let mut order = Story::of(None);
+    let events = order.then(take_back(&[(1, 1)], true));
+    assert!(matches!(&events[..], [OrderEvent::Returned { credit, .. }] if *credit == money("20.00")), "{events:?}");
+    assert_eq!(order.bill().due(), money("39.99"));
+    order.then(PAY);
+    assert_eq!((order.bill().paid, order.bill().due()), (money("39.99"), Money::ZERO));
+    order.then(OrderCommand::Process);
+    order.then(ship(&[]));
+    let events = order.then(take_back(&[(2, 1)], false));
+    assert!(matches!(&events[..], [OrderEvent::Returned { credit, .. }] if credit.is_zero()), "{events:?}");
+    assert_eq!(order.refuses(refund("40.00")), OrderError::RefundTooLarge { refundable: money("39.99") });
+    order.then(refund("19.99"));
+    assert_eq!(order.states().1, Payment::PartiallyRefunded);
+    assert_eq!(order.bill().worth(), money("20.00"));
+    order.then(take_back(&[(1, 1)], true));
+    assert_eq!(order.states(), (Status::Shipped, Payment::Refunded, Fulfilment::Returned));
+    assert_eq!((order.bill().worth(), order.bill().kept()), (Money::ZERO, Money::ZERO));
+}
+
+#[test]
+fn parts_of_a_line_add_up_to_the_line() {
+    let mut order = Story(Order::default());
+    order.then(place(vec![line(1, 3, "0.33")]));
+    order.then(OrderCommand::Process);
+    order.then(ship(&[]));
+    let amounts = (0..3).map(|_| {
+        let events = order.then(take_back(&[(1, 1)], false));
+        let OrderEvent::Returned { lines, .. } = &events[0] else { panic!("{events:?}") };
+        lines[0].amount
+    });
+    assert_eq!(amounts.collect::<Vec<_>>(), [money("0.33"); 3]);
+}
+
+#[test]
+fn an_order_of_which_nothing_is_left_is_cancelled() {
+    let mut order = Story::of(None);
+    order.then(take_back(&[(1, 2)], false));
+    let events = order.then(take_back(&[(2, 1)], false));
+    let OrderEvent::Cancelled { total, lines, .. } = &events[0] else { panic!("{events:?}") };
+    assert_eq!((*total, lines.len(), lines[0].product_id), (money("19.99"), 1, ProductId(2)));
+    assert_eq!(order.states().0, Status::Cancelled);
+}
+
+#[test]
+fn a_cancelled_order_gives_back_what_was_paid() {
+    let mut order = Story::of(Some(PaymentMethod::Invoice));
+    order.then(PAY);
+    let events = order.then(CANCEL);
+    assert!(
+        matches!(&events[..], [OrderEvent::Cancelled { .. }, OrderEvent::Refunded { credit, .. }] if credit.is_zero())
+    );
+    assert_eq!(order.states(), (Status::Cancelled, Payment::Refunded, Fulfilment::Unfulfilled));
+
+    let mut order = Story::of(Some(PaymentMethod::Card));
+    order.then(paid(1, "59.99"));
+    let events = order.then(CANCEL);
+    assert!(matches!(&events[1], OrderEvent::RefundRequested { refund: 1, amount, .. } if *amount == money("59.99")));
+    order.then(OrderCommand::NoteRefunded { refund: 1, reference: reference() });
+    assert_eq!(order.states().1, Payment::Refunded);
+    assert_eq!(order.then(OrderCommand::NoteRefunded { refund: 1, reference: reference() }), []);
+}
+
+#[test]
+fn a_provider_is_asked_once_at_a_time_and_what_it_says_twice_happens_once() {
+    let mut order = Story::of(Some(PaymentMethod::Card));
+    order.then(OrderCommand::Process);
+    assert_eq!(order.refuses(ship(&[])), OrderError::NotPaid);
+    let again = OrderCommand::RequestPayment { method: None };
+    assert_eq!(order.refuses(again.clone()), OrderError::PaymentUnderWay);
+    assert_eq!(order.refuses(PAY), OrderError::PaymentUnderWay);
+    let failed = |attempt| OrderCommand::NotePaymentFailed { attempt, reason: Reason::parse("card_declined").unwrap() };
+    order.then(failed(1));
+    assert_eq!(order.then(failed(1)), []);
+    let asked = order.then(again);
+    assert_eq!(
+        asked,
+        [OrderEvent::PaymentRequested { attempt: 2, method: PaymentMethod::Card, amount: money("59.99") }]
+    );
+    assert_eq!(order.then(failed(1)), [], "it speaks of an attempt that is over");
+    let authorised = OrderCommand::NoteAuthorised { attempt: 2, amount: money("59.99"), reference: reference() };
+    order.then(authorised.clone());
+    order.then(paid(2, "59.99"));
+    assert_eq!(order.then(paid(2, "59.99")), []);
+    assert_eq!(order.then(authorised), []);
+    assert_eq!(order.then(failed(2)), []);
+    assert_eq!(order.refuses(paid(1, "59.99")), OrderError::PaidOtherwise);
+    assert_eq!(order.refuses(paid(3, "59.99")), OrderError::UnknownAttempt(3));
+    assert_eq!(order.states().1, Payment::Paid);
+}
+
+#[test]
+fn money_that_comes_for_a_cancelled_order_goes_back() {
+    let mut order = Story::of(Some(PaymentMethod::Card));
+    order.then(CANCEL);
+    let events = order.then(paid(1, "59.99"));
+    assert!(
+        matches!(&events[..], [OrderEvent::Paid { .. }, OrderEvent::RefundRequested { amount, .. }] if *amount == money("59.99"))
+    );
+}
+
+#[test]
+fn an_order_is_cancelled_when_it_is_late_and_not_paid() {
+    let at = |story: &Story| story.bill().pay_by.unwrap();
+    let mut order = Story::of(Some(PaymentMethod::Invoice));
+    let now = at(&order);
+    assert_eq!(order.then(OrderCommand::CancelUnpaid { now: now - chrono::TimeDelta::seconds(1) }), []);
+    order.then(OrderCommand::CancelUnpaid { now });
+    assert_eq!(order.states().0, Status::Cancelled);
+
+    let mut order = Story::of(Some(PaymentMethod::Invoice));
+    order.then(PAY);
+    assert_eq!(order.then(OrderCommand::CancelUnpaid { now }), []);
+}
+
+#[test]
+fn an_order_for_nothing_is_paid_when_it_is_placed() {
+    let OrderCommand::Place(order) = place(vec![line(1, 1, "0.00")]) else { unreachable!() };
+    let mut story = Story(Order::default());
+    story.then(OrderCommand::Place(PlaceOrder { payment_method: Some(PaymentMethod::Card), ..order }));
+    assert_eq!(story.states().1, Payment::Paid);
 }
 
 #[test]
 fn an_unknown_order_is_not_found() {
-    given(vec![]).when(move_to(Status::Shipped)).then_expect_error(OrderError::NotFound);
-}
-
-fn cancelled() -> OrderEvent {
-    let mut order = Order::default();
-    order.evolve(&placed());
-    let order = order.placed().unwrap().clone();
-    OrderEvent::Cancelled {
-        reason: None,
-        customer_id: order.customer_id,
-        placed_at: order.placed_at,
-        total: order.total,
-        lines: order.lines.iter().map(OrderLine::units).collect(),
-    }
+    given(vec![]).when(DELIVER).then_expect_error(OrderError::NotFound);
 }

@@ -86,6 +86,11 @@ pub enum ProductCommand {
         order_id: OrderId,
         quantity: i64,
     },
+    /// Shipped units came back and can be sold again.
+    TakeBack {
+        order_id: OrderId,
+        quantity: i64,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,6 +116,8 @@ pub enum ProductEvent {
     StockReleased { order_id: OrderId, quantity: i64, on_hand: i64, reserved: i64 },
     #[serde(rename = "StockShipped")]
     StockShipped { order_id: OrderId, quantity: i64, on_hand: i64, reserved: i64 },
+    #[serde(rename = "StockReturned")]
+    StockReturned { order_id: OrderId, quantity: i64, on_hand: i64, reserved: i64 },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -187,6 +194,7 @@ impl ProductEvent {
             Self::StockReserved { .. } => "StockReserved",
             Self::StockReleased { .. } => "StockReleased",
             Self::StockShipped { .. } => "StockShipped",
+            Self::StockReturned { .. } => "StockReturned",
         }
     }
 }
@@ -268,6 +276,10 @@ impl Decider for Product {
                     reserved: reserved - quantity,
                 }])
             }
+            ProductCommand::TakeBack { order_id, quantity } => {
+                let Stock { on_hand, reserved } = listing.stock.with_change(quantity)?;
+                Ok(vec![ProductEvent::StockReturned { order_id, quantity, on_hand, reserved }])
+            }
         }
     }
 
@@ -303,7 +315,8 @@ impl Decider for Product {
             ProductEvent::StockReceived { on_hand, reserved, .. }
             | ProductEvent::StockCorrected { on_hand, reserved, .. }
             | ProductEvent::StockReleased { on_hand, reserved, .. }
-            | ProductEvent::StockShipped { on_hand, reserved, .. } => {
+            | ProductEvent::StockShipped { on_hand, reserved, .. }
+            | ProductEvent::StockReturned { on_hand, reserved, .. } => {
                 self.update(|listing| listing.stock = Stock { on_hand: *on_hand, reserved: *reserved });
             }
         }

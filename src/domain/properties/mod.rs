@@ -8,12 +8,14 @@ use super::Decider;
 use super::cart::{Cart, CartCommand, MergeMode};
 use super::ids::{CustomerId, OrderId, ProductId};
 use super::money::Money;
-use super::order::Status;
+use super::order::{Fulfilment, Payment, State, Status};
 use super::quantity::Quantity;
 
 mod shop;
+mod steps;
 
 use shop::Shop;
+use steps::Step;
 
 /// What a client asks for. Products, customers and orders are few, so that commands meet each other.
 #[derive(Clone, Debug)]
@@ -31,7 +33,7 @@ enum Wish {
     Merge { cart: i64, into: i64, mode: MergeMode },
     CheckOut { cart: i64 },
     PlaceOrder { lines: Vec<(i64, i64, Option<Money>)> },
-    Move { order: i64, to: Status },
+    Step { order: i64, step: Step },
 }
 
 const CATEGORIES: i64 = 2;
@@ -53,13 +55,6 @@ fn wish() -> impl Strategy<Value = Wish> {
         Just(MergeMode::KeepGuest),
         Just(MergeMode::KeepCustomer)
     ];
-    let status = prop_oneof![
-        1 => Just(Status::Pending),
-        4 => Just(Status::Processing),
-        6 => Just(Status::Shipped),
-        6 => Just(Status::Completed),
-        2 => Just(Status::Cancelled)
-    ];
     let line = (product(), quantity(), proptest::option::of(price()));
     prop_oneof![
         10 => (product(), category(), price()).prop_map(|(product, category, price)| Wish::Create { product, category, price }),
@@ -75,7 +70,7 @@ fn wish() -> impl Strategy<Value = Wish> {
         1 => (cart(), cart(), mode).prop_map(|(cart, into, mode)| Wish::Merge { cart, into, mode }),
         20 => cart().prop_map(|cart| Wish::CheckOut { cart }),
         20 => proptest::collection::vec(line, 0..4).prop_map(|lines| Wish::PlaceOrder { lines }),
-        40 => (1..=4_i64, status).prop_map(|(order, to)| Wish::Move { order, to }),
+        80 => (1..=3_i64, steps::step()).prop_map(|(order, step)| Wish::Step { order, step }),
     ]
 }
 
@@ -120,20 +115,23 @@ fn the_wishes_reach_every_part_of_an_orders_life() {
     use proptest::test_runner::TestRunner;
 
     let mut runner = TestRunner::deterministic();
-    let mut reached = BTreeMap::<Status, usize>::new();
-    for _ in 0..100 {
-        let wishes = proptest::collection::vec(wish(), 80).new_tree(&mut runner).unwrap().current();
+    let mut reached = BTreeMap::<State, usize>::new();
+    for _ in 0..200 {
+        let wishes = proptest::collection::vec(wish(), 120).new_tree(&mut runner).unwrap().current();
         let mut shop = Shop::new();
         for wish in wishes {
             // Refusals are part of it.
             let _ = shop.fulfil(wish);
         }
-        for order in shop.orders.values() {
-            *reached.entry(order.placed().unwrap().status).or_default() += 1;
+        for state in shop.orders.values().flat_map(|order| order.placed().unwrap().states.each()) {
+            *reached.entry(state).or_default() += 1;
         }
     }
-    for status in [Status::Pending, Status::Processing, Status::Shipped, Status::Completed, Status::Cancelled] {
-        assert!(reached.get(&status).is_some_and(|orders| *orders >= 10), "too few {status:?}: {reached:?}");
+    let states = (Status::ALL.iter().map(|status| State::Status(*status)))
+        .chain(Payment::ALL.iter().map(|payment| State::Payment(*payment)))
+        .chain(Fulfilment::ALL.iter().map(|fulfilment| State::Fulfilment(*fulfilment)));
+    for state in states {
+        assert!(reached.get(&state).is_some_and(|orders| *orders >= 5), "too few {state:?}: {reached:?}");
     }
 }
 

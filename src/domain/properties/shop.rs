@@ -9,13 +9,16 @@ use chrono::DateTime;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::steps::Step;
 use super::{CATEGORIES, Wish};
 use crate::domain::Decider;
 use crate::domain::cart::{Cart, CartCommand, Items};
 use crate::domain::category::{Category, CategoryCommand};
 use crate::domain::ids::{CategoryId, CustomerId, OrderId, ProductId};
 use crate::domain::money::Money;
-use crate::domain::order::{Order, OrderCommand, PlaceLine, PlaceOrder, Status};
+use crate::domain::order::{
+    Action, MOVES, Order, OrderCommand, PaymentMethod, PlaceLine, PlaceOrder, PlacedOrder, States, Status, StockMoved,
+};
 use crate::domain::product::{Product, ProductCommand, ProductEvent, Stock};
 use crate::domain::quantity::Quantity;
 use crate::domain::refusal::Refusal;
@@ -36,7 +39,8 @@ pub(super) struct Shop {
 struct Ledger {
     received: BTreeMap<i64, i64>,
     corrected: BTreeMap<i64, i64>,
-    shipped: BTreeMap<i64, i64>,
+    shipped: BTreeMap<(i64, i64), i64>,
+    returned: BTreeMap<(i64, i64), i64>,
     released: BTreeMap<(i64, i64), i64>,
 }
 
@@ -124,7 +128,7 @@ impl Shop {
                 Ok(())
             }
             Wish::PlaceOrder { lines } => self.place_order(lines).map(drop),
-            Wish::Move { order, to } => self.move_order(order, to),
+            Wish::Step { order, step } => self.step(order, &step),
         }
     }
 
@@ -149,7 +153,14 @@ impl Shop {
         });
         let lines = lines.collect();
         let order = i64::try_from(self.orders.len()).unwrap() + 1;
-        let place = PlaceOrder { customer_id: None, placed_at: DateTime::UNIX_EPOCH, reference: None, lines };
+        let place = PlaceOrder {
+            customer_id: None,
+            placed_at: DateTime::UNIX_EPOCH,
+            reference: None,
+            lines,
+            payment_method: [None, Some(PaymentMethod::Invoice), Some(PaymentMethod::Card)][self.orders.len() % 3],
+            pay_by: Some(DateTime::UNIX_EPOCH),
+        };
         execute(&mut self.orders, order, OrderCommand::Place(place))?;
         let order_id = OrderId(order);
         for (product, quantity) in requested {
@@ -159,16 +170,31 @@ impl Shop {
         Ok(order_id)
     }
 
-    fn move_order(&mut self, order: i64, to: Status) -> Result<(), Refusal> {
-        execute(&mut self.orders, order, OrderCommand::Move { to, reason: None })?;
+    fn step(&mut self, order: i64, step: &Step) -> Result<(), Refusal> {
+        let before = self.orders.get(&order).cloned().unwrap_or_default();
+        let command = before.placed().ok().map_or(OrderCommand::Process, |placed| step.command(placed));
+        let action = step.action();
+        execute(&mut self.orders, order, command)?;
+        let (before, after) = (before.placed().unwrap().clone(), self.orders[&order].placed().unwrap().clone());
+        check_moves(action, before.states, after.states);
+        let (before, after) = (moved(&before), moved(&after));
         let order_id = OrderId(order);
-        for (product, quantity) in self.units_of(order) {
-            let moved = match to {
-                Status::Shipped => self.change_product(product, ProductCommand::Ship { order_id, quantity }),
-                Status::Cancelled => self.change_product(product, ProductCommand::Release { order_id, quantity }),
-                Status::Pending | Status::Processing | Status::Completed => Ok(()),
-            };
-            assert_eq!(moved, Ok(()), "an order that may move takes its stock along");
+        for (product, after) in after {
+            let before = before[&product];
+            let steps: [(i64, fn(OrderId, i64) -> ProductCommand); 3] = [
+                (after.released - before.released, |order_id, quantity| ProductCommand::Release { order_id, quantity }),
+                (after.shipped - before.shipped, |order_id, quantity| ProductCommand::Ship { order_id, quantity }),
+                (after.taken_back - before.taken_back, |order_id, quantity| ProductCommand::TakeBack {
+                    order_id,
+                    quantity,
+                }),
+            ];
+            for (quantity, command) in steps {
+                assert!(quantity >= 0, "what was done is not undone");
+                if quantity > 0 {
+                    self.change_product(product, command(order_id, quantity))?;
+                }
+            }
         }
         Ok(())
     }
@@ -194,11 +220,6 @@ impl Shop {
 
     fn cart(&self, cart: i64) -> Cart {
         self.carts.get(&cart).cloned().unwrap_or_default()
-    }
-
-    fn units_of(&self, order: i64) -> BTreeMap<i64, i64> {
-        let lines = &self.orders[&order].placed().unwrap().lines;
-        units_by_product(lines.iter().map(|line| (line.product_id.0, line.quantity.get())))
     }
 
     pub(super) fn check(&self) {
@@ -229,21 +250,56 @@ impl Shop {
             assert_eq!(line.unit_price.times(line.quantity), Some(line.subtotal));
             total.plus(line.subtotal)
         });
-        assert_eq!(total, Some(placed.total), "total of order {order}");
-        // A cancelled order has given back all that it had reserved, once; any other has given back nothing.
-        for (product, units) in self.units_of(order) {
-            let released = self.ledger.released.get(&(order, product)).copied();
-            assert_eq!(released, (placed.status == Status::Cancelled).then_some(units), "released by order {order}");
+        let bill = &placed.bill;
+        assert_eq!(total, Some(bill.total), "total of order {order}");
+        assert!(bill.refunded <= bill.paid && bill.paid <= bill.total && bill.credited <= bill.total, "{bill:?}");
+        let cancelled = placed.states.status == Status::Cancelled;
+        assert!(!cancelled || bill.worth().is_zero(), "{bill:?}");
+        // What the shop has beyond the order's worth is on its way back, or can be given back.
+        assert!(bill.kept() <= bill.worth() || !bill.refunds.is_empty() || !bill.refundable().is_zero(), "{bill:?}");
+        for (line, units) in placed.lines() {
+            assert!(units.shipped + units.withdrawn <= line.quantity.get(), "{units:?}");
+            assert!(units.restocked <= units.returned && units.returned <= units.shipped, "{units:?}");
+        }
+        // The store has seen of the order what the order says that it did.
+        for (product, moved) in moved(placed) {
+            let seen =
+                |counted: &BTreeMap<(i64, i64), i64>| counted.get(&(order, product)).copied().unwrap_or_default();
+            let ledger = &self.ledger;
+            let store = (seen(&ledger.released), seen(&ledger.shipped), seen(&ledger.returned));
+            assert_eq!(store, (moved.released, moved.shipped, moved.taken_back), "order {order}, product {product}");
         }
     }
 
     fn units_of_open_orders(&self, product: i64) -> i64 {
-        let open = self
-            .orders
-            .iter()
-            .filter(|(_, order)| matches!(order.placed().unwrap().status, Status::Pending | Status::Processing));
-        open.filter_map(|(&order, _)| self.units_of(order).get(&product).copied()).sum()
+        let lines = self.orders.values().map(|order| order.placed().unwrap()).flat_map(|placed| {
+            let open = placed.states.status != Status::Cancelled;
+            placed.lines().filter(move |_| open)
+        });
+        lines.filter(|(line, _)| line.product_id.0 == product).map(|(line, units)| line.open(units)).sum()
     }
+}
+
+/// Every state that changed moved along the table.
+fn check_moves(action: Option<Action>, before: States, after: States) {
+    for (from, to) in before.each().into_iter().zip(after.each()).filter(|(from, to)| from != to) {
+        let row = MOVES
+            .iter()
+            .find(|row| (row.from, row.to) == (from, to) && action.is_none_or(|action| row.action == action));
+        assert!(row.is_some(), "{action:?} led from {from:?} to {to:?}, which the table does not allow");
+    }
+}
+
+/// What an order has done to the stock, by product.
+fn moved(placed: &PlacedOrder) -> BTreeMap<i64, StockMoved> {
+    let mut products = BTreeMap::<i64, StockMoved>::new();
+    for (product_id, line) in placed.stock_moved() {
+        let product = products.entry(product_id.0).or_default();
+        product.released += line.released;
+        product.shipped += line.shipped;
+        product.taken_back += line.taken_back;
+    }
+    products
 }
 
 impl Ledger {
@@ -251,7 +307,12 @@ impl Ledger {
         match event {
             ProductEvent::StockReceived { quantity, .. } => *self.received.entry(product).or_default() += quantity,
             ProductEvent::StockCorrected { change, .. } => *self.corrected.entry(product).or_default() += change,
-            ProductEvent::StockShipped { quantity, .. } => *self.shipped.entry(product).or_default() += quantity,
+            ProductEvent::StockShipped { order_id, quantity, .. } => {
+                *self.shipped.entry((order_id.0, product)).or_default() += quantity;
+            }
+            ProductEvent::StockReturned { order_id, quantity, .. } => {
+                *self.returned.entry((order_id.0, product)).or_default() += quantity;
+            }
             ProductEvent::StockReleased { order_id, quantity, .. } => {
                 *self.released.entry((order_id.0, product)).or_default() += quantity;
             }
@@ -266,7 +327,10 @@ impl Ledger {
 
     fn on_hand(&self, product: i64) -> i64 {
         let units = |counted: &BTreeMap<i64, i64>| counted.get(&product).copied().unwrap_or_default();
-        units(&self.received) + units(&self.corrected) - units(&self.shipped)
+        let moved = |counted: &BTreeMap<(i64, i64), i64>| {
+            counted.iter().filter(|((_, moved), _)| *moved == product).map(|(_, units)| units).sum::<i64>()
+        };
+        units(&self.received) + units(&self.corrected) - moved(&self.shipped) + moved(&self.returned)
     }
 }
 

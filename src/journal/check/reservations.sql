@@ -1,30 +1,52 @@
--- An order reserves exactly what it holds: a pending or processing one still, a shipped or completed one until all was
--- shipped, a cancelled one until all was released. Nothing else is reserved, so what is reserved of a product at the end
--- of the log is what its open orders hold.
+-- An order reserves exactly what it holds, gives free what it takes back before it is sent, and all that is left when it
+-- is cancelled; what it sends leaves the store, and what comes back and can be sold again is there again. Nothing else
+-- is reserved, so what is reserved of a product at the end of the log is what its open orders hold.
 with ordered as (
     select placed.position, placed.aggregate_id as order_id, line.product_id, sum(line.quantity) as units
     from events as placed
     cross join lateral jsonb_to_recordset(placed.payload -> 'lines') as line (product_id bigint, quantity bigint)
     where placed.aggregate_type = 'Order' and placed.event_type = 'OrderPlaced'
     group by placed.position, placed.aggregate_id, line.product_id
-), moved as (
-    select distinct on (aggregate_id) aggregate_id as order_id, position, event_type
+), life as (
+    select aggregate_id as order_id, max(position) as position,
+        bool_or(event_type = 'OrderCancelled') as cancelled,
+        -- From before there were shipments: everything was sent at once.
+        bool_or(event_type = 'OrderShipped' and not payload ? 'fulfilment') as sent_at_once
     from events
     where aggregate_type = 'Order'
-    order by aggregate_id, position desc
+    group by aggregate_id
+), sent as (
+    select event.aggregate_id as order_id, line.product_id, sum(line.quantity) as units
+    from events as event
+    cross join lateral jsonb_to_recordset(event.payload -> 'lines') as line (product_id bigint, quantity bigint)
+    where event.aggregate_type = 'Order' and event.event_type = 'OrderShipmentSent'
+    group by event.aggregate_id, line.product_id
+), back as (
+    select event.aggregate_id as order_id, line.product_id, sum(line.withdrawn) as withdrawn,
+        coalesce(sum(line.quantity - line.withdrawn) filter (where line.restocked), 0) as restocked
+    from events as event
+    cross join lateral jsonb_to_recordset(event.payload -> 'lines')
+        as line (product_id bigint, quantity bigint, withdrawn bigint, restocked boolean)
+    where event.aggregate_type = 'Order' and event.event_type = 'OrderReturned'
+    group by event.aggregate_id, line.product_id
 ), wanted as (
-    select ordered.order_id, ordered.product_id, moved.position, ordered.units as reserved,
-        case when moved.event_type = 'OrderCancelled' then ordered.units else 0 end as released,
-        case when moved.event_type in ('OrderShipped', 'OrderCompleted') then ordered.units else 0 end as shipped
+    select order_id, product_id, life.position, ordered.units as reserved,
+        case when cancelled then ordered.units else coalesce(back.withdrawn, 0) end as released,
+        case when sent_at_once then ordered.units else coalesce(sent.units, 0) end as shipped,
+        coalesce(back.restocked, 0) as returned
     from ordered
-    join moved using (order_id)
+    join life using (order_id)
+    left join sent using (order_id, product_id)
+    left join back using (order_id, product_id)
 ), stored as (
     select payload ->> 'order_id' as order_id, aggregate_id::bigint as product_id, max(position) as position,
         coalesce(sum((payload ->> 'quantity')::bigint) filter (where event_type = 'StockReserved'), 0) as reserved,
         coalesce(sum((payload ->> 'quantity')::bigint) filter (where event_type = 'StockReleased'), 0) as released,
-        coalesce(sum((payload ->> 'quantity')::bigint) filter (where event_type = 'StockShipped'), 0) as shipped
+        coalesce(sum((payload ->> 'quantity')::bigint) filter (where event_type = 'StockShipped'), 0) as shipped,
+        coalesce(sum((payload ->> 'quantity')::bigint) filter (where event_type = 'StockReturned'), 0) as returned
     from events
-    where aggregate_type = 'Product' and event_type in ('StockReserved', 'StockReleased', 'StockShipped')
+    where aggregate_type = 'Product'
+        and event_type in ('StockReserved', 'StockReleased', 'StockShipped', 'StockReturned')
     group by payload ->> 'order_id', aggregate_id
 )
 select
@@ -32,13 +54,15 @@ select
     format('Order/%s, Product/%s', order_id, product_id) as subject,
     case
         when wanted.reserved is null then 'no such line, so nothing reserved'
-        else format('%s reserved, %s released, %s shipped', wanted.reserved, wanted.released, wanted.shipped)
+        else format('%s reserved, %s released, %s shipped, %s returned',
+            wanted.reserved, wanted.released, wanted.shipped, wanted.returned)
     end as expected,
     case
         when stored.reserved is null then 'nothing reserved'
-        else format('%s reserved, %s released, %s shipped', stored.reserved, stored.released, stored.shipped)
+        else format('%s reserved, %s released, %s shipped, %s returned',
+            stored.reserved, stored.released, stored.shipped, stored.returned)
     end as found
 from wanted
 full join stored using (order_id, product_id)
-where (wanted.reserved, wanted.released, wanted.shipped)
-    is distinct from (stored.reserved, stored.released, stored.shipped)
+where (wanted.reserved, wanted.released, wanted.shipped, wanted.returned)
+    is distinct from (stored.reserved, stored.released, stored.shipped, stored.returned)

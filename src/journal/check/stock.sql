@@ -7,13 +7,16 @@ with change as (
         coalesce(payload ->> 'quantity', payload ->> 'change')::bigint as units
     from events
     where aggregate_type = 'Product'
-        and event_type in ('StockReceived', 'StockCorrected', 'StockReserved', 'StockReleased', 'StockShipped')
+        and event_type in (
+            'StockReceived', 'StockCorrected', 'StockReserved', 'StockReleased', 'StockShipped', 'StockReturned'
+        )
 ), running as (
     select position, product_id, on_hand, reserved,
         sum(case event_type
             when 'StockReceived' then units
             when 'StockCorrected' then units
             when 'StockShipped' then -units
+            when 'StockReturned' then units
             else 0
         end) over so_far as on_hand_so_far,
         sum(case event_type

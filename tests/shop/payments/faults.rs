@@ -16,7 +16,8 @@ use crate::reactors::eventually;
 async fn every_answer_may_be_lost_late_or_a_failure_and_nothing_is_done_twice() {
     let till = Till::open().await;
     let mut orders = Vec::new();
-    for fault in [Fault::LoseAnswer, Fault::Late(PATIENCE * 2), Fault::FailAfterwards, Fault::Refuse(500), Fault::Refuse(429)]
+    for fault in
+        [Fault::LoseAnswer, Fault::Late(PATIENCE * 2), Fault::FailAfterwards, Fault::Refuse(500), Fault::Refuse(429)]
     {
         for operation in [Operation::Authorise, Operation::Capture, Operation::Refund] {
             till.stub.fault(operation, fault.clone());

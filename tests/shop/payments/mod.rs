@@ -18,8 +18,14 @@ async fn an_order_is_paid_by_card_and_nothing_remembers_the_token() {
     let order = till.order(GOOD).await;
     till.becomes(order, "payment", "paid").await;
     let summary = till.summary(order).await;
-    assert_eq!((&summary["status"], &summary["paid"], &summary["due"]), (&json!("pending"), &json!("25.00"), &json!("0.00")));
-    assert_eq!(till.events(order).await, ["OrderPlaced", "OrderPaymentRequested", "OrderPaymentAuthorised", "OrderPaid"]);
+    assert_eq!(
+        (&summary["status"], &summary["paid"], &summary["due"]),
+        (&json!("pending"), &json!("25.00"), &json!("0.00"))
+    );
+    assert_eq!(
+        till.events(order).await,
+        ["OrderPlaced", "OrderPaymentRequested", "OrderPaymentAuthorised", "OrderPaid"]
+    );
     let actors: Vec<String> = sqlx::query_scalar(
         "select distinct (metadata ->> 'actor') || ' ' || (metadata ->> 'role') from events
          where event_type in ('OrderPaymentAuthorised', 'OrderPaid')",
@@ -95,9 +101,17 @@ async fn what_is_no_way_to_pay_is_refused_and_places_no_order() {
     for (body, status, problem) in [
         (json!({ "payment_method": "card" }), StatusCode::BAD_REQUEST, "invalid_request"),
         (json!({ "payment": { "method": "card" } }), StatusCode::BAD_REQUEST, "invalid_request"),
-        (json!({ "payment": { "method": "card", "token": "4242424242424242" } }), StatusCode::BAD_REQUEST, "invalid_request"),
+        (
+            json!({ "payment": { "method": "card", "token": "4242424242424242" } }),
+            StatusCode::BAD_REQUEST,
+            "invalid_request",
+        ),
         (json!({ "payment": { "method": "cash", "token": GOOD } }), StatusCode::BAD_REQUEST, "invalid_request"),
-        (json!({ "payment": { "method": "card", "token": GOOD, "cvc": "1" } }), StatusCode::BAD_REQUEST, "invalid_request"),
+        (
+            json!({ "payment": { "method": "card", "token": GOOD, "cvc": "1" } }),
+            StatusCode::BAD_REQUEST,
+            "invalid_request",
+        ),
         (json!({ "payment": test_card("4111111111111111") }), StatusCode::BAD_REQUEST, "invalid_request"),
         (json!({ "payment_method": "invoice", "payment": pay_with(GOOD) }), StatusCode::BAD_REQUEST, "invalid_request"),
         (json!({ "payment": test_card("4242424242424242") }), StatusCode::CONFLICT, "payment_method_unavailable"),

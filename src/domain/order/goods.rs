@@ -1,0 +1,280 @@
+//! The goods of an order: sent in shipments, arrived, taken back, or never sent.
+
+use chrono::{DateTime, Utc};
+
+use super::{
+    Action, Carrier, Fulfilment, LineUnits, OrderError, OrderEvent, OrderedUnits, Payment, PlacedOrder, ReturnLine,
+    ReturnedUnits, SentUnits, Status, TrackingNumber,
+};
+use crate::domain::money::Money;
+use crate::domain::quantity::Quantity;
+use crate::domain::text::Reason;
+
+/// Why the scheduler cancels an order.
+const NOT_PAID_IN_TIME: &str = "not paid in time";
+
+impl PlacedOrder {
+    pub(super) fn ship(
+        &self,
+        carrier: Option<Carrier>,
+        tracking_number: Option<TrackingNumber>,
+        wanted: &[LineUnits],
+    ) -> Result<Vec<OrderEvent>, OrderError> {
+        self.check(Action::Ship)?;
+        let online = self.bill.method.is_some_and(super::PaymentMethod::is_online);
+        if online && matches!(self.states.payment, Payment::Pending | Payment::Failed) {
+            return Err(OrderError::NotPaid);
+        }
+        let lines = if wanted.is_empty() { self.all_open() } else { self.some_open(wanted)? };
+        if lines.is_empty() {
+            return Err(OrderError::NothingToShip);
+        }
+        let mut next = self.clone();
+        next.send(&lines);
+        let shipment = self.next_shipment();
+        next.shipments.push(false);
+        let fulfilment = next.fulfilment();
+        let sent = OrderEvent::ShipmentSent {
+            shipment,
+            carrier: carrier.map(String::from),
+            tracking_number: tracking_number.map(String::from),
+            lines,
+            fulfilment,
+        };
+        Ok([vec![sent], next.statuses_after(fulfilment)].concat())
+    }
+
+    fn next_shipment(&self) -> i64 {
+        // There are at most as many as there are units.
+        i64::try_from(self.shipments.len()).unwrap_or(i64::MAX - 1) + 1
+    }
+
+    fn all_open(&self) -> Vec<SentUnits> {
+        let open = self.lines().filter_map(|(line, units)| {
+            let quantity = Quantity::new(line.open(units)).ok()?;
+            Some(SentUnits { line: line.line, product_id: line.product_id, quantity })
+        });
+        open.collect()
+    }
+
+    fn some_open(&self, wanted: &[LineUnits]) -> Result<Vec<SentUnits>, OrderError> {
+        check_once(wanted.iter().map(|wanted| wanted.line))?;
+        let sent = wanted.iter().map(|&LineUnits { line: number, quantity }| {
+            let (line, units) = self.line(number)?;
+            check_left(number, quantity.get(), line.open(units))?;
+            Ok(SentUnits { line: number, product_id: line.product_id, quantity })
+        });
+        sent.collect()
+    }
+
+    pub(super) fn deliver(&self, shipment: Option<i64>) -> Result<Vec<OrderEvent>, OrderError> {
+        self.check(Action::Deliver)?;
+        let arrived: Vec<i64> = match shipment {
+            Some(number) => {
+                let index = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
+                match index.and_then(|index| self.shipments.get(index)) {
+                    Some(false) => vec![number],
+                    Some(true) => return Err(OrderError::AlreadyDelivered(number)),
+                    None => return Err(OrderError::UnknownShipment(number)),
+                }
+            }
+            None => (1..).zip(&self.shipments).filter(|(_, arrived)| !**arrived).map(|(number, _)| number).collect(),
+        };
+        let mut next = self.clone();
+        let mut events = Vec::with_capacity(arrived.len() + 1);
+        for shipment in arrived {
+            next.arrive(shipment);
+            events.push(OrderEvent::ShipmentDelivered { shipment, fulfilment: next.fulfilment() });
+        }
+        events.extend(next.statuses_after(next.fulfilment()));
+        Ok(events)
+    }
+
+    pub(super) fn cancel(&self, reason: Option<Reason>) -> Result<Vec<OrderEvent>, OrderError> {
+        self.check(Action::Cancel)?;
+        let lines = self.lines().filter_map(|(line, units)| {
+            let quantity = Quantity::new(line.standing(units)).ok()?;
+            let subtotal = line.part(line.subtotal, units, quantity.get());
+            Some(OrderedUnits { product_id: line.product_id, quantity, subtotal })
+        });
+        let cancelled = OrderEvent::Cancelled {
+            reason: reason.clone().map(String::from),
+            customer_id: self.customer_id,
+            placed_at: self.placed_at,
+            total: self.bill.worth(),
+            lines: lines.collect(),
+        };
+        let mut next = self.clone();
+        next.evolve_money(&cancelled);
+        Ok([vec![cancelled], next.give_back(next.bill.refundable(), reason)].concat())
+    }
+
+    pub(super) fn cancel_unpaid(&self, now: DateTime<Utc>) -> Result<Vec<OrderEvent>, OrderError> {
+        let late = self.bill.pay_by.is_some_and(|pay_by| pay_by <= now);
+        let unpaid = matches!(self.states.payment, Payment::Pending | Payment::Failed);
+        if late && unpaid && self.states.allow(Action::Cancel) {
+            self.cancel(Reason::parse(NOT_PAID_IN_TIME).ok())
+        } else {
+            Ok(vec![])
+        }
+    }
+
+    pub(super) fn take_back(
+        &self,
+        wanted: &[ReturnLine],
+        refund: bool,
+        reason: Option<Reason>,
+    ) -> Result<Vec<OrderEvent>, OrderError> {
+        self.check(Action::Return)?;
+        if wanted.is_empty() {
+            return Err(OrderError::NoLines);
+        }
+        check_once(wanted.iter().map(|wanted| wanted.line))?;
+        let lines = wanted.iter().map(|wanted| self.returned_units(wanted));
+        let lines = lines.collect::<Result<Vec<_>, OrderError>>()?;
+
+        let mut next = self.clone();
+        next.unsend(&lines);
+        let nothing_left = next.lines().all(|(line, units)| units.shipped == 0 && line.standing(units) == 0);
+        if nothing_left && self.states.allow(Action::Cancel) {
+            return self.cancel(reason);
+        }
+        let value = lines.iter().fold(Money::ZERO, |sum, line| sum.plus(line.amount).unwrap_or(Money::MAX));
+        let credit = self.bill.credit_for(value);
+        let fulfilment = next.fulfilment();
+        let returned = OrderEvent::Returned {
+            reason: reason.clone().map(String::from),
+            lines,
+            credit,
+            fulfilment,
+            customer_id: self.customer_id,
+            placed_at: self.placed_at,
+        };
+        let statuses = next.statuses_after(fulfilment);
+        next.evolve_money(&returned);
+        let back = if refund { value.less(credit).min(next.bill.refundable()) } else { Money::ZERO };
+        Ok([vec![returned], statuses, next.give_back(back, reason)].concat())
+    }
+
+    fn returned_units(&self, wanted: &ReturnLine) -> Result<ReturnedUnits, OrderError> {
+        let (line, units) = self.line(wanted.line)?;
+        let quantity = wanted.quantity.get();
+        check_left(wanted.line, quantity, line.standing(units))?;
+        Ok(ReturnedUnits {
+            line: wanted.line,
+            product_id: line.product_id,
+            quantity: wanted.quantity,
+            withdrawn: (quantity - (units.shipped - units.returned)).max(0),
+            restocked: wanted.restock,
+            subtotal: line.part(line.subtotal, units, quantity),
+            amount: line.part(line.amount(), units, quantity),
+        })
+    }
+
+    /// Where the goods are, from where the units and shipments are.
+    fn fulfilment(&self) -> Fulfilment {
+        let sum = |count: fn(&super::Units) -> i64| self.units.iter().map(count).sum::<i64>();
+        let (shipped, returned) = (sum(|units| units.shipped), sum(|units| units.returned));
+        let open = self.lines().any(|(line, units)| line.open(units) > 0);
+        if shipped == 0 {
+            Fulfilment::Unfulfilled
+        } else if open {
+            Fulfilment::PartiallyShipped
+        } else if returned == shipped {
+            Fulfilment::Returned
+        } else if self.shipments.iter().all(|arrived| *arrived) {
+            Fulfilment::Delivered
+        } else {
+            Fulfilment::Shipped
+        }
+    }
+
+    /// What the status becomes when the goods are at `fulfilment`.
+    fn statuses_after(&self, fulfilment: Fulfilment) -> Vec<OrderEvent> {
+        let all_sent = !matches!(fulfilment, Fulfilment::Unfulfilled | Fulfilment::PartiallyShipped);
+        let shipped = all_sent && self.states.status == Status::Processing;
+        let completed = fulfilment == Fulfilment::Delivered && (shipped || self.states.status == Status::Shipped);
+        let shipped = shipped.then_some(OrderEvent::Shipped { fulfilment: Some(fulfilment) });
+        let completed = completed.then_some(OrderEvent::Completed { fulfilment: Some(fulfilment) });
+        shipped.into_iter().chain(completed).collect()
+    }
+
+    pub(super) fn evolve_goods(&mut self, event: &OrderEvent) {
+        match event {
+            OrderEvent::ProcessingStarted {} => self.states.status = Status::Processing,
+            OrderEvent::ShipmentSent { lines, fulfilment, .. } => {
+                self.send(lines);
+                self.shipments.push(false);
+                self.states.fulfilment = *fulfilment;
+            }
+            OrderEvent::ShipmentDelivered { shipment, fulfilment } => {
+                self.arrive(*shipment);
+                self.states.fulfilment = *fulfilment;
+            }
+            OrderEvent::Shipped { fulfilment } => {
+                self.states.status = Status::Shipped;
+                if fulfilment.is_none() {
+                    self.send(&self.all_open());
+                }
+                self.states.fulfilment = fulfilment.unwrap_or(Fulfilment::Shipped);
+            }
+            OrderEvent::Completed { fulfilment } => {
+                self.states.status = Status::Completed;
+                self.states.fulfilment = fulfilment.unwrap_or(Fulfilment::Delivered);
+            }
+            OrderEvent::Cancelled { .. } => self.states.status = Status::Cancelled,
+            OrderEvent::Returned { lines, fulfilment, .. } => {
+                self.unsend(lines);
+                self.states.fulfilment = *fulfilment;
+            }
+            _ => {}
+        }
+    }
+
+    fn send(&mut self, lines: &[SentUnits]) {
+        for sent in lines {
+            if let Some(units) = self.units_of(sent.line) {
+                units.shipped += sent.quantity.get();
+            }
+        }
+    }
+
+    fn unsend(&mut self, lines: &[ReturnedUnits]) {
+        for back in lines {
+            if let Some(units) = self.units_of(back.line) {
+                let returned = back.quantity.get() - back.withdrawn;
+                units.withdrawn += back.withdrawn;
+                units.returned += returned;
+                units.restocked += if back.restocked { returned } else { 0 };
+            }
+        }
+    }
+
+    fn arrive(&mut self, shipment: i64) {
+        let index = usize::try_from(shipment - 1).ok();
+        if let Some(arrived) = index.and_then(|index| self.shipments.get_mut(index)) {
+            *arrived = true;
+        }
+    }
+
+    fn units_of(&mut self, line: i64) -> Option<&mut super::Units> {
+        usize::try_from(line - 1).ok().and_then(|index| self.units.get_mut(index))
+    }
+}
+
+fn check_once(lines: impl Iterator<Item = i64>) -> Result<(), OrderError> {
+    let mut seen = std::collections::HashSet::new();
+    for line in lines {
+        if !seen.insert(line) {
+            return Err(OrderError::LineTwice(line));
+        }
+    }
+    Ok(())
+}
+
+fn check_left(line: i64, requested: i64, available: i64) -> Result<(), OrderError> {
+    if requested > available {
+        return Err(OrderError::TooManyUnits { line, requested, available });
+    }
+    Ok(())
+}

@@ -1,0 +1,48 @@
+-- At every position of an order's life its money adds up: the total is the sum of its lines, no more is given back than
+-- was paid, it is never worth less than nothing, and what left the books is what its events say.
+with step as (
+    select position, aggregate_id as order_id, event_type, payload,
+        case when event_type = 'OrderPaid' then (payload ->> 'amount')::numeric else 0 end as paid,
+        case when event_type = 'OrderRefunded' then (payload ->> 'amount')::numeric else 0 end as refunded,
+        case
+            when event_type in ('OrderReturned', 'OrderRefunded') then (payload ->> 'credit')::numeric
+            when event_type = 'OrderCancelled' then (payload ->> 'total')::numeric
+            else 0
+        end as credited,
+        case when event_type = 'OrderPlaced' then (payload ->> 'total')::numeric end as total
+    from events
+    where aggregate_type = 'Order'
+), running as (
+    select position, order_id, event_type, payload,
+        max(total) over so_far as total,
+        sum(paid) over so_far as paid,
+        sum(refunded) over so_far as refunded,
+        sum(credited) over so_far as credited
+    from step
+    window so_far as (partition by order_id order by position)
+)
+select
+    position,
+    'Order/' || order_id as subject,
+    'refunded <= paid, credited <= total, nothing left of a cancelled order' as expected,
+    format('total %s, credited %s, paid %s, refunded %s', total, credited, paid, refunded) as found
+from running
+where refunded > paid
+    or credited > total
+    or event_type = 'OrderCancelled' and credited <> total
+union all
+select
+    position,
+    'Order/' || order_id,
+    format('a total of %s, as its lines', (
+        select sum((line ->> 'quantity')::bigint * (line ->> 'unit_price')::numeric)
+        from jsonb_array_elements(payload -> 'lines') as line
+    )),
+    format('a total of %s', total)
+from running
+where event_type = 'OrderPlaced'
+    and not payload ? 'pricing'
+    and total <> (
+        select sum((line ->> 'quantity')::bigint * (line ->> 'unit_price')::numeric)
+        from jsonb_array_elements(payload -> 'lines') as line
+    )
