@@ -164,7 +164,7 @@ const DAMAGES: [(&str, &[&str], &str); 22] = [
     ),
     ("update idempotency set position = position + 1", &["answers"], "its answer at position"),
     (
-        "update events set metadata = metadata || '{\"key_digest\": \"same\"}' where position >= 20",
+        "update events set metadata = metadata || '{\"key_digest\": \"same\"}' where position >= 21",
         &[],
         "",
     ),
