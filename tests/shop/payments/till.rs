@@ -20,7 +20,7 @@ pub struct Till {
     pub shop: TestShop,
     pub stub: CardStub,
     product: i64,
-    _reactors: Option<Reactors>,
+    reactors: Option<Reactors>,
 }
 
 pub fn pay_with(token: &str) -> Value {
@@ -53,7 +53,12 @@ impl Till {
         let shop = TestShop::paid(fresh_database().await, &payments).await;
         let reactors = if reacts { Some(react(&shop, &payments).await) } else { None };
         let product = shop.product("Kettle", "12.50", 1_000).await;
-        Self { shop, stub, product, _reactors: reactors }
+        Self { shop, stub, product, reactors }
+    }
+
+    /// From now on nothing follows from events, until there is another node.
+    pub async fn stop_reacting(&mut self) {
+        self.reactors.take().unwrap().stop().await;
     }
 
     /// A second node on the same database.
