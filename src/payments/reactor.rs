@@ -147,10 +147,10 @@ impl PaymentReactor {
                 let bill = standing.bill;
                 let wanted = bill.attempts == attempt && standing.states.payment == Payment::Authorised
                     || bill.charge.is_some_and(|charge| charge.attempt == attempt);
-                if !wanted {
-                    provider.cancel(&reference).await?;
+                if wanted {
+                    return Ok(drop_instrument(&self.pool, order_id.0, attempt).await?);
                 }
-                Ok(drop_instrument(&self.pool, order_id.0, attempt).await?)
+                self.release(provider, order_id, attempt, (amount, &reference), "not_wanted").await
             }
         }
     }
@@ -163,18 +163,15 @@ impl PaymentReactor {
         }
         let provider = self.provider_of(order_id, attempt).await?;
         if standing.states.status == Status::Cancelled {
-            return self.release(provider, order_id, attempt, amount, reference).await;
+            return self.release(provider, order_id, attempt, (amount, reference), "cancelled").await;
         }
         let outcome = provider.capture(reference, amount).await;
         point!("payment-captured");
         match outcome {
             Ok(()) => self.paid(provider, order_id, attempt, amount, reference).await,
+            // Nothing is to be held for an attempt that has failed.
             Err(PaymentError::Declined { code }) => {
-                // Nothing is to be held for an attempt that has failed.
-                match provider.cancel(reference).await {
-                    Ok(()) | Err(PaymentError::Declined { .. }) => self.failed(order_id, attempt, &code).await,
-                    Err(error) => Err(error.into()),
-                }
+                self.release(provider, order_id, attempt, (amount, reference), &code).await
             }
             Err(error) => Err(error.into()),
         }
@@ -189,25 +186,24 @@ impl PaymentReactor {
         let attempt = standing.bill.attempts;
         let Some((reference, amount)) = self.books.authorisation(order_id, attempt).await? else { return Ok(()) };
         let provider = self.provider_of(order_id, attempt).await?;
-        self.release(provider, order_id, attempt, amount, &reference).await
+        self.release(provider, order_id, attempt, (amount, &reference), "cancelled").await
     }
 
-    /// Lets go of what is held; what was taken meanwhile is told to the order, which gives it back.
+    /// Lets go of what is held, for a reason. What was taken meanwhile is told to the order, which gives it back if it
+    /// does not want it.
     async fn release(
         &self,
         provider: &dyn Provider,
         order_id: OrderId,
         attempt: i64,
-        amount: Money,
-        reference: &str,
+        (amount, reference): (Money, &str),
+        reason: &str,
     ) -> Result<(), Fault> {
         match provider.cancel(reference).await {
-            Ok(()) => self.failed(order_id, attempt, "cancelled").await,
+            Ok(()) => self.failed(order_id, attempt, reason).await,
             Err(PaymentError::Declined { code }) => match provider.look(reference).await?.state {
                 IntentState::Captured => self.paid(provider, order_id, attempt, amount, reference).await,
-                IntentState::Cancelled | IntentState::Failed { .. } => {
-                    self.failed(order_id, attempt, "cancelled").await
-                }
+                IntentState::Cancelled | IntentState::Failed { .. } => self.failed(order_id, attempt, reason).await,
                 IntentState::Open | IntentState::Authorised => {
                     Err(Fault::later(format!("what is held cannot be let go of: {code}")))
                 }
@@ -287,10 +283,12 @@ impl PaymentReactor {
     }
 }
 
-/// What is known of a request that was sent before. A provider that cannot search knows nothing.
+/// What is known of a request that was sent before. What a search finds may be old, so it is looked at again. A provider
+/// that cannot search knows nothing.
 async fn find(provider: &dyn Provider, request: Uuid) -> Result<Option<Intent>, Fault> {
     match provider.find(request).await {
-        Err(PaymentError::Declined { .. }) => Ok(None),
-        found => Ok(found?),
+        Ok(Some(found)) => Ok(Some(provider.look(&found.reference).await?)),
+        Ok(None) | Err(PaymentError::Declined { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }

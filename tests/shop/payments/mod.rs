@@ -176,6 +176,7 @@ async fn what_nobody_used_is_deleted_after_a_day() {
     let stub = CardStub::start();
     let till = Till::without_reactor(stub).await;
     till.order(GOOD).await;
+    assert_eq!(till.tables_that_know(GOOD).await, ["public.payment_instrument"]);
     let sweep = || cartwright::payments::sweep_instruments(&till.shop.pool);
     assert_eq!((till.instruments().await, sweep().await.unwrap()), (1, 0));
     let age = "update payment_instrument set given_at = given_at - interval '25 hours'";
