@@ -396,3 +396,20 @@ from fact.event where event_type = 'ApiKeyRevoked';
 create view fact.account_erased as
 select position, recorded_at, sequence, aggregate_id::bigint as account_id
 from fact.event where event_type = 'AccountErased';
+
+create view fact.webhook_created as
+select position, recorded_at, sequence, aggregate_id::bigint as webhook_id, payload -> 'event_types' as event_types
+from fact.event where event_type = 'WebhookCreated';
+
+create view fact.webhook_changed as
+select position, recorded_at, sequence, aggregate_id::bigint as webhook_id,
+    payload -> 'event_types' as event_types, (payload ->> 'active')::boolean as active
+from fact.event where event_type = 'WebhookChanged';
+
+create view fact.webhook_secret_rotated as
+select position, recorded_at, sequence, aggregate_id::bigint as webhook_id
+from fact.event where event_type = 'WebhookSecretRotated';
+
+create view fact.webhook_removed as
+select position, recorded_at, sequence, aggregate_id::bigint as webhook_id
+from fact.event where event_type = 'WebhookRemoved';

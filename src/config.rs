@@ -56,6 +56,15 @@ pub struct ServeConfig {
     /// Days for which log-ins and failures are kept
     #[arg(long, env = "SHOP_AUDIT_DAYS", default_value_t = 90)]
     pub audit_days: u32,
+    /// Whether webhooks may be told at private addresses [default: if the shop listens on a loopback address]
+    #[arg(long, env = "SHOP_WEBHOOK_PRIVATE")]
+    pub webhook_private: Option<bool>,
+    /// Days for which it is kept what became of the messages of webhooks
+    #[arg(long, env = "SHOP_WEBHOOK_DAYS", default_value_t = 30)]
+    pub webhook_days: u32,
+    /// Attempts at what follows from an event, such as the message of a webhook, before it waits for a decision
+    #[arg(long, env = "SHOP_REACTION_ATTEMPTS", default_value_t = 10, value_parser = clap::value_parser!(i32).range(1..=100))]
+    pub reaction_attempts: i32,
     /// Leave an empty shop empty, instead of playing the sample commands in it
     #[arg(long, env = "SHOP_NO_SEEDS")]
     pub no_seeds: bool,

@@ -1,5 +1,6 @@
 //! The running shop: a journal and a projector on one database, served over HTTP until it is told to stop.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,11 +16,11 @@ use crate::config::{DatabaseConfig, ServeConfig};
 use crate::database::{Database, Location};
 use crate::domain::account::Role;
 use crate::domain::text::Email;
-use crate::http::{self, Settings, Shop};
+use crate::http::{self, Shop};
 use crate::journal::{Journal, JournalOptions, Writer};
 use crate::payments::{PaymentReactor, Payments, sweep_instruments};
 use crate::projector::{Projector, ProjectorOptions};
-use crate::reactors::{Reactor, Reactors};
+use crate::reactors::{self, Reactor, Reactors, Settings, Webhooks};
 use crate::seeds;
 
 /// The parts of a shop that work without HTTP.
@@ -78,20 +79,23 @@ pub async fn serve(config: &ServeConfig, database_config: &DatabaseConfig, locat
     let (connect, pool) = (database.connect.clone(), database.pool.clone());
     let listening = http_listener.local_addr()?;
     let accounts_config = database_config.accounts(config, listening);
-    let accounts = Accounts::start(&accounts_config, connect, pool.clone(), engine.journal.clone()).await?;
+    let accounts = Accounts::start(&accounts_config, connect, pool, engine.journal.clone()).await?;
     let first_password = open_first_account(&accounts, location).await?;
     let payments = Payments::new(&payments_config, &database.pool)?;
     let head = engine.journal.head();
-    let reactors = reactors(&engine.journal, &database.pool, &payments);
-    let reactors = Reactors::start(database.connect.clone(), database.pool.clone(), head, reactors).await?;
-    let sweeper = tokio::spawn(sweep(engine.journal.clone(), accounts.clone(), pool.clone(), config.audit_days));
+    let default = Settings { max_attempts: config.reaction_attempts, ..Settings::default() };
+    let reactors = reactors(config, listening, &database.pool, &engine.journal, &payments)?;
+    let (connect, pool) = (database.connect.clone(), database.pool.clone());
+    let reactors = Reactors::start_with(connect, pool, head, reactors, &default).await?;
+    let kept = Kept { sign_ins_days: config.audit_days, deliveries_days: config.webhook_days };
+    let sweeper = tokio::spawn(sweep(engine.journal.clone(), accounts.clone(), database.pool.clone(), kept));
 
     let shop = Shop::new(
         engine.journal.clone(),
         engine.projector.clone(),
         accounts,
         database.pool.clone(),
-        Settings { edge: config.edge.edge(), terms: config.terms(), payments },
+        http::Settings { edge: config.edge.edge(), terms: config.terms(), payments },
         crate::cli::install_metrics(),
         stopping.clone(),
     );
@@ -114,8 +118,18 @@ pub async fn serve(config: &ServeConfig, database_config: &DatabaseConfig, locat
 }
 
 /// Everything that follows from events outside of the database.
-fn reactors(journal: &Journal, pool: &PgPool, payments: &Payments) -> Vec<Arc<dyn Reactor>> {
-    vec![Arc::new(PaymentReactor::new(payments.clone(), journal.clone(), pool.clone()))]
+fn reactors(
+    config: &ServeConfig,
+    listening: SocketAddr,
+    pool: &PgPool,
+    journal: &Journal,
+    payments: &Payments,
+) -> anyhow::Result<Vec<Arc<dyn Reactor>>> {
+    let private_allowed = config.webhook_private.unwrap_or_else(|| listening.ip().is_loopback());
+    let webhooks = Webhooks::new(pool.clone(), journal.clone(), private_allowed);
+    let webhooks = webhooks.context("webhooks cannot be told over TLS")?;
+    let payments = PaymentReactor::new(payments.clone(), journal.clone(), pool.clone());
+    Ok(vec![Arc::new(webhooks), Arc::new(payments)])
 }
 
 fn stop_on_signal(stop: watch::Sender<bool>) -> std::io::Result<()> {
@@ -140,18 +154,27 @@ async fn open_first_account(accounts: &Accounts, location: &Location) -> anyhow:
     Ok(Some(accounts.open_with_new_password(email, Role::Admin).await?))
 }
 
-async fn sweep(journal: Journal, accounts: Accounts, pool: PgPool, audit_days: u32) {
+/// For how long it is kept what happened.
+struct Kept {
+    sign_ins_days: u32,
+    deliveries_days: u32,
+}
+
+async fn sweep(journal: Journal, accounts: Accounts, pool: PgPool, kept: Kept) {
     let mut every = tokio::time::interval(SWEEP_EVERY);
     loop {
         every.tick().await;
         if let Err(error) = journal.forget_answers().await {
             tracing::warn!(%error, "old answers could not be deleted");
         }
-        if let Err(error) = accounts.sweep(audit_days).await {
+        if let Err(error) = accounts.sweep(kept.sign_ins_days).await {
             tracing::warn!(%error, "what has expired of accounts could not be deleted");
         }
         if let Err(error) = sweep_instruments(&pool).await {
             tracing::warn!(%error, "what attempts to pay were to be made with could not be deleted");
+        }
+        if let Err(error) = reactors::webhooks::sweep(&pool, kept.deliveries_days).await {
+            tracing::warn!(%error, "old deliveries could not be deleted");
         }
     }
 }

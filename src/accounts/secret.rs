@@ -4,7 +4,7 @@ use std::fmt;
 
 use aws_lc_rs::rand;
 use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
 
 use super::gate::KEY_PREFIX;
@@ -16,9 +16,12 @@ pub struct Secret(String);
 impl Secret {
     /// A fresh one. Fails only where the system has no randomness to give.
     pub(super) fn new(prefix: &str) -> Result<Self, sqlx::Error> {
-        let mut bytes = [0_u8; 32];
-        rand::fill(&mut bytes).map_err(|_| sqlx::Error::Io(std::io::Error::other("the system gives no randomness")))?;
-        Ok(Self(format!("{prefix}{}", URL_SAFE_NO_PAD.encode(bytes))))
+        Ok(Self(format!("{prefix}{}", URL_SAFE_NO_PAD.encode(random()?))))
+    }
+
+    /// What the messages of a webhook are signed with, as Standard Webhooks writes it. It is kept as it is.
+    pub fn webhook() -> Result<Self, sqlx::Error> {
+        Ok(Self(format!("whsec_{}", STANDARD.encode(random()?))))
     }
 
     /// For a machine; it can be told from an access token by its beginning.
@@ -54,4 +57,10 @@ impl fmt::Debug for Secret {
 
 pub(super) fn hash(secret: &str) -> [u8; 32] {
     Sha256::digest(secret).into()
+}
+
+fn random() -> Result<[u8; 32], sqlx::Error> {
+    let mut bytes = [0_u8; 32];
+    rand::fill(&mut bytes).map_err(|_| sqlx::Error::Io(std::io::Error::other("the system gives no randomness")))?;
+    Ok(bytes)
 }

@@ -53,6 +53,10 @@ number!(
     /// The number of an order.
     OrderId
 );
+number!(
+    /// The number of a webhook.
+    WebhookId
+);
 
 /// Whose cart it is: a customer's, found by the customer's number, or a guest's, found by what is left of a secret token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

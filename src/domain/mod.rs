@@ -20,6 +20,7 @@ pub mod product;
 pub mod quantity;
 pub mod refusal;
 pub mod text;
+pub mod webhook;
 
 #[cfg(test)]
 mod properties;

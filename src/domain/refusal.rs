@@ -11,6 +11,7 @@ use super::customer::CustomerError;
 use super::ids::{CategoryId, CustomerId, ProductId};
 use super::order::OrderError;
 use super::product::ProductError;
+use super::webhook::WebhookError;
 
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Refusal {
@@ -28,6 +29,8 @@ pub enum Refusal {
     Order(#[from] OrderError),
     #[error(transparent)]
     Product(#[from] ProductError),
+    #[error(transparent)]
+    Webhook(#[from] WebhookError),
 
     #[error("{}", describe(.0))]
     OutOfStock(Vec<Shortage>),

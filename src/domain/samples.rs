@@ -12,6 +12,7 @@ use super::claim::ClaimEvent;
 use super::customer::CustomerEvent;
 use super::order::OrderEvent;
 use super::product::ProductEvent;
+use super::webhook::WebhookEvent;
 
 /// Every sample by its name and version, as the files are called.
 fn samples() -> BTreeMap<String, Value> {
@@ -43,6 +44,7 @@ fn every_sample_is_read_by_exactly_one_aggregate_and_written_back_the_same() {
             read_back::<CustomerEvent>(&payload),
             read_back::<OrderEvent>(&payload),
             read_back::<ProductEvent>(&payload),
+            read_back::<WebhookEvent>(&payload),
         ];
         let readers: Vec<_> = readers.into_iter().flatten().collect();
         // A dash and some words tell samples of one version apart, where it has grown a field.
@@ -68,6 +70,7 @@ fn every_event_has_a_sample_and_a_name_of_its_own() {
         names::<CustomerEvent>(),
         names::<OrderEvent>(),
         names::<ProductEvent>(),
+        names::<WebhookEvent>(),
     ]
     .concat();
     let mut sampled: Vec<String> =

@@ -17,6 +17,7 @@ use crate::domain::customer::CustomerError;
 use crate::domain::order::OrderError;
 use crate::domain::product::ProductError;
 use crate::domain::refusal::Refusal;
+use crate::domain::webhook::WebhookError;
 use crate::journal::CommandError;
 
 /// An error as a client sees it.
@@ -217,6 +218,10 @@ fn describe(refusal: &Refusal) -> (StatusCode, &'static str, &'static str) {
             ProductError::TooManyUnits => (BAD_REQUEST, "too_many_units", "Too many units"),
             ProductError::NoChange => (BAD_REQUEST, "no_change", "No change"),
             ProductError::NegativeCount => (BAD_REQUEST, "negative_count", "Negative count"),
+        },
+        Refusal::Webhook(error) => match error {
+            WebhookError::NotFound => (NOT_FOUND, "webhook_not_found", "Webhook not found"),
+            WebhookError::AlreadyExists => (CONFLICT, "webhook_exists", "Webhook exists"),
         },
         Refusal::OutOfStock(_) => (CONFLICT, "out_of_stock", "Out of stock"),
         Refusal::CategoryNameTaken(_) => (CONFLICT, "category_name_taken", "Category name taken"),

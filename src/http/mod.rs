@@ -66,6 +66,7 @@ mod reactions;
 mod request;
 mod statistics;
 mod users;
+mod webhooks;
 
 pub use address::{ClientAddress, TrustedProxies};
 pub use connections::ConnectionLimits;
@@ -164,6 +165,7 @@ const FAREWELL: Duration = Duration::from_millis(250);
         (name = "payments", description = "What providers of payments say"),
         (name = "statistics", description = "Figures from the log, all at one position"),
         (name = "log", description = "Every change, in order"),
+        (name = "webhooks", description = "Who outside is told of events"),
         (name = "operation", description = "Running the shop"),
     )
 )]
@@ -257,6 +259,11 @@ pub fn router(shop: Shop) -> Router {
         // operation
         .routes(routes!(operations::list_projections))
         .routes(routes!(operations::rebuild_projection))
+        .routes(routes!(webhooks::list, webhooks::create))
+        .routes(routes!(webhooks::find, webhooks::change, webhooks::remove))
+        .routes(routes!(webhooks::rotate_secret))
+        .routes(routes!(webhooks::list_deliveries))
+        .routes(routes!(webhooks::redeliver))
         .routes(routes!(reactions::list_reactors))
         .routes(routes!(reactions::list))
         .routes(routes!(reactions::retry))

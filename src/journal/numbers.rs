@@ -1,4 +1,4 @@
-//! The numbers that categories, products, customers, orders and accounts are given: from 1, in sequence, without gaps.
+//! The numbers that categories, products, customers, orders, accounts and webhooks are given: from 1, in sequence, without gaps.
 //!
 //! They need no counter of their own: the next one follows the highest number in the log.
 
@@ -9,13 +9,14 @@ use crate::domain::category::Category;
 use crate::domain::customer::Customer;
 use crate::domain::order::Order;
 use crate::domain::product::Product;
+use crate::domain::webhook::Webhook;
 use cqrs_es::Aggregate;
 
 /// The highest number of each kind of stream, in the order of [`NUMBERED`].
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Numbers([i64; NUMBERED.len()]);
 
-const NUMBERED: [&str; 5] = [Category::TYPE, Product::TYPE, Customer::TYPE, Order::TYPE, Account::TYPE];
+const NUMBERED: [&str; 6] = [Category::TYPE, Product::TYPE, Customer::TYPE, Order::TYPE, Account::TYPE, Webhook::TYPE];
 
 impl Numbers {
     /// Reads the highest number of each kind, from the index made for it.

@@ -159,6 +159,29 @@ pub enum Profile {
         attempt: i64,
         token: String,
     },
+    PutWebhook {
+        webhook_id: i64,
+        url: String,
+        description: Option<String>,
+        event_types: Vec<String>,
+        secret: String,
+    },
+    /// What is `None` stays as it is.
+    ChangeWebhook {
+        webhook_id: i64,
+        url: Option<String>,
+        description: Option<String>,
+        event_types: Option<Vec<String>>,
+        active: Option<bool>,
+    },
+    /// The secret before signs on for a day.
+    RotateWebhookSecret {
+        webhook_id: i64,
+        secret: String,
+    },
+    RemoveWebhook {
+        webhook_id: i64,
+    },
 }
 
 /// Where a unit of work finds what was decided before it.

@@ -131,19 +131,54 @@ async fn enqueue(connection: &mut PgConnection, reactor: &dyn Reactor) -> Result
     .await?;
     let Some((position, head)) = taken.filter(|(position, head)| position < head) else { return Ok(None) };
     let upto = head.min(position.saturating_add(BATCH));
-    let facts: Vec<Fact> = sqlx::query_as(
+    // Who begins to want something now does not want what happened before.
+    let wanted = match reactor.wanted(&mut transaction).await? {
+        Some(wanted) => wanted,
+        None if reactor.event_types().is_empty() => vec!["*".to_owned()],
+        None => reactor.event_types().iter().map(|name| (*name).to_owned()).collect(),
+    };
+    let facts = if wanted.is_empty() { vec![] } else { read(&mut transaction, position, upto, &wanted).await? };
+    let targets = if facts.is_empty() { vec![] } else { reactor.targets(&mut transaction, &facts).await? };
+    let reactions = write(&mut transaction, reactor.name(), targets).await?;
+    sqlx::query("update reactor set position = $2 where name = $1")
+        .bind(reactor.name())
+        .bind(upto)
+        .execute(&mut *transaction)
+        .await?;
+    transaction.commit().await?;
+    Ok(Some(Step { reactions, more: upto < head }))
+}
+
+/// The wanted events after `position`, up to another.
+async fn read(
+    connection: &mut PgConnection,
+    position: i64,
+    upto: i64,
+    wanted: &[String],
+) -> Result<Vec<Fact>, sqlx::Error> {
+    sqlx::query_as(
         "select position, event_id, event_type, aggregate_type, aggregate_id, sequence, recorded_at, payload, metadata
          from events
-         where position > $1 and position <= $2 and (cardinality($3) = 0 or event_type = any($3))
+         where position > $1 and position <= $2 and ('*' = any($3) or event_type = any($3))
          order by position",
     )
     .bind(position)
     .bind(upto)
-    .bind(reactor.event_types())
-    .fetch_all(&mut *transaction)
-    .await?;
-    let targets = if facts.is_empty() { vec![] } else { reactor.targets(&mut transaction, &facts).await? };
+    .bind(wanted)
+    .fetch_all(connection)
+    .await
+}
+
+/// Writes a row for each position and target; returns how many there are.
+async fn write(
+    connection: &mut PgConnection,
+    reactor: &str,
+    targets: Vec<(i64, String)>,
+) -> Result<usize, sqlx::Error> {
     let reactions = targets.len();
+    if reactions == 0 {
+        return Ok(0);
+    }
     let (positions, targets): (Vec<i64>, Vec<String>) = targets.into_iter().unzip();
     // What somebody has asked for already, ahead of this, is there.
     sqlx::query(
@@ -152,16 +187,10 @@ async fn enqueue(connection: &mut PgConnection, reactor: &dyn Reactor) -> Result
          from unnest($2, $3) as fresh (position, target)
          on conflict do nothing",
     )
-    .bind(reactor.name())
+    .bind(reactor)
     .bind(positions)
     .bind(targets)
-    .execute(&mut *transaction)
+    .execute(connection)
     .await?;
-    sqlx::query("update reactor set position = $2 where name = $1")
-        .bind(reactor.name())
-        .bind(upto)
-        .execute(&mut *transaction)
-        .await?;
-    transaction.commit().await?;
-    Ok(Some(Step { reactions, more: upto < head }))
+    Ok(reactions)
 }

@@ -24,8 +24,10 @@ mod carry_out;
 mod enqueue;
 mod parked;
 mod rows;
+pub mod webhooks;
 
 pub use parked::{Decision, ReactionRow, ReactorStatus, State, decisions, drop_one, list, retry, retry_all, status};
+pub use webhooks::{Delivery, Endpoint, EndpointError, WebhookRow, Webhooks};
 
 /// Something that follows from events. Its name is where it stands in the log, so it never changes.
 pub trait Reactor: Send + Sync + 'static {
@@ -45,6 +47,14 @@ pub trait Reactor: Send + Sync + 'static {
         facts: &'a [Fact],
     ) -> BoxFuture<'a, Result<Vec<(i64, String)>, sqlx::Error>> {
         Box::pin(async move { Ok(facts.iter().map(|fact| (fact.position, String::new())).collect()) })
+    }
+
+    /// The events that concern it at present, if that changes while it runs; `*` stands for all of them.
+    fn wanted<'a>(
+        &'a self,
+        _connection: &'a mut PgConnection,
+    ) -> BoxFuture<'a, Result<Option<Vec<String>>, sqlx::Error>> {
+        Box::pin(async { Ok(None) })
     }
 
     /// How it is run, from how reactors are run by default.

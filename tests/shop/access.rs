@@ -115,6 +115,14 @@ const MATRIX: &[(&str, &str, Open)] = &[
     ("GET", "cart/{cart_id}/history", Reader),
     ("GET", "projections", Reader),
     ("POST", "projections/{name}/rebuild", Admin),
+    ("GET", "webhooks", Admin),
+    ("POST", "webhooks", Admin),
+    ("GET", "webhook/{webhook_id}", Admin),
+    ("PATCH", "webhook/{webhook_id}", Admin),
+    ("DELETE", "webhook/{webhook_id}", Admin),
+    ("POST", "webhook/{webhook_id}/secret", Admin),
+    ("GET", "webhook/{webhook_id}/deliveries", Admin),
+    ("POST", "webhook/{webhook_id}/deliveries/{event_id}/redeliver", Admin),
     ("GET", "reactors", Admin),
     ("GET", "reactions", Admin),
     ("POST", "reactions/{reaction_id}/retry", Admin),
@@ -267,6 +275,8 @@ async fn every_route_lets_in_exactly_whom_it_should() {
         ("{cart_token}", cart_token),
         ("{name}", "bestsellers".to_owned()),
         ("{reaction_id}", "1".to_owned()),
+        ("{webhook_id}", "1".to_owned()),
+        ("{event_id}", key_id.to_string()),
     ];
     let mut kinds = vec![
         Kind {

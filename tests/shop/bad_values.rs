@@ -48,7 +48,8 @@ pub fn bodies(document: &Value, schema: &Value, good: &Value) -> Vec<(String, St
         }
         if kind(field_schema) == "array" {
             let item = &good[field][0];
-            for (what, bad) in self::bodies(document, &field_schema["items"], item) {
+            let objects = item.is_object().then(|| self::bodies(document, &field_schema["items"], item));
+            for (what, bad) in objects.into_iter().flatten() {
                 bodies.push((format!("{field}[0]: {what}"), fill(&with(json!([BAD])), &bad)));
             }
             let length = field_schema["maxItems"].as_u64().unwrap() + 1;

@@ -34,6 +34,7 @@ mod projections;
 mod races;
 mod reactors;
 mod reads;
+mod receiver;
 mod remains;
 mod restore;
 mod retail;

@@ -47,7 +47,7 @@ const SENT: [&str; 17] = [
     "role",
 ];
 /// Text fields that speak of things, not of people.
-const IMPERSONAL: [&str; 10] = [
+const IMPERSONAL: [&str; 11] = [
     "category",
     "category_name",
     "description",
@@ -58,6 +58,7 @@ const IMPERSONAL: [&str; 10] = [
     "reference",
     "sku",
     "unit_price",
+    "url",
 ];
 
 /// Values that were sent in, by what may become of them.

@@ -44,7 +44,7 @@ fn the_readmes_commands_work_from_the_first_start_to_the_last() {
     .unwrap();
     let commands = blocks().into_iter().find(|block| block.contains("-- play")).unwrap();
     let commands: Vec<_> = commands.lines().map(|line| line.split('#').next().unwrap().trim()).collect();
-    assert_eq!(commands.len(), 7);
+    assert_eq!(commands.len(), 8);
     for line in commands {
         let args: Vec<_> = line.strip_prefix("cargo run --release -- ").unwrap().split(' ').collect();
         let args: Vec<_> =

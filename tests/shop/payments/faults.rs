@@ -226,3 +226,49 @@ async fn two_nodes_with_faults_and_cancellations_at_any_moment_keep_the_books() 
     let parked: i64 = sqlx::query_scalar("select count(*) from reaction").fetch_one(&till.shop.pool).await.unwrap();
     assert_eq!(parked, 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_payment_of_an_order_goes_back_by_itself() {
+    let till = Till::open().await;
+    let order = till.order(DECLINED).await;
+    till.becomes(order, "payment", "failed").await;
+    till.shop.done(&format!("order/{order}/pay/"), json!({ "payment": pay_with(GOOD) })).await;
+    till.becomes(order, "payment", "paid").await;
+    till.audit().await;
+    // What was declined is taken after all, by hand.
+    till.stub.change(|ledger| {
+        ledger.payments[0].status = "succeeded";
+        ledger.payments[0].captured = 2_500;
+    });
+    let before = till.events(order).await;
+    for _ in 0..2 {
+        assert_eq!(till.hears(&till.stub.messages()[0]).await.status, StatusCode::NO_CONTENT);
+    }
+    let ledger = till.stub.ledger();
+    assert_eq!((ledger.refunded(&ledger.payments[0].id), ledger.refunded(&ledger.payments[1].id)), (2_500, 0));
+    assert_eq!((till.events(order).await, ledger.refunds.len()), (before, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_knows_after_a_day_has_failed_and_money_that_comes_later_counts() {
+    let mut till = Till::open().await;
+    // Once it is known what the provider calls a payment, it is made and its answer lost.
+    till.stub.change(|ledger| ledger.search_lags = true);
+    till.stub.fault(Operation::Authorise, Fault::FailAfterwards);
+    let order = till.order(GOOD).await;
+    eventually("a second attempt", async || (till.stub.requests(Operation::Authorise) > 1).then_some(())).await;
+    till.stop_reacting().await;
+    let age = "alter table events disable trigger user;
+               update events set recorded_at = recorded_at - interval '23 hours' where event_type = 'OrderPaymentRequested';
+               alter table events enable trigger user;
+               update reaction set due_at = now()";
+    sqlx::raw_sql(age).execute(&till.shop.pool).await.unwrap();
+    let asked = till.stub.requests(Operation::Authorise);
+    let (_shop, _reactors) = till.node().await;
+    till.becomes(order, "payment", "failed").await;
+    assert_eq!(till.stub.requests(Operation::Authorise), asked, "the provider would take it for another request");
+    assert_eq!(till.hears(&till.stub.messages()[0]).await.status, StatusCode::NO_CONTENT);
+    till.becomes(order, "payment", "paid").await;
+    till.rests().await;
+    super::till::audit(&till.shop.pool, &till.stub).await;
+}

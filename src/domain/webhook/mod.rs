@@ -1,0 +1,161 @@
+//! A webhook: which events somebody outside is told of. Where, and the secret, stand in a table beside the log.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::Decider;
+
+#[cfg(test)]
+mod tests;
+
+/// The events that a webhook is told of, by their names: 1 to [`EventTypes::MAX`] of them, or `*` for all events.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Vec<String>", into = "Vec<String>")]
+pub struct EventTypes(Vec<String>);
+
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum EventTypesError {
+    #[error("must name at least one event, or \"*\" for all")]
+    Empty,
+    #[error("must name at most {} events", EventTypes::MAX)]
+    TooMany,
+    #[error("must be names of events, such as \"OrderPlaced\", or \"*\" for all")]
+    NotAName,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Webhook {
+    #[default]
+    Unknown,
+    Standing {
+        event_types: EventTypes,
+        /// Whether it is told of events at present.
+        active: bool,
+    },
+    Removed,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WebhookCommand {
+    Create {
+        event_types: EventTypes,
+    },
+    /// What is `None` stays as it is.
+    Change {
+        event_types: Option<EventTypes>,
+        active: Option<bool>,
+        /// Whether something changes that stands beside the log.
+        beside: bool,
+    },
+    RotateSecret,
+    Remove,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event")]
+pub enum WebhookEvent {
+    #[serde(rename = "WebhookCreated")]
+    Created { event_types: EventTypes },
+    #[serde(rename = "WebhookChanged")]
+    Changed { event_types: EventTypes, active: bool },
+    #[serde(rename = "WebhookSecretRotated")]
+    SecretRotated {},
+    #[serde(rename = "WebhookRemoved")]
+    Removed {},
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum WebhookError {
+    #[error("webhook not found")]
+    NotFound,
+    #[error("the webhook exists already")]
+    AlreadyExists,
+}
+
+impl EventTypes {
+    pub const MAX: usize = 50;
+    const NAME_MAX: usize = 100;
+
+    pub fn parse(names: Vec<String>) -> Result<Self, EventTypesError> {
+        if names.is_empty() {
+            return Err(EventTypesError::Empty);
+        }
+        if names.len() > Self::MAX {
+            return Err(EventTypesError::TooMany);
+        }
+        let is_name = |name: &String| {
+            let letters = name.bytes().all(|letter| letter.is_ascii_alphanumeric());
+            name == "*" || letters && name.len() <= Self::NAME_MAX && name.starts_with(|c: char| c.is_ascii_uppercase())
+        };
+        if names.iter().all(is_name) { Ok(Self(names)) } else { Err(EventTypesError::NotAName) }
+    }
+
+    pub fn names(&self) -> &[String] {
+        &self.0
+    }
+}
+
+impl TryFrom<Vec<String>> for EventTypes {
+    type Error = EventTypesError;
+
+    fn try_from(names: Vec<String>) -> Result<Self, EventTypesError> {
+        Self::parse(names)
+    }
+}
+
+impl From<EventTypes> for Vec<String> {
+    fn from(event_types: EventTypes) -> Self {
+        event_types.0
+    }
+}
+
+impl WebhookEvent {
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Created { .. } => "WebhookCreated",
+            Self::Changed { .. } => "WebhookChanged",
+            Self::SecretRotated {} => "WebhookSecretRotated",
+            Self::Removed {} => "WebhookRemoved",
+        }
+    }
+}
+
+impl Decider for Webhook {
+    fn decide(&self, command: WebhookCommand) -> Result<Vec<WebhookEvent>, WebhookError> {
+        let (event_types, active) = match (self, &command) {
+            (Self::Unknown, WebhookCommand::Create { event_types }) => {
+                return Ok(vec![WebhookEvent::Created { event_types: event_types.clone() }]);
+            }
+            (Self::Unknown | Self::Removed, _) => return Err(WebhookError::NotFound),
+            (Self::Standing { event_types, active }, _) => (event_types, *active),
+        };
+        match command {
+            WebhookCommand::Create { .. } => Err(WebhookError::AlreadyExists),
+            WebhookCommand::Change { event_types: wanted, active: wanted_active, beside } => {
+                let changed = WebhookEvent::Changed {
+                    event_types: wanted.unwrap_or_else(|| event_types.clone()),
+                    active: wanted_active.unwrap_or(active),
+                };
+                let same = changed == WebhookEvent::Changed { event_types: event_types.clone(), active };
+                Ok(if same && !beside { vec![] } else { vec![changed] })
+            }
+            WebhookCommand::RotateSecret => Ok(vec![WebhookEvent::SecretRotated {}]),
+            WebhookCommand::Remove => Ok(vec![WebhookEvent::Removed {}]),
+        }
+    }
+
+    fn evolve(&mut self, event: &WebhookEvent) {
+        match event {
+            WebhookEvent::Created { event_types } => {
+                *self = Self::Standing { event_types: event_types.clone(), active: true };
+            }
+            WebhookEvent::Changed { event_types, active } => {
+                *self = Self::Standing { event_types: event_types.clone(), active: *active };
+            }
+            WebhookEvent::SecretRotated {} => {}
+            WebhookEvent::Removed {} => *self = Self::Removed,
+        }
+    }
+}
+
+super::aggregate!(Webhook, "Webhook", WebhookCommand, WebhookEvent, WebhookError);
