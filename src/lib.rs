@@ -17,6 +17,7 @@ pub mod domain;
 pub mod http;
 pub mod journal;
 pub mod mail;
+pub mod payments;
 pub mod play;
 pub mod points;
 pub mod projector;

@@ -16,9 +16,10 @@ use crate::config::{DatabaseConfig, ServeConfig};
 use crate::database::{Database, Location};
 use crate::domain::account::Role;
 use crate::domain::text::Email;
-use crate::http::{self, Settings, Shop};
+use crate::http::{self, Shop};
 use crate::journal::{Journal, JournalOptions, Writer};
 use crate::mail::{self, MailConfig, Mailer, OrderMails, Templates};
+use crate::payments::{PaymentReactor, Payments};
 use crate::projector::{Projector, ProjectorOptions};
 use crate::reactors::{self, Reactor, Reactors, Webhooks};
 use crate::scheduler::tasks::{self, Tools};
@@ -67,6 +68,7 @@ impl Engine {
 pub async fn serve(config: &ServeConfig, database_config: &DatabaseConfig, location: &Location) -> anyhow::Result<()> {
     let (stop, stopping) = watch::channel(false);
     stop_on_signal(stop)?;
+    let payments_config = config.payments.config()?;
     let http_listener =
         TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
     let database = Database::open(location).await?;
@@ -80,20 +82,24 @@ pub async fn serve(config: &ServeConfig, database_config: &DatabaseConfig, locat
     let accounts_config = database_config.accounts(config, listening);
     let accounts = Accounts::start(&accounts_config, connect, pool, engine.journal.clone()).await?;
     let first_password = open_first_account(&accounts, location).await?;
+    let payments = Payments::new(&payments_config, &database.pool)?;
     let tools =
         Tools { journal: engine.journal.clone(), projector: engine.projector.clone(), pool: database.pool.clone() };
     let tasks = vec![
         tasks::forget_answers(&tools),
         tasks::sweep_accounts(&accounts, config.audit_days),
+        tasks::sweep_deliveries(&tools, config.webhook_days),
+        tasks::sweep_instruments(&tools),
         tasks::expire_carts(&tools, config.cart_days),
         tasks::cancel_unpaid(&tools),
-        tasks::sweep_deliveries(&tools, config.webhook_days),
     ];
     drop(tools);
     let scheduler = Scheduler::start(database.connect.clone(), tasks, SchedulerOptions::default());
-    let reactors = reactors(config, &accounts_config.mail, listening, &database.pool, &engine.journal)?;
     let head = engine.journal.head();
     let default = reactors::Settings { max_attempts: config.reaction_attempts, ..reactors::Settings::default() };
+    let mails = order_mails(config, &accounts_config.mail, &database.pool);
+    let reactors = reactors(config, listening, &database.pool, &engine.journal, &payments)?.into_iter().chain([mails]);
+    let reactors = reactors.collect();
     let (connect, pool) = (database.connect.clone(), database.pool.clone());
     let reactors = Reactors::start_with(connect, pool, head, reactors, &default).await?;
 
@@ -102,7 +108,7 @@ pub async fn serve(config: &ServeConfig, database_config: &DatabaseConfig, locat
         engine.projector.clone(),
         accounts,
         database.pool.clone(),
-        Settings { edge: config.edge.edge(), terms: config.terms() },
+        http::Settings { edge: config.edge.edge(), terms: config.terms(), payments },
         crate::cli::install_metrics(),
         stopping.clone(),
     );
@@ -127,21 +133,25 @@ pub async fn serve(config: &ServeConfig, database_config: &DatabaseConfig, locat
 /// Everything that follows from events outside of the database.
 fn reactors(
     config: &ServeConfig,
-    mail: &MailConfig,
     listening: SocketAddr,
     pool: &PgPool,
     journal: &Journal,
+    payments: &Payments,
 ) -> anyhow::Result<Vec<Arc<dyn Reactor>>> {
     let private_allowed = config.webhook_private.unwrap_or_else(|| listening.ip().is_loopback());
     let webhooks = Webhooks::new(pool.clone(), journal.clone(), private_allowed);
     let webhooks = webhooks.context("webhooks cannot be told over TLS")?;
+    let payments = PaymentReactor::new(payments.clone(), journal.clone(), pool.clone());
+    Ok(vec![Arc::new(webhooks), Arc::new(payments)])
+}
+
+fn order_mails(config: &ServeConfig, mail: &MailConfig, pool: &PgPool) -> Arc<dyn Reactor> {
     let templates = Templates::new(config.templates_dir.as_ref().map(|folder| folder.join("mail")));
     // What is wrong must not keep the shop from selling: its mails wait, and say so.
     for error in mail::check(&templates) {
         tracing::error!(%error, "mails that need it will be parked");
     }
-    let order_mails = OrderMails::new(pool.clone(), Mailer::new(mail), templates);
-    Ok(vec![Arc::new(webhooks), Arc::new(order_mails)])
+    Arc::new(OrderMails::new(pool.clone(), Mailer::new(mail), templates))
 }
 
 fn stop_on_signal(stop: watch::Sender<bool>) -> std::io::Result<()> {

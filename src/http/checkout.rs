@@ -13,6 +13,7 @@ use super::error::{ApiError, Problem};
 use super::order_summary::{Summary, summary};
 use super::orders::unknown;
 use super::page::{Ids, Versioned};
+use super::payments;
 use super::recipients::{GivenAddress, known_address};
 use crate::domain::customer::Country;
 use crate::domain::discount::DiscountCode;
@@ -30,7 +31,7 @@ body! {
         /// Where the bill goes, if it goes elsewhere.
         #[schema(value_type = Option<i64>)]
         pub billing_address_id: Option<AddressId>,
-        /// Absent where staff see to it.
+        /// Absent where `payment` says it, or staff see to it.
         #[schema(schema_with = payment_method)]
         pub payment_method: Option<PaymentMethod>,
         #[schema(value_type = Option<String>, min_length = 1, max_length = 40, pattern = "^[ ]*[A-Za-z0-9_-]+[ ]*$")]
@@ -39,6 +40,9 @@ body! {
         /// it is the address's, and need not be told.
         #[schema(value_type = Option<String>, pattern = "^[A-Z]{2}$")]
         pub shipping_country: Option<Country>,
+        /// What it is paid with at once; needed for every method but `invoice`.
+        #[schema(schema_with = payments::choice)]
+        pub payment: Option<payments::Choice>,
     }
 }
 
@@ -55,11 +59,14 @@ body! {
         /// Where the bill goes, if it goes elsewhere.
         #[schema(value_type = Option<NewAddress>)]
         pub billing_address: Option<GivenAddress>,
-        /// Absent where staff see to it.
+        /// Absent where `payment` says it, or staff see to it.
         #[schema(schema_with = payment_method)]
         pub payment_method: Option<PaymentMethod>,
         #[schema(value_type = Option<String>, min_length = 1, max_length = 40, pattern = "^[ ]*[A-Za-z0-9_-]+[ ]*$")]
         pub discount_code: Option<DiscountCode>,
+        /// What it is paid with at once; needed for every method but `invoice`.
+        #[schema(schema_with = payments::choice)]
+        pub payment: Option<payments::Choice>,
     }
 }
 
@@ -77,20 +84,21 @@ pub async fn check_out(
     command: Command<NewCheckout>,
 ) -> Result<Answer<OrderView>, ApiError> {
     let customer_id = CustomerId(customer_id);
-    let NewCheckout { shipping_address_id, billing_address_id, payment_method, discount_code, shipping_country } =
-        command.body;
-    let mut shipping = known_address(&shop, customer_id, shipping_address_id).await?;
-    if let (Some(address), Some(told)) = (&mut shipping, &shipping_country) {
+    let body = command.body;
+    let (payment_method, instrument) = chosen(&shop, body.payment_method, body.payment)?;
+    let mut shipping = known_address(&shop, customer_id, body.shipping_address_id).await?;
+    if let (Some(address), Some(told)) = (&mut shipping, &body.shipping_country) {
         // The order is refused if the address is elsewhere.
         address.country = Some(told.clone());
     }
-    let country = shipping.as_ref().and_then(|address| address.country.clone()).or(shipping_country);
-    let billing = known_address(&shop, customer_id, billing_address_id).await?;
+    let country = shipping.as_ref().and_then(|address| address.country.clone()).or(body.shipping_country);
+    let billing = known_address(&shop, customer_id, body.billing_address_id).await?;
     let checkout = Checkout {
         cart_id: CartId::Customer(customer_id),
         recipients: Recipients::Customer { shipping, billing },
         payment_method,
-        asked: Asked { country, discount_code },
+        asked: Asked { country, discount_code: body.discount_code },
+        instrument,
         terms: shop.terms.clone(),
     };
     Ok(placed(shop.run(checkout, command.context).await?))
@@ -105,17 +113,30 @@ pub async fn check_out_guest(
     Ids(token): Ids<Uuid>,
     command: Command<GuestCheckout>,
 ) -> Result<Answer<OrderView>, ApiError> {
-    let GuestCheckout { name, email, shipping_address, billing_address, payment_method, discount_code } = command.body;
-    let asked = Asked { country: Some(shipping_address.0.country.clone()), discount_code };
-    let recipients = Recipients::Guest {
-        name,
-        email,
-        shipping: shipping_address.0,
-        billing: billing_address.map(|address| address.0),
+    let body = command.body;
+    let (payment_method, instrument) = chosen(&shop, body.payment_method, body.payment)?;
+    let shipping = body.shipping_address.0;
+    let asked = Asked { country: Some(shipping.country.clone()), discount_code: body.discount_code };
+    let billing = body.billing_address.map(|address| address.0);
+    let checkout = Checkout {
+        cart_id: CartId::of_token(token),
+        recipients: Recipients::Guest { name: body.name, email: body.email, shipping, billing },
+        payment_method,
+        asked,
+        instrument,
+        terms: shop.terms.clone(),
     };
-    let checkout =
-        Checkout { cart_id: CartId::of_token(token), recipients, payment_method, asked, terms: shop.terms.clone() };
     Ok(placed(shop.run(checkout, command.context).await?))
+}
+
+/// How it is paid, and what the provider is shown.
+fn chosen(
+    shop: &Shop,
+    method: Option<PaymentMethod>,
+    payment: Option<payments::Choice>,
+) -> Result<(Option<PaymentMethod>, Option<String>), ApiError> {
+    let (chosen, instrument) = shop.instrument(method, payment)?.unzip();
+    Ok((chosen.or(method), instrument))
 }
 
 fn placed(order: Answer<OrderView>) -> Answer<OrderView> {

@@ -99,6 +99,7 @@ impl OrderMails {
                 "placed_on": day(&placed.payload["placed_at"]),
                 "total": placed.payload["total"],
                 "lines": placed.payload["lines"],
+                "pricing": placed.payload["pricing"],
                 "payment_method": placed.payload["payment_method"],
                 "pay_by": day(&placed.payload["pay_by"]),
                 "shipping_address": address("shipping"),
@@ -182,7 +183,12 @@ pub fn check(templates: &Templates) -> Vec<TemplateError> {
         "shop": { "url": "https://shop.example.com" },
         "name": "Jo Miller",
         "order": {
-            "order_id": "17", "placed_on": "1 May 2026", "total": "39.80", "lines": [line], "payment_method": "invoice",
+            "order_id": "17", "placed_on": "1 May 2026", "total": "39.80", "lines": [line],
+            "pricing": {
+                "subtotal": "39.80", "discount": "4.90", "discount_code": "SPRING", "shipping": "4.90", "tax": "6.35",
+                "prices_include_tax": true,
+            },
+            "payment_method": "invoice",
             "pay_by": "15 May 2026", "shipping_address": address, "billing_address": address,
         },
         "event": {

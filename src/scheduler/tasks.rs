@@ -12,6 +12,7 @@ use crate::accounts::Accounts;
 use crate::domain::ids::{CartId, OrderId};
 use crate::domain::order::{OrderCommand, Status};
 use crate::journal::{Actor, CommandError, Context, Journal, UseCase};
+use crate::payments;
 use crate::projector::Projector;
 use crate::reactors::webhooks;
 use crate::shop::{ExpireCart, MoveOrder};
@@ -60,6 +61,15 @@ pub fn sweep_deliveries(tools: &Tools, days: u32) -> Task {
             webhooks::sweep(&pool, days).await?;
             Ok(Run::default())
         }
+    })
+}
+
+/// Deletes what attempts to pay were to be made with.
+pub fn sweep_instruments(tools: &Tools) -> Task {
+    let pool = tools.pool.clone();
+    Task::new("sweep_instruments", Duration::from_secs(600), move || {
+        let pool = pool.clone();
+        async move { Ok(Run { handled: payments::sweep_instruments(&pool).await?, more: false }) }
     })
 }
 

@@ -280,7 +280,7 @@ async fn the_audit_of_the_log_finds_uses_beyond_the_limits_and_uses_of_no_order(
             "update events set payload = jsonb_set(payload, '{pricing,shipping}', '\"1.00\"')
              where event_type = 'OrderPlaced' and aggregate_id = '3'",
             "money",
-            "Order/3: expected a total of 45.80, as its lines, shipping and what is added to it; found a total of 44.80",
+            "Order/3: expected a total of 45.80, as its parts; found a total of 44.80",
         ),
     ] {
         let keep = "create table kept as table events; alter table events disable trigger user";

@@ -6,7 +6,7 @@ use cartwright::domain::customer::Country;
 use cartwright::domain::ids::{AddressId, CartId, CustomerId};
 use cartwright::domain::refusal::Refusal;
 use cartwright::journal::{Actor, CommandError, Context};
-use cartwright::shop::{Asked, Checkout, KnownAddress, Recipients, Terms};
+use cartwright::shop::{Checkout, KnownAddress, Recipients};
 use serde_json::{Value, json};
 
 use crate::support::{Answer, TestShop};
@@ -138,13 +138,7 @@ async fn an_address_that_is_no_longer_in_the_country_that_was_seen_stops_the_ord
         let country = Some(Country::try_from(country.to_owned()).unwrap());
         let shipping = Some(KnownAddress { address_id: AddressId(1), country });
         let recipients = Recipients::Customer { shipping, billing: None };
-        let checkout = Checkout {
-            cart_id: CartId::Customer(CustomerId(ada)),
-            recipients,
-            payment_method: None,
-            asked: Asked::default(),
-            terms: Terms::default(),
-        };
+        let checkout = Checkout { recipients, ..Checkout::of(CartId::Customer(CustomerId(ada))) };
         let context = Context::of(Actor { id: "test".to_owned(), role: "admin" });
         shop.engine.journal.run(checkout, context).await
     };

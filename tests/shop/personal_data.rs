@@ -49,7 +49,7 @@ const SENT: [&str; 17] = [
     "role",
 ];
 /// Text fields that speak of things, not of people.
-const IMPERSONAL: [&str; 26] = [
+const IMPERSONAL: [&str; 27] = [
     "amount",
     "carrier",
     "category",
@@ -63,6 +63,7 @@ const IMPERSONAL: [&str; 26] = [
     "method",
     "minimum",
     "mode",
+    "payment",
     "payment_method",
     "percent",
     "placed_at",

@@ -10,7 +10,7 @@ use cartwright::domain::order::PaymentMethod;
 use cartwright::journal::{Actor, Context};
 use cartwright::scheduler::tasks::{Tools, cancel_unpaid, expire_carts};
 use cartwright::scheduler::{Run, Scheduler, SchedulerOptions, Task, TaskStatus, run_now, status};
-use cartwright::shop::{Asked, Checkout, Recipients, Terms};
+use cartwright::shop::{Checkout, Terms};
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -316,11 +316,9 @@ async fn abandoned_carts_are_told_newest_first_with_what_they_are_worth_now() {
 async fn order_by_invoice(shop: &TestShop, customer: i64, product: i64, invoice: TimeDelta) -> i64 {
     shop.add(customer, product, 1).await;
     let checkout = Checkout {
-        cart_id: CartId::Customer(CustomerId(customer)),
-        recipients: Recipients::unnamed(),
         payment_method: Some(PaymentMethod::Invoice),
-        asked: Asked::default(),
         terms: Terms { invoice: Some(invoice), ..Terms::default() },
+        ..Checkout::of(CartId::Customer(CustomerId(customer)))
     };
     let context = Context::of(Actor { id: "test".to_owned(), role: "admin" });
     shop.engine.journal.run(checkout, context).await.unwrap().answer.order_id
