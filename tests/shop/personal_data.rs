@@ -47,7 +47,7 @@ const SENT: [&str; 17] = [
     "role",
 ];
 /// Text fields that speak of things, not of people.
-const IMPERSONAL: [&str; 27] = [
+const IMPERSONAL: [&str; 26] = [
     "amount",
     "carrier",
     "category",
@@ -61,7 +61,6 @@ const IMPERSONAL: [&str; 27] = [
     "method",
     "minimum",
     "mode",
-    "payment",
     "payment_method",
     "percent",
     "placed_at",
