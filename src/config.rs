@@ -2,15 +2,18 @@
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use anyhow::{Context, ensure};
 use chrono::TimeDelta;
 use clap::Args;
+use reqwest::Url;
 
 use crate::accounts::{AccountsConfig, MailConfig};
 use crate::database::Location;
 use crate::database::embedded::{Durability, EmbeddedOptions, default_data_dir};
 use crate::http::{ConnectionLimits, Edge, Limits, Origins, TrustedProxies};
+use crate::payments::{CardConfig, Currency, PaymentsConfig, Token};
 use crate::shop::Terms;
 
 /// Where the data is, keys and mails included. For every subcommand.
@@ -76,6 +79,34 @@ pub struct ServeConfig {
     pub invoice_days: u32,
     #[command(flatten)]
     pub edge: EdgeConfig,
+    #[command(flatten)]
+    pub payments: PaymentArgs,
+}
+
+/// Whom customers pay through.
+#[derive(Args, Clone, Debug)]
+pub struct PaymentArgs {
+    /// Currency of all prices, by its three letters; one with cents
+    #[arg(long, env = "SHOP_CURRENCY", default_value = "EUR")]
+    pub currency: Currency,
+    /// Let orders be paid with the documented numbers of cards that do not exist
+    #[arg(long, env = "SHOP_TEST_PAYMENTS")]
+    pub test_payments: bool,
+    /// Card provider: Stripe, or who speaks its protocol
+    #[arg(long, env = "SHOP_CARD_URL", default_value = "https://api.stripe.com")]
+    pub card_url: Url,
+    /// Secret key of the card provider, sk_…; without one no cards are taken
+    #[arg(long, env = "SHOP_CARD_KEY", hide_env_values = true)]
+    pub card_key: Option<String>,
+    /// File with that key, for those who keep it out of the environment
+    #[arg(long, env = "SHOP_CARD_KEY_FILE")]
+    pub card_key_file: Option<PathBuf>,
+    /// Secret with which the card provider signs its messages, whsec_…; without one they are refused
+    #[arg(long, env = "SHOP_CARD_WEBHOOK_SECRET", hide_env_values = true)]
+    pub card_webhook_secret: Option<String>,
+    /// File with that secret
+    #[arg(long, env = "SHOP_CARD_WEBHOOK_SECRET_FILE")]
+    pub card_webhook_secret_file: Option<PathBuf>,
 }
 
 /// How much of the network is let in.
@@ -121,6 +152,31 @@ impl EdgeConfig {
     }
 }
 
+impl PaymentArgs {
+    pub fn config(&self) -> anyhow::Result<PaymentsConfig> {
+        let key = secret(self.card_key.as_deref(), self.card_key_file.as_deref())?;
+        let webhook_secret = secret(self.card_webhook_secret.as_deref(), self.card_webhook_secret_file.as_deref())?;
+        let url = self.card_url.clone();
+        // The key goes along with every request.
+        let local = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+        ensure!(url.scheme() == "https" || url.scheme() == "http" && local, "SHOP_CARD_URL must begin with https://");
+        let card = key.map(|key| CardConfig { url, key, webhook_secret, patience: CardConfig::PATIENCE });
+        Ok(PaymentsConfig { currency: self.currency, test: self.test_payments, card })
+    }
+}
+
+/// A secret that is given, or else stands in a file.
+fn secret(given: Option<&str>, file: Option<&Path>) -> anyhow::Result<Option<Token>> {
+    let read = match (given.filter(|secret| !secret.is_empty()), file) {
+        (Some(secret), _) => secret.to_owned(),
+        (None, Some(file)) => {
+            std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?
+        }
+        (None, None) => return Ok(None),
+    };
+    Ok(Some(Token::new(read.trim())))
+}
+
 impl DatabaseConfig {
     pub fn keys_dir(&self) -> PathBuf {
         self.keys_dir.clone().unwrap_or_else(|| self.data_dir().join("keys"))
@@ -156,5 +212,50 @@ impl DatabaseConfig {
                 binaries: self.pg_bin.clone(),
             }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Only {
+        #[command(flatten)]
+        payments: PaymentArgs,
+    }
+
+    fn read(args: &[&str]) -> anyhow::Result<PaymentsConfig> {
+        Only::try_parse_from(["cartwright"].iter().chain(args))?.payments.config()
+    }
+
+    #[test]
+    fn nothing_is_taken_unless_it_is_set_up() {
+        let plain = read(&[]).unwrap();
+        assert!(plain.card.is_none() && !plain.test && plain.currency == Currency::EUR);
+        let card = read(&["--card-key", "sk_test_1", "--currency", "usd"]).unwrap().card.unwrap();
+        assert_eq!((card.url.as_str(), card.key.expose()), ("https://api.stripe.com/", "sk_test_1"));
+        assert!(card.webhook_secret.is_none());
+    }
+
+    #[test]
+    fn a_secret_may_stand_in_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("key");
+        std::fs::write(&file, "sk_test_2\n").unwrap();
+        let file = file.to_str().unwrap();
+        let card = read(&["--card-key-file", file, "--card-webhook-secret-file", file]).unwrap().card.unwrap();
+        assert_eq!((card.key.expose(), card.webhook_secret.unwrap().expose()), ("sk_test_2", "sk_test_2"));
+        assert!(read(&["--card-key-file", "/nowhere"]).is_err());
+    }
+
+    #[test]
+    fn a_currency_without_cents_and_a_provider_without_tls_are_refused() {
+        for args in [["--currency", "JPY"], ["--card-url", "http://example.com"], ["--card-url", "nonsense"]] {
+            assert!(read(&args).is_err(), "{args:?}");
+        }
+        assert!(read(&["--card-url", "http://127.0.0.1:12111"]).is_ok());
     }
 }

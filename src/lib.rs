@@ -16,6 +16,7 @@ pub mod database;
 pub mod domain;
 pub mod http;
 pub mod journal;
+pub mod payments;
 pub mod play;
 pub mod points;
 pub mod projector;

@@ -16,8 +16,9 @@ use crate::config::{DatabaseConfig, ServeConfig};
 use crate::database::{Database, Location};
 use crate::domain::account::Role;
 use crate::domain::text::Email;
-use crate::http::{self, Settings, Shop};
+use crate::http::{self, Shop};
 use crate::journal::{Journal, JournalOptions, Writer};
+use crate::payments::{PaymentReactor, Payments, sweep_instruments};
 use crate::projector::{Projector, ProjectorOptions};
 use crate::reactors::{self, Reactor, Reactors, Webhooks};
 use crate::seeds;
@@ -66,6 +67,7 @@ impl Engine {
 pub async fn serve(config: &ServeConfig, database_config: &DatabaseConfig, location: &Location) -> anyhow::Result<()> {
     let (stop, stopping) = watch::channel(false);
     stop_on_signal(stop)?;
+    let payments_config = config.payments.config()?;
     let http_listener =
         TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
     let database = Database::open(location).await?;
@@ -79,9 +81,10 @@ pub async fn serve(config: &ServeConfig, database_config: &DatabaseConfig, locat
     let accounts_config = database_config.accounts(config, listening);
     let accounts = Accounts::start(&accounts_config, connect, pool, engine.journal.clone()).await?;
     let first_password = open_first_account(&accounts, location).await?;
+    let payments = Payments::new(&payments_config, &database.pool)?;
     let head = engine.journal.head();
     let default = reactors::Settings { max_attempts: config.reaction_attempts, ..reactors::Settings::default() };
-    let reactors = reactors(config, listening, &database.pool, &engine.journal)?;
+    let reactors = reactors(config, listening, &database.pool, &engine.journal, &payments)?;
     let (connect, pool) = (database.connect.clone(), database.pool.clone());
     let reactors = Reactors::start_with(connect, pool, head, reactors, &default).await?;
     let kept = Kept { sign_ins_days: config.audit_days, deliveries_days: config.webhook_days };
@@ -92,7 +95,7 @@ pub async fn serve(config: &ServeConfig, database_config: &DatabaseConfig, locat
         engine.projector.clone(),
         accounts,
         database.pool.clone(),
-        Settings { edge: config.edge.edge(), terms: config.terms() },
+        http::Settings { edge: config.edge.edge(), terms: config.terms(), payments },
         crate::cli::install_metrics(),
         stopping.clone(),
     );
@@ -120,11 +123,13 @@ fn reactors(
     listening: SocketAddr,
     pool: &PgPool,
     journal: &Journal,
+    payments: &Payments,
 ) -> anyhow::Result<Vec<Arc<dyn Reactor>>> {
     let private_allowed = config.webhook_private.unwrap_or_else(|| listening.ip().is_loopback());
     let webhooks = Webhooks::new(pool.clone(), journal.clone(), private_allowed);
     let webhooks = webhooks.context("webhooks cannot be told over TLS")?;
-    Ok(vec![Arc::new(webhooks)])
+    let payments = PaymentReactor::new(payments.clone(), journal.clone(), pool.clone());
+    Ok(vec![Arc::new(webhooks), Arc::new(payments)])
 }
 
 fn stop_on_signal(stop: watch::Sender<bool>) -> std::io::Result<()> {
@@ -164,6 +169,9 @@ async fn sweep(journal: Journal, accounts: Accounts, pool: PgPool, kept: Kept) {
         }
         if let Err(error) = accounts.sweep(kept.sign_ins_days).await {
             tracing::warn!(%error, "what has expired of accounts could not be deleted");
+        }
+        if let Err(error) = sweep_instruments(&pool).await {
+            tracing::warn!(%error, "what attempts to pay were to be made with could not be deleted");
         }
         if let Err(error) = reactors::webhooks::sweep(&pool, kept.deliveries_days).await {
             tracing::warn!(%error, "old deliveries could not be deleted");

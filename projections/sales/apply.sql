@@ -12,6 +12,8 @@ from (
     union all
     select (placed_at at time zone 'UTC')::date, 0, 0, -credit
     from fact.order_credited
+    -- What is paid back of a cancelled order credits nothing, and must not bring its day back.
+    where credit <> 0
     union all
     select (placed_at at time zone 'UTC')::date, 0, -quantity, 0
     from fact.order_line_taken_back

@@ -40,7 +40,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the shop (the default)
-    Serve(ServeConfig),
+    Serve(Box<ServeConfig>),
     /// Play a sales history in the Online Retail format; what was played before is not played again
     Play(PlayArgs),
     /// Rebuild read tables from the log, beside those in service

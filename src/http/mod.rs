@@ -29,6 +29,7 @@ use utoipa_swagger_ui::SwaggerUi;
 
 use crate::accounts::Accounts;
 use crate::journal::Journal;
+use crate::payments::Payments;
 use crate::projector::Projector;
 use crate::shop::Terms;
 
@@ -62,6 +63,7 @@ mod orders;
 mod page;
 mod pages;
 mod patience;
+mod payments;
 mod pricing;
 mod reactions;
 mod request;
@@ -87,6 +89,7 @@ pub struct Parts {
     journal: Journal,
     projector: Projector,
     accounts: Accounts,
+    payments: Payments,
     /// For reads; `search_path` names the read tables.
     pool: PgPool,
     recent_writes: RecentWrites,
@@ -101,6 +104,7 @@ pub struct Parts {
 #[derive(Clone, Default)]
 pub struct Settings {
     pub edge: Edge,
+    pub payments: Payments,
     pub terms: Terms,
 }
 
@@ -124,8 +128,19 @@ impl Shop {
         stopping: watch::Receiver<bool>,
     ) -> Self {
         let recent_writes = RecentWrites::default();
-        let Settings { edge, terms } = settings;
-        Self(Arc::new(Parts { journal, projector, accounts, pool, recent_writes, edge, terms, metrics, stopping }))
+        let Settings { edge, terms, payments } = settings;
+        Self(Arc::new(Parts {
+            journal,
+            projector,
+            accounts,
+            payments,
+            pool,
+            recent_writes,
+            edge,
+            terms,
+            metrics,
+            stopping,
+        }))
     }
 
     async fn stopping(&self) {
@@ -151,6 +166,7 @@ const FAREWELL: Duration = Duration::from_millis(250);
         (name = "carts", description = "Customers' and guests' carts, and checkout"),
         (name = "pricing", description = "Shipping fees, taxes and discounts"),
         (name = "orders", description = "Orders and their life"),
+        (name = "payments", description = "What providers of payments say"),
         (name = "statistics", description = "Figures from the log, all at one position"),
         (name = "log", description = "Every change, in order"),
         (name = "webhooks", description = "Who outside is told of events"),
@@ -231,6 +247,8 @@ pub fn router(shop: Shop) -> Router {
         .routes(routes!(order_moves::take_back))
         .routes(routes!(order_moves::refund))
         .routes(routes!(order_moves::list))
+        // payments
+        .routes(routes!(payments::take_notice))
         // statistics
         .routes(routes!(statistics::bestsellers))
         .routes(routes!(statistics::low_stock))

@@ -10,6 +10,7 @@ use super::body::{NoBody, body};
 use super::command::{Answer, Command, CommandParams, CommandProblems};
 use super::error::ApiError;
 use super::page::Ids;
+use super::payments;
 use crate::domain::account::Role;
 use crate::domain::ids::OrderId;
 use crate::domain::money::Money;
@@ -19,7 +20,7 @@ use crate::domain::order::{
 };
 use crate::domain::quantity::Quantity;
 use crate::domain::text::{Reason, Reference};
-use crate::shop::{MoveOrder, OrderStanding};
+use crate::shop::{MoveOrder, OrderStanding, RequestPayment};
 
 /// A move that an order may make: one change of one of its three states.
 #[derive(Serialize, ToSchema)]
@@ -37,10 +38,12 @@ pub struct AllowedMove {
 body! {
     /// How an order is paid.
     pub struct Payment {
-        /// A provider that is to be asked. Absent, it is the one of before for a buyer, and staff note that they have got
-        /// the money.
-        #[schema(value_type = Option<String>, example = "card")]
+        /// The method of `payment`, if it is to be said twice.
+        #[schema(value_type = Option<String>)]
         pub method: Option<PaymentMethod>,
+        /// What a provider is to be shown. Absent, staff note that they have got the money.
+        #[schema(schema_with = payments::choice)]
+        pub payment: Option<payments::Choice>,
         /// Where the money is found in other books.
         #[schema(value_type = Option<String>, min_length = 1, max_length = 100)]
         pub reference: Option<Reference>,
@@ -72,7 +75,7 @@ pub struct SentLine {
 
 body! {
     /// What has arrived.
-    pub struct Delivery {
+    pub struct Arrival {
         /// As the order counts its shipments, from 1; absent for all that are on their way.
         pub shipment: Option<i64>,
     }
@@ -149,11 +152,20 @@ pub async fn pay(
     command: Command<Payment>,
 ) -> Result<Answer<OrderStanding>, ApiError> {
     let by_buyer = command.context.actor.role == Role::Customer.name();
-    let pay = |Payment { method, reference }| match method {
-        None if !by_buyer => OrderCommand::MarkPaid { reference },
-        method => OrderCommand::RequestPayment { method },
-    };
-    run(&shop, order_id, command.map(pay)).await
+    let Command { body: Payment { method, payment, reference }, context } = command;
+    let order_id = OrderId(order_id);
+    match shop.instrument(method, payment)? {
+        Some((method, token)) => shop.run(RequestPayment { order_id, method, token }, context).await,
+        None if by_buyer => Err(ApiError::invalid_field("payment", "is required")),
+        None => {
+            let command = match method {
+                // Which is refused by its name.
+                Some(_) => OrderCommand::RequestPayment { method },
+                None => OrderCommand::MarkPaid { reference },
+            };
+            shop.run(MoveOrder { order_id, command }, context).await
+        }
+    }
 }
 
 /// Hands units of an order to a carrier; they leave the store
@@ -178,14 +190,14 @@ pub async fn ship(
 
 /// Notes that a shipment has arrived, or all of them
 #[utoipa::path(post, path = "/order/{order_id}/deliver", tag = "orders", security(("bearer" = ["editor"])),
-    request_body = Delivery,
+    request_body = Arrival,
     params(("order_id" = i64, Path), CommandParams), responses((status = 200, body = OrderStanding), CommandProblems))]
 pub async fn deliver(
     State(shop): State<Shop>,
     Ids(order_id): Ids<i64>,
-    command: Command<Delivery>,
+    command: Command<Arrival>,
 ) -> Result<Answer<OrderStanding>, ApiError> {
-    run(&shop, order_id, command.map(|Delivery { shipment }| OrderCommand::Deliver { shipment })).await
+    run(&shop, order_id, command.map(|Arrival { shipment }| OrderCommand::Deliver { shipment })).await
 }
 
 /// Cancels an order; its stock can be sold again, and what was paid goes back

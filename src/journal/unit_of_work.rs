@@ -153,6 +153,12 @@ pub enum Profile {
     UseLink {
         hash: String,
     },
+    /// What an attempt to pay is made with.
+    PutInstrument {
+        order_id: i64,
+        attempt: i64,
+        token: String,
+    },
     PutWebhook {
         webhook_id: i64,
         url: String,

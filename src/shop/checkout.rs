@@ -3,6 +3,7 @@
 use super::change_cart::check_owner;
 use super::ordering::{NewLine, NewOrder, place_order};
 use super::pricing::Asked;
+use super::request_payment::keep_instrument;
 use super::terms::Terms;
 use super::view::OrderView;
 use crate::domain::cart::{Cart, CartCommand};
@@ -15,7 +16,16 @@ pub struct Checkout {
     /// `None` is left to staff.
     pub payment_method: Option<PaymentMethod>,
     pub asked: Asked,
+    /// What a provider is shown, where one is asked.
+    pub instrument: Option<String>,
     pub terms: Terms,
+}
+
+impl Checkout {
+    /// One that staff see to: nothing is asked of a provider, and nothing is known that prices depend on.
+    pub fn of(cart_id: CartId) -> Self {
+        Self { cart_id, payment_method: None, asked: Asked::default(), instrument: None, terms: Terms::default() }
+    }
 }
 
 impl UseCase for Checkout {
@@ -45,6 +55,9 @@ impl UseCase for Checkout {
         let placed = place_order(work, order)?;
         let order_id = OrderId(placed.order_id);
         work.execute::<Cart>(self.cart_id, CartCommand::CheckOut { order_id })?;
+        if let Some(token) = &self.instrument {
+            keep_instrument(work, order_id, token)?;
+        }
         Ok(placed)
     }
 

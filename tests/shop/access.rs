@@ -109,6 +109,7 @@ const MATRIX: &[(&str, &str, Open)] = &[
     ("POST", "order/{order_id}/return", Editor),
     ("POST", "order/{order_id}/refund", Editor),
     ("GET", "order-moves", Blind),
+    ("POST", "payments/webhook", Blind),
     ("GET", "bestsellers", Reader),
     ("GET", "low-stock", Reader),
     ("GET", "customer-stats", Reader),

@@ -47,7 +47,9 @@ const SENT: [&str; 17] = [
     "role",
 ];
 /// Text fields that speak of things, not of people.
-const IMPERSONAL: [&str; 21] = [
+const IMPERSONAL: [&str; 27] = [
+    "amount",
+    "carrier",
     "category",
     "category_name",
     "code",
@@ -56,8 +58,11 @@ const IMPERSONAL: [&str; 21] = [
     "fee",
     "from",
     "kind",
+    "method",
     "minimum",
     "mode",
+    "payment",
+    "payment_method",
     "percent",
     "placed_at",
     "price",
@@ -65,6 +70,7 @@ const IMPERSONAL: [&str; 21] = [
     "reference",
     "shipping_country",
     "sku",
+    "tracking_number",
     "unit_price",
     "until",
     "url",

@@ -13,6 +13,7 @@ use cartwright::database::embedded::{Durability, EmbeddedOptions, EmbeddedPostgr
 use cartwright::database::{migrate, pool_options, prepared};
 use cartwright::http::{Edge, Settings, Shop, router};
 use cartwright::journal::{self, JournalOptions};
+use cartwright::payments::{Payments, PaymentsConfig};
 use cartwright::projector::{PROJECTIONS, ProjectorOptions, verify};
 use cartwright::server::Engine;
 use serde_json::{Value, json};
@@ -118,7 +119,15 @@ impl TestShop {
     }
 
     pub async fn behind(edge: Edge, connect: PgConnectOptions, journal: JournalOptions) -> Self {
-        let settings = Settings { edge, ..Settings::default() };
+        Self::build(edge, connect, journal, &PaymentsConfig::default()).await
+    }
+
+    /// Takes payments.
+    pub async fn paid(connect: PgConnectOptions, payments: &PaymentsConfig) -> Self {
+        Self::build(Edge::default(), connect, JournalOptions::default(), payments).await
+    }
+
+    async fn build(edge: Edge, connect: PgConnectOptions, journal: JournalOptions, payments: &PaymentsConfig) -> Self {
         let pool = pool(&connect).await;
         let options = ProjectorOptions { lease_time_to_live: Duration::from_secs(5), batch_limit: 5_000 };
         let engine = Engine::start(&connect, &pool, journal, options).await.unwrap();
@@ -134,6 +143,7 @@ impl TestShop {
         let journal = engine.journal.clone();
         let accounts = Accounts::start(&config, connect.clone(), pool.clone(), journal.clone()).await.unwrap();
         let projector = engine.projector.clone();
+        let settings = Settings { edge, payments: Payments::new(payments, &pool).unwrap(), ..Settings::default() };
         let shop = Shop::new(journal, projector, accounts.clone(), pool.clone(), settings, None, stopping);
         Self {
             accounts,

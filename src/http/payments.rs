@@ -1,0 +1,133 @@
+//! What orders are paid with, and what providers of payments say. Those hold no account: their signature lets them in.
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode};
+use serde::Deserialize;
+use serde::de::{Deserializer, Error};
+use utoipa::openapi::Object;
+use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
+
+use super::Shop;
+use super::body;
+use super::description::words;
+use super::error::{ApiError, Problem};
+use crate::domain::order::PaymentMethod;
+use crate::payments::{Instrument, Notice, NoticeError, PaymentReactor};
+
+/// `{"method": "card", "token": "pm_…"}` or `{"method": "test", "card_number": "4242…"}`.
+#[derive(Clone, Debug)]
+pub struct Choice(Instrument);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ChoiceFields {
+    method: String,
+    token: Option<String>,
+    card_number: Option<String>,
+}
+
+impl<'de> Deserialize<'de> for Choice {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let ChoiceFields { method, token, card_number } = ChoiceFields::deserialize(deserializer)?;
+        let read = match (method.as_str(), token, card_number) {
+            ("card", Some(token), None) => Instrument::card(&token).map_err(|error| format!("token {error}")),
+            ("test", None, Some(number)) => Instrument::test(&number).map_err(|error| format!("card_number {error}")),
+            ("card", ..) => Err("a card is named by a token, and by nothing else".to_owned()),
+            ("test", ..) => Err("a test is made with a card_number, and with nothing else".to_owned()),
+            _ => Err("method must be card or test".to_owned()),
+        };
+        read.map(Self).map_err(D::Error::custom)
+    }
+}
+
+impl Choice {
+    fn method(&self) -> PaymentMethod {
+        match self.0 {
+            Instrument::Card(_) => PaymentMethod::Card,
+            Instrument::Test(_) => PaymentMethod::Test,
+        }
+    }
+}
+
+/// The choice, for OpenAPI.
+pub fn choice() -> Object {
+    let text = |meaning: &str, length: usize| {
+        ObjectBuilder::new().schema_type(Type::String).max_length(Some(length)).description(Some(meaning))
+    };
+    ObjectBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::Object, Type::Null]))
+        .description(Some("What an order is paid with at once: a card, or a documented number for tests."))
+        .property("method", words(["card", "test"]))
+        .required("method")
+        .property("token", text("Of a card: what the provider gave for it, such as pm_1NXWPnA2eZvKYlo2.", 250))
+        .property("card_number", text("Of a test: never the number of a card that exists.", 30))
+        .build()
+}
+
+impl Shop {
+    /// What a method that a provider stands behind is to be shown. Another method needs nothing.
+    pub(super) fn instrument(
+        &self,
+        method: Option<PaymentMethod>,
+        choice: Option<Choice>,
+    ) -> Result<Option<(PaymentMethod, String)>, ApiError> {
+        let Some(choice) = choice else {
+            return match method {
+                Some(method) if method.is_online() => {
+                    Err(ApiError::invalid_field("payment", "is required, to pay by this method"))
+                }
+                _ => Ok(None),
+            };
+        };
+        let chosen = choice.method();
+        if method.is_some_and(|method| method != chosen) {
+            return Err(ApiError::invalid_field("payment.method", "must be the method of the order"));
+        }
+        if self.payments.provider(chosen.as_str()).is_none() {
+            let detail = format!("payments by {} are not set up", chosen.as_str());
+            return Err(ApiError::new(StatusCode::CONFLICT, "payment_method_unavailable", "No such payments", detail));
+        }
+        Ok(Some((chosen, choice.0.token().expose().to_owned())))
+    }
+}
+
+/// Takes a signed message of the card provider: `Stripe-Signature: t=…,v1=…` over the time and the body. It is only a
+/// reason to look at the payment that it names, so it does no harm twice, late, or out of order.
+#[utoipa::path(post, path = "/payments/webhook", tag = "payments", security(()),
+    request_body(content = Object, content_type = "application/json"),
+    params(("Stripe-Signature" = Option<String>, Header, description = "`t=<seconds>,v1=<HMAC-SHA256, in hexadecimal>`")),
+    responses(
+        (status = 204, description = "It was taken, or is about nothing that the shop knows"),
+        (status = 400, body = Problem), (status = 404, body = Problem), (status = 413, body = Problem),
+        (status = 503, body = Problem),
+    ))]
+pub async fn take_notice(
+    State(shop): State<Shop>,
+    headers: HeaderMap,
+    request: Request,
+) -> Result<StatusCode, ApiError> {
+    let signature = headers.get("stripe-signature").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let bytes = body::take_bytes(request, &shop).await?;
+    match shop.payments.read_notice(signature, &bytes, chrono::Utc::now()).map_err(refuse)? {
+        Notice::Other => {}
+        Notice::About(reference) => {
+            let reactor = PaymentReactor::new(shop.payments.clone(), shop.journal.clone(), shop.pool.clone());
+            reactor.look_again(&reference).await.map_err(|fault| {
+                tracing::warn!(reason = fault.reason, "a payment that has changed could not be looked at");
+                // The provider sends the message again.
+                ApiError::unavailable("payment_unavailable", "the payment cannot be looked at now")
+            })?;
+        }
+    }
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn refuse(error: NoticeError) -> ApiError {
+    let code = match error {
+        NoticeError::Forged => "signature_invalid",
+        NoticeError::Stale => "signature_expired",
+        NoticeError::Unreadable => return ApiError::invalid_field("body", "is no message of the card provider"),
+        NoticeError::NotTaken => return ApiError::not_found("payments_not_set_up", "Payments not set up"),
+    };
+    ApiError::new(StatusCode::BAD_REQUEST, code, "Signature not valid", error.to_string())
+}

@@ -1,0 +1,89 @@
+//! One request to the provider, and which of its answers leave the outcome unknown.
+
+use std::time::Duration;
+
+use reqwest::{Method, StatusCode, Url, redirect};
+use serde::de::DeserializeOwned;
+
+use super::super::provider::{PaymentError, Token};
+use super::CardConfig;
+use super::answers::{Answer, Refusal, RefusalBody};
+
+pub struct Client {
+    http: reqwest::Client,
+    url: Url,
+    key: Token,
+}
+
+const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
+
+impl Client {
+    pub fn new(config: &CardConfig) -> Result<Self, PaymentError> {
+        let http = reqwest::Client::builder()
+            .timeout(config.patience)
+            .connect_timeout(CONNECT_PATIENCE)
+            // The key is for this provider alone.
+            .redirect(redirect::Policy::none())
+            .user_agent(concat!("cartwright/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| PaymentError::Misconfigured(error.to_string()))?;
+        Ok(Self { http, url: config.url.clone(), key: config.key.clone() })
+    }
+
+    pub async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        form: &[(&str, String)],
+        key: Option<&str>,
+    ) -> Result<Answer<T>, PaymentError> {
+        let request = self.request(Method::POST, path)?.form(form);
+        Self::send(key.into_iter().fold(request, |request, key| request.header("idempotency-key", key))).await
+    }
+
+    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<Answer<T>, PaymentError> {
+        Self::send(self.request(Method::GET, path)?).await
+    }
+
+    fn request(&self, method: Method, path: &str) -> Result<reqwest::RequestBuilder, PaymentError> {
+        let url = self.url.join(path).map_err(|error| PaymentError::Misconfigured(error.to_string()))?;
+        Ok(self.http.request(method, url).bearer_auth(self.key.expose()))
+    }
+
+    async fn send<T: DeserializeOwned>(request: reqwest::RequestBuilder) -> Result<Answer<T>, PaymentError> {
+        let response = request.send().await.map_err(unknown)?;
+        let status = response.status();
+        if status.is_success() {
+            let body = response.bytes().await.map_err(unknown)?;
+            // It was done, but what was done cannot be read.
+            let read = serde_json::from_slice(&body);
+            return read.map(Answer::Done).map_err(|error| PaymentError::Unavailable(error.to_string()));
+        }
+        let body = response.bytes().await.map_err(unknown)?;
+        let Refusal { kind, code, decline_code } =
+            serde_json::from_slice::<RefusalBody>(&body).unwrap_or_default().error;
+        match status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                Err(PaymentError::Misconfigured(format!("the provider answers {status}")))
+            }
+            // The same key came with another wish, which would be a defect.
+            _ if kind.as_deref() == Some("idempotency_error") && status != StatusCode::CONFLICT => {
+                Err(PaymentError::Misconfigured("an idempotency key was used for two wishes".to_owned()))
+            }
+            StatusCode::BAD_REQUEST | StatusCode::PAYMENT_REQUIRED | StatusCode::NOT_FOUND => {
+                Ok(Answer::Refused(Refusal { kind, code, decline_code }))
+            }
+            // Also 409 (the first request with the key is under way), 429, and whatever a proxy between may say.
+            _ => Err(PaymentError::Unavailable(format!("the provider answers {status}"))),
+        }
+    }
+}
+
+/// What failed on the way, without the address.
+fn unknown(error: reqwest::Error) -> PaymentError {
+    let what = match &error {
+        error if error.is_timeout() => "no answer in time",
+        error if error.is_connect() => "no connection",
+        _ => "the answer was lost",
+    };
+    PaymentError::Unavailable(what.to_owned())
+}
