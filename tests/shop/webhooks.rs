@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use axum::http::StatusCode;
 use axum::http::header::{LOCATION, RETRY_AFTER};
 use axum::response::IntoResponse;
+use cartwright::reactors::webhooks::sweep;
 use cartwright::reactors::{Reactors, Webhooks};
 use chrono::{DateTime, TimeDelta, Utc};
 use nix::sys::signal::Signal;
@@ -271,6 +272,36 @@ async fn a_slow_receiver_does_not_hold_up_the_others() {
     gate.add_permits(30);
     drained(&shop).await;
     assert_eq!((got("/fast"), got("/slow")), (30, 30));
+    reactors.stop().await;
+}
+
+#[tokio::test]
+async fn old_deliveries_and_what_is_parked_for_a_removed_webhook_are_swept_away() {
+    let shop = TestShop::new().await;
+    let receiver = Receiver::answering(|_, message| {
+        let status = if message.path == "/gone" { StatusCode::GONE } else { StatusCode::OK };
+        Box::pin(async move { status.into_response() })
+    });
+    let receiver = receiver.await;
+    let reactors = start(&shop, true).await;
+    let (gone, _) = subscribe(&shop, &receiver.url("/gone"), &["CategoryCreated"]).await;
+    let (kept, _) = subscribe(&shop, &receiver.url("/kept"), &["CategoryCreated"]).await;
+    shop.category("Tea").await;
+    newest(&shop, gone, "parked").await;
+    newest(&shop, kept, "delivered").await;
+    shop.category("Coffee").await;
+    drained(&shop).await;
+    sqlx::query("update webhook_delivery set tried_at = tried_at - interval '31 days' where position < $1")
+        .bind(deliveries(&shop, kept).await[0]["position"].as_i64().unwrap())
+        .execute(&shop.pool)
+        .await
+        .unwrap();
+    sweep(&shop.pool, 30).await.unwrap();
+    assert_eq!(deliveries(&shop, kept).await.as_array().unwrap().len(), 1, "the older one is gone");
+    assert_eq!(shop.read("reactions/?state=parked").await.as_array().unwrap().len(), 1);
+    shop.send("DELETE", &format!("webhook/{gone}/"), Value::Null, &[]).await;
+    sweep(&shop.pool, 30).await.unwrap();
+    assert_eq!(shop.read("reactions/").await, json!([]));
     reactors.stop().await;
 }
 
