@@ -61,7 +61,7 @@ comment on column webhook.since is 'position of its first event: it is told of w
 comment on column webhook.secret is 'whsec_ and base64: whoever has it can make messages that look like the shop''s';
 comment on column webhook.previous_secret is 'signs beside the new one for a while';
 
--- What became of the messages, for a number of days. A webhook that is removed leaves its rows to be swept away.
+-- What became of the messages, for a number of days, also of those of a webhook that was removed.
 create table webhook_delivery (
     webhook_id bigint not null,
     position bigint not null,

@@ -187,7 +187,8 @@ select position, recorded_at, sequence, aggregate_id::bigint as order_id,
     (payload ->> 'customer_id')::bigint as customer_id, (payload ->> 'placed_at')::timestamptz as placed_at,
     payload ->> 'reference' as reference, (payload ->> 'total')::numeric as total,
     jsonb_array_length(payload -> 'lines')::bigint as line_count,
-    payload ->> 'payment_method' as payment_method, (payload ->> 'pay_by')::timestamptz as pay_by
+    payload ->> 'payment_method' as payment_method, (payload ->> 'pay_by')::timestamptz as pay_by,
+    payload ->> 'shipping_country' as shipping_country, payload -> 'pricing' as pricing
 from fact.event where event_type = 'OrderPlaced';
 
 -- What belongs to the whole order is read once for each order, before the lines are unnested (`offset 0` keeps it so),
@@ -197,7 +198,9 @@ select placed.position, placed.recorded_at, placed.sequence, placed.order_id, pl
     (line ->> 'line')::bigint as line, (line ->> 'product_id')::bigint as product_id,
     line ->> 'product_name' as product_name, (line ->> 'category_id')::bigint as category_id,
     line ->> 'category_name' as category_name, (line ->> 'quantity')::bigint as quantity,
-    (line ->> 'unit_price')::numeric as unit_price, (line ->> 'subtotal')::numeric as subtotal
+    (line ->> 'unit_price')::numeric as unit_price, (line ->> 'subtotal')::numeric as subtotal,
+    (line ->> 'discount')::numeric as discount, line ->> 'tax_rate' as tax_rate, (line ->> 'tax')::numeric as tax,
+    (line ->> 'total')::numeric as total
 from (
     select position, recorded_at, sequence, aggregate_id::bigint as order_id,
         (payload ->> 'customer_id')::bigint as customer_id, (payload ->> 'placed_at')::timestamptz as placed_at,
@@ -413,3 +416,42 @@ from fact.event where event_type = 'WebhookSecretRotated';
 create view fact.webhook_removed as
 select position, recorded_at, sequence, aggregate_id::bigint as webhook_id
 from fact.event where event_type = 'WebhookRemoved';
+
+create view fact.shipping_fees_changed as
+select position, recorded_at, sequence, aggregate_id as pricing_id, payload -> 'fees' as fees
+from fact.event where event_type = 'ShippingFeesChanged';
+
+create view fact.tax_rates_changed as
+select position, recorded_at, sequence, aggregate_id as pricing_id,
+    (payload ->> 'inclusive')::boolean as inclusive, payload -> 'rates' as rates
+from fact.event where event_type = 'TaxRatesChanged';
+
+create view fact.discount_created as
+select position, recorded_at, sequence, aggregate_id as discount_id,
+    payload ->> 'code' as code, payload ->> 'kind' as kind, payload ->> 'value' as value,
+    (payload ->> 'from')::timestamptz as "from", (payload ->> 'until')::timestamptz as until,
+    (payload ->> 'total_limit')::bigint as total_limit, (payload ->> 'customer_limit')::bigint as customer_limit,
+    (payload ->> 'minimum')::numeric as minimum
+from fact.event where event_type = 'DiscountCreated';
+
+create view fact.discount_changed as
+select position, recorded_at, sequence, aggregate_id as discount_id,
+    payload ->> 'kind' as kind, payload ->> 'value' as value,
+    (payload ->> 'from')::timestamptz as "from", (payload ->> 'until')::timestamptz as until,
+    (payload ->> 'total_limit')::bigint as total_limit, (payload ->> 'customer_limit')::bigint as customer_limit,
+    (payload ->> 'minimum')::numeric as minimum
+from fact.event where event_type = 'DiscountChanged';
+
+create view fact.discount_ended as
+select position, recorded_at, sequence, aggregate_id as discount_id
+from fact.event where event_type = 'DiscountEnded';
+
+create view fact.discount_used as
+select position, recorded_at, sequence, aggregate_id as discount_id,
+    (payload ->> 'order_id')::bigint as order_id, (payload ->> 'customer_id')::bigint as customer_id
+from fact.event where event_type = 'DiscountUsed';
+
+create view fact.discount_released as
+select position, recorded_at, sequence, aggregate_id as discount_id,
+    (payload ->> 'order_id')::bigint as order_id, (payload ->> 'customer_id')::bigint as customer_id
+from fact.event where event_type = 'DiscountReleased';

@@ -20,7 +20,7 @@ use crate::http::{self, Shop};
 use crate::journal::{Journal, JournalOptions, Writer};
 use crate::payments::{PaymentReactor, Payments, sweep_instruments};
 use crate::projector::{Projector, ProjectorOptions};
-use crate::reactors::{self, Reactor, Reactors, Settings, Webhooks};
+use crate::reactors::{self, Reactor, Reactors, Webhooks};
 use crate::seeds;
 
 /// The parts of a shop that work without HTTP.
@@ -83,7 +83,7 @@ pub async fn serve(config: &ServeConfig, database_config: &DatabaseConfig, locat
     let first_password = open_first_account(&accounts, location).await?;
     let payments = Payments::new(&payments_config, &database.pool)?;
     let head = engine.journal.head();
-    let default = Settings { max_attempts: config.reaction_attempts, ..Settings::default() };
+    let default = reactors::Settings { max_attempts: config.reaction_attempts, ..reactors::Settings::default() };
     let reactors = reactors(config, listening, &database.pool, &engine.journal, &payments)?;
     let (connect, pool) = (database.connect.clone(), database.pool.clone());
     let reactors = Reactors::start_with(connect, pool, head, reactors, &default).await?;

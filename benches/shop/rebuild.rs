@@ -9,7 +9,7 @@ use cartwright::domain::quantity::Quantity;
 use cartwright::journal::{Journal, JournalOptions};
 use cartwright::projector::{PROJECTIONS, Projection, ProjectorOptions, rebuild};
 use cartwright::server::Engine;
-use cartwright::shop::{CartChange, ChangeCart, Checkout, Terms};
+use cartwright::shop::{CartChange, ChangeCart, Checkout};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use sqlx::{Executor, PgPool};
 use tokio::sync::watch;
@@ -125,8 +125,5 @@ async fn shop_once(journal: &Journal, number: i64) {
         let change = CartChange::Add { product_id, quantity };
         journal.run(ChangeCart { cart_id, change }, context()).await.expect("an item can be added");
     }
-    journal
-        .run(Checkout { cart_id, payment_method: None, instrument: None, terms: Terms::default() }, context())
-        .await
-        .expect("the cart can be checked out");
+    journal.run(Checkout::of(cart_id), context()).await.expect("the cart can be checked out");
 }

@@ -1,8 +1,10 @@
 insert into order_lines (
     order_id, line, product_id, product_name, category_id, category_name, quantity, unit_price, subtotal,
-    shipped, withdrawn, returned
+    discount, tax_rate, tax, total, shipped, withdrawn, returned
 )
-select order_id, line, product_id, product_name, category_id, category_name, quantity, unit_price, subtotal, 0, 0, 0
+select
+    order_id, line, product_id, product_name, category_id, category_name, quantity, unit_price, subtotal,
+    discount, tax_rate, tax, total, 0, 0, 0
 from fact.order_line_placed;
 
 update order_lines as line

@@ -1,10 +1,10 @@
 insert into orders (
     order_id, customer_id, status, payment, fulfilment, placed_at, reference, total, credited, paid, refunded,
-    payment_method, pay_by, line_count, version
+    payment_method, pay_by, shipping_country, pricing, line_count, version
 )
 select
     order_id, customer_id, 'pending', 'pending', 'unfulfilled', placed_at, reference, total, 0, 0, 0,
-    payment_method, pay_by, line_count, sequence
+    payment_method, pay_by, shipping_country, pricing, line_count, sequence
 from fact.order_placed;
 
 update orders as placed

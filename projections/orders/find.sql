@@ -10,6 +10,8 @@ select
     placed.refunded,
     placed.payment_method,
     placed.pay_by,
+    placed.shipping_country,
+    placed.pricing,
     placed.customer_id,
     placed.reference,
     placed.version

@@ -12,6 +12,8 @@ create table orders (
     refunded numeric(14, 2) not null,
     payment_method text,
     pay_by timestamptz,
+    shipping_country text,
+    pricing jsonb,
     line_count bigint not null,
     version bigint not null
 );
@@ -21,6 +23,7 @@ comment on column orders.reference is 'number in the books that the order comes 
 comment on column orders.version is 'sequence of the order''s last event';
 comment on column orders.credited is 'by how much it has been worth less since it was placed';
 comment on column orders.payment_method is 'null where staff see to it';
+comment on column orders.pricing is 'what the total is made of; null where it is the sum of the subtotals';
 comment on column orders.pay_by is 'when it is cancelled if it is not paid by then; null for never';
 create index orders_customer on orders (customer_id, placed_at desc, order_id desc);
 create index orders_placed_at on orders (placed_at desc, order_id desc);

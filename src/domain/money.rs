@@ -74,6 +74,18 @@ impl Money {
     pub fn amount(self) -> Decimal {
         self.0
     }
+
+    /// The amount in hundredths.
+    pub fn cents(self) -> i128 {
+        let mut amount = self.0;
+        amount.rescale(2);
+        amount.mantissa()
+    }
+
+    /// An amount in hundredths; `None` below zero and above [`Money::MAX`].
+    pub fn from_cents(cents: i128) -> Option<Self> {
+        Decimal::try_from_i128_with_scale(cents, 2).ok().and_then(|amount| Self::try_from(amount).ok())
+    }
 }
 
 /// `amount` as the interface shows money: two decimals, rounded half away from zero.
@@ -149,6 +161,16 @@ mod tests {
         assert_eq!(Money::MAX.times(two), None);
         assert_eq!(Money::MAX.plus(Money::MAX), None);
         assert_eq!(Money::parse("0.05").unwrap().times(two), Some(Money::parse("0.10").unwrap()));
+    }
+
+    #[test]
+    fn an_amount_is_its_cents() {
+        for (text, cents) in [("0", 0), ("0.05", 5), ("12.5", 1_250), ("999999999999.99", 99_999_999_999_999)] {
+            let money = Money::parse(text).unwrap();
+            assert_eq!((money.cents(), Money::from_cents(cents)), (cents, Some(money)));
+        }
+        assert_eq!((Money::from_cents(-1), Money::from_cents(100_000_000_000_000)), (None, None));
+        assert_eq!(Money::from_cents(i128::MAX), None);
     }
 
     #[test]

@@ -8,8 +8,10 @@ use super::cart::CartError;
 use super::category::CategoryError;
 use super::claim::ClaimError;
 use super::customer::CustomerError;
+use super::discount::DiscountError;
 use super::ids::{CategoryId, CustomerId, ProductId};
 use super::order::OrderError;
+use super::pricing::PricingError;
 use super::product::ProductError;
 use super::webhook::WebhookError;
 
@@ -26,7 +28,11 @@ pub enum Refusal {
     #[error(transparent)]
     Customer(#[from] CustomerError),
     #[error(transparent)]
+    Discount(#[from] DiscountError),
+    #[error(transparent)]
     Order(#[from] OrderError),
+    #[error(transparent)]
+    Pricing(#[from] PricingError),
     #[error(transparent)]
     Product(#[from] ProductError),
     #[error(transparent)]

@@ -10,7 +10,9 @@ use super::cart::CartEvent;
 use super::category::CategoryEvent;
 use super::claim::ClaimEvent;
 use super::customer::CustomerEvent;
+use super::discount::DiscountEvent;
 use super::order::OrderEvent;
+use super::pricing::PricingEvent;
 use super::product::ProductEvent;
 use super::webhook::WebhookEvent;
 
@@ -42,7 +44,9 @@ fn every_sample_is_read_by_exactly_one_aggregate_and_written_back_the_same() {
             read_back::<CategoryEvent>(&payload),
             read_back::<ClaimEvent>(&payload),
             read_back::<CustomerEvent>(&payload),
+            read_back::<DiscountEvent>(&payload),
             read_back::<OrderEvent>(&payload),
+            read_back::<PricingEvent>(&payload),
             read_back::<ProductEvent>(&payload),
             read_back::<WebhookEvent>(&payload),
         ];
@@ -68,7 +72,9 @@ fn every_event_has_a_sample_and_a_name_of_its_own() {
         names::<CategoryEvent>(),
         names::<ClaimEvent>(),
         names::<CustomerEvent>(),
+        names::<DiscountEvent>(),
         names::<OrderEvent>(),
+        names::<PricingEvent>(),
         names::<ProductEvent>(),
         names::<WebhookEvent>(),
     ]

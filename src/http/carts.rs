@@ -14,12 +14,14 @@ use super::error::{ApiError, Problem};
 use super::page::{Ids, Versioned};
 use super::payments;
 use crate::domain::cart::MergeMode;
+use crate::domain::customer::Country;
+use crate::domain::discount::DiscountCode;
 use crate::domain::ids::{CartId, CustomerId, ProductId};
 use crate::domain::money::two_decimals;
 use crate::domain::order::PaymentMethod;
 use crate::domain::quantity::{Quantity, QuantityError};
 use crate::shop::{
-    CartChange, CartLine, CartView, ChangeCart, Checkout, GuestCartOpened, MergeCarts, OpenGuestCart, OrderView,
+    Asked, CartChange, CartLine, CartView, ChangeCart, Checkout, GuestCartOpened, MergeCarts, OpenGuestCart, OrderView,
 };
 
 body! {
@@ -42,11 +44,16 @@ body! {
 }
 
 body! {
-    /// How an order is to be paid.
+    /// How an order is to be paid, and what its price depends on.
     pub struct NewCheckout {
         /// Absent where `payment` says it, or staff see to it.
         #[schema(schema_with = payment_method)]
         pub payment_method: Option<PaymentMethod>,
+        #[schema(value_type = Option<String>, min_length = 1, max_length = 40, pattern = "^[ ]*[A-Za-z0-9_-]+[ ]*$")]
+        pub discount_code: Option<DiscountCode>,
+        /// Where the goods go: two letters of ISO 3166-1, in upper case. Shipping and taxes depend on it.
+        #[schema(value_type = Option<String>, pattern = "^[A-Z]{2}$")]
+        pub shipping_country: Option<Country>,
         /// What it is paid with at once; needed for every method but `invoice`.
         #[schema(schema_with = payments::choice)]
         pub payment: Option<payments::Choice>,
@@ -291,11 +298,12 @@ async fn check_out_cart(
     cart_id: CartId,
     command: Command<NewCheckout>,
 ) -> Result<Answer<OrderView>, ApiError> {
-    let NewCheckout { payment_method, payment } = command.body;
+    let NewCheckout { payment_method, discount_code, shipping_country, payment } = command.body;
     let chosen = shop.instrument(payment_method, payment)?;
     let payment_method = chosen.as_ref().map(|(method, _)| *method).or(payment_method);
     let instrument = chosen.map(|(_, token)| token);
-    let check_out = Checkout { cart_id, payment_method, instrument, terms: shop.terms.clone() };
+    let asked = Asked { country: shipping_country, discount_code };
+    let check_out = Checkout { cart_id, payment_method, asked, instrument, terms: shop.terms.clone() };
     let order = shop.run(check_out, command.context).await?;
     Ok(order.created(|order| format!("/shop/api/order/{}/", order.order_id)))
 }

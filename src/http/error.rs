@@ -14,7 +14,9 @@ use crate::domain::cart::CartError;
 use crate::domain::category::CategoryError;
 use crate::domain::claim::ClaimError;
 use crate::domain::customer::CustomerError;
+use crate::domain::discount::DiscountError;
 use crate::domain::order::OrderError;
+use crate::domain::pricing::PricingError;
 use crate::domain::product::ProductError;
 use crate::domain::refusal::Refusal;
 use crate::domain::webhook::WebhookError;
@@ -186,6 +188,21 @@ fn describe(refusal: &Refusal) -> (StatusCode, &'static str, &'static str) {
             CustomerError::TooManyAddresses => (CONFLICT, "too_many_addresses", "Too many addresses"),
             CustomerError::AlreadyRegistered => (CONFLICT, "customer_exists", "Customer exists"),
         },
+        Refusal::Discount(error) => match error {
+            DiscountError::NotFound => (NOT_FOUND, "discount_not_found", "Discount not found"),
+            DiscountError::AlreadyExists => (CONFLICT, "discount_exists", "Discount exists"),
+            DiscountError::NothingGiven => (BAD_REQUEST, "discount_gives_nothing", "Discount gives nothing"),
+            DiscountError::NeverValid => (BAD_REQUEST, "discount_never_valid", "Discount is never valid"),
+            DiscountError::Ended => (CONFLICT, "discount_ended", "Discount ended"),
+            DiscountError::NotYetValid { .. } => (CONFLICT, "discount_not_yet_valid", "Discount not yet valid"),
+            DiscountError::Expired { .. } => (CONFLICT, "discount_expired", "Discount expired"),
+            DiscountError::UsedUp => (CONFLICT, "discount_used_up", "Discount used up"),
+            DiscountError::UsedUpByCustomer => {
+                (CONFLICT, "discount_used_up_by_customer", "Discount used up by this customer")
+            }
+            DiscountError::NeedsCustomer => (CONFLICT, "discount_needs_customer", "Discount is for customers only"),
+            DiscountError::BelowMinimum { .. } => (CONFLICT, "discount_below_minimum", "Below the discount's minimum"),
+        },
         Refusal::Order(error) => match error {
             OrderError::NotFound => (NOT_FOUND, "order_not_found", "Order not found"),
             OrderError::AlreadyPlaced => (CONFLICT, "order_exists", "Order exists"),
@@ -207,6 +224,11 @@ fn describe(refusal: &Refusal) -> (StatusCode, &'static str, &'static str) {
             OrderError::PaidOtherwise => (CONFLICT, "paid_otherwise", "Paid otherwise"),
             OrderError::UnknownAttempt(_) => (NOT_FOUND, "attempt_not_found", "Attempt not found"),
             OrderError::UnknownRefund(_) => (NOT_FOUND, "refund_not_found", "Refund not found"),
+        },
+        Refusal::Pricing(error) => match error {
+            PricingError::TooManyRows => (BAD_REQUEST, "too_many_rows", "Too many rows"),
+            PricingError::FeeTwice { .. } => (BAD_REQUEST, "fee_twice", "Two fees for one case"),
+            PricingError::RateTwice { .. } => (BAD_REQUEST, "rate_twice", "Two rates for one case"),
         },
         Refusal::Product(error) | Refusal::Unavailable { error, .. } => match error {
             ProductError::NotFound => (NOT_FOUND, "product_not_found", "Product not found"),

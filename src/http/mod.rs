@@ -46,6 +46,7 @@ mod consistency;
 mod cors;
 mod customers;
 mod description;
+mod discounts;
 mod edge;
 mod error;
 mod events;
@@ -62,6 +63,7 @@ mod page;
 mod pages;
 mod patience;
 mod payments;
+mod pricing;
 mod reactions;
 mod request;
 mod statistics;
@@ -161,6 +163,7 @@ const FAREWELL: Duration = Duration::from_millis(250);
         (name = "catalogue", description = "Products, categories and stock"),
         (name = "customers", description = "People who buy"),
         (name = "carts", description = "Customers' and guests' carts, and checkout"),
+        (name = "pricing", description = "Shipping fees, taxes and discounts"),
         (name = "orders", description = "Orders and their life"),
         (name = "payments", description = "What providers of payments say"),
         (name = "statistics", description = "Figures from the log, all at one position"),
@@ -226,6 +229,11 @@ pub fn router(shop: Shop) -> Router {
         .routes(routes!(carts::add_guest_item))
         .routes(routes!(carts::set_guest_item, carts::remove_guest_item))
         .routes(routes!(carts::check_out_guest))
+        // pricing
+        .routes(routes!(pricing::find_fees, pricing::change_fees))
+        .routes(routes!(pricing::find_rates, pricing::change_rates))
+        .routes(routes!(discounts::list, discounts::create))
+        .routes(routes!(discounts::find, discounts::change, discounts::end))
         // orders
         .routes(routes!(orders::list, orders::place))
         .routes(routes!(orders::find_lines))

@@ -75,7 +75,7 @@ pub struct SentLine {
 
 body! {
     /// What has arrived.
-    pub struct Delivery {
+    pub struct Arrival {
         /// As the order counts its shipments, from 1; absent for all that are on their way.
         pub shipment: Option<i64>,
     }
@@ -190,14 +190,14 @@ pub async fn ship(
 
 /// Notes that a shipment has arrived, or all of them
 #[utoipa::path(post, path = "/order/{order_id}/deliver", tag = "orders", security(("bearer" = ["editor"])),
-    request_body = Delivery,
+    request_body = Arrival,
     params(("order_id" = i64, Path), CommandParams), responses((status = 200, body = OrderStanding), CommandProblems))]
 pub async fn deliver(
     State(shop): State<Shop>,
     Ids(order_id): Ids<i64>,
-    command: Command<Delivery>,
+    command: Command<Arrival>,
 ) -> Result<Answer<OrderStanding>, ApiError> {
-    run(&shop, order_id, command.map(|Delivery { shipment }| OrderCommand::Deliver { shipment })).await
+    run(&shop, order_id, command.map(|Arrival { shipment }| OrderCommand::Deliver { shipment })).await
 }
 
 /// Cancels an order; its stock can be sold again, and what was paid goes back

@@ -13,7 +13,9 @@ use super::error::{ApiError, Problem};
 use super::format::money;
 use super::orders::unknown;
 use super::page::{Ids, Versioned};
+use crate::domain::money::two_decimals;
 use crate::domain::order::{Action, States, tracking_url};
+use crate::shop::PricingView;
 
 /// Everything about an order.
 #[derive(Serialize, ToSchema)]
@@ -48,6 +50,10 @@ pub struct Summary {
     pub payment_method: Option<String>,
     /// When the order is cancelled if it is not paid by then.
     pub pay_by: Option<DateTime<Utc>>,
+    /// Two letters of ISO 3166-1, if the buyer named one.
+    pub shipping_country: Option<String>,
+    /// What the total is made of; `null` where it is the sum of the subtotals.
+    pub pricing: Option<PricingView>,
     pub shipments: Vec<SummaryShipment>,
     pub refunds: Vec<SummaryRefund>,
     /// What may be done with it next: the last part of the route.
@@ -68,6 +74,16 @@ pub struct SummaryLine {
     #[serde(serialize_with = "money")]
     #[schema(value_type = String, example = "19.98")]
     pub subtotal: Decimal,
+    /// The line's part of the order's discount; `null`, as the next three, where the order has no pricing.
+    #[schema(value_type = Option<String>, example = "1.00")]
+    pub discount: Option<String>,
+    #[schema(example = "19")]
+    pub tax_rate: Option<String>,
+    #[schema(value_type = Option<String>, example = "1.44")]
+    pub tax: Option<String>,
+    /// What the buyer is to pay for the line, tax included.
+    #[schema(value_type = Option<String>, example = "8.99")]
+    pub total: Option<String>,
     pub shipped: i64,
     /// Units that were taken back before they were sent.
     pub withdrawn: i64,
@@ -157,10 +173,15 @@ pub async fn find(State(shop): State<Shop>, Ids(order_id): Ids<i64>) -> Result<V
         quantity: line.quantity,
         price_per_unit: line.price_per_unit,
         subtotal: line.subtotal,
+        discount: line.discount.map(two_decimals),
+        tax_rate: line.tax_rate,
+        tax: line.tax.map(two_decimals),
+        total: line.total.map(two_decimals),
         shipped: line.shipped,
         withdrawn: line.withdrawn,
         returned: line.returned,
     });
+    let pricing = order.pricing.map(serde_json::from_value).transpose().map_err(ApiError::internal)?;
     let kept = order.paid - order.refunded;
     let body = Summary {
         order_id: order.order_id,
@@ -178,6 +199,8 @@ pub async fn find(State(shop): State<Shop>, Ids(order_id): Ids<i64>) -> Result<V
         due: (order.total_amount - order.credited - kept).max(Decimal::ZERO),
         payment_method: order.payment_method,
         pay_by: order.pay_by,
+        shipping_country: order.shipping_country,
+        pricing,
         shipments,
         refunds,
         allowed: states.allowed(),

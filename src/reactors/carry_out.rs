@@ -102,7 +102,7 @@ impl Worker {
         let reaction = Reaction { fact, target, attempt: number };
         self.attempts.spawn(async move {
             metrics::counter!("reactor_attempts_total", "reactor" => reactor.name()).increment(1);
-            let reacted = AssertUnwindSafe(reactor.react(&reaction)).catch_unwind();
+            let reacted = AssertUnwindSafe(async { reactor.react(&reaction).await }).catch_unwind();
             let outcome = match tokio::time::timeout(time_limit, reacted).await {
                 Ok(Ok(outcome)) => outcome,
                 Ok(Err(_)) => Err(Failure::Later("the reactor failed; the failure was logged".to_owned())),

@@ -3,9 +3,11 @@
 //! One transaction takes the row of the reactor, reads the next events, writes the reactions, and moves the position.
 //! A node that finds the row taken leaves the work to the node that has it.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions, Connection, PgPool};
 use tokio::sync::{Notify, watch};
@@ -67,7 +69,7 @@ impl Enqueuer {
     pub async fn run(mut self) {
         while !*self.stopped.borrow() {
             if let Err(error) = self.follow().await {
-                tracing::warn!(%error, "events could not be enqueued for reactors");
+                tracing::warn!(%error, "the log cannot be followed for reactors");
                 self.sleep(self.poll).await;
             }
         }
@@ -78,15 +80,33 @@ impl Enqueuer {
         while !*self.stopped.borrow() {
             self.head.borrow_and_update();
             let mut more = false;
+            let mut failed = false;
             for (reactor, wake) in &self.reactors {
-                let Some(step) = enqueue(&mut connection, &**reactor).await? else { continue };
+                // A reactor that fails, or panics, must not keep the others from what is theirs.
+                let step = match AssertUnwindSafe(enqueue(&mut connection, &**reactor)).catch_unwind().await {
+                    Ok(Ok(Some(step))) => step,
+                    Ok(Ok(None)) => continue,
+                    Ok(Err(error)) => {
+                        tracing::warn!(%error, reactor = reactor.name(), "events could not be enqueued");
+                        failed = true;
+                        continue;
+                    }
+                    Err(_) => {
+                        tracing::error!(reactor = reactor.name(), "a reactor panicked while events were enqueued");
+                        failed = true;
+                        continue;
+                    }
+                };
                 point!("reactions-enqueued");
                 more |= step.more;
                 if step.reactions > 0 {
                     wake.notify_one();
                 }
             }
-            self.sleep(REST).await;
+            if failed {
+                connection.ping().await?;
+            }
+            self.sleep(if failed { self.poll } else { REST }).await;
             if !more {
                 let mut stopped = self.stopped.clone();
                 tokio::select! {
@@ -145,6 +165,7 @@ async fn enqueue(connection: &mut PgConnection, reactor: &dyn Reactor) -> Result
         .bind(upto)
         .execute(&mut *transaction)
         .await?;
+    point!("reactions-written");
     transaction.commit().await?;
     Ok(Some(Step { reactions, more: upto < head }))
 }

@@ -2,6 +2,7 @@
 
 use super::change_cart::check_owner;
 use super::ordering::{NewLine, NewOrder, place_order};
+use super::pricing::Asked;
 use super::request_payment::keep_instrument;
 use super::terms::Terms;
 use super::view::OrderView;
@@ -14,9 +15,17 @@ pub struct Checkout {
     pub cart_id: CartId,
     /// `None` is left to staff.
     pub payment_method: Option<PaymentMethod>,
+    pub asked: Asked,
     /// What a provider is shown, where one is asked.
     pub instrument: Option<String>,
     pub terms: Terms,
+}
+
+impl Checkout {
+    /// One that staff see to: nothing is asked of a provider, and nothing is known that prices depend on.
+    pub fn of(cart_id: CartId) -> Self {
+        Self { cart_id, payment_method: None, asked: Asked::default(), instrument: None, terms: Terms::default() }
+    }
 }
 
 impl UseCase for Checkout {
@@ -41,6 +50,7 @@ impl UseCase for Checkout {
             lines: lines.collect(),
             payment_method: self.payment_method,
             pay_by: self.terms.pay_by(self.payment_method, work.now()),
+            asked: Some(self.asked.clone()),
         };
         let placed = place_order(work, order)?;
         let order_id = OrderId(placed.order_id);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::pricing::{discount_in_use, release_discount};
 use super::view::OrderStanding;
 use crate::domain::ids::{OrderId, ProductId};
 use crate::domain::order::{Order, OrderCommand, StockMoved};
@@ -19,7 +20,9 @@ impl UseCase for MoveOrder {
     fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<OrderStanding, Stop> {
         let order_id = self.order_id;
         let before = stock_moved(work, order_id)?;
+        let discount = discount_in_use(work.get::<Order>(order_id)?.placed()?);
         work.execute::<Order>(order_id, self.command.clone())?;
+        release_discount(work, order_id, discount)?;
         let after = stock_moved(work, order_id)?;
         let steps: Vec<_> = after
             .into_iter()

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use super::pricing::{Asked, price, use_discount};
 use super::view::OrderView;
 use crate::domain::category::Category;
 use crate::domain::ids::{CustomerId, OrderId, ProductId};
@@ -24,6 +25,8 @@ pub(super) struct NewOrder {
     pub lines: Vec<NewLine>,
     pub payment_method: Option<PaymentMethod>,
     pub pay_by: Option<DateTime<Utc>>,
+    /// What is said to price the order by; `None` where the prices of the lines are all that was agreed.
+    pub asked: Option<Asked>,
 }
 
 pub(super) struct NewLine {
@@ -54,10 +57,23 @@ pub(super) fn place_order(work: &mut UnitOfWork<'_>, order: NewOrder) -> Result<
         })
     });
     let lines = lines.collect::<Result<Vec<_>, Stop>>()?;
-    let NewOrder { customer_id, placed_at, reference, payment_method, pay_by, .. } = order;
+    let NewOrder { customer_id, placed_at, reference, payment_method, pay_by, asked, .. } = order;
+    let priced = asked.as_ref().map(|asked| price(work, asked, &lines)).transpose()?.flatten();
+    let Asked { country: shipping_country, discount_code } = asked.unwrap_or_default();
     let order_id = OrderId(work.next_number::<Order>()?);
-    let place = PlaceOrder { customer_id, placed_at, reference, lines, payment_method, pay_by };
+    let place = PlaceOrder {
+        customer_id,
+        placed_at,
+        reference,
+        lines,
+        payment_method,
+        pay_by,
+        shipping_country,
+        priced,
+        discount_code,
+    };
     work.execute::<Order>(order_id, OrderCommand::Place(place))?;
+    use_discount(work, order_id)?;
     for (product_id, quantity) in requested {
         work.execute::<Product>(product_id, ProductCommand::Reserve { order_id, quantity })?;
     }

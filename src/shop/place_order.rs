@@ -71,6 +71,7 @@ impl UseCase for PlaceOrder {
                 lines: self.lines.iter().map(new_line).collect(),
                 payment_method: None,
                 pay_by: None,
+                asked: None,
             },
         )?;
         if let Some(claim) = claim {

@@ -9,7 +9,8 @@ use crate::domain::cart::Cart;
 use crate::domain::category::Category;
 use crate::domain::ids::{CartId, OrderId, ProductId};
 use crate::domain::money::{Money, two_decimals};
-use crate::domain::order::{Fulfilment, Order, Payment, Status};
+use crate::domain::order::{Fulfilment, Order, OrderPricing, Payment, Status};
+use crate::domain::pricing::Percent;
 use crate::domain::product::{Product, ProductError};
 use crate::journal::{Stop, UnitOfWork};
 
@@ -40,6 +41,31 @@ pub struct OrderView {
     #[schema(value_type = String, example = "9.99")]
     pub total_amount: Money,
     pub lines: Vec<OrderLineView>,
+    /// Absent where the total is the sum of the subtotals.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pricing: Option<PricingView>,
+}
+
+/// What an order's total is made of: subtotal less discount, plus shipping, plus tax unless prices include it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PricingView {
+    /// Of all lines, before the discount.
+    #[schema(value_type = String, example = "54.87")]
+    pub subtotal: Money,
+    #[schema(value_type = String, example = "5.49")]
+    pub discount: Money,
+    pub discount_code: Option<String>,
+    #[schema(value_type = String, example = "4.90")]
+    pub shipping: Money,
+    #[schema(value_type = String, example = "19")]
+    pub shipping_tax_rate: Percent,
+    /// Contained in `shipping`, or added to it.
+    #[schema(value_type = String, example = "0.78")]
+    pub shipping_tax: Money,
+    /// Of all lines and of shipping.
+    #[schema(value_type = String, example = "6.56")]
+    pub tax: Money,
+    pub prices_include_tax: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -51,6 +77,29 @@ pub struct OrderLineView {
     pub price_per_unit: Money,
     #[schema(value_type = String, example = "9.99")]
     pub subtotal: Money,
+    /// The line's part of the order's discount; this and the next three are absent where the order has no pricing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "1.00")]
+    pub discount: Option<Money>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "19")]
+    pub tax_rate: Option<Percent>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "1.44")]
+    pub tax: Option<Money>,
+    /// What the buyer is to pay for the line, tax included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "8.99")]
+    pub total: Option<Money>,
+}
+
+impl From<&OrderPricing> for PricingView {
+    fn from(pricing: &OrderPricing) -> Self {
+        let OrderPricing { subtotal, discount, shipping, shipping_tax_rate, shipping_tax, tax, .. } = *pricing;
+        let discount_code = pricing.discount_code.clone();
+        let prices_include_tax = pricing.prices_include_tax;
+        Self { subtotal, discount, discount_code, shipping, shipping_tax_rate, shipping_tax, tax, prices_include_tax }
+    }
 }
 
 /// An order after a step of its life: its states, its money, and what can be sold of what the step moved.
@@ -151,6 +200,10 @@ impl OrderView {
             quantity: line.quantity.get(),
             price_per_unit: line.unit_price,
             subtotal: line.subtotal,
+            discount: line.discount,
+            tax_rate: line.tax_rate,
+            tax: line.tax,
+            total: line.total,
         });
         Ok(Self {
             order_id: order_id.0,
@@ -158,6 +211,7 @@ impl OrderView {
             order_date: order.placed_at.date_naive(),
             total_amount: order.bill.total,
             lines: lines.collect(),
+            pricing: order.pricing.as_ref().map(PricingView::from),
         })
     }
 }

@@ -88,6 +88,15 @@ const MATRIX: &[(&str, &str, Open)] = &[
     ("PUT", "carts/{cart_token}/items/{product_id}", Anybody),
     ("DELETE", "carts/{cart_token}/items/{product_id}", Anybody),
     ("POST", "carts/{cart_token}/checkout", Anybody),
+    ("GET", "pricing/shipping", Reader),
+    ("PUT", "pricing/shipping", Admin),
+    ("GET", "pricing/taxes", Reader),
+    ("PUT", "pricing/taxes", Admin),
+    ("GET", "discounts", Reader),
+    ("POST", "discounts", Editor),
+    ("GET", "discount/{code}", Reader),
+    ("PATCH", "discount/{code}", Editor),
+    ("DELETE", "discount/{code}", Editor),
     ("GET", "orders", Reader),
     ("POST", "orders", Editor),
     ("GET", "order/{order_id}", OwnerReader),
@@ -277,6 +286,7 @@ async fn every_route_lets_in_exactly_whom_it_should() {
         ("{reaction_id}", "1".to_owned()),
         ("{webhook_id}", "1".to_owned()),
         ("{event_id}", key_id.to_string()),
+        ("{code}", "SPRING-24".to_owned()),
     ];
     let mut kinds = vec![
         Kind {

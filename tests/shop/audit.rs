@@ -48,7 +48,7 @@ async fn broken(shop: &TestShop) -> Vec<CheckedRule> {
 }
 
 /// Damages, the rules that find them, and what the first finding says.
-const DAMAGES: [(&str, &[&str], &str); 22] = [
+const DAMAGES: [(&str, &[&str], &str); 23] = [
     (
         "delete from events where aggregate_type = 'Claim'",
         &["positions"],
@@ -125,6 +125,12 @@ const DAMAGES: [(&str, &[&str], &str); 22] = [
          where event_type = 'OrderCancelled'",
         &["reservations", "money"],
         "Order/2, Product/1: expected 2 reserved, 0 released",
+    ),
+    (
+        "update events set payload = payload || '{\"pricing\": {\"discount_code\": \"FIVE\"}}'
+         where event_type = 'OrderPlaced' and aggregate_id = '2'",
+        &["money", "discounts"],
+        "found a total of 49.80",
     ),
     (
         "update events set event_type = 'CartEmptied'

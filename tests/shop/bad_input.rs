@@ -84,6 +84,7 @@ pub async fn furnished() -> (TestShop, String) {
     let token = shop.done("carts/", Value::Null).await["cart_token"].as_str().unwrap().to_owned();
     shop.done(&format!("carts/{token}/items/"), json!({ "product_id": product, "quantity": 2 })).await;
     shop.done("webhooks/", json!({ "url": "https://example.com", "event_types": ["*"] })).await;
+    shop.done("discounts/", json!({ "code": "welcome", "kind": "free_shipping" })).await;
     let (account, ..) = api_key_called(&shop, "admin", Role::Admin, KEY_ID).await;
     assert_eq!(account.0, 1);
     assert_eq!((product, customer, &order["order_id"]), (1, 1, &json!(1)));
@@ -101,6 +102,7 @@ const KEY_ID: Uuid = Uuid::from_u128(0x0199_f3b2_7c1e_4d6a_9b5e_3f2a_1c0d_8e77);
 pub fn fill(path: &str, token: &str) -> String {
     let path = path.replace("{cart_token}", token).replace("{name}", "bestsellers");
     let path = path.replace("{key_id}", &KEY_ID.to_string()).replace("{event_id}", &KEY_ID.to_string());
+    let path = path.replace("{code}", "WELCOME");
     let numbered = [
         "{account_id}",
         "{address_id}",

@@ -27,6 +27,7 @@ pub fn good(document: &Value, schema: &Value, token: &str) -> Value {
         ("integer", _) => json!(1),
         ("string", Some("uuid")) => json!(token),
         ("string", Some("password")) => json!("brown teapot, no lid"),
+        ("string", Some("date-time")) => json!("2030-01-31T12:00:00Z"),
         ("string", None) => json!("nothing in particular"),
         (kind, format) => panic!("there is no example of {kind} {format:?}: {schema}"),
     }
@@ -115,7 +116,12 @@ fn values(field: &str, schema: &Value, required: bool) -> Vec<String> {
             }
         }
         "boolean" => values.extend(texts(&["\"yes\"", "1", nul])),
-        "array" => values.extend(texts(&["true", "\"x\"", "7", "[]", "[null]", "[7]", "[[]]", nul])),
+        "array" => {
+            values.extend(texts(&["true", "\"x\"", "7", "[null]", "[7]", "[[]]", nul]));
+            if schema.get("minItems").is_some() {
+                values.push("[]".to_owned());
+            }
+        }
         "object" => values.extend(texts(&["true", "0", "-1", "9223372036854775807", "[]", nul])),
         kind => panic!("what is wrong for {kind}?"),
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use cartwright::domain::ids::{CartId, CustomerId};
 use cartwright::journal::{Actor, Context, IdempotencyKey};
-use cartwright::shop::{Checkout, Terms};
+use cartwright::shop::Checkout;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -138,12 +138,7 @@ async fn check_out(shop: &TestShop, customer: i64, key: &str, wrong: TimeDelta) 
     context.idempotency = Some(IdempotencyKey::new("clock", key, &[b"checkout"]));
     let received_at = context.received_at;
     let cart_id = CartId::Customer(CustomerId(customer));
-    let receipt = shop
-        .engine
-        .journal
-        .run(Checkout { cart_id, payment_method: None, instrument: None, terms: Terms::default() }, context)
-        .await
-        .unwrap();
+    let receipt = shop.engine.journal.run(Checkout::of(cart_id), context).await.unwrap();
     (receipt.answer.order_id, received_at, receipt.replayed)
 }
 

@@ -47,18 +47,34 @@ const SENT: [&str; 17] = [
     "role",
 ];
 /// Text fields that speak of things, not of people.
-const IMPERSONAL: [&str; 11] = [
+const IMPERSONAL: [&str; 27] = [
+    "amount",
+    "carrier",
     "category",
     "category_name",
+    "code",
     "description",
+    "discount_code",
+    "fee",
+    "from",
+    "kind",
+    "method",
+    "minimum",
     "mode",
+    "payment",
+    "payment_method",
+    "percent",
     "placed_at",
     "price",
     "reason",
     "reference",
+    "shipping_country",
     "sku",
+    "tracking_number",
     "unit_price",
+    "until",
     "url",
+    "value",
 ];
 
 /// Values that were sent in, by what may become of them.

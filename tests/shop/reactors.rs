@@ -11,6 +11,7 @@ use cartwright::projector::{PROJECTIONS, rebuild};
 use cartwright::reactors::{Failure, Reaction, Reactor, Reactors, Settings};
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
+use sqlx::ConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use tokio::sync::Semaphore;
 
@@ -20,6 +21,9 @@ type React = dyn Fn(Reaction) -> BoxFuture<'static, Result<(), Failure>> + Send 
 
 /// A reactor that does what a test says.
 struct Probe {
+    name: &'static str,
+    /// Panics, or asks the database for something that is not there, instead of telling targets.
+    broken: Option<bool>,
     event_types: &'static [&'static str],
     targets: &'static [&'static str],
     settings: fn(Settings) -> Settings,
@@ -32,13 +36,13 @@ impl Probe {
         F: Future<Output = Result<(), Failure>> + Send + 'static,
     {
         let react: Box<React> = Box::new(move |reaction| Box::pin(react(reaction)));
-        Self { event_types, targets: &[""], settings: |settings| settings, react }
+        Self { name: "probe", broken: None, event_types, targets: &[""], settings: |settings| settings, react }
     }
 }
 
 impl Reactor for Probe {
     fn name(&self) -> &'static str {
-        "probe"
+        self.name
     }
 
     fn event_types(&self) -> &[&'static str] {
@@ -51,11 +55,17 @@ impl Reactor for Probe {
 
     fn targets<'a>(
         &'a self,
-        _connection: &'a mut PgConnection,
+        connection: &'a mut PgConnection,
         facts: &'a [cartwright::reactors::Fact],
     ) -> BoxFuture<'a, Result<Vec<(i64, String)>, sqlx::Error>> {
         let pairs = facts.iter().flat_map(|fact| self.targets.iter().map(|target| (fact.position, target.to_string())));
-        Box::pin(async move { Ok(pairs.collect()) })
+        Box::pin(async move {
+            match self.broken {
+                Some(true) => panic!("on purpose"),
+                Some(false) => sqlx::query("select from nowhere").execute(connection).await.map(|_| vec![]),
+                None => Ok(pairs.collect()),
+            }
+        })
     }
 
     fn settings(&self, default: Settings) -> Settings {
@@ -172,15 +182,20 @@ async fn a_panic_and_an_attempt_without_end_are_failures_like_others() {
     let shop = TestShop::new().await;
     let mut probe = Probe::new(&["CategoryCreated"], |reaction| async move {
         match reaction.attempt {
-            1 => panic!("on purpose"),
+            2 => panic!("on purpose"),
             _ => std::future::pending().await,
         }
     });
-    probe.settings = |settings| Settings { max_attempts: 2, time_limit: Duration::from_millis(50), ..settings };
+    let react = std::mem::replace(&mut probe.react, Box::new(|_| Box::pin(async { Ok(()) })));
+    probe.react = Box::new(move |reaction| {
+        assert_ne!(reaction.attempt, 1, "before there is a future at all");
+        react(reaction)
+    });
+    probe.settings = |settings| Settings { max_attempts: 3, time_limit: Duration::from_millis(50), ..settings };
     let reactors = start(&shop, probe).await;
     shop.category("Tea").await;
     let row = parked(&shop).await;
-    assert_eq!((&row["reason"], &row["attempts"]), (&json!("took longer than 0.05 s"), &json!(2)));
+    assert_eq!((&row["reason"], &row["attempts"]), (&json!("took longer than 0.05 s"), &json!(3)));
     reactors.stop().await;
 }
 
@@ -310,6 +325,55 @@ async fn a_rebuild_of_every_read_table_leads_to_no_reaction() {
     drained(&shop).await;
     assert_eq!(counts.lock().unwrap().len(), before.len() + 2);
     assert!(counts.lock().unwrap().values().all(|count| *count == 1));
+    reactors.stop().await;
+}
+
+#[tokio::test]
+async fn a_reactor_that_breaks_when_events_are_enqueued_does_not_hold_up_the_others() {
+    let shop = TestShop::new().await;
+    let counts = Counts::default();
+    let broken = |name: &'static str, how: bool| {
+        let mut probe = counting(&Counts::default(), &[]);
+        (probe.name, probe.broken) = (name, Some(how));
+        Arc::new(probe) as Arc<dyn Reactor>
+    };
+    let all = vec![broken("a", true), broken("b", false), Arc::new(counting(&counts, &["CategoryCreated"]))];
+    let reactors = start_all(&shop, all).await;
+    for number in 0..3 {
+        shop.category(&format!("Tea {number}")).await;
+    }
+    eventually("the reactions", async || (counts.lock().unwrap().len() == 3).then_some(())).await;
+    let lags: Vec<_> =
+        shop.read("reactors/").await.as_array().unwrap().iter().map(|reactor| reactor["lag"].clone()).collect();
+    assert_eq!(lags[..2], [json!(6), json!(6)], "what is broken stands still, and is seen to");
+    reactors.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reactions_survive_a_database_that_ends_their_sessions_again_and_again() {
+    let shop = TestShop::new().await;
+    for number in 0..150 {
+        shop.category(&format!("Tea {number}")).await;
+    }
+    let counts = Counts::default();
+    let mut probe = counting(&counts, &["CategoryCreated"]);
+    probe.settings = |settings| Settings { from_the_beginning: true, at_once: 1, ..settings };
+    let reactors = start(&shop, probe).await;
+    let mut ended = 0;
+    while counts.lock().unwrap().len() < 150 && ended < 100 {
+        let others = "select count(pg_terminate_backend(pid)) from pg_stat_activity
+                      where datname = current_database() and pid <> pg_backend_pid() and query ilike '%reaction%'";
+        let mut connection = (*shop.pool.connect_options()).clone().connect().await.unwrap();
+        ended += sqlx::query_scalar::<_, i64>(others).fetch_one(&mut connection).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(ended > 10, "only {ended} sessions were ended");
+    eventually("the reactions", async || (counts.lock().unwrap().len() == 150).then_some(())).await;
+    eventually("the end of the reactions", async || {
+        let left = sqlx::query_scalar::<_, i64>("select count(*) from reaction").fetch_one(&shop.pool).await;
+        (left.ok()? == 0).then_some(())
+    })
+    .await;
     reactors.stop().await;
 }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use axum::http::StatusCode;
 use axum::http::header::{LOCATION, RETRY_AFTER};
 use axum::response::IntoResponse;
+use cartwright::reactors::webhooks::sweep;
 use cartwright::reactors::{Reactors, Webhooks};
 use chrono::{DateTime, TimeDelta, Utc};
 use nix::sys::signal::Signal;
@@ -16,6 +17,7 @@ use uuid::Uuid;
 
 use crate::client::Client;
 use crate::load::Load;
+use crate::points::{assert_killed, server_on};
 use crate::program::{Server, ask, command, data_dir, embedded_database, run, text, wait_for};
 use crate::reactors::{drained, eventually, start_all};
 use crate::receiver::Receiver;
@@ -273,6 +275,36 @@ async fn a_slow_receiver_does_not_hold_up_the_others() {
     reactors.stop().await;
 }
 
+#[tokio::test]
+async fn old_deliveries_and_what_is_parked_for_a_removed_webhook_are_swept_away() {
+    let shop = TestShop::new().await;
+    let receiver = Receiver::answering(|_, message| {
+        let status = if message.path == "/gone" { StatusCode::GONE } else { StatusCode::OK };
+        Box::pin(async move { status.into_response() })
+    });
+    let receiver = receiver.await;
+    let reactors = start(&shop, true).await;
+    let (gone, _) = subscribe(&shop, &receiver.url("/gone"), &["CategoryCreated"]).await;
+    let (kept, _) = subscribe(&shop, &receiver.url("/kept"), &["CategoryCreated"]).await;
+    shop.category("Tea").await;
+    newest(&shop, gone, "parked").await;
+    newest(&shop, kept, "delivered").await;
+    shop.category("Coffee").await;
+    drained(&shop).await;
+    sqlx::query("update webhook_delivery set tried_at = tried_at - interval '31 days' where position < $1")
+        .bind(deliveries(&shop, kept).await[0]["position"].as_i64().unwrap())
+        .execute(&shop.pool)
+        .await
+        .unwrap();
+    sweep(&shop.pool, 30).await.unwrap();
+    assert_eq!(deliveries(&shop, kept).await.as_array().unwrap().len(), 1, "the older one is gone");
+    assert_eq!(shop.read("reactions/?state=parked").await.as_array().unwrap().len(), 1);
+    shop.send("DELETE", &format!("webhook/{gone}/"), Value::Null, &[]).await;
+    sweep(&shop.pool, 30).await.unwrap();
+    assert_eq!(shop.read("reactions/").await, json!([]));
+    reactors.stop().await;
+}
+
 /// Waits longer than attempts that were cut off, and others that failed, take to come again.
 fn wait_long<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + Duration::from_secs(120);
@@ -351,11 +383,57 @@ fn a_receiver_has_every_event_once_by_its_id_although_the_server_is_killed_under
 }
 
 #[test]
+fn a_server_that_dies_between_two_steps_tells_everything_and_only_what_it_had_not_noted_twice() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let receiver = runtime.block_on(Receiver::start());
+    let folder = data_dir();
+    let mut server = Server::spawn(&mut server_on(folder.path(), 0, ""));
+    let port = server.port();
+    let subscription = json!({ "url": receiver.url("/"), "event_types": ["CategoryCreated"] });
+    assert_eq!(Client::new(&[port], 0).send("POST", "webhooks/", "", &subscription).unwrap().status, 201);
+    let told = |name: &str| {
+        let told = receiver.messages().into_iter().filter(|message| message.body()["data"]["payload"]["name"] == name);
+        told.map(|message| message.id().to_owned()).collect::<Vec<_>>()
+    };
+    for (point, times) in [("reactions-written", 1), ("reactions-enqueued", 1), ("reaction-carried-out", 2)] {
+        server.signal(Signal::SIGTERM);
+        assert_eq!(server.wait(), Some(0));
+        server = Server::spawn(&mut server_on(folder.path(), port, &format!("{point}=return(kill)")));
+        let category = json!({ "category_name": point });
+        // The server may die before it answers, but not before the category is stored.
+        let mut staff = Client::new(&[port], 0);
+        let _ = staff.send("POST", "categories/", point, &category);
+        assert_killed(server.ended(), point);
+        assert_eq!(told(point).len(), times - 1, "{point}");
+        server = Server::spawn(&mut server_on(folder.path(), port, ""));
+        let again = Client::new(&[port], 0).send("POST", "categories/", point, &category).unwrap();
+        assert_eq!((again.status, again.replayed), (201, true), "{point}");
+        wait_long("the message", || (told(point).len() == times).then_some(()));
+        wait_long("the end of the reactions", || {
+            ask(&embedded_database(folder.path()), async |pool| {
+                let left = "select count(*) from reaction";
+                (sqlx::query_scalar::<_, i64>(left).fetch_one(pool).await.unwrap() == 0).then_some(())
+            })
+        });
+        let ids = told(point);
+        assert_eq!(ids.len(), times, "{point}");
+        assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
+    }
+}
+
+#[test]
 fn parked_reactions_are_listed_retried_and_dropped_on_the_command_line() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let receiver = runtime.block_on(Receiver::answering(|_, _| Box::pin(async { StatusCode::GONE.into_response() })));
     let folder = data_dir();
-    let server = Server::spawn(command(folder.path()).args(["--no-seeds", "--listen", "127.0.0.1:0"]));
+    // On a machine without certificate authorities, where a shop must work too.
+    let mut program = command(folder.path());
+    let server = Server::spawn(
+        program
+            .args(["--no-seeds", "--listen", "127.0.0.1:0"])
+            .env("SSL_CERT_FILE", "/dev/null")
+            .env("SSL_CERT_DIR", ""),
+    );
     let mut staff = Client::new(&[server.port()], 0);
     let subscription = json!({ "url": receiver.url("/"), "event_types": ["CategoryCreated"] });
     assert_eq!(staff.send("POST", "webhooks/", "", &subscription).unwrap().status, 201);

@@ -84,8 +84,8 @@ impl fmt::Display for OptionalLine {
 }
 
 /// A country by its two letters of ISO 3166-1, in upper case.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Country(String);
 
 const COUNTRIES: &str = "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV \
@@ -103,6 +103,12 @@ impl TryFrom<String> for Country {
     fn try_from(text: String) -> Result<Self, &'static str> {
         let known = COUNTRIES.split(' ').any(|country| country == text);
         known.then_some(Self(text)).ok_or("must be the two letters of a country in ISO 3166-1, such as \"DE\"")
+    }
+}
+
+impl From<Country> for String {
+    fn from(country: Country) -> Self {
+        country.0
     }
 }
 

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::bill::PaymentMethod;
 use super::line::{OrderLine, OrderedUnits, ReturnedUnits, SentUnits};
 use super::moves::{Fulfilment, Payment};
+use super::pricing::OrderPricing;
+use crate::domain::customer::Country;
 use crate::domain::ids::CustomerId;
 use crate::domain::money::Money;
 
@@ -23,6 +25,11 @@ pub enum OrderEvent {
         payment_method: Option<PaymentMethod>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pay_by: Option<DateTime<Utc>>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        shipping_country: Option<Country>,
+        /// Without it the total is the sum of the subtotals.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pricing: Option<OrderPricing>,
     },
     #[serde(rename = "OrderProcessingStarted")]
     ProcessingStarted {},

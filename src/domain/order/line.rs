@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::ids::{CategoryId, ProductId};
 use crate::domain::money::Money;
+use crate::domain::pricing::Percent;
 use crate::domain::quantity::Quantity;
 
 /// One line of an order, with everything as it was when the order was placed.
@@ -19,6 +20,16 @@ pub struct OrderLine {
     pub unit_price: Money,
     /// `quantity` times `unit_price`.
     pub subtotal: Money,
+    /// Of this and the next three all are there or none: they are where the order has a [`pricing`](super::OrderPricing).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub discount: Option<Money>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tax_rate: Option<Percent>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tax: Option<Money>,
+    /// What the buyer is to pay for the line, tax included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total: Option<Money>,
 }
 
 /// Where the units of a line are. `shipped + withdrawn <= quantity`, `restocked <= returned <= shipped`.
@@ -68,7 +79,7 @@ pub struct ReturnedUnits {
 impl OrderLine {
     /// What the buyer is to pay for the line.
     pub fn amount(&self) -> Money {
-        self.subtotal
+        self.total.unwrap_or(self.subtotal)
     }
 
     /// Units still to be shipped.

@@ -5,8 +5,11 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::Decider;
+use super::customer::Country;
+use super::discount::DiscountCode;
 use super::ids::{CategoryId, CustomerId, ProductId};
 use super::money::Money;
+use super::pricing::Priced;
 use super::quantity::Quantity;
 use super::text::{Reason, Reference, Text};
 
@@ -18,6 +21,7 @@ mod goods;
 mod line;
 mod moves;
 mod payment;
+mod pricing;
 #[cfg(test)]
 mod tests;
 
@@ -27,6 +31,7 @@ pub use error::OrderError;
 pub use event::OrderEvent;
 pub use line::{OrderLine, OrderedUnits, ReturnedUnits, SentUnits, Units};
 pub use moves::{Action, Fulfilment, MOVES, Move, Payment, State, States, Status};
+pub use pricing::OrderPricing;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Order {
@@ -49,6 +54,8 @@ pub struct PlacedOrder {
     /// By number, from 1: whether it has arrived.
     pub shipments: Vec<bool>,
     pub bill: Bill,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pricing: Option<OrderPricing>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,6 +132,11 @@ pub struct PlaceOrder {
     pub payment_method: Option<PaymentMethod>,
     /// When the order is cancelled if it is not paid by then.
     pub pay_by: Option<DateTime<Utc>>,
+    pub shipping_country: Option<Country>,
+    /// What the same lines cost with shipping, taxes and discount; `None` where they cost their prices.
+    pub priced: Option<Priced>,
+    /// The discount in `priced`.
+    pub discount_code: Option<DiscountCode>,
 }
 
 /// A line to be ordered.
@@ -238,7 +250,18 @@ impl Decider for Order {
     }
 
     fn evolve(&mut self, event: &OrderEvent) {
-        if let OrderEvent::Placed { customer_id, placed_at, reference, total, lines, payment_method, pay_by } = event {
+        if let OrderEvent::Placed {
+            customer_id,
+            placed_at,
+            reference,
+            total,
+            lines,
+            payment_method,
+            pay_by,
+            pricing,
+            ..
+        } = event
+        {
             *self = Self::Placed(Box::new(PlacedOrder {
                 states: States::default(),
                 customer_id: *customer_id,
@@ -248,6 +271,7 @@ impl Decider for Order {
                 lines: lines.clone(),
                 shipments: Vec::new(),
                 bill: Bill { total: *total, method: *payment_method, pay_by: *pay_by, ..Bill::default() },
+                pricing: pricing.clone(),
             }));
         } else if let Self::Placed(order) = self {
             order.evolve_goods(event);
@@ -284,7 +308,15 @@ fn place(order: PlaceOrder) -> Result<Vec<OrderEvent>, OrderError> {
             quantity: placed.quantity,
             unit_price: placed.unit_price,
             subtotal,
+            discount: None,
+            tax_rate: None,
+            tax: None,
+            total: None,
         });
+    }
+    if let Some(priced) = &order.priced {
+        total = priced.total;
+        lines.iter_mut().zip(&priced.lines).for_each(|(line, priced)| line.take_price(priced));
     }
     let mut events = vec![OrderEvent::Placed {
         customer_id: order.customer_id,
@@ -294,6 +326,8 @@ fn place(order: PlaceOrder) -> Result<Vec<OrderEvent>, OrderError> {
         lines,
         payment_method: order.payment_method,
         pay_by: order.pay_by,
+        shipping_country: order.shipping_country,
+        pricing: order.priced.as_ref().map(|priced| OrderPricing::of(priced, order.discount_code.as_ref())),
     }];
     events.extend(order.payment_method.and_then(|method| payment::first_step(method, total)));
     Ok(events)

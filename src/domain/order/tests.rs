@@ -31,6 +31,9 @@ fn place(lines: Vec<PlaceLine>) -> OrderCommand {
         lines,
         payment_method: None,
         pay_by: None,
+        shipping_country: None,
+        priced: None,
+        discount_code: None,
     })
 }
 

@@ -19,6 +19,7 @@ use crate::domain::money::Money;
 use crate::domain::order::{
     Action, MOVES, Order, OrderCommand, PaymentMethod, PlaceLine, PlaceOrder, PlacedOrder, States, Status, StockMoved,
 };
+use crate::domain::pricing::{Benefit, Item, Percent, Priced, Pricing, ShippingFee, TaxRate};
 use crate::domain::product::{Product, ProductCommand, ProductEvent, Stock};
 use crate::domain::quantity::Quantity;
 use crate::domain::refusal::Refusal;
@@ -151,7 +152,8 @@ impl Shop {
                 unit_price: unit_price.unwrap_or(listing.price),
             }
         });
-        let lines = lines.collect();
+        let lines: Vec<_> = lines.collect();
+        let priced = if self.orders.len() % 2 == 0 { None } else { priced(&lines) };
         let order = i64::try_from(self.orders.len()).unwrap() + 1;
         let place = PlaceOrder {
             customer_id: None,
@@ -160,6 +162,9 @@ impl Shop {
             lines,
             payment_method: [None, Some(PaymentMethod::Invoice), Some(PaymentMethod::Card)][self.orders.len() % 3],
             pay_by: Some(DateTime::UNIX_EPOCH),
+            shipping_country: None,
+            priced,
+            discount_code: None,
         };
         execute(&mut self.orders, order, OrderCommand::Place(place))?;
         let order_id = OrderId(order);
@@ -248,10 +253,12 @@ impl Shop {
         let placed = state.placed().unwrap();
         let total = placed.lines.iter().try_fold(Money::ZERO, |total, line| {
             assert_eq!(line.unit_price.times(line.quantity), Some(line.subtotal));
-            total.plus(line.subtotal)
+            total.plus(line.amount())
         });
         let bill = &placed.bill;
-        assert_eq!(total, Some(bill.total), "total of order {order}");
+        let shipping =
+            placed.pricing.as_ref().map_or(Money::ZERO, |pricing| pricing.shipping.plus(pricing.shipping_tax).unwrap());
+        assert_eq!(total.unwrap().plus(shipping), Some(bill.total), "total of order {order}");
         assert!(bill.refunded <= bill.paid && bill.paid <= bill.total && bill.credited <= bill.total, "{bill:?}");
         let cancelled = placed.states.status == Status::Cancelled;
         assert!(!cancelled || bill.worth().is_zero(), "{bill:?}");
@@ -362,4 +369,18 @@ fn units_by_product(lines: impl Iterator<Item = (i64, i64)>) -> BTreeMap<i64, i6
         *units.entry(product).or_default() += quantity;
     }
     units
+}
+
+/// What lines cost where shipping and taxes are added and a discount is taken off.
+fn priced(lines: &[PlaceLine]) -> Option<Priced> {
+    let money = |text| Money::parse(text).unwrap();
+    let pricing = Pricing {
+        fees: vec![ShippingFee { country: None, from: Money::ZERO, fee: money("4.90") }],
+        inclusive: false,
+        rates: vec![TaxRate { category_id: None, country: None, percent: Percent::parse("19").unwrap() }],
+    };
+    let item =
+        |line: &PlaceLine| Item { unit_price: line.unit_price, quantity: line.quantity, category_id: line.category_id };
+    let items: Vec<_> = lines.iter().map(item).collect();
+    pricing.price(&items, None, Some(Benefit::Amount(money("2.50"))))
 }

@@ -65,6 +65,7 @@ rules! {
     "stock": "stock events", "select count(*) from events where aggregate_type = 'Product' and event_type like 'Stock%'";
     "reservations": "orders", "select count(*) from events where event_type = 'OrderPlaced'";
     "money": "orders", "select count(*) from events where event_type = 'OrderPlaced'";
+    "discounts": "orders", "select count(*) from events where event_type = 'OrderPlaced'";
     "checkouts": "checkouts", "select count(*) from events where event_type = 'CartCheckedOut'";
     "keys": "events", "select count(*) from events where metadata ? 'key_digest'";
     "answers": "answers", "select count(*) from idempotency";

@@ -1,4 +1,4 @@
--- At every position of an order's life its money adds up: the total is the sum of its lines, no more is given back than
+-- At every position of an order's life its money adds up: the total is the sum of its parts, no more is given back than
 -- was paid, it is never worth less than nothing, and what left the books is what its events say.
 with step as (
     select position, aggregate_id as order_id, event_type, payload,
@@ -31,18 +31,20 @@ where refunded > paid
     or credited > total
     or event_type = 'OrderCancelled' and credited <> total
 union all
-select
-    position,
-    'Order/' || order_id,
-    format('a total of %s, as its lines', (
-        select sum((line ->> 'quantity')::bigint * (line ->> 'unit_price')::numeric)
-        from jsonb_array_elements(payload -> 'lines') as line
-    )),
-    format('a total of %s', total)
+select position, 'Order/' || order_id, format('a total of %s, as its parts', parts), format('a total of %s', total)
 from running
+cross join lateral (
+    select case
+        when payload ? 'pricing' then
+            sum((line ->> 'total')::numeric)
+            + (payload #>> '{pricing,shipping}')::numeric
+            + case
+                when (payload #>> '{pricing,prices_include_tax}')::boolean then 0
+                else (payload #>> '{pricing,shipping_tax}')::numeric
+            end
+        else sum((line ->> 'quantity')::bigint * (line ->> 'unit_price')::numeric)
+    end as parts
+    from jsonb_array_elements(payload -> 'lines') as line
+) as placed
 where event_type = 'OrderPlaced'
-    and not payload ? 'pricing'
-    and total <> (
-        select sum((line ->> 'quantity')::bigint * (line ->> 'unit_price')::numeric)
-        from jsonb_array_elements(payload -> 'lines') as line
-    )
+    and total is distinct from parts

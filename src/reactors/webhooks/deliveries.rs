@@ -122,14 +122,18 @@ pub(super) async fn note(
     Ok(())
 }
 
-/// Deletes what is older than a number of days, and what removed webhooks have left.
+/// Deletes what is older than a number of days, and what waits for a decision about a webhook that was removed.
 pub async fn sweep(pool: &PgPool, kept_days: u32) -> Result<(), sqlx::Error> {
+    sqlx::query("delete from webhook_delivery where tried_at < now() - make_interval(days => $1)")
+        .bind(i32::try_from(kept_days).unwrap_or(i32::MAX))
+        .execute(pool)
+        .await?;
     sqlx::query(
-        "delete from webhook_delivery as delivery
-         where tried_at < now() - make_interval(days => $1)
-            or not exists (select from webhook where webhook.webhook_id = delivery.webhook_id)",
+        "delete from reaction
+         where reactor = $1 and parked_at is not null
+            and not exists (select from webhook where webhook_id::text = target)",
     )
-    .bind(i32::try_from(kept_days).unwrap_or(i32::MAX))
+    .bind(NAME)
     .execute(pool)
     .await?;
     Ok(())

@@ -1,0 +1,3 @@
+select fees, inclusive, rates, version
+from pricing
+where pricing_id = $1

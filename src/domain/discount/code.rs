@@ -1,0 +1,56 @@
+//! The code under which a discount is asked for.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// 1 to [`DiscountCode::MAX`] letters and digits of ASCII, `-` and `_`; found without regard to case.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct DiscountCode(String);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("must have 1 to {} letters, digits, \"-\" and \"_\"", DiscountCode::MAX)]
+pub struct DiscountCodeError;
+
+impl DiscountCode {
+    pub const MAX: usize = 40;
+
+    pub fn parse(text: &str) -> Result<Self, DiscountCodeError> {
+        let text = text.trim();
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        let good = (1..=Self::MAX).contains(&text.len()) && text.bytes().all(allowed);
+        if good { Ok(Self(text.to_owned())) } else { Err(DiscountCodeError) }
+    }
+
+    /// As it was written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The form in which two codes count as the same, and the id of the discount's stream: upper case.
+    pub fn folded(&self) -> String {
+        self.0.to_ascii_uppercase()
+    }
+}
+
+impl TryFrom<String> for DiscountCode {
+    type Error = DiscountCodeError;
+
+    fn try_from(text: String) -> Result<Self, DiscountCodeError> {
+        Self::parse(&text)
+    }
+}
+
+impl From<DiscountCode> for String {
+    fn from(code: DiscountCode) -> Self {
+        code.0
+    }
+}
+
+impl fmt::Display for DiscountCode {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}

@@ -1,0 +1,277 @@
+//! A discount that whoever knows its code may ask for, within its time and its limits.
+//!
+//! The discount is used in the unit of work that places the order, so its limits hold exactly, however many check out
+//! at once. A cancelled order gives its use back. A code is never given again: in the log it means one discount.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::Decider;
+use super::ids::{CustomerId, OrderId};
+use super::money::Money;
+use super::pricing::{Benefit, Percent};
+
+mod code;
+#[cfg(test)]
+mod tests;
+
+pub use code::{DiscountCode, DiscountCodeError};
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Discount {
+    #[default]
+    Unknown,
+    Created(CreatedDiscount),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CreatedDiscount {
+    /// As it was written.
+    pub code: DiscountCode,
+    pub terms: Terms,
+    pub ended: bool,
+    /// By orders that were not cancelled.
+    pub uses: u32,
+    /// Of those, by customers; guests are counted in `uses` only.
+    pub uses_by_customer: BTreeMap<CustomerId, u32>,
+}
+
+/// What a discount gives, and to whom and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    #[serde(flatten)]
+    pub benefit: Benefit,
+    /// The first moment.
+    pub from: Option<DateTime<Utc>>,
+    /// The first moment when it is over.
+    pub until: Option<DateTime<Utc>>,
+    /// How many orders may use it.
+    pub total_limit: Option<NonZeroU32>,
+    /// How many orders of one customer may use it.
+    pub customer_limit: Option<NonZeroU32>,
+    /// The least subtotal of an order.
+    pub minimum: Option<Money>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DiscountCommand {
+    Create { code: DiscountCode, terms: Terms },
+    Change { terms: Terms },
+    End,
+    Use(Use),
+    Release { order_id: OrderId, customer_id: Option<CustomerId> },
+}
+
+/// An order that asks for the discount.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Use {
+    pub order_id: OrderId,
+    /// `None` for a guest.
+    pub customer_id: Option<CustomerId>,
+    pub at: DateTime<Utc>,
+    pub subtotal: Money,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event")]
+pub enum DiscountEvent {
+    #[serde(rename = "DiscountCreated")]
+    Created {
+        /// As it was written; the id of the stream is its folded form.
+        code: DiscountCode,
+        #[serde(flatten)]
+        terms: Terms,
+    },
+    /// Carries all terms, as they are now.
+    #[serde(rename = "DiscountChanged")]
+    Changed {
+        #[serde(flatten)]
+        terms: Terms,
+    },
+    #[serde(rename = "DiscountEnded")]
+    Ended {},
+    #[serde(rename = "DiscountUsed")]
+    Used { order_id: OrderId, customer_id: Option<CustomerId> },
+    #[serde(rename = "DiscountReleased")]
+    Released { order_id: OrderId, customer_id: Option<CustomerId> },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum DiscountError {
+    #[error("discount not found")]
+    NotFound,
+    #[error("the code was given to a discount before")]
+    AlreadyExists,
+    #[error("a discount must give something: a value above 0, or free shipping")]
+    NothingGiven,
+    #[error("the discount ends before it begins")]
+    NeverValid,
+    #[error("the discount has ended")]
+    Ended,
+    #[error("the discount is not valid before {}", .from.to_rfc3339())]
+    NotYetValid { from: DateTime<Utc> },
+    #[error("the discount expired at {}", .until.to_rfc3339())]
+    Expired { until: DateTime<Utc> },
+    #[error("the discount is used up")]
+    UsedUp,
+    #[error("the customer has used the discount as often as one may")]
+    UsedUpByCustomer,
+    #[error("the discount is for customers only, because it is limited for each")]
+    NeedsCustomer,
+    #[error("the discount is for orders of {minimum} or more; this one has a subtotal of {subtotal}")]
+    BelowMinimum { minimum: Money, subtotal: Money },
+}
+
+impl DiscountEvent {
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Created { .. } => "DiscountCreated",
+            Self::Changed { .. } => "DiscountChanged",
+            Self::Ended {} => "DiscountEnded",
+            Self::Used { .. } => "DiscountUsed",
+            Self::Released { .. } => "DiscountReleased",
+        }
+    }
+}
+
+impl Discount {
+    pub fn created(&self) -> Result<&CreatedDiscount, DiscountError> {
+        match self {
+            Self::Created(discount) => Ok(discount),
+            Self::Unknown => Err(DiscountError::NotFound),
+        }
+    }
+}
+
+impl Decider for Discount {
+    fn decide(&self, command: DiscountCommand) -> Result<Vec<DiscountEvent>, DiscountError> {
+        let discount = match (self, &command) {
+            (Self::Unknown, DiscountCommand::Create { code, terms }) => {
+                terms.check()?;
+                return Ok(vec![DiscountEvent::Created { code: code.clone(), terms: *terms }]);
+            }
+            (Self::Unknown, _) => return Err(DiscountError::NotFound),
+            (Self::Created(discount), _) => discount,
+        };
+        Ok(match command {
+            DiscountCommand::Create { .. } => return Err(DiscountError::AlreadyExists),
+            DiscountCommand::Change { .. } if discount.ended => return Err(DiscountError::Ended),
+            DiscountCommand::Change { terms } if terms == discount.terms => vec![],
+            DiscountCommand::Change { terms } => {
+                terms.check()?;
+                vec![DiscountEvent::Changed { terms }]
+            }
+            DiscountCommand::End if discount.ended => vec![],
+            DiscountCommand::End => vec![DiscountEvent::Ended {}],
+            DiscountCommand::Use(wanted) => {
+                discount.check(&wanted)?;
+                vec![DiscountEvent::Used { order_id: wanted.order_id, customer_id: wanted.customer_id }]
+            }
+            // The life of the order sees to it that this is said once.
+            DiscountCommand::Release { order_id, customer_id } => {
+                vec![DiscountEvent::Released { order_id, customer_id }]
+            }
+        })
+    }
+
+    fn evolve(&mut self, event: &DiscountEvent) {
+        match event {
+            DiscountEvent::Created { code, terms } => {
+                *self = Self::Created(CreatedDiscount {
+                    code: code.clone(),
+                    terms: *terms,
+                    ended: false,
+                    uses: 0,
+                    uses_by_customer: BTreeMap::new(),
+                });
+            }
+            DiscountEvent::Changed { terms } => self.change(|discount| discount.terms = *terms),
+            DiscountEvent::Ended {} => self.change(|discount| discount.ended = true),
+            DiscountEvent::Used { customer_id, .. } => self.change(|discount| {
+                discount.uses = discount.uses.saturating_add(1);
+                if let Some(customer_id) = customer_id {
+                    *discount.uses_by_customer.entry(*customer_id).or_default() += 1;
+                }
+            }),
+            DiscountEvent::Released { customer_id, .. } => self.change(|discount| {
+                discount.uses = discount.uses.saturating_sub(1);
+                if let Some(customer_id) = customer_id {
+                    discount.give_back(*customer_id);
+                }
+            }),
+        }
+    }
+
+    /// Its customers with uses, which are what it grows by.
+    fn weight(&self) -> usize {
+        match self {
+            Self::Created(discount) => 1 + discount.uses_by_customer.len(),
+            Self::Unknown => 1,
+        }
+    }
+}
+
+impl Discount {
+    fn change(&mut self, change: impl FnOnce(&mut CreatedDiscount)) {
+        if let Self::Created(discount) = self {
+            change(discount);
+        }
+    }
+}
+
+impl CreatedDiscount {
+    fn check(&self, wanted: &Use) -> Result<(), DiscountError> {
+        let Terms { from, until, total_limit, customer_limit, minimum, .. } = self.terms;
+        if self.ended {
+            return Err(DiscountError::Ended);
+        }
+        if let Some(from) = from.filter(|from| wanted.at < *from) {
+            return Err(DiscountError::NotYetValid { from });
+        }
+        if let Some(until) = until.filter(|until| wanted.at >= *until) {
+            return Err(DiscountError::Expired { until });
+        }
+        if let Some(minimum) = minimum.filter(|minimum| wanted.subtotal < *minimum) {
+            return Err(DiscountError::BelowMinimum { minimum, subtotal: wanted.subtotal });
+        }
+        if total_limit.is_some_and(|limit| self.uses >= limit.get()) {
+            return Err(DiscountError::UsedUp);
+        }
+        if let Some(limit) = customer_limit {
+            let customer_id = wanted.customer_id.ok_or(DiscountError::NeedsCustomer)?;
+            let uses = self.uses_by_customer.get(&customer_id).copied().unwrap_or_default();
+            if uses >= limit.get() {
+                return Err(DiscountError::UsedUpByCustomer);
+            }
+        }
+        Ok(())
+    }
+
+    fn give_back(&mut self, customer_id: CustomerId) {
+        if let Some(uses) = self.uses_by_customer.get_mut(&customer_id) {
+            *uses = uses.saturating_sub(1);
+            if *uses == 0 {
+                self.uses_by_customer.remove(&customer_id);
+            }
+        }
+    }
+}
+
+impl Terms {
+    fn check(&self) -> Result<(), DiscountError> {
+        let nothing = [Benefit::Percent(Percent::ZERO), Benefit::Amount(Money::ZERO)];
+        if nothing.contains(&self.benefit) {
+            return Err(DiscountError::NothingGiven);
+        }
+        match (self.from, self.until) {
+            (Some(from), Some(until)) if from >= until => Err(DiscountError::NeverValid),
+            _ => Ok(()),
+        }
+    }
+}
+
+super::aggregate!(Discount, "Discount", DiscountCommand, DiscountEvent, DiscountError);

@@ -1,0 +1,141 @@
+use cqrs_es::test::{AggregateTestExecutor, TestFramework};
+
+use super::*;
+
+fn given(events: Vec<DiscountEvent>) -> AggregateTestExecutor<Discount> {
+    TestFramework::with(()).given(events)
+}
+
+fn money(text: &str) -> Money {
+    Money::parse(text).unwrap()
+}
+
+fn moment(text: &str) -> DateTime<Utc> {
+    text.parse().unwrap()
+}
+
+fn ten_percent() -> Terms {
+    let benefit = Benefit::Percent(Percent::parse("10").unwrap());
+    Terms { benefit, from: None, until: None, total_limit: None, customer_limit: None, minimum: None }
+}
+
+fn created(terms: Terms) -> DiscountEvent {
+    DiscountEvent::Created { code: DiscountCode::parse("Spring").unwrap(), terms }
+}
+
+fn used(order: i64, customer: Option<i64>) -> DiscountEvent {
+    DiscountEvent::Used { order_id: OrderId(order), customer_id: customer.map(CustomerId) }
+}
+
+fn released(order: i64, customer: Option<i64>) -> DiscountEvent {
+    DiscountEvent::Released { order_id: OrderId(order), customer_id: customer.map(CustomerId) }
+}
+
+fn wanted(order: i64, customer: Option<i64>) -> DiscountCommand {
+    let (order_id, customer_id) = (OrderId(order), customer.map(CustomerId));
+    DiscountCommand::Use(Use { order_id, customer_id, at: moment("2026-05-01T12:00:00Z"), subtotal: money("20") })
+}
+
+#[test]
+fn a_code_is_found_without_regard_to_case() {
+    assert_eq!(DiscountCode::parse(" Spring-24_x ").unwrap().folded(), "SPRING-24_X");
+    for text in ["", "a b", "é", "a.b", "a\0", &"x".repeat(41)] {
+        assert_eq!(DiscountCode::parse(text), Err(DiscountCodeError), "{text:?}");
+    }
+}
+
+#[test]
+fn a_code_is_given_once_even_when_its_discount_has_ended() {
+    let create = || DiscountCommand::Create { code: DiscountCode::parse("Spring").unwrap(), terms: ten_percent() };
+    given(vec![]).when(create()).then_expect_events(vec![created(ten_percent())]);
+    let ended = vec![created(ten_percent()), DiscountEvent::Ended {}];
+    given(ended).when(create()).then_expect_error(DiscountError::AlreadyExists);
+}
+
+#[test]
+fn a_discount_gives_something_at_some_time() {
+    let (from, until) = (Some(moment("2026-05-01T00:00:00Z")), Some(moment("2026-05-01T00:00:00Z")));
+    for (terms, error) in [
+        (Terms { benefit: Benefit::Amount(money("0.00")), ..ten_percent() }, DiscountError::NothingGiven),
+        (Terms { benefit: Benefit::Percent(Percent::ZERO), ..ten_percent() }, DiscountError::NothingGiven),
+        (Terms { from, until, ..ten_percent() }, DiscountError::NeverValid),
+    ] {
+        let code = DiscountCode::parse("Spring").unwrap();
+        given(vec![]).when(DiscountCommand::Create { code, terms }).then_expect_error(error);
+        given(vec![created(ten_percent())]).when(DiscountCommand::Change { terms }).then_expect_error(error);
+    }
+}
+
+#[test]
+fn the_same_terms_are_no_change_and_an_ended_discount_has_none() {
+    let terms = Terms { minimum: Some(money("5")), ..ten_percent() };
+    let change = || DiscountCommand::Change { terms };
+    given(vec![created(ten_percent())]).when(change()).then_expect_events(vec![DiscountEvent::Changed { terms }]);
+    given(vec![created(terms)]).when(change()).then_expect_events(vec![]);
+    let ended = || vec![created(terms), DiscountEvent::Ended {}];
+    given(ended()).when(change()).then_expect_error(DiscountError::Ended);
+    given(ended()).when(DiscountCommand::End).then_expect_events(vec![]);
+    given(ended()).when(wanted(1, Some(1))).then_expect_error(DiscountError::Ended);
+}
+
+#[test]
+fn nothing_can_be_done_with_an_unknown_code() {
+    for command in [DiscountCommand::End, wanted(1, Some(1)), DiscountCommand::Change { terms: ten_percent() }] {
+        given(vec![]).when(command).then_expect_error(DiscountError::NotFound);
+    }
+}
+
+#[test]
+fn a_discount_is_valid_from_its_first_moment_to_before_its_end() {
+    let at = moment("2026-05-01T12:00:00Z");
+    let late = moment("2026-05-01T12:00:00.000001Z");
+    for (from, until, error) in [
+        (Some(at), None, None),
+        (Some(late), None, Some(DiscountError::NotYetValid { from: late })),
+        (None, Some(late), None),
+        (None, Some(at), Some(DiscountError::Expired { until: at })),
+    ] {
+        let test = given(vec![created(Terms { from, until, ..ten_percent() })]).when(wanted(1, None));
+        match error {
+            Some(error) => test.then_expect_error(error),
+            None => test.then_expect_events(vec![used(1, None)]),
+        }
+    }
+}
+
+#[test]
+fn a_discount_with_a_minimum_is_for_orders_that_reach_it() {
+    let terms = |minimum| Terms { minimum: Some(money(minimum)), ..ten_percent() };
+    given(vec![created(terms("20.00"))]).when(wanted(1, None)).then_expect_events(vec![used(1, None)]);
+    let error = DiscountError::BelowMinimum { minimum: money("20.01"), subtotal: money("20") };
+    given(vec![created(terms("20.01"))]).when(wanted(1, None)).then_expect_error(error);
+}
+
+#[test]
+fn a_cancelled_order_gives_its_use_back() {
+    let terms = Terms { total_limit: NonZeroU32::new(2), ..ten_percent() };
+    let both = vec![created(terms), used(1, Some(1)), used(2, None)];
+    given(both.clone()).when(wanted(3, Some(3))).then_expect_error(DiscountError::UsedUp);
+    let release = DiscountCommand::Release { order_id: OrderId(2), customer_id: None };
+    given(both.clone()).when(release).then_expect_events(vec![released(2, None)]);
+    let back = [both, vec![released(2, None)]].concat();
+    given(back).when(wanted(3, Some(3))).then_expect_events(vec![used(3, Some(3))]);
+}
+
+#[test]
+fn a_limit_for_each_customer_counts_each_and_leaves_out_guests() {
+    let terms = Terms { customer_limit: NonZeroU32::new(1), ..ten_percent() };
+    let once = vec![created(terms), used(1, Some(1))];
+    given(once.clone()).when(wanted(2, Some(1))).then_expect_error(DiscountError::UsedUpByCustomer);
+    given(once.clone()).when(wanted(2, Some(2))).then_expect_events(vec![used(2, Some(2))]);
+    given(once.clone()).when(wanted(2, None)).then_expect_error(DiscountError::NeedsCustomer);
+    let back = [once, vec![released(1, Some(1))]].concat();
+    given(back).when(wanted(2, Some(1))).then_expect_events(vec![used(2, Some(1))]);
+}
+
+#[test]
+fn a_limit_that_comes_later_counts_the_uses_before_it() {
+    let limited = Terms { total_limit: NonZeroU32::new(1), ..ten_percent() };
+    let story = vec![created(ten_percent()), used(1, None), used(2, None), DiscountEvent::Changed { terms: limited }];
+    given(story).when(wanted(3, None)).then_expect_error(DiscountError::UsedUp);
+}

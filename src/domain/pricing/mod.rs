@@ -1,0 +1,178 @@
+//! What shipping costs and how things are taxed: two tables for the whole shop, and the arithmetic over them.
+//!
+//! The rules of the arithmetic stand in [`calculate`]. The tables are one stream, [`SHOP`], so that an order is priced
+//! by tables that were in force together.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::Decider;
+use super::customer::Country;
+use super::ids::CategoryId;
+use super::money::Money;
+
+mod calculate;
+mod percent;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;
+
+pub use calculate::{Benefit, Item, Priced, PricedLine};
+pub use percent::{Percent, PercentError};
+
+/// The id of the only stream.
+pub const SHOP: &str = "shop";
+
+/// The tables in force. Without rows nothing is charged for shipping and nothing is taxed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pricing {
+    /// Sorted, so that the same rows are the same table.
+    pub fees: Vec<ShippingFee>,
+    /// Whether tax is contained in the prices, or added to them.
+    pub inclusive: bool,
+    /// Sorted.
+    pub rates: Vec<TaxRate>,
+}
+
+/// What shipping costs from some value of the order on.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ShippingFee {
+    /// `None` is for every country that has no row for the value.
+    pub country: Option<Country>,
+    /// The least value of the goods after the discount.
+    pub from: Money,
+    pub fee: Money,
+}
+
+/// How things are taxed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct TaxRate {
+    /// `None` is for every category that has no row of its own.
+    pub category_id: Option<CategoryId>,
+    /// `None` is for every country that has no row of its own.
+    pub country: Option<Country>,
+    pub percent: Percent,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PricingCommand {
+    ChangeShippingFees { fees: Vec<ShippingFee> },
+    ChangeTaxRates { inclusive: bool, rates: Vec<TaxRate> },
+}
+
+/// Each event carries its whole table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event")]
+pub enum PricingEvent {
+    #[serde(rename = "ShippingFeesChanged")]
+    ShippingFeesChanged { fees: Vec<ShippingFee> },
+    #[serde(rename = "TaxRatesChanged")]
+    TaxRatesChanged { inclusive: bool, rates: Vec<TaxRate> },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum PricingError {
+    #[error("a table has at most {} rows", Pricing::MAX_ROWS)]
+    TooManyRows,
+    #[error("two fees are for {} from {from} on", name(country.as_ref()))]
+    FeeTwice { country: Option<Country>, from: Money },
+    #[error("two rates are for category {} and {}", category_id.map_or("any".to_owned(), |id| id.to_string()), name(country.as_ref()))]
+    RateTwice { category_id: Option<CategoryId>, country: Option<Country> },
+}
+
+fn name(country: Option<&Country>) -> String {
+    country.map_or_else(|| "any country".to_owned(), Country::to_string)
+}
+
+impl PricingEvent {
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::ShippingFeesChanged { .. } => "ShippingFeesChanged",
+            Self::TaxRatesChanged { .. } => "TaxRatesChanged",
+        }
+    }
+}
+
+impl Pricing {
+    pub const MAX_ROWS: usize = 1_000;
+
+    /// Whether nothing is charged but the goods themselves.
+    pub fn is_empty(&self) -> bool {
+        self.fees.is_empty() && self.rates.is_empty()
+    }
+
+    /// What shipping costs for goods of this value: the country's row with the highest `from` that the value reaches,
+    /// else such a row without country, else nothing.
+    pub fn shipping_fee(&self, country: Option<&Country>, value: Money) -> Money {
+        let row_for = |country: Option<&Country>| {
+            let reached = self.fees.iter().filter(|row| row.country.as_ref() == country && row.from <= value);
+            reached.max_by_key(|row| row.from)
+        };
+        let row = country.and_then(|country| row_for(Some(country))).or_else(|| row_for(None));
+        row.map_or(Money::ZERO, |row| row.fee)
+    }
+
+    /// The rate of the most specific row: category and country, country, category, neither; 0 without a row.
+    /// Without a category it is the country's standard rate.
+    pub fn tax_rate(&self, category_id: Option<CategoryId>, country: Option<&Country>) -> Percent {
+        let row_for = |category_id: Option<CategoryId>, country: Option<&Country>| {
+            self.rates.iter().find(|row| row.category_id == category_id && row.country.as_ref() == country)
+        };
+        let row = row_for(category_id, country)
+            .or_else(|| row_for(None, country))
+            .or_else(|| row_for(category_id, None))
+            .or_else(|| row_for(None, None));
+        row.map_or(Percent::ZERO, |row| row.percent)
+    }
+}
+
+impl Decider for Pricing {
+    fn decide(&self, command: PricingCommand) -> Result<Vec<PricingEvent>, PricingError> {
+        match command {
+            PricingCommand::ChangeShippingFees { mut fees } => {
+                check_length(&fees)?;
+                fees.sort();
+                let same = |pair: &&[ShippingFee]| (&pair[0].country, pair[0].from) == (&pair[1].country, pair[1].from);
+                if let Some([twice, ..]) = fees.windows(2).find(same) {
+                    return Err(PricingError::FeeTwice { country: twice.country.clone(), from: twice.from });
+                }
+                let unchanged = fees == self.fees;
+                Ok(if unchanged { vec![] } else { vec![PricingEvent::ShippingFeesChanged { fees }] })
+            }
+            PricingCommand::ChangeTaxRates { inclusive, mut rates } => {
+                check_length(&rates)?;
+                rates.sort();
+                let same = |pair: &&[TaxRate]| {
+                    (pair[0].category_id, &pair[0].country) == (pair[1].category_id, &pair[1].country)
+                };
+                if let Some([twice, ..]) = rates.windows(2).find(same) {
+                    let TaxRate { category_id, country, .. } = twice.clone();
+                    return Err(PricingError::RateTwice { category_id, country });
+                }
+                let unchanged = inclusive == self.inclusive && rates == self.rates;
+                Ok(if unchanged { vec![] } else { vec![PricingEvent::TaxRatesChanged { inclusive, rates }] })
+            }
+        }
+    }
+
+    fn evolve(&mut self, event: &PricingEvent) {
+        match event {
+            PricingEvent::ShippingFeesChanged { fees } => self.fees.clone_from(fees),
+            PricingEvent::TaxRatesChanged { inclusive, rates } => {
+                self.inclusive = *inclusive;
+                self.rates.clone_from(rates);
+            }
+        }
+    }
+
+    fn weight(&self) -> usize {
+        1 + self.fees.len() + self.rates.len()
+    }
+}
+
+fn check_length<Row>(rows: &[Row]) -> Result<(), PricingError> {
+    if rows.len() > Pricing::MAX_ROWS { Err(PricingError::TooManyRows) } else { Ok(()) }
+}
+
+super::aggregate!(Pricing, "Pricing", PricingCommand, PricingEvent, PricingError);

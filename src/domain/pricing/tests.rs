@@ -1,0 +1,205 @@
+use cqrs_es::test::{AggregateTestExecutor, TestFramework};
+
+use super::*;
+use crate::domain::quantity::Quantity;
+
+fn given(events: Vec<PricingEvent>) -> AggregateTestExecutor<Pricing> {
+    TestFramework::with(()).given(events)
+}
+
+fn money(text: &str) -> Money {
+    Money::parse(text).unwrap()
+}
+
+fn country(code: &str) -> Country {
+    Country::try_from(code.to_owned()).unwrap()
+}
+
+fn fee(code: &str, from: &str, fee: &str) -> ShippingFee {
+    let country = (!code.is_empty()).then(|| country(code));
+    ShippingFee { country, from: money(from), fee: money(fee) }
+}
+
+fn rate(category: i64, code: &str, percent: &str) -> TaxRate {
+    TaxRate {
+        category_id: (category > 0).then_some(CategoryId(category)),
+        country: (!code.is_empty()).then(|| country(code)),
+        percent: Percent::parse(percent).unwrap(),
+    }
+}
+
+fn item(category: i64, unit_price: &str, quantity: i64) -> Item {
+    Item {
+        unit_price: money(unit_price),
+        quantity: Quantity::new(quantity).unwrap(),
+        category_id: CategoryId(category),
+    }
+}
+
+/// Everything of an order as text: `subtotal discount rate tax total` of each line, and
+/// `subtotal discount shipping shipping_tax tax total`.
+fn shown(priced: &Priced) -> (Vec<String>, String) {
+    let Priced { subtotal, discount, shipping, shipping_tax, tax, total, .. } = priced;
+    let line = |line: &PricedLine| {
+        let PricedLine { subtotal, discount, tax_rate, tax, total } = line;
+        format!("{subtotal} {discount} {tax_rate} {tax} {total}")
+    };
+    let order = format!("{subtotal} {discount} {shipping} {shipping_tax} {tax} {total}");
+    (priced.lines.iter().map(line).collect(), order)
+}
+
+#[test]
+fn a_table_is_replaced_as_a_whole_and_sorted() {
+    let command = |fees| PricingCommand::ChangeShippingFees { fees };
+    let sorted = vec![fee("", "0", "9.90"), fee("DE", "0", "4.90"), fee("DE", "50", "0")];
+    let changed = PricingEvent::ShippingFeesChanged { fees: sorted.clone() };
+    let mixed = vec![sorted[2].clone(), sorted[0].clone(), sorted[1].clone()];
+    given(vec![]).when(command(mixed.clone())).then_expect_events(vec![changed.clone()]);
+    given(vec![changed]).when(command(mixed)).then_expect_events(vec![]);
+}
+
+#[test]
+fn the_same_rates_with_another_meaning_of_prices_are_a_change() {
+    let rates = vec![rate(0, "DE", "19")];
+    let inclusive = PricingEvent::TaxRatesChanged { inclusive: true, rates: rates.clone() };
+    let exclusive = PricingEvent::TaxRatesChanged { inclusive: false, rates: rates.clone() };
+    let command = PricingCommand::ChangeTaxRates { inclusive: false, rates };
+    given(vec![inclusive]).when(command.clone()).then_expect_events(vec![exclusive.clone()]);
+    given(vec![exclusive]).when(command).then_expect_events(vec![]);
+}
+
+#[test]
+fn a_table_has_one_row_for_each_case_and_at_most_a_thousand() {
+    let fees = vec![fee("DE", "10", "1"), fee("", "10", "1"), fee("DE", "10.00", "2")];
+    given(vec![])
+        .when(PricingCommand::ChangeShippingFees { fees })
+        .then_expect_error(PricingError::FeeTwice { country: Some(country("DE")), from: money("10") });
+    let rates = vec![rate(3, "", "19"), rate(3, "DE", "19"), rate(3, "", "7")];
+    given(vec![])
+        .when(PricingCommand::ChangeTaxRates { inclusive: true, rates })
+        .then_expect_error(PricingError::RateTwice { category_id: Some(CategoryId(3)), country: None });
+    let fees: Vec<_> = (0..=1_000).map(|from| fee("", &from.to_string(), "1")).collect();
+    let changed = PricingEvent::ShippingFeesChanged { fees: fees[1..].to_vec() };
+    given(vec![])
+        .when(PricingCommand::ChangeShippingFees { fees: fees[1..].to_vec() })
+        .then_expect_events(vec![changed]);
+    given(vec![]).when(PricingCommand::ChangeShippingFees { fees }).then_expect_error(PricingError::TooManyRows);
+}
+
+#[test]
+fn the_row_of_the_country_with_the_highest_reached_value_sets_the_fee() {
+    let fees = vec![fee("", "0", "9.90"), fee("", "100", "5"), fee("DE", "10", "4.90"), fee("DE", "50", "0")];
+    let pricing = Pricing { fees, ..Pricing::default() };
+    for (code, value, expected) in [
+        ("DE", "10", "4.90"),
+        ("DE", "49.99", "4.90"),
+        ("DE", "50", "0"),
+        ("DE", "9.99", "9.90"),
+        ("FR", "99.99", "9.90"),
+        ("FR", "100", "5"),
+    ] {
+        assert_eq!(pricing.shipping_fee(Some(&country(code)), money(value)), money(expected), "{code} {value}");
+    }
+    assert_eq!(pricing.shipping_fee(None, money("1")), money("9.90"));
+    assert_eq!(Pricing::default().shipping_fee(Some(&country("DE")), money("1")), Money::ZERO);
+}
+
+#[test]
+fn the_most_specific_rate_wins() {
+    let all = [rate(3, "DE", "7"), rate(0, "DE", "19"), rate(3, "", "5"), rate(0, "", "20")];
+    let of = |rows: &[TaxRate], category: Option<i64>, code: &str| {
+        let pricing = Pricing { rates: rows.to_vec(), ..Pricing::default() };
+        let country = (!code.is_empty()).then(|| country(code));
+        pricing.tax_rate(category.map(CategoryId), country.as_ref()).to_string()
+    };
+    for (hidden, expected) in [(0, "7"), (1, "19"), (2, "5"), (3, "20"), (4, "0")] {
+        assert_eq!(of(&all[hidden..], Some(3), "DE"), expected);
+    }
+    assert_eq!(of(&all, Some(4), "DE"), "19");
+    assert_eq!(of(&all, Some(3), "FR"), "5");
+    assert_eq!(of(&all, Some(4), "FR"), "20");
+    assert_eq!(of(&all, Some(3), ""), "5");
+    assert_eq!(of(&all, None, "DE"), "19", "shipping is taxed at the standard rate");
+    assert_eq!(of(&all, None, "FR"), "20");
+}
+
+#[test]
+fn without_tables_an_order_costs_its_goods() {
+    let priced = Pricing::default().price(&[item(1, "9.99", 3), item(2, "0", 1)], None, None).unwrap();
+    let lines = vec!["29.97 0.00 0 0.00 29.97".to_owned(), "0.00 0.00 0 0.00 0.00".to_owned()];
+    assert_eq!(shown(&priced), (lines, "29.97 0.00 0.00 0.00 0.00 29.97".to_owned()));
+}
+
+/// 3 × 9.99 + 1 × 24.90 = 54.87, less 10 %: 5.487, so 5.49. Of it 5.49 × 29.97 / 54.87 = 2.99864 and 2.49136: whole cents
+/// 2.99 + 2.49, and the cent that is left goes to the first. Tax in 26.97 at 19 %: 4.30613; in 22.41 at 7 %: 1.46607.
+/// The goods are worth 49.38, so shipping to Germany costs 4.90, with 0.78235 of tax in it.
+#[test]
+fn an_order_with_tax_in_its_prices_is_right_to_the_cent() {
+    let pricing = Pricing {
+        fees: vec![fee("DE", "0", "4.90"), fee("DE", "50", "0")],
+        inclusive: true,
+        rates: vec![rate(0, "DE", "19"), rate(2, "DE", "7")],
+    };
+    let benefit = Benefit::Percent(Percent::parse("10").unwrap());
+    let items = [item(1, "9.99", 3), item(2, "24.90", 1)];
+    let priced = pricing.price(&items, Some(&country("DE")), Some(benefit)).unwrap();
+    let lines = vec!["29.97 3.00 19 4.31 26.97".to_owned(), "24.90 2.49 7 1.47 22.41".to_owned()];
+    assert_eq!(shown(&priced), (lines, "54.87 5.49 4.90 0.78 6.56 54.28".to_owned()));
+}
+
+/// The same with tax added: 26.97 × 19 % = 5.1243, 22.41 × 7 % = 1.5687, 4.90 × 19 % = 0.931.
+#[test]
+fn an_order_with_tax_added_to_its_prices_is_right_to_the_cent() {
+    let pricing = Pricing {
+        fees: vec![fee("DE", "0", "4.90")],
+        inclusive: false,
+        rates: vec![rate(0, "DE", "19"), rate(2, "DE", "7")],
+    };
+    let benefit = Benefit::Percent(Percent::parse("10").unwrap());
+    let items = [item(1, "9.99", 3), item(2, "24.90", 1)];
+    let priced = pricing.price(&items, Some(&country("DE")), Some(benefit)).unwrap();
+    let lines = vec!["29.97 3.00 19 5.12 32.09".to_owned(), "24.90 2.49 7 1.57 23.98".to_owned()];
+    assert_eq!(shown(&priced), (lines, "54.87 5.49 4.90 0.93 7.62 61.90".to_owned()));
+}
+
+#[test]
+fn half_a_cent_is_rounded_away_from_zero() {
+    let pricing = Pricing { rates: vec![rate(0, "", "5")], ..Pricing::default() };
+    for (price, tax) in [("0.10", "0.01"), ("0.09", "0.00"), ("0.30", "0.02"), ("0.29", "0.01")] {
+        let priced = pricing.price(&[item(1, price, 1)], None, None).unwrap();
+        assert_eq!(priced.tax, money(tax), "5 % of {price}");
+    }
+}
+
+#[test]
+fn a_discount_takes_no_more_than_there_is_and_free_shipping_only_the_fee() {
+    let pricing = Pricing { fees: vec![fee("", "0", "4.90")], ..Pricing::default() };
+    let items = [item(1, "10", 1), item(2, "5", 1)];
+    let amount = |text| Some(Benefit::Amount(money(text)));
+    assert_eq!(shown(&pricing.price(&items, None, amount("100")).unwrap()).1, "15.00 15.00 4.90 0.00 0.00 4.90");
+    assert_eq!(shown(&pricing.price(&items, None, amount("4")).unwrap()).1, "15.00 4.00 4.90 0.00 0.00 15.90");
+    let free = pricing.price(&items, None, Some(Benefit::FreeShipping)).unwrap();
+    assert_eq!(shown(&free).1, "15.00 0.00 0.00 0.00 0.00 15.00");
+}
+
+#[test]
+fn the_cents_that_are_left_go_to_the_largest_remainders_and_then_to_the_earlier_lines() {
+    assert_eq!(calculate::split(100, &[1, 1, 1]), [34, 33, 33]);
+    assert_eq!(calculate::split(200, &[100, 100, 100]), [67, 67, 66]);
+    // 1.2, 2.4, 2.4
+    assert_eq!(calculate::split(6, &[10, 20, 20]), [1, 3, 2]);
+    // 0.7, 0.2, 0.1
+    assert_eq!(calculate::split(1, &[1, 2, 7]), [0, 0, 1]);
+    assert_eq!(calculate::split(0, &[0, 0]), [0, 0]);
+    assert_eq!(calculate::split(5, &[5, 0]), [5, 0]);
+}
+
+#[test]
+fn a_sum_above_the_maximum_has_no_price() {
+    let pricing = Pricing { rates: vec![rate(0, "", "100")], ..Pricing::default() };
+    let most = item(1, "999999999999.99", 1);
+    assert!(Pricing::default().price(&[most], None, None).is_some());
+    assert_eq!(Pricing::default().price(&[most, most], None, None), None);
+    assert_eq!(Pricing::default().price(&[item(1, "999999999999.99", 2)], None, None), None);
+    assert_eq!(pricing.price(&[most], None, None), None);
+}

@@ -1,0 +1,226 @@
+//! Discounts, found by their codes.
+
+use std::num::NonZeroU32;
+
+use axum::extract::{OriginalUri, State};
+use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+use utoipa::openapi::Object;
+use utoipa::openapi::schema::ObjectBuilder;
+
+use super::Shop;
+use super::body::{self, FromObject, NoBody, body};
+use super::command::{Answer, Command, CommandParams, CommandProblems};
+use super::description;
+use super::error::{ApiError, FieldError, Problem};
+use super::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params, Versioned};
+use crate::domain::discount::{DiscountCode, Terms};
+use crate::domain::money::{Money, two_decimals};
+use crate::domain::pricing::{Benefit, Percent};
+use crate::shop::{ChangeDiscount, CreateDiscount, DiscountView, EndDiscount, TermsChange};
+
+/// What a discount gives.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    Percent,
+    Amount,
+    FreeShipping,
+}
+
+fn kind() -> Object {
+    ObjectBuilder::from(description::words(["percent", "amount", "free_shipping"])).examples(["free_shipping"]).build()
+}
+
+fn kind_if_any() -> Object {
+    description::words(["percent", "amount", "free_shipping"])
+}
+
+body! {
+    /// A new discount.
+    pub struct NewDiscount {
+        /// Letters and digits, `-` and `_`; found in any case.
+        #[schema(value_type = String, min_length = 1, max_length = 40, pattern = "^[ ]*[A-Za-z0-9_-]+[ ]*$", example = "SPRING-24")]
+        pub code: DiscountCode,
+        #[schema(schema_with = kind)]
+        pub kind: Kind,
+        /// A percentage with at most three decimals, or an amount; not for free shipping.
+        #[schema(pattern = "^[0-9]{1,12}([.][0-9]{1,3})?$")]
+        pub value: Option<String>,
+        /// The first moment when it is valid.
+        pub from: Option<DateTime<Utc>>,
+        /// The first moment when it is no longer valid.
+        pub until: Option<DateTime<Utc>>,
+        /// How many orders may use it.
+        #[schema(value_type = Option<i64>, minimum = 1, maximum = 4_294_967_295_i64)]
+        pub total_limit: Option<NonZeroU32>,
+        /// How many orders of one customer may use it; then it is not for guests.
+        #[schema(value_type = Option<i64>, minimum = 1, maximum = 4_294_967_295_i64)]
+        pub customer_limit: Option<NonZeroU32>,
+        /// The least subtotal of an order.
+        #[schema(value_type = Option<String>, pattern = "^[0-9]{1,12}([.][0-9]{1,2})?$", example = "20.00")]
+        pub minimum: Option<Money>,
+    }
+}
+
+/// What is to be changed; what is absent stays as it is, and null takes a bound away.
+#[derive(ToSchema)]
+pub struct DiscountChange {
+    /// With its value.
+    #[schema(schema_with = kind_if_any, required = false)]
+    kind: Option<Kind>,
+    /// A percentage with at most three decimals, or an amount; with its kind.
+    #[schema(pattern = "^[0-9]{1,12}([.][0-9]{1,3})?$")]
+    value: Option<String>,
+    #[schema(value_type = Option<DateTime<Utc>>)]
+    from: Option<Option<DateTime<Utc>>>,
+    #[schema(value_type = Option<DateTime<Utc>>)]
+    until: Option<Option<DateTime<Utc>>>,
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 4_294_967_295_i64)]
+    total_limit: Option<Option<NonZeroU32>>,
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 4_294_967_295_i64)]
+    customer_limit: Option<Option<NonZeroU32>>,
+    #[schema(value_type = Option<String>, pattern = "^[0-9]{1,12}([.][0-9]{1,2})?$", example = "25.00")]
+    minimum: Option<Option<Money>>,
+}
+
+impl FromObject for DiscountChange {
+    fn from_object(mut object: Map<String, Value>) -> Result<Self, Vec<FieldError>> {
+        let mut errors = Vec::new();
+        let change = Self {
+            kind: body::take(&mut object, "kind", &mut errors).flatten(),
+            value: body::take(&mut object, "value", &mut errors).flatten(),
+            from: take_bound(&mut object, "from", &mut errors),
+            until: take_bound(&mut object, "until", &mut errors),
+            total_limit: take_bound(&mut object, "total_limit", &mut errors),
+            customer_limit: take_bound(&mut object, "customer_limit", &mut errors),
+            minimum: take_bound(&mut object, "minimum", &mut errors),
+        };
+        body::refuse_unknown(&object, &mut errors);
+        if errors.is_empty() { Ok(change) } else { Err(errors) }
+    }
+}
+
+/// A field that may be absent (the outer `None`) or null.
+fn take_bound<T: DeserializeOwned>(
+    object: &mut Map<String, Value>,
+    field: &str,
+    errors: &mut Vec<FieldError>,
+) -> Option<Option<T>> {
+    if object.contains_key(field) { body::take(object, field, errors) } else { None }
+}
+
+fn benefit(kind: Kind, value: Option<&str>) -> Result<Benefit, ApiError> {
+    let invalid = |message: &dyn std::fmt::Display| ApiError::invalid_field("value", message.to_string());
+    match (kind, value) {
+        (Kind::Percent, Some(value)) => Percent::parse(value).map(Benefit::Percent).map_err(|error| invalid(&error)),
+        (Kind::Amount, Some(value)) => Money::parse(value).map(Benefit::Amount).map_err(|error| invalid(&error)),
+        (Kind::FreeShipping, None) => Ok(Benefit::FreeShipping),
+        (Kind::Percent | Kind::Amount, None) => Err(invalid(&"is required for this kind")),
+        (Kind::FreeShipping, Some(_)) => Err(invalid(&"is not for free shipping")),
+    }
+}
+
+/// A discount as its read table has it.
+struct Row {
+    discount_id: String,
+    code: String,
+    kind: String,
+    value: Option<String>,
+    valid_from: Option<DateTime<Utc>>,
+    valid_until: Option<DateTime<Utc>>,
+    total_limit: Option<i64>,
+    customer_limit: Option<i64>,
+    minimum: Option<Decimal>,
+    ended: bool,
+    uses: i64,
+    version: i64,
+}
+
+impl Row {
+    fn view(self) -> DiscountView {
+        DiscountView {
+            code: self.code,
+            kind: self.kind,
+            value: self.value,
+            from: self.valid_from,
+            until: self.valid_until,
+            total_limit: self.total_limit,
+            customer_limit: self.customer_limit,
+            minimum: self.minimum.map(two_decimals),
+            uses: self.uses,
+            ended: self.ended,
+        }
+    }
+}
+
+/// Discounts by code, ended ones too
+#[utoipa::path(get, path = "/discounts", tag = "pricing", security(("bearer" = ["reader"])), params(Page),
+    responses((status = 200, body = Vec<DiscountView>), (status = 400, body = Problem)))]
+pub async fn list(
+    State(shop): State<Shop>,
+    OriginalUri(uri): OriginalUri,
+    Params(page): Params<Page>,
+) -> Result<PageOf<DiscountView>, ApiError> {
+    let limit = page.limit(DEFAULT_LIMIT)?;
+    let after: String = page.after()?.unwrap_or_default();
+    let rows = sqlx::query_file_as!(Row, "projections/discounts/list.sql", after, limit + 1);
+    let rows = rows.fetch_all(&shop.pool).await?;
+    Ok(PageOf::new(&uri, rows, limit, |row| row.discount_id.clone()).map(Row::view))
+}
+
+/// A discount
+#[utoipa::path(get, path = "/discount/{code}", tag = "pricing", security(("bearer" = ["reader"])),
+    params(("code" = String, Path)), responses((status = 200, body = DiscountView), (status = 404, body = Problem)))]
+pub async fn find(State(shop): State<Shop>, Ids(code): Ids<DiscountCode>) -> Result<Versioned<DiscountView>, ApiError> {
+    let found = sqlx::query_file_as!(Row, "projections/discounts/find.sql", code.folded());
+    let found = found.fetch_optional(&shop.pool).await?;
+    let row = found.ok_or_else(|| ApiError::not_found("discount_not_found", "Discount not found"))?;
+    Ok(Versioned { version: row.version, body: row.view() })
+}
+
+/// Creates a discount
+#[utoipa::path(post, path = "/discounts", tag = "pricing", security(("bearer" = ["editor"])),
+    request_body = NewDiscount, params(CommandParams),
+    responses((status = 201, body = DiscountView), CommandProblems))]
+pub async fn create(State(shop): State<Shop>, command: Command<NewDiscount>) -> Result<Answer<DiscountView>, ApiError> {
+    let NewDiscount { code, kind, value, from, until, total_limit, customer_limit, minimum } = command.body;
+    let benefit = benefit(kind, value.as_deref())?;
+    let terms = Terms { benefit, from, until, total_limit, customer_limit, minimum };
+    let created = shop.run(CreateDiscount { code, terms }, command.context).await?;
+    Ok(created.created(|created| format!("/shop/api/discount/{}/", created.code)))
+}
+
+/// Changes the terms of a discount
+#[utoipa::path(patch, path = "/discount/{code}", tag = "pricing", security(("bearer" = ["editor"])),
+    request_body = DiscountChange,
+    params(("code" = String, Path), CommandParams), responses((status = 200, body = DiscountView), CommandProblems))]
+pub async fn change(
+    State(shop): State<Shop>,
+    Ids(code): Ids<DiscountCode>,
+    command: Command<DiscountChange>,
+) -> Result<Answer<DiscountView>, ApiError> {
+    let DiscountChange { kind, value, from, until, total_limit, customer_limit, minimum } = command.body;
+    let benefit = match (kind, value) {
+        (None, None) => None,
+        (None, Some(_)) => return Err(ApiError::invalid_field("kind", "is required with a value")),
+        (Some(kind), value) => Some(benefit(kind, value.as_deref())?),
+    };
+    let change = TermsChange { benefit, from, until, total_limit, customer_limit, minimum };
+    shop.run(ChangeDiscount { code, change }, command.context).await
+}
+
+/// Ends a discount, for good
+#[utoipa::path(delete, path = "/discount/{code}", tag = "pricing", security(("bearer" = ["editor"])),
+    params(("code" = String, Path), CommandParams), responses((status = 204), CommandProblems))]
+pub async fn end(
+    State(shop): State<Shop>,
+    Ids(code): Ids<DiscountCode>,
+    command: Command<NoBody>,
+) -> Result<Answer<()>, ApiError> {
+    shop.run(EndDiscount { code }, command.context).await
+}
