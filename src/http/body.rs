@@ -9,7 +9,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::Shop;
-use super::error::{self, ApiError, FieldError};
+use super::error::{ApiError, FieldError};
+use super::fallbacks;
 use super::json::Unambiguous;
 
 /// A body that can be read from a JSON object.
@@ -71,7 +72,7 @@ impl<T: FromObject> FromRequest<Shop> for NoQuery<T> {
 /// All of the body, if it is not too long.
 pub(super) async fn take_bytes(request: Request, shop: &Shop) -> Result<Bytes, ApiError> {
     Bytes::from_request(request, shop).await.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => error::payload_too_large(),
+        StatusCode::PAYLOAD_TOO_LARGE => fallbacks::payload_too_large(),
         _ => ApiError::invalid_field("body", rejection.body_text()),
     })
 }

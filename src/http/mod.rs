@@ -52,6 +52,7 @@ mod edge;
 mod error;
 mod events;
 mod export;
+mod fallbacks;
 mod format;
 mod history;
 mod json;
@@ -296,7 +297,7 @@ pub fn router(shop: Shop) -> Router {
     let rules = Rules::of(&description);
     let router = router
         .layer(middleware::from_fn_with_state((shop.clone(), rules), access::check))
-        .fallback(error::not_found)
+        .fallback(fallbacks::not_found)
         .with_state(shop.clone());
     // The page of the description knows its own slashes; everything else answers with and without one.
     let router = Router::new()
@@ -304,7 +305,7 @@ pub fn router(shop: Shop) -> Router {
         .merge(SwaggerUi::new("/docs").url("/openapi.json", description::complete(description)))
         .fallback_service(NormalizePathLayer::trim_trailing_slash().layer(router))
         .layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES))
-        .layer(CatchPanicLayer::custom(error::panicked));
+        .layer(CatchPanicLayer::custom(fallbacks::panicked));
     shop.edge
         .around(router)
         .layer(middleware::from_fn(request::trace))

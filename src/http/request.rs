@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::access::Caller;
 use super::address::ClientAddress;
-use super::error;
+use super::fallbacks;
 use crate::accounts::Origin;
 use crate::journal::Context;
 
@@ -85,7 +85,7 @@ pub(super) async fn trace(mut request: Request, next: Next) -> Response {
     let method = request.method().clone();
     request.extensions_mut().insert(ids);
     let started = Instant::now();
-    let mut response = error::complete(next.run(request).await);
+    let mut response = fallbacks::complete(next.run(request).await);
     tracing::debug!(%method, status = response.status().as_u16(), elapsed = ?started.elapsed(), "request");
     metrics::counter!("http_requests_total", "status" => response.status().as_str().to_owned()).increment(1);
     metrics::histogram!("http_request_seconds").record(started.elapsed());

@@ -215,6 +215,10 @@ impl Operation<'_> {
                     ("if-match", bad.map(|value| value.as_bytes().to_vec()).into())
                 }
                 "Idempotency-Key" => ("idempotency-key", vec![vec![], vec![b'k'; 256], vec![0xff, 0xfe], "é".into()]),
+                "Stripe-Signature" => {
+                    let bad = ["", "t=,v1=", "t=1,v1=00", "v1=00", "t=1e400,v1=zz"];
+                    ("stripe-signature", bad.map(|value| value.as_bytes().to_vec()).into())
+                }
                 name => panic!("what is wrong for {name}?"),
             };
             values.extend(bad.into_iter().map(|value| (name, value, true)));

@@ -49,7 +49,7 @@ const SENT: [&str; 17] = [
     "role",
 ];
 /// Text fields that speak of things, not of people.
-const IMPERSONAL: [&str; 27] = [
+const IMPERSONAL: [&str; 26] = [
     "amount",
     "carrier",
     "category",
@@ -63,7 +63,6 @@ const IMPERSONAL: [&str; 27] = [
     "method",
     "minimum",
     "mode",
-    "payment",
     "payment_method",
     "percent",
     "placed_at",

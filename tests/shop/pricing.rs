@@ -244,3 +244,29 @@ async fn a_line_that_comes_back_gives_back_what_was_paid_for_it() {
     shop.check_log().await;
     shop.verify().await;
 }
+
+/// A story that touches every event of prices: tables that change and go, a discount that changes, is used twice, comes
+/// back once and ends.
+pub async fn story(shop: &TestShop, customer: i64, product: i64) {
+    german_tables(shop, false, 1).await;
+    shop.done("discounts/", json!({ "code": "Later", "kind": "free_shipping", "until": "2099-01-01T00:00:00Z" })).await;
+    shop.done("discounts/", json!({ "code": "Story", "kind": "percent", "value": "12.5", "total_limit": 2 })).await;
+    for value in ["5.00", "6.00"] {
+        let change = json!({ "kind": "amount", "value": value, "total_limit": null });
+        let changed = shop.send("PATCH", "discount/story/", change, &[]).await;
+        assert_eq!(changed.status, StatusCode::OK, "{}", changed.body);
+    }
+    for cancelled in [true, false] {
+        shop.add(customer, product, 3).await;
+        let body = json!({ "discount_code": "story", "shipping_country": "DE" });
+        let order = check_out(shop, customer, body).await;
+        assert_eq!(order.status, StatusCode::CREATED, "{}", order.body);
+        if cancelled {
+            shop.done(&format!("order/{}/cancel/", order.body["order_id"]), Value::Null).await;
+        }
+    }
+    shop.send("DELETE", "discount/story/", Value::Null, &[]).await;
+    put(shop, "shipping", json!({ "fees": [] })).await;
+    let story = shop.read("discount/story/").await;
+    assert_eq!((&story["uses"], &story["ended"]), (&json!(1), &json!(true)));
+}

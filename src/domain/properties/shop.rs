@@ -153,7 +153,7 @@ impl Shop {
             }
         });
         let lines: Vec<_> = lines.collect();
-        let priced = if self.orders.len() % 2 == 0 { None } else { priced(&lines) };
+        let priced = if self.orders.len().is_multiple_of(2) { None } else { priced(&lines) };
         let order = i64::try_from(self.orders.len()).unwrap() + 1;
         let place = PlaceOrder {
             customer_id: None,
