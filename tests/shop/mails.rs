@@ -88,6 +88,8 @@ async fn a_guest_is_told_at_the_address_that_was_given_until_it_is_forgotten() {
     let shop = TestShop::new().await;
     let reactors = start(&shop).await;
     let product = shop.product("Kettle", "20.00", 50).await;
+    let fees = json!({ "fees": [{ "country": "*", "fee": "4.90" }] });
+    assert_eq!(shop.send("PUT", "pricing/shipping/", fees, &[]).await.status, StatusCode::OK);
     let cart = shop.guests_cart(product).await;
     let mut body = as_guest("Jo");
     body["payment_method"] = json!("invoice");
@@ -102,9 +104,10 @@ async fn a_guest_is_told_at_the_address_that_was_given_until_it_is_forgotten() {
     );
     assert!(text.contains("You pay by invoice, by "), "{text}");
     assert!(html.contains("&lt;second&gt; door<br>"), "{html}");
+    assert!(text.contains("20.00 each: 20.00\n  Shipping: 4.90\n\n  Total: 24.90\n"), "{text}");
 
     shop.done(&format!("order/{order}/pay/"), json!({})).await;
-    assert!(unfolded(&shop.mails(to, 2).await[1]).contains("we have received 20.00 for your order"));
+    assert!(unfolded(&shop.mails(to, 2).await[1]).contains("we have received 24.90 for your order"));
     shop.done(&format!("order/{order}/process/"), json!({})).await;
     shop.done(&format!("order/{order}/ship/"), json!({ "carrier": "UPS", "tracking_number": "1Z 9" })).await;
     let sent = unfolded(&shop.mails(to, 3).await[2]);

@@ -49,8 +49,9 @@ const SENT: [&str; 17] = [
     "role",
 ];
 /// Text fields that speak of things, not of people.
-const IMPERSONAL: [&str; 26] = [
+const IMPERSONAL: [&str; 27] = [
     "amount",
+    "card_number",
     "carrier",
     "category",
     "category_name",
