@@ -2,8 +2,8 @@
 //!
 //! Every change is an event. Commands come in over [`http`], run as use cases of [`shop`] on the aggregates of
 //! [`domain`], and are appended by the [`journal`]; the [`projector`] folds the log into read tables with the SQL of
-//! `projections/`; queries read those tables; [`reactors`] do what follows outside. Who may do what is said by
-//! [`accounts`].
+//! `projections/`; queries read those tables; [`reactors`] do what follows outside, and [`payments`] ask for
+//! the money. Who may do what is said by [`accounts`].
 //!
 //! - `domain` is pure: no I/O, no clock, no randomness, no configuration.
 //! - Only `journal` writes to the log; only `projections/*/apply.sql` write read tables; only `http` knows axum.
@@ -16,11 +16,13 @@ pub mod database;
 pub mod domain;
 pub mod http;
 pub mod journal;
+pub mod mail;
 pub mod payments;
 pub mod play;
 pub mod points;
 pub mod projector;
 pub mod reactors;
+pub mod scheduler;
 pub mod seeds;
 pub mod server;
 pub mod shop;
