@@ -26,6 +26,7 @@ pub fn good(document: &Value, schema: &Value, token: &str) -> Value {
         ("array", _) => json!([good(document, &schema["items"], token)]),
         ("integer", _) => json!(1),
         ("string", Some("uuid")) => json!(token),
+        ("string", Some("date-time")) => json!("2026-05-01T12:00:00Z"),
         ("string", Some("password")) => json!("brown teapot, no lid"),
         ("string", None) => json!("nothing in particular"),
         (kind, format) => panic!("there is no example of {kind} {format:?}: {schema}"),
