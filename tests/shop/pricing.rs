@@ -3,6 +3,7 @@
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
+use crate::guests::as_guest;
 use crate::support::{Answer, TestShop};
 
 async fn put(shop: &TestShop, table: &str, body: Value) -> Answer {
@@ -197,6 +198,26 @@ async fn a_dry_run_quotes_what_the_checkout_will_cost_and_uses_nothing() {
         assert_eq!(quote.body[part], order[part], "{part}");
     }
     assert_eq!(shop.read("discount/spring-24/").await["uses"], 1);
+}
+
+#[tokio::test]
+async fn the_country_is_that_of_the_shipping_address_and_no_other_can_be_told() {
+    let (shop, customer) = three_mugs_and_a_book(true).await;
+    let home =
+        json!({ "name": "Ada", "line1": "Am Wall 1", "postal_code": "28195", "city": "Bremen", "country": "DE" });
+    shop.done(&format!("customer/{customer}/addresses/"), home.clone()).await;
+    let elsewhere = json!({ "shipping_address_id": 1, "shipping_country": "FR" });
+    assert_eq!(check_out(&shop, customer, elsewhere).await.problem(), "address_changed");
+    let order =
+        check_out(&shop, customer, json!({ "shipping_address_id": 1, "discount_code": "spring-24" })).await.body;
+    assert_eq!((&order["total_amount"], &order["pricing"]["shipping"]), (&json!("54.28"), &json!("4.90")));
+
+    let token = shop.done("carts/", Value::Null).await["cart_token"].as_str().unwrap().to_owned();
+    shop.done(&format!("carts/{token}/items/"), json!({ "product_id": 1, "quantity": 1 })).await;
+    let mut told = as_guest("Jo");
+    told["shipping_address"] = home;
+    let order = shop.done(&format!("carts/{token}/checkout/"), told).await;
+    assert_eq!((&order["total_amount"], &order["pricing"]["tax"]), (&json!("14.89"), &json!("2.38")));
 }
 
 #[tokio::test]
