@@ -47,8 +47,9 @@ const SENT: [&str; 17] = [
     "role",
 ];
 /// Text fields that speak of things, not of people.
-const IMPERSONAL: [&str; 26] = [
+const IMPERSONAL: [&str; 27] = [
     "amount",
+    "card_number",
     "carrier",
     "category",
     "category_name",
@@ -336,5 +337,6 @@ fn collect(document: &Value, schema: &Value, fields: &mut BTreeSet<String>) {
             fields.insert(name.clone());
         }
         collect(document, &field["items"], fields);
+        collect(document, field, fields);
     }
 }
