@@ -53,9 +53,15 @@ pub struct ServeConfig {
     /// Who mails are from
     #[arg(long, env = "SHOP_MAIL_FROM", default_value = "Cartwright <shop@localhost>")]
     pub mail_from: String,
+    /// Folder whose files in `mail` replace the built-in templates of mails, each by its name
+    #[arg(long, env = "SHOP_TEMPLATES_DIR")]
+    pub templates_dir: Option<PathBuf>,
     /// Days for which log-ins and failures are kept
     #[arg(long, env = "SHOP_AUDIT_DAYS", default_value_t = 90)]
     pub audit_days: u32,
+    /// Days after which a cart that nobody touched is emptied, and a guest's is gone; 0 for never
+    #[arg(long, env = "SHOP_CART_DAYS", default_value_t = 30)]
+    pub cart_days: u32,
     /// Whether webhooks may be told at private addresses [default: if the shop listens on a loopback address]
     #[arg(long, env = "SHOP_WEBHOOK_PRIVATE")]
     pub webhook_private: Option<bool>,

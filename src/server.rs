@@ -18,9 +18,12 @@ use crate::domain::account::Role;
 use crate::domain::text::Email;
 use crate::http::{self, Shop};
 use crate::journal::{Journal, JournalOptions, Writer};
-use crate::payments::{PaymentReactor, Payments, sweep_instruments};
+use crate::mail::{self, MailConfig, Mailer, OrderMails, Templates};
+use crate::payments::{PaymentReactor, Payments};
 use crate::projector::{Projector, ProjectorOptions};
 use crate::reactors::{self, Reactor, Reactors, Webhooks};
+use crate::scheduler::tasks::{self, Tools};
+use crate::scheduler::{Scheduler, SchedulerOptions};
 use crate::seeds;
 
 /// The parts of a shop that work without HTTP.
@@ -32,8 +35,6 @@ pub struct Engine {
 
 /// Who may log in to an embedded shop at first.
 const FIRST_ADMIN: &str = "admin@shop.localhost";
-/// How often answers whose idempotency keys are forgotten are deleted.
-const SWEEP_EVERY: Duration = Duration::from_secs(600);
 /// How long the commands under way may take when the shop stops.
 const STOP_PATIENCE: Duration = Duration::from_secs(15);
 
@@ -82,13 +83,25 @@ pub async fn serve(config: &ServeConfig, database_config: &DatabaseConfig, locat
     let accounts = Accounts::start(&accounts_config, connect, pool, engine.journal.clone()).await?;
     let first_password = open_first_account(&accounts, location).await?;
     let payments = Payments::new(&payments_config, &database.pool)?;
+    let tools =
+        Tools { journal: engine.journal.clone(), projector: engine.projector.clone(), pool: database.pool.clone() };
+    let tasks = vec![
+        tasks::forget_answers(&tools),
+        tasks::sweep_accounts(&accounts, config.audit_days),
+        tasks::sweep_deliveries(&tools, config.webhook_days),
+        tasks::sweep_instruments(&tools),
+        tasks::expire_carts(&tools, config.cart_days),
+        tasks::cancel_unpaid(&tools),
+    ];
+    drop(tools);
+    let scheduler = Scheduler::start(database.connect.clone(), tasks, SchedulerOptions::default());
     let head = engine.journal.head();
     let default = reactors::Settings { max_attempts: config.reaction_attempts, ..reactors::Settings::default() };
-    let reactors = reactors(config, listening, &database.pool, &engine.journal, &payments)?;
+    let mails = order_mails(config, &accounts_config.mail, &database.pool);
+    let reactors = reactors(config, listening, &database.pool, &engine.journal, &payments)?.into_iter().chain([mails]);
+    let reactors = reactors.collect();
     let (connect, pool) = (database.connect.clone(), database.pool.clone());
     let reactors = Reactors::start_with(connect, pool, head, reactors, &default).await?;
-    let kept = Kept { sign_ins_days: config.audit_days, deliveries_days: config.webhook_days };
-    let sweeper = tokio::spawn(sweep(engine.journal.clone(), accounts.clone(), database.pool.clone(), kept));
 
     let shop = Shop::new(
         engine.journal.clone(),
@@ -110,7 +123,7 @@ pub async fn serve(config: &ServeConfig, database_config: &DatabaseConfig, locat
         } => tracing::warn!("requests that did not end were cut off"),
     }
     tracing::info!("stopping");
-    sweeper.abort();
+    scheduler.stop().await;
     reactors.stop().await;
     let stopped = engine.stop().await;
     database.close().await?;
@@ -130,6 +143,15 @@ fn reactors(
     let webhooks = webhooks.context("webhooks cannot be told over TLS")?;
     let payments = PaymentReactor::new(payments.clone(), journal.clone(), pool.clone());
     Ok(vec![Arc::new(webhooks), Arc::new(payments)])
+}
+
+fn order_mails(config: &ServeConfig, mail: &MailConfig, pool: &PgPool) -> Arc<dyn Reactor> {
+    let templates = Templates::new(config.templates_dir.as_ref().map(|folder| folder.join("mail")));
+    // What is wrong must not keep the shop from selling: its mails wait, and say so.
+    for error in mail::check(&templates) {
+        tracing::error!(%error, "mails that need it will be parked");
+    }
+    Arc::new(OrderMails::new(pool.clone(), Mailer::new(mail), templates))
 }
 
 fn stop_on_signal(stop: watch::Sender<bool>) -> std::io::Result<()> {
@@ -152,29 +174,4 @@ async fn open_first_account(accounts: &Accounts, location: &Location) -> anyhow:
     }
     let email = Email::parse(FIRST_ADMIN)?;
     Ok(Some(accounts.open_with_new_password(email, Role::Admin).await?))
-}
-
-/// For how long it is kept what happened.
-struct Kept {
-    sign_ins_days: u32,
-    deliveries_days: u32,
-}
-
-async fn sweep(journal: Journal, accounts: Accounts, pool: PgPool, kept: Kept) {
-    let mut every = tokio::time::interval(SWEEP_EVERY);
-    loop {
-        every.tick().await;
-        if let Err(error) = journal.forget_answers().await {
-            tracing::warn!(%error, "old answers could not be deleted");
-        }
-        if let Err(error) = accounts.sweep(kept.sign_ins_days).await {
-            tracing::warn!(%error, "what has expired of accounts could not be deleted");
-        }
-        if let Err(error) = sweep_instruments(&pool).await {
-            tracing::warn!(%error, "what attempts to pay were to be made with could not be deleted");
-        }
-        if let Err(error) = reactors::webhooks::sweep(&pool, kept.deliveries_days).await {
-            tracing::warn!(%error, "old deliveries could not be deleted");
-        }
-    }
 }

@@ -1,11 +1,11 @@
 delete from cart_items as item
 using fact.cart_change as event
 where item.cart_id = event.cart_id
-    and event.event_type in ('CartEmptied', 'CartMerged', 'CartCheckedOut');
+    and event.event_type in ('CartEmptied', 'CartMerged', 'CartCheckedOut', 'CartExpired');
 
 with change as (
     select cart_id, product_id, new_quantity, position,
-        max(position) filter (where event_type in ('CartEmptied', 'CartMerged', 'CartCheckedOut'))
+        max(position) filter (where event_type in ('CartEmptied', 'CartMerged', 'CartCheckedOut', 'CartExpired'))
             over (partition by cart_id) as cleared_at
     from fact.cart_change
 ),

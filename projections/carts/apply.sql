@@ -1,7 +1,12 @@
 insert into carts as cart (cart_id, state, order_id, version, updated_at)
 select distinct on (cart_id)
     cart_id,
-    case event_type when 'CartCheckedOut' then 'checked_out' when 'CartMerged' then 'merged' else 'open' end,
+    case event_type
+        when 'CartCheckedOut' then 'checked_out'
+        when 'CartMerged' then 'merged'
+        when 'CartExpired' then 'expired'
+        else 'open'
+    end,
     order_id,
     sequence,
     recorded_at

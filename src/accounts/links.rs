@@ -10,7 +10,7 @@ use sqlx::{FromRow, PgPool};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use super::mail::{Letter, Mailer};
+use super::letters::Letter;
 use super::records::{self, Origin, Outcome};
 use super::secret::{self, Secret};
 use super::{Accounts, AccountsError, Password};
@@ -18,6 +18,7 @@ use crate::domain::account::Role;
 use crate::domain::ids::{AccountId, CustomerId};
 use crate::domain::text::{Email, Name};
 use crate::journal::Context;
+use crate::mail::Mailer;
 use crate::shop::{ChangePassword, ConfirmRegistration, CustomerRef, OpenAccount};
 
 /// What somebody asks to be mailed.
@@ -212,7 +213,7 @@ async fn deliver_one(pool: &PgPool, mailer: &Mailer) -> Result<bool, sqlx::Error
     };
     let leads_somewhere = matches!(letter, Some(Letter::Confirm { .. } | Letter::Reset { .. }));
     if let Some(letter) = letter
-        && let Err(error) = mailer.send(&due.email, &letter).await
+        && let Err(error) = mailer.send(&letter.write(&due.email, &mailer.config().public_url)).await
     {
         tracing::warn!(%error, attempts = due.attempts, "a mail could not be sent; it will be tried again");
         return Ok(true);

@@ -13,21 +13,22 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use crate::journal::{CommandError, Journal};
+use crate::mail::Mailer;
 
 mod gate;
 mod keys;
+mod letters;
 mod links;
-mod mail;
 mod password;
 mod records;
 mod secret;
 mod sessions;
 mod users;
 
+pub use crate::mail::MailConfig;
 pub use gate::{Credential, Identity, Rejected};
 pub use keys::{KeysError, TokenKeys};
 pub use links::Wish;
-pub use mail::{MailConfig, MailError, Mailer};
 pub use password::{Password, PasswordError, Passwords};
 pub use records::{Origin, Outcome, SignIn};
 pub use secret::Secret;

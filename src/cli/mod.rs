@@ -17,6 +17,7 @@ use crate::database::{Database, Location};
 use crate::journal::{self, JournalOptions};
 use crate::play;
 use crate::projector::{self, PROJECTIONS, Progress, Projection, ProjectionState, ProjectorOptions};
+use crate::scheduler;
 use crate::server::{Engine, serve};
 
 mod reactions;
@@ -277,6 +278,7 @@ async fn manage(
 async fn status(location: &Location, config: &DatabaseConfig) -> anyhow::Result<ExitCode> {
     let database = Database::join(location).await?;
     let projections = projector::status(&database.pool).await?;
+    let tasks = scheduler::status(&database.pool).await?;
     database.close().await?;
     let head = projections.first().map_or(0, |projection| projection.head);
     let mail = match &config.smtp_url {
@@ -292,6 +294,12 @@ async fn status(location: &Location, config: &DatabaseConfig) -> anyhow::Result<
             ProjectionState::Missing => "missing",
         };
         say(&format!("{:16} {state:10} at {}, {} behind", projection.name, projection.position, projection.lag));
+    }
+    say("");
+    for task in &tasks {
+        let last = task.last_run_at.map_or("never".to_owned(), |at| at.format("%F %T").to_string());
+        let error = task.last_error.as_ref().map_or(String::new(), |error| format!(", failed: {error}"));
+        say(&format!("{:16} ran {last}, due {}{error}", task.name, task.due_at.format("%F %T")));
     }
     match projections.into_iter().find_map(|projection| projection.last_error) {
         Some(error) => bail!("the projector stands still: {error}"),

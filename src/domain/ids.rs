@@ -82,6 +82,18 @@ impl CartId {
     }
 }
 
+impl FromStr for CartId {
+    type Err = uuid::Error;
+
+    /// As it is written into the log.
+    fn from_str(id: &str) -> Result<Self, uuid::Error> {
+        match id.parse() {
+            Ok(number) => Ok(Self::Customer(CustomerId(number))),
+            Err(_) => id.parse().map(Self::Guest),
+        }
+    }
+}
+
 impl fmt::Display for CartId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

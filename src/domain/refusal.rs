@@ -48,6 +48,9 @@ pub enum Refusal {
     EmailTaken,
     #[error("the link was used, has expired, or never was")]
     LinkInvalid,
+    /// Between what was decided and what is on record.
+    #[error("the address was removed or changed meanwhile: look at it, and order again")]
+    AddressChanged,
     /// A product that the command names, and that cannot be ordered.
     #[error("product {product_id}: {error}")]
     Unavailable { product_id: ProductId, error: ProductError },

@@ -1,4 +1,4 @@
-//! Carts of customers and guests, and checkout.
+//! Carts of customers and guests.
 
 use axum::extract::State;
 use serde::Deserialize;
@@ -12,17 +12,11 @@ use super::consistency::one_moment;
 use super::description;
 use super::error::{ApiError, Problem};
 use super::page::{Ids, Versioned};
-use super::payments;
 use crate::domain::cart::MergeMode;
-use crate::domain::customer::Country;
-use crate::domain::discount::DiscountCode;
 use crate::domain::ids::{CartId, CustomerId, ProductId};
 use crate::domain::money::two_decimals;
-use crate::domain::order::PaymentMethod;
 use crate::domain::quantity::{Quantity, QuantityError};
-use crate::shop::{
-    Asked, CartChange, CartLine, CartView, ChangeCart, Checkout, GuestCartOpened, MergeCarts, OpenGuestCart, OrderView,
-};
+use crate::shop::{CartChange, CartLine, CartView, ChangeCart, GuestCartOpened, MergeCarts, OpenGuestCart};
 
 body! {
     /// A product to put into a cart.
@@ -41,27 +35,6 @@ body! {
         #[schema(value_type = i64, minimum = 0, maximum = 1_000_000, example = 3)]
         pub quantity: QuantityOrNone,
     }
-}
-
-body! {
-    /// How an order is to be paid, and what its price depends on.
-    pub struct NewCheckout {
-        /// Absent where `payment` says it, or staff see to it.
-        #[schema(schema_with = payment_method)]
-        pub payment_method: Option<PaymentMethod>,
-        #[schema(value_type = Option<String>, min_length = 1, max_length = 40, pattern = "^[ ]*[A-Za-z0-9_-]+[ ]*$")]
-        pub discount_code: Option<DiscountCode>,
-        /// Where the goods go: two letters of ISO 3166-1, in upper case. Shipping and taxes depend on it.
-        #[schema(value_type = Option<String>, pattern = "^[A-Z]{2}$")]
-        pub shipping_country: Option<Country>,
-        /// What it is paid with at once; needed for every method but `invoice`.
-        #[schema(schema_with = payments::choice)]
-        pub payment: Option<payments::Choice>,
-    }
-}
-
-fn payment_method() -> Object {
-    description::words(["invoice", "test", "card"])
 }
 
 fn merge_mode() -> Object {
@@ -231,36 +204,14 @@ pub async fn merge(
     shop.run(MergeCarts { customer_id: CustomerId(customer_id), cart_token, mode }, command.context).await
 }
 
-/// Orders what a customer's cart holds
-#[utoipa::path(post, path = "/customer/{customer_id}/cart/checkout", tag = "carts", security(("bearer" = ["owner", "editor"])),
-    request_body = NewCheckout,
-    params(("customer_id" = i64, Path), CommandParams), responses((status = 201, body = OrderView), CommandProblems))]
-pub async fn check_out(
-    State(shop): State<Shop>,
-    Ids(customer_id): Ids<i64>,
-    command: Command<NewCheckout>,
-) -> Result<Answer<OrderView>, ApiError> {
-    check_out_cart(&shop, CartId::Customer(CustomerId(customer_id)), command).await
-}
-
-/// Orders what a guest's cart holds
-#[utoipa::path(post, path = "/carts/{cart_token}/checkout", tag = "carts", security((), ("bearer" = [])),
-    request_body = NewCheckout,
-    params(("cart_token" = Uuid, Path), CommandParams), responses((status = 201, body = OrderView), CommandProblems))]
-pub async fn check_out_guest(
-    State(shop): State<Shop>,
-    Ids(token): Ids<Uuid>,
-    command: Command<NewCheckout>,
-) -> Result<Answer<OrderView>, ApiError> {
-    check_out_cart(&shop, CartId::of_token(token), command).await
-}
-
 async fn find_cart(shop: &Shop, cart_id: CartId) -> Result<Versioned<CartView>, ApiError> {
     let id = cart_id.to_string();
     // One snapshot for both, so that items and version speak of the same moment.
     let mut transaction = one_moment(&shop.pool, "carts, cart_items, products").await?;
     let cart = sqlx::query_file!("projections/carts/find.sql", id).fetch_optional(&mut *transaction).await?;
-    let cart = cart.filter(|cart| cart.state != "merged");
+    // What a guest's token opens is gone then; a customer goes on with an empty cart.
+    let expired = cart_id.customer().is_none().then_some("expired");
+    let cart = cart.filter(|cart| cart.state != "merged" && Some(cart.state.as_str()) != expired);
     let cart = cart.ok_or_else(|| ApiError::not_found("cart_not_found", "Cart not found"))?;
     let items = sqlx::query_file!("projections/cart_items/by_cart.sql", id).fetch_all(&mut *transaction).await?;
     transaction.commit().await?;
@@ -291,19 +242,4 @@ async fn change_cart<T>(
     command: Command<T>,
 ) -> Result<Answer<CartView>, ApiError> {
     shop.run(ChangeCart { cart_id, change }, command.context).await
-}
-
-async fn check_out_cart(
-    shop: &Shop,
-    cart_id: CartId,
-    command: Command<NewCheckout>,
-) -> Result<Answer<OrderView>, ApiError> {
-    let NewCheckout { payment_method, discount_code, shipping_country, payment } = command.body;
-    let chosen = shop.instrument(payment_method, payment)?;
-    let payment_method = chosen.as_ref().map(|(method, _)| *method).or(payment_method);
-    let instrument = chosen.map(|(_, token)| token);
-    let asked = Asked { country: shipping_country, discount_code };
-    let check_out = Checkout { cart_id, payment_method, asked, instrument, terms: shop.terms.clone() };
-    let order = shop.run(check_out, command.context).await?;
-    Ok(order.created(|order| format!("/shop/api/order/{}/", order.order_id)))
 }

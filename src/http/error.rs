@@ -223,6 +223,7 @@ fn describe(refusal: &Refusal) -> (StatusCode, &'static str, &'static str) {
             OrderError::NotOnline => (BAD_REQUEST, "not_an_online_method", "Not an online method"),
             OrderError::PaidOtherwise => (CONFLICT, "paid_otherwise", "Paid otherwise"),
             OrderError::UnknownAttempt(_) => (NOT_FOUND, "attempt_not_found", "Attempt not found"),
+            OrderError::OfCustomer(_) => (CONFLICT, "order_of_customer", "Order of a customer"),
             OrderError::UnknownRefund(_) => (NOT_FOUND, "refund_not_found", "Refund not found"),
         },
         Refusal::Pricing(error) => match error {
@@ -250,6 +251,7 @@ fn describe(refusal: &Refusal) -> (StatusCode, &'static str, &'static str) {
         Refusal::SkuTaken(_) => (CONFLICT, "sku_taken", "Sku taken"),
         Refusal::LinkInvalid => (BAD_REQUEST, "link_invalid", "Link is not valid"),
         Refusal::EmailTaken => (CONFLICT, "email_taken", "E-mail taken"),
+        Refusal::AddressChanged => (CONFLICT, "address_changed", "Address changed"),
         Refusal::UnknownCategory(_) => (NOT_FOUND, "category_not_found", "Category not found"),
         Refusal::UnknownCustomer(_) => (NOT_FOUND, "customer_not_found", "Customer not found"),
         Refusal::PlacedInTheFuture => (BAD_REQUEST, "placed_in_the_future", "Placed in the future"),

@@ -19,6 +19,7 @@ use super::addresses::Address;
 use super::customers;
 use super::error::{ApiError, Problem};
 use super::page::{Ids, MAX_LIMIT, Page, Params, next_link};
+use super::recipients::OrderAddress;
 
 /// Everything that is held about a customer. The lists from `orders` on come in pages; each begins with its oldest.
 #[derive(Serialize, ToSchema, FromRow)]
@@ -77,6 +78,8 @@ pub struct ExportedOrder {
     #[schema(example = "235.99")]
     pub total_amount: String,
     pub lines: Vec<ExportedLine>,
+    /// Where it was sent and billed to, as it was written then.
+    pub addresses: Vec<OrderAddress>,
 }
 
 /// Names and prices are those of the moment of the order.

@@ -35,7 +35,16 @@ select
                         from order_lines
                         where order_lines.order_id = placed.order_id
                     ) as entry
-                ) as lines
+                ) as lines,
+                (
+                    select coalesce(json_agg(entry order by entry.kind desc), '[]')
+                    from (
+                        select kind, name, line1, line2, postal_code, city, region, country
+                        from order_address
+                        where order_address.order_id = placed.order_id
+                            and order_address.customer_id = profile.customer_id
+                    ) as entry
+                ) as addresses
             from orders as placed
             where placed.customer_id = profile.customer_id and placed.order_id > $2
             order by placed.order_id

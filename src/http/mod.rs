@@ -40,6 +40,7 @@ mod auth;
 mod body;
 mod carts;
 mod catalogue;
+mod checkout;
 mod command;
 mod connections;
 mod consistency;
@@ -66,6 +67,7 @@ mod patience;
 mod payments;
 mod pricing;
 mod reactions;
+mod recipients;
 mod request;
 mod statistics;
 mod users;
@@ -223,13 +225,14 @@ pub fn router(shop: Shop) -> Router {
         .routes(routes!(carts::find, carts::empty))
         .routes(routes!(carts::add_item))
         .routes(routes!(carts::set_item, carts::remove_item))
-        .routes(routes!(carts::check_out))
+        .routes(routes!(checkout::check_out))
         .routes(routes!(carts::merge))
         .routes(routes!(carts::open_guest_cart))
         .routes(routes!(carts::find_guest_cart, carts::empty_guest_cart))
         .routes(routes!(carts::add_guest_item))
         .routes(routes!(carts::set_guest_item, carts::remove_guest_item))
-        .routes(routes!(carts::check_out_guest))
+        .routes(routes!(checkout::check_out_guest))
+        .routes(routes!(checkout::find_guests_order))
         // pricing
         .routes(routes!(pricing::find_fees, pricing::change_fees))
         .routes(routes!(pricing::find_rates, pricing::change_rates))
@@ -239,6 +242,7 @@ pub fn router(shop: Shop) -> Router {
         .routes(routes!(orders::list, orders::place))
         .routes(routes!(orders::find_lines))
         .routes(routes!(order_summary::find))
+        .routes(routes!(checkout::erase_contact))
         .routes(routes!(order_moves::process))
         .routes(routes!(order_moves::pay))
         .routes(routes!(order_moves::ship))
@@ -256,6 +260,7 @@ pub fn router(shop: Shop) -> Router {
         .routes(routes!(statistics::category_stats))
         .routes(routes!(statistics::sales))
         .routes(routes!(statistics::never_ordered))
+        .routes(routes!(statistics::abandoned_carts))
         // Above are reads of read tables; below, of the log itself and of what is said about them.
         .layer(middleware::from_fn_with_state(shop.clone(), consistency::settle))
         // log
@@ -268,6 +273,8 @@ pub fn router(shop: Shop) -> Router {
         // operation
         .routes(routes!(operations::list_projections))
         .routes(routes!(operations::rebuild_projection))
+        .routes(routes!(operations::list_tasks))
+        .routes(routes!(operations::run_task))
         .routes(routes!(webhooks::list, webhooks::create))
         .routes(routes!(webhooks::find, webhooks::change, webhooks::remove))
         .routes(routes!(webhooks::rotate_secret))

@@ -10,6 +10,7 @@ use super::Shop;
 use super::error::{ApiError, Problem};
 use super::page::Ids;
 use crate::projector::{Projection, ProjectionState, ProjectionStatus};
+use crate::scheduler::{self, TaskStatus};
 
 /// How every read table stands
 #[utoipa::path(get, path = "/projections", tag = "operation", security(("bearer" = ["reader"])),
@@ -31,6 +32,24 @@ pub async fn rebuild_projection(
     };
     shop.projector.start_rebuild(projection);
     Ok((StatusCode::ACCEPTED, Json(json!({ "name": name, "state": "rebuilding" }))))
+}
+
+/// What the shop does by the clock, and how that stands
+#[utoipa::path(get, path = "/scheduler", tag = "operation", security(("bearer" = ["reader"])),
+    responses((status = 200, body = Vec<TaskStatus>), (status = 503, body = Problem)))]
+pub async fn list_tasks(State(shop): State<Shop>) -> Result<Json<Vec<TaskStatus>>, ApiError> {
+    Ok(Json(scheduler::status(&shop.pool).await?))
+}
+
+/// Lets a task of the clock be run at once
+#[utoipa::path(post, path = "/scheduler/{name}/run", tag = "operation", security(("bearer" = ["admin"])),
+    params(("name" = String, Path)),
+    responses((status = 202, body = Value), (status = 404, body = Problem)))]
+pub async fn run_task(State(shop): State<Shop>, Ids(name): Ids<String>) -> Result<(StatusCode, Json<Value>), ApiError> {
+    if !scheduler::run_now(&shop.pool, &name).await? {
+        return Err(ApiError::not_found("task_not_found", "Task not found"));
+    }
+    Ok((StatusCode::ACCEPTED, Json(json!({ "name": name, "state": "due" }))))
 }
 
 /// Whether the process answers

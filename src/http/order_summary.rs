@@ -13,6 +13,7 @@ use super::error::{ApiError, Problem};
 use super::format::money;
 use super::orders::unknown;
 use super::page::{Ids, Versioned};
+use super::recipients::{Contact, Known, OrderAddress, known};
 use crate::domain::money::two_decimals;
 use crate::domain::order::{Action, States, tracking_url};
 use crate::shop::PricingView;
@@ -56,6 +57,10 @@ pub struct Summary {
     pub pricing: Option<PricingView>,
     pub shipments: Vec<SummaryShipment>,
     pub refunds: Vec<SummaryRefund>,
+    /// Who the guest is that ordered, until that is forgotten; `null` for a customer.
+    pub contact: Option<Contact>,
+    /// Where it is sent and billed to, as far as that is known.
+    pub addresses: Vec<OrderAddress>,
     /// What may be done with it next: the last part of the route.
     #[schema(value_type = Vec<String>)]
     pub allowed: Vec<Action>,
@@ -132,6 +137,11 @@ pub struct SummaryRefund {
     params(("order_id" = i64, Path)),
     responses((status = 200, body = Summary), (status = 404, body = Problem)))]
 pub async fn find(State(shop): State<Shop>, Ids(order_id): Ids<i64>) -> Result<Versioned<Summary>, ApiError> {
+    summary(&shop, order_id).await
+}
+
+/// Everything about an order, for those who may see it.
+pub(super) async fn summary(shop: &Shop, order_id: i64) -> Result<Versioned<Summary>, ApiError> {
     // One snapshot for all, so that lines and states speak of the same moment.
     let mut transaction = one_moment(&shop.pool, "orders, order_lines, shipments, shipment_lines, refunds").await?;
     let order = sqlx::query_file!("projections/orders/find.sql", order_id)
@@ -144,6 +154,7 @@ pub async fn find(State(shop): State<Shop>, Ids(order_id): Ids<i64>) -> Result<V
     let refunds = sqlx::query_file_as!(SummaryRefund, "projections/refunds/by_order.sql", order_id)
         .fetch_all(&mut *transaction)
         .await?;
+    let Known { contact, addresses } = known(&mut transaction, order_id).await?;
     transaction.commit().await?;
 
     let states =
@@ -203,6 +214,8 @@ pub async fn find(State(shop): State<Shop>, Ids(order_id): Ids<i64>) -> Result<V
         pricing,
         shipments,
         refunds,
+        contact,
+        addresses,
         allowed: states.allowed(),
     };
     Ok(Versioned { version: order.version, body })

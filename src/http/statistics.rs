@@ -1,7 +1,7 @@
 //! Figures from the log. All of them stand at one position, so they agree with each other.
 
 use axum::extract::{OriginalUri, State};
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -10,7 +10,7 @@ use super::Shop;
 use super::catalogue::{ProductRow, category_filter};
 use super::error::{ApiError, Problem};
 use super::format::money;
-use super::page::{DEFAULT_LIMIT, Page, PageOf, Params};
+use super::page::{DEFAULT_LIMIT, LAST_MOMENT, Page, PageOf, Params};
 
 #[derive(Serialize, ToSchema)]
 pub struct Bestseller {
@@ -57,6 +57,30 @@ pub struct Sales {
     pub revenue: Decimal,
 }
 
+/// A cart that somebody filled and left.
+#[derive(Serialize, ToSchema)]
+pub struct AbandonedCart {
+    pub cart_id: String,
+    /// Null for a guest.
+    pub customer_id: Option<i64>,
+    /// Different products.
+    pub items: i64,
+    pub units: i64,
+    /// At the prices of now.
+    #[serde(serialize_with = "money")]
+    #[schema(value_type = String, example = "71.97")]
+    pub value: Decimal,
+    pub changed_at: DateTime<Utc>,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct AbandonedFilter {
+    /// Days for which nobody has touched the cart, 0 to 3650; 1 if absent.
+    #[param(minimum = 0, maximum = 3650)]
+    days: Option<i64>,
+}
+
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct BestsellerFilter {
@@ -98,6 +122,7 @@ pub enum Period {
 
 const DEFAULT_BESTSELLERS: i64 = 10;
 const DEFAULT_THRESHOLD: i64 = 10;
+const MAX_DAYS: i64 = 3_650;
 
 /// Products by units sold; cancelled orders do not count
 #[utoipa::path(get, path = "/bestsellers", tag = "statistics", security(("bearer" = ["reader"])),
@@ -238,6 +263,35 @@ pub async fn never_ordered(
         .fetch_all(&shop.pool)
         .await?;
     Ok(PageOf::new(&uri, rows, limit, |row| row.product_id))
+}
+
+/// Carts with items that nobody has touched for some days, newest first
+#[utoipa::path(get, path = "/abandoned-carts", tag = "statistics", security(("bearer" = ["reader"])),
+    params(AbandonedFilter, Page),
+    responses((status = 200, body = Vec<AbandonedCart>), (status = 400, body = Problem)))]
+pub async fn abandoned_carts(
+    State(shop): State<Shop>,
+    OriginalUri(uri): OriginalUri,
+    Params(filter): Params<AbandonedFilter>,
+    Params(page): Params<Page>,
+) -> Result<PageOf<AbandonedCart>, ApiError> {
+    let days = filter.days.unwrap_or(1);
+    if !(0..=MAX_DAYS).contains(&days) {
+        return Err(ApiError::invalid_field("days", format!("must be from 0 to {MAX_DAYS}")));
+    }
+    let limit = page.limit(DEFAULT_LIMIT)?;
+    let (changed_at, cart_id): (DateTime<Utc>, String) = page.after()?.unwrap_or((LAST_MOMENT, String::new()));
+    let rows = sqlx::query_file_as!(
+        AbandonedCart,
+        "projections/carts/abandoned.sql",
+        Utc::now() - TimeDelta::days(days),
+        changed_at,
+        cart_id,
+        limit + 1
+    )
+    .fetch_all(&shop.pool)
+    .await?;
+    Ok(PageOf::new(&uri, rows, limit, |cart| (cart.changed_at, cart.cart_id.clone())))
 }
 
 /// Before and after every order that there can be.

@@ -39,7 +39,7 @@ mod writer;
 pub use check::{CheckedRule, LogFinding, check_log};
 pub use context::{Actor, Context, IdempotencyKey};
 pub use stream::StreamId;
-pub use unit_of_work::{Load, NewEvent, Profile, Stop, UnitOfWork, UseCase};
+pub use unit_of_work::{AddressKind, Load, NewEvent, Profile, Stop, UnitOfWork, UseCase};
 
 use batch::{Job, Verdict};
 use cache::Cache;

@@ -115,6 +115,37 @@ pub enum Profile {
         customer_id: i64,
         address_id: i64,
     },
+    /// The address as it is now becomes an order's. Refused if it is gone, or no longer in the country.
+    SnapshotAddress {
+        order_id: i64,
+        kind: AddressKind,
+        customer_id: i64,
+        address_id: i64,
+        /// Two letters of ISO 3166-1; `None` for any.
+        country: Option<String>,
+    },
+    /// A guest's, as it was given with the order.
+    PutOrderAddress {
+        order_id: i64,
+        kind: AddressKind,
+        name: String,
+        line1: String,
+        line2: Option<String>,
+        postal_code: String,
+        city: String,
+        region: Option<String>,
+        country: String,
+    },
+    /// Who the guest is that ordered.
+    PutOrderContact {
+        order_id: i64,
+        name: String,
+        email: String,
+    },
+    /// With the guest's addresses.
+    ForgetOrderContact {
+        order_id: i64,
+    },
     OpenAccount {
         account_id: i64,
         role: Role,
@@ -182,6 +213,14 @@ pub enum Profile {
     RemoveWebhook {
         webhook_id: i64,
     },
+}
+
+/// What an order's address is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AddressKind {
+    Shipping,
+    Billing,
 }
 
 /// Where a unit of work finds what was decided before it.

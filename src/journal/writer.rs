@@ -288,6 +288,7 @@ impl Log {
                 Verdict::Failed(Refusal::EmailTaken.into())
             }
             (Some("mailed_link_used_once"), _) => Verdict::Failed(Refusal::LinkInvalid.into()),
+            (Some("order_address_as_known"), _) => Verdict::Failed(Refusal::AddressChanged.into()),
             // Another process answered the key first; its answer is loaded and given.
             (Some("idempotency_pkey"), Some(idempotency)) => {
                 let answer = answer_id(&idempotency.digest);

@@ -3,6 +3,7 @@
 use super::change_cart::check_owner;
 use super::ordering::{NewLine, NewOrder, place_order};
 use super::pricing::Asked;
+use super::recipients::Recipients;
 use super::request_payment::keep_instrument;
 use super::terms::Terms;
 use super::view::OrderView;
@@ -13,6 +14,7 @@ use crate::journal::{Load, Stop, UnitOfWork, UseCase};
 
 pub struct Checkout {
     pub cart_id: CartId,
+    pub recipients: Recipients,
     /// `None` is left to staff.
     pub payment_method: Option<PaymentMethod>,
     pub asked: Asked,
@@ -24,7 +26,14 @@ pub struct Checkout {
 impl Checkout {
     /// One that staff see to: nothing is asked of a provider, and nothing is known that prices depend on.
     pub fn of(cart_id: CartId) -> Self {
-        Self { cart_id, payment_method: None, asked: Asked::default(), instrument: None, terms: Terms::default() }
+        Self {
+            cart_id,
+            recipients: Recipients::unnamed(),
+            payment_method: None,
+            asked: Asked::default(),
+            instrument: None,
+            terms: Terms::default(),
+        }
     }
 }
 
@@ -54,6 +63,7 @@ impl UseCase for Checkout {
         };
         let placed = place_order(work, order)?;
         let order_id = OrderId(placed.order_id);
+        self.recipients.write(work, order_id, customer_id)?;
         work.execute::<Cart>(self.cart_id, CartCommand::CheckOut { order_id })?;
         if let Some(token) = &self.instrument {
             keep_instrument(work, order_id, token)?;

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::access::api_key_called;
 use crate::bad_values;
+use crate::guests::as_guest;
 use crate::support::{Answer, TestShop};
 
 /// One route and method of the document.
@@ -80,9 +81,13 @@ pub async fn furnished() -> (TestShop, String) {
     let home =
         json!({ "name": "Ada", "line1": "1 Mill Lane", "postal_code": "1", "city": "Milltown", "country": "GB" });
     shop.done("customer/1/addresses/", home).await;
-    let order = shop.done("orders/", json!({ "lines": [{ "product_id": product, "quantity": 1 }] })).await;
     let token = shop.done("carts/", Value::Null).await["cart_token"].as_str().unwrap().to_owned();
-    shop.done(&format!("carts/{token}/items/"), json!({ "product_id": product, "quantity": 2 })).await;
+    let fill = async || {
+        shop.done(&format!("carts/{token}/items/"), json!({ "product_id": product, "quantity": 2 })).await;
+    };
+    fill().await;
+    let order = shop.done(&format!("carts/{token}/checkout/"), as_guest("Jo")).await;
+    fill().await;
     shop.done("webhooks/", json!({ "url": "https://example.com", "event_types": ["*"] })).await;
     shop.done("discounts/", json!({ "code": "welcome", "kind": "free_shipping" })).await;
     let (account, ..) = api_key_called(&shop, "admin", Role::Admin, KEY_ID).await;

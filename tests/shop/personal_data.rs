@@ -13,12 +13,14 @@ use crate::bad_values::resolve;
 use crate::support::{Answer, TestShop, fresh_database};
 
 /// The only tables that may know a person. All others, those to come too, may not.
-const FORGETTABLE: [&str; 6] = [
+const FORGETTABLE: [&str; 8] = [
     "public.account",
     "public.address",
     "public.api_key",
     "public.customer_profile",
     "public.mailed_link",
+    "public.order_address",
+    "public.order_contact",
     "public.sign_in",
 ];
 
@@ -201,7 +203,8 @@ async fn live(shop: &TestShop, sent: &mut Sent, product: i64) -> (i64, String, S
     let merge = json!({ "cart_token": kept(&mut sent.secret, cart.as_str().unwrap()), "mode": "sum" });
     let merged = send(shop, sent, &access, ("POST", &format!("{own}cart/merge/")), merge).await;
     assert_eq!(merged.status, StatusCode::OK, "{}", merged.body);
-    let ordered = send(shop, sent, &access, ("POST", &format!("{own}cart/checkout/")), Value::Null).await;
+    let to_address = json!({ "shipping_address_id": 1, "billing_address_id": 1 });
+    let ordered = send(shop, sent, &access, ("POST", &format!("{own}cart/checkout/")), to_address).await;
     assert_eq!(ordered.status, StatusCode::CREATED);
     send(shop, sent, &access, ("POST", &format!("{own}cart/items/")), item).await;
 
@@ -232,6 +235,29 @@ async fn live(shop: &TestShop, sent: &mut Sent, product: i64) -> (i64, String, S
     (customer, access, refresh, unused)
 }
 
+/// Orders as a guest; returns the order.
+async fn order_as_guest(shop: &TestShop, sent: &mut Sent, product: i64) -> i64 {
+    let cart = send(shop, sent, "", ("POST", "carts/"), Value::Null).await.body["cart_token"].clone();
+    let cart = format!("carts/{}/", cart.as_str().unwrap());
+    let item = json!({ "product_id": product, "quantity": 1 });
+    assert_eq!(send(shop, sent, "", ("POST", &format!("{cart}items/")), item).await.status, StatusCode::OK);
+    let mut address = |name: &str, line1: &str, postal_code: &str, city: &str| {
+        json!({
+            "name": kept(&mut sent.person, name), "line1": kept(&mut sent.person, line1),
+            "postal_code": kept(&mut sent.person, postal_code), "city": kept(&mut sent.person, city), "country": "NL",
+        })
+    };
+    let shipping = address("Zacharias Quint", "3 Zodiac Row", "QZ1 1ZQ", "Zoutkamp");
+    let billing = address("Zelda Quint", "4 Zodiac Row", "QZ1 1ZX", "Zuidhorn");
+    let guest = json!({
+        "name": kept(&mut sent.person, "Zacharias van Quint"), "email": kept(&mut sent.person, "zach.guest@example.com"),
+        "shipping_address": shipping, "billing_address": billing,
+    });
+    let ordered = send(shop, sent, "", ("POST", &format!("{cart}checkout/")), guest).await;
+    assert_eq!(ordered.status, StatusCode::CREATED, "{}", ordered.body);
+    ordered.body["order_id"].as_i64().unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn only_forgettable_tables_know_a_person_and_they_forget() {
     let edge = Edge { trusted_proxies: "127.0.0.1".parse().unwrap(), ..Edge::default() };
@@ -253,6 +279,7 @@ async fn only_forgettable_tables_know_a_person_and_they_forget() {
     sent.secret.push(made.body["api_key"].as_str().unwrap().to_owned());
 
     let (customer, access, refresh, unused) = live(&shop, &mut sent, product).await;
+    let guests_order = order_as_guest(&shop, &mut sent, product).await;
     let agent = vec![HEADERS[0].1.to_owned()];
 
     let known = scan(&shop, &sent.person).await;
@@ -283,6 +310,14 @@ async fn only_forgettable_tables_know_a_person_and_they_forget() {
     let reset = json!({ "token": unused, "new_password": "bongo in the rain" });
     assert_eq!(shop.post("auth/reset/confirm/", reset).await.problem(), "link_invalid");
 
+    let left = scan(&shop, &sent.person).await;
+    assert_eq!(
+        tables_in(&left),
+        BTreeSet::from(["public.order_address", "public.order_contact"]),
+        "the guest: {left:?}"
+    );
+    let forgotten = shop.send("DELETE", &format!("order/{guests_order}/contact/"), Value::Null, &[]).await;
+    assert_eq!(forgotten.status, StatusCode::NO_CONTENT);
     assert_eq!(scan(&shop, &sent.person).await, BTreeSet::new());
     assert_eq!(scan(&shop, &sent.secret).await, BTreeSet::new());
     for (path, status) in [("", StatusCode::NOT_FOUND), ("export/", StatusCode::NOT_FOUND)] {
@@ -333,9 +368,12 @@ fn collect(document: &Value, schema: &Value, fields: &mut BTreeSet<String>) {
     for (name, field) in schema["properties"].as_object().into_iter().flatten() {
         let field = resolve(document, field);
         let kinds = field["type"].to_string();
-        if kinds.contains("string") || field.get("oneOf").is_some() {
+        let among = field["oneOf"].as_array().into_iter().flatten().map(|one| resolve(document, one));
+        let objects: Vec<_> = among.chain([field]).filter(|one| one.get("properties").is_some()).collect();
+        if objects.is_empty() && (kinds.contains("string") || field.get("oneOf").is_some()) {
             fields.insert(name.clone());
         }
+        objects.into_iter().for_each(|object| collect(document, object, fields));
         collect(document, &field["items"], fields);
         collect(document, field, fields);
     }

@@ -1,6 +1,6 @@
 //! A cart, a customer's or a guest's: what somebody wants to buy, until it is checked out.
 //!
-//! A cart that was checked out opens again, empty, with the next item that is added.
+//! A cart that was checked out, and a customer's that expired, opens again, empty, with the next item that is added.
 //! Item events carry the quantity as it is after them, so that a reader needs only the last one of each product.
 
 use std::collections::BTreeMap;
@@ -29,6 +29,8 @@ pub enum Cart {
     },
     /// A guest's cart whose items moved to a customer's.
     Merged,
+    /// Nobody touched it for long. A customer's opens again with the next item; a guest's is gone.
+    Expired,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +59,8 @@ pub enum CartCommand {
     CheckOut {
         order_id: OrderId,
     },
+    /// Nobody has touched the cart for long.
+    Expire,
 }
 
 /// What becomes of a product that stands in both carts, or in only one of them.
@@ -88,6 +92,8 @@ pub enum CartEvent {
     Emptied {},
     #[serde(rename = "CartMerged")]
     Merged { customer_id: CustomerId },
+    #[serde(rename = "CartExpired")]
+    Expired {},
     #[serde(rename = "CartCheckedOut")]
     CheckedOut { order_id: OrderId },
 }
@@ -119,6 +125,7 @@ impl CartEvent {
             Self::ItemRemoved { .. } => "CartItemRemoved",
             Self::Emptied {} => "CartEmptied",
             Self::Merged { .. } => "CartMerged",
+            Self::Expired {} => "CartExpired",
             Self::CheckedOut { .. } => "CartCheckedOut",
         }
     }
@@ -131,7 +138,7 @@ impl Cart {
     pub fn items(&self) -> Items {
         match self {
             Self::Open { items } => items.clone(),
-            Self::Unknown | Self::CheckedOut { .. } | Self::Merged => Items::new(),
+            Self::Unknown | Self::CheckedOut { .. } | Self::Merged | Self::Expired => Items::new(),
         }
     }
 
@@ -139,6 +146,7 @@ impl Cart {
     pub fn to_check_out(&self) -> Result<&Items, CartError> {
         match self {
             Self::Open { items } if items.is_empty() => Err(CartError::Empty),
+            Self::Expired => Err(CartError::Empty),
             Self::Open { items } => Ok(items),
             Self::CheckedOut { order_id } => Err(CartError::AlreadyCheckedOut { order_id: *order_id }),
             Self::Unknown | Self::Merged => Err(CartError::NotFound),
@@ -149,7 +157,7 @@ impl Cart {
     pub fn opened(&self) -> Result<(), CartError> {
         match self {
             Self::Open { .. } | Self::CheckedOut { .. } => Ok(()),
-            Self::Unknown | Self::Merged => Err(CartError::NotFound),
+            Self::Unknown | Self::Merged | Self::Expired => Err(CartError::NotFound),
         }
     }
 }
@@ -191,6 +199,10 @@ impl Decider for Cart {
                 self.to_check_out()?;
                 Ok(vec![CartEvent::CheckedOut { order_id }])
             }
+            CartCommand::Expire => match self {
+                Self::Open { .. } => Ok(vec![CartEvent::Expired {}]),
+                _ => Ok(vec![]),
+            },
         }
     }
 
@@ -205,6 +217,7 @@ impl Decider for Cart {
                 self.open_items().remove(product_id);
             }
             CartEvent::Merged { .. } => *self = Self::Merged,
+            CartEvent::Expired {} => *self = Self::Expired,
             CartEvent::CheckedOut { order_id } => *self = Self::CheckedOut { order_id: *order_id },
         }
     }
@@ -212,7 +225,7 @@ impl Decider for Cart {
     fn weight(&self) -> usize {
         match self {
             Self::Open { items } => 1 + items.len(),
-            Self::Unknown | Self::CheckedOut { .. } | Self::Merged => 1,
+            Self::Unknown | Self::CheckedOut { .. } | Self::Merged | Self::Expired => 1,
         }
     }
 }
@@ -225,7 +238,9 @@ impl Cart {
         }
         match self {
             Self::Open { items } => items,
-            Self::Unknown | Self::CheckedOut { .. } | Self::Merged => unreachable!("the cart was opened above"),
+            Self::Unknown | Self::CheckedOut { .. } | Self::Merged | Self::Expired => {
+                unreachable!("the cart was opened above")
+            }
         }
     }
 }

@@ -101,6 +101,24 @@ fn a_merged_cart_is_gone() {
 }
 
 #[test]
+fn only_an_open_cart_expires_and_the_next_item_opens_it_again() {
+    let expired = CartEvent::Expired {};
+    for open in [vec![CartEvent::Opened {}], vec![added(1, 2, 2)]] {
+        given(open).when(CartCommand::Expire).then_expect_events(vec![expired.clone()]);
+    }
+    let merged = CartEvent::Merged { customer_id: CustomerId(1) };
+    given(vec![CartEvent::Opened {}, merged]).when(CartCommand::Expire).then_expect_error(CartError::NotFound);
+    for closed in [vec![], vec![added(1, 2, 2), checked_out()], vec![added(1, 2, 2), expired.clone()]] {
+        given(closed).when(CartCommand::Expire).then_expect_events(vec![]);
+    }
+    let gone = || vec![added(1, 2, 2), CartEvent::Expired {}];
+    given(gone()).when(add(1, 1)).then_expect_events(vec![added(1, 1, 1)]);
+    given(gone()).when(CartCommand::CheckOut { order_id: OrderId(9) }).then_expect_error(CartError::Empty);
+    let take = CartCommand::CloseMerged { customer_id: CustomerId(1) };
+    given(gone()).when(take).then_expect_error(CartError::NotFound);
+}
+
+#[test]
 fn a_cart_has_bounds() {
     let full: Vec<_> = (1..=500).map(|product| added(product, 1, 1)).collect();
     given(full.clone()).when(add(501, 1)).then_expect_error(CartError::TooManyItems);

@@ -126,6 +126,14 @@ impl Customer {
         let last = if let Self::Registered(book) = self { book.last_address } else { 0 };
         AddressId(last + 1)
     }
+
+    /// Proves that the customer has the address.
+    pub fn check_address(&self, address_id: AddressId) -> Result<(), CustomerError> {
+        match self {
+            Self::Registered(book) => book.holds(address_id),
+            Self::Unknown | Self::Erased => Err(CustomerError::NotFound),
+        }
+    }
 }
 
 impl AddressBook {

@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use super::{Action, Order, States};
+use crate::domain::ids::CustomerId;
 use crate::domain::money::Money;
 
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -45,6 +46,8 @@ pub enum OrderError {
     PaidOtherwise,
     #[error("the order has no payment attempt {0}")]
     UnknownAttempt(i64),
+    #[error("the order is of customer {0}, who can be forgotten")]
+    OfCustomer(CustomerId),
     #[error("the order has no refund {0}")]
     UnknownRefund(i64),
 }

@@ -106,6 +106,9 @@ pub enum OrderEvent {
     },
     #[serde(rename = "OrderRefundFailed")]
     RefundFailed { refund: i64, reason: String },
+    /// Who the guest was that ordered is forgotten.
+    #[serde(rename = "OrderContactErased")]
+    ContactErased {},
 }
 
 impl OrderEvent {
@@ -126,6 +129,7 @@ impl OrderEvent {
             Self::RefundRequested { .. } => "OrderRefundRequested",
             Self::Refunded { .. } => "OrderRefunded",
             Self::RefundFailed { .. } => "OrderRefundFailed",
+            Self::ContactErased {} => "OrderContactErased",
         }
     }
 }

@@ -54,6 +54,9 @@ pub struct PlacedOrder {
     /// By number, from 1: whether it has arrived.
     pub shipments: Vec<bool>,
     pub bill: Bill,
+    /// The guest who ordered is forgotten.
+    #[serde(default)]
+    pub contact_erased: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pricing: Option<OrderPricing>,
 }
@@ -121,6 +124,8 @@ pub enum OrderCommand {
         refund: i64,
         reason: Reason,
     },
+    /// Forgets the guest who ordered.
+    EraseContact,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -205,6 +210,14 @@ impl PlacedOrder {
         })
     }
 
+    fn erase_contact(&self) -> Result<Vec<OrderEvent>, OrderError> {
+        match self.customer_id {
+            Some(customer_id) => Err(OrderError::OfCustomer(customer_id)),
+            None if self.contact_erased => Ok(vec![]),
+            None => Ok(vec![OrderEvent::ContactErased {}]),
+        }
+    }
+
     fn check(&self, action: Action) -> Result<(), OrderError> {
         if self.states.allow(action) { Ok(()) } else { Err(OrderError::IllegalMove { action, states: self.states }) }
     }
@@ -246,6 +259,7 @@ impl Decider for Order {
             OrderCommand::NotePaymentFailed { attempt, reason } => Ok(order.note_failed(attempt, reason)),
             OrderCommand::NoteRefunded { refund, reference } => order.note_refunded(refund, reference),
             OrderCommand::NoteRefundFailed { refund, reason } => order.note_refund_failed(refund, reason),
+            OrderCommand::EraseContact => order.erase_contact(),
         }
     }
 
@@ -271,9 +285,11 @@ impl Decider for Order {
                 lines: lines.clone(),
                 shipments: Vec::new(),
                 bill: Bill { total: *total, method: *payment_method, pay_by: *pay_by, ..Bill::default() },
+                contact_erased: false,
                 pricing: pricing.clone(),
             }));
         } else if let Self::Placed(order) = self {
+            order.contact_erased |= *event == OrderEvent::ContactErased {};
             order.evolve_goods(event);
             order.evolve_money(event);
         }

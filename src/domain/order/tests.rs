@@ -313,3 +313,15 @@ fn an_order_for_nothing_is_paid_when_it_is_placed() {
 fn an_unknown_order_is_not_found() {
     given(vec![]).when(DELIVER).then_expect_error(OrderError::NotFound);
 }
+
+#[test]
+fn a_guest_is_forgotten_once_and_a_customer_elsewhere() {
+    let OrderCommand::Place(order) = place(vec![line(1, 2, "20.00")]) else { unreachable!() };
+    let of_guest = Order::Unknown.decide(OrderCommand::Place(PlaceOrder { customer_id: None, ..order })).unwrap();
+    given(of_guest.clone()).when(OrderCommand::EraseContact).then_expect_events(vec![OrderEvent::ContactErased {}]);
+    given([of_guest, vec![OrderEvent::ContactErased {}]].concat())
+        .when(OrderCommand::EraseContact)
+        .then_expect_events(vec![]);
+    given(vec![placed()]).when(OrderCommand::EraseContact).then_expect_error(OrderError::OfCustomer(CustomerId(1)));
+    given(vec![]).when(OrderCommand::EraseContact).then_expect_error(OrderError::NotFound);
+}

@@ -8,6 +8,7 @@ use cartwright::reactors::Reactors;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
+use crate::guests::as_guest;
 use crate::card_client::deliver;
 use crate::card_stub::{CardStub, signature};
 use crate::reactors::{eventually, start_all};
@@ -83,7 +84,10 @@ impl Till {
 
     pub async fn order_paid_by(&self, method: &str, payment: Value) -> i64 {
         let cart = self.filled_cart().await;
-        let placed = self.shop.post(&cart, json!({ "payment_method": method, "payment": payment })).await;
+        let mut body = as_guest("Jo");
+        body["payment_method"] = json!(method);
+        body["payment"] = payment;
+        let placed = self.shop.post(&cart, body).await;
         assert_eq!(placed.status, StatusCode::CREATED, "{}", placed.body);
         placed.body["order_id"].as_i64().unwrap()
     }

@@ -1,0 +1,231 @@
+//! What buyers are told of their orders.
+//!
+//! Everything that a mail says comes from the log, but for the person, who comes from the tables that can forget. An order
+//! from other books, with their number as its reference or with a date in the past, was told of elsewhere: it leads to
+//! no mail, now or later. Nor does one whose buyer is forgotten.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::future::BoxFuture;
+use serde::Serialize;
+use serde_json::{Value, json};
+use sqlx::{FromRow, PgPool};
+
+use super::{Mail, MailError, Mailer, TemplateError, Templates};
+use crate::domain::order::tracking_url;
+use crate::reactors::{Failure, Reaction, Reactor};
+
+pub struct OrderMails {
+    pool: PgPool,
+    mailer: Mailer,
+    templates: Templates,
+}
+
+/// Each event with its mail.
+const MAILS: [(&str, &str); 5] = [
+    ("OrderPlaced", "order_placed"),
+    ("OrderPaid", "order_paid"),
+    ("OrderShipmentSent", "order_shipment_sent"),
+    ("OrderCancelled", "order_cancelled"),
+    ("OrderRefunded", "order_refunded"),
+];
+const EVENT_TYPES: [&str; MAILS.len()] = [MAILS[0].0, MAILS[1].0, MAILS[2].0, MAILS[3].0, MAILS[4].0];
+
+/// An order that was placed longer than this before it was recorded is taken over from elsewhere.
+const PLACED_NOW: TimeDelta = TimeDelta::hours(1);
+
+#[derive(FromRow)]
+struct Placed {
+    payload: Value,
+    recorded_at: DateTime<Utc>,
+}
+
+#[derive(FromRow)]
+struct Buyer {
+    name: String,
+    email: String,
+}
+
+#[derive(Clone, FromRow, Serialize)]
+struct OrderAddress {
+    kind: String,
+    name: String,
+    line1: String,
+    line2: Option<String>,
+    postal_code: String,
+    city: String,
+    region: Option<String>,
+    country: String,
+}
+
+impl Reactor for OrderMails {
+    fn name(&self) -> &'static str {
+        "order_mails"
+    }
+
+    fn event_types(&self) -> &[&'static str] {
+        &EVENT_TYPES
+    }
+
+    fn react<'a>(&'a self, reaction: &'a Reaction) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(self.tell(reaction))
+    }
+}
+
+impl OrderMails {
+    pub fn new(pool: PgPool, mailer: Mailer, templates: Templates) -> Self {
+        Self { pool, mailer, templates }
+    }
+
+    async fn tell(&self, reaction: &Reaction) -> Result<(), Failure> {
+        let fact = &reaction.fact;
+        let Some((_, name)) = MAILS.iter().find(|(event_type, _)| *event_type == fact.event_type) else {
+            return Ok(());
+        };
+        let Some(placed) = self.placed(&fact.aggregate_id).await.map_err(away)? else { return Ok(()) };
+        if placed.is_from_elsewhere() {
+            return Ok(());
+        }
+        let customer_id = placed.payload["customer_id"].as_i64();
+        let Some(buyer) = self.buyer(&fact.aggregate_id, customer_id).await.map_err(away)? else { return Ok(()) };
+        let addresses = self.addresses(&fact.aggregate_id).await.map_err(away)?;
+        let address = |kind: &str| addresses.iter().find(|address| address.kind == kind);
+        let context = json!({
+            "shop": { "url": self.mailer.config().public_url },
+            "name": buyer.name,
+            "order": {
+                "order_id": fact.aggregate_id,
+                "placed_on": day(&placed.payload["placed_at"]),
+                "total": placed.payload["total"],
+                "lines": placed.payload["lines"],
+                "pricing": placed.payload["pricing"],
+                "payment_method": placed.payload["payment_method"],
+                "pay_by": day(&placed.payload["pay_by"]),
+                "shipping_address": address("shipping"),
+                "billing_address": address("billing"),
+            },
+            "event": told(&fact.payload, &placed.payload["lines"]),
+        });
+        let content = self.templates.render(name, &context).map_err(|error| Failure::Park(error.to_string()))?;
+        let mail = Mail {
+            to: buyer.email,
+            subject: content.subject,
+            text: content.text,
+            html: Some(content.html),
+            id: Some(format!("order.{}", fact.event_id)),
+        };
+        self.mailer.send(&mail).await.map_err(|error| match error {
+            MailError::Refused(_) | MailError::Unwritable(_) => Failure::Park(error.to_string()),
+            MailError::Settings(_) | MailError::Unsent(_) => Failure::Later(error.to_string()),
+        })
+    }
+
+    async fn placed(&self, order_id: &str) -> Result<Option<Placed>, sqlx::Error> {
+        sqlx::query_as(
+            "select payload, recorded_at
+             from events
+             where aggregate_type = 'Order' and aggregate_id = $1 and sequence = 1 and event_type = 'OrderPlaced'",
+        )
+        .bind(order_id)
+        .fetch_optional(&self.pool)
+        .await
+    }
+
+    /// Nobody once the person is forgotten.
+    async fn buyer(&self, order_id: &str, customer_id: Option<i64>) -> Result<Option<Buyer>, sqlx::Error> {
+        sqlx::query_as(
+            "select first_name || ' ' || last_name as name, email
+             from customer_profile
+             where customer_id = $2
+             union all
+             select name, email
+             from order_contact
+             where order_id = $1::bigint and $2 is null",
+        )
+        .bind(order_id)
+        .bind(customer_id)
+        .fetch_optional(&self.pool)
+        .await
+    }
+
+    async fn addresses(&self, order_id: &str) -> Result<Vec<OrderAddress>, sqlx::Error> {
+        sqlx::query_as(
+            "select kind, name, line1, line2, postal_code, city, region, country
+             from order_address
+             where order_id = $1::bigint
+             order by kind",
+        )
+        .bind(order_id)
+        .fetch_all(&self.pool)
+        .await
+    }
+}
+
+impl Placed {
+    fn is_from_elsewhere(&self) -> bool {
+        let placed_at = time(&self.payload["placed_at"]);
+        self.payload["reference"].is_string()
+            || placed_at.is_none_or(|placed_at| placed_at < self.recorded_at - PLACED_NOW)
+    }
+}
+
+/// What is wrong with the templates, by trying each with everything that an order may have.
+pub fn check(templates: &Templates) -> Vec<TemplateError> {
+    let address = json!({
+        "name": "Jo Miller", "line1": "12 Mill Lane", "line2": "Mill", "postal_code": "AB1 2CD", "city": "Milltown",
+        "region": "Millshire", "country": "GB",
+    });
+    let line = json!({
+        "line": 1, "product_id": 1, "product_name": "Kettle", "quantity": 2, "unit_price": "19.90", "subtotal": "39.80",
+    });
+    let context = json!({
+        "shop": { "url": "https://shop.example.com" },
+        "name": "Jo Miller",
+        "order": {
+            "order_id": "17", "placed_on": "1 May 2026", "total": "39.80", "lines": [line],
+            "pricing": {
+                "subtotal": "39.80", "discount": "4.90", "discount_code": "SPRING", "shipping": "4.90", "tax": "6.35",
+                "prices_include_tax": true,
+            },
+            "payment_method": "invoice",
+            "pay_by": "15 May 2026", "shipping_address": address, "billing_address": address,
+        },
+        "event": {
+            "amount": "39.80", "reason": "not paid in time", "carrier": "Post", "tracking_number": "123",
+            "tracking_url": "https://example.com/123", "lines": [line],
+        },
+    });
+    MAILS.iter().filter_map(|(_, name)| templates.render(name, &context).err()).chain(templates.strangers()).collect()
+}
+
+/// The event, its lines with the names of their products, and where its parcel can be followed.
+fn told(payload: &Value, placed_lines: &Value) -> Value {
+    let placed_lines = placed_lines.as_array().into_iter().flatten();
+    let names: HashMap<_, _> = placed_lines.map(|line| (line["line"].as_i64(), &line["product_name"])).collect();
+    let mut payload = payload.clone();
+    for line in payload.get_mut("lines").and_then(Value::as_array_mut).into_iter().flatten() {
+        if let Some(name) = names.get(&line["line"].as_i64()) {
+            line["product_name"] = (*name).clone();
+        }
+    }
+    let text = |name: &str| payload[name].as_str();
+    let url = text("carrier").zip(text("tracking_number")).and_then(|(carrier, number)| tracking_url(carrier, number));
+    if let Some(url) = url {
+        payload["tracking_url"] = json!(url);
+    }
+    payload
+}
+
+fn time(text: &Value) -> Option<DateTime<Utc>> {
+    DateTime::parse_from_rfc3339(text.as_str()?).ok().map(|time| time.to_utc())
+}
+
+/// As people write it.
+fn day(text: &Value) -> Option<String> {
+    Some(time(text)?.format("%-d %B %Y").to_string())
+}
+
+fn away(error: sqlx::Error) -> Failure {
+    Failure::Later(format!("the order cannot be read: {error}"))
+}

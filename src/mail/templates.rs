@@ -1,0 +1,188 @@
+//! What mails to buyers say: templates that are built in, of which each file may be replaced by one in a folder.
+//!
+//! A mail is three templates, `<name>.subject.txt`, `<name>.txt` and `<name>.html`, and those that they include or
+//! extend. In HTML everything that comes from outside is escaped. A variable that is misspelt is an error, not a gap.
+
+use std::path::{Path, PathBuf};
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
+use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
+use serde::Serialize;
+use thiserror::Error;
+
+#[derive(Clone, Debug, Default)]
+pub struct Templates {
+    folder: Option<PathBuf>,
+}
+
+/// A mail's content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rendered {
+    pub subject: String,
+    pub text: String,
+    pub html: String,
+}
+
+#[derive(Debug, Error)]
+pub enum TemplateError {
+    /// Names the file and the line.
+    #[error("a template cannot be used: {0}")]
+    Broken(String),
+    #[error("{0} replaces no template: there is none of that name")]
+    Unknown(String),
+    #[error("the template {file} cannot be read: {error}")]
+    Unreadable { file: String, error: std::io::Error },
+}
+
+macro_rules! built_in {
+    ($($name:literal),* $(,)?) => {
+        /// The names of all files, with their texts.
+        const BUILT_IN: &[(&str, &str)] =
+            &[$(($name, include_str!(concat!("../../templates/mail/", $name)))),*];
+    };
+}
+
+built_in![
+    "address.html",
+    "address.txt",
+    "layout.html",
+    "lines.html",
+    "lines.txt",
+    "order_cancelled.html",
+    "order_cancelled.subject.txt",
+    "order_cancelled.txt",
+    "order_paid.html",
+    "order_paid.subject.txt",
+    "order_paid.txt",
+    "order_placed.html",
+    "order_placed.subject.txt",
+    "order_placed.txt",
+    "order_refunded.html",
+    "order_refunded.subject.txt",
+    "order_refunded.txt",
+    "order_shipment_sent.html",
+    "order_shipment_sent.subject.txt",
+    "order_shipment_sent.txt",
+];
+
+/// How much a template may do: far more than a mail of 500 lines needs, and far less than would hold up the shop.
+const FUEL: u64 = 1_000_000;
+
+impl Templates {
+    /// The built-in ones, but for files of the same names in the folder.
+    pub fn new(folder: Option<PathBuf>) -> Self {
+        Self { folder }
+    }
+
+    /// Files are read anew for each mail, so that one that was mended needs no restart.
+    pub fn render(&self, name: &str, context: &impl Serialize) -> Result<Rendered, TemplateError> {
+        let environment = self.environment()?;
+        let context = Value::from(Serde(context));
+        let render = |kind: &str| {
+            let template = environment.get_template(&format!("{name}.{kind}"))?;
+            template.render(context.clone())
+        };
+        let subject = render("subject.txt").map_err(|error| broken(&error))?;
+        Ok(Rendered {
+            // Whatever a name in it may hold, it is one line.
+            subject: subject.split_whitespace().collect::<Vec<_>>().join(" "),
+            text: render("txt").map_err(|error| broken(&error))?,
+            html: render("html").map_err(|error| broken(&error))?,
+        })
+    }
+
+    /// Files in the folder that replace nothing.
+    pub(super) fn strangers(&self) -> Vec<TemplateError> {
+        let entries = self.folder.as_ref().and_then(|folder| std::fs::read_dir(folder).ok());
+        let names = entries.into_iter().flatten().flatten().map(|entry| entry.file_name());
+        let strange = names.filter(|found| !BUILT_IN.iter().any(|(name, _)| found == name));
+        strange.map(|name| TemplateError::Unknown(name.to_string_lossy().into_owned())).collect()
+    }
+
+    fn environment(&self) -> Result<Environment<'static>, TemplateError> {
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
+        environment.set_auto_escape_callback(|name| match Path::new(name).extension() {
+            Some(extension) if extension == "html" => AutoEscape::Html,
+            _ => AutoEscape::None,
+        });
+        environment.set_fuel(Some(FUEL));
+        environment.set_syntax(syntax()?);
+        for (name, built_in) in BUILT_IN {
+            let source = self.replacement(name)?.unwrap_or_else(|| (*built_in).to_owned());
+            environment.add_template_owned(*name, source).map_err(|error| broken(&error))?;
+        }
+        Ok(environment)
+    }
+
+    fn replacement(&self, name: &str) -> Result<Option<String>, TemplateError> {
+        let Some(folder) = &self.folder else { return Ok(None) };
+        match std::fs::read_to_string(folder.join(name)) {
+            Ok(source) => Ok(Some(source)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(TemplateError::Unreadable { file: name.to_owned(), error }),
+        }
+    }
+}
+
+/// A line with nothing but a block's tag leaves no line behind.
+fn syntax() -> Result<SyntaxConfig, TemplateError> {
+    let mut syntax = SyntaxConfig::builder();
+    syntax.trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true);
+    syntax.build().map_err(|error| broken(&error))
+}
+
+/// The error and its place, without values: they may be personal.
+fn broken(error: &minijinja::Error) -> TemplateError {
+    let place = match (error.name(), error.line()) {
+        (Some(name), Some(line)) => format!(" in {name}, line {line}"),
+        _ => String::new(),
+    };
+    TemplateError::Broken(format!("{}{place}", error.kind()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn every_file_of_the_folder_is_built_in() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/templates/mail");
+        let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut files: Vec<_> = files.collect();
+        files.sort();
+        assert_eq!(files, BUILT_IN.iter().map(|(name, _)| *name).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_file_in_the_folder_replaces_the_built_in_one_and_a_broken_one_says_where() {
+        let folder = tempfile::tempdir().unwrap();
+        let templates = Templates::new(Some(folder.path().to_owned()));
+        let context = json!({
+            "shop": { "url": "https://shop.example.com" }, "name": "<b>Jo</b>\r\nBcc: all@example.com",
+            "order": { "order_id": 7, "placed_on": "1 May 2026" }, "event": { "amount": "12.50" },
+        });
+        let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        write("order_paid.subject.txt", "Paid by {{ name }}\n");
+        let mail = templates.render("order_paid", &context).unwrap();
+        assert_eq!(mail.subject, "Paid by <b>Jo</b> Bcc: all@example.com", "one line, and nothing but text");
+        assert!(mail.html.contains("&lt;b&gt;Jo") && !mail.html.contains("<b>Jo"), "{}", mail.html);
+        assert!(mail.text.contains("we have received 12.50 for your order 7"), "{}", mail.text);
+
+        for (text, told) in [
+            ("one\n{{ nobody }}", "undefined value in order_paid.txt, line 2"),
+            ("{% if %}", "syntax error"),
+            ("{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}", "ran out of fuel"),
+        ] {
+            write("order_paid.txt", text);
+            let error = templates.render("order_paid", &context).unwrap_err().to_string();
+            assert!(error.contains(told), "{error}");
+        }
+        std::fs::write(folder.path().join("order_paid.txt"), [0xff, 0xfe]).unwrap();
+        let error = templates.render("order_paid", &context).unwrap_err().to_string();
+        assert!(error.contains("order_paid.txt cannot be read"), "{error}");
+    }
+}
