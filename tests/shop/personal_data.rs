@@ -375,5 +375,6 @@ fn collect(document: &Value, schema: &Value, fields: &mut BTreeSet<String>) {
         }
         objects.into_iter().for_each(|object| collect(document, object, fields));
         collect(document, &field["items"], fields);
+        collect(document, field, fields);
     }
 }
