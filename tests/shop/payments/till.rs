@@ -8,9 +8,9 @@ use cartwright::reactors::Reactors;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
-use crate::guests::as_guest;
 use crate::card_client::deliver;
 use crate::card_stub::{CardStub, signature};
+use crate::guests::as_guest;
 use crate::reactors::{eventually, start_all};
 use crate::support::{Answer, TestShop, fresh_database};
 
