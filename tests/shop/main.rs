@@ -52,4 +52,5 @@ mod swaps;
 mod tidy;
 mod tokens;
 mod trail;
+mod walk;
 mod webhooks;
