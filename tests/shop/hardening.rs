@@ -207,6 +207,10 @@ async fn a_field_that_is_not_the_clients_is_refused_and_changes_nothing() {
         }
         let schema = resolve(&document, body_schema(described));
         let known = &schema["properties"];
+        if !schema.is_null() && known.is_null() {
+            // What a payment provider tells is believed for its signature, and has fields of its own.
+            continue;
+        }
         for (field, value) in forbidden.iter().filter(|(field, _)| known.get(field).is_none()) {
             let mut body = if schema.is_null() { json!({}) } else { good(&document, schema, &token) };
             body[*field] = value.clone();

@@ -88,7 +88,7 @@ async fn a_guest_is_told_at_the_address_that_was_given_until_it_is_forgotten() {
     let shop = TestShop::new().await;
     let reactors = start(&shop).await;
     let product = shop.product("Kettle", "20.00", 50).await;
-    let fees = json!({ "fees": [{ "country": "*", "fee": "4.90" }] });
+    let fees = json!({ "fees": [{ "country": null, "from": "0.00", "fee": "4.90" }] });
     assert_eq!(shop.send("PUT", "pricing/shipping/", fees, &[]).await.status, StatusCode::OK);
     let cart = shop.guests_cart(product).await;
     let mut body = as_guest("Jo");
