@@ -20,7 +20,7 @@ use crate::domain::discount::DiscountCode;
 use crate::domain::ids::{AddressId, CartId, CustomerId, OrderId};
 use crate::domain::order::PaymentMethod;
 use crate::domain::text::{Email, Name};
-use crate::shop::{Asked, Checkout, EraseContact, OrderView, Recipients};
+use crate::shop::{Asked, Checkout, EraseContact, Guest, OrderView, Recipients};
 
 body! {
     /// Where an order goes.
@@ -118,9 +118,10 @@ pub async fn check_out_guest(
     let shipping = body.shipping_address.0;
     let asked = Asked { country: Some(shipping.country.clone()), discount_code: body.discount_code };
     let billing = body.billing_address.map(|address| address.0);
+    let guest = Guest { name: body.name, email: body.email, shipping, billing };
     let checkout = Checkout {
         cart_id: CartId::of_token(token),
-        recipients: Recipients::Guest { name: body.name, email: body.email, shipping, billing },
+        recipients: Recipients::Guest(Box::new(guest)),
         payment_method,
         asked,
         instrument,

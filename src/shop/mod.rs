@@ -79,7 +79,7 @@ pub use open_account::{AccountRef, OpenAccount};
 pub use open_guest_cart::{GuestCartOpened, OpenGuestCart};
 pub use place_order::{PlaceOrder, RequestedLine};
 pub use pricing::Asked;
-pub use recipients::{KnownAddress, Recipients};
+pub use recipients::{Guest, KnownAddress, Recipients};
 pub use record_payment::{MoneyStanding, RecordPayment};
 pub use register_customer::{CustomerRef, RegisterCustomer};
 pub use remove_address::RemoveAddress;

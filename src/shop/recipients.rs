@@ -12,12 +12,16 @@ pub enum Recipients {
         shipping: Option<KnownAddress>,
         billing: Option<KnownAddress>,
     },
-    Guest {
-        name: Name,
-        email: Email,
-        shipping: Address,
-        billing: Option<Address>,
-    },
+    Guest(Box<Guest>),
+}
+
+/// What a guest tells.
+#[derive(Clone, Debug)]
+pub struct Guest {
+    pub name: Name,
+    pub email: Email,
+    pub shipping: Address,
+    pub billing: Option<Address>,
 }
 
 /// An address of a customer, and the country that it was seen to be in, if it was seen.
@@ -48,7 +52,8 @@ impl Recipients {
                     }
                 }
             }
-            Self::Guest { name, email, shipping, billing } => {
+            Self::Guest(guest) => {
+                let Guest { name, email, shipping, billing } = &**guest;
                 let (name, email) = (name.to_string(), email.to_string());
                 work.write_profile(Profile::PutOrderContact { order_id: order_id.0, name, email });
                 work.write_profile(put(order_id, AddressKind::Shipping, shipping));
