@@ -71,8 +71,11 @@ pub(super) async fn take_back(
 struct Bought {
     customers: HashMap<String, CustomerId>,
     products: HashMap<String, ProductId>,
-    orders: HashMap<(CustomerId, ProductId, Money), Vec<(DateTime<Utc>, OrderId)>>,
+    orders: HashMap<(CustomerId, ProductId, Money), Vec<Earlier>>,
 }
+
+/// An order, and when it was placed.
+type Earlier = (DateTime<Utc>, OrderId);
 
 impl Bought {
     async fn before(journal: &Journal, pool: &PgPool, cancellations: &[&Cancellation]) -> Result<Self, PlayError> {

@@ -107,7 +107,7 @@ async fn a_full_batch_is_followed_by_the_next_and_a_failure_is_shown_and_tried_a
     let (full, runs) = counted("full", HOUR, |run| Ok(Run { handled: 1, more: run < 4 }));
     let (failing, failed) = counted("failing", HOUR, |_| Err(anyhow::anyhow!("the moon is in the way")));
     let (panicking, _) = counted("panicking", HOUR, |_| panic!("oh"));
-    let slow = Task::new("slow", HOUR, || std::future::pending());
+    let slow = Task::new("slow", HOUR, std::future::pending);
     let options = SchedulerOptions { longest_run: Duration::from_millis(200), ..options() };
     let scheduler = Scheduler::start(connect, vec![full, failing, panicking, slow], options);
     let ended = |task: &TaskStatus| task.last_run_at.is_some() && !task.running;

@@ -186,18 +186,19 @@ impl Shop {
         let order_id = OrderId(order);
         for (product, after) in after {
             let before = before[&product];
-            let steps: [(i64, fn(OrderId, i64) -> ProductCommand); 3] = [
-                (after.released - before.released, |order_id, quantity| ProductCommand::Release { order_id, quantity }),
-                (after.shipped - before.shipped, |order_id, quantity| ProductCommand::Ship { order_id, quantity }),
-                (after.taken_back - before.taken_back, |order_id, quantity| ProductCommand::TakeBack {
-                    order_id,
-                    quantity,
-                }),
-            ];
-            for (quantity, command) in steps {
+            let released = ProductCommand::Release { order_id, quantity: after.released - before.released };
+            let shipped = ProductCommand::Ship { order_id, quantity: after.shipped - before.shipped };
+            let taken_back = ProductCommand::TakeBack { order_id, quantity: after.taken_back - before.taken_back };
+            for command in [released, shipped, taken_back] {
+                let (ProductCommand::Release { quantity, .. }
+                | ProductCommand::Ship { quantity, .. }
+                | ProductCommand::TakeBack { quantity, .. }) = command
+                else {
+                    unreachable!("these are the three")
+                };
                 assert!(quantity >= 0, "what was done is not undone");
                 if quantity > 0 {
-                    self.change_product(product, command(order_id, quantity))?;
+                    self.change_product(product, command)?;
                 }
             }
         }
