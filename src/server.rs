@@ -98,8 +98,8 @@ pub async fn serve(config: &ServeConfig, database_config: &DatabaseConfig, locat
     let head = engine.journal.head();
     let default = reactors::Settings { max_attempts: config.reaction_attempts, ..reactors::Settings::default() };
     let mails = order_mails(config, &accounts_config.mail, &database.pool);
-    let reactors = reactors(config, listening, &database.pool, &engine.journal, &payments)?.into_iter().chain([mails]);
-    let reactors = reactors.collect();
+    let mut reactors = reactors(config, listening, &database.pool, &engine.journal, &payments)?;
+    reactors.push(mails);
     let (connect, pool) = (database.connect.clone(), database.pool.clone());
     let reactors = Reactors::start_with(connect, pool, head, reactors, &default).await?;
 

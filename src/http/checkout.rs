@@ -20,7 +20,7 @@ use crate::domain::discount::DiscountCode;
 use crate::domain::ids::{AddressId, CartId, CustomerId, OrderId};
 use crate::domain::order::PaymentMethod;
 use crate::domain::text::{Email, Name};
-use crate::shop::{Asked, Checkout, EraseContact, Guest, OrderView, Recipients};
+use crate::shop::{Asked, Checkout, EraseContact, Guest, OrderStanding, OrderView, Recipients, RequestPayment};
 
 body! {
     /// Where an order goes.
@@ -130,6 +130,14 @@ pub async fn check_out_guest(
     Ok(placed(shop.run(checkout, command.context).await?))
 }
 
+body! {
+    /// What a guest pays with.
+    pub struct GuestPayment {
+        #[schema(schema_with = payments::choice)]
+        pub payment: payments::Choice,
+    }
+}
+
 /// How it is paid, and what the provider is shown.
 fn chosen(
     shop: &Shop,
@@ -152,7 +160,28 @@ pub async fn find_guests_order(
     State(shop): State<Shop>,
     Ids((token, order_id)): Ids<(Uuid, i64)>,
 ) -> Result<Versioned<Summary>, ApiError> {
-    // The log knows which cart an order came from; the token of that cart is the key to the order as well.
+    check_came_from(&shop, token, order_id).await?;
+    summary(&shop, order_id).await
+}
+
+/// Asks a provider again for what a guest's order costs, after an attempt that failed
+#[utoipa::path(post, path = "/carts/{cart_token}/order/{order_id}/pay", tag = "carts", security((), ("bearer" = [])),
+    request_body = GuestPayment,
+    params(("cart_token" = Uuid, Path), ("order_id" = i64, Path), CommandParams),
+    responses((status = 200, body = OrderStanding), CommandProblems))]
+pub async fn pay_guests_order(
+    State(shop): State<Shop>,
+    Ids((token, order_id)): Ids<(Uuid, i64)>,
+    command: Command<GuestPayment>,
+) -> Result<Answer<OrderStanding>, ApiError> {
+    check_came_from(&shop, token, order_id).await?;
+    let chosen = shop.instrument(None, Some(command.body.payment))?;
+    let (method, token) = chosen.ok_or_else(|| ApiError::invalid_field("payment", "is required"))?;
+    shop.run(RequestPayment { order_id: OrderId(order_id), method, token }, command.context).await
+}
+
+/// The log knows which cart an order came from; the token of that cart is the key to the order as well.
+async fn check_came_from(shop: &Shop, token: Uuid, order_id: i64) -> Result<(), ApiError> {
     let came_from: bool = sqlx::query_scalar(
         "select exists (
             select from events
@@ -164,7 +193,7 @@ pub async fn find_guests_order(
     .bind(order_id)
     .fetch_one(&shop.pool)
     .await?;
-    if came_from { summary(&shop, order_id).await } else { Err(unknown()) }
+    if came_from { Ok(()) } else { Err(unknown()) }
 }
 
 /// Forgets the guest who placed an order: name, addresses, e-mail

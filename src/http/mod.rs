@@ -233,6 +233,7 @@ pub fn router(shop: Shop) -> Router {
         .routes(routes!(carts::set_guest_item, carts::remove_guest_item))
         .routes(routes!(checkout::check_out_guest))
         .routes(routes!(checkout::find_guests_order))
+        .routes(routes!(checkout::pay_guests_order))
         // pricing
         .routes(routes!(pricing::find_fees, pricing::change_fees))
         .routes(routes!(pricing::find_rates, pricing::change_rates))
@@ -252,6 +253,7 @@ pub fn router(shop: Shop) -> Router {
         .routes(routes!(order_moves::refund))
         .routes(routes!(order_moves::list))
         // payments
+        .routes(routes!(payments::list_methods))
         .routes(routes!(payments::take_notice))
         // statistics
         .routes(routes!(statistics::bestsellers))

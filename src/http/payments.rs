@@ -1,9 +1,12 @@
 //! What orders are paid with, and what providers of payments say. Those hold no account: their signature lets them in.
 
+use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
-use serde::Deserialize;
 use serde::de::{Deserializer, Error};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use utoipa::ToSchema;
 use utoipa::openapi::Object;
 use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
 
@@ -61,6 +64,7 @@ pub fn choice() -> Object {
         .required("method")
         .property("token", text("Of a card: what the provider gave for it, such as pm_1NXWPnA2eZvKYlo2.", 250))
         .property("card_number", text("Of a test: never the number of a card that exists.", 30))
+        .examples([json!({ "method": "test", "card_number": "4242424242424242" })])
         .build()
 }
 
@@ -89,6 +93,28 @@ impl Shop {
         }
         Ok(Some((chosen, choice.0.token().expose().to_owned())))
     }
+}
+
+/// A way to pay.
+#[derive(Serialize, ToSchema)]
+pub struct Method {
+    /// What `payment_method` of a checkout may be.
+    #[schema(value_type = String, example = "card")]
+    pub method: PaymentMethod,
+    /// Whether a provider is asked, so that `payment` is needed.
+    pub online: bool,
+    /// Of all prices: three letters of ISO 4217.
+    pub currency: String,
+}
+
+/// The ways to pay that are set up
+#[utoipa::path(get, path = "/payment-methods", tag = "payments", security(()),
+    responses((status = 200, body = Vec<Method>)))]
+pub async fn list_methods(State(shop): State<Shop>) -> Json<Vec<Method>> {
+    let set_up = |method: &PaymentMethod| !method.is_online() || shop.payments.provider(method.as_str()).is_some();
+    let methods = [PaymentMethod::Invoice, PaymentMethod::Card, PaymentMethod::Test].into_iter().filter(set_up);
+    let currency = shop.payments.currency.code().to_owned();
+    Json(methods.map(|method| Method { method, online: method.is_online(), currency: currency.clone() }).collect())
 }
 
 /// Takes a signed message of the card provider: `Stripe-Signature: t=…,v1=…` over the time and the body. It is only a

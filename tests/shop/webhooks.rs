@@ -459,7 +459,7 @@ fn parked_reactions_are_listed_retried_and_dropped_on_the_command_line() {
     parked("the webhook is not active");
     assert_eq!(reactions(&["drop", &id]), (Some(0), format!("reaction {id} is dropped\n")));
     let (code, listed) = reactions(&["list", "--state", "parked"]);
-    assert!(code == Some(0) && listed.contains("0 due, 0 parked") && listed.lines().count() == 1, "{listed}");
+    assert!(code == Some(0) && listed.lines().all(|line| line.ends_with("0 due, 0 parked")), "{listed}");
     let (code, refused) = reactions(&["drop", &id]);
     assert_eq!((code, refused.contains("there is no reaction")), (Some(1), true), "{refused}");
     assert_eq!(receiver.messages().len(), 1, "a webhook that is not active is told nothing");

@@ -65,6 +65,29 @@ async fn a_card_that_is_declined_can_be_followed_by_another_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_guest_pays_again_by_the_token_of_the_cart() {
+    let till = Till::open().await;
+    let checkout = till.filled_cart().await;
+    let cart = checkout.strip_suffix("checkout/").unwrap();
+    let mut body = as_guest("Jo");
+    body["payment"] = pay_with(DECLINED);
+    let order = till.shop.as_nobody("POST", &checkout, body).await.body["order_id"].as_i64().unwrap();
+    till.becomes(order, "payment", "failed").await;
+    let another = till.filled_cart().await.replace("checkout/", "");
+    let payment = json!({ "payment": pay_with(GOOD) });
+    let refused = till.shop.as_nobody("POST", &format!("{another}order/{order}/pay/"), payment.clone()).await;
+    assert_eq!(refused.problem(), "order_not_found");
+    let asked = till.shop.as_nobody("POST", &format!("{cart}order/{order}/pay/"), payment).await;
+    assert_eq!((asked.status, &asked.body["payment"]), (StatusCode::OK, &json!("pending")), "{}", asked.body);
+    till.becomes(order, "payment", "paid").await;
+    till.audit().await;
+
+    let methods = till.shop.as_nobody("GET", "payment-methods/", Value::Null).await.body;
+    let invoice = json!({ "method": "invoice", "online": false, "currency": "EUR" });
+    assert_eq!(methods, json!([invoice, { "method": "card", "online": true, "currency": "EUR" }]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_cards_for_tests_work_where_they_are_switched_on() {
     let till = Till::with_test_cards().await;
     for (number, payment) in [
