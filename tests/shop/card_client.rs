@@ -224,6 +224,25 @@ async fn what_says_nothing_of_the_outcome_is_not_taken_for_one() {
     assert_eq!(stub.ledger().payments.len(), 0);
 }
 
+#[tokio::test]
+async fn an_answer_that_cannot_be_read_is_not_repeated_and_one_without_an_end_is_not_read() {
+    let endless = format!("{{\"id\": \"{}\"}}", "x".repeat(3 * 1024 * 1024));
+    for (answer, reason) in [
+        (r#"{"id": "pi_1", "status": "requires_capture", "amount": "pm_card_visa"}"#, "the answer cannot be read"),
+        (endless.as_str(), "the answer is too long"),
+    ] {
+        let answer = answer.to_owned();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+        let server = axum::serve(listener, axum::Router::new().fallback(async move || answer));
+        let server = tokio::spawn(server.into_future());
+        let config = cartwright::payments::CardConfig { url, ..CardStub::start().card("sk_test_1") };
+        let outcome = CardProvider::new(&config).unwrap().authorise(&charge("pm_card_visa")).await;
+        assert_eq!(outcome, Err(PaymentError::Unavailable(reason.to_owned())));
+        server.abort();
+    }
+}
+
 /// Sends a message with a signature.
 pub async fn deliver(shop: &TestShop, body: &str, signature: &str) -> Answer {
     let request = Request::post("/shop/api/payments/webhook/").header("stripe-signature", signature);
