@@ -6,9 +6,9 @@ use uuid::Uuid;
 use super::provider::PaymentError;
 use crate::domain::ids::OrderId;
 use crate::domain::money::Money;
-use crate::domain::order::{OrderCommand, OrderError};
+use crate::domain::order::{OrderCommand, OrderError, ProviderReference};
 use crate::domain::refusal::Refusal;
-use crate::domain::text::{Reason, Reference, TextError};
+use crate::domain::text::{Reason, TextError};
 use crate::journal::{Actor, CommandError, Context, Journal};
 use crate::reactors::Failure;
 use crate::shop::{MoneyStanding, RecordPayment};
@@ -50,13 +50,13 @@ impl Books {
         amount: Money,
         reference: &str,
     ) -> Result<MoneyStanding, Fault> {
-        let reference = Reference::parse(reference)?;
+        let reference = ProviderReference::parse(reference)?;
         Ok(self.tell(order_id, Some(OrderCommand::NoteAuthorised { attempt, amount, reference })).await?)
     }
 
     /// Whether the order takes the money; else it has been paid otherwise.
     pub async fn paid(&self, order_id: OrderId, attempt: i64, amount: Money, reference: &str) -> Result<bool, Fault> {
-        let reference = Reference::parse(reference)?;
+        let reference = ProviderReference::parse(reference)?;
         match self.tell(order_id, Some(OrderCommand::NotePaid { attempt, amount, reference })).await {
             Err(CommandError::Refused(Refusal::Order(OrderError::PaidOtherwise))) => Ok(false),
             told => Ok(told.map(|_| true)?),
@@ -69,7 +69,7 @@ impl Books {
     }
 
     pub async fn refunded(&self, order_id: OrderId, refund: i64, reference: &str) -> Result<(), Fault> {
-        let reference = Reference::parse(reference)?;
+        let reference = ProviderReference::parse(reference)?;
         Ok(self.tell(order_id, Some(OrderCommand::NoteRefunded { refund, reference })).await.map(drop)?)
     }
 

@@ -91,8 +91,8 @@ fn refund(amount: &str) -> OrderCommand {
     OrderCommand::Refund { amount: Some(money(amount)), reason: None }
 }
 
-fn reference() -> Reference {
-    Reference::parse("pi_1").unwrap()
+fn reference() -> ProviderReference {
+    ProviderReference::parse("pi_1").unwrap()
 }
 
 fn paid(attempt: i64, amount: &str) -> OrderCommand {
