@@ -90,10 +90,12 @@ impl PaymentReactor {
     async fn authorise(&self, purpose: Purpose, method: &str, amount: Money, too_late: bool) -> Result<(), Fault> {
         let Purpose { order_id, attempt, request } = purpose;
         let order = OrderId(order_id);
+        // Read before the order: whoever tells the order what became of the attempt deletes it afterwards, so an order
+        // that still waits has really lost it.
+        let kept = kept_instrument(&self.pool, order_id, attempt).await?;
         let standing = self.books.standing(order).await?;
         let bill = &standing.bill;
         let open = bill.attempts == attempt && bill.open_attempt && standing.states.payment == Payment::Pending;
-        let kept = kept_instrument(&self.pool, order_id, attempt).await?;
         if !open && kept.as_ref().is_none_or(|kept| !kept.asked) {
             // What became of it is known, and nothing is left to be done about it.
             return Ok(drop_instrument(&self.pool, order_id, attempt).await?);
@@ -158,12 +160,17 @@ impl PaymentReactor {
     /// Takes what is held, if the order still stands.
     async fn take(&self, order_id: OrderId, attempt: i64, amount: Money, reference: &str) -> Result<(), Fault> {
         let standing = self.books.standing(order_id).await?;
-        if standing.bill.attempts != attempt || standing.states.payment != Payment::Authorised {
+        let charge = standing.bill.charge.as_ref();
+        if charge.is_some_and(|charge| charge.attempt == attempt) {
             return Ok(());
         }
         let provider = self.provider_of(order_id, attempt).await?;
         if standing.states.status == Status::Cancelled {
             return self.release(provider, order_id, attempt, (amount, reference), "cancelled").await;
+        }
+        // The attempt is said to have failed, or the money came from elsewhere: nothing may stay held for it.
+        if standing.bill.attempts != attempt || standing.states.payment != Payment::Authorised {
+            return self.release(provider, order_id, attempt, (amount, reference), "not_wanted").await;
         }
         let outcome = provider.capture(reference, amount).await;
         point!("payment-captured");
