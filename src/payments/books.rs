@@ -88,20 +88,15 @@ impl Books {
         Ok(request.bind(order_id.to_string()).bind(attempt).fetch_optional(&self.pool).await?)
     }
 
-    /// What the provider calls the money that it holds for an attempt, and how much it is.
-    pub async fn authorisation(&self, order_id: OrderId, attempt: i64) -> Result<Option<(String, Money)>, Fault> {
-        let found: Option<(String, String)> = sqlx::query_as(
-            "select payload ->> 'reference', payload ->> 'amount' from events
+    /// What the provider calls the money that it holds for an attempt.
+    pub async fn authorisation(&self, order_id: OrderId, attempt: i64) -> Result<Option<String>, Fault> {
+        let reference = sqlx::query_scalar(
+            "select payload ->> 'reference' from events
              where aggregate_type = 'Order' and aggregate_id = $1 and event_type = 'OrderPaymentAuthorised'
                 and (payload ->> 'attempt')::bigint = $2
              order by sequence desc limit 1",
-        )
-        .bind(order_id.to_string())
-        .bind(attempt)
-        .fetch_optional(&self.pool)
-        .await?;
-        let read = |(reference, amount): (String, String)| Some((reference, Money::parse(&amount).ok()?));
-        Ok(found.and_then(read))
+        );
+        Ok(reference.bind(order_id.to_string()).bind(attempt).fetch_optional(&self.pool).await?)
     }
 
     async fn tell(&self, order_id: OrderId, note: Option<OrderCommand>) -> Result<MoneyStanding, CommandError> {

@@ -58,7 +58,7 @@ async fn each_step_is_done_once(provider: &dyn Provider, token: &str) -> (Charge
     assert_eq!(provider.find(Uuid::now_v7()).await.unwrap(), None);
 
     for _ in 0..2 {
-        provider.capture(&reference, charge.amount).await.unwrap();
+        assert_eq!(provider.capture(&reference, charge.amount).await.unwrap(), charge.amount);
     }
     assert_eq!(provider.look(&reference).await.unwrap().state, IntentState::Captured);
     assert!(matches!(provider.cancel(&reference).await, Err(PaymentError::Declined { .. })), "it was taken");

@@ -273,6 +273,22 @@ async fn what_is_held_for_an_attempt_that_is_said_to_have_failed_is_let_go_of() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_counts_is_how_much_was_taken_not_how_much_was_asked_for() {
+    let till = Till::open().await;
+    till.stub.fault(Operation::Capture, Fault::Refuse(500));
+    let order = till.order(GOOD).await;
+    till.becomes(order, "payment", "authorised").await;
+    // A part of it is taken by hand before the shop asks again.
+    till.stub.change(|ledger| {
+        ledger.payments[0].status = "succeeded";
+        ledger.payments[0].captured = 1_000;
+    });
+    till.becomes(order, "payment", "paid").await;
+    let summary = till.summary(order).await;
+    assert_eq!((&summary["paid"], &summary["due"]), (&json!("10.00"), &json!("15.00")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_nobody_knows_after_a_day_has_failed_and_money_that_comes_later_counts() {
     let mut till = Till::open().await;
     // Once it is known what the provider calls a payment, it is made and its answer lost.
