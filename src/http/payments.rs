@@ -5,7 +5,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use serde::de::{Deserializer, Error};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 use utoipa::openapi::Object;
 use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
@@ -31,7 +31,10 @@ struct ChoiceFields {
 
 impl<'de> Deserialize<'de> for Choice {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let ChoiceFields { method, token, card_number } = ChoiceFields::deserialize(deserializer)?;
+        // What is wrong is not named, because it may be the number of a card.
+        let wrong = |_| D::Error::custom("must have a method and a token or card_number, all of them texts");
+        let fields = ChoiceFields::deserialize(Value::deserialize(deserializer)?);
+        let ChoiceFields { method, token, card_number } = fields.map_err(wrong)?;
         let read = match (method.as_str(), token, card_number) {
             ("card", Some(token), None) => Instrument::card(&token).map_err(|error| format!("token {error}")),
             ("test", None, Some(number)) => Instrument::test(&number).map_err(|error| format!("card_number {error}")),

@@ -6,9 +6,9 @@ use uuid::Uuid;
 use super::provider::PaymentError;
 use crate::domain::ids::OrderId;
 use crate::domain::money::Money;
-use crate::domain::order::{OrderCommand, OrderError};
+use crate::domain::order::{OrderCommand, OrderError, ProviderReference};
 use crate::domain::refusal::Refusal;
-use crate::domain::text::{Reason, Reference, TextError};
+use crate::domain::text::{Reason, TextError};
 use crate::journal::{Actor, CommandError, Context, Journal};
 use crate::reactors::Failure;
 use crate::shop::{MoneyStanding, RecordPayment};
@@ -50,13 +50,13 @@ impl Books {
         amount: Money,
         reference: &str,
     ) -> Result<MoneyStanding, Fault> {
-        let reference = Reference::parse(reference)?;
+        let reference = ProviderReference::parse(reference)?;
         Ok(self.tell(order_id, Some(OrderCommand::NoteAuthorised { attempt, amount, reference })).await?)
     }
 
     /// Whether the order takes the money; else it has been paid otherwise.
     pub async fn paid(&self, order_id: OrderId, attempt: i64, amount: Money, reference: &str) -> Result<bool, Fault> {
-        let reference = Reference::parse(reference)?;
+        let reference = ProviderReference::parse(reference)?;
         match self.tell(order_id, Some(OrderCommand::NotePaid { attempt, amount, reference })).await {
             Err(CommandError::Refused(Refusal::Order(OrderError::PaidOtherwise))) => Ok(false),
             told => Ok(told.map(|_| true)?),
@@ -69,7 +69,7 @@ impl Books {
     }
 
     pub async fn refunded(&self, order_id: OrderId, refund: i64, reference: &str) -> Result<(), Fault> {
-        let reference = Reference::parse(reference)?;
+        let reference = ProviderReference::parse(reference)?;
         Ok(self.tell(order_id, Some(OrderCommand::NoteRefunded { refund, reference })).await.map(drop)?)
     }
 
@@ -88,20 +88,15 @@ impl Books {
         Ok(request.bind(order_id.to_string()).bind(attempt).fetch_optional(&self.pool).await?)
     }
 
-    /// What the provider calls the money that it holds for an attempt, and how much it is.
-    pub async fn authorisation(&self, order_id: OrderId, attempt: i64) -> Result<Option<(String, Money)>, Fault> {
-        let found: Option<(String, String)> = sqlx::query_as(
-            "select payload ->> 'reference', payload ->> 'amount' from events
+    /// What the provider calls the money that it holds for an attempt.
+    pub async fn authorisation(&self, order_id: OrderId, attempt: i64) -> Result<Option<String>, Fault> {
+        let reference = sqlx::query_scalar(
+            "select payload ->> 'reference' from events
              where aggregate_type = 'Order' and aggregate_id = $1 and event_type = 'OrderPaymentAuthorised'
                 and (payload ->> 'attempt')::bigint = $2
              order by sequence desc limit 1",
-        )
-        .bind(order_id.to_string())
-        .bind(attempt)
-        .fetch_optional(&self.pool)
-        .await?;
-        let read = |(reference, amount): (String, String)| Some((reference, Money::parse(&amount).ok()?));
-        Ok(found.and_then(read))
+        );
+        Ok(reference.bind(order_id.to_string()).bind(attempt).fetch_optional(&self.pool).await?)
     }
 
     async fn tell(&self, order_id: OrderId, note: Option<OrderCommand>) -> Result<MoneyStanding, CommandError> {

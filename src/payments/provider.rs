@@ -16,8 +16,8 @@ pub trait Provider: Send + Sync + 'static {
     /// as [`REPEATABLE`](super::REPEATABLE) is not over.
     fn authorise<'a>(&'a self, charge: &'a Charge) -> Asked<'a, Authorisation>;
 
-    /// Takes what is held. What was taken already is no error.
-    fn capture<'a>(&'a self, reference: &'a str, amount: Money) -> Asked<'a, ()>;
+    /// Takes what is held, and tells how much was taken. What was taken already is no error.
+    fn capture<'a>(&'a self, reference: &'a str, amount: Money) -> Asked<'a, Money>;
 
     /// Lets go of what is held. What was let go of already is no error; what was taken is.
     fn cancel<'a>(&'a self, reference: &'a str) -> Asked<'a, ()>;

@@ -90,10 +90,12 @@ impl PaymentReactor {
     async fn authorise(&self, purpose: Purpose, method: &str, amount: Money, too_late: bool) -> Result<(), Fault> {
         let Purpose { order_id, attempt, request } = purpose;
         let order = OrderId(order_id);
+        // Read before the order: whoever tells the order what became of the attempt deletes it afterwards, so an order
+        // that still waits has really lost it.
+        let kept = kept_instrument(&self.pool, order_id, attempt).await?;
         let standing = self.books.standing(order).await?;
         let bill = &standing.bill;
         let open = bill.attempts == attempt && bill.open_attempt && standing.states.payment == Payment::Pending;
-        let kept = kept_instrument(&self.pool, order_id, attempt).await?;
         if !open && kept.as_ref().is_none_or(|kept| !kept.asked) {
             // What became of it is known, and nothing is left to be done about it.
             return Ok(drop_instrument(&self.pool, order_id, attempt).await?);
@@ -150,7 +152,7 @@ impl PaymentReactor {
                 if wanted {
                     return Ok(drop_instrument(&self.pool, order_id.0, attempt).await?);
                 }
-                self.release(provider, order_id, attempt, (amount, &reference), "not_wanted").await
+                self.release(provider, order_id, attempt, &reference, "not_wanted").await
             }
         }
     }
@@ -158,21 +160,24 @@ impl PaymentReactor {
     /// Takes what is held, if the order still stands.
     async fn take(&self, order_id: OrderId, attempt: i64, amount: Money, reference: &str) -> Result<(), Fault> {
         let standing = self.books.standing(order_id).await?;
-        if standing.bill.attempts != attempt || standing.states.payment != Payment::Authorised {
+        let charge = standing.bill.charge.as_ref();
+        if charge.is_some_and(|charge| charge.attempt == attempt) {
             return Ok(());
         }
         let provider = self.provider_of(order_id, attempt).await?;
         if standing.states.status == Status::Cancelled {
-            return self.release(provider, order_id, attempt, (amount, reference), "cancelled").await;
+            return self.release(provider, order_id, attempt, reference, "cancelled").await;
+        }
+        // The attempt is said to have failed, or the money came from elsewhere: nothing may stay held for it.
+        if standing.bill.attempts != attempt || standing.states.payment != Payment::Authorised {
+            return self.release(provider, order_id, attempt, reference, "not_wanted").await;
         }
         let outcome = provider.capture(reference, amount).await;
         point!("payment-captured");
         match outcome {
-            Ok(()) => self.paid(provider, order_id, attempt, amount, reference).await,
+            Ok(taken) => self.paid(provider, order_id, attempt, taken, reference).await,
             // Nothing is to be held for an attempt that has failed.
-            Err(PaymentError::Declined { code }) => {
-                self.release(provider, order_id, attempt, (amount, reference), &code).await
-            }
+            Err(PaymentError::Declined { code }) => self.release(provider, order_id, attempt, reference, &code).await,
             Err(error) => Err(error.into()),
         }
     }
@@ -184,9 +189,9 @@ impl PaymentReactor {
             return Ok(());
         }
         let attempt = standing.bill.attempts;
-        let Some((reference, amount)) = self.books.authorisation(order_id, attempt).await? else { return Ok(()) };
+        let Some(reference) = self.books.authorisation(order_id, attempt).await? else { return Ok(()) };
         let provider = self.provider_of(order_id, attempt).await?;
-        self.release(provider, order_id, attempt, (amount, &reference), "cancelled").await
+        self.release(provider, order_id, attempt, &reference, "cancelled").await
     }
 
     /// Lets go of what is held, for a reason. What was taken meanwhile is told to the order, which gives it back if it
@@ -196,18 +201,21 @@ impl PaymentReactor {
         provider: &dyn Provider,
         order_id: OrderId,
         attempt: i64,
-        (amount, reference): (Money, &str),
+        reference: &str,
         reason: &str,
     ) -> Result<(), Fault> {
         match provider.cancel(reference).await {
             Ok(()) => self.failed(order_id, attempt, reason).await,
-            Err(PaymentError::Declined { code }) => match provider.look(reference).await?.state {
-                IntentState::Captured => self.paid(provider, order_id, attempt, amount, reference).await,
-                IntentState::Cancelled | IntentState::Failed { .. } => self.failed(order_id, attempt, reason).await,
-                IntentState::Open | IntentState::Authorised => {
-                    Err(Fault::later(format!("what is held cannot be let go of: {code}")))
+            Err(PaymentError::Declined { code }) => {
+                let Intent { state, amount, .. } = provider.look(reference).await?;
+                match state {
+                    IntentState::Captured => self.paid(provider, order_id, attempt, amount, reference).await,
+                    IntentState::Cancelled | IntentState::Failed { .. } => self.failed(order_id, attempt, reason).await,
+                    IntentState::Open | IntentState::Authorised => {
+                        Err(Fault::later(format!("what is held cannot be let go of: {code}")))
+                    }
                 }
-            },
+            }
             Err(error) => Err(error.into()),
         }
     }

@@ -111,7 +111,7 @@ impl TestProvider {
         Ok(Authorisation { reference })
     }
 
-    async fn take(&self, reference: &str, amount: Money) -> Result<(), PaymentError> {
+    async fn take(&self, reference: &str, amount: Money) -> Result<Money, PaymentError> {
         let row = self.row(reference).await?;
         if row.card == TestCard::CaptureFails.name() {
             return Err(PaymentError::declined("capture_failed"));
@@ -124,7 +124,7 @@ impl TestProvider {
         );
         match taken.bind(reference).execute(&self.pool).await?.rows_affected() {
             0 => Err(PaymentError::declined("authorisation_gone")),
-            _ => Ok(()),
+            _ => Ok(amount),
         }
     }
 
@@ -188,7 +188,7 @@ impl Provider for TestProvider {
         self.hold(charge).boxed()
     }
 
-    fn capture<'a>(&'a self, reference: &'a str, amount: Money) -> Asked<'a, ()> {
+    fn capture<'a>(&'a self, reference: &'a str, amount: Money) -> Asked<'a, Money> {
         self.take(reference, amount).boxed()
     }
 

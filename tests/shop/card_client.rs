@@ -58,7 +58,7 @@ async fn each_step_is_done_once(provider: &dyn Provider, token: &str) -> (Charge
     assert_eq!(provider.find(Uuid::now_v7()).await.unwrap(), None);
 
     for _ in 0..2 {
-        provider.capture(&reference, charge.amount).await.unwrap();
+        assert_eq!(provider.capture(&reference, charge.amount).await.unwrap(), charge.amount);
     }
     assert_eq!(provider.look(&reference).await.unwrap().state, IntentState::Captured);
     assert!(matches!(provider.cancel(&reference).await, Err(PaymentError::Declined { .. })), "it was taken");
@@ -222,6 +222,25 @@ async fn what_says_nothing_of_the_outcome_is_not_taken_for_one() {
     let away = cartwright::payments::CardConfig { url: format!("http://{nobody}").parse().unwrap(), ..stub.card("") };
     is_unknown(CardProvider::new(&away).unwrap().authorise(&charge).await);
     assert_eq!(stub.ledger().payments.len(), 0);
+}
+
+#[tokio::test]
+async fn an_answer_that_cannot_be_read_is_not_repeated_and_one_without_an_end_is_not_read() {
+    let endless = format!("{{\"id\": \"{}\"}}", "x".repeat(3 * 1024 * 1024));
+    for (answer, reason) in [
+        (r#"{"id": "pi_1", "status": "requires_capture", "amount": "pm_card_visa"}"#, "the answer cannot be read"),
+        (endless.as_str(), "the answer is too long"),
+    ] {
+        let answer = answer.to_owned();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+        let server = axum::serve(listener, axum::Router::new().fallback(async move || answer));
+        let server = tokio::spawn(server.into_future());
+        let config = cartwright::payments::CardConfig { url, ..CardStub::start().card("sk_test_1") };
+        let outcome = CardProvider::new(&config).unwrap().authorise(&charge("pm_card_visa")).await;
+        assert_eq!(outcome, Err(PaymentError::Unavailable(reason.to_owned())));
+        server.abort();
+    }
 }
 
 /// Sends a message with a signature.

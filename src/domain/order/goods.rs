@@ -81,6 +81,9 @@ impl PlacedOrder {
             None => (1..).zip(&self.shipments).filter(|(_, arrived)| !**arrived).map(|(number, _)| number).collect(),
         };
         let mut next = self.clone();
+        if self.shipments.is_empty() {
+            next.states.fulfilment = Fulfilment::Delivered;
+        }
         let mut events = Vec::with_capacity(arrived.len() + 1);
         for shipment in arrived {
             next.arrive(shipment);
@@ -182,10 +185,19 @@ impl PlacedOrder {
             Fulfilment::PartiallyShipped
         } else if returned == shipped {
             Fulfilment::Returned
-        } else if self.shipments.iter().all(|arrived| *arrived) {
+        } else if self.arrived() {
             Fulfilment::Delivered
         } else {
             Fulfilment::Shipped
+        }
+    }
+
+    /// Whether all that was sent has arrived. What was sent before there were shipments is in none: only the state says
+    /// where it is.
+    fn arrived(&self) -> bool {
+        match self.shipments.is_empty() {
+            true => self.states.fulfilment == Fulfilment::Delivered,
+            false => self.shipments.iter().all(|arrived| *arrived),
         }
     }
 

@@ -105,12 +105,12 @@ pub enum OrderCommand {
     NoteAuthorised {
         attempt: i64,
         amount: Money,
-        reference: Reference,
+        reference: ProviderReference,
     },
     NotePaid {
         attempt: i64,
         amount: Money,
-        reference: Reference,
+        reference: ProviderReference,
     },
     NotePaymentFailed {
         attempt: i64,
@@ -118,7 +118,7 @@ pub enum OrderCommand {
     },
     NoteRefunded {
         refund: i64,
-        reference: Reference,
+        reference: ProviderReference,
     },
     NoteRefundFailed {
         refund: i64,
@@ -174,6 +174,8 @@ pub struct ReturnLine {
 pub type Carrier = Text<50>;
 /// What the carrier calls it.
 pub type TrackingNumber = Text<100>;
+/// What a provider calls a payment or a refund. Those of Stripe have up to 255 characters.
+pub type ProviderReference = Text<255>;
 
 /// Units of a product that an order has moved in the store, counted over its life.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

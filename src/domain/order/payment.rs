@@ -3,7 +3,10 @@
 //! What a provider tells may come late, twice, or in another order than it happened. What is known already is no event
 //! again; money that comes for an order that no longer stands goes back.
 
-use super::{Action, Charge, OrderError, OrderEvent, Payment, PaymentMethod, PlacedOrder, Refund, RefundState, Status};
+use super::{
+    Action, Charge, OrderError, OrderEvent, Payment, PaymentMethod, PlacedOrder, ProviderReference, Refund,
+    RefundState, Status,
+};
 use crate::domain::money::Money;
 use crate::domain::text::{Reason, Reference};
 
@@ -42,7 +45,7 @@ impl PlacedOrder {
         Ok(vec![OrderEvent::PaymentRequested { attempt: self.bill.attempts + 1, method, amount }])
     }
 
-    pub(super) fn note_authorised(&self, attempt: i64, amount: Money, reference: Reference) -> Vec<OrderEvent> {
+    pub(super) fn note_authorised(&self, attempt: i64, amount: Money, reference: ProviderReference) -> Vec<OrderEvent> {
         let last = attempt == self.bill.attempts;
         if last && self.states.allow(Action::Authorise) {
             vec![OrderEvent::PaymentAuthorised { attempt, amount, reference: reference.into() }]
@@ -55,7 +58,7 @@ impl PlacedOrder {
         &self,
         attempt: i64,
         amount: Money,
-        reference: Reference,
+        reference: ProviderReference,
     ) -> Result<Vec<OrderEvent>, OrderError> {
         if !(1..=self.bill.attempts).contains(&attempt) {
             return Err(OrderError::UnknownAttempt(attempt));
@@ -122,7 +125,11 @@ impl PlacedOrder {
         }
     }
 
-    pub(super) fn note_refunded(&self, refund: i64, reference: Reference) -> Result<Vec<OrderEvent>, OrderError> {
+    pub(super) fn note_refunded(
+        &self,
+        refund: i64,
+        reference: ProviderReference,
+    ) -> Result<Vec<OrderEvent>, OrderError> {
         let Refund { amount, state } = *self.refund_of(refund)?;
         let refundable = self.bill.refundable();
         match state {

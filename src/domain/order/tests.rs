@@ -91,8 +91,8 @@ fn refund(amount: &str) -> OrderCommand {
     OrderCommand::Refund { amount: Some(money(amount)), reason: None }
 }
 
-fn reference() -> Reference {
-    Reference::parse("pi_1").unwrap()
+fn reference() -> ProviderReference {
+    ProviderReference::parse("pi_1").unwrap()
 }
 
 fn paid(attempt: i64, amount: &str) -> OrderCommand {
@@ -156,9 +156,15 @@ fn what_was_sent_before_there_were_shipments_counts_as_sent() {
     }
     assert_eq!(order.states().2, Fulfilment::Shipped);
     assert!(order.0.placed().unwrap().lines().all(|(line, units)| line.open(units) == 0));
+    // A unit that comes back says nothing of where the others are.
+    assert_eq!(order.then(take_back(&[(2, 1)], false)).len(), 1);
+    assert_eq!(order.states(), (Status::Shipped, Payment::Pending, Fulfilment::Shipped));
     order.then(DELIVER);
     assert_eq!(order.states(), (Status::Completed, Payment::Pending, Fulfilment::Delivered));
-    order.then(take_back(&[(1, 2)], false));
+    order.then(take_back(&[(1, 1)], false));
+    assert_eq!(order.states(), (Status::Completed, Payment::Pending, Fulfilment::Delivered));
+    order.then(take_back(&[(1, 1)], false));
+    assert_eq!(order.states().2, Fulfilment::Returned);
 }
 
 #[test]

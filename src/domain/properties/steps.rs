@@ -4,9 +4,11 @@ use chrono::DateTime;
 use proptest::prelude::*;
 
 use crate::domain::money::Money;
-use crate::domain::order::{Action, LineUnits, OrderCommand, PaymentMethod, PlacedOrder, ReturnLine};
+use crate::domain::order::{
+    Action, LineUnits, OrderCommand, PaymentMethod, PlacedOrder, ProviderReference, ReturnLine,
+};
 use crate::domain::quantity::Quantity;
-use crate::domain::text::{Reason, Reference};
+use crate::domain::text::Reason;
 
 #[derive(Clone, Debug)]
 pub(super) enum Step {
@@ -59,7 +61,7 @@ impl Step {
     pub fn command(&self, order: &PlacedOrder) -> OrderCommand {
         let quantity = |units: &i64| Quantity::new(*units).unwrap();
         let reason = || Reason::parse("declined").unwrap();
-        let reference = || Reference::parse("pi_1").unwrap();
+        let reference = || ProviderReference::parse("pi_1").unwrap();
         let last = order.bill.attempts;
         match self {
             Self::Process => OrderCommand::Process,

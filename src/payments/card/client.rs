@@ -17,6 +17,9 @@ pub struct Client {
 
 const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 
+/// In bytes; a hundred refunds have some hundred thousand.
+const LONGEST_ANSWER: usize = 2 * 1024 * 1024;
+
 impl Client {
     pub fn new(config: &CardConfig) -> Result<Self, PaymentError> {
         let http = reqwest::Client::builder()
@@ -52,13 +55,12 @@ impl Client {
     async fn send<T: DeserializeOwned>(request: reqwest::RequestBuilder) -> Result<Answer<T>, PaymentError> {
         let response = request.send().await.map_err(unknown)?;
         let status = response.status();
+        let body = read_body(response).await?;
         if status.is_success() {
-            let body = response.bytes().await.map_err(unknown)?;
-            // It was done, but what was done cannot be read.
-            let read = serde_json::from_slice(&body);
-            return read.map(Answer::Done).map_err(|error| PaymentError::Unavailable(error.to_string()));
+            // It was done, but what was done cannot be read. What stands there is not repeated: it may be a token.
+            let unreadable = |_| PaymentError::Unavailable("the answer cannot be read".to_owned());
+            return serde_json::from_slice(&body).map(Answer::Done).map_err(unreadable);
         }
-        let body = response.bytes().await.map_err(unknown)?;
         let Refusal { kind, code, decline_code } =
             serde_json::from_slice::<RefusalBody>(&body).unwrap_or_default().error;
         match status {
@@ -76,6 +78,17 @@ impl Client {
             _ => Err(PaymentError::Unavailable(format!("the provider answers {status}"))),
         }
     }
+}
+
+async fn read_body(mut response: reqwest::Response) -> Result<Vec<u8>, PaymentError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(unknown)? {
+        if body.len() + chunk.len() > LONGEST_ANSWER {
+            return Err(PaymentError::Unavailable("the answer is too long".to_owned()));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
 }
 
 /// What failed on the way, without the address.

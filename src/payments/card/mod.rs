@@ -75,14 +75,18 @@ impl CardProvider {
         }
     }
 
-    async fn take(&self, reference: &str, amount: Money) -> Result<(), PaymentError> {
+    async fn take(&self, reference: &str, amount: Money) -> Result<Money, PaymentError> {
         // Without a key: what was taken cannot be taken again, and a refusal is not to be remembered.
         let form = [("amount_to_capture", cents(amount).to_string())];
         match self.client.post::<IntentBody>(&intent_path(reference, "/capture"), &form, None).await? {
-            Answer::Done(_) => Ok(()),
-            Answer::Refused(refusal) => match self.look_at(reference).await?.state {
-                IntentState::Captured => Ok(()),
-                IntentState::Cancelled => Err(PaymentError::declined("authorisation_gone")),
+            Answer::Done(intent) => match intent.read()? {
+                Intent { state: IntentState::Captured, amount, .. } => Ok(amount),
+                _ => Err(PaymentError::Unavailable(format!("payment {reference} is not taken yet"))),
+            },
+            // Somebody else may have taken it, and another amount.
+            Answer::Refused(refusal) => match self.look_at(reference).await? {
+                Intent { state: IntentState::Captured, amount, .. } => Ok(amount),
+                Intent { state: IntentState::Cancelled, .. } => Err(PaymentError::declined("authorisation_gone")),
                 _ => Err(refusal.declined()),
             },
         }
@@ -144,7 +148,7 @@ impl Provider for CardProvider {
         self.hold(charge).boxed()
     }
 
-    fn capture<'a>(&'a self, reference: &'a str, amount: Money) -> Asked<'a, ()> {
+    fn capture<'a>(&'a self, reference: &'a str, amount: Money) -> Asked<'a, Money> {
         self.take(reference, amount).boxed()
     }
 

@@ -132,7 +132,8 @@ impl Ledger {
             Some((name.to_owned(), value.clone()))
         });
         let payment = Payment {
-            id: format!("pi_{:024}", self.payments.len() + 1),
+            // As long as a name may be.
+            id: format!("pi_{:0252}", self.payments.len() + 1),
             amount,
             currency: form["currency"].clone(),
             metadata: metadata.collect(),
@@ -199,7 +200,7 @@ impl Ledger {
             let name = name.strip_prefix("metadata[")?.strip_suffix(']')?;
             Some((name.to_owned(), value.clone()))
         });
-        let id_of_refund = format!("re_{:024}", self.refunds.len() + 1);
+        let id_of_refund = format!("re_{:0252}", self.refunds.len() + 1);
         let refund = Refund { id: id_of_refund, payment: id.clone(), amount, metadata: metadata.collect() };
         let object = refund.to_json();
         self.refunds.push(refund);

@@ -4,6 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::StatusCode;
+use cartwright::domain::ids::OrderId;
+use cartwright::domain::order::OrderCommand;
+use cartwright::domain::text::Reason;
+use cartwright::journal::{Actor, Context};
+use cartwright::shop::RecordPayment;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
@@ -247,6 +252,40 @@ async fn a_second_payment_of_an_order_goes_back_by_itself() {
     let ledger = till.stub.ledger();
     assert_eq!((ledger.refunded(&ledger.payments[0].id), ledger.refunded(&ledger.payments[1].id)), (2_500, 0));
     assert_eq!((till.events(order).await, ledger.refunds.len()), (before, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_held_for_an_attempt_that_is_said_to_have_failed_is_let_go_of() {
+    let till = Till::open().await;
+    for _ in 0..20 {
+        till.stub.fault(Operation::Capture, Fault::Refuse(500));
+    }
+    let order = till.order(GOOD).await;
+    till.becomes(order, "payment", "authorised").await;
+    // As somebody says who looked at the order a moment too early.
+    let note = OrderCommand::NotePaymentFailed { attempt: 1, reason: Reason::parse("instrument_missing").unwrap() };
+    let record = RecordPayment { order_id: OrderId(order), note: Some(note) };
+    let context = Context::of(Actor { id: "payments".to_owned(), role: "system" });
+    till.shop.engine.journal.run(record, context).await.unwrap();
+    till.rests().await;
+    assert_eq!(till.summary(order).await["payment"], "failed");
+    till.audit().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_counts_is_how_much_was_taken_not_how_much_was_asked_for() {
+    let till = Till::open().await;
+    till.stub.fault(Operation::Capture, Fault::Refuse(500));
+    let order = till.order(GOOD).await;
+    till.becomes(order, "payment", "authorised").await;
+    // A part of it is taken by hand before the shop asks again.
+    till.stub.change(|ledger| {
+        ledger.payments[0].status = "succeeded";
+        ledger.payments[0].captured = 1_000;
+    });
+    till.becomes(order, "payment", "paid").await;
+    let summary = till.summary(order).await;
+    assert_eq!((&summary["paid"], &summary["due"]), (&json!("10.00"), &json!("15.00")));
 }
 
 #[tokio::test(flavor = "multi_thread")]
