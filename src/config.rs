@@ -80,7 +80,7 @@ pub struct ServeConfig {
     /// Minutes after which an order that a provider could not get paid is cancelled
     #[arg(long, env = "SHOP_PAY_WITHIN_MINUTES", default_value_t = 60)]
     pub pay_within_minutes: u32,
-    /// Days after which an order that was to be paid by invoice, and was not, is cancelled; 0 for never
+    /// Days after which a buyer's order is cancelled that was to be paid by invoice, or in no told way, and was not; 0 for never
     #[arg(long, env = "SHOP_INVOICE_DAYS", default_value_t = 30)]
     pub invoice_days: u32,
     #[command(flatten)]

@@ -14,7 +14,7 @@ use sqlx::{FromRow, PgPool};
 
 use super::{Mail, MailError, Mailer, TemplateError, Templates};
 use crate::domain::order::tracking_url;
-use crate::reactors::{Failure, Reaction, Reactor};
+use crate::reactors::{Failure, Reaction, Reactor, Settings};
 
 pub struct OrderMails {
     pool: PgPool,
@@ -66,6 +66,11 @@ impl Reactor for OrderMails {
 
     fn event_types(&self) -> &[&'static str] {
         &EVENT_TYPES
+    }
+
+    /// Few at once: mails can wait, and those who order should not wait for them.
+    fn settings(&self, default: Settings) -> Settings {
+        Settings { at_once: 8, ..default }
     }
 
     fn react<'a>(&'a self, reaction: &'a Reaction) -> BoxFuture<'a, Result<(), Failure>> {

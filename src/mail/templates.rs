@@ -4,6 +4,7 @@
 //! extend. In HTML everything that comes from outside is escaped. A variable that is misspelt is an error, not a gap.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
@@ -14,6 +15,8 @@ use thiserror::Error;
 #[derive(Clone, Debug, Default)]
 pub struct Templates {
     folder: Option<PathBuf>,
+    /// Those that are built in, which stay as they are.
+    built_in: Arc<OnceLock<Environment<'static>>>,
 }
 
 /// A mail's content.
@@ -72,12 +75,21 @@ const FUEL: u64 = 1_000_000;
 impl Templates {
     /// The built-in ones, but for files of the same names in the folder.
     pub fn new(folder: Option<PathBuf>) -> Self {
-        Self { folder }
+        Self { folder, ..Self::default() }
     }
 
-    /// Files are read anew for each mail, so that one that was mended needs no restart.
+    /// Files of the folder are read anew for each mail, so that one that was mended needs no restart.
     pub fn render(&self, name: &str, context: &impl Serialize) -> Result<Rendered, TemplateError> {
-        let environment = self.environment()?;
+        let environment = match &self.folder {
+            Some(_) => &self.environment()?,
+            None => match self.built_in.get() {
+                Some(environment) => environment,
+                None => {
+                    let environment = self.environment()?;
+                    self.built_in.get_or_init(|| environment)
+                }
+            },
+        };
         let context = Value::from(Serde(context));
         let render = |kind: &str| {
             let template = environment.get_template(&format!("{name}.{kind}"))?;

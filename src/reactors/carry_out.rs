@@ -36,6 +36,8 @@ struct Attempt {
     outcome: Result<(), Failure>,
 }
 
+/// What ends or becomes due within so long is dealt with together, because each time costs a flush to disk.
+const GATHER: Duration = Duration::from_millis(50);
 /// How long attempts may go on when the node stops.
 pub(super) const STOP_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -56,7 +58,7 @@ impl Worker {
             match self.turn().await {
                 // There may be more.
                 Ok(taken) if taken > 0 && self.under_way.len() < self.settings.at_once => continue,
-                Ok(_) => {}
+                Ok(_) => self.sleep(GATHER).await,
                 Err(error) => {
                     tracing::warn!(%error, reactor = self.reactor.name(), "reactions could not be read or noted");
                     self.sleep(self.settings.poll).await;

@@ -34,8 +34,8 @@ struct Step {
 
 /// How many positions one transaction takes at the most.
 const BATCH: i64 = 1_000;
-/// While the shop is busy, events are left to gather for so long.
-const REST: Duration = Duration::from_millis(20);
+/// While the shop is busy, events are left to gather for so long, because each look costs some statements.
+const REST: Duration = Duration::from_millis(100);
 
 /// Lets a reactor that is new follow the log from its end, or from its beginning.
 pub(super) async fn register(
@@ -106,14 +106,15 @@ impl Enqueuer {
             if failed {
                 connection.ping().await?;
             }
+            if more && !failed {
+                continue;
+            }
             self.sleep(if failed { self.poll } else { REST }).await;
-            if !more {
-                let mut stopped = self.stopped.clone();
-                tokio::select! {
-                    _ = self.head.changed() => {}
-                    _ = stopped.wait_for(|stopped| *stopped) => {}
-                    () = tokio::time::sleep(self.poll) => {}
-                }
+            let mut stopped = self.stopped.clone();
+            tokio::select! {
+                _ = self.head.changed() => {}
+                _ = stopped.wait_for(|stopped| *stopped) => {}
+                () = tokio::time::sleep(self.poll) => {}
             }
         }
         connection.close().await

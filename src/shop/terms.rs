@@ -13,11 +13,12 @@ pub struct Terms {
 }
 
 impl Terms {
-    /// When an order placed `now` is cancelled if it is not paid by then.
+    /// When an order that a buyer places `now` is cancelled if it is not paid by then. Without a method it waits as for an
+    /// invoice, so that nobody holds stock for ever.
     pub fn pay_by(&self, method: Option<PaymentMethod>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        match method? {
-            PaymentMethod::Invoice => self.invoice.and_then(|within| now.checked_add_signed(within)),
-            PaymentMethod::Test | PaymentMethod::Card => now.checked_add_signed(self.online),
+        match method {
+            None | Some(PaymentMethod::Invoice) => self.invoice.and_then(|within| now.checked_add_signed(within)),
+            Some(PaymentMethod::Test | PaymentMethod::Card) => now.checked_add_signed(self.online),
         }
     }
 }
