@@ -151,7 +151,7 @@ fn order_mails(config: &ServeConfig, mail: &MailConfig, pool: &PgPool) -> Arc<dy
     for error in mail::check(&templates) {
         tracing::error!(%error, "mails that need it will be parked");
     }
-    Arc::new(OrderMails::new(pool.clone(), Mailer::new(mail), templates))
+    Arc::new(OrderMails::new(pool.clone(), Mailer::new(mail), templates, config.payments.currency))
 }
 
 fn stop_on_signal(stop: watch::Sender<bool>) -> std::io::Result<()> {

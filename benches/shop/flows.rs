@@ -184,7 +184,7 @@ async fn flash_sale(report: &mut Report, program: &Program) {
 
 /// A product that runs out while 32 clients buy it: nothing is oversold, and nothing fails but "out of stock".
 async fn sell_out(report: &mut Report, program: &Program) {
-    const STOCK: i64 = 5_000;
+    const STOCK: i64 = 3_000;
     let mut client = Client::connect(&program.host).await;
     let body = json!({ "name": "Rare", "price": "9.90", "category": "Category 1", "stock": STOCK });
     let product = client.post("/shop/api/products/", body.to_string()).await.json()["product_id"].as_i64();

@@ -14,12 +14,14 @@ use sqlx::{FromRow, PgPool};
 
 use super::{Mail, MailError, Mailer, TemplateError, Templates};
 use crate::domain::order::tracking_url;
+use crate::payments::Currency;
 use crate::reactors::{Failure, Reaction, Reactor, Settings};
 
 pub struct OrderMails {
     pool: PgPool,
     mailer: Mailer,
     templates: Templates,
+    currency: Currency,
 }
 
 /// Each event with its mail.
@@ -79,8 +81,8 @@ impl Reactor for OrderMails {
 }
 
 impl OrderMails {
-    pub fn new(pool: PgPool, mailer: Mailer, templates: Templates) -> Self {
-        Self { pool, mailer, templates }
+    pub fn new(pool: PgPool, mailer: Mailer, templates: Templates, currency: Currency) -> Self {
+        Self { pool, mailer, templates, currency }
     }
 
     async fn tell(&self, reaction: &Reaction) -> Result<(), Failure> {
@@ -97,7 +99,7 @@ impl OrderMails {
         let addresses = self.addresses(&fact.aggregate_id).await.map_err(away)?;
         let address = |kind: &str| addresses.iter().find(|address| address.kind == kind);
         let context = json!({
-            "shop": { "url": self.mailer.config().public_url },
+            "shop": { "url": self.mailer.config().public_url, "currency": self.currency.code() },
             "name": buyer.name,
             "order": {
                 "order_id": fact.aggregate_id,
@@ -106,7 +108,7 @@ impl OrderMails {
                 "lines": placed.payload["lines"],
                 "pricing": placed.payload["pricing"],
                 "payment_method": placed.payload["payment_method"],
-                "pay_by": day(&placed.payload["pay_by"]),
+                "pay_by": placed.pay_by(),
                 "shipping_address": address("shipping"),
                 "billing_address": address("billing"),
             },
@@ -173,6 +175,15 @@ impl Placed {
         self.payload["reference"].is_string()
             || placed_at.is_none_or(|placed_at| placed_at < self.recorded_at - PLACED_NOW)
     }
+
+    /// The day of an invoice; of everything else, which is due within the hour, the minute.
+    fn pay_by(&self) -> Option<String> {
+        let pay_by = &self.payload["pay_by"];
+        if self.payload["payment_method"] == "invoice" {
+            return day(pay_by);
+        }
+        Some(time(pay_by)?.format("%-d %B %Y, %H:%M UTC").to_string())
+    }
 }
 
 /// What is wrong with the templates, by trying each with everything that an order may have.
@@ -185,7 +196,7 @@ pub fn check(templates: &Templates) -> Vec<TemplateError> {
         "line": 1, "product_id": 1, "product_name": "Kettle", "quantity": 2, "unit_price": "19.90", "subtotal": "39.80",
     });
     let context = json!({
-        "shop": { "url": "https://shop.example.com" },
+        "shop": { "url": "https://shop.example.com", "currency": "EUR" },
         "name": "Jo Miller",
         "order": {
             "order_id": "17", "placed_on": "1 May 2026", "total": "39.80", "lines": [line],

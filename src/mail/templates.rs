@@ -174,7 +174,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let templates = Templates::new(Some(folder.path().to_owned()));
         let context = json!({
-            "shop": { "url": "https://shop.example.com" }, "name": "<b>Jo</b>\r\nBcc: all@example.com",
+            "shop": { "url": "https://shop.example.com", "currency": "EUR" }, "name": "<b>Jo</b>\r\nBcc: all@example.com",
             "order": { "order_id": 7, "placed_on": "1 May 2026" }, "event": { "amount": "12.50" },
         });
         let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
@@ -182,7 +182,7 @@ mod tests {
         let mail = templates.render("order_paid", &context).unwrap();
         assert_eq!(mail.subject, "Paid by <b>Jo</b> Bcc: all@example.com", "one line, and nothing but text");
         assert!(mail.html.contains("&lt;b&gt;Jo") && !mail.html.contains("<b>Jo"), "{}", mail.html);
-        assert!(mail.text.contains("we have received 12.50 for your order 7"), "{}", mail.text);
+        assert!(mail.text.contains("we have received 12.50 EUR for your order 7"), "{}", mail.text);
 
         for (text, told) in [
             ("one\n{{ nobody }}", "undefined value in order_paid.txt, line 2"),

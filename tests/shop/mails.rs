@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::http::StatusCode;
 use cartwright::mail::{MailConfig, Mailer, OrderMails, Templates, check};
+use cartwright::payments::Currency;
 use cartwright::reactors::{Fact, Reaction, Reactor, Reactors};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -26,7 +27,7 @@ fn config(shop: &TestShop, smtp_url: Option<String>) -> MailConfig {
 }
 
 fn order_mails(shop: &TestShop, smtp_url: Option<String>, templates: Templates) -> OrderMails {
-    OrderMails::new(shop.pool.clone(), Mailer::new(&config(shop, smtp_url)), templates)
+    OrderMails::new(shop.pool.clone(), Mailer::new(&config(shop, smtp_url)), templates, Currency::EUR)
 }
 
 async fn start(shop: &TestShop) -> Reactors {
@@ -71,7 +72,7 @@ async fn buyers_are_told_of_each_step_in_text_and_html() {
     assert!(header(&placed, "Content-Type").starts_with("multipart/alternative"), "{placed}");
     let (text, html) = placed.split_once("Content-Type: text/html").unwrap();
     assert!(text.contains("Hello Ada Miller,\n"), "{text}");
-    assert!(text.contains("2 x Kettle <1 l> & lid, 20.00 each: 40.00\n\n  Total: 40.00\n"), "{text}");
+    assert!(text.contains("2 x Kettle <1 l> & lid, 20.00 each: 40.00\n\n  Total: 40.00 EUR\n"), "{text}");
     assert!(html.contains("Kettle &lt;1 l&gt; &amp; lid"), "{html}");
 
     shop.done(&format!("order/{order}/cancel/"), json!({ "reason": "out of fashion" })).await;
@@ -104,10 +105,10 @@ async fn a_guest_is_told_at_the_address_that_was_given_until_it_is_forgotten() {
     );
     assert!(text.contains("You pay by invoice, by "), "{text}");
     assert!(html.contains("&lt;second&gt; door<br>"), "{html}");
-    assert!(text.contains("20.00 each: 20.00\n  Shipping: 4.90\n\n  Total: 24.90\n"), "{text}");
+    assert!(text.contains("20.00 each: 20.00\n  Shipping: 4.90\n\n  Total: 24.90 EUR\n"), "{text}");
 
     shop.done(&format!("order/{order}/pay/"), json!({})).await;
-    assert!(unfolded(&shop.mails(to, 2).await[1]).contains("we have received 24.90 for your order"));
+    assert!(unfolded(&shop.mails(to, 2).await[1]).contains("we have received 24.90 EUR for your order"));
     shop.done(&format!("order/{order}/process/"), json!({})).await;
     shop.done(&format!("order/{order}/ship/"), json!({ "carrier": "UPS", "tracking_number": "1Z 9" })).await;
     let sent = unfolded(&shop.mails(to, 3).await[2]);
@@ -118,7 +119,7 @@ async fn a_guest_is_told_at_the_address_that_was_given_until_it_is_forgotten() {
     );
     assert!(html.contains("<li>1 x Kettle</li>"), "{html}");
     shop.done(&format!("order/{order}/refund/"), json!({ "amount": "5.00" })).await;
-    assert!(unfolded(&shop.mails(to, 4).await[3]).contains("we have paid back 5.00 for your order"));
+    assert!(unfolded(&shop.mails(to, 4).await[3]).contains("we have paid back 5.00 EUR for your order"));
 
     let forgotten = shop.send("DELETE", &format!("order/{order}/contact/"), Value::Null, &[]).await;
     assert_eq!(forgotten.status, StatusCode::NO_CONTENT);
