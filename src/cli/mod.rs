@@ -293,13 +293,13 @@ async fn status(location: &Location, config: &DatabaseConfig) -> anyhow::Result<
             ProjectionState::Stopped => "stopped",
             ProjectionState::Missing => "missing",
         };
-        say(&format!("{:16} {state:10} at {}, {} behind", projection.name, projection.position, projection.lag));
+        say(&format!("{:17} {state:10} at {}, {} behind", projection.name, projection.position, projection.lag));
     }
     say("");
     for task in &tasks {
         let last = task.last_run_at.map_or("never".to_owned(), |at| at.format("%F %T").to_string());
         let error = task.last_error.as_ref().map_or(String::new(), |error| format!(", failed: {error}"));
-        say(&format!("{:16} ran {last}, due {}{error}", task.name, task.due_at.format("%F %T")));
+        say(&format!("{:17} ran {last}, due {}{error}", task.name, task.due_at.format("%F %T")));
     }
     match projections.into_iter().find_map(|projection| projection.last_error) {
         Some(error) => bail!("the projector stands still: {error}"),
