@@ -149,7 +149,7 @@ fn order_mails(config: &ServeConfig, mail: &MailConfig, pool: &PgPool) -> Arc<dy
     let templates = Templates::new(config.templates_dir.as_ref().map(|folder| folder.join("mail")));
     // What is wrong must not keep the shop from selling: its mails wait, and say so.
     for error in mail::check(&templates) {
-        tracing::error!(%error, "mails that need it will be parked");
+        tracing::error!(%error, "a template of mails is wrong; mails that need it are parked");
     }
     Arc::new(OrderMails::new(pool.clone(), Mailer::new(mail), templates, config.payments.currency))
 }
