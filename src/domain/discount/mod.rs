@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
+use chrono::SecondsFormat::AutoSi;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -112,9 +113,9 @@ pub enum DiscountError {
     NeverValid,
     #[error("the discount has ended")]
     Ended,
-    #[error("the discount is not valid before {}", .from.to_rfc3339())]
+    #[error("the discount is not valid before {}", .from.to_rfc3339_opts(AutoSi, true))]
     NotYetValid { from: DateTime<Utc> },
-    #[error("the discount expired at {}", .until.to_rfc3339())]
+    #[error("the discount expired at {}", .until.to_rfc3339_opts(AutoSi, true))]
     Expired { until: DateTime<Utc> },
     #[error("the discount is used up")]
     UsedUp,
