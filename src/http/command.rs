@@ -14,6 +14,7 @@ use super::Shop;
 use super::access::Caller;
 use super::body::{self, FromObject};
 use super::error::{ApiError, Problem};
+use super::page::wrong_param;
 use super::request::RequestIds;
 use crate::journal::{Context, IdempotencyKey, NewEvent, Receipt, UseCase};
 
@@ -55,6 +56,7 @@ struct CommandHeaders {
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
 struct CommandQuery {
     /// The same checks and the same answer, with the events that would be appended; nothing is stored.
     #[serde(default)]
@@ -115,10 +117,10 @@ impl<T: FromObject> FromRequest<Shop> for Command<T> {
     }
 }
 
+/// Whoever misspells it wants a dry run all the same, so nothing else is taken.
 fn dry_run(uri: &Uri) -> Result<bool, ApiError> {
-    let query = axum::extract::Query::<CommandQuery>::try_from_uri(uri)
-        .map_err(|_| ApiError::invalid_field("dry_run", "must be true or false"))?;
-    Ok(query.dry_run)
+    let query = axum::extract::Query::<CommandQuery>::try_from_uri(uri);
+    Ok(query.map_err(|rejection| wrong_param(&rejection.body_text()))?.dry_run)
 }
 
 /// The version that `If-Match` names; `*` names any.

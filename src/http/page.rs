@@ -126,7 +126,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Ids<T> 
     }
 }
 
-/// Query parameters; a malformed or unknown one is 400.
+/// Query parameters of a list; a malformed one is 400, and one that the list does not know is ignored.
 pub struct Params<T>(pub T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
@@ -135,7 +135,20 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         match Query::<T>::from_request_parts(parts, state).await {
             Ok(Query(params)) => Ok(Self(params)),
-            Err(rejection) => Err(ApiError::invalid_field("query", rejection.body_text())),
+            Err(rejection) => Err(wrong_param(&rejection.body_text())),
         }
+    }
+}
+
+/// The parameter by its name, where the rejection tells it.
+pub(super) fn wrong_param(told: &str) -> ApiError {
+    let told = told.strip_prefix("Failed to deserialize query string: ").unwrap_or(told);
+    let is_name = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    match told.split_once(": ") {
+        Some((name, message)) if is_name(name) && message.starts_with("unknown field") => {
+            ApiError::invalid_field(name, "is not a parameter of this request")
+        }
+        Some((name, message)) if is_name(name) => ApiError::invalid_field(name, message),
+        _ => ApiError::invalid_field("query", told),
     }
 }

@@ -260,3 +260,29 @@ async fn history_tells_who_changed_what() {
     assert_eq!(shop.get("cart/nobody/history/").await.status, StatusCode::BAD_REQUEST);
     assert_eq!((&last["before"], &last["after"]), (&json!({ "price": "20.00" }), &json!({ "price": "21.00" })));
 }
+
+#[tokio::test]
+async fn a_parameter_that_is_wrong_is_named() {
+    let shop = TestShop::new().await;
+    for (path, field, message) in [
+        ("sales/?by=year", "by", "unknown variant `year`"),
+        ("sales/?from=2026-11-31", "from", "input is out of range"),
+        ("abandoned-carts/?days=x", "days", "invalid digit"),
+    ] {
+        let answer = shop.get(path).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{path}");
+        let error = &answer.body["errors"][0];
+        assert_eq!(error["field"], field, "{error}");
+        assert!(error["message"].as_str().unwrap().starts_with(message), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_command_with_a_misspelt_dry_run_is_refused() {
+    let shop = TestShop::new().await;
+    for query in ["dryrun=true", "dry-run=true", "dry_run=yes", "dry_run=true&x=1"] {
+        let answer = shop.post(&format!("categories/?{query}"), json!({ "category_name": "Tea" })).await;
+        assert_eq!((answer.status, answer.problem()), (StatusCode::BAD_REQUEST, "invalid_request"), "{query}");
+    }
+    assert_eq!(shop.read("categories/").await, json!([]));
+}
