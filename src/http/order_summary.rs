@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use sqlx::PgConnection;
 use utoipa::ToSchema;
 
 use super::Shop;
@@ -49,6 +50,8 @@ pub struct Summary {
     pub due: Decimal,
     /// `null` where staff see to it.
     pub payment_method: Option<String>,
+    /// Why the last attempt to pay failed, such as `insufficient_funds`; `null` if it did not.
+    pub payment_failure: Option<String>,
     /// When the order is cancelled if it is not paid by then.
     pub pay_by: Option<DateTime<Utc>>,
     /// Two letters of ISO 3166-1, if the buyer named one.
@@ -154,6 +157,10 @@ pub(super) async fn summary(shop: &Shop, order_id: i64) -> Result<Versioned<Summ
     let refunds = sqlx::query_file_as!(SummaryRefund, "projections/refunds/by_order.sql", order_id)
         .fetch_all(&mut *transaction)
         .await?;
+    let payment_failure = match order.payment.as_str() {
+        "failed" => last_failure(&mut transaction, order_id).await?,
+        _ => None,
+    };
     let Known { contact, addresses } = known(&mut transaction, order_id).await?;
     transaction.commit().await?;
 
@@ -209,6 +216,7 @@ pub(super) async fn summary(shop: &Shop, order_id: i64) -> Result<Versioned<Summ
         refunded: order.refunded,
         due: (order.total_amount - order.credited - kept).max(Decimal::ZERO),
         payment_method: order.payment_method,
+        payment_failure,
         pay_by: order.pay_by,
         shipping_country: order.shipping_country,
         pricing,
@@ -219,6 +227,20 @@ pub(super) async fn summary(shop: &Shop, order_id: i64) -> Result<Versioned<Summ
         allowed: states.allowed(),
     };
     Ok(Versioned { version: order.version, body })
+}
+
+/// The provider's reason, or the shop's.
+async fn last_failure(connection: &mut PgConnection, order_id: i64) -> Result<Option<String>, sqlx::Error> {
+    sqlx::query_scalar(
+        "select payload ->> 'reason'
+         from events
+         where aggregate_type = 'Order' and aggregate_id = $1 and event_type = 'OrderPaymentFailed'
+         order by sequence desc
+         limit 1",
+    )
+    .bind(order_id.to_string())
+    .fetch_optional(connection)
+    .await
 }
 
 /// One of the words that a read table has for a state.

@@ -73,6 +73,7 @@ async fn a_guest_pays_again_by_the_token_of_the_cart() {
     body["payment"] = pay_with(DECLINED);
     let order = till.shop.as_nobody("POST", &checkout, body).await.body["order_id"].as_i64().unwrap();
     till.becomes(order, "payment", "failed").await;
+    assert_eq!(till.summary(order).await["payment_failure"], "generic_decline");
     let another = till.filled_cart().await.replace("checkout/", "");
     let payment = json!({ "payment": pay_with(GOOD) });
     let refused = till.shop.as_nobody("POST", &format!("{another}order/{order}/pay/"), payment.clone()).await;
@@ -80,6 +81,7 @@ async fn a_guest_pays_again_by_the_token_of_the_cart() {
     let asked = till.shop.as_nobody("POST", &format!("{cart}order/{order}/pay/"), payment).await;
     assert_eq!((asked.status, &asked.body["payment"]), (StatusCode::OK, &json!("pending")), "{}", asked.body);
     till.becomes(order, "payment", "paid").await;
+    assert_eq!(till.summary(order).await["payment_failure"], Value::Null);
     till.audit().await;
 
     let methods = till.shop.as_nobody("GET", "payment-methods/", Value::Null).await.body;
