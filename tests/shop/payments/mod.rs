@@ -73,7 +73,7 @@ async fn a_guest_pays_again_by_the_token_of_the_cart() {
     body["payment"] = pay_with(DECLINED);
     let order = till.shop.as_nobody("POST", &checkout, body).await.body["order_id"].as_i64().unwrap();
     till.becomes(order, "payment", "failed").await;
-    assert_eq!(till.summary(order).await["payment_failure"], "generic_decline");
+    assert_eq!(till.summary(order).await["payment_failure"], "card_declined");
     let another = till.filled_cart().await.replace("checkout/", "");
     let payment = json!({ "payment": pay_with(GOOD) });
     let refused = till.shop.as_nobody("POST", &format!("{another}order/{order}/pay/"), payment.clone()).await;
