@@ -19,6 +19,7 @@ use crate::domain::customer::Country;
 use crate::domain::discount::DiscountCode;
 use crate::domain::ids::{AddressId, CartId, CustomerId, OrderId};
 use crate::domain::order::PaymentMethod;
+use crate::domain::refusal::Refusal;
 use crate::domain::text::{Email, Name};
 use crate::shop::{Asked, Checkout, EraseContact, Guest, OrderStanding, OrderView, Recipients, RequestPayment};
 
@@ -88,7 +89,10 @@ pub async fn check_out(
     let (payment_method, instrument) = chosen(&shop, body.payment_method, body.payment)?;
     let mut shipping = known_address(&shop, customer_id, body.shipping_address_id).await?;
     if let (Some(address), Some(told)) = (&mut shipping, &body.shipping_country) {
-        // The order is refused if the address is elsewhere.
+        // The order is refused if the address is elsewhere; a quote writes nothing that could be.
+        if command.context.dry_run && address.country.as_ref().is_some_and(|country| country != told) {
+            return Err(Refusal::AddressChanged.into());
+        }
         address.country = Some(told.clone());
     }
     let country = shipping.as_ref().and_then(|address| address.country.clone()).or(body.shipping_country);
@@ -101,7 +105,8 @@ pub async fn check_out(
         instrument,
         terms: shop.terms.clone(),
     };
-    Ok(placed(shop.run(checkout, command.context).await?))
+    let order = shop.run(checkout, command.context).await?;
+    Ok(order.created(|order| format!("/shop/api/order/{}/", order.order_id)))
 }
 
 /// Orders what a guest's cart holds
@@ -127,7 +132,9 @@ pub async fn check_out_guest(
         instrument,
         terms: shop.terms.clone(),
     };
-    Ok(placed(shop.run(checkout, command.context).await?))
+    let order = shop.run(checkout, command.context).await?;
+    // Where a guest may look.
+    Ok(order.created(|order| format!("/shop/api/carts/{token}/order/{}/", order.order_id)))
 }
 
 body! {
@@ -146,10 +153,6 @@ fn chosen(
 ) -> Result<(Option<PaymentMethod>, Option<String>), ApiError> {
     let (chosen, instrument) = shop.instrument(method, payment)?.unzip();
     Ok((chosen.or(method), instrument))
-}
-
-fn placed(order: Answer<OrderView>) -> Answer<OrderView> {
-    order.created(|order| format!("/shop/api/order/{}/", order.order_id))
 }
 
 /// An order that a guest placed from this cart

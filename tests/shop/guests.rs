@@ -78,6 +78,8 @@ async fn a_guest_says_who_gets_the_order_and_where() {
     body["billing_address"] = address("Bo", "FR");
     let ordered = shop.as_nobody("POST", &check_out, body).await;
     assert_eq!(ordered.status, StatusCode::CREATED, "{}", ordered.body);
+    let order = format!("/shop/api/{cart}order/{}/", ordered.body["order_id"]);
+    assert_eq!(ordered.header("location"), order, "where a guest may look");
     assert_eq!((shop.count("order_contact").await, shop.count("order_address").await), (1, 2));
     assert_eq!(shop.as_nobody("POST", &check_out, as_guest("Jo")).await.problem(), "cart_already_checked_out");
 }
@@ -98,6 +100,13 @@ async fn an_order_keeps_the_customers_address_as_it_was_until_the_customer_is_fo
     let unknown = shop.post(&check_out(ada), json!({ "shipping_address_id": 1, "billing_address_id": 3 })).await;
     assert_eq!(unknown.problem(), "address_not_found");
     assert_eq!(shop.count("order_address").await, 0);
+
+    // A quote for one country is none for an address in another.
+    let elsewhere = json!({ "shipping_address_id": 1, "shipping_country": "FR" });
+    for quote in ["", "?dry_run=true"] {
+        let refused = shop.post(&format!("{}{quote}", check_out(ada)), elsewhere.clone()).await;
+        assert_eq!((refused.status, refused.problem()), (StatusCode::CONFLICT, "address_changed"), "{quote}");
+    }
 
     let body = json!({ "shipping_address_id": 1, "billing_address_id": 2 });
     let send = async || shop.send("POST", &check_out(ada), body.clone(), &[("idempotency-key", "once")]).await;
