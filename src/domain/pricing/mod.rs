@@ -1,6 +1,6 @@
 //! What shipping costs and how things are taxed: two tables for the whole shop, and the arithmetic over them.
 //!
-//! The rules of the arithmetic stand in [`calculate`]. The tables are one stream, [`SHOP`], so that an order is priced
+//! The rules of the arithmetic stand in `calculate`. The tables are one stream, [`SHOP`], so that an order is priced
 //! by tables that were in force together.
 
 use serde::{Deserialize, Serialize};
