@@ -265,6 +265,7 @@ impl EmbeddedError {
             return false;
         };
         reason.contains("pre-existing shared memory block")
-            || (reason.contains("lock file") && reason.contains("already exists"))
+            // An orphan that has just begun has its lock file before it has written into it.
+            || (reason.contains("lock file") && (reason.contains("already exists") || reason.contains("is empty")))
     }
 }
