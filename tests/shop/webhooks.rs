@@ -376,7 +376,8 @@ fn a_receiver_has_every_event_once_by_its_id_although_the_server_is_killed_under
     assert!(receiver.messages().last().unwrap().is_signed_with(&secret));
     let twice = by_id.values().filter(|messages| messages.len() > 1).count();
     eprintln!("{} events, {twice} of them told more than once, {left_by_a_kill} begun by killed servers", by_id.len());
-    assert!(told_before_a_kill[0] > 0 && left_by_a_kill > 0, "no server was killed while it told somebody");
+    let told_before = told_before_a_kill.iter().any(|told| *told > 0);
+    assert!(told_before && left_by_a_kill > 0, "no server was killed while it told somebody");
     assert!(expected.len() > 500, "only {} events", expected.len());
     server.signal(Signal::SIGTERM);
     assert_eq!(server.wait(), Some(0));
