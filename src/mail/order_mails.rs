@@ -15,7 +15,7 @@ use sqlx::{FromRow, PgPool};
 use super::{Mail, MailError, Mailer, TemplateError, Templates};
 use crate::domain::order::tracking_url;
 use crate::payments::Currency;
-use crate::reactors::{Failure, Reaction, Reactor, Settings};
+use crate::reactors::{Failure, Reaction, Reactor};
 
 pub struct OrderMails {
     pool: PgPool,
@@ -68,11 +68,6 @@ impl Reactor for OrderMails {
 
     fn event_types(&self) -> &[&'static str] {
         &EVENT_TYPES
-    }
-
-    /// Few at once: mails can wait, and those who order should not wait for them.
-    fn settings(&self, default: Settings) -> Settings {
-        Settings { at_once: 8, ..default }
     }
 
     fn react<'a>(&'a self, reaction: &'a Reaction) -> BoxFuture<'a, Result<(), Failure>> {
