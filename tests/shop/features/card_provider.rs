@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use axum::body::Body;
-use axum::http::{Request, StatusCode};
+use axum::http::StatusCode;
 use cartwright::domain::money::Money;
 use cartwright::payments::{
     CardProvider, Charge, Currency, Instrument, IntentState, PaymentError, Provider, Purpose, Repayment, TestProvider,
@@ -12,8 +11,9 @@ use cartwright::payments::{
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::card_stub::{CardStub, Fault, Operation, PATIENCE, signature};
-use crate::support::{Answer, TestShop, fresh_database, pool};
+use crate::support::card_stub::{CardStub, Fault, Operation, PATIENCE, signature};
+use crate::support::paying_shop::deliver;
+use crate::support::{TestShop, fresh_database, pool};
 
 fn money(text: &str) -> Money {
     Money::parse(text).unwrap()
@@ -241,12 +241,6 @@ async fn an_answer_that_cannot_be_read_is_not_repeated_and_one_without_an_end_is
         assert_eq!(outcome, Err(PaymentError::Unavailable(reason.to_owned())));
         server.abort();
     }
-}
-
-/// Sends a message with a signature.
-pub async fn deliver(shop: &TestShop, body: &str, signature: &str) -> Answer {
-    let request = Request::post("/shop/api/payments/webhook/").header("stripe-signature", signature);
-    shop.call_as_it_is(request.body(Body::from(body.to_owned())).unwrap()).await
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use nix::sys::signal::Signal;
 
-use crate::program::{PROGRAM, Server, command, data_dir, run, text, verify};
+use crate::support::program::{PROGRAM, Server, command, data_dir, run, text, verify};
 
 /// The shell blocks of the README.
 fn blocks() -> Vec<String> {

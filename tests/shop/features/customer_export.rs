@@ -3,8 +3,8 @@
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::accounts::{PASSWORD, access};
 use crate::support::TestShop;
+use crate::support::accounts::{PASSWORD, access};
 
 /// A customer with an account of whom there is something of every kind.
 async fn somebody(shop: &TestShop) -> (i64, String) {

@@ -6,8 +6,8 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use sqlx::Executor;
 
-use crate::guests::as_guest;
-use crate::pricing::check_out;
+use crate::support::guests::as_guest;
+use crate::support::pricing::check_out;
 use crate::support::{Answer, TestShop, fresh_database};
 
 async fn patch(shop: &TestShop, code: &str, body: Value) -> Answer {

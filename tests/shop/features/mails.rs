@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::guests::as_guest;
-use crate::reactors::{drained, eventually, start_all};
 use crate::support::TestShop;
+use crate::support::guests::as_guest;
+use crate::support::reactors::{drained, eventually, start_all};
 
 const ADA: &str = "ada@example.com";
 

@@ -4,8 +4,8 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::program::{self, Server, wait_for};
-use crate::tokens;
+use crate::support::program::{self, Server, wait_for};
+use crate::support::tokens;
 
 /// Somebody with a token, or without one.
 struct Caller<'server> {
@@ -91,7 +91,7 @@ fn a_guest_and_a_customer_pay_get_two_parcels_and_give_a_line_back() {
     let guest = by(None);
     let cart = format!("carts/{}", guest.done("carts/", Value::Null)["cart_token"].as_str().unwrap());
     items.iter().for_each(|item| drop(guest.done(&format!("{cart}/items/"), item.clone())));
-    let mut checkout = crate::guests::as_guest("Jo");
+    let mut checkout = crate::support::guests::as_guest("Jo");
     checkout["payment"] = payment.clone();
     let order = guest.done(&format!("{cart}/checkout/"), checkout)["order_id"].as_i64().unwrap();
     assert_eq!(guest.send("GET", &format!("order/{order}/summary/"), &Value::Null).0, 401);

@@ -1,17 +1,13 @@
 //! Orders that are paid through a provider which fails in every way: in the end nobody was charged twice, and no order
 //! is paid without its money.
 
-mod deaths;
-mod faults;
-mod till;
-
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::card_stub::{CardStub, Operation};
-use crate::guests::as_guest;
 use crate::support::TestShop;
-use till::{DECLINED, GOOD, Till, pay_with, test_card};
+use crate::support::card_stub::{CardStub, Operation};
+use crate::support::guests::as_guest;
+use crate::support::paying_shop::{DECLINED, GOOD, Till, pay_with, test_card};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_order_is_paid_by_card_and_nothing_remembers_the_token() {

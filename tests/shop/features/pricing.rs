@@ -3,12 +3,9 @@
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::guests::as_guest;
-use crate::support::{Answer, TestShop};
-
-async fn put(shop: &TestShop, table: &str, body: Value) -> Answer {
-    shop.send("PUT", &format!("pricing/{table}/"), body, &[]).await
-}
+use crate::support::TestShop;
+use crate::support::guests::as_guest;
+use crate::support::pricing::{check_out, german_tables, put_table};
 
 #[tokio::test]
 async fn a_table_of_fees_or_rates_is_read_as_it_was_written() {
@@ -23,13 +20,13 @@ async fn a_table_of_fees_or_rates_is_read_as_it_was_written() {
         { "country": "DE", "from": "0.00", "fee": "4.90" },
         { "country": "DE", "from": "50.00", "fee": "0.00" }
     ] });
-    let changed = put(&shop, "shipping", fees.clone()).await;
+    let changed = put_table(&shop, "shipping", fees.clone()).await;
     assert_eq!((changed.status, &changed.body), (StatusCode::OK, &fees));
     let rates = json!({ "inclusive": true, "rates": [
         { "category_id": null, "country": "DE", "percent": "19" },
         { "category_id": tea, "country": "DE", "percent": "7.5" }
     ] });
-    let changed = put(&shop, "taxes", rates.clone()).await;
+    let changed = put_table(&shop, "taxes", rates.clone()).await;
     assert_eq!((changed.status, &changed.body), (StatusCode::OK, &rates));
 
     let read = shop.get("pricing/taxes/").await;
@@ -42,10 +39,10 @@ async fn a_table_of_fees_or_rates_is_read_as_it_was_written() {
 async fn an_unchanged_table_is_no_event_and_a_stale_one_is_refused() {
     let shop = TestShop::new().await;
     let fees = json!({ "fees": [{ "from": "0", "fee": "9.9" }, { "country": "DE", "from": "0", "fee": "4.9" }] });
-    put(&shop, "shipping", fees).await;
+    put_table(&shop, "shipping", fees).await;
     let position = shop.engine.journal.position();
     let same = json!({ "fees": [{ "country": "DE", "from": "0.00", "fee": "4.90" }, { "from": "0", "fee": "9.90" }] });
-    assert_eq!(put(&shop, "shipping", same.clone()).await.status, StatusCode::OK);
+    assert_eq!(put_table(&shop, "shipping", same.clone()).await.status, StatusCode::OK);
     assert_eq!(shop.engine.journal.position(), position, "the same rows in another order");
     let stale = shop.send("PUT", "pricing/shipping/", json!({ "fees": [] }), &[("if-match", "\"0\"")]).await;
     assert_eq!(stale.status, StatusCode::PRECONDITION_FAILED);
@@ -76,25 +73,10 @@ async fn a_table_with_a_row_that_cannot_be_is_refused_whole() {
         ("taxes", json!({ "inclusive": true, "rates": [rate(json!(99), "19")] }), "category_not_found"),
         ("taxes", json!({ "rates": [] }), "invalid_request"),
     ] {
-        let answer = put(&shop, table, body.clone()).await;
+        let answer = put_table(&shop, table, body.clone()).await;
         assert_eq!(answer.problem(), problem, "{table} {body}: {}", answer.body);
     }
     assert_eq!(shop.engine.journal.position(), before);
-}
-
-/// Germany: 19 %, 7 % on books; shipping 4.90, free from 50.00 on.
-async fn german_tables(shop: &TestShop, inclusive: bool, books: i64) {
-    let fees = json!([
-        { "from": "0.00", "fee": "9.90" },
-        { "country": "DE", "from": "0.00", "fee": "4.90" },
-        { "country": "DE", "from": "50.00", "fee": "0.00" }
-    ]);
-    let rates = json!([
-        { "country": "DE", "percent": "19" },
-        { "country": "DE", "category_id": books, "percent": "7" }
-    ]);
-    assert_eq!(put(shop, "shipping", json!({ "fees": fees })).await.status, StatusCode::OK);
-    assert_eq!(put(shop, "taxes", json!({ "inclusive": inclusive, "rates": rates })).await.status, StatusCode::OK);
 }
 
 /// A shop with mugs at 9.99, books at 24.90, German tables and 10 % off; and a customer with three mugs and a book.
@@ -110,10 +92,6 @@ async fn three_mugs_and_a_book(inclusive: bool) -> (TestShop, i64) {
     shop.add(customer, mug, 3).await;
     shop.add(customer, book, 1).await;
     (shop, customer)
-}
-
-pub async fn check_out(shop: &TestShop, customer: i64, body: Value) -> Answer {
-    shop.post(&format!("customer/{customer}/cart/checkout/"), body).await
 }
 
 fn to_germany() -> Value {
@@ -225,7 +203,7 @@ async fn without_tables_and_a_code_an_order_is_what_it_was_before() {
     let shop = TestShop::new().await;
     let mug = shop.product("Mug", "9.99", 50).await;
     let customer = shop.customer("Ada").await;
-    put(&shop, "taxes", json!({ "inclusive": true, "rates": [] })).await;
+    put_table(&shop, "taxes", json!({ "inclusive": true, "rates": [] })).await;
     shop.add(customer, mug, 3).await;
     let order = check_out(&shop, customer, Value::Null).await.body;
     let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
@@ -264,30 +242,4 @@ async fn a_line_that_comes_back_gives_back_what_was_paid_for_it() {
     assert_eq!(shop.read("customer-stats/").await[0]["total_spent"], "4.90", "shipping was not taken back");
     shop.check_log().await;
     shop.verify().await;
-}
-
-/// A story that touches every event of prices: tables that change and go, a discount that changes, is used twice, comes
-/// back once and ends.
-pub async fn story(shop: &TestShop, customer: i64, product: i64) {
-    german_tables(shop, false, 1).await;
-    shop.done("discounts/", json!({ "code": "Later", "kind": "free_shipping", "until": "2099-01-01T00:00:00Z" })).await;
-    shop.done("discounts/", json!({ "code": "Story", "kind": "percent", "value": "12.5", "total_limit": 2 })).await;
-    for value in ["5.00", "6.00"] {
-        let change = json!({ "kind": "amount", "value": value, "total_limit": null });
-        let changed = shop.send("PATCH", "discount/story/", change, &[]).await;
-        assert_eq!(changed.status, StatusCode::OK, "{}", changed.body);
-    }
-    for cancelled in [true, false] {
-        shop.add(customer, product, 3).await;
-        let body = json!({ "discount_code": "story", "shipping_country": "DE" });
-        let order = check_out(shop, customer, body).await;
-        assert_eq!(order.status, StatusCode::CREATED, "{}", order.body);
-        if cancelled {
-            shop.done(&format!("order/{}/cancel/", order.body["order_id"]), Value::Null).await;
-        }
-    }
-    shop.send("DELETE", "discount/story/", Value::Null, &[]).await;
-    put(shop, "shipping", json!({ "fees": [] })).await;
-    let story = shop.read("discount/story/").await;
-    assert_eq!((&story["uses"], &story["ended"]), (&json!(1), &json!(true)));
 }

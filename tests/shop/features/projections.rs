@@ -218,7 +218,7 @@ async fn tables(pool: &PgPool) -> Vec<(String, Value)> {
 async fn any_split_of_the_log_into_batches_gives_the_same_tables() {
     let shop = TestShop::new().await;
     story(&shop).await;
-    crate::pricing::story(&shop, 1, 3).await;
+    crate::support::pricing::story(&shop, 1, 3).await;
     let expected = tables(&shop.pool).await;
     let end = shop.engine.journal.position();
     shop.engine.projector.stop().await;

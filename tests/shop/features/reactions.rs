@@ -12,9 +12,10 @@ use cartwright::reactors::{Failure, Reaction, Reactor, Reactors, Settings};
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use sqlx::ConnectOptions;
-use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::postgres::PgConnection;
 use tokio::sync::Semaphore;
 
+use crate::support::reactors::{drained, eventually, reactor, start_all};
 use crate::support::{TestShop, fresh_database};
 
 type React = dyn Fn(Reaction) -> BoxFuture<'static, Result<(), Failure>> + Send + Sync;
@@ -73,45 +74,8 @@ impl Reactor for Probe {
     }
 }
 
-/// Reactors that lose no time.
-pub fn quick() -> Settings {
-    let short = Duration::from_millis(10);
-    Settings { max_attempts: 3, first_retry: Duration::from_millis(60), poll: short, ..Settings::default() }
-}
-
 async fn start(shop: &TestShop, reactor: Probe) -> Reactors {
     start_all(shop, vec![Arc::new(reactor)]).await
-}
-
-pub async fn start_all(shop: &TestShop, reactors: Vec<Arc<dyn Reactor>>) -> Reactors {
-    let connect: PgConnectOptions = (*shop.pool.connect_options()).clone();
-    let head = shop.engine.journal.head();
-    Reactors::start_with(connect, shop.pool.clone(), head, reactors, &quick()).await.unwrap()
-}
-
-/// Looks again and again until there is something to see.
-pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut look: impl FnMut() -> F) -> T {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    loop {
-        if let Some(seen) = look().await {
-            return seen;
-        }
-        assert!(Instant::now() < deadline, "waited in vain for {what}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-}
-
-async fn reactor(shop: &TestShop) -> Value {
-    shop.read("reactors/").await[0].clone()
-}
-
-/// Waits until nothing is left to do.
-pub async fn drained(shop: &TestShop) {
-    eventually("the reactions", async || {
-        let reactor = reactor(shop).await;
-        (reactor["lag"] == 0 && reactor["due"] == 0).then_some(())
-    })
-    .await;
 }
 
 async fn parked(shop: &TestShop) -> Value {

@@ -16,9 +16,9 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 use tokio::sync::Semaphore;
 
-use crate::client::Client;
-use crate::points::{assert_killed, dies, server_on};
-use crate::program::{Server, command, data_dir, run, text, wait_for};
+use crate::support::client::Client;
+use crate::support::failpoints::{assert_killed, dies, server_on};
+use crate::support::program::{Server, command, data_dir, run, text, wait_for};
 use crate::support::{TestShop, fresh_database, pool};
 
 const HOUR: Duration = Duration::from_secs(3_600);

@@ -15,13 +15,13 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-use crate::client::Client;
-use crate::load::Load;
-use crate::points::{assert_killed, server_on};
-use crate::program::{Server, ask, command, data_dir, embedded_database, run, text, wait_for};
-use crate::reactors::{drained, eventually, start_all};
-use crate::receiver::Receiver;
 use crate::support::TestShop;
+use crate::support::client::Client;
+use crate::support::failpoints::{assert_killed, server_on};
+use crate::support::load::Load;
+use crate::support::program::{Server, ask, command, data_dir, embedded_database, run, text, wait_for};
+use crate::support::reactors::{drained, eventually, start_all};
+use crate::support::receiver::Receiver;
 
 async fn start(shop: &TestShop, private_allowed: bool) -> Reactors {
     let webhooks = Webhooks::new(shop.pool.clone(), shop.engine.journal.clone(), private_allowed).unwrap();
@@ -134,7 +134,7 @@ async fn what_a_receiver_refuses_comes_again_with_the_same_id_and_a_redirect_is_
     assert_eq!((&delivery["attempts"], &delivery["last_status"]), (&json!(3), &json!(200)));
     let messages = receiver.messages();
     assert_eq!(messages.len(), 3);
-    let same = |message: &crate::receiver::Message| {
+    let same = |message: &crate::support::receiver::Message| {
         message.path == "/hooks" && message.id() == messages[0].id() && message.bytes == messages[0].bytes
     };
     assert!(messages.iter().all(same), "{messages:?}");

@@ -9,9 +9,11 @@ use nix::unistd::Pid;
 use serde_json::{Value, json};
 use sqlx::{ConnectOptions, Executor, PgPool};
 
-use crate::client::Client;
-use crate::points::{assert_killed, dies, server_on};
-use crate::program::{Server, ask, command, data_dir, embedded_database, is_stopped, run, text, verify, wait_for};
+use crate::support::client::Client;
+use crate::support::failpoints::{assert_killed, dies, server_on};
+use crate::support::program::{
+    Server, ask, command, data_dir, embedded_database, is_stopped, run, text, verify, wait_for,
+};
 use crate::support::{TestShop, fresh_database};
 
 /// The schemas of builds, alive or dead.
@@ -66,7 +68,7 @@ fn what_a_killed_server_was_building_is_removed_by_the_next() {
     let mut server = Server::spawn(&mut server_on(folder.path(), 0, "rebuild-folded=return(kill)"));
     let address = format!("{}/shop/api/projections/orders/rebuild/", server.address);
     std::process::Command::new("curl")
-        .args(["-s", "--oauth2-bearer", &crate::tokens::ADMIN, "-X", "POST", &address])
+        .args(["-s", "--oauth2-bearer", &crate::support::tokens::ADMIN, "-X", "POST", &address])
         .output()
         .unwrap();
     assert_killed(server.ended(), "rebuild-folded");

@@ -10,8 +10,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::timeout;
 
+use crate::support::tokens::ADMIN;
 use crate::support::{TestShop, fresh_database};
-use crate::tokens::ADMIN;
 
 const HEAD: Duration = Duration::from_millis(600);
 const IDLE: Duration = Duration::from_millis(1_800);

@@ -1,26 +1,12 @@
 //! Deaths exactly between two steps: see `src/points.rs`.
 
-use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
-use std::process::{Command, ExitStatus, Stdio};
-
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
-use crate::client::{Client, Lost};
-use crate::load::Load;
-use crate::program::{Server, ask, command, data_dir, embedded_database, run, text, verify, wait_for};
-
-/// The command of a server without sample commands, with orders for its points.
-pub fn server_on(folder: &Path, port: u16, points: &str) -> Command {
-    let mut command = command(folder);
-    command.args(["--no-seeds", "--listen", &format!("127.0.0.1:{port}")]).env("FAILPOINTS", points);
-    command
-}
-
-pub fn assert_killed(status: ExitStatus, points: &str) {
-    assert_eq!(status.signal(), Some(Signal::SIGKILL as i32), "{points}: {status}");
-}
+use crate::support::client::{Client, Lost};
+use crate::support::failpoints::{assert_killed, dies, server_on};
+use crate::support::load::Load;
+use crate::support::program::{Server, ask, command, data_dir, embedded_database, run, text, verify, wait_for};
 
 #[test]
 fn what_a_dead_server_had_stored_is_answered_and_what_it_had_not_is_done() {
@@ -78,12 +64,6 @@ fn a_server_that_dies_between_two_steps_under_load_loses_nothing_and_does_nothin
     });
     ledger.audit(&embedded_database(folder.path()), port);
     verify(folder.path());
-}
-
-/// Starts a program that dies before it is ready, or soon after.
-pub fn dies(command: &mut Command, points: &str) {
-    let mut child = command.env("FAILPOINTS", points).stdout(Stdio::null()).spawn().unwrap();
-    assert_killed(wait_for(points, || child.try_wait().unwrap()), points);
 }
 
 #[test]

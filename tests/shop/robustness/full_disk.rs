@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use crate::program::{Server, command, data_dir, text, wait_for};
+use crate::support::program::{Server, command, data_dir, text, wait_for};
 
 /// A shop on a disk of its own, which only its processes see.
 struct SmallDisk {
@@ -107,7 +107,7 @@ fn call(address: &str, path: &str, args: &[&str]) -> Option<Value> {
             "--silent",
             "--show-error",
             "--oauth2-bearer",
-            &crate::tokens::ADMIN,
+            &crate::support::tokens::ADMIN,
             "--max-time",
             "20",
             "--write-out",

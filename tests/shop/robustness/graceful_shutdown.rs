@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
-use crate::client::{Client, Lost, Reply};
-use crate::program::{Server, command, data_dir, verify, wait_for};
+use crate::support::client::{Client, Lost, Reply};
+use crate::support::program::{Server, command, data_dir, verify, wait_for};
 
 const CLIENTS: usize = 16;
 const ROUNDS: usize = 5;

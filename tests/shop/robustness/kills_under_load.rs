@@ -5,8 +5,8 @@ use std::path::Path;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::load::Load;
-use crate::program::{Server, ask, command, data_dir, embedded_database, verify, wait_for};
+use crate::support::load::Load;
+use crate::support::program::{Server, ask, command, data_dir, embedded_database, verify, wait_for};
 
 const ROUNDS: usize = 10;
 

@@ -3,11 +3,11 @@
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
-use super::till::{GOOD, audit, pay_with};
-use crate::card_stub::{CardStub, KEY, WEBHOOK_SECRET};
-use crate::client::Client;
-use crate::points::{assert_killed, server_on};
-use crate::program::{Server, ask, data_dir, embedded_database, verify, wait_for};
+use crate::support::card_stub::{CardStub, KEY, WEBHOOK_SECRET};
+use crate::support::client::Client;
+use crate::support::failpoints::{assert_killed, server_on};
+use crate::support::paying_shop::{GOOD, audit, pay_with};
+use crate::support::program::{Server, ask, data_dir, embedded_database, verify, wait_for};
 
 fn server(folder: &std::path::Path, port: u16, points: &str, stub: &CardStub) -> Server {
     let mut command = server_on(folder, port, points);

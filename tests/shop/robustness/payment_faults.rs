@@ -13,9 +13,9 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
-use super::till::{DECLINED, GOOD, Till, pay_with};
-use crate::card_stub::{Fault, Operation, PATIENCE};
-use crate::reactors::eventually;
+use crate::support::card_stub::{Fault, Operation, PATIENCE};
+use crate::support::paying_shop::{DECLINED, GOOD, Till, pay_with};
+use crate::support::reactors::eventually;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_answer_may_be_lost_late_or_a_failure_and_nothing_is_done_twice() {
@@ -309,5 +309,5 @@ async fn what_nobody_knows_after_a_day_has_failed_and_money_that_comes_later_cou
     assert_eq!(till.hears(&till.stub.messages()[0]).await.status, StatusCode::NO_CONTENT);
     till.becomes(order, "payment", "paid").await;
     till.rests().await;
-    super::till::audit(&till.shop.pool, &till.stub).await;
+    crate::support::paying_shop::audit(&till.shop.pool, &till.stub).await;
 }

@@ -13,10 +13,10 @@ use sqlx::postgres::PgConnectOptions;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use crate::client::Client;
-use crate::load::Load;
-use crate::points::assert_killed;
-use crate::program::{Server, ask, command, data_dir, is_stopped, run, text, wait_for};
+use crate::support::client::Client;
+use crate::support::failpoints::assert_killed;
+use crate::support::load::Load;
+use crate::support::program::{Server, ask, command, data_dir, is_stopped, run, text, wait_for};
 
 /// A durable PostgreSQL that outlives every server on it.
 struct Database {

@@ -6,17 +6,16 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use cartwright::accounts::TokenKeys;
 use cartwright::domain::account::Role;
-use cartwright::domain::ids::AccountId;
-use cartwright::domain::text::{Email, Name};
 use cartwright::journal::{Actor, Context};
-use cartwright::shop::{ChangeAccount, CreateKey, OpenAccount, RevokeKey};
+use cartwright::shop::{ChangeAccount, RevokeKey};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 use uuid::Uuid;
 
 use crate::support::TestShop;
-use crate::tokens::{self, claims, sign};
+use crate::support::accounts::api_key;
+use crate::support::tokens::{self, claims, sign};
 
 /// Whom a route lets in, besides admins.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -175,26 +174,6 @@ fn with_role(role: &'static str, customer_id: Option<i64>) -> Box<dyn Fn() -> Op
 
 fn fixed(token: String) -> Box<dyn Fn() -> Option<String>> {
     Box::new(move || Some(token.clone()))
-}
-
-/// Makes an account of the staff with an API key, and returns them.
-pub async fn api_key(shop: &TestShop, name: &str, role: Role) -> (AccountId, Uuid, String) {
-    api_key_called(shop, name, role, Uuid::new_v4()).await
-}
-
-/// The same, with the id of the key.
-pub async fn api_key_called(shop: &TestShop, name: &str, role: Role, key_id: Uuid) -> (AccountId, Uuid, String) {
-    let context = || Context::of(Actor { id: "test".to_owned(), role: "admin" });
-    let email = Email::parse(&format!("{name}@example.com")).unwrap();
-    let open = OpenAccount { role, customer_id: None, email, password_hash: None, link_hash: None };
-    let journal = &shop.engine.journal;
-    let account_id = journal.run(open, context()).await.unwrap().answer.account_id;
-    let secret = cartwright::accounts::Secret::api_key().unwrap();
-    let name = Name::parse(name).unwrap();
-    let create = CreateKey { account_id, key_id, name, role, secret_hash: secret.hex_hash() };
-    journal.run(create, context()).await.unwrap();
-    shop.accounts.refresh().await.unwrap();
-    (account_id, key_id, secret.expose().to_owned())
 }
 
 /// Tokens that are not what they seem.

@@ -7,9 +7,9 @@ use cartwright::http::Edge;
 use cartwright::journal::JournalOptions;
 use serde_json::{Value, json};
 
-use crate::access::api_key;
-use crate::accounts::{PASSWORD, access, token_in};
-use crate::guests::as_guest;
+use crate::support::accounts::api_key;
+use crate::support::accounts::{PASSWORD, access, token_in};
+use crate::support::guests::as_guest;
 use crate::support::{Answer, TestShop, fresh_database};
 
 async fn behind_a_proxy() -> TestShop {

@@ -8,9 +8,9 @@ use cartwright::accounts::TokenKeys;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 
-use crate::accounts::{PASSWORD, access, token_in};
 use crate::support::TestShop;
-use crate::tokens::{ADMIN, claims, key, sign};
+use crate::support::accounts::{PASSWORD, access, token_in};
+use crate::support::tokens::{ADMIN, claims, key, sign};
 
 /// A key of an attacker.
 fn other_key() -> EncodingKey {

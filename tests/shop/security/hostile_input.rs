@@ -7,8 +7,8 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use serde_json::{Value, json};
 
-use crate::bad_input::{fill, furnished};
-use crate::bad_values::{good, resolve};
+use crate::support::bad_values::{good, resolve};
+use crate::support::furnished::{fill, furnished};
 use crate::support::{Answer, TestShop};
 
 /// Code for SQL, for shells, for browsers, for templates; all of it is only text here.

@@ -6,7 +6,7 @@ use cartwright::http::{Edge, Limits};
 use cartwright::journal::JournalOptions;
 use serde_json::Value;
 
-use crate::program::{data_dir, run, text};
+use crate::support::program::{data_dir, run, text};
 use crate::support::{Answer, TestShop, fresh_database};
 
 async fn behind(edge: Edge) -> TestShop {

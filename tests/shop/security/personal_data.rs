@@ -8,8 +8,8 @@ use cartwright::http::Edge;
 use cartwright::journal::JournalOptions;
 use serde_json::{Value, json};
 
-use crate::accounts::token_in;
-use crate::bad_values::resolve;
+use crate::support::accounts::token_in;
+use crate::support::bad_values::resolve;
 use crate::support::{Answer, TestShop, fresh_database};
 
 /// The only tables that may know a person. All others, those to come too, may not.

@@ -9,9 +9,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
-use crate::accounts::token_in;
-use crate::program::{Server, command, data_dir, run, text, wait_for};
-use crate::tokens::ADMIN;
+use crate::support::accounts::token_in;
+use crate::support::program::{Server, command, data_dir, run, text, wait_for};
+use crate::support::tokens::ADMIN;
 
 const AGENT: &str = "Zebrowser/7.3";
 const ADDRESS: &str = "203.0.113.77";

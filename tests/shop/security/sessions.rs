@@ -18,9 +18,9 @@ use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 use tower::ServiceExt;
 
-use crate::accounts::{ANOTHER, PASSWORD, access, token_in};
+use crate::support::accounts::{ANOTHER, PASSWORD, access, token_in};
+use crate::support::tokens::{claims, sign};
 use crate::support::{Answer, TestShop, fresh_database, pool};
-use crate::tokens::{claims, sign};
 
 const ZOE: &str = "zoe@example.com";
 

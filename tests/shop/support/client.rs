@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::tokens::ADMIN;
+use crate::support::tokens::ADMIN;
 
 pub struct Client {
     /// Where the servers are that it may ask; it goes on to the next when one is gone.

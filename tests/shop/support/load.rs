@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 
-use crate::client::{Client, Reply};
-use crate::program::{ask, wait_for};
 use crate::support;
+use crate::support::client::{Client, Reply};
+use crate::support::program::{ask, wait_for};
 
 /// A shop that is ready for buyers, and where to reach it.
 pub struct Load {

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use axum::http::StatusCode;
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
 use cartwright::payments::{PaymentReactor, Payments, PaymentsConfig};
 use cartwright::reactors::Reactors;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
-use crate::card_client::deliver;
-use crate::card_stub::{CardStub, signature};
-use crate::guests::as_guest;
-use crate::reactors::{eventually, start_all};
+use crate::support::card_stub::{CardStub, signature};
+use crate::support::guests::as_guest;
+use crate::support::reactors::{eventually, start_all};
 use crate::support::{Answer, TestShop, fresh_database};
 
 pub const GOOD: &str = "pm_card_visa";
@@ -172,6 +172,12 @@ impl Till {
         self.shop.check_log().await;
         self.shop.verify().await;
     }
+}
+
+/// Sends a message with a signature.
+pub async fn deliver(shop: &TestShop, body: &str, signature: &str) -> Answer {
+    let request = Request::post("/shop/api/payments/webhook/").header("stripe-signature", signature);
+    shop.call_as_it_is(request.body(Body::from(body.to_owned())).unwrap()).await
 }
 
 async fn react(shop: &TestShop, payments: &PaymentsConfig) -> Reactors {

@@ -12,7 +12,7 @@ use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 use tokio::runtime::Runtime;
 
-use crate::{support, tokens};
+use crate::support::{self, tokens};
 
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_cartwright");
 
