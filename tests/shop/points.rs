@@ -1,4 +1,4 @@
-//! Deaths exactly between two steps: see `src/points.rs`.
+//! Deaths exactly between two steps: see `src/failpoints.rs`.
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
