@@ -26,3 +26,4 @@ pub mod scheduler;
 pub mod seeds;
 pub mod server;
 pub mod shop;
+pub mod webhooks;

@@ -21,6 +21,7 @@ mod goods;
 mod line;
 mod moves;
 mod payment;
+mod payment_token;
 mod pricing;
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,7 @@ pub use error::OrderError;
 pub use event::OrderEvent;
 pub use line::{OrderLine, OrderedUnits, ReturnedUnits, SentUnits, Units};
 pub use moves::{Action, Fulfilment, MOVES, Move, Payment, State, States, Status};
+pub use payment_token::PaymentToken;
 pub use pricing::OrderPricing;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
