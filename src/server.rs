@@ -21,10 +21,11 @@ use crate::journal::{Journal, JournalOptions, Writer};
 use crate::mail::{self, MailConfig, Mailer, OrderMails, Templates};
 use crate::payments::{PaymentReactor, Payments};
 use crate::projector::{Projector, ProjectorOptions};
-use crate::reactors::{self, Reactor, Reactors, Webhooks};
+use crate::reactors::{self, Reactor, Reactors};
 use crate::scheduler::tasks::{self, Tools};
 use crate::scheduler::{Scheduler, SchedulerOptions};
 use crate::seeds;
+use crate::webhooks::Webhooks;
 
 /// The parts of a shop that work without HTTP.
 pub struct Engine {

@@ -14,8 +14,8 @@ use crate::domain::order::{OrderCommand, Status};
 use crate::journal::{Actor, CommandError, Context, Journal, UseCase};
 use crate::payments;
 use crate::projector::Projector;
-use crate::reactors::webhooks;
 use crate::shop::{ExpireCart, MoveOrder};
+use crate::webhooks;
 
 /// What tasks work with.
 #[derive(Clone)]
