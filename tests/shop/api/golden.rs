@@ -59,7 +59,7 @@ async fn sample_shop() -> (TestShop, NaiveDate) {
     loop {
         let today = Utc::now().date_naive();
         let shop = TestShop::new().await;
-        seeds::plant(&shop.engine.journal).await.unwrap();
+        seeds::load(&shop.engine.journal).await.unwrap();
         shop.settle().await;
         // Else it was filled around midnight, on one of two days.
         if Utc::now().date_naive() == today {
