@@ -16,7 +16,7 @@ pub mod locks;
 use embedded::{EmbeddedOptions, EmbeddedPostgres};
 use functions::{FunctionSet, SchemaLock};
 
-use crate::points::point;
+use crate::failpoints::failpoint;
 
 /// `migrations/`, compiled in.
 pub static MIGRATOR: Migrator = sqlx::migrate!();
@@ -92,7 +92,7 @@ impl Database {
 
     async fn connect(connect: PgConnectOptions, embedded: Option<EmbeddedPostgres>) -> anyhow::Result<Self> {
         migrate(&connect).await.context("the database cannot be migrated")?;
-        point!("start-migrated");
+        failpoint!("start-migrated");
         let connect = prepared(connect);
         let pool = pool_options().connect_with(connect.clone()).await.context("the database cannot be reached")?;
         let functions = hold_functions(&connect).await.context("the SQL functions cannot be installed")?;

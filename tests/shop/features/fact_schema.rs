@@ -22,7 +22,7 @@ async fn count(connection: &mut PgConnection, query: &str) -> i64 {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_fact_of_the_whole_log_is_that_of_the_batch_that_holds_the_whole_log() {
     let shop = TestShop::new().await;
-    seeds::plant(&shop.engine.journal).await.unwrap();
+    seeds::load(&shop.engine.journal).await.unwrap();
     let batch = projectors_schema(&shop.pool).await;
     let views = views(&shop.pool, "fact").await;
     assert_eq!(views, self::views(&shop.pool, &batch).await);
