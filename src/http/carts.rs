@@ -5,17 +5,17 @@ use serde::Deserialize;
 use utoipa::openapi::Object;
 use uuid::Uuid;
 
-use super::Shop;
-use super::body::{NoBody, body};
-use super::command::{Answer, Command, CommandParams, CommandProblems};
-use super::consistency::one_moment;
-use super::description;
-use super::error::{ApiError, Problem};
-use super::page::{Ids, Versioned};
 use crate::domain::cart::MergeMode;
 use crate::domain::ids::{CartId, CustomerId, ProductId};
 use crate::domain::money::two_decimals;
 use crate::domain::quantity::{Quantity, QuantityError};
+use crate::http::Shop;
+use crate::http::wire::body::{NoBody, body};
+use crate::http::wire::command::{Answer, Command, CommandParams, CommandProblems};
+use crate::http::wire::consistency::one_moment;
+use crate::http::wire::error::{ApiError, Problem};
+use crate::http::wire::openapi;
+use crate::http::wire::page::{Ids, Versioned};
 use crate::shop::{CartChange, CartLine, CartView, ChangeCart, GuestCartOpened, MergeCarts, OpenGuestCart};
 
 body! {
@@ -38,7 +38,7 @@ body! {
 }
 
 fn merge_mode() -> Object {
-    description::words(["sum", "keep_larger", "keep_guest", "keep_customer"])
+    openapi::words(["sum", "keep_larger", "keep_guest", "keep_customer"])
 }
 
 body! {

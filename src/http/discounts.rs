@@ -12,15 +12,15 @@ use utoipa::ToSchema;
 use utoipa::openapi::Object;
 use utoipa::openapi::schema::ObjectBuilder;
 
-use super::Shop;
-use super::body::{self, FromObject, NoBody, body};
-use super::command::{Answer, Command, CommandParams, CommandProblems};
-use super::description;
-use super::error::{ApiError, FieldError, Problem};
-use super::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params, Versioned};
 use crate::domain::discount::{DiscountCode, Terms};
 use crate::domain::money::{Money, two_decimals};
 use crate::domain::pricing::{Benefit, Percent};
+use crate::http::Shop;
+use crate::http::wire::body::{self, FromObject, NoBody, body};
+use crate::http::wire::command::{Answer, Command, CommandParams, CommandProblems};
+use crate::http::wire::error::{ApiError, FieldError, Problem};
+use crate::http::wire::openapi;
+use crate::http::wire::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params, Versioned};
 use crate::shop::{ChangeDiscount, CreateDiscount, DiscountView, EndDiscount, TermsChange};
 
 /// What a discount gives.
@@ -33,11 +33,11 @@ pub enum Kind {
 }
 
 fn kind() -> Object {
-    ObjectBuilder::from(description::words(["percent", "amount", "free_shipping"])).examples(["free_shipping"]).build()
+    ObjectBuilder::from(openapi::words(["percent", "amount", "free_shipping"])).examples(["free_shipping"]).build()
 }
 
 fn kind_if_any() -> Object {
-    description::words(["percent", "amount", "free_shipping"])
+    openapi::words(["percent", "amount", "free_shipping"])
 }
 
 body! {

@@ -15,11 +15,11 @@ use tokio_stream::wrappers::ReceiverStream;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::Shop;
-use super::access::{self, Caller};
-use super::error::{ApiError, Problem};
-use super::page::{DEFAULT_LIMIT, Page, PageOf, Params};
 use crate::accounts::Identity;
+use crate::http::Shop;
+use crate::http::wire::access::{self, Caller};
+use crate::http::wire::error::{ApiError, Problem};
+use crate::http::wire::page::{DEFAULT_LIMIT, Page, PageOf, Params};
 
 /// An event as it is stored.
 #[derive(Clone, Debug, Serialize, sqlx::FromRow, ToSchema)]

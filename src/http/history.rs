@@ -8,15 +8,15 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::Shop;
-use super::error::{ApiError, Problem};
-use super::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params};
 use crate::domain::Decider;
 use crate::domain::account::Account;
 use crate::domain::cart::Cart;
 use crate::domain::customer::Customer;
 use crate::domain::order::Order;
 use crate::domain::product::Product;
+use crate::http::Shop;
+use crate::http::wire::error::{ApiError, Problem};
+use crate::http::wire::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params};
 
 /// One event, and the fields of the state that it changed.
 #[derive(Serialize, ToSchema)]

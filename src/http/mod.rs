@@ -33,55 +33,40 @@ use crate::payments::Payments;
 use crate::projector::Projector;
 use crate::shop::Terms;
 
-mod access;
-mod address;
-mod addresses;
-mod auth;
-mod body;
+mod accounts;
 mod carts;
-mod catalogue;
+mod categories;
 mod checkout;
-mod command;
-mod connections;
-mod consistency;
-mod cors;
 mod customers;
-mod description;
 mod discounts;
 mod edge;
-mod error;
 mod events;
-mod export;
-mod fallbacks;
-mod format;
 mod history;
-mod json;
-mod limits;
 mod operations;
-mod order_moves;
-mod order_summary;
 mod orders;
-mod page;
 mod pages;
-mod patience;
 mod payments;
 mod pricing;
+mod products;
 mod reactions;
-mod recipients;
-mod request;
 mod statistics;
-mod users;
 mod webhooks;
+mod wire;
 
-pub use address::{ClientAddress, TrustedProxies};
-pub use connections::ConnectionLimits;
-pub use cors::Origins;
 pub use edge::Edge;
-pub use error::ApiError;
-pub use limits::Limits;
+pub use edge::client_address::{ClientAddress, TrustedProxies};
+pub use edge::connections::ConnectionLimits;
+pub use edge::cors::Origins;
+pub use edge::rate_limits::Limits;
+pub use wire::error::ApiError;
 
-use access::Rules;
-use consistency::RecentWrites;
+use accounts::{auth, users};
+use customers::{addresses, export};
+use edge::{connections, rate_limits, request_id};
+use orders::{guest, moves, summary};
+use wire::access::{self, Rules};
+use wire::consistency::{self, RecentWrites};
+use wire::{fallbacks, openapi};
 
 /// What every handler can reach. Cheap to clone, because each layer and handler of a request does.
 #[derive(Clone)]
@@ -197,7 +182,7 @@ pub fn router(shop: Shop) -> Router {
         .routes(routes!(auth::change_password))
         .routes(routes!(auth::ask_for_reset))
         // Above are guesses at who has an account, and what the password is.
-        .layer(middleware::from_fn_with_state(shop.edge.limits.clone(), limits::strict))
+        .layer(middleware::from_fn_with_state(shop.edge.limits.clone(), rate_limits::strict))
         .routes(routes!(auth::confirm))
         .routes(routes!(auth::refresh))
         .routes(routes!(auth::log_out))
@@ -209,11 +194,11 @@ pub fn router(shop: Shop) -> Router {
         .routes(routes!(users::revoke_key))
         .routes(routes!(users::audit))
         // catalogue
-        .routes(routes!(catalogue::list_products, catalogue::create_product))
-        .routes(routes!(catalogue::find_product, catalogue::change_product, catalogue::delete_product))
-        .routes(routes!(catalogue::adjust_stock))
-        .routes(routes!(catalogue::list_categories, catalogue::create_category))
-        .routes(routes!(catalogue::rename_category, catalogue::delete_category))
+        .routes(routes!(products::list_products, products::create_product))
+        .routes(routes!(products::find_product, products::change_product, products::delete_product))
+        .routes(routes!(products::adjust_stock))
+        .routes(routes!(categories::list_categories, categories::create_category))
+        .routes(routes!(categories::rename_category, categories::delete_category))
         // customers
         .routes(routes!(customers::register))
         .routes(routes!(customers::find, customers::change, customers::erase))
@@ -232,8 +217,8 @@ pub fn router(shop: Shop) -> Router {
         .routes(routes!(carts::add_guest_item))
         .routes(routes!(carts::set_guest_item, carts::remove_guest_item))
         .routes(routes!(checkout::check_out_guest))
-        .routes(routes!(checkout::find_guests_order))
-        .routes(routes!(checkout::pay_guests_order))
+        .routes(routes!(guest::find_guests_order))
+        .routes(routes!(guest::pay_guests_order))
         // pricing
         .routes(routes!(pricing::find_fees, pricing::change_fees))
         .routes(routes!(pricing::find_rates, pricing::change_rates))
@@ -242,16 +227,16 @@ pub fn router(shop: Shop) -> Router {
         // orders
         .routes(routes!(orders::list, orders::place))
         .routes(routes!(orders::find_lines))
-        .routes(routes!(order_summary::find))
-        .routes(routes!(checkout::erase_contact))
-        .routes(routes!(order_moves::process))
-        .routes(routes!(order_moves::pay))
-        .routes(routes!(order_moves::ship))
-        .routes(routes!(order_moves::deliver))
-        .routes(routes!(order_moves::cancel))
-        .routes(routes!(order_moves::take_back))
-        .routes(routes!(order_moves::refund))
-        .routes(routes!(order_moves::list))
+        .routes(routes!(summary::find))
+        .routes(routes!(guest::erase_contact))
+        .routes(routes!(moves::process))
+        .routes(routes!(moves::pay))
+        .routes(routes!(moves::ship))
+        .routes(routes!(moves::deliver))
+        .routes(routes!(moves::cancel))
+        .routes(routes!(moves::take_back))
+        .routes(routes!(moves::refund))
+        .routes(routes!(moves::list))
         // payments
         .routes(routes!(payments::list_methods))
         .routes(routes!(payments::take_notice))
@@ -304,13 +289,13 @@ pub fn router(shop: Shop) -> Router {
     // The page of the description knows its own slashes; everything else answers with and without one.
     let router = Router::new()
         .merge(pages::router())
-        .merge(SwaggerUi::new("/docs").url("/openapi.json", description::complete(description)))
+        .merge(SwaggerUi::new("/docs").url("/openapi.json", openapi::complete(description)))
         .fallback_service(NormalizePathLayer::trim_trailing_slash().layer(router))
         .layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES))
         .layer(CatchPanicLayer::custom(fallbacks::panicked));
     shop.edge
         .around(router)
-        .layer(middleware::from_fn(request::trace))
+        .layer(middleware::from_fn(request_id::trace))
         .layer(middleware::from_fn_with_state(shop.clone(), say_farewell))
 }
 

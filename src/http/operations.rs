@@ -6,9 +6,9 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use serde_json::{Value, json};
 
-use super::Shop;
-use super::error::{ApiError, Problem};
-use super::page::Ids;
+use crate::http::Shop;
+use crate::http::wire::error::{ApiError, Problem};
+use crate::http::wire::page::Ids;
 use crate::projector::{Projection, ProjectionState, ProjectionStatus};
 use crate::scheduler::{self, TaskStatus};
 

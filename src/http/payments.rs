@@ -10,11 +10,11 @@ use utoipa::ToSchema;
 use utoipa::openapi::Object;
 use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
 
-use super::Shop;
-use super::body;
-use super::description::words;
-use super::error::{ApiError, Problem};
 use crate::domain::order::PaymentMethod;
+use crate::http::Shop;
+use crate::http::wire::body;
+use crate::http::wire::error::{ApiError, Problem};
+use crate::http::wire::openapi::words;
 use crate::payments::{Instrument, Notice, NoticeError, PaymentReactor};
 
 /// `{"method": "card", "token": "pm_…"}` or `{"method": "test", "card_number": "4242…"}`.

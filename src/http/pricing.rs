@@ -4,15 +4,15 @@ use axum::extract::State;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::Shop;
-use super::body::body;
-use super::command::{Answer, Command, CommandParams, CommandProblems};
-use super::error::{ApiError, Problem};
-use super::page::Versioned;
 use crate::domain::customer::Country;
 use crate::domain::ids::CategoryId;
 use crate::domain::money::Money;
 use crate::domain::pricing::{Percent, SHOP, ShippingFee, TaxRate};
+use crate::http::Shop;
+use crate::http::wire::body::body;
+use crate::http::wire::command::{Answer, Command, CommandParams, CommandProblems};
+use crate::http::wire::error::{ApiError, Problem};
+use crate::http::wire::page::Versioned;
 use crate::shop::{ChangeShippingFees, ChangeTaxRates, ShippingFees, TaxRates};
 
 body! {

@@ -7,10 +7,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::IntoParams;
 
-use super::Shop;
-use super::access::Caller;
-use super::error::{ApiError, Problem};
-use super::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params};
+use crate::http::Shop;
+use crate::http::wire::access::Caller;
+use crate::http::wire::error::{ApiError, Problem};
+use crate::http::wire::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params};
 use crate::reactors::{self, Decision, ReactionRow, ReactorStatus};
 
 #[derive(Deserialize, IntoParams)]

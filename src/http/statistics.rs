@@ -6,11 +6,11 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::Shop;
-use super::catalogue::{ProductRow, category_filter};
-use super::error::{ApiError, Problem};
-use super::format::money;
-use super::page::{DEFAULT_LIMIT, LAST_MOMENT, Page, PageOf, Params};
+use crate::http::Shop;
+use crate::http::products::{ProductRow, category_filter};
+use crate::http::wire::error::{ApiError, Problem};
+use crate::http::wire::format::money;
+use crate::http::wire::page::{DEFAULT_LIMIT, LAST_MOMENT, Page, PageOf, Params};
 
 #[derive(Serialize, ToSchema)]
 pub struct Bestseller {

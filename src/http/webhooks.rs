@@ -8,18 +8,18 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::Shop;
-use super::access::Caller;
-use super::body::{NoBody, body};
-use super::command::{Answer, Command, CommandParams, CommandProblems};
-use super::error::{ApiError, Problem};
-use super::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params};
 use crate::accounts::Secret;
 use crate::domain::customer::OptionalLine;
 use crate::domain::ids::WebhookId;
 use crate::domain::refusal::Refusal;
 use crate::domain::text::Text;
 use crate::domain::webhook::{EventTypes, WebhookError};
+use crate::http::Shop;
+use crate::http::wire::access::Caller;
+use crate::http::wire::body::{NoBody, body};
+use crate::http::wire::command::{Answer, Command, CommandParams, CommandProblems};
+use crate::http::wire::error::{ApiError, Problem};
+use crate::http::wire::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params};
 use crate::reactors::{Delivery, Endpoint, WebhookRow, webhooks};
 use crate::shop::{ChangeWebhook, CreateWebhook, RemoveWebhook, RotateWebhookSecret, WebhookRef};
 

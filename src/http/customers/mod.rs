@@ -1,19 +1,22 @@
 //! People who buy.
 
+pub mod addresses;
+pub mod export;
+
 use axum::extract::{OriginalUri, State};
 use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::Shop;
-use super::body::{NoBody, body};
-use super::command::{Answer, Command, CommandParams, CommandProblems};
-use super::error::{ApiError, Problem};
-use super::format::money;
-use super::page::{DEFAULT_LIMIT, Ids, LAST_MOMENT, Page, PageOf, Params, Versioned};
 use crate::domain::ids::CustomerId;
 use crate::domain::text::{Email, Name};
+use crate::http::Shop;
+use crate::http::wire::body::{NoBody, body};
+use crate::http::wire::command::{Answer, Command, CommandParams, CommandProblems};
+use crate::http::wire::error::{ApiError, Problem};
+use crate::http::wire::format::money;
+use crate::http::wire::page::{DEFAULT_LIMIT, Ids, LAST_MOMENT, Page, PageOf, Params, Versioned};
 use crate::shop::{ChangeCustomer, CustomerRef, EraseCustomer, RegisterCustomer};
 
 #[derive(Serialize, ToSchema)]
@@ -150,11 +153,11 @@ pub async fn list_orders(
 }
 
 /// 404, if there never was such a customer.
-pub(super) async fn known(shop: &Shop, customer_id: i64) -> Result<(), ApiError> {
+pub async fn known(shop: &Shop, customer_id: i64) -> Result<(), ApiError> {
     let known = sqlx::query_file_scalar!("projections/customers/exists.sql", customer_id).fetch_one(&shop.pool).await?;
     if known { Ok(()) } else { Err(unknown()) }
 }
 
-pub(super) fn unknown() -> ApiError {
+pub fn unknown() -> ApiError {
     ApiError::not_found("customer_not_found", "Customer not found")
 }

@@ -14,12 +14,12 @@ use sqlx::FromRow;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::Shop;
-use super::addresses::Address;
-use super::customers;
-use super::error::{ApiError, Problem};
-use super::page::{Ids, MAX_LIMIT, Page, Params, next_link};
-use super::recipients::OrderAddress;
+use crate::http::Shop;
+use crate::http::customers;
+use crate::http::customers::addresses::Address;
+use crate::http::orders::recipients::OrderAddress;
+use crate::http::wire::error::{ApiError, Problem};
+use crate::http::wire::page::{Ids, MAX_LIMIT, Page, Params, next_link};
 
 /// Everything that is held about a customer. The lists from `orders` on come in pages; each begins with its oldest.
 #[derive(Serialize, ToSchema, FromRow)]

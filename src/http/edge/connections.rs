@@ -24,9 +24,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::Service;
 
-use super::address::{ClientAddress, Peer};
-use super::edge::Edge;
-use super::patience::{Exchange, Patient};
+use crate::http::edge::Edge;
+use crate::http::edge::client_address::{ClientAddress, Peer};
+use crate::http::edge::timeouts::{Exchange, Patient};
 
 /// What connections may cost.
 #[derive(Clone, Copy, Debug)]
@@ -62,7 +62,7 @@ const OTHER_FILES: u64 = 256;
 const NO_ROOM: Duration = Duration::from_millis(200);
 
 /// Serves connections until `farewell` is over; then those that rest are closed, and what is under way is finished.
-pub(super) async fn serve(
+pub async fn serve(
     listener: TcpListener,
     router: Router,
     edge: &Edge,

@@ -19,13 +19,13 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 /// How many requests have begun and ended on a connection, together: odd while one is under way.
 #[derive(Clone, Default)]
-pub(super) struct Exchange(Arc<AtomicUsize>);
+pub struct Exchange(Arc<AtomicUsize>);
 
 /// A request under way. It ends when this is dropped.
-pub(super) struct UnderWay(Exchange);
+pub struct UnderWay(Exchange);
 
 /// An answer's body, which is under way until all of it was handed over.
-pub(super) struct Sending {
+pub struct Sending {
     body: Body,
     _under_way: UnderWay,
 }
@@ -73,7 +73,7 @@ impl hyper::body::Body for Sending {
     }
 }
 
-pub(super) struct Patient {
+pub struct Patient {
     stream: TcpStream,
     exchange: Exchange,
     /// The count of the exchange when the stream was last read.

@@ -5,12 +5,6 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Shop;
-use super::body::{NoBody, body};
-use super::command::{Answer, Command, CommandParams, CommandProblems};
-use super::error::ApiError;
-use super::page::Ids;
-use super::payments;
 use crate::domain::account::Role;
 use crate::domain::ids::OrderId;
 use crate::domain::money::Money;
@@ -20,6 +14,12 @@ use crate::domain::order::{
 };
 use crate::domain::quantity::Quantity;
 use crate::domain::text::{Reason, Reference};
+use crate::http::Shop;
+use crate::http::payments;
+use crate::http::wire::body::{NoBody, body};
+use crate::http::wire::command::{Answer, Command, CommandParams, CommandProblems};
+use crate::http::wire::error::ApiError;
+use crate::http::wire::page::Ids;
 use crate::shop::{MoveOrder, OrderStanding, RequestPayment};
 
 /// A move that an order may make: one change of one of its three states.

@@ -18,8 +18,8 @@ use governor::nanos::Nanos;
 use governor::state::{InMemoryState, NotKeyed, StateStore};
 use governor::{Quota, RateLimiter};
 
-use super::address::ClientAddress;
-use super::error::ApiError;
+use crate::http::edge::client_address::ClientAddress;
+use crate::http::wire::error::ApiError;
 
 /// The limits of one server. Cheap to clone; the default has none.
 #[derive(Clone, Default)]
@@ -61,7 +61,7 @@ impl Limits {
 const OTHERS: u32 = 10;
 
 /// Counts a request against its address. Health is asked for by machines that must get an answer.
-pub(super) async fn general(State(limits): State<Limits>, request: Request, next: Next) -> Response {
+pub async fn general(State(limits): State<Limits>, request: Request, next: Next) -> Response {
     if request.uri().path().starts_with("/health/") {
         return next.run(request).await;
     }
@@ -69,7 +69,7 @@ pub(super) async fn general(State(limits): State<Limits>, request: Request, next
 }
 
 /// Counts an attempt at a credential against its address: a layer for the routes that take one.
-pub(super) async fn strict(State(limits): State<Limits>, request: Request, next: Next) -> Response {
+pub async fn strict(State(limits): State<Limits>, request: Request, next: Next) -> Response {
     admit(limits.strict.as_deref(), request, next).await
 }
 

@@ -11,17 +11,17 @@ use axum::middleware::Next;
 use axum::response::Response;
 use uuid::Uuid;
 
-use super::access::Caller;
-use super::address::ClientAddress;
-use super::fallbacks;
 use crate::accounts::Origin;
+use crate::http::edge::client_address::ClientAddress;
+use crate::http::wire::access::Caller;
+use crate::http::wire::fallbacks;
 use crate::journal::Context;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The ids of one request, put there by [`trace`].
 #[derive(Clone, Debug)]
-pub(super) struct RequestIds {
+pub struct RequestIds {
     request_id: String,
     /// The trace id of `traceparent`, or the request id.
     correlation_id: String,
@@ -79,7 +79,7 @@ fn trace_id(traceparent: &str) -> Option<String> {
 }
 
 /// Gives every request its ids, every response the request's, and every answer that a layer made the form of a problem.
-pub(super) async fn trace(mut request: Request, next: Next) -> Response {
+pub async fn trace(mut request: Request, next: Next) -> Response {
     let ids = RequestIds::read(&request);
     let request_id = HeaderValue::from_str(&ids.request_id);
     let method = request.method().clone();

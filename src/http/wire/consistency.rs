@@ -11,15 +11,15 @@ use axum::response::{IntoResponse, Response};
 use lru::LruCache;
 use sqlx::{Executor, PgPool, Postgres, Transaction};
 
-use super::Shop;
-use super::access::Caller;
-use super::error::ApiError;
+use crate::http::Shop;
+use crate::http::wire::access::Caller;
+use crate::http::wire::error::ApiError;
 
 /// How long a read waits for a position.
 const WAIT: Duration = Duration::from_secs(2);
 
 /// Where the log ended with each caller's last command; of many callers, the latest.
-pub(super) struct RecentWrites(Mutex<LruCache<String, i64>>);
+pub struct RecentWrites(Mutex<LruCache<String, i64>>);
 
 impl Default for RecentWrites {
     fn default() -> Self {
@@ -46,7 +46,7 @@ impl RecentWrites {
 
 /// Lets a read wait for its caller's own writes and for `Min-Position`, and tells in `Projection-Position` how far the
 /// read tables were, at least, when it was answered.
-pub(super) async fn settle(State(shop): State<Shop>, request: Request, next: Next) -> Response {
+pub async fn settle(State(shop): State<Shop>, request: Request, next: Next) -> Response {
     if request.method() != Method::GET {
         return next.run(request).await;
     }
@@ -68,7 +68,7 @@ pub(super) async fn settle(State(shop): State<Shop>, request: Request, next: Nex
 
 /// Several questions about one moment. The `tables` that they ask are held before the moment is chosen, because one that
 /// a rebuild put in the place of another after that moment would be empty.
-pub(super) async fn one_moment(pool: &PgPool, tables: &str) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+pub async fn one_moment(pool: &PgPool, tables: &str) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
     let mut transaction = pool.begin_with("begin isolation level repeatable read read only").await?;
     transaction.execute(format!("lock table {tables} in access share mode").as_str()).await?;
     Ok(transaction)
@@ -82,7 +82,7 @@ fn demanded(headers: &HeaderMap) -> Result<i64, ApiError> {
 }
 
 /// Waits for the last command of `principal`, and for the position `demanded`.
-pub(super) async fn wait(shop: &Shop, principal: &str, demanded: i64) -> Result<(), ApiError> {
+pub async fn wait(shop: &Shop, principal: &str, demanded: i64) -> Result<(), ApiError> {
     let wanted = shop.recent_writes.of(principal).max(demanded);
     if shop.projector.wait_for(wanted, WAIT).await {
         return Ok(());

@@ -7,10 +7,17 @@ use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 
-use super::address::{self, TrustedProxies};
-use super::connections::ConnectionLimits;
-use super::cors::Origins;
-use super::limits::{self, Limits};
+pub mod client_address;
+pub mod connections;
+pub mod cors;
+pub mod rate_limits;
+pub mod request_id;
+pub mod timeouts;
+
+use client_address::{self, TrustedProxies};
+use connections::ConnectionLimits;
+use cors::Origins;
+use rate_limits::{self, Limits};
 
 /// The settings of the edge. The default limits no rates, trusts no proxy and admits no other origin.
 #[derive(Clone, Default)]
@@ -25,8 +32,8 @@ impl Edge {
     /// Puts the edge around a router. A browser may read a refusal too, so the limits are inside of CORS.
     pub(super) fn around(&self, router: Router) -> Router {
         let mut router = router
-            .layer(from_fn_with_state(self.limits.clone(), limits::general))
-            .layer(from_fn_with_state(self.clone(), address::learn));
+            .layer(from_fn_with_state(self.limits.clone(), rate_limits::general))
+            .layer(from_fn_with_state(self.clone(), client_address::learn));
         if !self.origins.are_none() {
             router = router.layer(self.origins.layer());
         }

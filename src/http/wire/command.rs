@@ -10,12 +10,12 @@ use serde_json::{Value, json};
 use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa::{IntoParams, IntoResponses};
 
-use super::Shop;
-use super::access::Caller;
-use super::body::{self, FromObject};
-use super::error::{ApiError, Problem};
-use super::page::wrong_param;
-use super::request::RequestIds;
+use crate::http::Shop;
+use crate::http::edge::request_id::RequestIds;
+use crate::http::wire::access::Caller;
+use crate::http::wire::body::{self, FromObject};
+use crate::http::wire::error::{ApiError, Problem};
+use crate::http::wire::page::wrong_param;
 use crate::journal::{Context, IdempotencyKey, NewEvent, Receipt, UseCase};
 
 /// A command's body, and everything about it that is not its body.
@@ -153,7 +153,7 @@ fn idempotency(
 
 impl Shop {
     /// Carries a use case out. Its caller sees its effects from now on.
-    pub(super) async fn run<U: UseCase>(&self, use_case: U, context: Context) -> Result<Answer<U::Answer>, ApiError> {
+    pub async fn run<U: UseCase>(&self, use_case: U, context: Context) -> Result<Answer<U::Answer>, ApiError> {
         let principal = context.principal.clone();
         let dry_run = context.dry_run;
         let receipt = self.journal.run(use_case, context).await?;

@@ -7,16 +7,16 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::Shop;
-use super::access::Caller;
-use super::body::{NoBody, body};
-use super::command::{Answer, Command, CommandParams, CommandProblems};
-use super::error::{ApiError, Problem};
-use super::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params};
 use crate::accounts::{ApiKey, Credential, Origin, Secret, SignIn, User, Wish};
 use crate::domain::account::Role;
 use crate::domain::ids::AccountId;
 use crate::domain::text::{Email, Name};
+use crate::http::Shop;
+use crate::http::wire::access::Caller;
+use crate::http::wire::body::{NoBody, body};
+use crate::http::wire::command::{Answer, Command, CommandParams, CommandProblems};
+use crate::http::wire::error::{ApiError, Problem};
+use crate::http::wire::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params};
 use crate::shop::{AccountRef, ChangeAccount, CreateKey, OpenAccount, RevokeKey};
 
 body! {

@@ -11,14 +11,14 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::Shop;
-use super::access::Caller;
-use super::body::{NoQuery, body};
-use super::error::{ApiError, Problem};
 use crate::accounts::{ACCESS_TOKEN_LIFE, Credential, Origin, Password, Tokens, Wish};
 use crate::domain::account::Role;
 use crate::domain::cart::MergeMode;
 use crate::domain::text::{Email, Name};
+use crate::http::Shop;
+use crate::http::wire::access::Caller;
+use crate::http::wire::body::{NoQuery, body};
+use crate::http::wire::error::{ApiError, Problem};
 use crate::shop::{CustomerRef, MergeCarts};
 
 body! {

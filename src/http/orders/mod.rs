@@ -1,5 +1,10 @@
 //! Orders: placed by staff, listed, and read line by line.
 
+pub mod guest;
+pub mod moves;
+pub mod recipients;
+pub mod summary;
+
 use axum::extract::{OriginalUri, State};
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use rust_decimal::Decimal;
@@ -7,18 +12,18 @@ use serde::{Deserialize, Serialize};
 use utoipa::openapi::Object;
 use utoipa::{IntoParams, ToSchema};
 
-use super::Shop;
-use super::body::body;
-use super::command::{Answer, Command, CommandParams, CommandProblems};
-use super::description;
-use super::error::{ApiError, Problem};
-use super::format::money;
-use super::page::{DEFAULT_LIMIT, Ids, LAST_MOMENT, Page, PageOf, Params, Versioned};
 use crate::domain::ids::{CustomerId, ProductId};
 use crate::domain::money::Money;
 use crate::domain::order::Status;
 use crate::domain::quantity::Quantity;
 use crate::domain::text::Reference;
+use crate::http::Shop;
+use crate::http::wire::body::body;
+use crate::http::wire::command::{Answer, Command, CommandParams, CommandProblems};
+use crate::http::wire::error::{ApiError, Problem};
+use crate::http::wire::format::money;
+use crate::http::wire::openapi;
+use crate::http::wire::page::{DEFAULT_LIMIT, Ids, LAST_MOMENT, Page, PageOf, Params, Versioned};
 use crate::shop::{OrderView, PlaceOrder, RequestedLine};
 
 /// One line of an order.
@@ -69,7 +74,7 @@ pub struct OrderFilter {
 }
 
 fn status() -> Object {
-    description::words(Status::ALL.iter().map(|status| status.as_str()))
+    openapi::words(Status::ALL.iter().map(|status| status.as_str()))
 }
 
 body! {
@@ -166,6 +171,6 @@ pub async fn find_lines(
     Ok(Versioned { version, body: lines.collect() })
 }
 
-pub(super) fn unknown() -> ApiError {
+pub fn unknown() -> ApiError {
     ApiError::not_found("order_not_found", "Order not found")
 }

@@ -4,16 +4,16 @@ use axum::extract::{OriginalUri, State};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Shop;
-use super::body::{NoBody, body};
-use super::command::{Answer, Command, CommandParams, CommandProblems};
-use super::customers;
-use super::error::{ApiError, Problem};
-use super::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params};
 use crate::domain::customer::{self as domain, Country, Line, OptionalLine, PostalCode};
 use crate::domain::ids::{AddressId, CustomerId};
 use crate::domain::text::Name;
-use crate::shop::{AddAddress, AddressRef, ChangeAddress, RemoveAddress};
+use crate::http::Shop;
+use crate::http::customers;
+use crate::http::wire::body::{FromObject, NoBody, body};
+use crate::http::wire::command::{Answer, Command, CommandParams, CommandProblems};
+use crate::http::wire::error::{ApiError, FieldError, Problem};
+use crate::http::wire::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params};
+use crate::shop::{AddAddress, AddressRef, ChangeAddress, KnownAddress, RemoveAddress};
 
 #[derive(Serialize, Deserialize, ToSchema, sqlx::FromRow)]
 pub struct Address {
@@ -148,4 +148,40 @@ pub async fn remove(
 ) -> Result<Answer<()>, ApiError> {
     let (customer_id, address_id) = (CustomerId(customer_id), AddressId(address_id));
     shop.run(RemoveAddress { customer_id, address_id }, command.context).await
+}
+
+/// An address that a customer names, with the country that it is in now. One that is not there is for the command to
+/// refuse, which may have been carried out before.
+pub async fn known_address(
+    shop: &Shop,
+    customer_id: CustomerId,
+    address_id: Option<AddressId>,
+) -> Result<Option<KnownAddress>, ApiError> {
+    let Some(address_id) = address_id else { return Ok(None) };
+    let country: Option<String> =
+        sqlx::query_scalar("select country from address where customer_id = $1 and address_id = $2")
+            .bind(customer_id.0)
+            .bind(address_id.0)
+            .fetch_optional(&shop.pool)
+            .await?;
+    let country = country.map(Country::try_from).transpose().map_err(ApiError::internal)?;
+    Ok(Some(KnownAddress { address_id, country }))
+}
+
+/// An address inside of another body: every field that is missing or wrong is named.
+#[derive(Deserialize)]
+#[serde(try_from = "serde_json::Map<String, serde_json::Value>")]
+pub struct GivenAddress(pub domain::Address);
+
+impl TryFrom<serde_json::Map<String, serde_json::Value>> for GivenAddress {
+    type Error = String;
+
+    fn try_from(object: serde_json::Map<String, serde_json::Value>) -> Result<Self, String> {
+        let given = NewAddress::from_object(object).map_err(|errors| {
+            let told = errors.iter().map(|FieldError { field, message }| format!("{field} {message}"));
+            told.collect::<Vec<_>>().join(", ")
+        })?;
+        let NewAddress { name, line1, line2, postal_code, city, region, country } = given;
+        Ok(Self(domain::Address { name, line1, line2, postal_code, city, region, country }))
+    }
 }

@@ -20,13 +20,13 @@ use utoipa::openapi::OpenApi;
 use utoipa::openapi::path::Operation;
 use uuid::Uuid;
 
-use super::Shop;
-use super::address::ClientAddress;
-use super::consistency;
-use super::error::ApiError;
 use crate::accounts::{Credential, Identity, Rejected};
 use crate::domain::account::Role;
 use crate::domain::ids::CartId;
+use crate::http::Shop;
+use crate::http::edge::client_address::ClientAddress;
+use crate::http::wire::consistency;
+use crate::http::wire::error::ApiError;
 use crate::journal::{Actor, Context};
 
 /// Who sends a request. Put there by [`check`].
@@ -49,7 +49,7 @@ struct Rule {
 
 /// The rule of every method of every path.
 #[derive(Clone, Debug)]
-pub(super) struct Rules(Arc<HashMap<String, HashMap<Method, Rule>>>);
+pub struct Rules(Arc<HashMap<String, HashMap<Method, Rule>>>);
 
 impl Caller {
     /// Somebody who has just logged in.
@@ -140,7 +140,7 @@ impl Rule {
 }
 
 /// The roles that a route's rule names; `None` where it takes no token.
-pub(super) fn roles(operation: &Operation) -> Option<Vec<String>> {
+pub fn roles(operation: &Operation) -> Option<Vec<String>> {
     requirements(operation).find_map(|requirement| serde_json::from_value(requirement.get("bearer")?.clone()).ok())
 }
 
@@ -150,7 +150,7 @@ fn requirements(operation: &Operation) -> impl Iterator<Item = Value> {
 }
 
 /// Finds out who the caller is, and lets in whom the route's rule lets in.
-pub(super) async fn check(
+pub async fn check(
     State((shop, rules)): State<(Shop, Rules)>,
     path: Option<MatchedPath>,
     mut request: Request,
@@ -235,7 +235,7 @@ async fn owns(
 }
 
 /// Whom the token or key of a request speaks for, if it carries one.
-pub(super) async fn identify(shop: &Shop, headers: &HeaderMap) -> Result<Option<Identity>, ApiError> {
+pub async fn identify(shop: &Shop, headers: &HeaderMap) -> Result<Option<Identity>, ApiError> {
     match bearer(headers)? {
         None => Ok(None),
         Some(bearer) => Ok(Some(shop.accounts.identify(bearer).await.map_err(rejected)?)),

@@ -9,7 +9,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-use super::edge::Edge;
+use crate::http::edge::Edge;
 
 /// Who asks, as far as the network can tell. In the extensions of every request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ impl ClientAddress {
     }
 
     /// What counts as one client: an IPv6 client has a whole /64 to send from.
-    pub(super) fn counted(self) -> IpAddr {
+    pub fn counted(self) -> IpAddr {
         self.network(32, 64)
     }
 
@@ -36,7 +36,7 @@ impl ClientAddress {
 
 /// The other end of a connection. A request that was made inside of this process has none.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Peer(pub IpAddr);
+pub struct Peer(pub IpAddr);
 
 /// The proxies whose word is taken for where a request came from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -57,7 +57,7 @@ impl FromStr for TrustedProxies {
 }
 
 impl TrustedProxies {
-    pub(super) fn trust(&self, address: IpAddr) -> bool {
+    pub fn trust(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.0.iter().any(|block| block.contains(&address))
     }
@@ -86,7 +86,7 @@ fn hop(entry: &[u8]) -> Option<IpAddr> {
 }
 
 /// Puts the [`ClientAddress`] into the extensions of a request.
-pub(super) async fn learn(State(edge): State<Edge>, mut request: Request, next: Next) -> Response {
+pub async fn learn(State(edge): State<Edge>, mut request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |peer| peer.0);
     let client = edge.trusted_proxies.client(peer, request.headers());
     request.extensions_mut().insert(client);

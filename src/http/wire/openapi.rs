@@ -6,7 +6,7 @@ use utoipa::openapi::schema::{AllOfBuilder, ObjectBuilder, Schema, SchemaType, T
 use utoipa::openapi::{Content, Object, OpenApi, Ref, RefOr, Response};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::access;
+use crate::http::wire::access;
 
 const PROBLEM: &str = "application/problem+json";
 const JSON: &str = "application/json";
@@ -30,7 +30,7 @@ struct DryRun {
 }
 
 /// Adds to every route what its handler need not say.
-pub(super) fn complete(mut description: OpenApi) -> OpenApi {
+pub fn complete(mut description: OpenApi) -> OpenApi {
     for (path, item) in &mut description.paths.paths {
         for operation in operations(item) {
             add_problems(path, operation);
@@ -114,16 +114,16 @@ fn add_dry_run(operation: &mut Operation) {
 }
 
 /// One of several words.
-pub(super) fn words<'word>(words: impl IntoIterator<Item = &'word str>) -> Object {
+pub fn words<'word>(words: impl IntoIterator<Item = &'word str>) -> Object {
     ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words)).build()
 }
 
 /// A category, by its number or its name.
-pub(super) fn number_or_name() -> Object {
+pub fn number_or_name() -> Object {
     category([Type::Integer, Type::String])
 }
 
-pub(super) fn number_or_name_or_null() -> Object {
+pub fn number_or_name_or_null() -> Object {
     category([Type::Integer, Type::String, Type::Null])
 }
 
