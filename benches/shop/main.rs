@@ -16,7 +16,7 @@ mod program;
 mod reads;
 mod rebuild;
 mod report;
-#[path = "../../tests/shop/tokens.rs"]
+#[path = "../../tests/shop/support/tokens.rs"]
 mod tokens;
 mod whole;
 

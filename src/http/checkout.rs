@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::domain::customer::Country;
 use crate::domain::discount::DiscountCode;
 use crate::domain::ids::{AddressId, CartId, CustomerId};
-use crate::domain::order::PaymentMethod;
+use crate::domain::order::{PaymentMethod, PaymentToken};
 use crate::domain::refusal::Refusal;
 use crate::domain::text::{Email, Name};
 use crate::http::Shop;
@@ -139,7 +139,7 @@ fn chosen(
     shop: &Shop,
     method: Option<PaymentMethod>,
     payment: Option<payments::Choice>,
-) -> Result<(Option<PaymentMethod>, Option<String>), ApiError> {
+) -> Result<(Option<PaymentMethod>, Option<PaymentToken>), ApiError> {
     let (chosen, instrument) = shop.instrument(method, payment)?.unzip();
     Ok((chosen.or(method), instrument))
 }

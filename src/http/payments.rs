@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use utoipa::openapi::Object;
 use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
 
-use crate::domain::order::PaymentMethod;
+use crate::domain::order::{PaymentMethod, PaymentToken};
 use crate::http::Shop;
 use crate::http::wire::body;
 use crate::http::wire::error::{ApiError, Problem};
@@ -77,7 +77,7 @@ impl Shop {
         &self,
         method: Option<PaymentMethod>,
         choice: Option<Choice>,
-    ) -> Result<Option<(PaymentMethod, String)>, ApiError> {
+    ) -> Result<Option<(PaymentMethod, PaymentToken)>, ApiError> {
         let Some(choice) = choice else {
             return match method {
                 Some(method) if method.is_online() => {
@@ -94,7 +94,7 @@ impl Shop {
             let detail = format!("payments by {} are not set up", chosen.as_str());
             return Err(ApiError::new(StatusCode::CONFLICT, "payment_method_unavailable", "No such payments", detail));
         }
-        Ok(Some((chosen, choice.0.token().expose().to_owned())))
+        Ok(Some((chosen, choice.0.token())))
     }
 }
 

@@ -10,7 +10,7 @@ use super::view::OrderView;
 use crate::domain::category::Category;
 use crate::domain::ids::{CustomerId, OrderId, ProductId};
 use crate::domain::money::Money;
-use crate::domain::order::{Order, OrderCommand, PaymentMethod, PlaceLine, PlaceOrder};
+use crate::domain::order::{Order, OrderCommand, OrderLine, PaymentMethod, PlaceOrder};
 use crate::domain::product::{Listing, Product, ProductCommand};
 use crate::domain::quantity::Quantity;
 use crate::domain::refusal::{Refusal, Shortage};
@@ -47,14 +47,8 @@ pub(super) fn place_order(work: &mut UnitOfWork<'_>, order: NewOrder) -> Result<
 
     let lines = order.lines.iter().map(|line| {
         let listing = &listings[&line.product_id];
-        Ok(PlaceLine {
-            product_id: line.product_id,
-            product_name: listing.name.clone(),
-            category_id: listing.category_id,
-            category_name: categories[&listing.category_id].name()?.to_owned(),
-            quantity: line.quantity,
-            unit_price: line.unit_price.unwrap_or(listing.price),
-        })
+        let category_name = categories[&listing.category_id].name()?;
+        Ok(OrderLine::of(line.product_id, listing, category_name, line.quantity, line.unit_price)?)
     });
     let lines = lines.collect::<Result<Vec<_>, Stop>>()?;
     let NewOrder { customer_id, placed_at, reference, payment_method, pay_by, asked, .. } = order;

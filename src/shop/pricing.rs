@@ -3,8 +3,8 @@
 use crate::domain::customer::Country;
 use crate::domain::discount::{Discount, DiscountCode, DiscountCommand, Use};
 use crate::domain::ids::{CustomerId, OrderId};
-use crate::domain::order::{Order, OrderError, PlaceLine, PlacedOrder, Status};
-use crate::domain::pricing::{Item, Priced, Pricing, SHOP};
+use crate::domain::order::{Order, OrderError, OrderLine, PlacedOrder, Status};
+use crate::domain::pricing::{Priced, Pricing, SHOP};
 use crate::journal::{Stop, UnitOfWork};
 
 /// What a buyer says that prices depend on.
@@ -23,16 +23,14 @@ pub(super) struct DiscountInUse {
 }
 
 /// The price of an order; `None` where nothing is added to the goods and nothing taken off.
-pub(super) fn price(work: &UnitOfWork<'_>, asked: &Asked, lines: &[PlaceLine]) -> Result<Option<Priced>, Stop> {
+pub(super) fn price(work: &UnitOfWork<'_>, asked: &Asked, lines: &[OrderLine]) -> Result<Option<Priced>, Stop> {
     let pricing = work.get::<Pricing>(SHOP)?;
     let benefit = match &asked.discount_code {
         Some(code) => Some(work.get::<Discount>(code.folded())?.created()?.terms.benefit),
         None if pricing.is_empty() => return Ok(None),
         None => None,
     };
-    let item =
-        |line: &PlaceLine| Item { unit_price: line.unit_price, quantity: line.quantity, category_id: line.category_id };
-    let items: Vec<_> = lines.iter().map(item).collect();
+    let items: Vec<_> = lines.iter().map(OrderLine::item).collect();
     let priced = pricing.price(&items, asked.country.as_ref(), benefit);
     Ok(Some(priced.ok_or(OrderError::TotalTooLarge)?))
 }

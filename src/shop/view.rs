@@ -200,10 +200,10 @@ impl OrderView {
             quantity: line.quantity.get(),
             price_per_unit: line.unit_price,
             subtotal: line.subtotal,
-            discount: line.discount,
-            tax_rate: line.tax_rate,
-            tax: line.tax,
-            total: line.total,
+            discount: line.priced.map(|priced| priced.discount),
+            tax_rate: line.priced.map(|priced| priced.tax_rate),
+            tax: line.priced.map(|priced| priced.tax),
+            total: line.priced.map(|priced| priced.total),
         });
         Ok(Self {
             order_id: order_id.0,

@@ -1,4 +1,4 @@
-//! Where somebody lives or has things sent, as a customer writes it. An event never carries a value of it.
+//! A postal address as a client writes it, the same shape on the wire and in side writes. Events never carry its values.
 
 use std::fmt;
 
@@ -10,9 +10,11 @@ use crate::domain::text::{Name, Text, TextError};
 pub type Line = Text<200>;
 pub type PostalCode = Text<20>;
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A complete address.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Address {
-    /// Who receives what is sent there.
+    /// The recipient's name.
     pub name: Name,
     pub line1: Line,
     pub line2: Option<Line>,
@@ -22,19 +24,27 @@ pub struct Address {
     pub country: Country,
 }
 
-/// What is `None` stays as it is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// New values of some fields of an address. `None` keeps a field; JSON leaves it out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct AddressChange {
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<Name>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub line1: Option<Line>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub line2: Option<OptionalLine>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub postal_code: Option<PostalCode>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub city: Option<Name>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub region: Option<OptionalLine>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub country: Option<Country>,
 }
 
-/// A field of an address, named in an event that says it changed.
+/// Name of a changed field of an address, for events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AddressField {
@@ -48,7 +58,7 @@ pub enum AddressField {
 }
 
 impl AddressChange {
-    /// The fields that are given.
+    /// Names of the fields that change.
     pub fn fields(&self) -> Vec<AddressField> {
         let given = [
             (AddressField::Name, self.name.is_some()),
@@ -63,9 +73,9 @@ impl AddressChange {
     }
 }
 
-/// A line that an address can do without: the empty text takes it away.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
+/// New value of a line that an address may lack; the empty text removes it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct OptionalLine(Option<Line>);
 
 impl TryFrom<String> for OptionalLine {
@@ -76,14 +86,21 @@ impl TryFrom<String> for OptionalLine {
     }
 }
 
+impl From<OptionalLine> for String {
+    /// Empty if the line is removed.
+    fn from(line: OptionalLine) -> Self {
+        line.0.map_or_else(Self::new, Self::from)
+    }
+}
+
 impl fmt::Display for OptionalLine {
-    /// Empty when the line is taken away.
+    /// Empty if the line is removed.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.as_ref().map_or(Ok(()), |line| line.fmt(formatter))
     }
 }
 
-/// A country by its two letters of ISO 3166-1, in upper case.
+/// Country code of ISO 3166-1: two letters in upper case.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Country(String);

@@ -1,4 +1,5 @@
 use cqrs_es::test::{AggregateTestExecutor, TestFramework};
+use serde_json::json;
 
 use super::*;
 use crate::domain::customer::CustomerEvent::{AddressAdded, AddressChanged, AddressRemoved, Registered};
@@ -96,4 +97,26 @@ fn a_country_is_two_letters_in_upper_case() {
     for text in ["", "de", "D", "DE ", "XX", "DEU", "E ", "D AE"] {
         assert!(Country::try_from(text.to_owned()).is_err(), "{text}");
     }
+}
+
+#[test]
+fn an_address_has_one_shape_on_the_wire_and_in_side_writes() {
+    let written = json!({
+        "name": "Jo Miller", "line1": "12 Mill Lane", "line2": null, "postal_code": "AB1 2CD",
+        "city": "Milltown", "region": null, "country": "GB",
+    });
+    let address: Address = serde_json::from_value(written.clone()).unwrap();
+    assert_eq!(serde_json::to_value(&address).unwrap(), written);
+    let misspelt = serde_json::from_value::<AddressChange>(json!({ "town": "Milltown" })).unwrap_err();
+    assert!(misspelt.to_string().starts_with("unknown field `town`"), "{misspelt}");
+}
+
+#[test]
+fn a_change_of_an_address_names_only_the_fields_that_change() {
+    let written = json!({ "line1": "14 Mill Lane", "line2": "", "region": "Kent" });
+    let change: AddressChange = serde_json::from_value(written.clone()).unwrap();
+    assert_eq!(change.fields(), [AddressField::Line1, AddressField::Line2, AddressField::Region]);
+    assert_eq!(serde_json::to_value(&change).unwrap(), written);
+    let error = serde_json::from_value::<AddressChange>(json!({ "line1": "" })).unwrap_err();
+    assert_eq!(error.to_string(), "must not be empty");
 }

@@ -1,16 +1,18 @@
-//! The lines of an order, and where their units are.
+//! The lines of an order, and the units of a line that commands and events name.
 
 use serde::{Deserialize, Serialize};
 
+use super::OrderError;
 use crate::domain::ids::{CategoryId, ProductId};
 use crate::domain::money::Money;
-use crate::domain::pricing::Percent;
+use crate::domain::pricing::{Item, PricedLine};
+use crate::domain::product::Listing;
 use crate::domain::quantity::Quantity;
 
-/// One line of an order, with everything as it was when the order was placed.
+/// One line of an order, with names and prices as they were when the order was placed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderLine {
-    /// Counts from 1.
+    /// Counts from 1 within the order; 0 until the order is placed.
     pub line: i64,
     pub product_id: ProductId,
     pub product_name: String,
@@ -20,31 +22,47 @@ pub struct OrderLine {
     pub unit_price: Money,
     /// `quantity` times `unit_price`.
     pub subtotal: Money,
-    /// Of this and the next three all are there or none: they are where the order has a [`pricing`](super::OrderPricing).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub discount: Option<Money>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tax_rate: Option<Percent>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tax: Option<Money>,
-    /// What the buyer is to pay for the line, tax included.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub total: Option<Money>,
+    /// Discount and tax of the line, if the order has a [`pricing`](super::OrderPricing).
+    #[serde(flatten)]
+    pub priced: Option<PricedLine>,
+}
+
+/// Units of a line, by its number in the order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LineUnits {
+    pub line: i64,
+    pub quantity: Quantity,
+}
+
+/// Units of a line to take back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReturnLine {
+    pub line: i64,
+    pub quantity: Quantity,
+    /// Whether shipped units can be sold again; units that were never shipped always can.
+    #[serde(default = "restock_by_default")]
+    pub restock: bool,
+}
+
+fn restock_by_default() -> bool {
+    true
 }
 
 /// Where the units of a line are. `shipped + withdrawn <= quantity`, `restocked <= returned <= shipped`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Units {
     pub shipped: i64,
-    /// Taken back before they were shipped.
+    /// Units taken back before they were shipped.
     pub withdrawn: i64,
-    /// Taken back after they were shipped.
+    /// Units taken back after they were shipped.
     pub returned: i64,
-    /// Of the returned ones, those that can be sold again.
+    /// Returned units that can be sold again.
     pub restocked: i64,
 }
 
-/// One line of an order as later events repeat it.
+/// What is left of a line when its order is cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderedUnits {
     pub product_id: ProductId,
@@ -60,7 +78,7 @@ pub struct SentUnits {
     pub quantity: Quantity,
 }
 
-/// Units of a line that came back.
+/// Units of a line that were taken back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReturnedUnits {
     pub line: i64,
@@ -68,18 +86,45 @@ pub struct ReturnedUnits {
     pub quantity: Quantity,
     /// How many of them had not been shipped.
     pub withdrawn: i64,
-    /// Whether those that had been shipped can be sold again.
+    /// Whether the shipped ones can be sold again.
     pub restocked: bool,
-    /// Their part of the line's subtotal.
+    /// Their share of the line's subtotal.
     pub subtotal: Money,
-    /// What the buyer was to pay for them.
+    /// Their share of what the buyer pays for the line.
     pub amount: Money,
 }
 
 impl OrderLine {
-    /// What the buyer is to pay for the line.
+    /// A line for a product as the catalogue lists it now; an agreed price replaces the listed one.
+    pub fn of(
+        product_id: ProductId,
+        listing: &Listing,
+        category_name: &str,
+        quantity: Quantity,
+        agreed_price: Option<Money>,
+    ) -> Result<Self, OrderError> {
+        let unit_price = agreed_price.unwrap_or(listing.price);
+        Ok(Self {
+            line: 0,
+            product_id,
+            product_name: listing.name.clone(),
+            category_id: listing.category_id,
+            category_name: category_name.to_owned(),
+            quantity,
+            unit_price,
+            subtotal: unit_price.times(quantity).ok_or(OrderError::TotalTooLarge)?,
+            priced: None,
+        })
+    }
+
+    /// The line as far as shipping, taxes and discounts depend on it.
+    pub fn item(&self) -> Item {
+        Item { category_id: self.category_id, subtotal: self.subtotal }
+    }
+
+    /// What the buyer pays for the line.
     pub fn amount(&self) -> Money {
-        self.total.unwrap_or(self.subtotal)
+        self.priced.map_or(self.subtotal, |priced| priced.total)
     }
 
     /// Units still to be shipped.

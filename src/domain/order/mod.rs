@@ -7,10 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::Decider;
 use super::customer::Country;
 use super::discount::DiscountCode;
-use super::ids::{CategoryId, CustomerId, ProductId};
+use super::ids::{CustomerId, ProductId};
 use super::money::Money;
 use super::pricing::Priced;
-use super::quantity::Quantity;
 use super::text::{Reason, Reference, Text};
 
 mod bill;
@@ -21,6 +20,7 @@ mod goods;
 mod line;
 mod moves;
 mod payment;
+mod payment_token;
 mod pricing;
 #[cfg(test)]
 mod tests;
@@ -29,8 +29,9 @@ pub use bill::{Bill, Charge, PaymentMethod, Refund, RefundState};
 pub use carrier::{known_carrier, tracking_url};
 pub use error::OrderError;
 pub use event::OrderEvent;
-pub use line::{OrderLine, OrderedUnits, ReturnedUnits, SentUnits, Units};
+pub use line::{LineUnits, OrderLine, OrderedUnits, ReturnLine, ReturnedUnits, SentUnits, Units};
 pub use moves::{Action, Fulfilment, MOVES, Move, Payment, State, States, Status};
+pub use payment_token::PaymentToken;
 pub use pricing::OrderPricing;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -133,41 +134,16 @@ pub struct PlaceOrder {
     pub customer_id: Option<CustomerId>,
     pub placed_at: DateTime<Utc>,
     pub reference: Option<Reference>,
-    pub lines: Vec<PlaceLine>,
+    /// In the order in which they are numbered.
+    pub lines: Vec<OrderLine>,
     pub payment_method: Option<PaymentMethod>,
     /// When the order is cancelled if it is not paid by then.
     pub pay_by: Option<DateTime<Utc>>,
     pub shipping_country: Option<Country>,
-    /// What the same lines cost with shipping, taxes and discount; `None` where they cost their prices.
+    /// Shipping, taxes and discount for the same lines; `None` if the buyer pays the line prices only.
     pub priced: Option<Priced>,
     /// The discount in `priced`.
     pub discount_code: Option<DiscountCode>,
-}
-
-/// A line to be ordered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PlaceLine {
-    pub product_id: ProductId,
-    pub product_name: String,
-    pub category_id: CategoryId,
-    pub category_name: String,
-    pub quantity: Quantity,
-    pub unit_price: Money,
-}
-
-/// Units of a line, by its number in the order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LineUnits {
-    pub line: i64,
-    pub quantity: Quantity,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ReturnLine {
-    pub line: i64,
-    pub quantity: Quantity,
-    /// Whether what was shipped can be sold again; what was not can be in any case.
-    pub restock: bool,
 }
 
 /// Who carries a shipment.
@@ -312,29 +288,13 @@ fn place(order: PlaceOrder) -> Result<Vec<OrderEvent>, OrderError> {
     if order.lines.len() > Order::MAX_LINES {
         return Err(OrderError::TooManyLines);
     }
-    let mut total = Money::ZERO;
-    let mut lines = Vec::with_capacity(order.lines.len());
-    for (line, placed) in (1..).zip(order.lines) {
-        let subtotal = placed.unit_price.times(placed.quantity).ok_or(OrderError::TotalTooLarge)?;
-        total = total.plus(subtotal).ok_or(OrderError::TotalTooLarge)?;
-        lines.push(OrderLine {
-            line,
-            product_id: placed.product_id,
-            product_name: placed.product_name,
-            category_id: placed.category_id,
-            category_name: placed.category_name,
-            quantity: placed.quantity,
-            unit_price: placed.unit_price,
-            subtotal,
-            discount: None,
-            tax_rate: None,
-            tax: None,
-            total: None,
-        });
-    }
+    let mut lines = order.lines;
+    let sum = lines.iter().try_fold(Money::ZERO, |sum, line| sum.plus(line.subtotal));
+    let mut total = sum.ok_or(OrderError::TotalTooLarge)?;
+    lines.iter_mut().zip(1..).for_each(|(line, number)| line.line = number);
     if let Some(priced) = &order.priced {
         total = priced.total;
-        lines.iter_mut().zip(&priced.lines).for_each(|(line, priced)| line.take_price(priced));
+        lines.iter_mut().zip(&priced.lines).for_each(|(line, priced)| line.priced = Some(*priced));
     }
     let mut events = vec![OrderEvent::Placed {
         customer_id: order.customer_id,

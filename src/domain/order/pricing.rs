@@ -2,10 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::line::OrderLine;
 use crate::domain::discount::DiscountCode;
 use crate::domain::money::Money;
-use crate::domain::pricing::{Percent, Priced, PricedLine};
+use crate::domain::pricing::{Percent, Priced};
 
 /// Only of orders to which something was added, or from which something was taken off.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,14 +36,5 @@ impl OrderPricing {
             tax: priced.tax,
             prices_include_tax: priced.prices_include_tax,
         }
-    }
-}
-
-impl OrderLine {
-    pub(super) fn take_price(&mut self, priced: &PricedLine) {
-        self.discount = Some(priced.discount);
-        self.tax_rate = Some(priced.tax_rate);
-        self.tax = Some(priced.tax);
-        self.total = Some(priced.total);
     }
 }

@@ -2,6 +2,9 @@ use chrono::TimeZone;
 use cqrs_es::test::{AggregateTestExecutor, TestFramework};
 
 use super::*;
+use crate::domain::ids::CategoryId;
+use crate::domain::product::{Listing, Stock};
+use crate::domain::quantity::Quantity;
 
 fn given(events: Vec<OrderEvent>) -> AggregateTestExecutor<Order> {
     TestFramework::with(()).given(events)
@@ -11,18 +14,24 @@ fn money(text: &str) -> Money {
     Money::parse(text).unwrap()
 }
 
-fn line(product: i64, quantity: i64, unit_price: &str) -> PlaceLine {
-    PlaceLine {
-        product_id: ProductId(product),
-        product_name: "Kettle".to_owned(),
+fn kettle(quantity: i64, agreed_price: Option<&str>) -> Result<OrderLine, OrderError> {
+    let listing = Listing {
+        name: "Kettle".to_owned(),
+        description: String::new(),
+        price: money("29.99"),
         category_id: CategoryId(1),
-        category_name: "Kitchen".to_owned(),
-        quantity: Quantity::new(quantity).unwrap(),
-        unit_price: money(unit_price),
-    }
+        sku: None,
+        stock: Stock::default(),
+        ordered: false,
+    };
+    OrderLine::of(ProductId(1), &listing, "Kitchen", Quantity::new(quantity).unwrap(), agreed_price.map(money))
 }
 
-fn place(lines: Vec<PlaceLine>) -> OrderCommand {
+fn line(product: i64, quantity: i64, unit_price: &str) -> OrderLine {
+    OrderLine { product_id: ProductId(product), ..kettle(quantity, Some(unit_price)).unwrap() }
+}
+
+fn place(lines: Vec<OrderLine>) -> OrderCommand {
     let placed_at = Utc.with_ymd_and_hms(2026, 5, 1, 12, 0, 0).unwrap();
     OrderCommand::Place(PlaceOrder {
         customer_id: Some(CustomerId(1)),
@@ -114,6 +123,12 @@ fn the_total_is_the_sum_of_the_subtotals_and_a_product_may_stand_in_two_lines_at
 }
 
 #[test]
+fn a_line_has_the_agreed_price_or_the_one_of_the_catalogue() {
+    assert_eq!(kettle(2, None).unwrap().subtotal, money("59.98"));
+    assert_eq!(kettle(2, Some("10.00")).unwrap().subtotal, money("20.00"));
+}
+
+#[test]
 fn an_order_is_placed_once_and_has_lines() {
     given(vec![placed()]).when(place(vec![line(1, 1, "1")])).then_expect_error(OrderError::AlreadyPlaced);
     given(vec![]).when(place(vec![])).then_expect_error(OrderError::NoLines);
@@ -122,8 +137,7 @@ fn an_order_is_placed_once_and_has_lines() {
 
 #[test]
 fn a_total_that_no_account_could_hold_is_refused() {
-    let dear = line(1, Quantity::MAX, "999999999999.99");
-    given(vec![]).when(place(vec![dear])).then_expect_error(OrderError::TotalTooLarge);
+    assert_eq!(kettle(Quantity::MAX, Some("999999999999.99")), Err(OrderError::TotalTooLarge));
     let half = line(1, 1, "999999999999.99");
     given(vec![]).when(place(vec![half.clone(), half])).then_expect_error(OrderError::TotalTooLarge);
 }

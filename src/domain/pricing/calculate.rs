@@ -19,14 +19,13 @@ use super::{Percent, Pricing};
 use crate::domain::customer::Country;
 use crate::domain::ids::CategoryId;
 use crate::domain::money::Money;
-use crate::domain::quantity::Quantity;
 
-/// What is bought in one line, as far as its price depends on it.
+/// One line of an order, as far as shipping, taxes and discounts depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Item {
-    pub unit_price: Money,
-    pub quantity: Quantity,
     pub category_id: CategoryId,
+    /// Quantity times unit price.
+    pub subtotal: Money,
 }
 
 /// What a discount takes off an order.
@@ -60,22 +59,21 @@ pub struct Priced {
     pub prices_include_tax: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Discount and tax of one line, and what the buyer pays for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PricedLine {
-    pub subtotal: Money,
-    /// The line's part of the order's discount.
+    /// The line's share of the order's discount.
     pub discount: Money,
     pub tax_rate: Percent,
     pub tax: Money,
-    /// What the customer pays for the line, tax included.
+    /// What the buyer pays for the line, tax included.
     pub total: Money,
 }
 
 impl Pricing {
     /// The price of an order; `None` if a sum is above [`Money::MAX`].
     pub fn price(&self, items: &[Item], country: Option<&Country>, benefit: Option<Benefit>) -> Option<Priced> {
-        let subtotals = items.iter().map(|item| item.unit_price.times(item.quantity).map(Money::cents));
-        let subtotals = subtotals.collect::<Option<Vec<i128>>>()?;
+        let subtotals: Vec<i128> = items.iter().map(|item| item.subtotal.cents()).collect();
         let subtotal: i128 = subtotals.iter().sum();
         let discount = benefit.map_or(0, |benefit| benefit.taken_off(subtotal));
 
@@ -89,7 +87,6 @@ impl Pricing {
             tax += line_tax;
             total += line_total;
             lines.push(PricedLine {
-                subtotal: Money::from_cents(*line_subtotal)?,
                 discount: Money::from_cents(share)?,
                 tax_rate,
                 tax: Money::from_cents(line_tax)?,

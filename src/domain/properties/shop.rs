@@ -17,9 +17,10 @@ use crate::domain::category::{Category, CategoryCommand};
 use crate::domain::ids::{CategoryId, CustomerId, OrderId, ProductId};
 use crate::domain::money::Money;
 use crate::domain::order::{
-    Action, MOVES, Order, OrderCommand, PaymentMethod, PlaceLine, PlaceOrder, PlacedOrder, States, Status, StockMoved,
+    Action, MOVES, Order, OrderCommand, OrderError, OrderLine, PaymentMethod, PlaceOrder, PlacedOrder, States, Status,
+    StockMoved,
 };
-use crate::domain::pricing::{Benefit, Item, Percent, Priced, Pricing, ShippingFee, TaxRate};
+use crate::domain::pricing::{Benefit, Percent, Priced, Pricing, ShippingFee, TaxRate};
 use crate::domain::product::{Product, ProductCommand, ProductEvent, Stock};
 use crate::domain::quantity::Quantity;
 use crate::domain::refusal::Refusal;
@@ -143,16 +144,11 @@ impl Shop {
         }
         let lines = lines.into_iter().map(|(product, quantity, unit_price)| {
             let listing = self.product(product).listing().unwrap().clone();
-            PlaceLine {
-                product_id: ProductId(product),
-                product_name: listing.name,
-                category_id: listing.category_id,
-                category_name: self.categories[&listing.category_id.0].name().unwrap().to_owned(),
-                quantity: Quantity::new(quantity).unwrap(),
-                unit_price: unit_price.unwrap_or(listing.price),
-            }
+            let category_name = self.categories[&listing.category_id.0].name().unwrap();
+            let quantity = Quantity::new(quantity).unwrap();
+            OrderLine::of(ProductId(product), &listing, category_name, quantity, unit_price)
         });
-        let lines: Vec<_> = lines.collect();
+        let lines = lines.collect::<Result<Vec<_>, OrderError>>()?;
         let priced = if self.orders.len().is_multiple_of(2) { None } else { priced(&lines) };
         let order = i64::try_from(self.orders.len()).unwrap() + 1;
         let place = PlaceOrder {
@@ -373,15 +369,13 @@ fn units_by_product(lines: impl Iterator<Item = (i64, i64)>) -> BTreeMap<i64, i6
 }
 
 /// What lines cost where shipping and taxes are added and a discount is taken off.
-fn priced(lines: &[PlaceLine]) -> Option<Priced> {
+fn priced(lines: &[OrderLine]) -> Option<Priced> {
     let money = |text| Money::parse(text).unwrap();
     let pricing = Pricing {
         fees: vec![ShippingFee { country: None, from: Money::ZERO, fee: money("4.90") }],
         inclusive: false,
         rates: vec![TaxRate { category_id: None, country: None, percent: Percent::parse("19").unwrap() }],
     };
-    let item =
-        |line: &PlaceLine| Item { unit_price: line.unit_price, quantity: line.quantity, category_id: line.category_id };
-    let items: Vec<_> = lines.iter().map(item).collect();
+    let items: Vec<_> = lines.iter().map(OrderLine::item).collect();
     pricing.price(&items, None, Some(Benefit::Amount(money("2.50"))))
 }

@@ -5,8 +5,13 @@ use thiserror::Error;
 
 use super::Decider;
 
+mod secret;
 #[cfg(test)]
 mod tests;
+mod url;
+
+pub use secret::WebhookSecret;
+pub use url::{WebhookUrl, WebhookUrlError};
 
 /// The events that a webhook is told of, by their names: 1 to [`EventTypes::MAX`] of them, or `*` for all events.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

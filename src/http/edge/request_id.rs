@@ -11,7 +11,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use uuid::Uuid;
 
-use crate::accounts::Origin;
+use crate::accounts::ClientInfo;
 use crate::http::edge::client_address::ClientAddress;
 use crate::http::wire::access::Caller;
 use crate::http::wire::fallbacks;
@@ -52,7 +52,7 @@ impl RequestIds {
 }
 
 /// As much of the client as is kept with a log-in.
-impl<S: Sync> FromRequestParts<S> for Origin {
+impl<S: Sync> FromRequestParts<S> for ClientInfo {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {

@@ -1,0 +1,109 @@
+//! Log-ins and failures, for those who look after the shop; kept for a set time.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use sqlx::PgPool;
+use utoipa::ToSchema;
+
+use crate::domain::ids::AccountId;
+
+/// Where a request comes from, as far as is kept of it.
+#[derive(Clone, Debug)]
+pub struct ClientInfo {
+    /// The network of the client's address: `203.0.113.0/24`.
+    pub network: String,
+    pub user_agent: String,
+}
+
+/// What became of an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    LoggedIn,
+    WrongPassword,
+    UnknownAddress,
+    AccountDisabled,
+    LoggedOut,
+    /// A refresh token came a second time: its session was ended.
+    TokenReused,
+    PasswordChanged,
+    ResetRequested,
+}
+
+#[derive(Debug, Serialize, ToSchema, sqlx::FromRow)]
+pub struct SignIn {
+    pub sign_in_id: i64,
+    pub happened_at: DateTime<Utc>,
+    /// Null when no account has the address that was tried.
+    pub account_id: Option<i64>,
+    pub outcome: String,
+    /// Shortened to its network.
+    pub address: String,
+    pub user_agent: String,
+}
+
+impl Outcome {
+    fn name(self) -> &'static str {
+        match self {
+            Self::LoggedIn => "logged_in",
+            Self::WrongPassword => "wrong_password",
+            Self::UnknownAddress => "unknown_address",
+            Self::AccountDisabled => "account_disabled",
+            Self::LoggedOut => "logged_out",
+            Self::TokenReused => "token_reused",
+            Self::PasswordChanged => "password_changed",
+            Self::ResetRequested => "reset_requested",
+        }
+    }
+}
+
+pub(super) async fn record_sign_in(
+    pool: &PgPool,
+    account_id: Option<AccountId>,
+    outcome: Outcome,
+    client: &ClientInfo,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "insert into sign_in (happened_at, account_id, outcome, address, user_agent)
+         select clock_timestamp(), (select account_id from account where account_id = $1), $2, $3, $4",
+    )
+    .bind(account_id.map(|account_id| account_id.0))
+    .bind(outcome.name())
+    .bind(&client.network)
+    .bind(&client.user_agent)
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
+/// Newest first; those before `before`.
+pub async fn list_sign_ins(pool: &PgPool, before: i64, limit: i64) -> Result<Vec<SignIn>, sqlx::Error> {
+    sqlx::query_as(
+        "select sign_in_id, happened_at, account_id, outcome, address, user_agent
+         from sign_in where sign_in_id < $1 order by sign_in_id desc limit $2",
+    )
+    .bind(before)
+    .bind(limit)
+    .fetch_all(pool)
+    .await
+}
+
+/// Deletes what has expired.
+pub(super) async fn delete_expired(pool: &PgPool, kept_days: u32) -> Result<(), sqlx::Error> {
+    sqlx::query("delete from sign_in where happened_at < clock_timestamp() - make_interval(days => $1)")
+        .bind(i32::try_from(kept_days).unwrap_or(i32::MAX))
+        .execute(pool)
+        .await?;
+    for expired in [
+        // One that somebody else is about to end is left to them.
+        "delete from session where session_id in (
+            select session_id from session where expires_at < clock_timestamp() for update skip locked
+        )",
+        "delete from revocation where expires_at < clock_timestamp()",
+        "delete from mailed_link where expires_at < clock_timestamp()",
+        "delete from token_key where retired_at < clock_timestamp() - interval '1 day' and isfinite(retired_at)",
+    ] {
+        sqlx::query(expired).execute(pool).await?;
+    }
+    Ok(())
+}

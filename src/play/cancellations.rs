@@ -1,0 +1,242 @@
+//! Cancellations: units go back from what the customer bought before.
+//!
+//! A row takes its units from the customer's latest earlier order that still has that product at that price, and what is
+//! missing there from the one before. An invoice is one use case, so it is played whole or not at all, and once: its
+//! number is claimed like that of an order.
+
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use sqlx::PgPool;
+
+use super::read::{Cancellation, CancelledLine};
+use super::report::{PlayReport, SkippedRow};
+use super::send::{claim_holders, send};
+use super::{CHUNK, PlayError, prepare};
+use crate::domain::claim::{Claim, ClaimCommand, ClaimKind, claim_id};
+use crate::domain::ids::{CustomerId, OrderId, ProductId};
+use crate::domain::money::Money;
+use crate::domain::order::{Order, OrderCommand, PlacedOrder, ReturnLine, Status};
+use crate::domain::quantity::Quantity;
+use crate::domain::text::{Reason, Reference};
+use crate::journal::{CommandError, Journal, Stop, UnitOfWork, UseCase};
+use crate::shop::MoveOrder;
+
+const NO_SALE: &str = "cancellation of what the customer did not buy before";
+const PARTLY: &str = "cancellation of more than the customer bought before";
+
+/// Plays the cancellations of a file, in its order. The read tables must stand behind its sales.
+pub(super) async fn play_cancellations(
+    journal: &Journal,
+    pool: &PgPool,
+    cancellations: &[Cancellation],
+    report: &mut PlayReport,
+) -> Result<(), PlayError> {
+    let claims = cancellations.iter().map(|cancellation| reference_claim(&cancellation.reference)).collect();
+    let played = claim_holders(journal, claims).await?;
+    let (played, due): (Vec<_>, Vec<_>) = cancellations.iter().zip(played).partition(|(_, holder)| holder.is_some());
+    report.already_played += played.len();
+    for due in due.chunks(CHUNK) {
+        let due: Vec<_> = due.iter().map(|(cancellation, _)| *cancellation).collect();
+        let earlier_orders = EarlierOrders::before(journal, pool, &due).await?;
+        for cancellation in due {
+            let wanted = earlier_orders.wanted(cancellation);
+            let reference = &cancellation.reference;
+            let returned =
+                send(journal, || PlayCancellation { reference: reference.clone(), wanted: wanted.clone() }).await;
+            let returned = match returned {
+                Ok(returned) => returned,
+                Err(CommandError::Refused(refusal)) => {
+                    report.refused.push((reference.to_string(), refusal.to_string()));
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
+            report.orders_cancelled += returned.orders_cancelled;
+            report.orders_returned += returned.orders_returned;
+            for (line, units) in cancellation.lines.iter().zip(returned.units) {
+                report.units_returned += units;
+                if units < line.quantity.get() {
+                    let reason = if units == 0 { NO_SALE } else { PARTLY };
+                    report.skipped.push(SkippedRow { line: line.place, reason, row: line.row.clone() });
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What customers bought, as far as cancellations speak of it: orders with the product at the price, latest first.
+#[derive(Default)]
+struct EarlierOrders {
+    customers: HashMap<String, CustomerId>,
+    products: HashMap<String, ProductId>,
+    orders: HashMap<(CustomerId, ProductId, Money), Vec<EarlierOrder>>,
+}
+
+/// An order, and when it was placed.
+type EarlierOrder = (DateTime<Utc>, OrderId);
+
+impl EarlierOrders {
+    async fn before(journal: &Journal, pool: &PgPool, cancellations: &[&Cancellation]) -> Result<Self, PlayError> {
+        let emails = cancellations.iter().filter_map(|cancellation| cancellation.email.as_ref());
+        let customers = prepare::find_customers(pool, emails.map(|email| email.as_str()).collect()).await?;
+        let mut skus: Vec<String> =
+            cancellations.iter().flat_map(|cancellation| &cancellation.lines).map(|line| line.sku.folded()).collect();
+        skus.sort_unstable();
+        skus.dedup();
+        let claims = skus.iter().map(|sku| claim_id(ClaimKind::ProductSku, sku)).collect();
+        let found = claim_holders(journal, claims).await?;
+        let products =
+            skus.into_iter().zip(found).filter_map(|(sku, holder)| Some((sku, ProductId(holder?)))).collect();
+        let mut earlier_orders = Self { customers, products, orders: HashMap::new() };
+
+        let pairs = cancellations.iter().flat_map(|cancellation| {
+            let customer_id = earlier_orders.customer(cancellation);
+            cancellation.lines.iter().filter_map(move |line| Some((customer_id?, line)))
+        });
+        let pairs = pairs.filter_map(|(customer_id, line)| Some((customer_id.0, earlier_orders.product(line)?.0)));
+        let (customer_ids, product_ids): (Vec<i64>, Vec<i64>) = pairs.collect();
+        let rows: Vec<(i64, i64, rust_decimal::Decimal, DateTime<Utc>, i64)> = sqlx::query_as(
+            "select distinct placed.customer_id, line.product_id, line.unit_price, placed.placed_at, placed.order_id
+             from unnest($1::bigint[], $2::bigint[]) as wanted (customer_id, product_id)
+             join orders as placed using (customer_id)
+             join order_lines as line using (order_id, product_id)
+             order by placed.placed_at desc, placed.order_id desc",
+        )
+        .bind(customer_ids)
+        .bind(product_ids)
+        .fetch_all(pool)
+        .await?;
+        for (customer_id, product_id, unit_price, placed_at, order_id) in rows {
+            let Ok(unit_price) = Money::try_from(unit_price) else { continue };
+            let key = (CustomerId(customer_id), ProductId(product_id), unit_price);
+            earlier_orders.orders.entry(key).or_default().push((placed_at, OrderId(order_id)));
+        }
+        Ok(earlier_orders)
+    }
+
+    fn customer(&self, cancellation: &Cancellation) -> Option<CustomerId> {
+        self.customers.get(&cancellation.email.as_ref()?.as_str().to_lowercase()).copied()
+    }
+
+    fn product(&self, line: &CancelledLine) -> Option<ProductId> {
+        self.products.get(&line.sku.folded()).copied()
+    }
+
+    fn wanted(&self, cancellation: &Cancellation) -> Vec<WantedUnits> {
+        let orders = |line: &CancelledLine| {
+            let key = (self.customer(cancellation)?, self.product(line)?, line.unit_price);
+            let earlier = self.orders.get(&key)?.iter().filter(|(placed_at, _)| *placed_at <= cancellation.at);
+            Some((key.1, earlier.map(|(_, order_id)| *order_id).collect()))
+        };
+        let wanted = cancellation.lines.iter().map(|line| {
+            let (product_id, orders) = orders(line).unwrap_or((ProductId(0), Vec::new()));
+            WantedUnits { product_id, unit_price: line.unit_price, units: line.quantity.get(), orders }
+        });
+        wanted.collect()
+    }
+}
+
+/// One cancellation. Done twice, it does nothing more.
+struct PlayCancellation {
+    reference: Reference,
+    wanted: Vec<WantedUnits>,
+}
+
+#[derive(Clone)]
+struct WantedUnits {
+    product_id: ProductId,
+    unit_price: Money,
+    units: i64,
+    /// Where to look for them, latest first.
+    orders: Vec<OrderId>,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct ReturnedUnits {
+    /// Beside the rows, one each.
+    units: Vec<i64>,
+    orders_cancelled: usize,
+    orders_returned: usize,
+}
+
+impl UseCase for PlayCancellation {
+    type Answer = ReturnedUnits;
+
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<ReturnedUnits, Stop> {
+        let claim = reference_claim(&self.reference);
+        let mut returned = ReturnedUnits { units: vec![0; self.wanted.len()], ..ReturnedUnits::default() };
+        if work.get::<Claim>(&claim)?.holder.is_some() {
+            return Ok(returned);
+        }
+        work.get_all::<Order, _>(self.wanted.iter().flat_map(|wanted| &wanted.orders))?;
+        let mut lines = BTreeMap::<OrderId, BTreeMap<i64, i64>>::new();
+        for (wanted, returned) in self.wanted.iter().zip(&mut returned.units) {
+            for order_id in &wanted.orders {
+                let order = work.get::<Order>(order_id)?;
+                let lines = lines.entry(*order_id).or_default();
+                *returned += wanted.take(order.placed()?, wanted.units - *returned, lines);
+            }
+        }
+        lines.retain(|_, lines| !lines.is_empty());
+        let Some(first) = lines.keys().next().copied() else { return Ok(returned) };
+        for (order_id, lines) in lines {
+            self.return_lines(work, order_id, &lines)?;
+            match work.get::<Order>(order_id)?.placed()?.states.status {
+                Status::Cancelled => returned.orders_cancelled += 1,
+                _ => returned.orders_returned += 1,
+            }
+        }
+        work.execute::<Claim>(claim, ClaimCommand::Take { holder: first.0 })?;
+        Ok(returned)
+    }
+}
+
+impl PlayCancellation {
+    fn return_lines(
+        &self,
+        work: &mut UnitOfWork<'_>,
+        order_id: OrderId,
+        lines: &BTreeMap<i64, i64>,
+    ) -> Result<(), Stop> {
+        let broken = |error: &dyn std::error::Error| Stop::Broken(error.to_string());
+        let line = |(&line, &units): (&i64, &i64)| {
+            let quantity = Quantity::new(units).map_err(|error| broken(&error))?;
+            Ok(ReturnLine { line, quantity, restock: true })
+        };
+        let command = OrderCommand::Return {
+            lines: lines.iter().map(line).collect::<Result<_, Stop>>()?,
+            refund: true,
+            reason: Some(Reason::parse(self.reference.as_str()).map_err(|error| broken(&error))?),
+        };
+        MoveOrder { order_id, command }.decide(work).map(drop)
+    }
+}
+
+impl WantedUnits {
+    /// Takes up to `units` from the lines of an order that still have some, beside what was `returned` from them before.
+    fn take(&self, order: &PlacedOrder, units: i64, returned: &mut BTreeMap<i64, i64>) -> i64 {
+        if order.states.status == Status::Cancelled {
+            return 0;
+        }
+        let mut left = units;
+        for (line, moved) in order.lines() {
+            if line.product_id != self.product_id || line.unit_price != self.unit_price {
+                continue;
+            }
+            let before = returned.get(&line.line).copied().unwrap_or_default();
+            let part = left.min(line.standing(moved) - before);
+            if part > 0 {
+                returned.insert(line.line, before + part);
+                left -= part;
+            }
+        }
+        units - left
+    }
+}
+
+fn reference_claim(reference: &Reference) -> String {
+    claim_id(ClaimKind::OrderReference, reference.as_str())
+}

@@ -1,0 +1,234 @@
+//! Bad input to every route of the OpenAPI document: a problem document each time, and nothing is written.
+
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use serde_json::{Value, json};
+
+use crate::support::bad_values;
+use crate::support::furnished::{fill, furnished};
+use crate::support::{Answer, TestShop};
+
+/// One route and method of the document.
+struct Operation<'doc> {
+    document: &'doc Value,
+    method: String,
+    path: &'doc str,
+    described: &'doc Value,
+    /// Of the guest's cart that exists.
+    token: &'doc str,
+}
+
+/// A request with one thing wrong.
+struct Case {
+    what: String,
+    method: String,
+    /// With its query.
+    path: String,
+    headers: Vec<(&'static str, Vec<u8>)>,
+    body: Vec<u8>,
+    /// It must be refused; else a read may find it harmless.
+    refused: bool,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_input_to_any_route_is_a_problem_document_and_writes_nothing() {
+    let (shop, token) = furnished().await;
+    let document = shop.call(Request::get("/openapi.json").body(Body::empty()).unwrap()).await.body;
+    let before = shop.engine.journal.position();
+    let (mut sent, mut offences) = (0, Vec::new());
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, described) in methods.as_object().unwrap() {
+            let method = method.to_uppercase();
+            let operation = Operation { document: &document, method, path, described, token: &token };
+            operation.check_good(&shop).await;
+            for case in operation.cases() {
+                let shown = format!("{} {:.100}: {}", case.method, case.path, case.what);
+                let (is_read, refused) = (case.method == "GET", case.refused);
+                let answer = shop.call(case.request()).await;
+                let harmless = is_read && !refused && answer.status.is_success();
+                if answer.status.is_client_error() {
+                    answer.problem();
+                } else if !harmless {
+                    offences.push(format!("{shown}: {} {}", answer.status, answer.body));
+                }
+                sent += 1;
+            }
+        }
+        for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
+            if methods.get(method.to_lowercase()).is_none() {
+                let answer = call(&shop, method, &fill(path, &token)).await;
+                assert_eq!((answer.status, answer.problem()), (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"));
+                sent += 1;
+            }
+        }
+    }
+    assert_eq!(offences, Vec::<String>::new(), "of {sent} requests");
+    assert_eq!(shop.engine.journal.position(), before, "something was written");
+    shop.check_log().await;
+    assert!(sent > 3_000, "only {sent} requests were made from the document");
+    eprintln!("{sent} bad requests");
+}
+
+async fn call(shop: &TestShop, method: &str, path: &str) -> Answer {
+    shop.call(Request::builder().method(method).uri(path).body(Body::empty()).unwrap()).await
+}
+
+impl Operation<'_> {
+    fn parameters(&self, place: &str) -> impl Iterator<Item = (&str, &Value)> {
+        let parameters = self.described["parameters"].as_array().into_iter().flatten();
+        let here = parameters.filter(move |parameter| parameter["in"] == place);
+        here.map(|parameter| (parameter["name"].as_str().unwrap(), &parameter["schema"]))
+    }
+
+    fn is_command(&self) -> bool {
+        self.parameters("query").any(|(name, _)| name == "dry_run")
+    }
+
+    fn is_stream(&self) -> bool {
+        self.described["responses"]["200"]["content"].get("text/event-stream").is_some()
+    }
+
+    fn body_schema(&self) -> Option<&Value> {
+        self.described.get("requestBody").map(|body| &body["content"]["application/json"]["schema"])
+    }
+
+    fn good_body(&self) -> Value {
+        self.body_schema().map_or(json!({}), |schema| bad_values::good(self.document, schema, self.token))
+    }
+
+    fn good_path(&self) -> String {
+        fill(self.path, self.token)
+    }
+
+    /// Without its one bad thing a request is accepted, or refused by a rule of the shop: so that is what is refused.
+    async fn check_good(&self, shop: &TestShop) {
+        if self.is_stream() || self.method != "GET" && !self.is_command() {
+            return;
+        }
+        let path = if self.is_command() { self.good_path() + "?dry_run=true" } else { self.good_path() };
+        let answer = shop.call(self.case("nothing", path, self.good_body().to_string()).request()).await;
+        let accepted = answer.status.is_success() || self.is_command() && answer.status == StatusCode::CONFLICT;
+        assert!(accepted, "{} {}: {} {}", self.method, self.path, answer.status, answer.body);
+    }
+
+    fn case(&self, what: impl Into<String>, path: String, body: impl Into<Vec<u8>>) -> Case {
+        let headers = vec![("content-type", b"application/json".to_vec())];
+        let body = if self.is_command() { body.into() } else { vec![] };
+        Case { what: what.into(), method: self.method.clone(), path, headers, body, refused: true }
+    }
+
+    fn cases(&self) -> Vec<Case> {
+        let mut cases = self.bad_paths();
+        cases.extend(self.bad_queries());
+        cases.extend(self.bad_headers());
+        if self.is_command() {
+            cases.extend(self.bad_bodies());
+        }
+        if self.is_stream() {
+            // What it does not refuse goes on for ever.
+            cases.retain(|case| case.refused);
+        }
+        cases
+    }
+
+    fn bad_paths(&self) -> Vec<Case> {
+        let mut cases = Vec::new();
+        for (name, schema) in self.parameters("path") {
+            for id in bad_values::ids(schema) {
+                let path = fill(&self.path.replace(&format!("{{{name}}}"), &id), self.token);
+                cases.push(self.case(format!("{name} is {id:.40}"), path, self.good_body().to_string()));
+            }
+        }
+        cases
+    }
+
+    fn bad_queries(&self) -> Vec<Case> {
+        let mut cases = Vec::new();
+        for (name, schema) in self.parameters("query") {
+            for (value, refused) in bad_values::query(self.document, name, schema) {
+                let path = format!("{}?{name}={value}", self.good_path());
+                let case = self.case(format!("{name} is {value:.40}"), path, self.good_body().to_string());
+                // A command that may find it harmless would be carried out.
+                if refused || !self.is_command() {
+                    cases.push(Case { refused, ..case });
+                }
+            }
+        }
+        cases
+    }
+
+    fn bad_headers(&self) -> Vec<Case> {
+        let mut values: Vec<(&'static str, Vec<u8>, bool)> = Vec::new();
+        for (name, _) in self.parameters("header") {
+            let (name, bad): (_, Vec<Vec<u8>>) = match name {
+                "If-Match" => {
+                    let bad = ["", "yesterday", "3", "\"three\"", "\"9223372036854775808\"", "\"1e400\"", "W/\"1\""];
+                    ("if-match", bad.map(|value| value.as_bytes().to_vec()).into())
+                }
+                "Idempotency-Key" => ("idempotency-key", vec![vec![], vec![b'k'; 256], vec![0xff, 0xfe], "é".into()]),
+                "Stripe-Signature" => {
+                    let bad = ["", "t=,v1=", "t=1,v1=00", "v1=00", "t=1e400,v1=zz"];
+                    ("stripe-signature", bad.map(|value| value.as_bytes().to_vec()).into())
+                }
+                name => panic!("what is wrong for {name}?"),
+            };
+            values.extend(bad.into_iter().map(|value| (name, value, true)));
+        }
+        if self.method == "GET" {
+            for value in ["", "soon", "1.5", "1e400", "9223372036854775808", "\u{e9}"] {
+                // Reads that show no read table take no notice of it.
+                values.push(("min-position", value.into(), false));
+            }
+        }
+        let case = |(name, value, refused): (&'static str, Vec<u8>, bool)| {
+            let mut case = self.case(format!("{name} is {value:?}"), self.good_path(), self.good_body().to_string());
+            case.headers.push((name, value));
+            Case { refused, ..case }
+        };
+        values.into_iter().map(case).collect()
+    }
+
+    fn bad_bodies(&self) -> Vec<Case> {
+        let good = self.good_body();
+        let no_fields = json!({});
+        let schema = self.body_schema().unwrap_or(&no_fields);
+        let described = bad_values::bodies(self.document, schema, &good);
+        let mut bodies: Vec<(String, Vec<u8>)> =
+            described.into_iter().map(|(what, body)| (what, body.into())).collect();
+        for text in
+            ["[]", "[{}]", "null", "true", "7", "1e400", "\"text\"", "{", "{]", "{\"a\"}", "\0", "{}{}", "nonsense"]
+        {
+            bodies.push((format!("the body is {text:?}"), text.into()));
+        }
+        let mut not_utf8 = good.to_string().into_bytes();
+        not_utf8.splice(1..1, *b"\"\xff\xfe\":1,");
+        bodies.push(("the body is not UTF-8".to_owned(), not_utf8));
+        bodies.push(("the body is nested deeply".to_owned(), b"{\"a\":".repeat(20_000)));
+        let mut padded = good.to_string();
+        padded.push_str(&" ".repeat(1024 * 1024 + 1));
+        bodies.push(("the body is too large".to_owned(), padded.into()));
+        let mut cases: Vec<_> =
+            bodies.into_iter().map(|(what, body)| self.case(what, self.good_path(), body)).collect();
+        for content_type in
+            ["", "text/plain", "application/x-www-form-urlencoded", "json", "application/jsonx", "\u{e9}"]
+        {
+            let mut case = self.case(format!("{content_type:?}"), self.good_path(), good.to_string());
+            case.headers = vec![("content-type", content_type.into())];
+            cases.push(case);
+        }
+        if schema.get("required").is_some() {
+            cases.push(self.case("there is no body", self.good_path(), vec![]));
+        }
+        cases
+    }
+}
+
+impl Case {
+    fn request(self) -> Request<Body> {
+        let mut request = Request::builder().method(self.method.as_str()).uri(&self.path);
+        for (name, value) in self.headers {
+            request = request.header(name, value);
+        }
+        request.body(Body::from(self.body)).unwrap_or_else(|error| panic!("{} {}: {error}", self.what, self.path))
+    }
+}

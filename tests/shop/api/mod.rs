@@ -1,0 +1,6 @@
+//! What every route of the HTTP interface keeps.
+
+mod bad_input;
+mod conventions;
+mod documented_reads;
+mod golden;

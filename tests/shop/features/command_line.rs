@@ -1,0 +1,103 @@
+//! The program itself: started, called with the README's commands, stopped, killed, started again; on disk, durable.
+
+use std::io::Read;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use nix::sys::signal::Signal;
+
+use crate::support::program::{PROGRAM, Server, command, data_dir, run, text, verify};
+
+/// The shell blocks of the README.
+fn blocks() -> Vec<String> {
+    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    readme.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn the_readmes_commands_work_from_the_first_start_to_the_last() {
+    let folder = data_dir();
+    let server = Server::start(folder.path());
+
+    let walk = blocks().into_iter().find(|block| block.starts_with("shop=")).unwrap();
+    let count = walk.matches("\ncurl ").count();
+    let walk = walk
+        .replace("http://127.0.0.1:8000", &server.address)
+        .replace("cargo run --release -- ", &format!("{PROGRAM} "))
+        .replace("\ncurl ", "\ncurl -sS --fail-with-body -w '\\n' ");
+    let mut bash = Command::new("bash");
+    bash.envs(command(folder.path()).get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let output = bash.env_remove("DATABASE_URL").args(["-euo", "pipefail", "-c", &walk]).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    let answers: Vec<_> = std::str::from_utf8(&output.stdout).unwrap().lines().collect();
+    assert_eq!(answers.len(), count);
+    assert!(answers[3].contains("events") && answers[4].contains("\"order_id\":17"), "{answers:?}");
+    assert_eq!(answers[4], answers[5], "the second checkout answers as the first did");
+
+    let csv = folder.path().join("sales.csv");
+    std::fs::write(
+        &csv,
+        "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n\
+         536365,85123A,HEART,6,2010-12-01 08:26:00,2.55,17850,UK\n\
+         C536379,D,Discount,-1,2010-12-01 09:41:00,27.5,14527,UK\n",
+    )
+    .unwrap();
+    let commands = blocks().into_iter().find(|block| block.contains("-- play")).unwrap();
+    let commands: Vec<_> = commands.lines().map(|line| line.split('#').next().unwrap().trim()).collect();
+    assert_eq!(commands.len(), 8);
+    for line in commands {
+        let args: Vec<_> = line.strip_prefix("cargo run --release -- ").unwrap().split(' ').collect();
+        let args: Vec<_> =
+            args.into_iter().map(|arg| if arg == "sales.csv" { csv.to_str().unwrap() } else { arg }).collect();
+        // The key that all servers of a run share stays as it is.
+        let keys = folder.path().join("keys");
+        let output = command(folder.path()).env("SHOP_KEYS_DIR", keys).args(&args).output().unwrap();
+        assert!(output.status.success(), "{args:?}: {}", text(&output));
+        if args[0] == "play" {
+            assert!(text(&output).contains("cancellation"), "{}", text(&output));
+        }
+    }
+    assert!(server.get("/shop/api/customer-stats/?limit=1000").contains("17850@customer.example"));
+
+    let second = run(folder.path(), &["--listen", "127.0.0.1:0"]);
+    assert_eq!(second.status.code(), Some(1));
+    let message = text(&second);
+    assert!(message.contains("is in use by process") && message.lines().count() == 1, "{message}");
+
+    let before = server.get("/shop/api/orders/?limit=1000");
+    server.signal(Signal::SIGTERM);
+    assert_eq!(server.wait(), Some(0));
+
+    let server = Server::start(folder.path());
+    assert_eq!(server.get("/shop/api/orders/?limit=1000"), before, "nothing is lost, and nothing is planted again");
+    server.signal(Signal::SIGKILL);
+    server.wait();
+
+    let server = Server::start(folder.path());
+    assert_eq!(server.get("/shop/api/orders/?limit=1000"), before, "nothing is lost after a kill");
+    server.signal(Signal::SIGINT);
+    assert_eq!(server.wait(), Some(0));
+    verify(folder.path());
+}
+
+#[test]
+fn errors_are_one_clear_line_and_a_code() {
+    let folder = data_dir();
+    for (args, expected) in [
+        (vec!["play", "/nowhere/sales.csv"], "cannot read /nowhere/sales.csv"),
+        (vec!["verify", "nothing"], "no projection `nothing`"),
+        (vec!["status", "--database-url", "nonsense"], "DATABASE_URL is not the address of a PostgreSQL"),
+    ] {
+        let output = run(folder.path(), &args);
+        let message = text(&output);
+        assert_eq!(output.status.code(), Some(1), "{args:?}: {message}");
+        assert!(message.contains(expected) && message.trim_end().lines().count() == 1, "{args:?}: {message}");
+    }
+    let mut help = String::new();
+    let mut child = command(folder.path()).arg("--help").stdout(Stdio::piped()).spawn().unwrap();
+    child.stdout.take().unwrap().read_to_string(&mut help).unwrap();
+    assert!(child.wait().unwrap().success());
+    for word in ["serve", "play", "replay", "verify", "status", "SHOP_LISTEN", "DATABASE_URL"] {
+        assert!(help.contains(word), "{word} is not in --help");
+    }
+}

@@ -1,0 +1,22 @@
+//! What the shop does, a file per noun.
+
+mod accounts;
+mod addresses;
+mod card_provider;
+mod command_line;
+mod customer_export;
+mod discounts;
+mod facts;
+mod half_year_figures;
+mod mails;
+mod order_walkthrough;
+mod orders;
+mod payments;
+mod pricing;
+mod projections;
+mod reactions;
+mod recipients;
+mod sales_history;
+mod scheduler;
+mod seeds;
+mod webhooks;

@@ -1,0 +1,196 @@
+//! A disk that fills up under load: clear errors while it is full, nothing acknowledged lost when there is room again.
+
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+use crate::support::program::{Server, command, data_dir, text, wait_for};
+
+/// A shop on a disk of its own, which only its processes see.
+struct SmallDisk {
+    server: Server,
+    folder: PathBuf,
+}
+
+impl SmallDisk {
+    /// `None` if this user may not mount a disk.
+    fn start(folder: &Path) -> Option<Self> {
+        let shop = command(folder);
+        let on_disk = |program: &str| {
+            let mut unshare = Command::new("unshare");
+            let mount = format!("mount -t tmpfs -o size=128m,mode=0700 tmpfs \"$SHOP_DATA_DIR\" && exec {program}");
+            unshare.args(["--mount", "--", "sh", "-c", &mount]).env_remove("DATABASE_URL");
+            unshare.envs(shop.get_envs().filter_map(|(name, value)| Some((name, value?))));
+            unshare
+        };
+        let tried = on_disk("true").output();
+        if !tried.as_ref().is_ok_and(|output| output.status.success()) {
+            eprintln!("skipped: this user may not mount a small disk: {tried:?}");
+            return None;
+        }
+        let serve = format!("\"{}\" --listen 127.0.0.1:0", shop.get_program().to_str().unwrap());
+        Some(Self { server: Server::spawn(&mut on_disk(&serve)), folder: folder.to_owned() })
+    }
+
+    /// Runs a program that sees the disk.
+    fn run(&self, program: &str, args: &[&str]) -> Output {
+        let namespace = format!("--mount=/proc/{}/ns/mnt", self.server.child.id());
+        let mut enter = Command::new("nsenter");
+        enter.args([&namespace, program]).args(args).env("SHOP_DATA_DIR", &self.folder).env_remove("DATABASE_URL");
+        enter.output().unwrap()
+    }
+
+    /// A path on the disk as we see it.
+    fn path(&self, name: &str) -> PathBuf {
+        let root = PathBuf::from(format!("/proc/{}/root", self.server.child.id()));
+        root.join(self.folder.strip_prefix("/").unwrap()).join(name)
+    }
+
+    /// Writes until there is no room, and tells how much there was.
+    fn fill(&self) -> usize {
+        let mut ballast = File::options().create(true).append(true).open(self.path("ballast")).unwrap();
+        let mut room_bytes = 0;
+        for piece in [vec![1; 1 << 16], vec![1]] {
+            let full = loop {
+                match ballast.write(&piece) {
+                    Ok(written) => room_bytes += written,
+                    Err(error) => break error,
+                }
+            };
+            assert_eq!(full.kind(), ErrorKind::StorageFull);
+        }
+        room_bytes
+    }
+
+    /// Whether PostgreSQL carries the statement out.
+    fn psql(&self, statement: &str) -> bool {
+        let address = format!("postgresql:///cartwright?host={}/run&user=cartwright", self.folder.display());
+        self.run("psql", &[&address, "-c", statement]).status.success()
+    }
+
+    /// Lets PostgreSQL ask for new files of its write-ahead log until it gets none. Then it ends, and cannot be started
+    /// again before there is room.
+    fn end_postgresql(&self) {
+        let next_file = "select pg_logical_emit_message(true, 'test', 'next'), pg_switch_wal()";
+        wait_for("a file that PostgreSQL does not get", || (!self.psql(next_file)).then_some(()));
+        wait_for("the end of PostgreSQL", || (!self.psql("select")).then_some(()));
+    }
+}
+
+/// What the customers have seen so far.
+#[derive(Default)]
+struct Seen {
+    acknowledged: AtomicUsize,
+    unavailable: AtomicUsize,
+    stop: AtomicBool,
+}
+
+/// Tells the customers to stop, also when the test fails.
+struct StopAtEnd<'seen>(&'seen Seen);
+
+impl Drop for StopAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The body of a good answer; any other must be a problem document that says to come again.
+fn call(address: &str, path: &str, args: &[&str]) -> Option<Value> {
+    let output = Command::new("curl")
+        .args([
+            "--silent",
+            "--show-error",
+            "--oauth2-bearer",
+            &crate::support::tokens::ADMIN,
+            "--max-time",
+            "20",
+            "--write-out",
+            "\n%{http_code} %{content_type}",
+        ])
+        .args(args)
+        .arg(format!("{address}{path}"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{path}: no answer: {}", text(&output));
+    let answer = String::from_utf8(output.stdout).unwrap();
+    let (body, status) = answer.rsplit_once('\n').unwrap();
+    let body: Value = serde_json::from_str(body).unwrap();
+    if status == "200 application/json" {
+        return Some(body);
+    }
+    assert_eq!(status, "503 application/problem+json", "{path}: {body}");
+    let code = body["code"].as_str().unwrap();
+    let known = ["database_unavailable", "outcome_unknown", "position_not_reached", "timeout", "busy"];
+    assert!(known.contains(&code), "{path}: {body}");
+    None
+}
+
+/// Adds one item after the other, each with one key until it is acknowledged; returns how many.
+fn fill_cart(address: &str, customer: usize, seen: &Seen) -> usize {
+    let (path, item) = (format!("/shop/api/customer/{customer}/cart/items/"), r#"{"product_id": 22, "quantity": 1}"#);
+    let mut acknowledged = 0;
+    while !seen.stop.load(Ordering::Relaxed) {
+        let key = format!("Idempotency-Key: {customer}-{}", acknowledged + 1);
+        let began = Instant::now();
+        let cart = loop {
+            match call(address, &path, &["--header", &key, "--json", item]) {
+                Some(cart) => break cart,
+                None => seen.unavailable.fetch_add(1, Ordering::Relaxed),
+            };
+            assert!(began.elapsed() < Duration::from_secs(90), "the shop does not recover");
+        };
+        acknowledged += 1;
+        assert_eq!(cart["items"][0]["quantity"], acknowledged, "acknowledged once, and not lost");
+        seen.acknowledged.fetch_add(1, Ordering::Relaxed);
+    }
+    acknowledged
+}
+
+#[test]
+fn what_was_acknowledged_survives_a_disk_that_fills_up_under_load() {
+    let folder = data_dir();
+    let Some(disk) = SmallDisk::start(folder.path()) else { return };
+    assert!(disk.psql("select"), "psql is needed, to end PostgreSQL");
+    let (address, seen) = (&disk.server.address, &Seen::default());
+    let more = |what: &str, count: &AtomicUsize, by: usize| {
+        let wanted = count.load(Ordering::Relaxed) + by;
+        wait_for(what, || (count.load(Ordering::Relaxed) >= wanted).then_some(()));
+    };
+    let acknowledged: Vec<usize> = std::thread::scope(|scope| {
+        let customers: Vec<_> =
+            (3..7).map(|customer| scope.spawn(move || fill_cart(address, customer, seen))).collect();
+        let stop = StopAtEnd(seen);
+        for end_postgresql in [false, true] {
+            more("load", &seen.acknowledged, 20);
+            assert!(disk.fill() > 1 << 20, "the disk was full before");
+            more("commands that are refused", &seen.unavailable, 3);
+            if end_postgresql {
+                disk.end_postgresql();
+                more("commands that are refused", &seen.unavailable, 3);
+            }
+            for path in ["/shop/api/products/", "/shop/api/orders/", "/health/ready"] {
+                call(address, path, &[]);
+            }
+            fs::remove_file(disk.path("ballast")).unwrap();
+        }
+        more("load after there is room again", &seen.acknowledged, 20);
+        drop(stop);
+        customers.into_iter().map(|customer| customer.join().unwrap()).collect()
+    });
+    for (customer, acknowledged) in (3..7).zip(acknowledged) {
+        let cart = call(address, &format!("/shop/api/customer/{customer}/cart/"), &[]).unwrap();
+        assert_eq!(cart["items"][0]["quantity"], acknowledged);
+    }
+    for args in [&["verify"][..], &["verify", "--log"]] {
+        let verified = disk.run(command(folder.path()).get_program().to_str().unwrap(), args);
+        assert!(verified.status.success(), "{}", text(&verified));
+    }
+    disk.server.signal(Signal::SIGTERM);
+    assert_eq!(disk.server.wait(), Some(0));
+}

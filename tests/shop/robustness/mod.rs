@@ -1,0 +1,17 @@
+//! What the shop keeps when processes, networks, disks and clocks fail, and when many ask at once.
+
+mod abandoned_builds;
+mod connections;
+mod database_faults;
+mod dump_and_restore;
+mod failpoints;
+mod full_disk;
+mod graceful_shutdown;
+mod journal;
+mod kills_under_load;
+mod log_verification;
+mod payment_crashes;
+mod payment_faults;
+mod projection_swaps;
+mod races;
+mod two_nodes;

@@ -1,0 +1,11 @@
+//! What the shop refuses, hides and forgets.
+
+mod access_control;
+mod audit;
+mod forged_tokens;
+mod hostile_input;
+mod http_edge;
+mod personal_data;
+mod request_smuggling;
+mod secrets_in_logs;
+mod sessions;

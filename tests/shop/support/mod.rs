@@ -1,0 +1,21 @@
+//! What tests share: shops, programs, clients, and stand-ins for the outside world. Nothing here is a test.
+
+pub mod accounts;
+pub mod bad_values;
+pub mod card_stub;
+pub mod client;
+mod database;
+pub mod failpoints;
+pub mod furnished;
+pub mod guests;
+pub mod load;
+pub mod paying_shop;
+pub mod pricing;
+pub mod program;
+pub mod reactors;
+pub mod receiver;
+mod shop;
+pub mod tokens;
+
+pub use database::{POOL_SIZE, bare_database, check_log, fresh_database, pool};
+pub use shop::{Answer, TestShop};

@@ -1,0 +1,142 @@
+//! The program itself, as tests start it: the binary, on disk, durable.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use cartwright::database::{embedded, prepared};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use sqlx::PgPool;
+use sqlx::postgres::PgConnectOptions;
+use tokio::runtime::Runtime;
+
+use crate::support::{self, tokens};
+
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_cartwright");
+
+pub struct Server {
+    pub child: Child,
+    /// `http://127.0.0.1:<port>`
+    pub address: String,
+}
+
+pub fn command(data_dir: &Path) -> Command {
+    let mut command = Command::new(PROGRAM);
+    command.env_remove("DATABASE_URL").env("SHOP_DATA_DIR", data_dir);
+    command.env("SHOP_KEYS_DIR", &*tokens::FOLDER).env("SHOP_MAIL_DIR", data_dir.join("mail"));
+    // All requests come from one address.
+    command.env("SHOP_RATE_LIMIT", "0").env("SHOP_LOGIN_LIMIT", "0");
+    command
+}
+
+impl Server {
+    /// Starts the shop and waits until it says where it is.
+    pub fn start(data_dir: &Path) -> Self {
+        Self::start_on(data_dir, "127.0.0.1:0")
+    }
+
+    pub fn start_on(data_dir: &Path, listen: &str) -> Self {
+        Self::spawn(command(data_dir).args(["--listen", listen]))
+    }
+
+    /// Starts the shop as `command` says, and waits until it says where it is.
+    pub fn spawn(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let first = lines.next().expect("the shop ended at once").unwrap();
+        let address = first.split_whitespace().find(|word| word.starts_with("http://")).unwrap().to_owned();
+        // The rest is read so that the pipe never fills.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { child, address }
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), signal).unwrap();
+    }
+
+    pub fn port(&self) -> u16 {
+        self.address.rsplit(':').next().unwrap().parse().unwrap()
+    }
+
+    /// Waits for the end, and returns the exit code.
+    pub fn wait(mut self) -> Option<i32> {
+        self.ended().code()
+    }
+
+    /// Waits for the end.
+    pub fn ended(&mut self) -> ExitStatus {
+        wait_for("the end of the shop", || self.child.try_wait().unwrap())
+    }
+
+    pub fn get(&self, path: &str) -> String {
+        let output = Command::new("curl")
+            .args(["--silent", "--fail", "--oauth2-bearer", &tokens::ADMIN])
+            .arg(format!("{}{path}", self.address))
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "GET {path}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+    }
+}
+
+/// Looks again and again until there is something to see.
+pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        if let Some(seen) = look() {
+            return seen;
+        }
+        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+pub fn run(data_dir: &Path, args: &[&str]) -> Output {
+    command(data_dir).args(args).output().unwrap()
+}
+
+pub fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// Builds every read table anew and finds it equal, and holds the log against its rules, as an operator does.
+pub fn verify(data_dir: &Path) {
+    for args in [&["verify"][..], &["verify", "--log"]] {
+        let verified = run(data_dir, args);
+        assert!(verified.status.success(), "{}", text(&verified));
+    }
+}
+
+/// Whether SIGSTOP has reached a process.
+pub fn is_stopped(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    stat.rsplit(") ").next().unwrap().starts_with('T')
+}
+
+/// How the database of a running shop is reached.
+pub fn embedded_database(data_dir: &Path) -> PgConnectOptions {
+    prepared(wait_for("PostgreSQL", || embedded::running(data_dir, "cartwright")))
+}
+
+/// Asks the database something.
+pub fn ask<T>(connect: &PgConnectOptions, question: impl AsyncFnOnce(&PgPool) -> T) -> T {
+    let runtime = Runtime::new().unwrap();
+    runtime.block_on(async {
+        let pool = support::pool(connect).await;
+        let answer = question(&pool).await;
+        pool.close().await;
+        answer
+    })
+}
+
+pub fn data_dir() -> tempfile::TempDir {
+    tempfile::Builder::new().prefix("cartwright-process-").tempdir_in("/var/tmp").unwrap()
+}
