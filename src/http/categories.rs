@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::domain::ids::CategoryId;
 use crate::domain::text::Name;
-use crate::http::Shop;
+use crate::http::App;
 use crate::http::wire::body::{NoBody, body};
 use crate::http::wire::command::{Answer, Command, CommandParams, CommandProblems};
 use crate::http::wire::error::ApiError;
@@ -61,14 +61,14 @@ pub fn category_filter(category: Option<String>) -> (Option<i64>, Option<String>
 #[utoipa::path(get, path = "/categories", tag = "catalogue", security((), ("bearer" = [])), params(Page),
     responses((status = 200, body = Vec<CategoryRow>)))]
 pub async fn list_categories(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Params(page): Params<Page>,
 ) -> Result<PageOf<CategoryRow>, ApiError> {
     let limit = page.limit(DEFAULT_LIMIT)?;
     let (name, id): (String, i64) = page.after()?.unwrap_or_default();
     let rows = sqlx::query_file_as!(CategoryRow, "projections/categories/list.sql", name, id, limit + 1)
-        .fetch_all(&shop.pool)
+        .fetch_all(&app.pool)
         .await?;
     Ok(PageOf::new(&uri, rows, limit, |row| (row.category_name.clone(), row.category_id)))
 }
@@ -78,10 +78,10 @@ pub async fn list_categories(
     request_body = CategoryName, params(CommandParams),
     responses((status = 201, body = CategoryCreated), CommandProblems))]
 pub async fn create_category(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     command: Command<CategoryName>,
 ) -> Result<Answer<CategoryCreated>, ApiError> {
-    let created = shop.run(CreateCategory { name: command.body.category_name }, command.context).await?;
+    let created = app.run(CreateCategory { name: command.body.category_name }, command.context).await?;
     Ok(created.created(|created| format!("/shop/api/categories/{}/", created.category_id)))
 }
 
@@ -91,21 +91,21 @@ pub async fn create_category(
     params(("category_id" = i64, Path), CommandParams),
     responses((status = 200, body = CategoryCreated), CommandProblems))]
 pub async fn rename_category(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     Ids(category_id): Ids<i64>,
     command: Command<CategoryName>,
 ) -> Result<Answer<CategoryCreated>, ApiError> {
     let rename = RenameCategory { category_id: CategoryId(category_id), name: command.body.category_name };
-    shop.run(rename, command.context).await
+    app.run(rename, command.context).await
 }
 
 /// Deletes a category without products
 #[utoipa::path(delete, path = "/categories/{category_id}", tag = "catalogue", security(("bearer" = ["editor"])),
     params(("category_id" = i64, Path), CommandParams), responses((status = 204), CommandProblems))]
 pub async fn delete_category(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     Ids(category_id): Ids<i64>,
     command: Command<NoBody>,
 ) -> Result<Answer<()>, ApiError> {
-    shop.run(DeleteCategory { category_id: CategoryId(category_id) }, command.context).await
+    app.run(DeleteCategory { category_id: CategoryId(category_id) }, command.context).await
 }

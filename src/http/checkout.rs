@@ -10,7 +10,7 @@ use crate::domain::ids::{AddressId, CartId, CustomerId};
 use crate::domain::order::{PaymentMethod, PaymentToken};
 use crate::domain::refusal::Refusal;
 use crate::domain::text::{Email, Name};
-use crate::http::Shop;
+use crate::http::App;
 use crate::http::customers::addresses::{GivenAddress, NewAddress, known_address};
 use crate::http::payments;
 use crate::http::wire::body::body;
@@ -77,14 +77,14 @@ fn payment_method() -> Object {
     request_body = NewCheckout,
     params(("customer_id" = i64, Path), CommandParams), responses((status = 201, body = OrderView), CommandProblems))]
 pub async fn check_out(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     Ids(customer_id): Ids<i64>,
     command: Command<NewCheckout>,
 ) -> Result<Answer<OrderView>, ApiError> {
     let customer_id = CustomerId(customer_id);
     let body = command.body;
-    let (payment_method, instrument) = chosen(&shop, body.payment_method, body.payment)?;
-    let mut shipping = known_address(&shop, customer_id, body.shipping_address_id).await?;
+    let (payment_method, instrument) = chosen(&app, body.payment_method, body.payment)?;
+    let mut shipping = known_address(&app, customer_id, body.shipping_address_id).await?;
     if let (Some(address), Some(told)) = (&mut shipping, &body.shipping_country) {
         // The order is refused if the address is elsewhere; a quote writes nothing that could be.
         if command.context.dry_run && address.country.as_ref().is_some_and(|country| country != told) {
@@ -93,16 +93,16 @@ pub async fn check_out(
         address.country = Some(told.clone());
     }
     let country = shipping.as_ref().and_then(|address| address.country.clone()).or(body.shipping_country);
-    let billing = known_address(&shop, customer_id, body.billing_address_id).await?;
+    let billing = known_address(&app, customer_id, body.billing_address_id).await?;
     let checkout = Checkout {
         cart_id: CartId::Customer(customer_id),
         recipients: Recipients::Customer { shipping, billing },
         payment_method,
         asked: Asked { country, discount_code: body.discount_code },
         instrument,
-        terms: shop.terms.clone(),
+        terms: app.terms.clone(),
     };
-    let order = shop.run(checkout, command.context).await?;
+    let order = app.run(checkout, command.context).await?;
     Ok(order.created(|order| format!("/shop/api/order/{}/", order.order_id)))
 }
 
@@ -111,12 +111,12 @@ pub async fn check_out(
     request_body = GuestCheckout,
     params(("cart_token" = Uuid, Path), CommandParams), responses((status = 201, body = OrderView), CommandProblems))]
 pub async fn check_out_guest(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     Ids(token): Ids<Uuid>,
     command: Command<GuestCheckout>,
 ) -> Result<Answer<OrderView>, ApiError> {
     let body = command.body;
-    let (payment_method, instrument) = chosen(&shop, body.payment_method, body.payment)?;
+    let (payment_method, instrument) = chosen(&app, body.payment_method, body.payment)?;
     let shipping = body.shipping_address.0;
     let asked = Asked { country: Some(shipping.country.clone()), discount_code: body.discount_code };
     let billing = body.billing_address.map(|address| address.0);
@@ -127,19 +127,19 @@ pub async fn check_out_guest(
         payment_method,
         asked,
         instrument,
-        terms: shop.terms.clone(),
+        terms: app.terms.clone(),
     };
-    let order = shop.run(checkout, command.context).await?;
+    let order = app.run(checkout, command.context).await?;
     // Where a guest may look.
     Ok(order.created(|order| format!("/shop/api/carts/{token}/order/{}/", order.order_id)))
 }
 
 /// How it is paid, and what the provider is shown.
 fn chosen(
-    shop: &Shop,
+    app: &App,
     method: Option<PaymentMethod>,
     payment: Option<payments::Choice>,
 ) -> Result<(Option<PaymentMethod>, Option<PaymentToken>), ApiError> {
-    let (chosen, instrument) = shop.instrument(method, payment)?.unzip();
+    let (chosen, instrument) = app.instrument(method, payment)?.unzip();
     Ok((chosen.or(method), instrument))
 }

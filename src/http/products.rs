@@ -5,10 +5,11 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::domain::ids::{CategoryId, ProductId};
+use crate::domain::ids::ProductId;
 use crate::domain::money::Money;
 use crate::domain::text::{Description, Name, Reason, Sku};
-use crate::http::Shop;
+use crate::http::App;
+use crate::http::categories::{CategoryField, category_filter};
 use crate::http::wire::body::{NoBody, body};
 use crate::http::wire::command::{Answer, Command, CommandParams, CommandProblems};
 use crate::http::wire::error::{ApiError, Problem};
@@ -16,8 +17,7 @@ use crate::http::wire::format::money;
 use crate::http::wire::openapi::{number_or_name, number_or_name_or_null};
 use crate::http::wire::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params, Versioned};
 use crate::shop::{
-    AdjustStock, CategoryCreated, CategoryRef, ChangeProduct, CreateCategory, CreateProduct, DeleteCategory,
-    DeleteProduct, ProductCreated, ProductView, RenameCategory, StockChange, StockView,
+    AdjustStock, ChangeProduct, CreateProduct, DeleteProduct, ProductCreated, ProductView, StockChange, StockView,
 };
 
 /// A product in a list.
@@ -117,7 +117,7 @@ body! {
 #[utoipa::path(get, path = "/products", tag = "catalogue", security((), ("bearer" = [])), params(ProductFilter, Page),
     responses((status = 200, body = Vec<ProductRow>), (status = 400, body = Problem)))]
 pub async fn list_products(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Params(filter): Params<ProductFilter>,
     Params(page): Params<Page>,
@@ -136,7 +136,7 @@ pub async fn list_products(
                 ProductRow, $file, category_id, category_name, min_price, max_price, in_stock, words.as_deref(),
                 $($key,)* limit + 1
             )
-            .fetch_all(&shop.pool)
+            .fetch_all(&app.pool)
             .await?
         };
     }
@@ -150,7 +150,7 @@ pub async fn list_products(
         Sort::Name if unfiltered => {
             let (name, id): (String, i64) = page.after()?.unwrap_or_default();
             let list = sqlx::query_file_as!(ProductRow, "projections/products/list.sql", name, id, limit + 1);
-            let rows = list.fetch_all(&shop.pool).await?;
+            let rows = list.fetch_all(&app.pool).await?;
             PageOf::new(&uri, rows, limit, |row| (row.name.clone(), row.product_id))
         }
         Sort::Name => {
@@ -181,10 +181,10 @@ pub async fn list_products(
     params(("product_id" = i64, Path)),
     responses((status = 200, body = ProductView), (status = 404, body = Problem)))]
 pub async fn find_product(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     Ids(product_id): Ids<i64>,
 ) -> Result<Versioned<ProductView>, ApiError> {
-    let found = sqlx::query_file!("projections/products/find.sql", product_id).fetch_optional(&shop.pool).await?;
+    let found = sqlx::query_file!("projections/products/find.sql", product_id).fetch_optional(&app.pool).await?;
     let row = found.ok_or_else(|| ApiError::not_found("product_not_found", "Product not found"))?;
     let body = ProductView {
         product_id: row.product_id,
@@ -206,13 +206,13 @@ pub async fn find_product(
     request_body = NewProduct, params(CommandParams),
     responses((status = 201, body = ProductCreated), CommandProblems))]
 pub async fn create_product(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     command: Command<NewProduct>,
 ) -> Result<Answer<ProductCreated>, ApiError> {
     let NewProduct { name, price, category, description, stock, sku } = command.body;
     let (description, stock) = (description.unwrap_or_default(), stock.unwrap_or(0));
     let create = CreateProduct { name, description, price, category: category.0, sku, stock };
-    let created = shop.run(create, command.context).await?;
+    let created = app.run(create, command.context).await?;
     Ok(created.created(|created| format!("/shop/api/product/{}/", created.product_id)))
 }
 
@@ -221,7 +221,7 @@ pub async fn create_product(
     request_body = ProductChange,
     params(("product_id" = i64, Path), CommandParams), responses((status = 200, body = ProductView), CommandProblems))]
 pub async fn change_product(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     Ids(product_id): Ids<i64>,
     command: Command<ProductChange>,
 ) -> Result<Answer<ProductView>, ApiError> {
@@ -237,18 +237,18 @@ pub async fn change_product(
         price,
         discontinue: discontinued.is_some(),
     };
-    shop.run(change, command.context).await
+    app.run(change, command.context).await
 }
 
 /// Deletes a product that was never ordered
 #[utoipa::path(delete, path = "/product/{product_id}", tag = "catalogue", security(("bearer" = ["editor"])),
     params(("product_id" = i64, Path), CommandParams), responses((status = 204), CommandProblems))]
 pub async fn delete_product(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     Ids(product_id): Ids<i64>,
     command: Command<NoBody>,
 ) -> Result<Answer<()>, ApiError> {
-    shop.run(DeleteProduct { product_id: ProductId(product_id) }, command.context).await
+    app.run(DeleteProduct { product_id: ProductId(product_id) }, command.context).await
 }
 
 /// Receives, corrects or counts stock
@@ -256,7 +256,7 @@ pub async fn delete_product(
     request_body = StockAdjustment,
     params(("product_id" = i64, Path), CommandParams), responses((status = 200, body = StockView), CommandProblems))]
 pub async fn adjust_stock(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     Ids(product_id): Ids<i64>,
     command: Command<StockAdjustment>,
 ) -> Result<Answer<StockView>, ApiError> {
@@ -266,5 +266,5 @@ pub async fn adjust_stock(
         (None, Some(count)) => StockChange::Counted(count),
         _ => return Err(ApiError::invalid_field("change", "is required, or count, but not both")),
     };
-    shop.run(AdjustStock { product_id: ProductId(product_id), change, reason }, command.context).await
+    app.run(AdjustStock { product_id: ProductId(product_id), change, reason }, command.context).await
 }

@@ -1,8 +1,8 @@
-//! Connections: how many there may be, and how long each may keep the shop waiting.
+//! Connection limits: how many connections there may be, and how long each may wait for its client.
 //!
-//! A client that is slow on purpose costs a connection and a little memory, so both are bounded: heads must come in
-//! time, answers must be taken, and no address may hold more than its share. The time of a request itself is limited
-//! in the router.
+//! A client that is slow on purpose costs a connection and a little memory, so both are bounded: request heads must
+//! arrive in time, responses must be read, and no address may hold more than its share. The router limits the time of
+//! a request itself.
 
 use std::collections::HashMap;
 use std::io;
@@ -24,22 +24,21 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::Service;
 
-use crate::http::edge::Edge;
-use crate::http::edge::client_address::{ClientAddress, Peer};
-use crate::http::edge::timeouts::{Exchange, Patient};
+use crate::http::edge::client_address::{ClientAddress, Peer, TrustedProxies};
+use crate::http::edge::timeouts::{RequestTracker, TimedStream};
 
-/// What connections may cost.
+/// Limits of connections: how many, and how long each may wait for its client.
 #[derive(Clone, Copy, Debug)]
 pub struct ConnectionLimits {
-    /// How many there may be at once; further ones wait until one ends. An address that is no trusted proxy may hold a
-    /// quarter of them.
+    /// Connections at once; further connections wait until one ends. An address may hold a quarter of them, unless it
+    /// is a trusted proxy.
     pub max_connections: usize,
     /// How long the head of a request may take.
     pub head_timeout: Duration,
-    /// How long a connection may rest between two requests. Longer than proxies keep theirs, so that none sends a
-    /// request into a connection that is being closed.
+    /// How long a connection may be idle between two requests. Longer than the idle timeout of common proxies, so that
+    /// no proxy sends a request into a connection that is being closed.
     pub idle_timeout: Duration,
-    /// How long a client may leave an answer lying without taking any of it.
+    /// How long a client may read nothing of a response that is ready.
     pub write_timeout: Duration,
 }
 
@@ -54,53 +53,54 @@ impl Default for ConnectionLimits {
     }
 }
 
-/// A head that is larger is answered with 431, as is one with more than a hundred headers.
+/// A larger head is refused with 431, as is a head with more than a hundred headers.
 const HEAD_LIMIT_BYTES: usize = 16 * 1024;
-/// Connections to the database, and what else a process has open.
+/// Open files that are no client connections: database connections, logs and so on.
 const OTHER_FILES: u64 = 256;
-/// How long to wait when the system has no room for a connection.
-const NO_ROOM: Duration = Duration::from_millis(200);
+/// How long to wait before the next `accept` after the system failed to accept a connection.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(200);
 
-/// Serves connections until `farewell` is over; then those that rest are closed, and what is under way is finished.
+/// Serves connections until `drain` ends; then closes idle connections and finishes requests in flight.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
-    edge: &Edge,
-    farewell: impl Future<Output = ()>,
+    limits: ConnectionLimits,
+    trusted_proxies: &TrustedProxies,
+    drain: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let limits = edge.connections;
     reserve_files(limits.max_connections);
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(limits.idle_timeout).max_header_size(HEAD_LIMIT_BYTES);
-    let house = House::new(limits.max_connections);
+    let slots = ConnectionSlots::new(limits.max_connections);
     let connections = GracefulShutdown::new();
-    let mut farewell = pin!(farewell);
+    let mut drain = pin!(drain);
     loop {
-        let (stream, peer, place) = tokio::select! {
-            come = house.receive(&listener) => come,
-            () = &mut farewell => break,
+        let (stream, peer, permit) = tokio::select! {
+            accepted = slots.accept(&listener) => accepted,
+            () = &mut drain => break,
         };
-        let Some(seat) = house.seat(place, peer, edge) else { continue };
-        // An event of a stream leaves at once, and does not wait until the one before has arrived.
+        let address = (!trusted_proxies.trusts(peer)).then(|| ClientAddress(peer).rate_limit_unit());
+        let Some(slot) = slots.take_slot(permit, address) else { continue };
+        // Sends each event of a stream at once, without waiting for the acknowledgement of the event before.
         if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "a connection was gone at once");
+            tracing::debug!(%error, "a client closed its connection at once");
         }
-        let exchange = Exchange::default();
-        let stream = Patient::new(stream, exchange.clone(), limits.head_timeout, limits.write_timeout);
+        let requests = RequestTracker::default();
+        let stream = TimedStream::new(stream, requests.clone(), limits.head_timeout, limits.write_timeout);
         let router = router.clone();
         let service = service_fn(move |request: hyper::Request<Incoming>| {
-            let under_way = exchange.begin();
+            let in_flight = requests.start_request();
             let mut request: Request = request.map(Body::new);
             request.extensions_mut().insert(Peer(peer));
-            let answering = router.clone().call(request);
-            async move { answering.await.map(|response| response.map(|body| under_way.until_sent(body))) }
+            let response = router.clone().call(request);
+            async move { response.await.map(|response| response.map(|body| in_flight.track_body(body))) }
         });
         let connection = connections.watch(builder.serve_connection(TokioIo::new(stream), service));
         tokio::spawn(async move {
             if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection was cut off");
+                tracing::debug!(%error, "a connection broke");
             }
-            drop(seat);
+            drop(slot);
         });
     }
     drop(listener);
@@ -108,7 +108,7 @@ pub async fn serve(
     Ok(())
 }
 
-/// Every connection is an open file, and many systems allow a process a thousand unless it asks for more.
+/// Raises the limit of open files: a connection is an open file, and many systems allow a process a thousand.
 fn reserve_files(connections: usize) {
     let wanted = connections as u64 + OTHER_FILES;
     match getrlimit(Resource::RLIMIT_NOFILE) {
@@ -117,51 +117,52 @@ fn reserve_files(connections: usize) {
                 tracing::warn!("the system allows {hard} open files, too few for {connections} connections");
             }
             if let Err(error) = setrlimit(Resource::RLIMIT_NOFILE, wanted.min(hard), hard) {
-                tracing::warn!(%error, "the limit of open files could not be raised");
+                tracing::warn!(%error, "cannot raise the limit of open files");
             }
         }
         _ => {}
     }
 }
 
-/// The room for connections, and who takes it.
-struct House {
-    places: Arc<Semaphore>,
+/// The slots for connections, and how many each address holds.
+struct ConnectionSlots {
+    free: Arc<Semaphore>,
+    /// The most that one address may hold.
     share: usize,
     held: Arc<Mutex<HashMap<IpAddr, usize>>>,
 }
 
-/// One connection's place. It is free again when this is dropped.
-struct Seat {
+/// A connection's slot. It is free again when this is dropped.
+struct Slot {
+    /// `None` for a trusted proxy, whose connections have no share.
     address: Option<IpAddr>,
     held: Arc<Mutex<HashMap<IpAddr, usize>>>,
-    _place: OwnedSemaphorePermit,
+    _permit: OwnedSemaphorePermit,
 }
 
-impl House {
-    fn new(places: usize) -> Self {
-        let places = places.clamp(1, Semaphore::MAX_PERMITS);
-        Self { places: Arc::new(Semaphore::new(places)), share: places.div_ceil(4), held: Arc::default() }
+impl ConnectionSlots {
+    fn new(slots: usize) -> Self {
+        let slots = slots.clamp(1, Semaphore::MAX_PERMITS);
+        Self { free: Arc::new(Semaphore::new(slots)), share: slots.div_ceil(4), held: Arc::default() }
     }
 
-    /// The next connection, when there is room for it. Until then it waits where the system keeps it.
-    async fn receive(&self, listener: &TcpListener) -> (TcpStream, IpAddr, OwnedSemaphorePermit) {
+    /// Accepts the next connection when a slot is free. Until then connections wait in the system's backlog.
+    async fn accept(&self, listener: &TcpListener) -> (TcpStream, IpAddr, OwnedSemaphorePermit) {
         loop {
-            let Ok(place) = self.places.clone().acquire_owned().await else { continue };
+            let Ok(permit) = self.free.clone().acquire_owned().await else { continue };
             match listener.accept().await {
-                Ok((stream, peer)) => return (stream, peer.ip().to_canonical(), place),
-                Err(error) if of_the_client(&error) => {}
+                Ok((stream, peer)) => return (stream, peer.ip().to_canonical(), permit),
+                Err(error) if closed_by_client(&error) => {}
                 Err(error) => {
-                    tracing::error!(%error, "no connection could be taken up");
-                    tokio::time::sleep(NO_ROOM).await;
+                    tracing::error!(%error, "cannot accept a connection");
+                    tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
                 }
             }
         }
     }
 
-    /// Nothing, if the address holds its share already. A trusted proxy speaks for many.
-    fn seat(&self, place: OwnedSemaphorePermit, peer: IpAddr, edge: &Edge) -> Option<Seat> {
-        let address = (!edge.trusted_proxies.trust(peer)).then(|| ClientAddress(peer).counted());
+    /// `None` if the address holds its share already.
+    fn take_slot(&self, permit: OwnedSemaphorePermit, address: Option<IpAddr>) -> Option<Slot> {
         if let Some(address) = address {
             let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
             let count = held.entry(address).or_default();
@@ -172,11 +173,11 @@ impl House {
             *count += 1;
         }
         metrics::gauge!("http_connections").increment(1);
-        Some(Seat { address, held: self.held.clone(), _place: place })
+        Some(Slot { address, held: self.held.clone(), _permit: permit })
     }
 }
 
-impl Drop for Seat {
+impl Drop for Slot {
     fn drop(&mut self) {
         metrics::gauge!("http_connections").decrement(1);
         let Some(address) = self.address else { return };
@@ -190,8 +191,8 @@ impl Drop for Seat {
     }
 }
 
-/// Whether a connection was gone before it was taken up.
-fn of_the_client(error: &io::Error) -> bool {
+/// Whether the client closed a connection before it was accepted.
+fn closed_by_client(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }

@@ -1,8 +1,8 @@
-//! How often a client may ask: each address and each caller by the second, and attempts at credentials by the minute.
+//! Rate limits: requests per second of each address and caller, and credential attempts per minute.
 //!
-//! The generic cell rate algorithm spreads what is allowed evenly over the time, after a burst of one second's (or one
-//! minute's) worth. Its memory is bounded by construction: a key is hashed, with a seed that nobody knows, into one of
-//! a fixed number of slots. Keys that share a slot share what is allowed, which is rare, and strict rather than lax.
+//! The generic cell rate algorithm allows a burst of one second's (or one minute's) worth, then spreads requests evenly.
+//! Memory is bounded: a key is hashed, with a secret seed, into one of a fixed number of slots. Keys that share a slot
+//! share its limit, which is rare, and errs on the strict side.
 
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::num::NonZeroU32;
@@ -21,65 +21,72 @@ use governor::{Quota, RateLimiter};
 use crate::http::edge::client_address::ClientAddress;
 use crate::http::wire::error::ApiError;
 
-/// The limits of one server. Cheap to clone; the default has none.
+/// The rate limits of one server. Cheap to clone; the default has none.
 #[derive(Clone, Default)]
-pub struct Limits {
-    general: Option<Arc<Limit>>,
-    strict: Option<Arc<Limit>>,
-    named: Option<Arc<Limit>>,
+pub struct RateLimits {
+    /// Requests of an address or a caller.
+    requests: Option<Arc<RateLimit>>,
+    /// Credential attempts from an address, and mails to an address.
+    attempts: Option<Arc<RateLimit>>,
+    /// Credential attempts on an account, from all addresses together.
+    account_attempts: Option<Arc<RateLimit>>,
 }
 
-impl Limits {
-    /// Requests a second for each address and each caller, and attempts a minute for each address; 0 is no limit.
+impl RateLimits {
+    /// Requests per second for each address and each caller, and attempts per minute for each address; 0: no limit.
     pub fn new(requests_per_second: u32, attempts_per_minute: u32) -> Self {
-        let limit = |quota| Arc::new(Limit::new(quota));
+        let limit = |quota| Arc::new(RateLimit::new(quota));
         Self {
-            general: NonZeroU32::new(requests_per_second).map(Quota::per_second).map(limit),
-            strict: NonZeroU32::new(attempts_per_minute).map(Quota::per_minute).map(limit),
-            named: NonZeroU32::new(attempts_per_minute.saturating_mul(OTHERS)).map(Quota::per_minute).map(limit),
+            requests: NonZeroU32::new(requests_per_second).map(Quota::per_second).map(limit),
+            attempts: NonZeroU32::new(attempts_per_minute).map(Quota::per_minute).map(limit),
+            account_attempts: NonZeroU32::new(attempts_per_minute.saturating_mul(ADDRESSES_PER_ACCOUNT))
+                .map(Quota::per_minute)
+                .map(limit),
         }
     }
 
     /// Counts a request of an authenticated caller.
-    pub fn check_caller(&self, caller: &str) -> Result<(), ApiError> {
-        check(self.general.as_deref(), &("caller", caller)).map(drop)
+    pub fn per_caller(&self, caller: &str) -> Result<(), ApiError> {
+        check(self.requests.as_deref(), &("caller", caller)).map(drop)
     }
 
-    /// Counts an attempt at a credential under what it names, such as the e-mail address of a login, so that many
-    /// addresses cannot try one together. A few times what one address may try, so that none can lock the owner out.
-    pub fn check_attempt(&self, named: &str) -> Result<(), ApiError> {
-        check(self.named.as_deref(), &("attempt", named.to_lowercase())).map(drop)
+    /// Counts a credential attempt on an account, which the e-mail address of a login may name.
+    ///
+    /// Many addresses together cannot guess the password of an account. The limit is a multiple of what an address may
+    /// try, so that an attacker at a single address cannot lock the owner out.
+    pub fn per_account(&self, account: &str) -> Result<(), ApiError> {
+        check(self.account_attempts.as_deref(), &("attempt", account.to_lowercase())).map(drop)
     }
 
-    /// Counts a mail that somebody asks for, wherever they are: nobody wants more of them.
-    pub fn check_mail(&self, to: &str) -> Result<(), ApiError> {
-        check(self.strict.as_deref(), &("mail", to.to_lowercase())).map(drop)
+    /// Counts a requested mail against its recipient, from whichever address it was requested.
+    pub fn per_recipient(&self, recipient: &str) -> Result<(), ApiError> {
+        check(self.attempts.as_deref(), &("mail", recipient.to_lowercase())).map(drop)
     }
 }
 
-/// How many addresses together may try one account as often as each of them may try any.
-const OTHERS: u32 = 10;
+/// An account may be tried as often as this many addresses may each try.
+const ADDRESSES_PER_ACCOUNT: u32 = 10;
 
-/// Counts a request against its address. Health is asked for by machines that must get an answer.
-pub async fn general(State(limits): State<Limits>, request: Request, next: Next) -> Response {
+/// A layer: counts a request against its client address. Health checks are not counted.
+pub async fn per_client(State(limits): State<RateLimits>, request: Request, next: Next) -> Response {
     if request.uri().path().starts_with("/health/") {
         return next.run(request).await;
     }
-    admit(limits.general.as_deref(), request, next).await
+    count(limits.requests.as_deref(), request, next).await
 }
 
-/// Counts an attempt at a credential against its address: a layer for the routes that take one.
-pub async fn strict(State(limits): State<Limits>, request: Request, next: Next) -> Response {
-    admit(limits.strict.as_deref(), request, next).await
+/// A layer for the routes that accept credentials: counts an attempt against its client address.
+pub async fn per_credential_source(State(limits): State<RateLimits>, request: Request, next: Next) -> Response {
+    count(limits.attempts.as_deref(), request, next).await
 }
 
-async fn admit(limit: Option<&Limit>, request: Request, next: Next) -> Response {
-    let client = request.extensions().get::<ClientAddress>().map(|client| client.counted());
+async fn count(limit: Option<&RateLimit>, request: Request, next: Next) -> Response {
+    let client = request.extensions().get::<ClientAddress>().map(|client| client.rate_limit_unit());
     match check(limit, &("address", client)) {
-        Ok(standing) => {
+        Ok(state) => {
             let mut response = next.run(request).await;
-            if let Some(standing) = standing {
-                standing.show(response.headers_mut());
+            if let Some(state) = state {
+                state.show(response.headers_mut());
             }
             response
         }
@@ -87,7 +94,7 @@ async fn admit(limit: Option<&Limit>, request: Request, next: Next) -> Response 
     }
 }
 
-fn check(limit: Option<&Limit>, key: &impl Hash) -> Result<Option<Standing>, ApiError> {
+fn check(limit: Option<&RateLimit>, key: &impl Hash) -> Result<Option<RateLimitState>, ApiError> {
     limit.map(|limit| limit.check(key)).transpose()
 }
 
@@ -95,16 +102,16 @@ const LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
 const RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
 
-/// What is left of a limit.
+/// What is left of a limit, for the `RateLimit-*` headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Standing {
+struct RateLimitState {
     limit: u32,
     remaining: u32,
-    /// Until all of it is there again.
+    /// Until the whole limit is available again.
     reset_seconds: u64,
 }
 
-impl Standing {
+impl RateLimitState {
     fn new(quota: Quota, remaining: u32) -> Self {
         let limit = quota.burst_size().get();
         let reset = quota.replenish_interval() * limit.saturating_sub(remaining);
@@ -115,7 +122,7 @@ impl Standing {
         [(LIMIT, self.limit.into()), (REMAINING, self.remaining.into()), (RESET, self.reset_seconds.into())]
     }
 
-    /// Of several limits, the one that is nearest to its end is shown.
+    /// Of several limits, shows the limit with the fewest requests remaining.
     fn show(self, headers: &mut HeaderMap) {
         let shown = headers.get(REMAINING).and_then(|remaining| remaining.to_str().ok()?.parse::<u32>().ok());
         if shown.is_none_or(|shown| self.remaining < shown) {
@@ -130,39 +137,39 @@ fn whole_seconds(duration: std::time::Duration) -> u64 {
     duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
 }
 
-struct Limit {
+struct RateLimit {
     quota: Quota,
     limiter: RateLimiter<usize, Slots, MonotonicClock, StateInformationMiddleware>,
     seed: RandomState,
 }
 
-impl Limit {
+impl RateLimit {
     fn new(quota: Quota) -> Self {
         let limiter = RateLimiter::<_, _, _, NoOpMiddleware<_>>::new(quota, Slots::default(), MonotonicClock);
         Self { quota, limiter: limiter.with_middleware(), seed: RandomState::new() }
     }
 
-    fn check(&self, key: &impl Hash) -> Result<Standing, ApiError> {
+    fn check(&self, key: &impl Hash) -> Result<RateLimitState, ApiError> {
         // The remainder is below the number of slots.
         let slot = (self.seed.hash_one(key) % SLOTS as u64) as usize;
         match self.limiter.check_key(&slot) {
-            Ok(state) => Ok(Standing::new(self.quota, state.remaining_burst_capacity())),
+            Ok(state) => Ok(RateLimitState::new(self.quota, state.remaining_burst_capacity())),
             Err(refused) => {
                 let wait_seconds = whole_seconds(refused.wait_time_from(self.limiter.clock().now())).max(1);
-                Err(refusal(Standing::new(self.quota, 0), wait_seconds))
+                Err(too_many_requests(RateLimitState::new(self.quota, 0), wait_seconds))
             }
         }
     }
 }
 
-fn refusal(standing: Standing, wait_seconds: u64) -> ApiError {
-    let detail = format!("these are too many requests; the next is answered in {wait_seconds} s");
+fn too_many_requests(state: RateLimitState, wait_seconds: u64) -> ApiError {
+    let detail = format!("too many requests; try again in {wait_seconds} s");
     let error = ApiError::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", "Too many requests", detail);
     let error = error.with_header(axum::http::header::RETRY_AFTER, wait_seconds);
-    standing.headers().into_iter().fold(error, |error, (name, value)| error.with_header(name, value))
+    state.headers().into_iter().fold(error, |error, (name, value)| error.with_header(name, value))
 }
 
-/// 8 bytes each. With a thousand clients in the same second, one in sixty-five shares its slot with another.
+/// 8 bytes each. With a thousand clients in the same second, about 1 in 65 shares its slot.
 const SLOTS: usize = 1 << 16;
 
 struct Slots(Box<[InMemoryState]>);
@@ -190,46 +197,46 @@ mod tests {
 
     use super::*;
 
-    /// How many of `tries` are let through at once.
+    /// How many of `tries` are admitted at once.
     fn admitted(tries: u32, check: impl Fn() -> Result<(), ApiError>) -> u32 {
         (0..tries).map(|_| u32::from(check().is_ok())).sum()
     }
 
     #[test]
-    fn a_caller_may_ask_for_one_seconds_worth_at_once_and_then_evenly() {
-        let limits = Limits::new(20, 0);
-        let first = admitted(100, || limits.check_caller("ada"));
+    fn a_caller_may_send_a_burst_of_one_second_and_then_evenly() {
+        let limits = RateLimits::new(20, 0);
+        let first = admitted(100, || limits.per_caller("ada"));
         assert!((20..25).contains(&first), "{first}");
-        assert!(limits.check_caller("bob").is_ok(), "others are not held back");
+        assert!(limits.per_caller("bob").is_ok(), "other callers are not limited");
         std::thread::sleep(Duration::from_millis(500));
-        let second = admitted(100, || limits.check_caller("ada"));
+        let second = admitted(100, || limits.per_caller("ada"));
         assert!((8..18).contains(&second), "{second}");
     }
 
     #[test]
     fn attempts_are_counted_by_the_minute_and_apart_from_requests() {
-        let limits = Limits::new(100, 3);
-        assert_eq!(admitted(10, || limits.check_mail("ada@example.com")), 3);
-        assert_eq!(admitted(10, || limits.check_mail("ADA@example.com")), 0, "it is the same mailbox");
-        assert_eq!(admitted(10, || limits.check_mail("bob@example.com")), 3);
-        assert_eq!(admitted(50, || limits.check_attempt("ada@example.com")), 30);
-        assert_eq!(admitted(50, || limits.check_attempt("Ada@Example.com")), 0);
-        assert_eq!(admitted(10, || limits.check_caller("ada@example.com")), 10);
+        let limits = RateLimits::new(100, 3);
+        assert_eq!(admitted(10, || limits.per_recipient("ada@example.com")), 3);
+        assert_eq!(admitted(10, || limits.per_recipient("ADA@example.com")), 0, "it is the same mailbox");
+        assert_eq!(admitted(10, || limits.per_recipient("bob@example.com")), 3);
+        assert_eq!(admitted(50, || limits.per_account("ada@example.com")), 30);
+        assert_eq!(admitted(50, || limits.per_account("Ada@Example.com")), 0);
+        assert_eq!(admitted(10, || limits.per_caller("ada@example.com")), 10);
     }
 
     #[test]
-    fn no_limit_lets_everything_through() {
-        for limits in [Limits::new(0, 0), Limits::default()] {
-            assert_eq!(admitted(10_000, || limits.check_caller("ada")), 10_000);
-            assert_eq!(admitted(10_000, || limits.check_attempt("ada")), 10_000);
+    fn without_limits_every_request_is_admitted() {
+        for limits in [RateLimits::new(0, 0), RateLimits::default()] {
+            assert_eq!(admitted(10_000, || limits.per_caller("ada")), 10_000);
+            assert_eq!(admitted(10_000, || limits.per_account("ada")), 10_000);
         }
     }
 
     #[test]
-    fn a_refusal_says_how_long_to_wait() {
-        let limits = Limits::new(0, 10);
-        assert_eq!(admitted(20, || limits.check_mail("ada")), 10);
-        let response = limits.check_mail("ada").unwrap_err().into_response();
+    fn a_refused_request_is_told_how_long_to_wait() {
+        let limits = RateLimits::new(0, 10);
+        assert_eq!(admitted(20, || limits.per_recipient("ada")), 10);
+        let response = limits.per_recipient("ada").unwrap_err().into_response();
         assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
         let header = |name: &str| response.headers()[name].to_str().unwrap().to_owned();
         assert_eq!(header("retry-after"), "6");
@@ -238,11 +245,11 @@ mod tests {
     }
 
     #[test]
-    fn the_limit_that_is_nearest_to_its_end_is_shown() {
+    fn the_limit_with_the_fewest_requests_remaining_is_shown() {
         let mut headers = HeaderMap::new();
-        let standing = |limit, remaining| Standing { limit, remaining, reset_seconds: 1 };
+        let state = |limit, remaining| RateLimitState { limit, remaining, reset_seconds: 1 };
         for (limit, remaining) in [(100, 50), (10, 3), (100, 49)] {
-            standing(limit, remaining).show(&mut headers);
+            state(limit, remaining).show(&mut headers);
         }
         assert_eq!((&headers[LIMIT], &headers[REMAINING]), (&HeaderValue::from(10), &HeaderValue::from(3)));
         assert_eq!(headers.len(), 3);
@@ -250,10 +257,10 @@ mod tests {
 
     #[test]
     fn a_check_costs_next_to_nothing() {
-        let limits = Limits::new(1_000_000, 0);
+        let limits = RateLimits::new(1_000_000, 0);
         let round = || {
             let started = Instant::now();
-            assert_eq!(admitted(10_000, || limits.check_caller("0198f7a0-0000-7000-8000-000000000001")), 10_000);
+            assert_eq!(admitted(10_000, || limits.per_caller("0198f7a0-0000-7000-8000-000000000001")), 10_000);
             started.elapsed() / 10_000
         };
         let best = (0..10).map(|_| round()).min().unwrap();

@@ -4,7 +4,7 @@ use axum::extract::State;
 use uuid::Uuid;
 
 use crate::domain::ids::{CartId, OrderId};
-use crate::http::Shop;
+use crate::http::App;
 use crate::http::orders::summary::{Summary, summary};
 use crate::http::orders::unknown;
 use crate::http::payments;
@@ -27,11 +27,11 @@ body! {
     params(("cart_token" = Uuid, Path), ("order_id" = i64, Path)),
     responses((status = 200, body = Summary), (status = 404, body = Problem)))]
 pub async fn find_guests_order(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     Ids((token, order_id)): Ids<(Uuid, i64)>,
 ) -> Result<Versioned<Summary>, ApiError> {
-    check_came_from(&shop, token, order_id).await?;
-    summary(&shop, order_id).await
+    check_came_from(&app, token, order_id).await?;
+    summary(&app, order_id).await
 }
 
 /// Asks a provider again for what a guest's order costs, after an attempt that failed
@@ -40,18 +40,18 @@ pub async fn find_guests_order(
     params(("cart_token" = Uuid, Path), ("order_id" = i64, Path), CommandParams),
     responses((status = 200, body = OrderStanding), CommandProblems))]
 pub async fn pay_guests_order(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     Ids((token, order_id)): Ids<(Uuid, i64)>,
     command: Command<GuestPayment>,
 ) -> Result<Answer<OrderStanding>, ApiError> {
-    check_came_from(&shop, token, order_id).await?;
-    let chosen = shop.instrument(None, Some(command.body.payment))?;
+    check_came_from(&app, token, order_id).await?;
+    let chosen = app.instrument(None, Some(command.body.payment))?;
     let (method, token) = chosen.ok_or_else(|| ApiError::invalid_field("payment", "is required"))?;
-    shop.run(RequestPayment { order_id: OrderId(order_id), method, token }, command.context).await
+    app.run(RequestPayment { order_id: OrderId(order_id), method, token }, command.context).await
 }
 
 /// The log knows which cart an order came from; the token of that cart is the key to the order as well.
-async fn check_came_from(shop: &Shop, token: Uuid, order_id: i64) -> Result<(), ApiError> {
+async fn check_came_from(app: &App, token: Uuid, order_id: i64) -> Result<(), ApiError> {
     let came_from: bool = sqlx::query_scalar(
         "select exists (
             select from events
@@ -61,7 +61,7 @@ async fn check_came_from(shop: &Shop, token: Uuid, order_id: i64) -> Result<(), 
     )
     .bind(CartId::of_token(token).to_string())
     .bind(order_id)
-    .fetch_one(&shop.pool)
+    .fetch_one(&app.pool)
     .await?;
     if came_from { Ok(()) } else { Err(unknown()) }
 }
@@ -70,9 +70,9 @@ async fn check_came_from(shop: &Shop, token: Uuid, order_id: i64) -> Result<(), 
 #[utoipa::path(delete, path = "/order/{order_id}/contact", tag = "orders", security(("bearer" = ["editor"])),
     params(("order_id" = i64, Path), CommandParams), responses((status = 204), CommandProblems))]
 pub async fn erase_contact(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     Ids(order_id): Ids<i64>,
     command: Command<NoBody>,
 ) -> Result<Answer<()>, ApiError> {
-    shop.run(EraseContact { order_id: OrderId(order_id) }, command.context).await
+    app.run(EraseContact { order_id: OrderId(order_id) }, command.context).await
 }

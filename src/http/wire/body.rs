@@ -8,7 +8,7 @@ use axum::http::header::CONTENT_TYPE;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::http::Shop;
+use crate::http::App;
 use crate::http::wire::error::{ApiError, FieldError};
 use crate::http::wire::fallbacks;
 use crate::http::wire::json::Unambiguous;
@@ -57,21 +57,21 @@ impl FromObject for NoBody {
 /// A body that comes with nothing else: no parameters, no idempotency key. For what is no command of the shop.
 pub struct NoQuery<T>(pub T);
 
-impl<T: FromObject> FromRequest<Shop> for NoQuery<T> {
+impl<T: FromObject> FromRequest<App> for NoQuery<T> {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, shop: &Shop) -> Result<Self, ApiError> {
+    async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
         if request.uri().query().is_some_and(|query| !query.is_empty()) {
             return Err(ApiError::invalid_field("query", "is not taken by this route"));
         }
         let headers = request.headers().clone();
-        read(&headers, &take_bytes(request, shop).await?).map(Self)
+        read(&headers, &take_bytes(request, app).await?).map(Self)
     }
 }
 
 /// All of the body, if it is not too long.
-pub async fn take_bytes(request: Request, shop: &Shop) -> Result<Bytes, ApiError> {
-    Bytes::from_request(request, shop).await.map_err(|rejection| match rejection.status() {
+pub async fn take_bytes(request: Request, app: &App) -> Result<Bytes, ApiError> {
+    Bytes::from_request(request, app).await.map_err(|rejection| match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => fallbacks::payload_too_large(),
         _ => ApiError::invalid_field("body", rejection.body_text()),
     })

@@ -19,7 +19,7 @@ pub fn panicked(panic: Box<dyn std::any::Any + Send + 'static>) -> Response {
 }
 
 /// A response that a layer made (a time-out, a body above the limit), as a problem document.
-pub fn complete(response: Response) -> Response {
+pub fn into_problem(response: Response) -> Response {
     let described = response.headers().get(CONTENT_TYPE).is_some_and(|kind| {
         let kind = kind.as_bytes();
         kind.starts_with(b"application/") || kind.starts_with(b"text/html")

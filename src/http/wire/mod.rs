@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod body;
+pub mod caller;
 pub mod command;
 pub mod consistency;
 pub mod error;
@@ -10,3 +11,4 @@ pub mod format;
 pub mod json;
 pub mod openapi;
 pub mod page;
+pub mod recent_writes;
