@@ -77,7 +77,7 @@ async fn only_pages_of_named_origins_may_call() {
     assert_eq!(answer.header("access-control-allow-origin"), "");
 
     let origins = "https://shop.example,https://other.example".parse().unwrap();
-    let shop = behind(Edge { origins, ..Edge::default() }).await;
+    let shop = behind(Edge { allowed_origins: origins, ..Edge::default() }).await;
     for path in ["/shop/api/product/1/", "/shop/api/product/1"] {
         let answer = call(&shop, "OPTIONS", path, &preflight).await;
         assert_eq!(answer.status, StatusCode::OK);
