@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use super::bill::PaymentMethod;
 use super::line::{OrderLine, OrderedUnits, ReturnedUnits, SentUnits};
 use super::moves::{Fulfilment, Payment};
+use super::payment_failure::PaymentFailure;
 use super::pricing::OrderPricing;
 use crate::domain::customer::Country;
 use crate::domain::event::events;
@@ -68,7 +69,7 @@ events! {
         /// The provider is to be asked.
         PaymentRequested { attempt: i64, method: PaymentMethod, amount: Money } = "OrderPaymentRequested",
         PaymentAuthorised { attempt: i64, amount: Money, reference: String } = "OrderPaymentAuthorised",
-        PaymentFailed { attempt: i64, reason: String } = "OrderPaymentFailed",
+        PaymentFailed { attempt: i64, reason: PaymentFailure } = "OrderPaymentFailed",
         /// Without an attempt if staff got the money, or nothing was due.
         Paid { attempt: Option<i64>, amount: Money, reference: Option<String> } = "OrderPaid",
         /// The provider is to give money back.
