@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::provider::PaymentError;
 use crate::domain::ids::OrderId;
 use crate::domain::money::Money;
-use crate::domain::order::{OrderCommand, OrderError, ProviderReference};
+use crate::domain::order::{OrderCommand, OrderError, PaymentFailure, ProviderReference};
 use crate::domain::refusal::Refusal;
 use crate::domain::text::{Reason, TextError};
 use crate::journal::{Actor, CommandError, Context, Journal};
@@ -64,7 +64,7 @@ impl Books {
     }
 
     pub async fn failed(&self, order_id: OrderId, attempt: i64, reason: &str) -> Result<(), Fault> {
-        let reason = Reason::parse(reason)?;
+        let reason = PaymentFailure::parse(reason)?;
         Ok(self.tell(order_id, Some(OrderCommand::NotePaymentFailed { attempt, reason })).await.map(drop)?)
     }
 

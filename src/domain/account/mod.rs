@@ -9,6 +9,7 @@ use thiserror::Error;
 use uuid::Uuid;
 
 use super::Decider;
+use super::event::events;
 use super::ids::CustomerId;
 
 #[cfg(test)]
@@ -66,25 +67,17 @@ pub enum AccountCommand {
     Erase,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "event")]
-pub enum AccountEvent {
-    #[serde(rename = "AccountOpened")]
-    Opened { role: Role, customer_id: Option<CustomerId> },
-    #[serde(rename = "AccountRoleChanged")]
-    RoleChanged { role: Role, previous_role: Role },
-    #[serde(rename = "AccountDisabled")]
-    Disabled {},
-    #[serde(rename = "AccountEnabled")]
-    Enabled {},
-    #[serde(rename = "AccountPasswordChanged")]
-    PasswordChanged {},
-    #[serde(rename = "ApiKeyCreated")]
-    KeyCreated { key_id: Uuid, role: Role },
-    #[serde(rename = "ApiKeyRevoked")]
-    KeyRevoked { key_id: Uuid },
-    #[serde(rename = "AccountErased")]
-    Erased {},
+events! {
+    pub enum AccountEvent {
+        Opened { role: Role, customer_id: Option<CustomerId> } = "AccountOpened",
+        RoleChanged { role: Role, previous_role: Role } = "AccountRoleChanged",
+        Disabled {} = "AccountDisabled",
+        Enabled {} = "AccountEnabled",
+        PasswordChanged {} = "AccountPasswordChanged",
+        KeyCreated { key_id: Uuid, role: Role } = "ApiKeyCreated",
+        KeyRevoked { key_id: Uuid } = "ApiKeyRevoked",
+        Erased {} = "AccountErased",
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -135,21 +128,6 @@ impl FromStr for Role {
 
     fn from_str(text: &str) -> Result<Self, UnknownRole> {
         Self::ALL.into_iter().find(|role| role.name() == text).ok_or(UnknownRole)
-    }
-}
-
-impl AccountEvent {
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Opened { .. } => "AccountOpened",
-            Self::RoleChanged { .. } => "AccountRoleChanged",
-            Self::Disabled {} => "AccountDisabled",
-            Self::Enabled {} => "AccountEnabled",
-            Self::PasswordChanged {} => "AccountPasswordChanged",
-            Self::KeyCreated { .. } => "ApiKeyCreated",
-            Self::KeyRevoked { .. } => "ApiKeyRevoked",
-            Self::Erased {} => "AccountErased",
-        }
     }
 }
 

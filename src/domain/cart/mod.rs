@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::Decider;
+use super::event::events;
 use super::ids::{CustomerId, OrderId, ProductId};
 use super::quantity::Quantity;
 
@@ -77,25 +78,17 @@ pub enum MergeMode {
     KeepCustomer,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "event")]
-pub enum CartEvent {
-    #[serde(rename = "CartOpened")]
-    Opened {},
-    #[serde(rename = "CartItemAdded")]
-    ItemAdded { product_id: ProductId, quantity: Quantity, new_quantity: Quantity },
-    #[serde(rename = "CartItemQuantityChanged")]
-    ItemQuantityChanged { product_id: ProductId, new_quantity: Quantity },
-    #[serde(rename = "CartItemRemoved")]
-    ItemRemoved { product_id: ProductId },
-    #[serde(rename = "CartEmptied")]
-    Emptied {},
-    #[serde(rename = "CartMerged")]
-    Merged { customer_id: CustomerId },
-    #[serde(rename = "CartExpired")]
-    Expired {},
-    #[serde(rename = "CartCheckedOut")]
-    CheckedOut { order_id: OrderId },
+events! {
+    pub enum CartEvent {
+        Opened {} = "CartOpened",
+        ItemAdded { product_id: ProductId, quantity: Quantity, new_quantity: Quantity } = "CartItemAdded",
+        ItemQuantityChanged { product_id: ProductId, new_quantity: Quantity } = "CartItemQuantityChanged",
+        ItemRemoved { product_id: ProductId } = "CartItemRemoved",
+        Emptied {} = "CartEmptied",
+        Merged { customer_id: CustomerId } = "CartMerged",
+        Expired {} = "CartExpired",
+        CheckedOut { order_id: OrderId } = "CartCheckedOut",
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -114,21 +107,6 @@ pub enum CartError {
     TooManyItems,
     #[error("a cart holds at most {} units of a product", Quantity::MAX)]
     TooManyUnits,
-}
-
-impl CartEvent {
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Opened {} => "CartOpened",
-            Self::ItemAdded { .. } => "CartItemAdded",
-            Self::ItemQuantityChanged { .. } => "CartItemQuantityChanged",
-            Self::ItemRemoved { .. } => "CartItemRemoved",
-            Self::Emptied {} => "CartEmptied",
-            Self::Merged { .. } => "CartMerged",
-            Self::Expired {} => "CartExpired",
-            Self::CheckedOut { .. } => "CartCheckedOut",
-        }
-    }
 }
 
 impl Cart {

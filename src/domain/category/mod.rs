@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::Decider;
+use super::event::events;
 use super::ids::ProductId;
 use super::text::Name;
 
@@ -30,19 +31,14 @@ pub enum CategoryCommand {
     RemoveProduct { product_id: ProductId },
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "event")]
-pub enum CategoryEvent {
-    #[serde(rename = "CategoryCreated")]
-    Created { name: String },
-    #[serde(rename = "CategoryRenamed")]
-    Renamed { name: String, previous_name: String },
-    #[serde(rename = "CategoryDeleted")]
-    Deleted { name: String },
-    #[serde(rename = "CategoryProductAdded")]
-    ProductAdded { product_id: ProductId },
-    #[serde(rename = "CategoryProductRemoved")]
-    ProductRemoved { product_id: ProductId },
+events! {
+    pub enum CategoryEvent {
+        Created { name: String } = "CategoryCreated",
+        Renamed { name: String, previous_name: String } = "CategoryRenamed",
+        Deleted { name: String } = "CategoryDeleted",
+        ProductAdded { product_id: ProductId } = "CategoryProductAdded",
+        ProductRemoved { product_id: ProductId } = "CategoryProductRemoved",
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -53,18 +49,6 @@ pub enum CategoryError {
     AlreadyExists,
     #[error("the category has {product_count} products")]
     HasProducts { product_count: i64 },
-}
-
-impl CategoryEvent {
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Created { .. } => "CategoryCreated",
-            Self::Renamed { .. } => "CategoryRenamed",
-            Self::Deleted { .. } => "CategoryDeleted",
-            Self::ProductAdded { .. } => "CategoryProductAdded",
-            Self::ProductRemoved { .. } => "CategoryProductRemoved",
-        }
-    }
 }
 
 impl Category {

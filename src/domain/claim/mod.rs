@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::Decider;
+use super::event::events;
 
 /// Free, or held by the number of the thing that holds it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,13 +21,11 @@ pub enum ClaimCommand {
     Release,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "event")]
-pub enum ClaimEvent {
-    #[serde(rename = "ClaimTaken")]
-    Taken { holder: i64 },
-    #[serde(rename = "ClaimReleased")]
-    Released { holder: i64 },
+events! {
+    pub enum ClaimEvent {
+        Taken { holder: i64 } = "ClaimTaken",
+        Released { holder: i64 } = "ClaimReleased",
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -51,15 +50,6 @@ pub fn claim_id(kind: ClaimKind, name: &str) -> String {
         ClaimKind::OrderReference => "order-reference",
     };
     format!("{kind}:{name}")
-}
-
-impl ClaimEvent {
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Taken { .. } => "ClaimTaken",
-            Self::Released { .. } => "ClaimReleased",
-        }
-    }
 }
 
 impl Decider for Claim {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::Decider;
+use super::event::events;
 use super::ids::AddressId;
 
 mod address;
@@ -78,21 +79,15 @@ pub enum CustomerCommand {
     Check,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "event")]
-pub enum CustomerEvent {
-    #[serde(rename = "CustomerRegistered")]
-    Registered {},
-    #[serde(rename = "CustomerChanged")]
-    Changed { fields: Vec<ProfileField> },
-    #[serde(rename = "CustomerAddressAdded")]
-    AddressAdded { address_id: AddressId },
-    #[serde(rename = "CustomerAddressChanged")]
-    AddressChanged { address_id: AddressId, fields: Vec<AddressField> },
-    #[serde(rename = "CustomerAddressRemoved")]
-    AddressRemoved { address_id: AddressId },
-    #[serde(rename = "CustomerErased")]
-    Erased {},
+events! {
+    pub enum CustomerEvent {
+        Registered {} = "CustomerRegistered",
+        Changed { fields: Vec<ProfileField> } = "CustomerChanged",
+        AddressAdded { address_id: AddressId } = "CustomerAddressAdded",
+        AddressChanged { address_id: AddressId, fields: Vec<AddressField> } = "CustomerAddressChanged",
+        AddressRemoved { address_id: AddressId } = "CustomerAddressRemoved",
+        Erased {} = "CustomerErased",
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -105,19 +100,6 @@ pub enum CustomerError {
     AddressNotFound(AddressId),
     #[error("a customer can have at most {MAX_ADDRESSES} addresses")]
     TooManyAddresses,
-}
-
-impl CustomerEvent {
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Registered {} => "CustomerRegistered",
-            Self::Changed { .. } => "CustomerChanged",
-            Self::AddressAdded { .. } => "CustomerAddressAdded",
-            Self::AddressChanged { .. } => "CustomerAddressChanged",
-            Self::AddressRemoved { .. } => "CustomerAddressRemoved",
-            Self::Erased {} => "CustomerErased",
-        }
-    }
 }
 
 impl Customer {

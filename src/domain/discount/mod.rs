@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::Decider;
+use super::event::events;
 use super::ids::{CustomerId, OrderId};
 use super::money::Money;
 use super::pricing::{Benefit, Percent};
@@ -77,28 +78,23 @@ pub struct Use {
     pub subtotal: Money,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "event")]
-pub enum DiscountEvent {
-    #[serde(rename = "DiscountCreated")]
-    Created {
-        /// As it was written; the id of the stream is its folded form.
-        code: DiscountCode,
-        #[serde(flatten)]
-        terms: Terms,
-    },
-    /// Carries all terms, as they are now.
-    #[serde(rename = "DiscountChanged")]
-    Changed {
-        #[serde(flatten)]
-        terms: Terms,
-    },
-    #[serde(rename = "DiscountEnded")]
-    Ended {},
-    #[serde(rename = "DiscountUsed")]
-    Used { order_id: OrderId, customer_id: Option<CustomerId> },
-    #[serde(rename = "DiscountReleased")]
-    Released { order_id: OrderId, customer_id: Option<CustomerId> },
+events! {
+    pub enum DiscountEvent {
+        Created {
+            /// As it was written; the id of the stream is its folded form.
+            code: DiscountCode,
+            #[serde(flatten)]
+            terms: Terms,
+        } = "DiscountCreated",
+        /// Carries all terms, as they are now.
+        Changed {
+            #[serde(flatten)]
+            terms: Terms,
+        } = "DiscountChanged",
+        Ended {} = "DiscountEnded",
+        Used { order_id: OrderId, customer_id: Option<CustomerId> } = "DiscountUsed",
+        Released { order_id: OrderId, customer_id: Option<CustomerId> } = "DiscountReleased",
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -125,18 +121,6 @@ pub enum DiscountError {
     NeedsCustomer,
     #[error("the discount is for orders of {minimum} or more; this one has a subtotal of {subtotal}")]
     BelowMinimum { minimum: Money, subtotal: Money },
-}
-
-impl DiscountEvent {
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Created { .. } => "DiscountCreated",
-            Self::Changed { .. } => "DiscountChanged",
-            Self::Ended {} => "DiscountEnded",
-            Self::Used { .. } => "DiscountUsed",
-            Self::Released { .. } => "DiscountReleased",
-        }
-    }
 }
 
 impl Discount {

@@ -20,6 +20,7 @@ mod goods;
 mod line;
 mod moves;
 mod payment;
+mod payment_failure;
 mod pricing;
 #[cfg(test)]
 mod tests;
@@ -30,6 +31,7 @@ pub use error::OrderError;
 pub use event::OrderEvent;
 pub use line::{LineUnits, OrderLine, OrderedUnits, ReturnLine, ReturnedUnits, SentUnits, Units};
 pub use moves::{Action, Fulfilment, MOVES, Move, Payment, State, States, Status};
+pub use payment_failure::PaymentFailure;
 pub use pricing::OrderPricing;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,7 +115,7 @@ pub enum OrderCommand {
     },
     NotePaymentFailed {
         attempt: i64,
-        reason: Reason,
+        reason: PaymentFailure,
     },
     NoteRefunded {
         refund: i64,

@@ -4,8 +4,8 @@
 //! again; money that comes for an order that no longer stands goes back.
 
 use super::{
-    Action, Charge, OrderError, OrderEvent, Payment, PaymentMethod, PlacedOrder, ProviderReference, Refund,
-    RefundState, Status,
+    Action, Charge, OrderError, OrderEvent, Payment, PaymentFailure, PaymentMethod, PlacedOrder, ProviderReference,
+    Refund, RefundState, Status,
 };
 use crate::domain::money::Money;
 use crate::domain::text::{Reason, Reference};
@@ -79,10 +79,10 @@ impl PlacedOrder {
         Ok([vec![paid], back].concat())
     }
 
-    pub(super) fn note_failed(&self, attempt: i64, reason: Reason) -> Vec<OrderEvent> {
+    pub(super) fn note_failed(&self, attempt: i64, reason: PaymentFailure) -> Vec<OrderEvent> {
         let last = attempt == self.bill.attempts;
         if last && self.states.allow(Action::Fail) {
-            vec![OrderEvent::PaymentFailed { attempt, reason: reason.into() }]
+            vec![OrderEvent::PaymentFailed { attempt, reason }]
         } else {
             vec![]
         }

@@ -277,7 +277,7 @@ fn a_provider_is_asked_once_at_a_time_and_what_it_says_twice_happens_once() {
     let again = OrderCommand::RequestPayment { method: None };
     assert_eq!(order.refuses(again.clone()), OrderError::PaymentUnderWay);
     assert_eq!(order.refuses(PAY), OrderError::PaymentUnderWay);
-    let failed = |attempt| OrderCommand::NotePaymentFailed { attempt, reason: Reason::parse("card_declined").unwrap() };
+    let failed = |attempt| OrderCommand::NotePaymentFailed { attempt, reason: PaymentFailure::Declined };
     order.then(failed(1));
     assert_eq!(order.then(failed(1)), []);
     let asked = order.then(again);

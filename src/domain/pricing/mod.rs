@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use super::Decider;
 use super::customer::Country;
+use super::event::events;
 use super::ids::CategoryId;
 use super::money::Money;
 
@@ -61,14 +62,12 @@ pub enum PricingCommand {
     ChangeTaxRates { inclusive: bool, rates: Vec<TaxRate> },
 }
 
-/// Each event carries its whole table.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "event")]
-pub enum PricingEvent {
-    #[serde(rename = "ShippingFeesChanged")]
-    ShippingFeesChanged { fees: Vec<ShippingFee> },
-    #[serde(rename = "TaxRatesChanged")]
-    TaxRatesChanged { inclusive: bool, rates: Vec<TaxRate> },
+events! {
+    /// Each event carries its whole table.
+    pub enum PricingEvent {
+        ShippingFeesChanged { fees: Vec<ShippingFee> } = "ShippingFeesChanged",
+        TaxRatesChanged { inclusive: bool, rates: Vec<TaxRate> } = "TaxRatesChanged",
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -83,15 +82,6 @@ pub enum PricingError {
 
 fn name(country: Option<&Country>) -> String {
     country.map_or_else(|| "any country".to_owned(), Country::to_string)
-}
-
-impl PricingEvent {
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::ShippingFeesChanged { .. } => "ShippingFeesChanged",
-            Self::TaxRatesChanged { .. } => "TaxRatesChanged",
-        }
-    }
 }
 
 impl Pricing {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::Decider;
+use super::event::events;
 use super::ids::{CategoryId, OrderId};
 use super::money::Money;
 use super::text::{Description, Name, Reason, Sku};
@@ -93,31 +94,20 @@ pub enum ProductCommand {
     },
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "event")]
-pub enum ProductEvent {
-    #[serde(rename = "ProductCreated")]
-    Created { name: String, description: String, price: Money, category_id: CategoryId, sku: Option<String> },
-    #[serde(rename = "ProductChanged")]
-    Changed { name: String, description: String, category_id: CategoryId },
-    #[serde(rename = "ProductRepriced")]
-    Repriced { price: Money, previous_price: Money },
-    #[serde(rename = "ProductDiscontinued")]
-    Discontinued {},
-    #[serde(rename = "ProductDeleted")]
-    Deleted {},
-    #[serde(rename = "StockReceived")]
-    StockReceived { quantity: i64, reason: Option<String>, on_hand: i64, reserved: i64 },
-    #[serde(rename = "StockCorrected")]
-    StockCorrected { change: i64, reason: Option<String>, on_hand: i64, reserved: i64 },
-    #[serde(rename = "StockReserved")]
-    StockReserved { order_id: OrderId, quantity: i64, on_hand: i64, reserved: i64 },
-    #[serde(rename = "StockReleased")]
-    StockReleased { order_id: OrderId, quantity: i64, on_hand: i64, reserved: i64 },
-    #[serde(rename = "StockShipped")]
-    StockShipped { order_id: OrderId, quantity: i64, on_hand: i64, reserved: i64 },
-    #[serde(rename = "StockReturned")]
-    StockReturned { order_id: OrderId, quantity: i64, on_hand: i64, reserved: i64 },
+events! {
+    pub enum ProductEvent {
+        Created { name: String, description: String, price: Money, category_id: CategoryId, sku: Option<String> } = "ProductCreated",
+        Changed { name: String, description: String, category_id: CategoryId } = "ProductChanged",
+        Repriced { price: Money, previous_price: Money } = "ProductRepriced",
+        Discontinued {} = "ProductDiscontinued",
+        Deleted {} = "ProductDeleted",
+        StockReceived { quantity: i64, reason: Option<String>, on_hand: i64, reserved: i64 } = "StockReceived",
+        StockCorrected { change: i64, reason: Option<String>, on_hand: i64, reserved: i64 } = "StockCorrected",
+        StockReserved { order_id: OrderId, quantity: i64, on_hand: i64, reserved: i64 } = "StockReserved",
+        StockReleased { order_id: OrderId, quantity: i64, on_hand: i64, reserved: i64 } = "StockReleased",
+        StockShipped { order_id: OrderId, quantity: i64, on_hand: i64, reserved: i64 } = "StockShipped",
+        StockReturned { order_id: OrderId, quantity: i64, on_hand: i64, reserved: i64 } = "StockReturned",
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -177,24 +167,6 @@ impl Product {
         match self {
             Self::Listed(listing) | Self::Discontinued(listing) => Ok(listing),
             Self::Unknown | Self::Deleted => Err(ProductError::NotFound),
-        }
-    }
-}
-
-impl ProductEvent {
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Created { .. } => "ProductCreated",
-            Self::Changed { .. } => "ProductChanged",
-            Self::Repriced { .. } => "ProductRepriced",
-            Self::Discontinued {} => "ProductDiscontinued",
-            Self::Deleted {} => "ProductDeleted",
-            Self::StockReceived { .. } => "StockReceived",
-            Self::StockCorrected { .. } => "StockCorrected",
-            Self::StockReserved { .. } => "StockReserved",
-            Self::StockReleased { .. } => "StockReleased",
-            Self::StockShipped { .. } => "StockShipped",
-            Self::StockReturned { .. } => "StockReturned",
         }
     }
 }

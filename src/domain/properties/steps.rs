@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use crate::domain::money::Money;
 use crate::domain::order::{
-    Action, LineUnits, OrderCommand, PaymentMethod, PlacedOrder, ProviderReference, ReturnLine,
+    Action, LineUnits, OrderCommand, PaymentFailure, PaymentMethod, PlacedOrder, ProviderReference, ReturnLine,
 };
 use crate::domain::quantity::Quantity;
 use crate::domain::text::Reason;
@@ -108,7 +108,9 @@ impl Step {
             Self::Paid { before } => {
                 OrderCommand::NotePaid { attempt: last - before, amount: order.bill.total, reference: reference() }
             }
-            Self::Failed { before } => OrderCommand::NotePaymentFailed { attempt: last - before, reason: reason() },
+            Self::Failed { before } => {
+                OrderCommand::NotePaymentFailed { attempt: last - before, reason: PaymentFailure::InsufficientFunds }
+            }
             Self::Refunded { refund } => OrderCommand::NoteRefunded { refund: *refund, reference: reference() },
             Self::RefundFailed { refund } => OrderCommand::NoteRefundFailed { refund: *refund, reason: reason() },
         }

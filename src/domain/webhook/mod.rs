@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::Decider;
+use super::event::events;
 
 #[cfg(test)]
 mod tests;
@@ -51,17 +52,13 @@ pub enum WebhookCommand {
     Remove,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "event")]
-pub enum WebhookEvent {
-    #[serde(rename = "WebhookCreated")]
-    Created { event_types: EventTypes },
-    #[serde(rename = "WebhookChanged")]
-    Changed { event_types: EventTypes, active: bool },
-    #[serde(rename = "WebhookSecretRotated")]
-    SecretRotated {},
-    #[serde(rename = "WebhookRemoved")]
-    Removed {},
+events! {
+    pub enum WebhookEvent {
+        Created { event_types: EventTypes } = "WebhookCreated",
+        Changed { event_types: EventTypes, active: bool } = "WebhookChanged",
+        SecretRotated {} = "WebhookSecretRotated",
+        Removed {} = "WebhookRemoved",
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -106,17 +103,6 @@ impl TryFrom<Vec<String>> for EventTypes {
 impl From<EventTypes> for Vec<String> {
     fn from(event_types: EventTypes) -> Self {
         event_types.0
-    }
-}
-
-impl WebhookEvent {
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Created { .. } => "WebhookCreated",
-            Self::Changed { .. } => "WebhookChanged",
-            Self::SecretRotated {} => "WebhookSecretRotated",
-            Self::Removed {} => "WebhookRemoved",
-        }
     }
 }
 
