@@ -38,7 +38,7 @@ pub enum Refusal {
     #[error(transparent)]
     Webhook(#[from] WebhookError),
 
-    #[error("{}", describe(.0))]
+    #[error("{}", list_shortages(.0))]
     OutOfStock(Vec<Shortage>),
     #[error("the category name is taken by category {0}")]
     CategoryNameTaken(CategoryId),
@@ -73,7 +73,7 @@ pub struct Shortage {
     pub available: i64,
 }
 
-fn describe(shortages: &[Shortage]) -> String {
+fn list_shortages(shortages: &[Shortage]) -> String {
     let shortages = shortages.iter().map(|short| {
         format!(
             "product {} ({}): {} requested, {} available",

@@ -16,7 +16,7 @@ use super::orders::unknown;
 use super::page::{Ids, Versioned};
 use super::recipients::{Contact, Known, OrderAddress, known};
 use crate::domain::money::two_decimals;
-use crate::domain::order::{Action, PaymentFailure, States, tracking_url};
+use crate::domain::order::{Action, OrderStates, PaymentFailure, tracking_url};
 use crate::shop::PricingView;
 
 /// Everything about an order.
@@ -164,8 +164,11 @@ pub(super) async fn summary(shop: &Shop, order_id: i64) -> Result<Versioned<Summ
     let Known { contact, addresses } = known(&mut transaction, order_id).await?;
     transaction.commit().await?;
 
-    let states =
-        States { status: word(&order.status)?, payment: word(&order.payment)?, fulfilment: word(&order.fulfilment)? };
+    let states = OrderStates {
+        status: word(&order.status)?,
+        payment: word(&order.payment)?,
+        fulfilment: word(&order.fulfilment)?,
+    };
     let mut shipments: Vec<SummaryShipment> = Vec::new();
     for row in sent {
         if shipments.last().is_none_or(|last| last.shipment != row.shipment) {

@@ -226,7 +226,7 @@ impl Wanted {
                 continue;
             }
             let before = taken.get(&line.line).copied().unwrap_or_default();
-            let part = left.min(line.standing(moved) - before);
+            let part = left.min(line.remaining(moved) - before);
             if part > 0 {
                 taken.insert(line.line, before + part);
                 left -= part;

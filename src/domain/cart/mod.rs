@@ -49,12 +49,12 @@ pub enum CartCommand {
     },
     Empty,
     /// Takes a guest's items over.
-    TakeOver {
+    MergeItems {
         items: Items,
         mode: MergeMode,
     },
     /// Closes a guest's cart whose items a customer took over.
-    CloseMerged {
+    CloseAfterMerge {
         customer_id: CustomerId,
     },
     CheckOut {
@@ -121,7 +121,7 @@ impl Cart {
     }
 
     /// The items as they can be ordered now.
-    pub fn to_check_out(&self) -> Result<&Items, CartError> {
+    pub fn checkout_items(&self) -> Result<&Items, CartError> {
         match self {
             Self::Open { items } if items.is_empty() => Err(CartError::Empty),
             Self::Expired => Err(CartError::Empty),
@@ -132,7 +132,7 @@ impl Cart {
     }
 
     /// Proves that a guest may use this cart: guests' carts are opened first, so that nobody invents a token.
-    pub fn opened(&self) -> Result<(), CartError> {
+    pub fn require_opened(&self) -> Result<(), CartError> {
         match self {
             Self::Open { .. } | Self::CheckedOut { .. } => Ok(()),
             Self::Unknown | Self::Merged | Self::Expired => Err(CartError::NotFound),
@@ -168,13 +168,13 @@ impl Decider for Cart {
                 _ if items.is_empty() => Ok(vec![]),
                 _ => Ok(vec![CartEvent::Emptied {}]),
             },
-            CartCommand::TakeOver { items: guest_items, mode } => take_over(&items, &guest_items, mode),
-            CartCommand::CloseMerged { customer_id } => {
-                self.opened()?;
+            CartCommand::MergeItems { items: guest_items, mode } => take_over(&items, &guest_items, mode),
+            CartCommand::CloseAfterMerge { customer_id } => {
+                self.require_opened()?;
                 Ok(vec![CartEvent::Merged { customer_id }])
             }
             CartCommand::CheckOut { order_id } => {
-                self.to_check_out()?;
+                self.checkout_items()?;
                 Ok(vec![CartEvent::CheckedOut { order_id }])
             }
             CartCommand::Expire => match self {

@@ -85,7 +85,7 @@ fn each_way_of_merging_keeps_what_its_name_says() {
         (MergeMode::KeepCustomer, vec![]),
     ] {
         given(vec![added(1, 2, 2), added(2, 4, 4)])
-            .when(CartCommand::TakeOver { items: guest_items.clone(), mode })
+            .when(CartCommand::MergeItems { items: guest_items.clone(), mode })
             .then_expect_events(events);
     }
 }
@@ -93,7 +93,7 @@ fn each_way_of_merging_keeps_what_its_name_says() {
 #[test]
 fn a_merged_cart_is_gone() {
     let merged = CartEvent::Merged { customer_id: CustomerId(1) };
-    let close = CartCommand::CloseMerged { customer_id: CustomerId(1) };
+    let close = CartCommand::CloseAfterMerge { customer_id: CustomerId(1) };
     given(vec![CartEvent::Opened {}]).when(close.clone()).then_expect_events(vec![merged.clone()]);
     for command in [close, add(1, 1), CartCommand::Empty, CartCommand::Open] {
         given(vec![CartEvent::Opened {}, merged.clone()]).when(command).then_expect_error(CartError::NotFound);
@@ -114,7 +114,7 @@ fn only_an_open_cart_expires_and_the_next_item_opens_it_again() {
     let gone = || vec![added(1, 2, 2), CartEvent::Expired {}];
     given(gone()).when(add(1, 1)).then_expect_events(vec![added(1, 1, 1)]);
     given(gone()).when(CartCommand::CheckOut { order_id: OrderId(9) }).then_expect_error(CartError::Empty);
-    let take = CartCommand::CloseMerged { customer_id: CustomerId(1) };
+    let take = CartCommand::CloseAfterMerge { customer_id: CustomerId(1) };
     given(gone()).when(take).then_expect_error(CartError::NotFound);
 }
 

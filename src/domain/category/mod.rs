@@ -15,7 +15,9 @@ mod tests;
 pub enum Category {
     #[default]
     Unknown,
-    Standing {
+    // As snapshots have it.
+    #[serde(rename = "Standing")]
+    Active {
         name: String,
         product_count: i64,
     },
@@ -55,7 +57,7 @@ impl Category {
     /// The name, if the category stands.
     pub fn name(&self) -> Result<&str, CategoryError> {
         match self {
-            Self::Standing { name, .. } => Ok(name),
+            Self::Active { name, .. } => Ok(name),
             Self::Unknown | Self::Deleted => Err(CategoryError::NotFound),
         }
     }
@@ -68,7 +70,7 @@ impl Decider for Category {
                 return Ok(vec![CategoryEvent::Created { name: name.to_string() }]);
             }
             (Self::Unknown | Self::Deleted, _) => return Err(CategoryError::NotFound),
-            (Self::Standing { name, product_count }, _) => (name, *product_count),
+            (Self::Active { name, product_count }, _) => (name, *product_count),
         };
         match command {
             CategoryCommand::Create { .. } => Err(CategoryError::AlreadyExists),
@@ -85,9 +87,9 @@ impl Decider for Category {
 
     fn evolve(&mut self, event: &CategoryEvent) {
         match event {
-            CategoryEvent::Created { name } => *self = Self::Standing { name: name.clone(), product_count: 0 },
+            CategoryEvent::Created { name } => *self = Self::Active { name: name.clone(), product_count: 0 },
             CategoryEvent::Renamed { name: new_name, .. } => {
-                if let Self::Standing { name, .. } = self {
+                if let Self::Active { name, .. } = self {
                     name.clone_from(new_name);
                 }
             }
@@ -100,7 +102,7 @@ impl Decider for Category {
 
 impl Category {
     fn count(&mut self, change: i64) {
-        if let Self::Standing { product_count, .. } = self {
+        if let Self::Active { product_count, .. } = self {
             *product_count += change;
         }
     }

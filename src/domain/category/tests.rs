@@ -49,3 +49,11 @@ fn a_deleted_or_unknown_category_is_not_found() {
         given(events).when(CategoryCommand::Delete).then_expect_error(CategoryError::NotFound);
     }
 }
+
+#[test]
+fn a_snapshot_names_its_state_as_before() {
+    let category = Category::Active { name: "Tea".to_owned(), product_count: 2 };
+    let stored = serde_json::json!({ "Standing": { "name": "Tea", "product_count": 2 } });
+    assert_eq!(serde_json::to_value(&category).unwrap(), stored);
+    assert_eq!(serde_json::from_value::<Category>(stored).unwrap(), category);
+}

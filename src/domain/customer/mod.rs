@@ -11,7 +11,7 @@ mod address;
 #[cfg(test)]
 mod tests;
 
-pub use address::{Address, AddressChange, AddressField, Country, Line, OptionalLine, PostalCode};
+pub use address::{Address, AddressChange, AddressField, AddressLine, Country, OptionalLine, PostalCode};
 
 /// How many addresses a customer can have at a time.
 pub const MAX_ADDRESSES: usize = 50;
@@ -76,7 +76,7 @@ pub enum CustomerCommand {
     },
     Erase,
     /// Proves that the customer exists, and changes nothing.
-    Check,
+    CheckRegistered,
 }
 
 events! {
@@ -110,7 +110,7 @@ impl Customer {
     }
 
     /// Proves that the customer has the address.
-    pub fn check_address(&self, address_id: AddressId) -> Result<(), CustomerError> {
+    pub fn require_address(&self, address_id: AddressId) -> Result<(), CustomerError> {
         match self {
             Self::Registered(book) => book.holds(address_id),
             Self::Unknown | Self::Erased => Err(CustomerError::NotFound),
@@ -149,7 +149,7 @@ impl Decider for Customer {
                 Ok(vec![CustomerEvent::AddressRemoved { address_id }])
             }
             CustomerCommand::Erase => Ok(vec![CustomerEvent::Erased {}]),
-            CustomerCommand::Check => Ok(vec![]),
+            CustomerCommand::CheckRegistered => Ok(vec![]),
         }
     }
 

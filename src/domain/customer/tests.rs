@@ -34,7 +34,7 @@ fn changing_nothing_leaves_no_event() {
 #[test]
 fn an_erased_or_unknown_customer_is_not_found() {
     for events in [vec![], vec![CustomerEvent::Registered {}, CustomerEvent::Erased {}]] {
-        given(events.clone()).when(CustomerCommand::Check).then_expect_error(CustomerError::NotFound);
+        given(events.clone()).when(CustomerCommand::CheckRegistered).then_expect_error(CustomerError::NotFound);
         given(events).when(CustomerCommand::Erase).then_expect_error(CustomerError::NotFound);
     }
 }

@@ -34,7 +34,7 @@ pub enum Discount {
 pub struct CreatedDiscount {
     /// As it was written.
     pub code: DiscountCode,
-    pub terms: Terms,
+    pub terms: DiscountTerms,
     pub ended: bool,
     /// By orders that were not cancelled.
     pub uses: u32,
@@ -44,7 +44,7 @@ pub struct CreatedDiscount {
 
 /// What a discount gives, and to whom and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Terms {
+pub struct DiscountTerms {
     #[serde(flatten)]
     pub benefit: Benefit,
     /// The first moment.
@@ -61,16 +61,16 @@ pub struct Terms {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DiscountCommand {
-    Create { code: DiscountCode, terms: Terms },
-    Change { terms: Terms },
+    Create { code: DiscountCode, terms: DiscountTerms },
+    Change { terms: DiscountTerms },
     End,
-    Use(Use),
+    Use(DiscountUse),
     Release { order_id: OrderId, customer_id: Option<CustomerId> },
 }
 
 /// An order that asks for the discount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Use {
+pub struct DiscountUse {
     pub order_id: OrderId,
     /// `None` for a guest.
     pub customer_id: Option<CustomerId>,
@@ -84,12 +84,12 @@ events! {
             /// As it was written; the id of the stream is its folded form.
             code: DiscountCode,
             #[serde(flatten)]
-            terms: Terms,
+            terms: DiscountTerms,
         } = "DiscountCreated",
         /// Carries all terms, as they are now.
         Changed {
             #[serde(flatten)]
-            terms: Terms,
+            terms: DiscountTerms,
         } = "DiscountChanged",
         Ended {} = "DiscountEnded",
         Used { order_id: OrderId, customer_id: Option<CustomerId> } = "DiscountUsed",
@@ -185,7 +185,7 @@ impl Decider for Discount {
             DiscountEvent::Released { customer_id, .. } => self.change(|discount| {
                 discount.uses = discount.uses.saturating_sub(1);
                 if let Some(customer_id) = customer_id {
-                    discount.give_back(*customer_id);
+                    discount.release_use(*customer_id);
                 }
             }),
         }
@@ -209,8 +209,8 @@ impl Discount {
 }
 
 impl CreatedDiscount {
-    fn check(&self, wanted: &Use) -> Result<(), DiscountError> {
-        let Terms { from, until, total_limit, customer_limit, minimum, .. } = self.terms;
+    fn check(&self, wanted: &DiscountUse) -> Result<(), DiscountError> {
+        let DiscountTerms { from, until, total_limit, customer_limit, minimum, .. } = self.terms;
         if self.ended {
             return Err(DiscountError::Ended);
         }
@@ -236,7 +236,7 @@ impl CreatedDiscount {
         Ok(())
     }
 
-    fn give_back(&mut self, customer_id: CustomerId) {
+    fn release_use(&mut self, customer_id: CustomerId) {
         if let Some(uses) = self.uses_by_customer.get_mut(&customer_id) {
             *uses = uses.saturating_sub(1);
             if *uses == 0 {
@@ -246,7 +246,7 @@ impl CreatedDiscount {
     }
 }
 
-impl Terms {
+impl DiscountTerms {
     fn check(&self) -> Result<(), DiscountError> {
         let nothing = [Benefit::Percent(Percent::ZERO), Benefit::Amount(Money::ZERO)];
         if nothing.contains(&self.benefit) {

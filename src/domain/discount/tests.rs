@@ -14,12 +14,12 @@ fn moment(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()
 }
 
-fn ten_percent() -> Terms {
+fn ten_percent() -> DiscountTerms {
     let benefit = Benefit::Percent(Percent::parse("10").unwrap());
-    Terms { benefit, from: None, until: None, total_limit: None, customer_limit: None, minimum: None }
+    DiscountTerms { benefit, from: None, until: None, total_limit: None, customer_limit: None, minimum: None }
 }
 
-fn created(terms: Terms) -> DiscountEvent {
+fn created(terms: DiscountTerms) -> DiscountEvent {
     DiscountEvent::Created { code: DiscountCode::parse("Spring").unwrap(), terms }
 }
 
@@ -33,7 +33,12 @@ fn released(order: i64, customer: Option<i64>) -> DiscountEvent {
 
 fn wanted(order: i64, customer: Option<i64>) -> DiscountCommand {
     let (order_id, customer_id) = (OrderId(order), customer.map(CustomerId));
-    DiscountCommand::Use(Use { order_id, customer_id, at: moment("2026-05-01T12:00:00Z"), subtotal: money("20") })
+    DiscountCommand::Use(DiscountUse {
+        order_id,
+        customer_id,
+        at: moment("2026-05-01T12:00:00Z"),
+        subtotal: money("20"),
+    })
 }
 
 #[test]
@@ -56,9 +61,9 @@ fn a_code_is_given_once_even_when_its_discount_has_ended() {
 fn a_discount_gives_something_at_some_time() {
     let (from, until) = (Some(moment("2026-05-01T00:00:00Z")), Some(moment("2026-05-01T00:00:00Z")));
     for (terms, error) in [
-        (Terms { benefit: Benefit::Amount(money("0.00")), ..ten_percent() }, DiscountError::NothingGiven),
-        (Terms { benefit: Benefit::Percent(Percent::ZERO), ..ten_percent() }, DiscountError::NothingGiven),
-        (Terms { from, until, ..ten_percent() }, DiscountError::NeverValid),
+        (DiscountTerms { benefit: Benefit::Amount(money("0.00")), ..ten_percent() }, DiscountError::NothingGiven),
+        (DiscountTerms { benefit: Benefit::Percent(Percent::ZERO), ..ten_percent() }, DiscountError::NothingGiven),
+        (DiscountTerms { from, until, ..ten_percent() }, DiscountError::NeverValid),
     ] {
         let code = DiscountCode::parse("Spring").unwrap();
         given(vec![]).when(DiscountCommand::Create { code, terms }).then_expect_error(error);
@@ -68,7 +73,7 @@ fn a_discount_gives_something_at_some_time() {
 
 #[test]
 fn the_same_terms_are_no_change_and_an_ended_discount_has_none() {
-    let terms = Terms { minimum: Some(money("5")), ..ten_percent() };
+    let terms = DiscountTerms { minimum: Some(money("5")), ..ten_percent() };
     let change = || DiscountCommand::Change { terms };
     given(vec![created(ten_percent())]).when(change()).then_expect_events(vec![DiscountEvent::Changed { terms }]);
     given(vec![created(terms)]).when(change()).then_expect_events(vec![]);
@@ -95,7 +100,7 @@ fn a_discount_is_valid_from_its_first_moment_to_before_its_end() {
         (None, Some(late), None),
         (None, Some(at), Some(DiscountError::Expired { until: at })),
     ] {
-        let test = given(vec![created(Terms { from, until, ..ten_percent() })]).when(wanted(1, None));
+        let test = given(vec![created(DiscountTerms { from, until, ..ten_percent() })]).when(wanted(1, None));
         match error {
             Some(error) => test.then_expect_error(error),
             None => test.then_expect_events(vec![used(1, None)]),
@@ -105,7 +110,7 @@ fn a_discount_is_valid_from_its_first_moment_to_before_its_end() {
 
 #[test]
 fn a_discount_with_a_minimum_is_for_orders_that_reach_it() {
-    let terms = |minimum| Terms { minimum: Some(money(minimum)), ..ten_percent() };
+    let terms = |minimum| DiscountTerms { minimum: Some(money(minimum)), ..ten_percent() };
     given(vec![created(terms("20.00"))]).when(wanted(1, None)).then_expect_events(vec![used(1, None)]);
     let error = DiscountError::BelowMinimum { minimum: money("20.01"), subtotal: money("20") };
     given(vec![created(terms("20.01"))]).when(wanted(1, None)).then_expect_error(error);
@@ -113,7 +118,7 @@ fn a_discount_with_a_minimum_is_for_orders_that_reach_it() {
 
 #[test]
 fn a_cancelled_order_gives_its_use_back() {
-    let terms = Terms { total_limit: NonZeroU32::new(2), ..ten_percent() };
+    let terms = DiscountTerms { total_limit: NonZeroU32::new(2), ..ten_percent() };
     let both = vec![created(terms), used(1, Some(1)), used(2, None)];
     given(both.clone()).when(wanted(3, Some(3))).then_expect_error(DiscountError::UsedUp);
     let release = DiscountCommand::Release { order_id: OrderId(2), customer_id: None };
@@ -124,7 +129,7 @@ fn a_cancelled_order_gives_its_use_back() {
 
 #[test]
 fn a_limit_for_each_customer_counts_each_and_leaves_out_guests() {
-    let terms = Terms { customer_limit: NonZeroU32::new(1), ..ten_percent() };
+    let terms = DiscountTerms { customer_limit: NonZeroU32::new(1), ..ten_percent() };
     let once = vec![created(terms), used(1, Some(1))];
     given(once.clone()).when(wanted(2, Some(1))).then_expect_error(DiscountError::UsedUpByCustomer);
     given(once.clone()).when(wanted(2, Some(2))).then_expect_events(vec![used(2, Some(2))]);
@@ -135,7 +140,7 @@ fn a_limit_for_each_customer_counts_each_and_leaves_out_guests() {
 
 #[test]
 fn a_limit_that_comes_later_counts_the_uses_before_it() {
-    let limited = Terms { total_limit: NonZeroU32::new(1), ..ten_percent() };
+    let limited = DiscountTerms { total_limit: NonZeroU32::new(1), ..ten_percent() };
     let story = vec![created(ten_percent()), used(1, None), used(2, None), DiscountEvent::Changed { terms: limited }];
     given(story).when(wanted(3, None)).then_expect_error(DiscountError::UsedUp);
 }

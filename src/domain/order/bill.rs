@@ -35,13 +35,13 @@ pub struct Bill {
     /// Whether the provider has not said yet what became of the last attempt.
     pub open_attempt: bool,
     /// The attempt that brought the money, and what the provider calls it.
-    pub charge: Option<Charge>,
+    pub charge: Option<CapturedCharge>,
     /// By number, from 1.
     pub refunds: Vec<Refund>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Charge {
+pub struct CapturedCharge {
     pub attempt: i64,
     pub reference: String,
 }

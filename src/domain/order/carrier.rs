@@ -11,7 +11,7 @@ const CARRIERS: [(&str, &str); 4] = [
 ];
 
 /// The carrier as it writes its own name, if it is one that has links; else as it was given.
-pub fn known_carrier(given: Carrier) -> Carrier {
+pub fn canonical_carrier(given: Carrier) -> Carrier {
     let known = CARRIERS.iter().find(|(name, _)| name.eq_ignore_ascii_case(given.as_str()));
     known.and_then(|(name, _)| Carrier::parse(name).ok()).unwrap_or(given)
 }
@@ -34,7 +34,7 @@ mod tests {
 
     #[test]
     fn a_known_carrier_has_links_and_any_other_keeps_its_name() {
-        let carrier = |name| known_carrier(Carrier::parse(name).unwrap());
+        let carrier = |name| canonical_carrier(Carrier::parse(name).unwrap());
         assert_eq!(carrier("dhl").as_str(), "DHL");
         assert_eq!(carrier("hermes").as_str(), "Hermes");
         assert_eq!(carrier("Bicycle").as_str(), "Bicycle");

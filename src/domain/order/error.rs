@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::{Action, Order, States};
+use super::{Action, Order, OrderStates};
 use crate::domain::ids::CustomerId;
 use crate::domain::money::Money;
 
@@ -19,11 +19,11 @@ pub enum OrderError {
     #[error("the total is above {}", Money::MAX)]
     TotalTooLarge,
     #[error("{}", illegal(*action, *states))]
-    IllegalMove { action: Action, states: States },
+    IllegalMove { action: Action, states: OrderStates },
     #[error("the order has no line {0}")]
     UnknownLine(i64),
     #[error("line {0} is named twice")]
-    LineTwice(i64),
+    DuplicateLine(i64),
     #[error("of line {line} {available} units are left, not {requested}")]
     TooManyUnits { line: i64, requested: i64, available: i64 },
     #[error("there is nothing left to be shipped")]
@@ -37,24 +37,24 @@ pub enum OrderError {
     #[error("nothing is due")]
     NothingDue,
     #[error("the provider has not said yet what became of the payment")]
-    PaymentUnderWay,
+    PaymentPending,
     #[error("at most {refundable} can be given back")]
     RefundTooLarge { refundable: Money },
     #[error("no provider can be asked for the money; name another method")]
-    NotOnline,
+    NoProvider,
     #[error("the order was paid by another attempt")]
-    PaidOtherwise,
+    PaidByOtherAttempt,
     #[error("the order has no payment attempt {0}")]
     UnknownAttempt(i64),
     #[error("the order is of customer {0}, who can be forgotten")]
-    OfCustomer(CustomerId),
+    HasCustomer(CustomerId),
     #[error("the order has no refund {0}")]
     UnknownRefund(i64),
 }
 
-fn illegal(action: Action, states: States) -> String {
+fn illegal(action: Action, states: OrderStates) -> String {
     let allowed: Vec<_> = states.allowed().into_iter().map(Action::as_str).collect();
     let allowed = if allowed.is_empty() { "nothing".to_owned() } else { allowed.join(", ") };
-    let [status, payment, fulfilment] = states.each().map(super::State::as_str);
+    let [status, payment, fulfilment] = states.each().map(super::StateValue::as_str);
     format!("cannot {} an order that is {status}, {payment} and {fulfilment}; allowed: {allowed}", action.as_str())
 }

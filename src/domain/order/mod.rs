@@ -25,12 +25,12 @@ mod pricing;
 #[cfg(test)]
 mod tests;
 
-pub use bill::{Bill, Charge, PaymentMethod, Refund, RefundState};
-pub use carrier::{known_carrier, tracking_url};
+pub use bill::{Bill, CapturedCharge, PaymentMethod, Refund, RefundState};
+pub use carrier::{canonical_carrier, tracking_url};
 pub use error::OrderError;
 pub use event::OrderEvent;
 pub use line::{LineUnits, OrderLine, OrderedUnits, ReturnLine, ReturnedUnits, SentUnits, Units};
-pub use moves::{Action, Fulfilment, MOVES, Move, Payment, State, States, Status};
+pub use moves::{Action, Fulfilment, MOVES, Move, OrderStates, Payment, StateValue, Status};
 pub use payment_failure::PaymentFailure;
 pub use pricing::OrderPricing;
 
@@ -45,7 +45,7 @@ pub enum Order {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlacedOrder {
     #[serde(flatten)]
-    pub states: States,
+    pub states: OrderStates,
     pub customer_id: Option<CustomerId>,
     pub placed_at: DateTime<Utc>,
     pub reference: Option<String>,
@@ -103,25 +103,25 @@ pub enum OrderCommand {
     RequestPayment {
         method: Option<PaymentMethod>,
     },
-    NoteAuthorised {
+    RecordAuthorisation {
         attempt: i64,
         amount: Money,
         reference: ProviderReference,
     },
-    NotePaid {
+    RecordCapture {
         attempt: i64,
         amount: Money,
         reference: ProviderReference,
     },
-    NotePaymentFailed {
+    RecordPaymentFailure {
         attempt: i64,
         reason: PaymentFailure,
     },
-    NoteRefunded {
+    RecordRefund {
         refund: i64,
         reference: ProviderReference,
     },
-    NoteRefundFailed {
+    RecordRefundFailure {
         refund: i64,
         reason: Reason,
     },
@@ -158,7 +158,7 @@ pub type ProviderReference = Text<255>;
 pub struct StockMoved {
     pub released: i64,
     pub shipped: i64,
-    pub taken_back: i64,
+    pub restocked: i64,
 }
 
 impl Order {
@@ -184,19 +184,19 @@ impl PlacedOrder {
         self.lines().map(move |(line, units)| {
             let unsent = line.quantity.get() - units.shipped;
             let released = if cancelled { unsent } else { units.withdrawn };
-            (line.product_id, StockMoved { released, shipped: units.shipped, taken_back: units.restocked })
+            (line.product_id, StockMoved { released, shipped: units.shipped, restocked: units.restocked })
         })
     }
 
     fn erase_contact(&self) -> Result<Vec<OrderEvent>, OrderError> {
         match self.customer_id {
-            Some(customer_id) => Err(OrderError::OfCustomer(customer_id)),
+            Some(customer_id) => Err(OrderError::HasCustomer(customer_id)),
             None if self.contact_erased => Ok(vec![]),
             None => Ok(vec![OrderEvent::ContactErased {}]),
         }
     }
 
-    fn check(&self, action: Action) -> Result<(), OrderError> {
+    fn require_allowed(&self, action: Action) -> Result<(), OrderError> {
         if self.states.allow(action) { Ok(()) } else { Err(OrderError::IllegalMove { action, states: self.states }) }
     }
 
@@ -219,24 +219,26 @@ impl Decider for Order {
         match command {
             OrderCommand::Place(_) => Err(OrderError::AlreadyPlaced),
             OrderCommand::Process => {
-                order.check(Action::Process)?;
+                order.require_allowed(Action::Process)?;
                 Ok(vec![OrderEvent::ProcessingStarted {}])
             }
             OrderCommand::Ship { carrier, tracking_number, lines } => order.ship(carrier, tracking_number, &lines),
             OrderCommand::Deliver { shipment } => order.deliver(shipment),
             OrderCommand::Cancel { reason } => order.cancel(reason),
             OrderCommand::CancelUnpaid { now } => order.cancel_unpaid(now),
-            OrderCommand::Return { lines, refund, reason } => order.take_back(&lines, refund, reason),
+            OrderCommand::Return { lines, refund, reason } => order.return_units(&lines, refund, reason),
             OrderCommand::Refund { amount, reason } => order.refund(amount, reason),
             OrderCommand::MarkPaid { reference } => order.mark_paid(reference),
             OrderCommand::RequestPayment { method } => order.request_payment(method),
-            OrderCommand::NoteAuthorised { attempt, amount, reference } => {
-                Ok(order.note_authorised(attempt, amount, reference))
+            OrderCommand::RecordAuthorisation { attempt, amount, reference } => {
+                Ok(order.record_authorisation(attempt, amount, reference))
             }
-            OrderCommand::NotePaid { attempt, amount, reference } => order.note_paid(attempt, amount, reference),
-            OrderCommand::NotePaymentFailed { attempt, reason } => Ok(order.note_failed(attempt, reason)),
-            OrderCommand::NoteRefunded { refund, reference } => order.note_refunded(refund, reference),
-            OrderCommand::NoteRefundFailed { refund, reason } => order.note_refund_failed(refund, reason),
+            OrderCommand::RecordCapture { attempt, amount, reference } => {
+                order.record_capture(attempt, amount, reference)
+            }
+            OrderCommand::RecordPaymentFailure { attempt, reason } => Ok(order.record_payment_failure(attempt, reason)),
+            OrderCommand::RecordRefund { refund, reference } => order.record_refund(refund, reference),
+            OrderCommand::RecordRefundFailure { refund, reason } => order.record_refund_failure(refund, reason),
             OrderCommand::EraseContact => order.erase_contact(),
         }
     }
@@ -255,7 +257,7 @@ impl Decider for Order {
         } = event
         {
             *self = Self::Placed(Box::new(PlacedOrder {
-                states: States::default(),
+                states: OrderStates::default(),
                 customer_id: *customer_id,
                 placed_at: *placed_at,
                 reference: reference.clone(),

@@ -84,7 +84,7 @@ words!(
 
 /// One of the three states of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum State {
+pub enum StateValue {
     Status(Status),
     Payment(Payment),
     Fulfilment(Fulfilment),
@@ -94,20 +94,20 @@ pub enum State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Move {
     pub action: Action,
-    pub from: State,
-    pub to: State,
+    pub from: StateValue,
+    pub to: StateValue,
 }
 
 const fn status(action: Action, from: Status, to: Status) -> Move {
-    Move { action, from: State::Status(from), to: State::Status(to) }
+    Move { action, from: StateValue::Status(from), to: StateValue::Status(to) }
 }
 
 const fn payment(action: Action, from: Payment, to: Payment) -> Move {
-    Move { action, from: State::Payment(from), to: State::Payment(to) }
+    Move { action, from: StateValue::Payment(from), to: StateValue::Payment(to) }
 }
 
 const fn fulfilment(action: Action, from: Fulfilment, to: Fulfilment) -> Move {
-    Move { action, from: State::Fulfilment(from), to: State::Fulfilment(to) }
+    Move { action, from: StateValue::Fulfilment(from), to: StateValue::Fulfilment(to) }
 }
 
 /// Every allowed move.
@@ -187,7 +187,7 @@ pub const MOVES: &[Move] = {
     ]
 };
 
-impl State {
+impl StateValue {
     /// Which of the three it is.
     pub fn name(self) -> &'static str {
         match self {
@@ -208,7 +208,7 @@ impl State {
 
 /// The three states of an order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct States {
+pub struct OrderStates {
     pub status: Status,
     #[serde(default)]
     pub payment: Payment,
@@ -216,9 +216,9 @@ pub struct States {
     pub fulfilment: Fulfilment,
 }
 
-impl States {
-    pub fn each(self) -> [State; 3] {
-        [State::Status(self.status), State::Payment(self.payment), State::Fulfilment(self.fulfilment)]
+impl OrderStates {
+    pub fn each(self) -> [StateValue; 3] {
+        [StateValue::Status(self.status), StateValue::Payment(self.payment), StateValue::Fulfilment(self.fulfilment)]
     }
 
     pub fn allow(self, action: Action) -> bool {

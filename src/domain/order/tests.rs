@@ -73,7 +73,7 @@ impl Story {
     }
 
     fn states(&self) -> (Status, Payment, Fulfilment) {
-        let States { status, payment, fulfilment } = self.0.placed().unwrap().states;
+        let OrderStates { status, payment, fulfilment } = self.0.placed().unwrap().states;
         (status, payment, fulfilment)
     }
 
@@ -87,7 +87,7 @@ fn ship(lines: &[(i64, i64)]) -> OrderCommand {
     OrderCommand::Ship { carrier: None, tracking_number: None, lines: lines.iter().map(units).collect() }
 }
 
-fn take_back(lines: &[(i64, i64)], refund: bool) -> OrderCommand {
+fn return_units(lines: &[(i64, i64)], refund: bool) -> OrderCommand {
     let line = |(line, units): &(i64, i64)| ReturnLine {
         line: *line,
         quantity: Quantity::new(*units).unwrap(),
@@ -105,7 +105,7 @@ fn reference() -> ProviderReference {
 }
 
 fn paid(attempt: i64, amount: &str) -> OrderCommand {
-    OrderCommand::NotePaid { attempt, amount: money(amount), reference: reference() }
+    OrderCommand::RecordCapture { attempt, amount: money(amount), reference: reference() }
 }
 
 const DELIVER: OrderCommand = OrderCommand::Deliver { shipment: None };
@@ -169,15 +169,15 @@ fn what_was_sent_before_there_were_shipments_counts_as_sent() {
         order.0.evolve(&event);
     }
     assert_eq!(order.states().2, Fulfilment::Shipped);
-    assert!(order.0.placed().unwrap().lines().all(|(line, units)| line.open(units) == 0));
+    assert!(order.0.placed().unwrap().lines().all(|(line, units)| line.unshipped(units) == 0));
     // A unit that comes back says nothing of where the others are.
-    assert_eq!(order.then(take_back(&[(2, 1)], false)).len(), 1);
+    assert_eq!(order.then(return_units(&[(2, 1)], false)).len(), 1);
     assert_eq!(order.states(), (Status::Shipped, Payment::Pending, Fulfilment::Shipped));
     order.then(DELIVER);
     assert_eq!(order.states(), (Status::Completed, Payment::Pending, Fulfilment::Delivered));
-    order.then(take_back(&[(1, 1)], false));
+    order.then(return_units(&[(1, 1)], false));
     assert_eq!(order.states(), (Status::Completed, Payment::Pending, Fulfilment::Delivered));
-    order.then(take_back(&[(1, 1)], false));
+    order.then(return_units(&[(1, 1)], false));
     assert_eq!(order.states().2, Fulfilment::Returned);
 }
 
@@ -192,36 +192,36 @@ fn an_illegal_move_names_what_is_allowed() {
 }
 
 #[test]
-fn no_more_is_sent_or_taken_back_than_there_is() {
+fn no_more_is_sent_or_restocked_than_there_is() {
     let mut order = Story::of(None);
     order.then(OrderCommand::Process);
     let too_many = |line, requested, available| OrderError::TooManyUnits { line, requested, available };
     assert_eq!(order.refuses(ship(&[(1, 3)])), too_many(1, 3, 2));
-    assert_eq!(order.refuses(ship(&[(1, 1), (1, 1)])), OrderError::LineTwice(1));
+    assert_eq!(order.refuses(ship(&[(1, 1), (1, 1)])), OrderError::DuplicateLine(1));
     assert_eq!(order.refuses(ship(&[(3, 1)])), OrderError::UnknownLine(3));
-    assert_eq!(order.refuses(take_back(&[(0, 1)], false)), OrderError::UnknownLine(0));
+    assert_eq!(order.refuses(return_units(&[(0, 1)], false)), OrderError::UnknownLine(0));
     order.then(ship(&[(1, 2)]));
-    order.then(take_back(&[(1, 1)], false));
-    assert_eq!(order.refuses(take_back(&[(1, 2)], false)), too_many(1, 2, 1));
+    order.then(return_units(&[(1, 1)], false));
+    assert_eq!(order.refuses(return_units(&[(1, 2)], false)), too_many(1, 2, 1));
 }
 
 #[test]
-fn what_is_taken_back_is_no_longer_asked_for_and_what_was_paid_for_it_can_be_given_back() {
+fn what_is_restocked_is_no_longer_asked_for_and_what_was_paid_for_it_can_be_given_back() {
     let mut order = Story::of(None);
-    let events = order.then(take_back(&[(1, 1)], true));
+    let events = order.then(return_units(&[(1, 1)], true));
     assert!(matches!(&events[..], [OrderEvent::Returned { credit, .. }] if *credit == money("20.00")), "{events:?}");
     assert_eq!(order.bill().due(), money("39.99"));
     order.then(PAY);
     assert_eq!((order.bill().paid, order.bill().due()), (money("39.99"), Money::ZERO));
     order.then(OrderCommand::Process);
     order.then(ship(&[]));
-    let events = order.then(take_back(&[(2, 1)], false));
+    let events = order.then(return_units(&[(2, 1)], false));
     assert!(matches!(&events[..], [OrderEvent::Returned { credit, .. }] if credit.is_zero()), "{events:?}");
     assert_eq!(order.refuses(refund("40.00")), OrderError::RefundTooLarge { refundable: money("39.99") });
     order.then(refund("19.99"));
     assert_eq!(order.states().1, Payment::PartiallyRefunded);
     assert_eq!(order.bill().worth(), money("20.00"));
-    order.then(take_back(&[(1, 1)], true));
+    order.then(return_units(&[(1, 1)], true));
     assert_eq!(order.states(), (Status::Shipped, Payment::Refunded, Fulfilment::Returned));
     assert_eq!((order.bill().worth(), order.bill().kept()), (Money::ZERO, Money::ZERO));
 }
@@ -233,7 +233,7 @@ fn parts_of_a_line_add_up_to_the_line() {
     order.then(OrderCommand::Process);
     order.then(ship(&[]));
     let amounts = (0..3).map(|_| {
-        let events = order.then(take_back(&[(1, 1)], false));
+        let events = order.then(return_units(&[(1, 1)], false));
         let OrderEvent::Returned { lines, .. } = &events[0] else { panic!("{events:?}") };
         lines[0].amount
     });
@@ -243,8 +243,8 @@ fn parts_of_a_line_add_up_to_the_line() {
 #[test]
 fn an_order_of_which_nothing_is_left_is_cancelled() {
     let mut order = Story::of(None);
-    order.then(take_back(&[(1, 2)], false));
-    let events = order.then(take_back(&[(2, 1)], false));
+    order.then(return_units(&[(1, 2)], false));
+    let events = order.then(return_units(&[(2, 1)], false));
     let OrderEvent::Cancelled { total, lines, .. } = &events[0] else { panic!("{events:?}") };
     assert_eq!((*total, lines.len(), lines[0].product_id), (money("19.99"), 1, ProductId(2)));
     assert_eq!(order.states().0, Status::Cancelled);
@@ -264,9 +264,9 @@ fn a_cancelled_order_gives_back_what_was_paid() {
     order.then(paid(1, "59.99"));
     let events = order.then(CANCEL);
     assert!(matches!(&events[1], OrderEvent::RefundRequested { refund: 1, amount, .. } if *amount == money("59.99")));
-    order.then(OrderCommand::NoteRefunded { refund: 1, reference: reference() });
+    order.then(OrderCommand::RecordRefund { refund: 1, reference: reference() });
     assert_eq!(order.states().1, Payment::Refunded);
-    assert_eq!(order.then(OrderCommand::NoteRefunded { refund: 1, reference: reference() }), []);
+    assert_eq!(order.then(OrderCommand::RecordRefund { refund: 1, reference: reference() }), []);
 }
 
 #[test]
@@ -275,9 +275,9 @@ fn a_provider_is_asked_once_at_a_time_and_what_it_says_twice_happens_once() {
     order.then(OrderCommand::Process);
     assert_eq!(order.refuses(ship(&[])), OrderError::NotPaid);
     let again = OrderCommand::RequestPayment { method: None };
-    assert_eq!(order.refuses(again.clone()), OrderError::PaymentUnderWay);
-    assert_eq!(order.refuses(PAY), OrderError::PaymentUnderWay);
-    let failed = |attempt| OrderCommand::NotePaymentFailed { attempt, reason: PaymentFailure::Declined };
+    assert_eq!(order.refuses(again.clone()), OrderError::PaymentPending);
+    assert_eq!(order.refuses(PAY), OrderError::PaymentPending);
+    let failed = |attempt| OrderCommand::RecordPaymentFailure { attempt, reason: PaymentFailure::Declined };
     order.then(failed(1));
     assert_eq!(order.then(failed(1)), []);
     let asked = order.then(again);
@@ -286,13 +286,13 @@ fn a_provider_is_asked_once_at_a_time_and_what_it_says_twice_happens_once() {
         [OrderEvent::PaymentRequested { attempt: 2, method: PaymentMethod::Card, amount: money("59.99") }]
     );
     assert_eq!(order.then(failed(1)), [], "it speaks of an attempt that is over");
-    let authorised = OrderCommand::NoteAuthorised { attempt: 2, amount: money("59.99"), reference: reference() };
+    let authorised = OrderCommand::RecordAuthorisation { attempt: 2, amount: money("59.99"), reference: reference() };
     order.then(authorised.clone());
     order.then(paid(2, "59.99"));
     assert_eq!(order.then(paid(2, "59.99")), []);
     assert_eq!(order.then(authorised), []);
     assert_eq!(order.then(failed(2)), []);
-    assert_eq!(order.refuses(paid(1, "59.99")), OrderError::PaidOtherwise);
+    assert_eq!(order.refuses(paid(1, "59.99")), OrderError::PaidByOtherAttempt);
     assert_eq!(order.refuses(paid(3, "59.99")), OrderError::UnknownAttempt(3));
     assert_eq!(order.states().1, Payment::Paid);
 }
@@ -342,6 +342,6 @@ fn a_guest_is_forgotten_once_and_a_customer_elsewhere() {
     given([of_guest, vec![OrderEvent::ContactErased {}]].concat())
         .when(OrderCommand::EraseContact)
         .then_expect_events(vec![]);
-    given(vec![placed()]).when(OrderCommand::EraseContact).then_expect_error(OrderError::OfCustomer(CustomerId(1)));
+    given(vec![placed()]).when(OrderCommand::EraseContact).then_expect_error(OrderError::HasCustomer(CustomerId(1)));
     given(vec![]).when(OrderCommand::EraseContact).then_expect_error(OrderError::NotFound);
 }

@@ -22,7 +22,7 @@ use crate::domain::money::Money;
 
 /// One line of an order, as far as shipping, taxes and discounts depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Item {
+pub struct PricingItem {
     pub category_id: CategoryId,
     /// Quantity times unit price.
     pub subtotal: Money,
@@ -72,7 +72,7 @@ pub struct PricedLine {
 
 impl Pricing {
     /// The price of an order; `None` if a sum is above [`Money::MAX`].
-    pub fn price(&self, items: &[Item], country: Option<&Country>, benefit: Option<Benefit>) -> Option<Priced> {
+    pub fn price(&self, items: &[PricingItem], country: Option<&Country>, benefit: Option<Benefit>) -> Option<Priced> {
         let subtotals: Vec<i128> = items.iter().map(|item| item.subtotal.cents()).collect();
         let subtotal: i128 = subtotals.iter().sum();
         let discount = benefit.map_or(0, |benefit| benefit.taken_off(subtotal));

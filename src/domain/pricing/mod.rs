@@ -19,7 +19,7 @@ mod properties;
 #[cfg(test)]
 mod tests;
 
-pub use calculate::{Benefit, Item, Priced, PricedLine};
+pub use calculate::{Benefit, Priced, PricedLine, PricingItem};
 pub use percent::{Percent, PercentError};
 
 /// The id of the only stream.
@@ -75,9 +75,9 @@ pub enum PricingError {
     #[error("a table has at most {} rows", Pricing::MAX_ROWS)]
     TooManyRows,
     #[error("two fees are for {} from {from} on", name(country.as_ref()))]
-    FeeTwice { country: Option<Country>, from: Money },
+    DuplicateFee { country: Option<Country>, from: Money },
     #[error("two rates are for category {} and {}", category_id.map_or("any".to_owned(), |id| id.to_string()), name(country.as_ref()))]
-    RateTwice { category_id: Option<CategoryId>, country: Option<Country> },
+    DuplicateRate { category_id: Option<CategoryId>, country: Option<Country> },
 }
 
 fn name(country: Option<&Country>) -> String {
@@ -125,7 +125,7 @@ impl Decider for Pricing {
                 fees.sort();
                 let same = |pair: &&[ShippingFee]| (&pair[0].country, pair[0].from) == (&pair[1].country, pair[1].from);
                 if let Some([twice, ..]) = fees.windows(2).find(same) {
-                    return Err(PricingError::FeeTwice { country: twice.country.clone(), from: twice.from });
+                    return Err(PricingError::DuplicateFee { country: twice.country.clone(), from: twice.from });
                 }
                 let unchanged = fees == self.fees;
                 Ok(if unchanged { vec![] } else { vec![PricingEvent::ShippingFeesChanged { fees }] })
@@ -138,7 +138,7 @@ impl Decider for Pricing {
                 };
                 if let Some([twice, ..]) = rates.windows(2).find(same) {
                     let TaxRate { category_id, country, .. } = twice.clone();
-                    return Err(PricingError::RateTwice { category_id, country });
+                    return Err(PricingError::DuplicateRate { category_id, country });
                 }
                 let unchanged = inclusive == self.inclusive && rates == self.rates;
                 Ok(if unchanged { vec![] } else { vec![PricingEvent::TaxRatesChanged { inclusive, rates }] })

@@ -25,8 +25,8 @@ fn price() -> impl Strategy<Value = Money> {
     prop_oneof![4 => 0..=300_i64, 4 => 0..=10_000_i64, 1 => 0..=1_000_000_000_i64].prop_map(money)
 }
 
-fn items() -> impl Strategy<Value = Vec<Item>> {
-    let item = (price(), 1..=20_i64, 1..=3_i64).prop_map(|(unit_price, quantity, category)| Item {
+fn items() -> impl Strategy<Value = Vec<PricingItem>> {
+    let item = (price(), 1..=20_i64, 1..=3_i64).prop_map(|(unit_price, quantity, category)| PricingItem {
         category_id: CategoryId(category),
         subtotal: unit_price.times(Quantity::new(quantity).unwrap()).unwrap(),
     });

@@ -28,16 +28,16 @@ fn rate(category: i64, code: &str, percent: &str) -> TaxRate {
     }
 }
 
-fn item(category: i64, unit_price: &str, quantity: i64) -> Item {
+fn item(category: i64, unit_price: &str, quantity: i64) -> PricingItem {
     let subtotal = money(unit_price).times(Quantity::new(quantity).unwrap()).unwrap();
-    Item { category_id: CategoryId(category), subtotal }
+    PricingItem { category_id: CategoryId(category), subtotal }
 }
 
 /// Everything of an order as text: `subtotal discount rate tax total` of each line, and
 /// `subtotal discount shipping shipping_tax tax total`.
-fn shown(items: &[Item], priced: &Priced) -> (Vec<String>, String) {
+fn shown(items: &[PricingItem], priced: &Priced) -> (Vec<String>, String) {
     let Priced { subtotal, discount, shipping, shipping_tax, tax, total, .. } = priced;
-    let line = |(Item { subtotal, .. }, line): (&Item, &PricedLine)| {
+    let line = |(PricingItem { subtotal, .. }, line): (&PricingItem, &PricedLine)| {
         let PricedLine { discount, tax_rate, tax, total } = line;
         format!("{subtotal} {discount} {tax_rate} {tax} {total}")
     };
@@ -70,11 +70,11 @@ fn a_table_has_one_row_for_each_case_and_at_most_a_thousand() {
     let fees = vec![fee("DE", "10", "1"), fee("", "10", "1"), fee("DE", "10.00", "2")];
     given(vec![])
         .when(PricingCommand::ChangeShippingFees { fees })
-        .then_expect_error(PricingError::FeeTwice { country: Some(country("DE")), from: money("10") });
+        .then_expect_error(PricingError::DuplicateFee { country: Some(country("DE")), from: money("10") });
     let rates = vec![rate(3, "", "19"), rate(3, "DE", "19"), rate(3, "", "7")];
     given(vec![])
         .when(PricingCommand::ChangeTaxRates { inclusive: true, rates })
-        .then_expect_error(PricingError::RateTwice { category_id: Some(CategoryId(3)), country: None });
+        .then_expect_error(PricingError::DuplicateRate { category_id: Some(CategoryId(3)), country: None });
     let fees: Vec<_> = (0..=1_000).map(|from| fee("", &from.to_string(), "1")).collect();
     let changed = PricingEvent::ShippingFeesChanged { fees: fees[1..].to_vec() };
     given(vec![])

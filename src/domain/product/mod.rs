@@ -88,7 +88,7 @@ pub enum ProductCommand {
         quantity: i64,
     },
     /// Shipped units came back and can be sold again.
-    TakeBack {
+    Restock {
         order_id: OrderId,
         quantity: i64,
     },
@@ -248,7 +248,7 @@ impl Decider for Product {
                     reserved: reserved - quantity,
                 }])
             }
-            ProductCommand::TakeBack { order_id, quantity } => {
+            ProductCommand::Restock { order_id, quantity } => {
                 let Stock { on_hand, reserved } = listing.stock.with_change(quantity)?;
                 Ok(vec![ProductEvent::StockReturned { order_id, quantity, on_hand, reserved }])
             }

@@ -10,15 +10,15 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::steps::Step;
-use super::{CATEGORIES, Wish};
+use super::{CATEGORIES, Request};
 use crate::domain::Decider;
 use crate::domain::cart::{Cart, CartCommand, Items};
 use crate::domain::category::{Category, CategoryCommand};
 use crate::domain::ids::{CategoryId, CustomerId, OrderId, ProductId};
 use crate::domain::money::Money;
 use crate::domain::order::{
-    Action, MOVES, Order, OrderCommand, OrderError, OrderLine, PaymentMethod, PlaceOrder, PlacedOrder, States, Status,
-    StockMoved,
+    Action, MOVES, Order, OrderCommand, OrderError, OrderLine, OrderStates, PaymentMethod, PlaceOrder, PlacedOrder,
+    Status, StockMoved,
 };
 use crate::domain::pricing::{Benefit, Percent, Priced, Pricing, ShippingFee, TaxRate};
 use crate::domain::product::{Product, ProductCommand, ProductEvent, Stock};
@@ -55,23 +55,23 @@ impl Shop {
         }
         for product in 1..=3 {
             let price = Money::parse("19.99").unwrap();
-            shop.fulfil(Wish::Create { product, category: 1, price }).unwrap();
-            shop.fulfil(Wish::Adjust { product, change: 40 }).unwrap();
+            shop.attempt(Request::Create { product, category: 1, price }).unwrap();
+            shop.attempt(Request::Adjust { product, change: 40 }).unwrap();
         }
         shop
     }
 
-    /// Fulfils the wish, or changes nothing.
-    pub(super) fn fulfil(&mut self, wish: Wish) -> Result<(), Refusal> {
+    /// Fulfils the request, or changes nothing.
+    pub(super) fn attempt(&mut self, request: Request) -> Result<(), Refusal> {
         let mut next = self.clone();
-        next.carry_out(wish)?;
+        next.execute_request(request)?;
         *self = next;
         Ok(())
     }
 
-    fn carry_out(&mut self, wish: Wish) -> Result<(), Refusal> {
-        match wish {
-            Wish::Create { product, category, price } => {
+    fn execute_request(&mut self, request: Request) -> Result<(), Refusal> {
+        match request {
+            Request::Create { product, category, price } => {
                 let create = ProductCommand::Create {
                     name: Name::parse("Kettle").unwrap(),
                     description: Description::default(),
@@ -82,7 +82,7 @@ impl Shop {
                 self.change_product(product, create)?;
                 self.change_category(category, CategoryCommand::AddProduct { product_id: ProductId(product) })
             }
-            Wish::MoveProduct { product, category } => {
+            Request::MoveProduct { product, category } => {
                 let previous = self.product(product).listing()?.category_id;
                 let category_id = Some(CategoryId(category));
                 self.change_product(product, ProductCommand::Change { name: None, description: None, category_id })?;
@@ -93,44 +93,44 @@ impl Shop {
                 }
                 Ok(())
             }
-            Wish::Reprice { product, price } => self.change_product(product, ProductCommand::Reprice { price }),
-            Wish::Discontinue { product } => self.change_product(product, ProductCommand::Discontinue),
-            Wish::Delete { product } => {
+            Request::Reprice { product, price } => self.change_product(product, ProductCommand::Reprice { price }),
+            Request::Discontinue { product } => self.change_product(product, ProductCommand::Discontinue),
+            Request::Delete { product } => {
                 let category = self.product(product).listing()?.category_id.0;
                 self.change_product(product, ProductCommand::Delete)?;
                 self.change_category(category, CategoryCommand::RemoveProduct { product_id: ProductId(product) })
             }
-            Wish::Adjust { product, change } => {
+            Request::Adjust { product, change } => {
                 self.change_product(product, ProductCommand::AdjustStock { change, reason: None })
             }
-            Wish::Count { product, counted } => {
+            Request::Count { product, counted } => {
                 self.change_product(product, ProductCommand::CountStock { counted, reason: None })
             }
-            Wish::Add { cart, product, quantity } => {
+            Request::Add { cart, product, quantity } => {
                 self.product(product).for_sale()?;
                 let quantity = Quantity::new(quantity).unwrap();
                 self.change_cart(cart, CartCommand::AddItem { product_id: ProductId(product), quantity })
             }
-            Wish::Set { cart, product, quantity } => {
+            Request::Set { cart, product, quantity } => {
                 let quantity = Quantity::new(quantity).ok();
                 self.change_cart(cart, CartCommand::SetItem { product_id: ProductId(product), quantity })
             }
-            Wish::Empty { cart } => self.change_cart(cart, CartCommand::Empty),
-            Wish::Merge { cart, into, mode } => {
+            Request::Empty { cart } => self.change_cart(cart, CartCommand::Empty),
+            Request::Merge { cart, into, mode } => {
                 let items = self.cart(cart).items();
-                self.change_cart(cart, CartCommand::CloseMerged { customer_id: CustomerId(into) })?;
-                self.change_cart(into, CartCommand::TakeOver { items, mode })
+                self.change_cart(cart, CartCommand::CloseAfterMerge { customer_id: CustomerId(into) })?;
+                self.change_cart(into, CartCommand::MergeItems { items, mode })
             }
-            Wish::CheckOut { cart } => {
-                let items: Items = self.cart(cart).to_check_out()?.clone();
+            Request::CheckOut { cart } => {
+                let items: Items = self.cart(cart).checkout_items()?.clone();
                 let lines = items.iter().map(|(product_id, quantity)| (product_id.0, quantity.get(), None));
                 let order_id = self.place_order(lines.collect())?;
                 let checked_out = self.change_cart(cart, CartCommand::CheckOut { order_id });
                 assert_eq!(checked_out, Ok(()), "the order stands, so the cart must follow");
                 Ok(())
             }
-            Wish::PlaceOrder { lines } => self.place_order(lines).map(drop),
-            Wish::Step { order, step } => self.step(order, &step),
+            Request::PlaceOrder { lines } => self.place_order(lines).map(drop),
+            Request::Step { order, step } => self.step(order, &step),
         }
     }
 
@@ -184,11 +184,11 @@ impl Shop {
             let before = before[&product];
             let released = ProductCommand::Release { order_id, quantity: after.released - before.released };
             let shipped = ProductCommand::Ship { order_id, quantity: after.shipped - before.shipped };
-            let taken_back = ProductCommand::TakeBack { order_id, quantity: after.taken_back - before.taken_back };
-            for command in [released, shipped, taken_back] {
+            let restocked = ProductCommand::Restock { order_id, quantity: after.restocked - before.restocked };
+            for command in [released, shipped, restocked] {
                 let (ProductCommand::Release { quantity, .. }
                 | ProductCommand::Ship { quantity, .. }
-                | ProductCommand::TakeBack { quantity, .. }) = command
+                | ProductCommand::Restock { quantity, .. }) = command
                 else {
                     unreachable!("these are the three")
                 };
@@ -203,7 +203,7 @@ impl Shop {
 
     fn change_product(&mut self, product: i64, command: ProductCommand) -> Result<(), Refusal> {
         for event in execute(&mut self.products, product, command)? {
-            self.ledger.note(product, &event);
+            self.ledger.record(product, &event);
         }
         Ok(())
     }
@@ -238,7 +238,7 @@ impl Shop {
         for (&category, state) in &self.categories {
             let members = self.products.values().filter_map(|product| product.listing().ok());
             let members = members.filter(|listing| listing.category_id == CategoryId(category)).count();
-            let expected = Category::Standing {
+            let expected = Category::Active {
                 name: state.name().unwrap().to_owned(),
                 product_count: i64::try_from(members).unwrap(),
             };
@@ -271,7 +271,7 @@ impl Shop {
                 |counted: &BTreeMap<(i64, i64), i64>| counted.get(&(order, product)).copied().unwrap_or_default();
             let ledger = &self.ledger;
             let store = (seen(&ledger.released), seen(&ledger.shipped), seen(&ledger.returned));
-            assert_eq!(store, (moved.released, moved.shipped, moved.taken_back), "order {order}, product {product}");
+            assert_eq!(store, (moved.released, moved.shipped, moved.restocked), "order {order}, product {product}");
         }
     }
 
@@ -280,12 +280,12 @@ impl Shop {
             let open = placed.states.status != Status::Cancelled;
             placed.lines().filter(move |_| open)
         });
-        lines.filter(|(line, _)| line.product_id.0 == product).map(|(line, units)| line.open(units)).sum()
+        lines.filter(|(line, _)| line.product_id.0 == product).map(|(line, units)| line.unshipped(units)).sum()
     }
 }
 
 /// Every state that changed moved along the table.
-fn check_moves(action: Option<Action>, before: States, after: States) {
+fn check_moves(action: Option<Action>, before: OrderStates, after: OrderStates) {
     for (from, to) in before.each().into_iter().zip(after.each()).filter(|(from, to)| from != to) {
         let row = MOVES
             .iter()
@@ -301,13 +301,13 @@ fn moved(placed: &PlacedOrder) -> BTreeMap<i64, StockMoved> {
         let product = products.entry(product_id.0).or_default();
         product.released += line.released;
         product.shipped += line.shipped;
-        product.taken_back += line.taken_back;
+        product.restocked += line.restocked;
     }
     products
 }
 
 impl Ledger {
-    fn note(&mut self, product: i64, event: &ProductEvent) {
+    fn record(&mut self, product: i64, event: &ProductEvent) {
         match event {
             ProductEvent::StockReceived { quantity, .. } => *self.received.entry(product).or_default() += quantity,
             ProductEvent::StockCorrected { change, .. } => *self.corrected.entry(product).or_default() += change,

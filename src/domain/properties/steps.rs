@@ -91,7 +91,7 @@ impl Step {
                 lines: order
                     .lines()
                     .filter_map(|(line, units)| {
-                        let quantity = Quantity::new(line.standing(units)).ok()?;
+                        let quantity = Quantity::new(line.remaining(units)).ok()?;
                         Some(ReturnLine { line: line.line, quantity, restock: true })
                     })
                     .collect(),
@@ -99,20 +99,20 @@ impl Step {
                 reason: None,
             },
             Self::Refund { amount } => OrderCommand::Refund { amount: *amount, reason: None },
-            Self::Authorised { before } => OrderCommand::NoteAuthorised {
+            Self::Authorised { before } => OrderCommand::RecordAuthorisation {
                 attempt: last - before,
                 amount: order.bill.due(),
                 reference: reference(),
             },
             // A provider takes what was due when it was asked, which may be more than is due now.
             Self::Paid { before } => {
-                OrderCommand::NotePaid { attempt: last - before, amount: order.bill.total, reference: reference() }
+                OrderCommand::RecordCapture { attempt: last - before, amount: order.bill.total, reference: reference() }
             }
             Self::Failed { before } => {
-                OrderCommand::NotePaymentFailed { attempt: last - before, reason: PaymentFailure::InsufficientFunds }
+                OrderCommand::RecordPaymentFailure { attempt: last - before, reason: PaymentFailure::InsufficientFunds }
             }
-            Self::Refunded { refund } => OrderCommand::NoteRefunded { refund: *refund, reference: reference() },
-            Self::RefundFailed { refund } => OrderCommand::NoteRefundFailed { refund: *refund, reason: reason() },
+            Self::Refunded { refund } => OrderCommand::RecordRefund { refund: *refund, reference: reference() },
+            Self::RefundFailed { refund } => OrderCommand::RecordRefundFailure { refund: *refund, reason: reason() },
         }
     }
 

@@ -28,7 +28,9 @@ pub enum EventTypesError {
 pub enum Webhook {
     #[default]
     Unknown,
-    Standing {
+    // As snapshots have it.
+    #[serde(rename = "Standing")]
+    Registered {
         event_types: EventTypes,
         /// Whether it is told of events at present.
         active: bool,
@@ -46,7 +48,7 @@ pub enum WebhookCommand {
         event_types: Option<EventTypes>,
         active: Option<bool>,
         /// Whether something changes that stands beside the log.
-        beside: bool,
+        endpoint_changed: bool,
     },
     RotateSecret,
     Remove,
@@ -113,17 +115,17 @@ impl Decider for Webhook {
                 return Ok(vec![WebhookEvent::Created { event_types: event_types.clone() }]);
             }
             (Self::Unknown | Self::Removed, _) => return Err(WebhookError::NotFound),
-            (Self::Standing { event_types, active }, _) => (event_types, *active),
+            (Self::Registered { event_types, active }, _) => (event_types, *active),
         };
         match command {
             WebhookCommand::Create { .. } => Err(WebhookError::AlreadyExists),
-            WebhookCommand::Change { event_types: wanted, active: wanted_active, beside } => {
+            WebhookCommand::Change { event_types: wanted, active: wanted_active, endpoint_changed } => {
                 let changed = WebhookEvent::Changed {
                     event_types: wanted.unwrap_or_else(|| event_types.clone()),
                     active: wanted_active.unwrap_or(active),
                 };
                 let same = changed == WebhookEvent::Changed { event_types: event_types.clone(), active };
-                Ok(if same && !beside { vec![] } else { vec![changed] })
+                Ok(if same && !endpoint_changed { vec![] } else { vec![changed] })
             }
             WebhookCommand::RotateSecret => Ok(vec![WebhookEvent::SecretRotated {}]),
             WebhookCommand::Remove => Ok(vec![WebhookEvent::Removed {}]),
@@ -133,10 +135,10 @@ impl Decider for Webhook {
     fn evolve(&mut self, event: &WebhookEvent) {
         match event {
             WebhookEvent::Created { event_types } => {
-                *self = Self::Standing { event_types: event_types.clone(), active: true };
+                *self = Self::Registered { event_types: event_types.clone(), active: true };
             }
             WebhookEvent::Changed { event_types, active } => {
-                *self = Self::Standing { event_types: event_types.clone(), active: *active };
+                *self = Self::Registered { event_types: event_types.clone(), active: *active };
             }
             WebhookEvent::SecretRotated {} => {}
             WebhookEvent::Removed {} => *self = Self::Removed,

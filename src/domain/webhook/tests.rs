@@ -14,8 +14,8 @@ fn created() -> WebhookEvent {
     WebhookEvent::Created { event_types: types(&["OrderPlaced"]) }
 }
 
-fn change(event_types: Option<EventTypes>, active: Option<bool>, beside: bool) -> WebhookCommand {
-    WebhookCommand::Change { event_types, active, beside }
+fn change(event_types: Option<EventTypes>, active: Option<bool>, endpoint_changed: bool) -> WebhookCommand {
+    WebhookCommand::Change { event_types, active, endpoint_changed }
 }
 
 #[test]
@@ -59,4 +59,12 @@ fn event_types_are_names_or_a_star() {
     for name in ["", "orderPlaced", "Order Placed", "Order*", &"A".repeat(101)] {
         assert_eq!(parse(&[name]), Err(EventTypesError::NotAName), "{name}");
     }
+}
+
+#[test]
+fn a_snapshot_names_its_state_as_before() {
+    let webhook = Webhook::Registered { event_types: types(&["*"]), active: true };
+    let stored = serde_json::json!({ "Standing": { "event_types": ["*"], "active": true } });
+    assert_eq!(serde_json::to_value(&webhook).unwrap(), stored);
+    assert_eq!(serde_json::from_value::<Webhook>(stored).unwrap(), webhook);
 }
