@@ -1,6 +1,6 @@
-//! How events are declared: variants, stored names and versions in one place, [`events!`].
+//! Declaration of events: variant, stored name and version in one place.
 
-/// Declares the event type of an aggregate. Each line writes a variant, its stored name and, above `"1.0"`, its version:
+/// Declares the event type of an aggregate: variants with stored name and, above `"1.0"`, version.
 ///
 /// ```text
 /// Opened {} = "CartOpened",
@@ -54,7 +54,7 @@ macro_rules! events {
     };
 }
 
-/// The given version, or the first.
+/// Defaults a version to the first.
 macro_rules! version {
     () => {
         "1.0"

@@ -1,10 +1,10 @@
-//! The rules of the shop, pure: no I/O, no clock, no randomness, no configuration.
+//! Business rules, pure: no I/O, no clock, no randomness, no configuration.
 //!
-//! Every aggregate is a state with two functions: [`Decider::decide`] answers a command with events or with the rule
-//! that it breaks, and [`Decider::evolve`] takes an event into the state.
-//! What a decision needs from outside (time, new numbers, other aggregates) is carried in the command.
+//! Every aggregate is a state with two functions: [`Decider::decide`] turns a command into events or an error, and
+//! [`Decider::evolve`] applies an event to the state.
+//! A command carries everything else that its decision needs: time, new numbers, data of other aggregates.
 //!
-//! The payload of an event does not repeat the id of its own stream; ids of other streams are in it.
+//! The payload of an event does not repeat the id of its own stream, only ids of other streams.
 
 use cqrs_es::Aggregate;
 use serde::{Deserialize, Deserializer};

@@ -1,4 +1,4 @@
-//! Who may log in, without the person: e-mail address and password live in tables that can be forgotten.
+//! An account for logging in, without personal data: e-mail address and password live in erasable tables.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,28 +15,28 @@ use super::ids::CustomerId;
 #[cfg(test)]
 mod tests;
 
-/// What an account may do. Each role may do what those before it may, but that customers own things and staff do not.
+/// Permissions of an account. Each role includes those before it, except that only customers own carts and orders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// Their own things.
+    /// Access to the customer's own cart, orders and profile.
     Customer,
-    /// All reads but credentials.
+    /// Read access to everything except credentials.
     Reader,
-    /// Catalogue, orders and customers.
+    /// Changes to catalogue, orders and customers.
     Editor,
-    /// Everything.
+    /// Every route.
     Admin,
 }
 
-/// Unknown, open or erased; an account that is erased never comes back.
+/// Life cycle of an account. An erased account cannot be opened again.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Account {
     #[default]
     Unknown,
     Open {
         role: Role,
-        /// Whose account it is, if it is a customer's.
+        /// Owner, if the account is a customer's.
         customer_id: Option<CustomerId>,
         disabled: bool,
         keys: BTreeMap<Uuid, Role>,
@@ -46,7 +46,7 @@ pub enum Account {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AccountCommand {
-    /// With a customer for that customer's account, without one for staff.
+    /// Opens an account for a customer, or for staff if `customer_id` is `None`.
     Open {
         role: Role,
         customer_id: Option<CustomerId>,
@@ -84,19 +84,19 @@ events! {
 pub enum AccountError {
     #[error("account not found")]
     NotFound,
-    #[error("the account is open already")]
+    #[error("the account already exists")]
     AlreadyOpen,
-    #[error("a customer's account has the role customer, and no other account has it")]
+    #[error("the role customer is for accounts of customers only, and they can have no other")]
     RoleDoesNotFit,
     #[error("the account is disabled")]
     Disabled,
-    #[error("API keys are for staff, with the role of their account at the most")]
+    #[error("only staff can have API keys, with at most the role of their account")]
     KeyExceedsAccount,
     #[error("API key not found")]
     KeyNotFound,
-    #[error("the API key exists")]
+    #[error("the API key already exists")]
     KeyExists,
-    #[error("an account has at most {} API keys", Account::MAX_KEYS)]
+    #[error("an account can have at most {} API keys", Account::MAX_KEYS)]
     TooManyKeys,
 }
 

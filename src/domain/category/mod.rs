@@ -1,4 +1,4 @@
-//! A category: its name, and how many products stand in it.
+//! A category: its name and the number of its products.
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -15,7 +15,7 @@ mod tests;
 pub enum Category {
     #[default]
     Unknown,
-    // As snapshots have it.
+    // The name in stored snapshots.
     #[serde(rename = "Standing")]
     Active {
         name: String,
@@ -47,14 +47,14 @@ events! {
 pub enum CategoryError {
     #[error("category not found")]
     NotFound,
-    #[error("the category exists already")]
+    #[error("the category already exists")]
     AlreadyExists,
     #[error("the category has {product_count} products")]
     HasProducts { product_count: i64 },
 }
 
 impl Category {
-    /// The name, if the category stands.
+    /// Name of an existing category.
     pub fn name(&self) -> Result<&str, CategoryError> {
         match self {
             Self::Active { name, .. } => Ok(name),

@@ -1,4 +1,4 @@
-//! A postal address as a client writes it, the same shape on the wire and in side writes. Events never carry its values.
+//! A postal address, in one shape for requests and side writes. Events never carry its values.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::text::{Name, Text, TextError};
 
-/// A line of an address.
+/// One line of an address.
 pub type AddressLine = Text<200>;
 pub type PostalCode = Text<20>;
 

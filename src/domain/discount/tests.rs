@@ -42,7 +42,7 @@ fn wanted(order: i64, customer: Option<i64>) -> DiscountCommand {
 }
 
 #[test]
-fn a_code_is_found_without_regard_to_case() {
+fn a_code_is_case_insensitive() {
     assert_eq!(DiscountCode::parse(" Spring-24_x ").unwrap().folded(), "SPRING-24_X");
     for text in ["", "a b", "é", "a.b", "a\0", &"x".repeat(41)] {
         assert_eq!(DiscountCode::parse(text), Err(DiscountCodeError), "{text:?}");
@@ -50,7 +50,7 @@ fn a_code_is_found_without_regard_to_case() {
 }
 
 #[test]
-fn a_code_is_given_once_even_when_its_discount_has_ended() {
+fn a_code_is_never_reused_even_after_its_discount_has_ended() {
     let create = || DiscountCommand::Create { code: DiscountCode::parse("Spring").unwrap(), terms: ten_percent() };
     given(vec![]).when(create()).then_expect_events(vec![created(ten_percent())]);
     let ended = vec![created(ten_percent()), DiscountEvent::Ended {}];
@@ -58,7 +58,7 @@ fn a_code_is_given_once_even_when_its_discount_has_ended() {
 }
 
 #[test]
-fn a_discount_gives_something_at_some_time() {
+fn a_discount_has_a_benefit_and_a_period_of_validity() {
     let (from, until) = (Some(moment("2026-05-01T00:00:00Z")), Some(moment("2026-05-01T00:00:00Z")));
     for (terms, error) in [
         (DiscountTerms { benefit: Benefit::Amount(money("0.00")), ..ten_percent() }, DiscountError::NothingGiven),
@@ -72,7 +72,7 @@ fn a_discount_gives_something_at_some_time() {
 }
 
 #[test]
-fn the_same_terms_are_no_change_and_an_ended_discount_has_none() {
+fn the_same_terms_cause_no_event_and_an_ended_discount_cannot_change() {
     let terms = DiscountTerms { minimum: Some(money("5")), ..ten_percent() };
     let change = || DiscountCommand::Change { terms };
     given(vec![created(ten_percent())]).when(change()).then_expect_events(vec![DiscountEvent::Changed { terms }]);
@@ -84,14 +84,14 @@ fn the_same_terms_are_no_change_and_an_ended_discount_has_none() {
 }
 
 #[test]
-fn nothing_can_be_done_with_an_unknown_code() {
+fn an_unknown_code_is_not_found() {
     for command in [DiscountCommand::End, wanted(1, Some(1)), DiscountCommand::Change { terms: ten_percent() }] {
         given(vec![]).when(command).then_expect_error(DiscountError::NotFound);
     }
 }
 
 #[test]
-fn a_discount_is_valid_from_its_first_moment_to_before_its_end() {
+fn a_discount_is_valid_from_its_first_moment_until_just_before_its_end() {
     let at = moment("2026-05-01T12:00:00Z");
     let late = moment("2026-05-01T12:00:00.000001Z");
     for (from, until, error) in [
@@ -109,7 +109,7 @@ fn a_discount_is_valid_from_its_first_moment_to_before_its_end() {
 }
 
 #[test]
-fn a_discount_with_a_minimum_is_for_orders_that_reach_it() {
+fn a_minimum_applies_to_the_subtotal() {
     let terms = |minimum| DiscountTerms { minimum: Some(money(minimum)), ..ten_percent() };
     given(vec![created(terms("20.00"))]).when(wanted(1, None)).then_expect_events(vec![used(1, None)]);
     let error = DiscountError::BelowMinimum { minimum: money("20.01"), subtotal: money("20") };
@@ -117,7 +117,7 @@ fn a_discount_with_a_minimum_is_for_orders_that_reach_it() {
 }
 
 #[test]
-fn a_cancelled_order_gives_its_use_back() {
+fn a_cancelled_order_releases_its_use() {
     let terms = DiscountTerms { total_limit: NonZeroU32::new(2), ..ten_percent() };
     let both = vec![created(terms), used(1, Some(1)), used(2, None)];
     given(both.clone()).when(wanted(3, Some(3))).then_expect_error(DiscountError::UsedUp);
@@ -128,7 +128,7 @@ fn a_cancelled_order_gives_its_use_back() {
 }
 
 #[test]
-fn a_limit_for_each_customer_counts_each_and_leaves_out_guests() {
+fn a_limit_per_customer_counts_each_customer_and_excludes_guests() {
     let terms = DiscountTerms { customer_limit: NonZeroU32::new(1), ..ten_percent() };
     let once = vec![created(terms), used(1, Some(1))];
     given(once.clone()).when(wanted(2, Some(1))).then_expect_error(DiscountError::UsedUpByCustomer);
@@ -139,7 +139,7 @@ fn a_limit_for_each_customer_counts_each_and_leaves_out_guests() {
 }
 
 #[test]
-fn a_limit_that_comes_later_counts_the_uses_before_it() {
+fn a_later_limit_counts_earlier_uses() {
     let limited = DiscountTerms { total_limit: NonZeroU32::new(1), ..ten_percent() };
     let story = vec![created(ten_percent()), used(1, None), used(2, None), DiscountEvent::Changed { terms: limited }];
     given(story).when(wanted(3, None)).then_expect_error(DiscountError::UsedUp);

@@ -1,4 +1,4 @@
-//! What can happen to an order. Every event carries what its readers need, so that they keep no orders.
+//! Events of an order. Each carries everything that its readers need, so that they need not look up the order.
 
 use chrono::{DateTime, Utc};
 
@@ -26,7 +26,7 @@ events! {
             pay_by: Option<DateTime<Utc>>,
             #[serde(default, skip_serializing_if = "Option::is_none")]
             shipping_country: Option<Country>,
-            /// Without it the total is the sum of the subtotals.
+            /// Absent if the total is the sum of the subtotals.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pricing: Option<OrderPricing>,
         } = "OrderPlaced",
@@ -40,7 +40,7 @@ events! {
             fulfilment: Fulfilment,
         } = "OrderShipmentSent",
         ShipmentDelivered { shipment: i64, fulfilment: Fulfilment } = "OrderShipmentDelivered",
-        /// Nothing is left to be sent. Before there were shipments it said that everything was sent at once.
+        /// All units are shipped. Events without `fulfilment` are older than shipments and ship everything at once.
         Shipped {
             #[serde(default, skip_serializing_if = "Option::is_none")]
             fulfilment: Option<Fulfilment>,
@@ -49,7 +49,7 @@ events! {
             #[serde(default, skip_serializing_if = "Option::is_none")]
             fulfilment: Option<Fulfilment>,
         } = "OrderCompleted",
-        /// Carries again what was ordered and not taken back before, and what the order was still worth.
+        /// Repeats the lines without earlier returns, and the value of the order before the cancellation.
         Cancelled {
             reason: Option<String>,
             customer_id: Option<CustomerId>,
@@ -60,19 +60,19 @@ events! {
         Returned {
             reason: Option<String>,
             lines: Vec<ReturnedUnits>,
-            /// By how much the order is worth less: what was not paid of it yet.
+            /// Reduction of the order's value: the unpaid part of the returned units.
             credit: Money,
             fulfilment: Fulfilment,
             customer_id: Option<CustomerId>,
             placed_at: DateTime<Utc>,
         } = "OrderReturned",
-        /// The provider is to be asked.
+        /// Asks the payment provider for the money.
         PaymentRequested { attempt: i64, method: PaymentMethod, amount: Money } = "OrderPaymentRequested",
         PaymentAuthorised { attempt: i64, amount: Money, reference: String } = "OrderPaymentAuthorised",
         PaymentFailed { attempt: i64, reason: PaymentFailure } = "OrderPaymentFailed",
-        /// Without an attempt if staff got the money, or nothing was due.
+        /// Has no `attempt` if staff recorded the payment or nothing was due.
         Paid { attempt: Option<i64>, amount: Money, reference: Option<String> } = "OrderPaid",
-        /// The provider is to give money back.
+        /// Asks the payment provider to refund money.
         RefundRequested {
             /// Counts from 1.
             refund: i64,
@@ -82,7 +82,7 @@ events! {
         Refunded {
             refund: i64,
             amount: Money,
-            /// By how much the order is worth less.
+            /// Reduction of the order's value.
             credit: Money,
             payment: Payment,
             reference: Option<String>,
@@ -91,7 +91,7 @@ events! {
             placed_at: DateTime<Utc>,
         } = "OrderRefunded",
         RefundFailed { refund: i64, reason: String } = "OrderRefundFailed",
-        /// Who the guest was that ordered is forgotten.
+        /// The guest's contact data and addresses are erased.
         ContactErased {} = "OrderContactErased",
     }
 }

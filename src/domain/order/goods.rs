@@ -1,4 +1,4 @@
-//! The goods of an order: sent in shipments, arrived, taken back, or never sent.
+//! The goods of an order: shipments, deliveries, returns and cancellation.
 
 use chrono::{DateTime, Utc};
 
@@ -10,7 +10,7 @@ use crate::domain::money::Money;
 use crate::domain::quantity::Quantity;
 use crate::domain::text::Reason;
 
-/// Why the scheduler cancels an order.
+/// Reason of the scheduler's cancellations.
 const NOT_PAID_IN_TIME: &str = "not paid in time";
 
 impl PlacedOrder {
@@ -45,7 +45,7 @@ impl PlacedOrder {
     }
 
     fn next_shipment(&self) -> i64 {
-        // There are at most as many as there are units.
+        // An order has at most as many shipments as units.
         i64::try_from(self.shipments.len()).unwrap_or(i64::MAX - 1) + 1
     }
 
@@ -174,7 +174,7 @@ impl PlacedOrder {
         })
     }
 
-    /// Where the goods are, from where the units and shipments are.
+    /// Fulfilment state that follows from units and shipments.
     fn fulfilment(&self) -> Fulfilment {
         let sum = |count: fn(&super::Units) -> i64| self.units.iter().map(count).sum::<i64>();
         let (shipped, returned) = (sum(|units| units.shipped), sum(|units| units.returned));
@@ -192,8 +192,7 @@ impl PlacedOrder {
         }
     }
 
-    /// Whether all that was sent has arrived. What was sent before there were shipments is in none: only the state says
-    /// where it is.
+    /// Whether all shipments are delivered. Orders that are older than shipments have none, only a state.
     fn all_delivered(&self) -> bool {
         match self.shipments.is_empty() {
             true => self.states.fulfilment == Fulfilment::Delivered,
@@ -201,7 +200,7 @@ impl PlacedOrder {
         }
     }
 
-    /// What the status becomes when the goods are at `fulfilment`.
+    /// Events that change the status when the goods reach `fulfilment`.
     fn status_events(&self, fulfilment: Fulfilment) -> Vec<OrderEvent> {
         let all_sent = !matches!(fulfilment, Fulfilment::Unfulfilled | Fulfilment::PartiallyShipped);
         let shipped = all_sent && self.states.status == Status::Processing;

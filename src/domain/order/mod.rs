@@ -1,5 +1,4 @@
-//! An order: lines with name, category and price as they were, and a life from placed to completed or cancelled, with
-//! the money and the goods on their ways.
+//! An order: its lines as they were when it was placed, and its life cycle with money and goods.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -41,7 +40,7 @@ pub enum Order {
     Placed(Box<PlacedOrder>),
 }
 
-/// What later decisions need to know of an order.
+/// State of a placed order, as far as later decisions depend on it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlacedOrder {
     #[serde(flatten)]
@@ -50,12 +49,12 @@ pub struct PlacedOrder {
     pub placed_at: DateTime<Utc>,
     pub reference: Option<String>,
     pub lines: Vec<OrderLine>,
-    /// Beside `lines`, one each.
+    /// One for each of `lines`.
     pub units: Vec<Units>,
-    /// By number, from 1: whether it has arrived.
+    /// Whether each shipment is delivered, in the order of their numbers, which count from 1.
     pub shipments: Vec<bool>,
     pub bill: Bill,
-    /// The guest who ordered is forgotten.
+    /// Whether the guest's personal data is erased.
     #[serde(default)]
     pub contact_erased: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -66,40 +65,40 @@ pub struct PlacedOrder {
 pub enum OrderCommand {
     Place(PlaceOrder),
     Process,
-    /// Hands units to a carrier; without lines all that are still to be sent.
+    /// Ships units; without lines all unshipped ones.
     Ship {
         carrier: Option<Carrier>,
         tracking_number: Option<TrackingNumber>,
         lines: Vec<LineUnits>,
     },
-    /// Notes that one shipment has arrived, or all that are on their way.
+    /// Records the delivery of one shipment, or of all.
     Deliver {
         shipment: Option<i64>,
     },
     Cancel {
         reason: Option<Reason>,
     },
-    /// Cancels the order if it is not paid and was to be by `now`; else there is nothing to do.
+    /// Cancels an unpaid order whose payment deadline is over; otherwise does nothing.
     CancelUnpaid {
         now: DateTime<Utc>,
     },
-    /// Takes units back: those that were shipped first, then those that are not yet.
+    /// Takes units back, shipped ones first.
     Return {
         lines: Vec<ReturnLine>,
-        /// Whether the money for what was paid goes back with them.
+        /// Whether to refund their price at once.
         refund: bool,
         reason: Option<Reason>,
     },
-    /// Gives money back; without an amount all of it.
+    /// Refunds money; without an amount all of it.
     Refund {
         amount: Option<Money>,
         reason: Option<Reason>,
     },
-    /// Staff have got all that is due.
+    /// Records that staff received the amount due.
     MarkPaid {
         reference: Option<Reference>,
     },
-    /// A provider is to be asked for all that is due; without a method the one of before.
+    /// Requests the amount due from a payment provider; without a method by the current one.
     RequestPayment {
         method: Option<PaymentMethod>,
     },
@@ -125,7 +124,7 @@ pub enum OrderCommand {
         refund: i64,
         reason: Reason,
     },
-    /// Forgets the guest who ordered.
+    /// Erases the guest's personal data.
     EraseContact,
 }
 
@@ -134,26 +133,26 @@ pub struct PlaceOrder {
     pub customer_id: Option<CustomerId>,
     pub placed_at: DateTime<Utc>,
     pub reference: Option<Reference>,
-    /// In the order in which they are numbered.
+    /// Lines in the order of their numbers.
     pub lines: Vec<OrderLine>,
     pub payment_method: Option<PaymentMethod>,
-    /// When the order is cancelled if it is not paid by then.
+    /// Payment deadline: an unpaid order is cancelled then.
     pub pay_by: Option<DateTime<Utc>>,
     pub shipping_country: Option<Country>,
     /// Shipping, taxes and discount for the same lines; `None` if the buyer pays the line prices only.
     pub priced: Option<Priced>,
-    /// The discount in `priced`.
+    /// Code of the discount in `priced`.
     pub discount_code: Option<DiscountCode>,
 }
 
-/// Who carries a shipment.
+/// Name of the carrier of a shipment.
 pub type Carrier = Text<50>;
-/// What the carrier calls it.
+/// The carrier's number of a shipment.
 pub type TrackingNumber = Text<100>;
-/// What a provider calls a payment or a refund. Those of Stripe have up to 255 characters.
+/// The provider's id of a payment or refund; Stripe's have up to 255 characters.
 pub type ProviderReference = Text<255>;
 
-/// Units of a product that an order has moved in the store, counted over its life.
+/// Units of a product that an order has moved in stock so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StockMoved {
     pub released: i64,
@@ -173,12 +172,12 @@ impl Order {
 }
 
 impl PlacedOrder {
-    /// Each line with where its units are.
+    /// Each line with its units.
     pub fn lines(&self) -> impl Iterator<Item = (&OrderLine, Units)> {
         self.lines.iter().zip(self.units.iter().copied())
     }
 
-    /// What the order has done to the stock of what it ordered, line by line. The store follows it.
+    /// Stock movements of the order, line by line. The stock of the products follows them.
     pub fn stock_moved(&self) -> impl Iterator<Item = (ProductId, StockMoved)> {
         let cancelled = self.states.status == Status::Cancelled;
         self.lines().map(move |(line, units)| {
@@ -200,7 +199,7 @@ impl PlacedOrder {
         if self.states.allow(action) { Ok(()) } else { Err(OrderError::IllegalMove { action, states: self.states }) }
     }
 
-    /// The line of a number, with where its units are.
+    /// A line by number, with its units.
     fn line(&self, line: i64) -> Result<(&OrderLine, Units), OrderError> {
         let index = usize::try_from(line).ok().and_then(|line| line.checked_sub(1));
         index.and_then(|index| self.lines().nth(index)).ok_or(OrderError::UnknownLine(line))

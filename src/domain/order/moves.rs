@@ -1,8 +1,8 @@
-//! What may be done with an order, as one table.
+//! The allowed moves of an order, as one table.
 //!
-//! An order has three states at once. An action is allowed when each of the states that the table names for it is one
-//! that it may begin from; every change of a state is a row, and a row from a state to itself says that the action may
-//! leave it as it is. A property test walks the table and nothing else.
+//! An order has three states at once. An action is allowed if the table has a row for the action and each of the states
+//! that its rows name. A row from a state to itself means that the action may keep that state.
+//! A property test checks that orders change by rows of this table only.
 
 use serde::{Deserialize, Serialize};
 
@@ -23,7 +23,7 @@ macro_rules! words {
 }
 
 words!(
-    /// Where an order is in its life.
+    /// Status of an order in its life cycle.
     #[derive(Default)]
     Status {
         #[default]
@@ -36,12 +36,12 @@ words!(
 );
 
 words!(
-    /// Where the money is.
+    /// State of an order's payment.
     #[derive(Default)]
     Payment {
         #[default]
         Pending = "pending",
-        /// The provider holds it for the shop.
+        /// The provider holds the money for the shop.
         Authorised = "authorised",
         Paid = "paid",
         PartiallyRefunded = "partially_refunded",
@@ -51,7 +51,7 @@ words!(
 );
 
 words!(
-    /// Where the goods are.
+    /// State of an order's goods.
     #[derive(Default)]
     Fulfilment {
         #[default]
@@ -64,7 +64,7 @@ words!(
 );
 
 words!(
-    /// What can be done with an order: for clients the last part of the route.
+    /// Action on an order; clients name it by the last part of the route.
     Action {
         Process = "process",
         Pay = "pay",
@@ -75,9 +75,9 @@ words!(
         Refund = "refund",
         /// The provider holds the money.
         Authorise = "authorise",
-        /// The provider has taken the money.
+        /// The provider has captured the money.
         Capture = "capture",
-        /// The provider could not get the money.
+        /// The payment attempt has failed.
         Fail = "fail",
     }
 );
@@ -188,7 +188,7 @@ pub const MOVES: &[Move] = {
 };
 
 impl StateValue {
-    /// Which of the three it is.
+    /// Name of the state: `status`, `payment` or `fulfilment`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Status(_) => "status",
@@ -229,7 +229,7 @@ impl OrderStates {
         })
     }
 
-    /// What clients may do next.
+    /// Actions that clients may take next.
     pub fn allowed(self) -> Vec<Action> {
         let for_clients = Action::ALL.iter().copied().filter(|action| *action < Action::Authorise);
         for_clients.filter(|action| self.allow(*action)).collect()

@@ -1,7 +1,7 @@
-//! The money of an order on its way: asked of a provider, held, taken, given back.
+//! Payments and refunds of an order: requested, authorised, captured, refunded.
 //!
-//! What a provider tells may come late, twice, or in another order than it happened. What is known already is no event
-//! again; money that comes for an order that no longer stands goes back.
+//! Reports of a provider may arrive late, twice or out of order. A known fact causes no second event; money for a
+//! cancelled order is refunded.
 
 use super::{
     Action, CapturedCharge, OrderError, OrderEvent, Payment, PaymentFailure, PaymentMethod, PlacedOrder,
@@ -10,7 +10,7 @@ use super::{
 use crate::domain::money::Money;
 use crate::domain::text::{Reason, Reference};
 
-/// What follows at once when an order is placed: an order for nothing is paid.
+/// First payment event of a new order. A total of zero counts as paid.
 pub(super) fn first_step(method: PaymentMethod, total: Money) -> Option<OrderEvent> {
     match method {
         PaymentMethod::Invoice => None,
@@ -103,7 +103,7 @@ impl PlacedOrder {
         Ok(self.begin_refund(amount, reason))
     }
 
-    /// Gives money back the way it came: a provider is asked, anything else is done by staff at once.
+    /// Starts a refund the way the money came: by the provider, or at once if staff do it.
     pub(super) fn begin_refund(&self, amount: Money, reason: Option<Reason>) -> Vec<OrderEvent> {
         if amount.is_zero() {
             return vec![];
@@ -146,7 +146,7 @@ impl PlacedOrder {
         match state {
             RefundState::Done => Ok(vec![]),
             RefundState::Failed if amount > refundable => Err(OrderError::RefundTooLarge { refundable }),
-            // What went back went back, also if it was thought to have failed.
+            // The money has moved, even if the refund was recorded as failed before.
             RefundState::Requested | RefundState::Failed => {
                 Ok(vec![self.refunded_event(refund, amount, Some(reference.into()), None)])
             }
@@ -160,7 +160,7 @@ impl PlacedOrder {
         })
     }
 
-    /// A refund that the order asked for, by number.
+    /// A requested refund, by number.
     pub fn require_refund(&self, refund: i64) -> Result<&Refund, OrderError> {
         let index = usize::try_from(refund).ok().and_then(|refund| refund.checked_sub(1));
         index.and_then(|index| self.bill.refunds.get(index)).ok_or(OrderError::UnknownRefund(refund))
@@ -203,7 +203,7 @@ impl PlacedOrder {
         }
     }
 
-    /// One that was never requested is new.
+    /// Closes a refund; adds it if it was never requested.
     fn close_refund(&mut self, refund: i64, amount: Money, state: RefundState) {
         match usize::try_from(refund - 1).ok().and_then(|index| self.bill.refunds.get_mut(index)) {
             Some(known) => known.state = state,
@@ -212,7 +212,7 @@ impl PlacedOrder {
     }
 }
 
-/// Sums of one order's money stay below its total, which is within bounds.
+/// Adds two amounts of one order, whose sums stay within its total.
 fn sum(one: Money, other: Money) -> Money {
     one.plus(other).unwrap_or(Money::MAX)
 }

@@ -1,4 +1,4 @@
-//! Why a payment attempt failed: a code of the shop or of the payment provider.
+//! Reasons of failed payment attempts: codes of the shop and of payment providers.
 
 use std::fmt;
 
@@ -20,9 +20,9 @@ pub enum PaymentFailure {
     AuthenticationRequired,
     /// The request became too old to be sent to the provider.
     Expired,
-    /// The card token was no longer kept when the provider was to be asked.
+    /// The card token was deleted before the provider was asked.
     InstrumentMissing,
-    /// The provider no longer knows what became of the request.
+    /// The provider no longer knows the outcome of the request.
     OutcomeUnknown,
     /// The order was paid by another attempt.
     NotWanted,
@@ -30,10 +30,10 @@ pub enum PaymentFailure {
     Other(String),
 }
 
-/// Codes as they are read. The first of several for one failure is the one that is written.
+/// Codes of the known failures. Of two codes for one failure the first is written.
 const CODES: [(&str, PaymentFailure); 9] = [
     ("cancelled", PaymentFailure::Cancelled),
-    // As Stripe spells it, and as older events do.
+    // Spelling of Stripe and of older events.
     ("canceled", PaymentFailure::Cancelled),
     ("declined", PaymentFailure::Declined),
     ("insufficient_funds", PaymentFailure::InsufficientFunds),
@@ -45,7 +45,7 @@ const CODES: [(&str, PaymentFailure); 9] = [
 ];
 
 impl PaymentFailure {
-    /// Reads a code from outside; rejects what no event may hold.
+    /// Parses a code from outside; rejects text that no event may hold.
     pub fn parse(code: &str) -> Result<Self, TextError> {
         Reason::parse(code).map(|code| Self::from(String::from(code)))
     }
@@ -60,7 +60,7 @@ impl PaymentFailure {
 }
 
 impl From<String> for PaymentFailure {
-    /// Reads a stored code, which is never refused.
+    /// Reads a stored code of any form.
     fn from(code: String) -> Self {
         let known = CODES.into_iter().find(|(known, _)| *known == code);
         known.map_or_else(|| Self::Other(code), |(_, failure)| failure)

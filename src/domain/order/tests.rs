@@ -50,7 +50,7 @@ fn placed() -> OrderEvent {
     Order::Unknown.decide(place(vec![line(1, 2, "20.00"), line(1, 1, "19.99")])).unwrap().remove(0)
 }
 
-/// An order, and what happens to it.
+/// An order that executes one command after another.
 struct Story(Order);
 
 impl Story {
@@ -113,7 +113,7 @@ const CANCEL: OrderCommand = OrderCommand::Cancel { reason: None };
 const PAY: OrderCommand = OrderCommand::MarkPaid { reference: None };
 
 #[test]
-fn the_total_is_the_sum_of_the_subtotals_and_a_product_may_stand_in_two_lines_at_two_prices() {
+fn the_total_is_the_sum_of_the_subtotals_and_one_product_can_have_two_lines_at_two_prices() {
     let OrderEvent::Placed { total, lines, .. } = placed() else { panic!("not placed") };
     assert_eq!(total, money("59.99"));
     assert_eq!(
@@ -123,20 +123,20 @@ fn the_total_is_the_sum_of_the_subtotals_and_a_product_may_stand_in_two_lines_at
 }
 
 #[test]
-fn a_line_has_the_agreed_price_or_the_one_of_the_catalogue() {
+fn a_line_has_the_agreed_price_or_the_catalogue_price() {
     assert_eq!(kettle(2, None).unwrap().subtotal, money("59.98"));
     assert_eq!(kettle(2, Some("10.00")).unwrap().subtotal, money("20.00"));
 }
 
 #[test]
-fn an_order_is_placed_once_and_has_lines() {
+fn an_order_is_placed_once_and_with_lines() {
     given(vec![placed()]).when(place(vec![line(1, 1, "1")])).then_expect_error(OrderError::AlreadyPlaced);
     given(vec![]).when(place(vec![])).then_expect_error(OrderError::NoLines);
     given(vec![]).when(place(vec![line(1, 1, "1"); 2_001])).then_expect_error(OrderError::TooManyLines);
 }
 
 #[test]
-fn a_total_that_no_account_could_hold_is_refused() {
+fn a_total_above_the_maximum_is_refused() {
     assert_eq!(kettle(Quantity::MAX, Some("999999999999.99")), Err(OrderError::TotalTooLarge));
     let half = line(1, 1, "999999999999.99");
     given(vec![]).when(place(vec![half.clone(), half])).then_expect_error(OrderError::TotalTooLarge);
@@ -163,14 +163,14 @@ fn an_order_goes_from_placed_to_completed_in_two_shipments() {
 }
 
 #[test]
-fn what_was_sent_before_there_were_shipments_counts_as_sent() {
+fn an_order_that_is_older_than_shipments_counts_as_shipped() {
     let mut order = Story::of(None);
     for event in [OrderEvent::ProcessingStarted {}, OrderEvent::Shipped { fulfilment: None }] {
         order.0.evolve(&event);
     }
     assert_eq!(order.states().2, Fulfilment::Shipped);
     assert!(order.0.placed().unwrap().lines().all(|(line, units)| line.unshipped(units) == 0));
-    // A unit that comes back says nothing of where the others are.
+    // A returned unit does not show where the others are.
     assert_eq!(order.then(return_units(&[(2, 1)], false)).len(), 1);
     assert_eq!(order.states(), (Status::Shipped, Payment::Pending, Fulfilment::Shipped));
     order.then(DELIVER);
@@ -182,7 +182,7 @@ fn what_was_sent_before_there_were_shipments_counts_as_sent() {
 }
 
 #[test]
-fn an_illegal_move_names_what_is_allowed() {
+fn an_illegal_move_names_the_allowed_actions() {
     let order = Story::of(None);
     let error = order.refuses(ship(&[]));
     let message =
@@ -192,7 +192,7 @@ fn an_illegal_move_names_what_is_allowed() {
 }
 
 #[test]
-fn no_more_is_sent_or_restocked_than_there_is() {
+fn a_line_cannot_ship_or_return_more_units_than_it_has() {
     let mut order = Story::of(None);
     order.then(OrderCommand::Process);
     let too_many = |line, requested, available| OrderError::TooManyUnits { line, requested, available };
@@ -206,7 +206,7 @@ fn no_more_is_sent_or_restocked_than_there_is() {
 }
 
 #[test]
-fn what_is_restocked_is_no_longer_asked_for_and_what_was_paid_for_it_can_be_given_back() {
+fn returned_units_are_credited_if_unpaid_and_refundable_if_paid() {
     let mut order = Story::of(None);
     let events = order.then(return_units(&[(1, 1)], true));
     assert!(matches!(&events[..], [OrderEvent::Returned { credit, .. }] if *credit == money("20.00")), "{events:?}");
@@ -227,7 +227,7 @@ fn what_is_restocked_is_no_longer_asked_for_and_what_was_paid_for_it_can_be_give
 }
 
 #[test]
-fn parts_of_a_line_add_up_to_the_line() {
+fn amounts_of_returned_units_add_up_to_the_line() {
     let mut order = Story(Order::default());
     order.then(place(vec![line(1, 3, "0.33")]));
     order.then(OrderCommand::Process);
@@ -241,7 +241,7 @@ fn parts_of_a_line_add_up_to_the_line() {
 }
 
 #[test]
-fn an_order_of_which_nothing_is_left_is_cancelled() {
+fn withdrawing_every_unit_cancels_the_order() {
     let mut order = Story::of(None);
     order.then(return_units(&[(1, 2)], false));
     let events = order.then(return_units(&[(2, 1)], false));
@@ -251,7 +251,7 @@ fn an_order_of_which_nothing_is_left_is_cancelled() {
 }
 
 #[test]
-fn a_cancelled_order_gives_back_what_was_paid() {
+fn cancelling_a_paid_order_refunds_it() {
     let mut order = Story::of(Some(PaymentMethod::Invoice));
     order.then(PAY);
     let events = order.then(CANCEL);
@@ -270,7 +270,7 @@ fn a_cancelled_order_gives_back_what_was_paid() {
 }
 
 #[test]
-fn a_provider_is_asked_once_at_a_time_and_what_it_says_twice_happens_once() {
+fn one_payment_attempt_runs_at_a_time_and_a_repeated_report_changes_nothing() {
     let mut order = Story::of(Some(PaymentMethod::Card));
     order.then(OrderCommand::Process);
     assert_eq!(order.refuses(ship(&[])), OrderError::NotPaid);
@@ -298,7 +298,7 @@ fn a_provider_is_asked_once_at_a_time_and_what_it_says_twice_happens_once() {
 }
 
 #[test]
-fn money_that_comes_for_a_cancelled_order_goes_back() {
+fn a_payment_for_a_cancelled_order_is_refunded() {
     let mut order = Story::of(Some(PaymentMethod::Card));
     order.then(CANCEL);
     let events = order.then(paid(1, "59.99"));
@@ -308,7 +308,7 @@ fn money_that_comes_for_a_cancelled_order_goes_back() {
 }
 
 #[test]
-fn an_order_is_cancelled_when_it_is_late_and_not_paid() {
+fn an_unpaid_order_is_cancelled_after_its_deadline() {
     let at = |story: &Story| story.bill().pay_by.unwrap();
     let mut order = Story::of(Some(PaymentMethod::Invoice));
     let now = at(&order);
@@ -322,7 +322,7 @@ fn an_order_is_cancelled_when_it_is_late_and_not_paid() {
 }
 
 #[test]
-fn an_order_for_nothing_is_paid_when_it_is_placed() {
+fn an_order_with_a_total_of_zero_is_paid_when_it_is_placed() {
     let OrderCommand::Place(order) = place(vec![line(1, 1, "0.00")]) else { unreachable!() };
     let mut story = Story(Order::default());
     story.then(OrderCommand::Place(PlaceOrder { payment_method: Some(PaymentMethod::Card), ..order }));
@@ -335,7 +335,7 @@ fn an_unknown_order_is_not_found() {
 }
 
 #[test]
-fn a_guest_is_forgotten_once_and_a_customer_elsewhere() {
+fn only_the_contact_of_a_guest_is_erased_and_only_once() {
     let OrderCommand::Place(order) = place(vec![line(1, 2, "20.00")]) else { unreachable!() };
     let of_guest = Order::Unknown.decide(OrderCommand::Place(PlaceOrder { customer_id: None, ..order })).unwrap();
     given(of_guest.clone()).when(OrderCommand::EraseContact).then_expect_events(vec![OrderEvent::ContactErased {}]);

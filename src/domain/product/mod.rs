@@ -1,7 +1,7 @@
-//! A product: what the catalogue says of it, and its stock.
+//! A product: its catalogue data and its stock.
 //!
-//! `on_hand` units stand in the store, `reserved` of them belong to open orders, the rest is available.
-//! Every stock event carries both figures as they are after it, so that a reader needs only the last one.
+//! `on_hand` counts the units in the warehouse, `reserved` those of open orders; the rest is available.
+//! Every stock event carries both resulting figures, so that a reader needs only the last event.
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -20,12 +20,12 @@ pub enum Product {
     #[default]
     Unknown,
     Listed(Listing),
-    /// No longer sold, but it stands in orders, and what is reserved can still be shipped or given back.
+    /// No longer sold. Units of earlier orders can still be shipped, released and returned.
     Discontinued(Listing),
     Deleted,
 }
 
-/// A product in the catalogue.
+/// Catalogue data and stock of a product.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listing {
     pub name: String,
@@ -34,11 +34,11 @@ pub struct Listing {
     pub category_id: CategoryId,
     pub sku: Option<String>,
     pub stock: Stock,
-    /// Whether an order ever reserved it.
+    /// Whether an order has ever reserved units.
     pub ordered: bool,
 }
 
-/// Units in the store. `0 <= reserved <= on_hand <= Stock::MAX`.
+/// Units in the warehouse: `0 <= reserved <= on_hand <= Stock::MAX`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stock {
     pub on_hand: i64,
@@ -54,7 +54,7 @@ pub enum ProductCommand {
         category_id: CategoryId,
         sku: Option<Sku>,
     },
-    /// Catalogue data; what is `None` stays as it is.
+    /// Changes catalogue data; `None` keeps a field.
     Change {
         name: Option<Name>,
         description: Option<Description>,
@@ -65,12 +65,12 @@ pub enum ProductCommand {
     },
     Discontinue,
     Delete,
-    /// Units came in (positive) or went missing (negative).
+    /// Adds received units (positive) or removes missing ones (negative).
     AdjustStock {
         change: i64,
         reason: Option<Reason>,
     },
-    /// Somebody counted what is on hand.
+    /// Corrects the stock to the counted units on hand.
     CountStock {
         counted: i64,
         reason: Option<Reason>,
@@ -87,7 +87,7 @@ pub enum ProductCommand {
         order_id: OrderId,
         quantity: i64,
     },
-    /// Shipped units came back and can be sold again.
+    /// Adds returned units that can be sold again.
     Restock {
         order_id: OrderId,
         quantity: i64,
@@ -114,21 +114,21 @@ events! {
 pub enum ProductError {
     #[error("product not found")]
     NotFound,
-    #[error("the product exists already")]
+    #[error("the product already exists")]
     AlreadyExists,
     #[error("the product is discontinued")]
     Discontinued,
-    #[error("the product stands in an order; discontinue it instead")]
+    #[error("the product is part of an order; discontinue it instead")]
     Ordered,
     #[error("{requested} requested, {available} available")]
     OutOfStock { requested: i64, available: i64 },
-    #[error("{reserved} units are reserved by open orders, so at least as many must be on hand")]
+    #[error("at least {reserved} units must stay on hand, because open orders reserve them")]
     BelowReserved { reserved: i64 },
-    #[error("at most {} units can be on hand", Stock::MAX)]
+    #[error("a product can have at most {} units on hand", Stock::MAX)]
     TooManyUnits,
     #[error("the change must not be zero")]
     NoChange,
-    #[error("a count must not be negative")]
+    #[error("the count must not be negative")]
     NegativeCount,
 }
 
@@ -139,7 +139,7 @@ impl Stock {
         self.on_hand - self.reserved
     }
 
-    /// The stock with `change` more units on hand, unless a bound forbids it.
+    /// Stock with `change` more units on hand, within bounds.
     fn with_change(self, change: i64) -> Result<Self, ProductError> {
         let on_hand = self.on_hand.checked_add(change).ok_or(ProductError::TooManyUnits)?;
         if on_hand > Self::MAX {
@@ -153,7 +153,7 @@ impl Stock {
 }
 
 impl Product {
-    /// The product as it can be sold now.
+    /// Listing of a product that can be sold.
     pub fn for_sale(&self) -> Result<&Listing, ProductError> {
         match self {
             Self::Listed(listing) => Ok(listing),
@@ -162,7 +162,7 @@ impl Product {
         }
     }
 
-    /// The product, sold or not.
+    /// Listing of a product, discontinued or not.
     pub fn listing(&self) -> Result<&Listing, ProductError> {
         match self {
             Self::Listed(listing) | Self::Discontinued(listing) => Ok(listing),

@@ -1,4 +1,4 @@
-//! What holds after any sequence of commands, across aggregates, whoever sends them in whatever order.
+//! Invariants across aggregates after any sequence of commands.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ mod steps;
 use shop::Shop;
 use steps::Step;
 
-/// What a client asks for. Products, customers and orders are few, so that commands meet each other.
+/// A request of a client. Few products, customers and orders, so that requests meet each other.
 #[derive(Clone, Debug)]
 enum Request {
     Create { product: i64, category: i64, price: Money },
@@ -108,9 +108,9 @@ proptest! {
     }
 }
 
-/// The requests must reach what the properties speak of, or the properties would hold of nothing.
+/// The requests must reach every state, or the invariants would be checked on nothing.
 #[test]
-fn the_wishes_reach_every_part_of_an_orders_life() {
+fn random_requests_reach_every_state_of_an_order() {
     use proptest::strategy::ValueTree;
     use proptest::test_runner::TestRunner;
 
@@ -120,7 +120,7 @@ fn the_wishes_reach_every_part_of_an_orders_life() {
         let requests = proptest::collection::vec(request(), 120).new_tree(&mut runner).unwrap().current();
         let mut shop = Shop::new();
         for request in requests {
-            // Refusals are part of it.
+            // Refused requests are part of the story.
             let _ = shop.attempt(request);
         }
         for state in shop.orders.values().flat_map(|order| order.placed().unwrap().states.each()) {

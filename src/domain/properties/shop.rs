@@ -1,6 +1,6 @@
-//! A shop in memory that carries commands out in the way of the use cases: all or nothing, stock with its order.
+//! A shop in memory that executes requests like the use cases do: all or nothing, stock together with its order.
 //!
-//! Beside it stands a ledger that knows no stock figures, only what came in, went out and was given back.
+//! A ledger counts received, shipped and returned units independently of the stock figures in the events.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -26,7 +26,7 @@ use crate::domain::quantity::Quantity;
 use crate::domain::refusal::Refusal;
 use crate::domain::text::{Description, Name};
 
-/// The shop as use cases see it, and everything that ever happened.
+/// States of all aggregates, and the ledger.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Shop {
     categories: BTreeMap<i64, Category>,
@@ -36,7 +36,7 @@ pub(super) struct Shop {
     ledger: Ledger,
 }
 
-/// Units by product, counted from the events' quantities alone, never from the figures they carry.
+/// Units by product, summed up from the quantities of events only.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Ledger {
     received: BTreeMap<i64, i64>,
@@ -61,7 +61,7 @@ impl Shop {
         shop
     }
 
-    /// Fulfils the request, or changes nothing.
+    /// Executes the request, or changes nothing.
     pub(super) fn attempt(&mut self, request: Request) -> Result<(), Refusal> {
         let mut next = self.clone();
         next.execute_request(request)?;
@@ -259,13 +259,13 @@ impl Shop {
         assert!(bill.refunded <= bill.paid && bill.paid <= bill.total && bill.credited <= bill.total, "{bill:?}");
         let cancelled = placed.states.status == Status::Cancelled;
         assert!(!cancelled || bill.worth().is_zero(), "{bill:?}");
-        // What the shop has beyond the order's worth is on its way back, or can be given back.
+        // Money beyond the order's value is being refunded, or can be.
         assert!(bill.kept() <= bill.worth() || !bill.refunds.is_empty() || !bill.refundable().is_zero(), "{bill:?}");
         for (line, units) in placed.lines() {
             assert!(units.shipped + units.withdrawn <= line.quantity.get(), "{units:?}");
             assert!(units.restocked <= units.returned && units.returned <= units.shipped, "{units:?}");
         }
-        // The store has seen of the order what the order says that it did.
+        // The stock has followed the order's movements.
         for (product, moved) in moved(placed) {
             let seen =
                 |counted: &BTreeMap<(i64, i64), i64>| counted.get(&(order, product)).copied().unwrap_or_default();
@@ -284,7 +284,7 @@ impl Shop {
     }
 }
 
-/// Every state that changed moved along the table.
+/// Checks that every state changed by a row of the table.
 fn check_moves(action: Option<Action>, before: OrderStates, after: OrderStates) {
     for (from, to) in before.each().into_iter().zip(after.each()).filter(|(from, to)| from != to) {
         let row = MOVES
@@ -294,7 +294,7 @@ fn check_moves(action: Option<Action>, before: OrderStates, after: OrderStates) 
     }
 }
 
-/// What an order has done to the stock, by product.
+/// Stock movements of an order, by product.
 fn moved(placed: &PlacedOrder) -> BTreeMap<i64, StockMoved> {
     let mut products = BTreeMap::<i64, StockMoved>::new();
     for (product_id, line) in placed.stock_moved() {
@@ -338,7 +338,7 @@ impl Ledger {
     }
 }
 
-/// Decides the command and takes what happened into the state, each event by way of its stored form.
+/// Decides a command and applies its events, each by way of its stored form.
 fn execute<A>(states: &mut BTreeMap<i64, A>, id: i64, command: A::Command) -> Result<Vec<A::Event>, A::Error>
 where
     A: Decider + PartialEq + Debug + Serialize + DeserializeOwned,
@@ -368,7 +368,7 @@ fn units_by_product(lines: impl Iterator<Item = (i64, i64)>) -> BTreeMap<i64, i6
     units
 }
 
-/// What lines cost where shipping and taxes are added and a discount is taken off.
+/// Price of lines with shipping, taxes and a discount.
 fn priced(lines: &[OrderLine]) -> Option<Priced> {
     let money = |text| Money::parse(text).unwrap();
     let pricing = Pricing {

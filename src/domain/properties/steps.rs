@@ -1,4 +1,4 @@
-//! Any step that somebody might want an order to take: right, too much, too late, twice, or out of order.
+//! Random steps of an order: valid, excessive, late, repeated or out of order.
 
 use chrono::DateTime;
 use proptest::prelude::*;
@@ -33,7 +33,7 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
     let line = || 1..=3_i64;
     let units = || 1..=4_i64;
     let money = (1..=6_000_i64).prop_map(|cents| Money::parse(&format!("{}.{:02}", cents / 100, cents % 100)).unwrap());
-    // Mostly the last attempt, sometimes one that is over or never was.
+    // Mostly the last attempt, sometimes an earlier or unknown one.
     let before = || prop_oneof![8 => Just(0), 1 => 1..=2_i64, 1 => Just(-1_i64)];
     prop_oneof![
         12 => Just(Step::Process),
@@ -104,7 +104,7 @@ impl Step {
                 amount: order.bill.due(),
                 reference: reference(),
             },
-            // A provider takes what was due when it was asked, which may be more than is due now.
+            // A provider captures the amount that was due at the request, which may be more than is due now.
             Self::Paid { before } => {
                 OrderCommand::RecordCapture { attempt: last - before, amount: order.bill.total, reference: reference() }
             }
@@ -116,7 +116,7 @@ impl Step {
         }
     }
 
-    /// What the step may move along the table; `None` for the news of a provider, which may make any of several moves.
+    /// Action whose rows the step may use; `None` for a provider's report, which may use rows of several.
     pub fn action(&self) -> Option<Action> {
         match self {
             Self::Process => Some(Action::Process),

@@ -1,4 +1,4 @@
-//! A webhook: which events somebody outside is told of. Where, and the secret, stand in a table beside the log.
+//! A webhook: the event types it receives. URL and secret live in a table outside the log.
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -9,7 +9,7 @@ use super::event::events;
 #[cfg(test)]
 mod tests;
 
-/// The events that a webhook is told of, by their names: 1 to [`EventTypes::MAX`] of them, or `*` for all events.
+/// Event types of a webhook: 1 to [`EventTypes::MAX`] names, or `*` for all events.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<String>", into = "Vec<String>")]
 pub struct EventTypes(Vec<String>);
@@ -20,7 +20,7 @@ pub enum EventTypesError {
     Empty,
     #[error("must name at most {} events", EventTypes::MAX)]
     TooMany,
-    #[error("must be names of events, such as \"OrderPlaced\", or \"*\" for all")]
+    #[error("must contain event names, such as \"OrderPlaced\", or \"*\" for all")]
     NotAName,
 }
 
@@ -28,11 +28,11 @@ pub enum EventTypesError {
 pub enum Webhook {
     #[default]
     Unknown,
-    // As snapshots have it.
+    // The name in stored snapshots.
     #[serde(rename = "Standing")]
     Registered {
         event_types: EventTypes,
-        /// Whether it is told of events at present.
+        /// Whether events are delivered; a paused webhook receives none.
         active: bool,
     },
     Removed,
@@ -43,11 +43,11 @@ pub enum WebhookCommand {
     Create {
         event_types: EventTypes,
     },
-    /// What is `None` stays as it is.
+    /// Changes the given fields; `None` keeps a field.
     Change {
         event_types: Option<EventTypes>,
         active: Option<bool>,
-        /// Whether something changes that stands beside the log.
+        /// Whether the URL or the description changes, which the log does not hold.
         endpoint_changed: bool,
     },
     RotateSecret,
@@ -67,7 +67,7 @@ events! {
 pub enum WebhookError {
     #[error("webhook not found")]
     NotFound,
-    #[error("the webhook exists already")]
+    #[error("the webhook already exists")]
     AlreadyExists,
 }
 

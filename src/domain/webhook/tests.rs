@@ -26,7 +26,7 @@ fn a_webhook_is_created_once() {
 }
 
 #[test]
-fn a_change_tells_the_whole_state_and_no_change_tells_nothing() {
+fn a_change_event_carries_the_whole_state_and_no_change_causes_no_event() {
     let all = types(&["*"]);
     given(vec![created()])
         .when(change(Some(all.clone()), None, false))
@@ -51,7 +51,7 @@ fn a_removed_or_unknown_webhook_is_not_found() {
 }
 
 #[test]
-fn event_types_are_names_or_a_star() {
+fn event_types_are_event_names_or_a_star() {
     let parse = |names: &[&str]| EventTypes::parse(names.iter().map(|name| (*name).to_owned()).collect());
     assert!(parse(&["OrderPlaced", "*"]).is_ok());
     assert_eq!(parse(&[]), Err(EventTypesError::Empty));
@@ -62,7 +62,7 @@ fn event_types_are_names_or_a_star() {
 }
 
 #[test]
-fn a_snapshot_names_its_state_as_before() {
+fn a_snapshot_keeps_the_stored_name_of_the_state() {
     let webhook = Webhook::Registered { event_types: types(&["*"]), active: true };
     let stored = serde_json::json!({ "Standing": { "event_types": ["*"], "active": true } });
     assert_eq!(serde_json::to_value(&webhook).unwrap(), stored);
