@@ -4,16 +4,22 @@
 //! Every stock event carries both resulting figures, so that a reader needs only the last event.
 
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
 use super::Decider;
-use super::event::events;
-use super::ids::{CategoryId, OrderId};
+use super::ids::CategoryId;
 use super::money::Money;
-use super::text::{Description, Name, Reason, Sku};
 
+mod command;
+mod error;
+mod event;
+mod stock;
 #[cfg(test)]
 mod tests;
+
+pub use command::ProductCommand;
+pub use error::ProductError;
+pub use event::ProductEvent;
+pub use stock::Stock;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Product {
@@ -36,120 +42,6 @@ pub struct Listing {
     pub stock: Stock,
     /// Whether an order has ever reserved units.
     pub ordered: bool,
-}
-
-/// Units in the warehouse: `0 <= reserved <= on_hand <= Stock::MAX`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Stock {
-    pub on_hand: i64,
-    pub reserved: i64,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ProductCommand {
-    Create {
-        name: Name,
-        description: Description,
-        price: Money,
-        category_id: CategoryId,
-        sku: Option<Sku>,
-    },
-    /// Changes catalogue data; `None` keeps a field.
-    Change {
-        name: Option<Name>,
-        description: Option<Description>,
-        category_id: Option<CategoryId>,
-    },
-    Reprice {
-        price: Money,
-    },
-    Discontinue,
-    Delete,
-    /// Adds received units (positive) or removes missing ones (negative).
-    AdjustStock {
-        change: i64,
-        reason: Option<Reason>,
-    },
-    /// Corrects the stock to the counted units on hand.
-    CountStock {
-        counted: i64,
-        reason: Option<Reason>,
-    },
-    Reserve {
-        order_id: OrderId,
-        quantity: i64,
-    },
-    Release {
-        order_id: OrderId,
-        quantity: i64,
-    },
-    Ship {
-        order_id: OrderId,
-        quantity: i64,
-    },
-    /// Adds returned units that can be sold again.
-    Restock {
-        order_id: OrderId,
-        quantity: i64,
-    },
-}
-
-events! {
-    pub enum ProductEvent {
-        Created { name: String, description: String, price: Money, category_id: CategoryId, sku: Option<String> } = "ProductCreated",
-        Changed { name: String, description: String, category_id: CategoryId } = "ProductChanged",
-        Repriced { price: Money, previous_price: Money } = "ProductRepriced",
-        Discontinued {} = "ProductDiscontinued",
-        Deleted {} = "ProductDeleted",
-        StockReceived { quantity: i64, reason: Option<String>, on_hand: i64, reserved: i64 } = "StockReceived",
-        StockCorrected { change: i64, reason: Option<String>, on_hand: i64, reserved: i64 } = "StockCorrected",
-        StockReserved { order_id: OrderId, quantity: i64, on_hand: i64, reserved: i64 } = "StockReserved",
-        StockReleased { order_id: OrderId, quantity: i64, on_hand: i64, reserved: i64 } = "StockReleased",
-        StockShipped { order_id: OrderId, quantity: i64, on_hand: i64, reserved: i64 } = "StockShipped",
-        StockReturned { order_id: OrderId, quantity: i64, on_hand: i64, reserved: i64 } = "StockReturned",
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum ProductError {
-    #[error("product not found")]
-    NotFound,
-    #[error("the product already exists")]
-    AlreadyExists,
-    #[error("the product is discontinued")]
-    Discontinued,
-    #[error("the product is part of an order; discontinue it instead")]
-    Ordered,
-    #[error("{requested} requested, {available} available")]
-    OutOfStock { requested: i64, available: i64 },
-    #[error("at least {reserved} units must stay on hand, because open orders reserve them")]
-    BelowReserved { reserved: i64 },
-    #[error("a product can have at most {} units on hand", Stock::MAX)]
-    TooManyUnits,
-    #[error("the change must not be zero")]
-    NoChange,
-    #[error("the count must not be negative")]
-    NegativeCount,
-}
-
-impl Stock {
-    pub const MAX: i64 = 1_000_000_000;
-
-    pub fn available(self) -> i64 {
-        self.on_hand - self.reserved
-    }
-
-    /// Stock with `change` more units on hand, within bounds.
-    fn with_change(self, change: i64) -> Result<Self, ProductError> {
-        let on_hand = self.on_hand.checked_add(change).ok_or(ProductError::TooManyUnits)?;
-        if on_hand > Self::MAX {
-            Err(ProductError::TooManyUnits)
-        } else if on_hand < self.reserved {
-            Err(ProductError::BelowReserved { reserved: self.reserved })
-        } else {
-            Ok(Self { on_hand, ..self })
-        }
-    }
 }
 
 impl Product {

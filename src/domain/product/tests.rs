@@ -1,6 +1,8 @@
 use cqrs_es::test::{AggregateTestExecutor, TestFramework};
 
 use super::*;
+use crate::domain::ids::OrderId;
+use crate::domain::text::Name;
 
 fn given(events: Vec<ProductEvent>) -> AggregateTestExecutor<Product> {
     TestFramework::with(()).given(events)

@@ -11,6 +11,8 @@ use super::money::Money;
 use super::order::{Fulfilment, Payment, StateValue, Status};
 use super::quantity::Quantity;
 
+mod invariants;
+mod ledger;
 mod shop;
 mod steps;
 
@@ -78,7 +80,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn stock_orders_and_categories_agree_after_any_wishes(requests in proptest::collection::vec(request(), 1..80)) {
+    fn stock_orders_and_categories_agree_after_any_requests(requests in proptest::collection::vec(request(), 1..80)) {
         let mut shop = Shop::new();
         for request in requests {
             let before = shop.clone();

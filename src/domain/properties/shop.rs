@@ -1,6 +1,4 @@
 //! A shop in memory that executes requests like the use cases do: all or nothing, stock together with its order.
-//!
-//! A ledger counts received, shipped and returned units independently of the stock figures in the events.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -9,6 +7,8 @@ use chrono::DateTime;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::invariants::check_moves;
+use super::ledger::Ledger;
 use super::steps::Step;
 use super::{CATEGORIES, Request};
 use crate::domain::Decider;
@@ -17,11 +17,10 @@ use crate::domain::category::{Category, CategoryCommand};
 use crate::domain::ids::{CategoryId, CustomerId, OrderId, ProductId};
 use crate::domain::money::Money;
 use crate::domain::order::{
-    Action, MOVES, Order, OrderCommand, OrderError, OrderLine, OrderStates, PaymentMethod, PlaceOrder, PlacedOrder,
-    Status, StockMoved,
+    Order, OrderCommand, OrderError, OrderLine, PaymentMethod, PlaceOrder, PlacedOrder, StockMoved,
 };
 use crate::domain::pricing::{Benefit, Percent, Priced, Pricing, ShippingFee, TaxRate};
-use crate::domain::product::{Product, ProductCommand, ProductEvent, Stock};
+use crate::domain::product::{Product, ProductCommand};
 use crate::domain::quantity::Quantity;
 use crate::domain::refusal::Refusal;
 use crate::domain::text::{Description, Name};
@@ -29,21 +28,11 @@ use crate::domain::text::{Description, Name};
 /// States of all aggregates, and the ledger.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Shop {
-    categories: BTreeMap<i64, Category>,
-    products: BTreeMap<i64, Product>,
-    carts: BTreeMap<i64, Cart>,
+    pub(super) categories: BTreeMap<i64, Category>,
+    pub(super) products: BTreeMap<i64, Product>,
+    pub(super) carts: BTreeMap<i64, Cart>,
     pub(super) orders: BTreeMap<i64, Order>,
-    ledger: Ledger,
-}
-
-/// Units by product, summed up from the quantities of events only.
-#[derive(Clone, Debug, Default, PartialEq)]
-struct Ledger {
-    received: BTreeMap<i64, i64>,
-    corrected: BTreeMap<i64, i64>,
-    shipped: BTreeMap<(i64, i64), i64>,
-    returned: BTreeMap<(i64, i64), i64>,
-    released: BTreeMap<(i64, i64), i64>,
+    pub(super) ledger: Ledger,
 }
 
 impl Shop {
@@ -223,79 +212,10 @@ impl Shop {
     fn cart(&self, cart: i64) -> Cart {
         self.carts.get(&cart).cloned().unwrap_or_default()
     }
-
-    pub(super) fn check(&self) {
-        for (&product, state) in &self.products {
-            let Ok(listing) = state.listing() else { continue };
-            let Stock { on_hand, reserved } = listing.stock;
-            assert!(0 <= reserved && reserved <= on_hand && on_hand <= Stock::MAX, "{product}: {on_hand}, {reserved}");
-            assert_eq!(on_hand, self.ledger.on_hand(product), "on hand of product {product}");
-            assert_eq!(reserved, self.units_of_open_orders(product), "reserved of product {product}");
-        }
-        for (&order, state) in &self.orders {
-            self.check_order(order, state);
-        }
-        for (&category, state) in &self.categories {
-            let members = self.products.values().filter_map(|product| product.listing().ok());
-            let members = members.filter(|listing| listing.category_id == CategoryId(category)).count();
-            let expected = Category::Active {
-                name: state.name().unwrap().to_owned(),
-                product_count: i64::try_from(members).unwrap(),
-            };
-            assert_eq!(state, &expected);
-        }
-    }
-
-    fn check_order(&self, order: i64, state: &Order) {
-        let placed = state.placed().unwrap();
-        let total = placed.lines.iter().try_fold(Money::ZERO, |total, line| {
-            assert_eq!(line.unit_price.times(line.quantity), Some(line.subtotal));
-            total.plus(line.amount())
-        });
-        let bill = &placed.bill;
-        let shipping =
-            placed.pricing.as_ref().map_or(Money::ZERO, |pricing| pricing.shipping.plus(pricing.shipping_tax).unwrap());
-        assert_eq!(total.unwrap().plus(shipping), Some(bill.total), "total of order {order}");
-        assert!(bill.refunded <= bill.paid && bill.paid <= bill.total && bill.credited <= bill.total, "{bill:?}");
-        let cancelled = placed.states.status == Status::Cancelled;
-        assert!(!cancelled || bill.worth().is_zero(), "{bill:?}");
-        // Money beyond the order's value is being refunded, or can be.
-        assert!(bill.kept() <= bill.worth() || !bill.refunds.is_empty() || !bill.refundable().is_zero(), "{bill:?}");
-        for (line, units) in placed.lines() {
-            assert!(units.shipped + units.withdrawn <= line.quantity.get(), "{units:?}");
-            assert!(units.restocked <= units.returned && units.returned <= units.shipped, "{units:?}");
-        }
-        // The stock has followed the order's movements.
-        for (product, moved) in moved(placed) {
-            let seen =
-                |counted: &BTreeMap<(i64, i64), i64>| counted.get(&(order, product)).copied().unwrap_or_default();
-            let ledger = &self.ledger;
-            let store = (seen(&ledger.released), seen(&ledger.shipped), seen(&ledger.returned));
-            assert_eq!(store, (moved.released, moved.shipped, moved.restocked), "order {order}, product {product}");
-        }
-    }
-
-    fn units_of_open_orders(&self, product: i64) -> i64 {
-        let lines = self.orders.values().map(|order| order.placed().unwrap()).flat_map(|placed| {
-            let open = placed.states.status != Status::Cancelled;
-            placed.lines().filter(move |_| open)
-        });
-        lines.filter(|(line, _)| line.product_id.0 == product).map(|(line, units)| line.unshipped(units)).sum()
-    }
-}
-
-/// Checks that every state changed by a row of the table.
-fn check_moves(action: Option<Action>, before: OrderStates, after: OrderStates) {
-    for (from, to) in before.each().into_iter().zip(after.each()).filter(|(from, to)| from != to) {
-        let row = MOVES
-            .iter()
-            .find(|row| (row.from, row.to) == (from, to) && action.is_none_or(|action| row.action == action));
-        assert!(row.is_some(), "{action:?} led from {from:?} to {to:?}, which the table does not allow");
-    }
 }
 
 /// Stock movements of an order, by product.
-fn moved(placed: &PlacedOrder) -> BTreeMap<i64, StockMoved> {
+pub(super) fn moved(placed: &PlacedOrder) -> BTreeMap<i64, StockMoved> {
     let mut products = BTreeMap::<i64, StockMoved>::new();
     for (product_id, line) in placed.stock_moved() {
         let product = products.entry(product_id.0).or_default();
@@ -304,38 +224,6 @@ fn moved(placed: &PlacedOrder) -> BTreeMap<i64, StockMoved> {
         product.restocked += line.restocked;
     }
     products
-}
-
-impl Ledger {
-    fn record(&mut self, product: i64, event: &ProductEvent) {
-        match event {
-            ProductEvent::StockReceived { quantity, .. } => *self.received.entry(product).or_default() += quantity,
-            ProductEvent::StockCorrected { change, .. } => *self.corrected.entry(product).or_default() += change,
-            ProductEvent::StockShipped { order_id, quantity, .. } => {
-                *self.shipped.entry((order_id.0, product)).or_default() += quantity;
-            }
-            ProductEvent::StockReturned { order_id, quantity, .. } => {
-                *self.returned.entry((order_id.0, product)).or_default() += quantity;
-            }
-            ProductEvent::StockReleased { order_id, quantity, .. } => {
-                *self.released.entry((order_id.0, product)).or_default() += quantity;
-            }
-            ProductEvent::StockReserved { .. }
-            | ProductEvent::Created { .. }
-            | ProductEvent::Changed { .. }
-            | ProductEvent::Repriced { .. }
-            | ProductEvent::Discontinued {}
-            | ProductEvent::Deleted {} => {}
-        }
-    }
-
-    fn on_hand(&self, product: i64) -> i64 {
-        let units = |counted: &BTreeMap<i64, i64>| counted.get(&product).copied().unwrap_or_default();
-        let moved = |counted: &BTreeMap<(i64, i64), i64>| {
-            counted.iter().filter(|((_, moved), _)| *moved == product).map(|(_, units)| units).sum::<i64>()
-        };
-        units(&self.received) + units(&self.corrected) - moved(&self.shipped) + moved(&self.returned)
-    }
 }
 
 /// Decides a command and applies its events, each by way of its stored form.
