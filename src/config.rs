@@ -13,7 +13,7 @@ use crate::accounts::{AccountsConfig, MailConfig};
 use crate::database::Location;
 use crate::database::embedded::{Durability, EmbeddedOptions, default_data_dir};
 use crate::http::{ConnectionLimits, Edge, Limits, Origins, TrustedProxies};
-use crate::payments::{CardConfig, Currency, PaymentsConfig, Token};
+use crate::payments::{CardConfig, Currency, PaymentsConfig, ProviderSecret};
 use crate::shop::Terms;
 
 /// Where the data is, keys and mails included. For every subcommand.
@@ -172,7 +172,7 @@ impl PaymentArgs {
 }
 
 /// A secret that is given, or else stands in a file.
-fn secret(given: Option<&str>, file: Option<&Path>) -> anyhow::Result<Option<Token>> {
+fn secret(given: Option<&str>, file: Option<&Path>) -> anyhow::Result<Option<ProviderSecret>> {
     let read = match (given.filter(|secret| !secret.is_empty()), file) {
         (Some(secret), _) => secret.to_owned(),
         (None, Some(file)) => {
@@ -180,7 +180,7 @@ fn secret(given: Option<&str>, file: Option<&Path>) -> anyhow::Result<Option<Tok
         }
         (None, None) => return Ok(None),
     };
-    Ok(Some(Token::new(read.trim())))
+    Ok(Some(ProviderSecret::new(read.trim())))
 }
 
 impl DatabaseConfig {

@@ -11,6 +11,6 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let _points = cartwright::points::arm();
+    let _failpoints = cartwright::failpoints::arm();
     cartwright::cli::run(cartwright::cli::Cli::parse()).await
 }

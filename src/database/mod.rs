@@ -13,7 +13,7 @@ pub mod embedded;
 
 use embedded::{EmbeddedOptions, EmbeddedPostgres};
 
-use crate::points::point;
+use crate::failpoints::failpoint;
 
 /// `migrations/`, compiled in.
 pub static MIGRATOR: Migrator = sqlx::migrate!();
@@ -88,7 +88,7 @@ impl Database {
 
     async fn connect(connect: PgConnectOptions, embedded: Option<EmbeddedPostgres>) -> anyhow::Result<Self> {
         migrate(&connect).await.context("the database cannot be migrated")?;
-        point!("start-migrated");
+        failpoint!("start-migrated");
         let connect = prepared(connect);
         let pool = pool_options().connect_with(connect.clone()).await.context("the database cannot be reached")?;
         Ok(Self { connect, pool, embedded })

@@ -18,7 +18,7 @@ use super::recipients::{GivenAddress, known_address};
 use crate::domain::customer::Country;
 use crate::domain::discount::DiscountCode;
 use crate::domain::ids::{AddressId, CartId, CustomerId, OrderId};
-use crate::domain::order::PaymentMethod;
+use crate::domain::order::{PaymentMethod, PaymentToken};
 use crate::domain::refusal::Refusal;
 use crate::domain::text::{Email, Name};
 use crate::shop::{Asked, Checkout, EraseContact, Guest, OrderStanding, OrderView, Recipients, RequestPayment};
@@ -150,7 +150,7 @@ fn chosen(
     shop: &Shop,
     method: Option<PaymentMethod>,
     payment: Option<payments::Choice>,
-) -> Result<(Option<PaymentMethod>, Option<String>), ApiError> {
+) -> Result<(Option<PaymentMethod>, Option<PaymentToken>), ApiError> {
     let (chosen, instrument) = shop.instrument(method, payment)?.unzip();
     Ok((chosen.or(method), instrument))
 }

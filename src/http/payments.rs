@@ -14,7 +14,7 @@ use super::Shop;
 use super::body;
 use super::description::words;
 use super::error::{ApiError, Problem};
-use crate::domain::order::PaymentMethod;
+use crate::domain::order::{PaymentMethod, PaymentToken};
 use crate::payments::{Instrument, Notice, NoticeError, PaymentReactor};
 
 /// `{"method": "card", "token": "pm_…"}` or `{"method": "test", "card_number": "4242…"}`.
@@ -77,7 +77,7 @@ impl Shop {
         &self,
         method: Option<PaymentMethod>,
         choice: Option<Choice>,
-    ) -> Result<Option<(PaymentMethod, String)>, ApiError> {
+    ) -> Result<Option<(PaymentMethod, PaymentToken)>, ApiError> {
         let Some(choice) = choice else {
             return match method {
                 Some(method) if method.is_online() => {
@@ -94,7 +94,7 @@ impl Shop {
             let detail = format!("payments by {} are not set up", chosen.as_str());
             return Err(ApiError::new(StatusCode::CONFLICT, "payment_method_unavailable", "No such payments", detail));
         }
-        Ok(Some((chosen, choice.0.token().expose().to_owned())))
+        Ok(Some((chosen, choice.0.token())))
     }
 }
 

@@ -19,9 +19,10 @@ use crate::domain::customer::OptionalLine;
 use crate::domain::ids::WebhookId;
 use crate::domain::refusal::Refusal;
 use crate::domain::text::Text;
-use crate::domain::webhook::{EventTypes, WebhookError};
-use crate::reactors::{Delivery, Endpoint, WebhookRow, webhooks};
+use crate::domain::webhook::{EventTypes, WebhookError, WebhookSecret, WebhookUrl};
+
 use crate::shop::{ChangeWebhook, CreateWebhook, RemoveWebhook, RotateWebhookSecret, WebhookRef};
+use crate::webhooks::{self, Delivery, Endpoint, WebhookRow};
 
 body! {
     /// Who is to be told of which events.
@@ -87,7 +88,8 @@ pub async fn find(State(shop): State<Shop>, Ids(webhook_id): Ids<i64>) -> Result
 pub async fn create(State(shop): State<Shop>, command: Command<NewWebhook>) -> Result<Answer<WebhookMade>, ApiError> {
     let NewWebhook { url, event_types, description } = command.body;
     let secret = Secret::webhook()?;
-    let create = CreateWebhook { url, description, event_types, secret: secret.expose().to_owned() };
+    let create =
+        CreateWebhook { url: url.into(), description, event_types, secret: WebhookSecret::new(secret.expose()) };
     let dry_run = command.context.dry_run;
     let made = shop.run(create, command.context).await?;
     Ok(show(made, &secret, dry_run).created(|made| format!("/shop/api/webhook/{}/", made.webhook_id)))
@@ -103,6 +105,7 @@ pub async fn change(
     command: Command<WebhookChange>,
 ) -> Result<Answer<WebhookRef>, ApiError> {
     let WebhookChange { url, event_types, description, active } = command.body;
+    let url = url.map(WebhookUrl::from);
     let change = ChangeWebhook { webhook_id: WebhookId(webhook_id), url, description, event_types, active };
     shop.run(change, command.context).await
 }
@@ -128,7 +131,7 @@ pub async fn rotate_secret(
     command: Command<NoBody>,
 ) -> Result<Answer<WebhookMade>, ApiError> {
     let secret = Secret::webhook()?;
-    let rotate = RotateWebhookSecret { webhook_id: WebhookId(webhook_id), secret: secret.expose().to_owned() };
+    let rotate = RotateWebhookSecret { webhook_id: WebhookId(webhook_id), secret: WebhookSecret::new(secret.expose()) };
     let dry_run = command.context.dry_run;
     let made = shop.run(rotate, command.context).await?;
     Ok(show(made, &secret, dry_run))

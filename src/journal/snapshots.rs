@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 
 use super::stream::{State, StreamId, Versioned};
 use crate::domain::Decider;
-use crate::points::point;
+use crate::failpoints::failpoint;
 
 /// Raised when the meaning of a state changes, so that older snapshots are passed over.
 const FORMAT: i64 = 1;
@@ -24,7 +24,7 @@ pub(super) fn start(pool: PgPool, every: i64) -> Snapshots {
     let (queue, mut offered) = mpsc::channel::<(StreamId, i64, Arc<dyn State>)>(64);
     tokio::spawn(async move {
         while let Some((stream, version, state)) = offered.recv().await {
-            point!("snapshot-taken");
+            failpoint!("snapshot-taken");
             if let Err(error) = write(&pool, &stream, version, state.as_ref()).await {
                 tracing::warn!(stream = ?stream.kind, %error, "a snapshot was not written");
             }

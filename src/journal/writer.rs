@@ -17,7 +17,7 @@ use super::snapshots::Snapshots;
 use super::stream::StreamId;
 use super::{CommandError, Load, Request};
 use crate::domain::refusal::Refusal;
-use crate::points::point;
+use crate::failpoints::failpoint;
 
 pub(super) struct Writer {
     connect: PgConnectOptions,
@@ -131,12 +131,12 @@ impl Writer {
             // Even a refusal must speak of the newest state.
             append::head(&mut self.connection).await.map(|head| (head == self.log.head, head))
         } else {
-            point!("journal-append-decided");
+            failpoint!("journal-append-decided");
             let started = Instant::now();
             let sent = append::append(&mut self.connection, self.log.head, &batch, &event_ids).await;
             metrics::histogram!("journal_append_seconds").record(started.elapsed());
             if matches!(sent, Ok((true, _))) {
-                point!("journal-append-stored");
+                failpoint!("journal-append-stored");
             }
             sent
         };
@@ -159,9 +159,9 @@ impl Writer {
                 return Ok((true, head));
             }
             let sent = append::append(&mut transaction, head, batch, event_ids).await?;
-            point!("journal-locked-sent");
+            failpoint!("journal-locked-sent");
             transaction.commit().await?;
-            point!("journal-locked-stored");
+            failpoint!("journal-locked-stored");
             Ok(sent)
         }
         .await;
@@ -216,7 +216,7 @@ impl Writer {
     async fn reconnect(&mut self, event_ids: &[Uuid]) -> Result<Option<Head>, sqlx::Error> {
         let mut connection = self.connect.connect().await?;
         let head = append::fence(&mut connection).await?;
-        point!("journal-recovery-fenced");
+        failpoint!("journal-recovery-fenced");
         let first_position = match event_ids.first() {
             Some(event_id) => append::position_of(&mut connection, *event_id).await?,
             None => None,

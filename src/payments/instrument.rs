@@ -4,14 +4,14 @@
 use sqlx::PgPool;
 use thiserror::Error;
 
-use super::provider::Token;
 use super::test_provider::TestCard;
+use crate::domain::order::PaymentToken;
 
 /// A way to pay that a client has chosen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Instrument {
     /// A token that the provider gave to the client for a card.
-    Card(Token),
+    Card(PaymentToken),
     Test(TestCard),
 }
 
@@ -32,7 +32,7 @@ impl Instrument {
         let rest_fits = (1..=240).contains(&rest.len())
             && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
             && !rest.bytes().all(|byte| byte.is_ascii_digit());
-        if kind_fits && rest_fits { Ok(Self::Card(Token::new(token))) } else { Err(InstrumentError::NotAToken) }
+        if kind_fits && rest_fits { Ok(Self::Card(PaymentToken::new(token))) } else { Err(InstrumentError::NotAToken) }
     }
 
     pub fn test(card_number: &str) -> Result<Self, InstrumentError> {
@@ -48,10 +48,10 @@ impl Instrument {
     }
 
     /// As it is kept, and handed to the provider.
-    pub fn token(&self) -> Token {
+    pub fn token(&self) -> PaymentToken {
         match self {
             Self::Card(token) => token.clone(),
-            Self::Test(card) => Token::new(card.name()),
+            Self::Test(card) => PaymentToken::new(card.name()),
         }
     }
 }
@@ -60,7 +60,7 @@ impl Instrument {
 #[derive(sqlx::FromRow)]
 pub struct Kept {
     #[sqlx(try_from = "String")]
-    pub token: Token,
+    pub token: PaymentToken,
     /// Whether the provider may have been asked already.
     pub asked: bool,
 }

@@ -26,8 +26,8 @@ pub use instrument::{
     Instrument, InstrumentError, Kept, drop_instrument, kept_instrument, note_asked, sweep_instruments,
 };
 pub use provider::{
-    Asked, Authorisation, Charge, Intent, IntentState, NoticeError, PaymentError, Provider, Purpose, Refunded,
-    Repayment, Token,
+    Asked, Authorisation, Charge, Intent, IntentState, NoticeError, PaymentError, Provider, ProviderSecret, Purpose,
+    Refunded, Repayment,
 };
 pub use reactor::PaymentReactor;
 pub use test_provider::{TestCard, TestProvider};

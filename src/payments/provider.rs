@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::currency::Currency;
 use crate::domain::money::Money;
+use crate::domain::order::PaymentToken;
 
 /// Holds, takes and gives back money. Every call may be repeated, and does nothing more then.
 pub trait Provider: Send + Sync + 'static {
@@ -44,7 +45,7 @@ pub struct Charge {
     pub purpose: Purpose,
     pub amount: Money,
     pub currency: Currency,
-    pub instrument: Token,
+    pub instrument: PaymentToken,
 }
 
 /// What a payment is made for.
@@ -70,9 +71,9 @@ pub struct Repayment {
     pub request: Uuid,
 }
 
-/// What stands for the card at the provider. It is shown nowhere.
+/// A key that the shop shares with a provider. It never appears in logs or debug output.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Token(String);
+pub struct ProviderSecret(String);
 
 /// The provider holds the money.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -135,25 +136,20 @@ pub enum NoticeError {
     NotTaken,
 }
 
-impl Token {
-    pub fn new(token: impl Into<String>) -> Self {
-        Self(token.into())
+impl ProviderSecret {
+    pub fn new(secret: impl Into<String>) -> Self {
+        Self(secret.into())
     }
 
+    /// The key itself: to sign or to authenticate with it.
     pub fn expose(&self) -> &str {
         &self.0
     }
 }
 
-impl From<String> for Token {
-    fn from(token: String) -> Self {
-        Self(token)
-    }
-}
-
-impl fmt::Debug for Token {
+impl fmt::Debug for ProviderSecret {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Token(…)")
+        formatter.write_str("ProviderSecret(…)")
     }
 }
 
@@ -186,7 +182,8 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_not_shown() {
-        assert_eq!(format!("{:?}", Token::new("pm_secret")), "Token(…)");
+    fn debug_output_shows_no_secret() {
+        assert_eq!(format!("{:?}", PaymentToken::new("pm_secret")), "PaymentToken(…)");
+        assert_eq!(format!("{:?}", ProviderSecret::new("sk_secret")), "ProviderSecret(…)");
     }
 }

@@ -19,8 +19,8 @@ use super::{Payments, REPEATABLE};
 use crate::domain::ids::OrderId;
 use crate::domain::money::Money;
 use crate::domain::order::{OrderEvent, Payment, RefundState, Status};
+use crate::failpoints::failpoint;
 use crate::journal::Journal;
-use crate::points::point;
 use crate::reactors::{Failure, Reaction, Reactor, Settings};
 
 /// Asks providers for what orders wish. Cheap to clone.
@@ -118,7 +118,7 @@ impl PaymentReactor {
         note_asked(&self.pool, order_id, attempt).await?;
         let charge = Charge { purpose, amount, currency: self.payments.currency, instrument: token };
         let outcome = provider.authorise(&charge).await;
-        point!("payment-authorised");
+        failpoint!("payment-authorised");
         match outcome {
             Ok(Authorisation { reference }) => {
                 let state = IntentState::Authorised;
@@ -173,7 +173,7 @@ impl PaymentReactor {
             return self.release(provider, order_id, attempt, reference, "not_wanted").await;
         }
         let outcome = provider.capture(reference, amount).await;
-        point!("payment-captured");
+        failpoint!("payment-captured");
         match outcome {
             Ok(taken) => self.paid(provider, order_id, attempt, taken, reference).await,
             // Nothing is to be held for an attempt that has failed.
@@ -231,7 +231,7 @@ impl PaymentReactor {
         let reference = charge.reference;
         let repayment = Repayment { reference, order_id: order_id.0, refund, amount, request };
         let outcome = provider.refund(&repayment).await;
-        point!("payment-refunded");
+        failpoint!("payment-refunded");
         match outcome {
             Ok(refunded) => self.books.refunded(order_id, refund, &refunded.reference).await,
             Err(PaymentError::Declined { code }) => {

@@ -8,7 +8,7 @@ use thiserror::Error;
 use super::definition::Projection;
 use super::install::{put_in_service, run};
 use super::shadow::{Progress, Shadow, fold_range, is_lock_timeout, remove};
-use crate::points::point;
+use crate::failpoints::failpoint;
 
 #[derive(Debug, Error)]
 pub enum RebuildError {
@@ -33,7 +33,7 @@ pub async fn rebuild(
     let mut shadow = shadow.ok_or(RebuildError::Running(projection.name))?;
     let swapped = match shadow.fold(progress, true).await {
         Ok(()) => {
-            point!("rebuild-folded");
+            failpoint!("rebuild-folded");
             swap_patiently(&mut shadow).await
         }
         Err(error) => Err(error),
@@ -42,7 +42,7 @@ pub async fn rebuild(
         shadow.drop_schema().await?;
         return Err(error.into());
     }
-    point!("rebuild-swapped");
+    failpoint!("rebuild-swapped");
     progress(shadow.progress(shadow.position));
     Ok(shadow.connection.close().await?)
 }
@@ -74,7 +74,7 @@ async fn swap(shadow: &mut Shadow) -> Result<(), sqlx::Error> {
         replace_table(&mut transaction, schema, table).await?;
     }
     put_in_service(&mut transaction, projection).await?;
-    point!("rebuild-swapping");
+    failpoint!("rebuild-swapping");
     remove(&mut transaction, schema).await?;
     transaction.commit().await?;
     *position = reached;

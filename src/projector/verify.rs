@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::definition::Projection;
 use super::install::run;
 use super::shadow::{Progress, Shadow, fold_range, live_position};
-use crate::points::point;
+use crate::failpoints::failpoint;
 
 /// How the live tables of one projection compare with the log.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,7 +46,7 @@ pub async fn verify(
     let mut shadow = shadow.ok_or_else(|| sqlx::Error::Protocol("another session verifies here".to_owned()))?;
     let compared = match shadow.fold(progress, false).await {
         Ok(()) => {
-            point!("verify-folded");
+            failpoint!("verify-folded");
             compare(&mut shadow).await
         }
         Err(error) => Err(error),

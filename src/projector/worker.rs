@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::ProjectorOptions;
-use crate::points::point;
+use crate::failpoints::failpoint;
 
 pub(super) struct Worker {
     connect: PgConnectOptions,
@@ -91,7 +91,7 @@ impl Worker {
             Ok(None) => return End::Stopped,
             Err(error) => return judge(error),
         };
-        point!("projector-lease-acquired");
+        failpoint!("projector-lease-acquired");
         self.leads.store(true, Ordering::Relaxed);
         while !*self.stopped.borrow() {
             let started = Instant::now();
@@ -99,7 +99,7 @@ impl Worker {
                 Ok(step) => step,
                 Err(error) => return judge(error),
             };
-            point!("projector-step-done");
+            failpoint!("projector-step-done");
             let moved = reached - self.position.send_replace(reached);
             if moved > 0 {
                 metrics::histogram!("projector_step_seconds").record(started.elapsed());

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use super::rows::{self, CLAIM, Taken};
 use super::{Failure, Reaction, Reactor, Settings};
-use crate::points::point;
+use crate::failpoints::failpoint;
 
 /// Carries out the reactions of one reactor, as many at once as its settings say.
 pub(super) struct Worker {
@@ -110,7 +110,7 @@ impl Worker {
                 Ok(Err(_)) => Err(Failure::Later("the reactor failed; the failure was logged".to_owned())),
                 Err(_) => Err(Failure::Later(format!("took longer than {} s", time_limit.as_secs_f32()))),
             };
-            point!("reaction-carried-out");
+            failpoint!("reaction-carried-out");
             Attempt { reaction_id, number, outcome }
         });
         Ok(())

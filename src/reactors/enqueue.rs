@@ -13,7 +13,7 @@ use sqlx::{ConnectOptions, Connection, PgPool};
 use tokio::sync::{Notify, watch};
 
 use super::{Fact, Reactor};
-use crate::points::point;
+use crate::failpoints::failpoint;
 
 /// Follows the log for all reactors of this node, on one connection.
 pub(super) struct Enqueuer {
@@ -97,7 +97,7 @@ impl Enqueuer {
                         continue;
                     }
                 };
-                point!("reactions-enqueued");
+                failpoint!("reactions-enqueued");
                 more |= step.more;
                 if step.reactions > 0 {
                     wake.notify_one();
@@ -166,7 +166,7 @@ async fn enqueue(connection: &mut PgConnection, reactor: &dyn Reactor) -> Result
         .bind(upto)
         .execute(&mut *transaction)
         .await?;
-    point!("reactions-written");
+    failpoint!("reactions-written");
     transaction.commit().await?;
     Ok(Some(Step { reactions, more: upto < head }))
 }

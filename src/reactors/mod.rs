@@ -24,10 +24,10 @@ mod carry_out;
 mod enqueue;
 mod parked;
 mod rows;
-pub mod webhooks;
 
-pub use parked::{Decision, ReactionRow, ReactorStatus, State, decisions, drop_one, list, retry, retry_all, status};
-pub use webhooks::{Delivery, Endpoint, EndpointError, WebhookRow, Webhooks};
+pub use parked::{
+    Decision, ReactionRow, ReactorStatus, State, decisions, drop_one, list, react_again, retry, retry_all, status,
+};
 
 /// Something that follows from events. Its name is where it stands in the log, so it never changes.
 pub trait Reactor: Send + Sync + 'static {

@@ -180,7 +180,7 @@ pub async fn drop_one(pool: &PgPool, reaction_id: i64, actor: &str) -> Result<bo
 }
 
 /// Carries out a reaction once more, whatever became of it; `false` if there is no such event.
-pub(super) async fn again(
+pub async fn react_again(
     connection: &mut PgConnection,
     reactor: &str,
     event_id: Uuid,

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-use crate::points::point;
+use crate::failpoints::failpoint;
 
 mod status;
 pub mod tasks;
@@ -136,7 +136,7 @@ impl Node {
                 self.rest(self.options.look_every).await;
                 continue;
             };
-            point!("scheduler-task-taken");
+            failpoint!("scheduler-task-taken");
             let end = self.run_one(&held).await;
             self.put_back(&mut connection, &held, end).await?;
         }

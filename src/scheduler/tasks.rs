@@ -14,8 +14,8 @@ use crate::domain::order::{OrderCommand, Status};
 use crate::journal::{Actor, CommandError, Context, Journal, UseCase};
 use crate::payments;
 use crate::projector::Projector;
-use crate::reactors::webhooks;
 use crate::shop::{ExpireCart, MoveOrder};
+use crate::webhooks;
 
 /// What tasks work with.
 #[derive(Clone)]
@@ -46,7 +46,7 @@ pub fn sweep_accounts(accounts: &Accounts, audit_days: u32) -> Task {
     Task::new("sweep_accounts", Duration::from_secs(600), move || {
         let accounts = accounts.clone();
         async move {
-            accounts.sweep(audit_days).await?;
+            accounts.delete_expired(audit_days).await?;
             Ok(Run::default())
         }
     })

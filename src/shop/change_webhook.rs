@@ -3,14 +3,13 @@
 use super::WebhookRef;
 use crate::domain::customer::OptionalLine;
 use crate::domain::ids::WebhookId;
-use crate::domain::webhook::{EventTypes, Webhook, WebhookCommand};
+use crate::domain::webhook::{EventTypes, Webhook, WebhookCommand, WebhookUrl};
 use crate::journal::{Load, Profile, Stop, UnitOfWork, UseCase};
-use crate::reactors::Endpoint;
 
 /// What is `None` stays as it is.
 pub struct ChangeWebhook {
     pub webhook_id: WebhookId,
-    pub url: Option<Endpoint>,
+    pub url: Option<WebhookUrl>,
     /// Empty to take it away.
     pub description: Option<OptionalLine>,
     pub event_types: Option<EventTypes>,

@@ -9,7 +9,7 @@ use super::terms::Terms;
 use super::view::OrderView;
 use crate::domain::cart::{Cart, CartCommand};
 use crate::domain::ids::{CartId, OrderId};
-use crate::domain::order::PaymentMethod;
+use crate::domain::order::{PaymentMethod, PaymentToken};
 use crate::journal::{Load, Stop, UnitOfWork, UseCase};
 
 pub struct Checkout {
@@ -19,7 +19,7 @@ pub struct Checkout {
     pub payment_method: Option<PaymentMethod>,
     pub asked: Asked,
     /// What a provider is shown, where one is asked.
-    pub instrument: Option<String>,
+    pub instrument: Option<PaymentToken>,
     pub terms: Terms,
 }
 

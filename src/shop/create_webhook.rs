@@ -4,16 +4,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::ids::WebhookId;
 use crate::domain::text::Text;
-use crate::domain::webhook::{EventTypes, Webhook, WebhookCommand};
+use crate::domain::webhook::{EventTypes, Webhook, WebhookCommand, WebhookSecret, WebhookUrl};
 use crate::journal::{Profile, Stop, UnitOfWork, UseCase};
-use crate::reactors::Endpoint;
 
 pub struct CreateWebhook {
-    pub url: Endpoint,
+    pub url: WebhookUrl,
     pub description: Option<Text<200>>,
     pub event_types: EventTypes,
     /// A fresh one.
-    pub secret: String,
+    pub secret: WebhookSecret,
 }
 
 /// The webhook that a command made or changed: without its secret, because answers are stored.
@@ -34,7 +33,7 @@ impl UseCase for CreateWebhook {
             url: self.url.as_str().to_owned(),
             description: self.description.as_ref().map(ToString::to_string),
             event_types: self.event_types.names().to_vec(),
-            secret: self.secret.clone(),
+            secret: self.secret.expose().to_owned(),
         });
         Ok(WebhookRef { webhook_id })
     }

@@ -2,14 +2,14 @@
 
 use super::view::OrderStanding;
 use crate::domain::ids::OrderId;
-use crate::domain::order::{Order, OrderCommand, PaymentMethod};
+use crate::domain::order::{Order, OrderCommand, PaymentMethod, PaymentToken};
 use crate::journal::{Load, Profile, Stop, UnitOfWork, UseCase};
 
 pub struct RequestPayment {
     pub order_id: OrderId,
     pub method: PaymentMethod,
     /// What the provider is shown.
-    pub token: String,
+    pub token: PaymentToken,
 }
 
 impl UseCase for RequestPayment {
@@ -28,11 +28,11 @@ impl UseCase for RequestPayment {
 }
 
 /// Keeps what the attempt that was just begun is made with, beside the log. An order for nothing needs none.
-pub(super) fn keep_instrument(work: &mut UnitOfWork<'_>, order_id: OrderId, token: &str) -> Result<(), Stop> {
+pub(super) fn keep_instrument(work: &mut UnitOfWork<'_>, order_id: OrderId, token: &PaymentToken) -> Result<(), Stop> {
     let order = work.get::<Order>(order_id)?;
     let bill = &order.placed()?.bill;
     if bill.open_attempt {
-        let (order_id, attempt, token) = (order_id.0, bill.attempts, token.to_owned());
+        let (order_id, attempt, token) = (order_id.0, bill.attempts, token.expose().to_owned());
         work.write_profile(Profile::PutInstrument { order_id, attempt, token });
     }
     Ok(())

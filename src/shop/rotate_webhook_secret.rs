@@ -2,13 +2,13 @@
 
 use super::WebhookRef;
 use crate::domain::ids::WebhookId;
-use crate::domain::webhook::{Webhook, WebhookCommand};
+use crate::domain::webhook::{Webhook, WebhookCommand, WebhookSecret};
 use crate::journal::{Load, Profile, Stop, UnitOfWork, UseCase};
 
 pub struct RotateWebhookSecret {
     pub webhook_id: WebhookId,
     /// A fresh one.
-    pub secret: String,
+    pub secret: WebhookSecret,
 }
 
 impl UseCase for RotateWebhookSecret {
@@ -17,7 +17,10 @@ impl UseCase for RotateWebhookSecret {
     fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<WebhookRef, Stop> {
         let Self { webhook_id, secret } = self;
         work.execute::<Webhook>(webhook_id, WebhookCommand::RotateSecret)?;
-        work.write_profile(Profile::RotateWebhookSecret { webhook_id: webhook_id.0, secret: secret.clone() });
+        work.write_profile(Profile::RotateWebhookSecret {
+            webhook_id: webhook_id.0,
+            secret: secret.expose().to_owned(),
+        });
         Ok(WebhookRef { webhook_id: *webhook_id })
     }
 

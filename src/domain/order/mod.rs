@@ -17,6 +17,7 @@ mod line;
 mod moves;
 mod payment;
 mod payment_failure;
+mod payment_token;
 mod pricing;
 #[cfg(test)]
 mod tests;
@@ -29,6 +30,7 @@ pub use event::OrderEvent;
 pub use line::{LineUnits, OrderLine, OrderedUnits, ReturnLine, ReturnedUnits, SentUnits, Units};
 pub use moves::{Action, Fulfilment, MOVES, Move, OrderStates, Payment, StateValue, Status};
 pub use payment_failure::PaymentFailure;
+pub use payment_token::PaymentToken;
 pub use pricing::OrderPricing;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

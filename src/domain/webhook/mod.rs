@@ -6,8 +6,13 @@ use thiserror::Error;
 use super::Decider;
 use super::event::events;
 
+mod secret;
 #[cfg(test)]
 mod tests;
+mod url;
+
+pub use secret::WebhookSecret;
+pub use url::{WebhookUrl, WebhookUrlError};
 
 /// Event types of a webhook: 1 to [`EventTypes::MAX`] names, or `*` for all events.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

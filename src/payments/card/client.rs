@@ -5,14 +5,14 @@ use std::time::Duration;
 use reqwest::{Method, StatusCode, Url, redirect};
 use serde::de::DeserializeOwned;
 
-use super::super::provider::{PaymentError, Token};
+use super::super::provider::{PaymentError, ProviderSecret};
 use super::CardConfig;
 use super::answers::{Answer, Refusal, RefusalBody};
 
 pub struct Client {
     http: reqwest::Client,
     url: Url,
-    key: Token,
+    key: ProviderSecret,
 }
 
 const CONNECT_PATIENCE: Duration = Duration::from_secs(5);

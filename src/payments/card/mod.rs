@@ -9,7 +9,8 @@ use uuid::Uuid;
 
 use super::currency::cents;
 use super::provider::{
-    Asked, Authorisation, Charge, Intent, IntentState, NoticeError, PaymentError, Provider, Refunded, Repayment, Token,
+    Asked, Authorisation, Charge, Intent, IntentState, NoticeError, PaymentError, Provider, ProviderSecret, Refunded,
+    Repayment,
 };
 use crate::domain::money::Money;
 
@@ -25,9 +26,9 @@ use notice::NoticeSecret;
 pub struct CardConfig {
     /// Without a path: `https://api.stripe.com`.
     pub url: Url,
-    pub key: Token,
+    pub key: ProviderSecret,
     /// With which the provider signs its messages; without it none are taken.
-    pub webhook_secret: Option<Token>,
+    pub webhook_secret: Option<ProviderSecret>,
     /// How long an answer may take; then its outcome is unknown.
     pub patience: Duration,
 }

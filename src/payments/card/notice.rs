@@ -4,7 +4,7 @@ use aws_lc_rs::hmac;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
 
-use super::super::provider::{NoticeError, Token};
+use super::super::provider::{NoticeError, ProviderSecret};
 
 pub struct NoticeSecret(hmac::Key);
 
@@ -43,7 +43,7 @@ struct Object {
 }
 
 impl NoticeSecret {
-    pub fn new(secret: &Token) -> Self {
+    pub fn new(secret: &ProviderSecret) -> Self {
         Self(hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes()))
     }
 
@@ -90,7 +90,7 @@ mod tests {
 
     fn read(signature: &str, body: &str, seconds_later: i64) -> Result<Option<String>, NoticeError> {
         let now = DateTime::from_timestamp(SENT_AT + seconds_later, 0).unwrap();
-        NoticeSecret::new(&Token::new(SECRET)).read(signature, body.as_bytes(), now)
+        NoticeSecret::new(&ProviderSecret::new(SECRET)).read(signature, body.as_bytes(), now)
     }
 
     fn body(kind: &str, object: serde_json::Value) -> String {

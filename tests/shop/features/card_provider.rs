@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use cartwright::domain::money::Money;
+use cartwright::domain::order::PaymentToken;
 use cartwright::payments::{
     CardProvider, Charge, Currency, Instrument, IntentState, PaymentError, Provider, Purpose, Repayment, TestProvider,
-    Token,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -21,7 +21,7 @@ fn money(text: &str) -> Money {
 
 fn charge(token: &str) -> Charge {
     let purpose = Purpose { order_id: 17, attempt: 2, request: Uuid::now_v7() };
-    Charge { purpose, amount: money("12.50"), currency: Currency::EUR, instrument: Token::new(token) }
+    Charge { purpose, amount: money("12.50"), currency: Currency::EUR, instrument: PaymentToken::new(token) }
 }
 
 fn repayment(reference: &str, amount: &str) -> Repayment {

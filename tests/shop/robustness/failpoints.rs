@@ -1,4 +1,4 @@
-//! Deaths exactly between two steps: see `src/points.rs`.
+//! Deaths exactly between two steps: see `src/failpoints.rs`.
 
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};

@@ -11,7 +11,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use cartwright::payments::{CardConfig, Currency, PaymentsConfig, Token};
+use cartwright::payments::{CardConfig, Currency, PaymentsConfig, ProviderSecret};
 use reqwest::Url;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -92,8 +92,8 @@ impl CardStub {
     }
 
     pub fn card(&self, key: &str) -> CardConfig {
-        let webhook_secret = Some(Token::new(WEBHOOK_SECRET));
-        CardConfig { url: self.url.clone(), key: Token::new(key), webhook_secret, patience: PATIENCE }
+        let webhook_secret = Some(ProviderSecret::new(WEBHOOK_SECRET));
+        CardConfig { url: self.url.clone(), key: ProviderSecret::new(key), webhook_secret, patience: PATIENCE }
     }
 
     /// Lets the next request of the kind that has no fault yet go wrong.

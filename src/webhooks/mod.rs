@@ -5,9 +5,9 @@ use futures_util::future::BoxFuture;
 use sqlx::postgres::PgConnection;
 use sqlx::{FromRow, PgPool};
 
-use super::{Fact, Failure, Reaction, Reactor, Settings};
 use crate::domain::ids::WebhookId;
 use crate::journal::{Actor, Context, Journal};
+use crate::reactors::{Fact, Failure, Reaction, Reactor, Settings};
 use crate::shop::ChangeWebhook;
 
 mod deliveries;
@@ -15,7 +15,7 @@ mod endpoint;
 mod send;
 
 pub use deliveries::{Delivery, WebhookRow, deliveries, find, list, redeliver, sweep};
-pub use endpoint::{Endpoint, EndpointError};
+pub use endpoint::Endpoint;
 
 use send::{ANSWER_WITHIN, Sender, Sent};
 

@@ -3,7 +3,6 @@
 //! A name is resolved here, for each connection, and connected to is what was checked: a name that means something else
 //! a moment later (DNS rebinding) helps nobody.
 
-use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::LazyLock;
 
@@ -13,21 +12,14 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// The URL of a webhook: http or https, with a host, without a password.
+use crate::domain::webhook::{WebhookUrl, WebhookUrlError};
+
+/// The parsed URL of a webhook, which connections are opened to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Endpoint(Url);
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum EndpointError {
-    #[error("must be a URL, such as \"https://example.com/hooks\"")]
-    NotAUrl,
-    #[error("must begin with http:// or https://")]
-    OtherScheme,
-    #[error("must not hold a user or a password")]
-    HoldsCredentials,
-    #[error("must have at most {} characters", Endpoint::MAX)]
-    TooLong,
+pub struct Endpoint {
+    url: Url,
+    webhook_url: WebhookUrl,
 }
 
 /// The address is one inside of a network.
@@ -66,33 +58,20 @@ static NOT_PUBLIC: LazyLock<Vec<IpNet>> = LazyLock::new(|| {
 });
 
 impl Endpoint {
-    pub const MAX: usize = 2_000;
-
-    pub fn parse(text: &str) -> Result<Self, EndpointError> {
-        let url: Url = text.trim().parse().map_err(|_| EndpointError::NotAUrl)?;
-        if !matches!(url.scheme(), "http" | "https") {
-            return Err(EndpointError::OtherScheme);
-        }
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(EndpointError::HoldsCredentials);
-        }
-        if url.as_str().len() > Self::MAX {
-            return Err(EndpointError::TooLong);
-        }
-        if url.host_str().is_none_or(str::is_empty) { Err(EndpointError::NotAUrl) } else { Ok(Self(url)) }
-    }
-
-    pub fn as_str(&self) -> &str {
-        self.0.as_str()
+    /// Parses a URL as a client writes it, and brings it into normal form.
+    pub fn parse(text: &str) -> Result<Self, WebhookUrlError> {
+        let url: Url = text.trim().parse().map_err(|_| WebhookUrlError::NotAUrl)?;
+        let webhook_url = WebhookUrl::parse(url.as_str())?;
+        Ok(Self { url, webhook_url })
     }
 
     pub(super) fn url(&self) -> Url {
-        self.0.clone()
+        self.url.clone()
     }
 
     /// A host that is written as a number is never resolved, so it is looked at by itself.
     pub(super) fn check_number(&self) -> Result<(), Private> {
-        let host = self.0.host_str().unwrap_or_default().trim_matches(['[', ']']);
+        let host = self.url.host_str().unwrap_or_default().trim_matches(['[', ']']);
         match host.parse::<IpAddr>() {
             Ok(address) if !is_public(address) => Err(Private),
             _ => Ok(()),
@@ -101,22 +80,22 @@ impl Endpoint {
 }
 
 impl TryFrom<String> for Endpoint {
-    type Error = EndpointError;
+    type Error = WebhookUrlError;
 
-    fn try_from(text: String) -> Result<Self, EndpointError> {
+    fn try_from(text: String) -> Result<Self, WebhookUrlError> {
         Self::parse(&text)
     }
 }
 
 impl From<Endpoint> for String {
     fn from(endpoint: Endpoint) -> Self {
-        endpoint.0.into()
+        endpoint.url.into()
     }
 }
 
-impl fmt::Display for Endpoint {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(formatter)
+impl From<Endpoint> for WebhookUrl {
+    fn from(endpoint: Endpoint) -> Self {
+        endpoint.webhook_url
     }
 }
 
@@ -152,16 +131,16 @@ mod tests {
             assert!(Endpoint::parse(text).is_ok(), "{text}");
         }
         for (text, expected) in [
-            ("", EndpointError::NotAUrl),
-            ("example.com", EndpointError::NotAUrl),
-            ("http://", EndpointError::NotAUrl),
-            ("ftp://example.com", EndpointError::OtherScheme),
-            ("file:///etc/passwd", EndpointError::OtherScheme),
-            ("https://jo:secret@example.com", EndpointError::HoldsCredentials),
+            ("", WebhookUrlError::NotAUrl),
+            ("example.com", WebhookUrlError::NotAUrl),
+            ("http://", WebhookUrlError::NotAUrl),
+            ("ftp://example.com", WebhookUrlError::OtherScheme),
+            ("file:///etc/passwd", WebhookUrlError::OtherScheme),
+            ("https://jo:secret@example.com", WebhookUrlError::HoldsCredentials),
         ] {
             assert_eq!(Endpoint::parse(text), Err(expected), "{text}");
         }
-        assert_eq!(Endpoint::parse(&format!("http://a/{}", "b".repeat(2_000))), Err(EndpointError::TooLong));
+        assert_eq!(Endpoint::parse(&format!("http://a/{}", "b".repeat(2_000))), Err(WebhookUrlError::TooLong));
     }
 
     #[test]

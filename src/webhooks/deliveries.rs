@@ -6,8 +6,8 @@ use sqlx::{FromRow, PgPool};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::super::{Failure, parked};
 use super::NAME;
+use crate::reactors::{self, Failure};
 
 /// A webhook, without its secret.
 #[derive(Clone, Debug, Serialize, FromRow, ToSchema)]
@@ -88,7 +88,7 @@ pub async fn deliveries(pool: &PgPool, webhook_id: i64, before: i64, limit: i64)
 /// Tells a webhook of an event once more, or for the first time; `false` if there is no such event.
 pub async fn redeliver(pool: &PgPool, webhook_id: i64, event_id: Uuid, actor: &str) -> Result<bool, sqlx::Error> {
     let mut connection = pool.acquire().await?;
-    parked::again(&mut connection, NAME, event_id, &webhook_id.to_string(), actor).await
+    reactors::react_again(&mut connection, NAME, event_id, &webhook_id.to_string(), actor).await
 }
 
 /// Notes an attempt.

@@ -10,8 +10,8 @@ use reqwest::{Client, StatusCode};
 use serde_json::json;
 use standardwebhooks::{HEADER_WEBHOOK_ID, HEADER_WEBHOOK_SIGNATURE, HEADER_WEBHOOK_TIMESTAMP, Webhook};
 
-use super::super::{Fact, Failure};
 use super::endpoint::{Endpoint, Private, PublicNames};
+use crate::reactors::{Fact, Failure};
 
 /// Sends messages. Its connections are reused.
 pub(super) struct Sender {
