@@ -25,6 +25,7 @@ pub mod quantity;
 pub mod refusal;
 pub mod text;
 pub mod webhook;
+mod words;
 
 #[cfg(test)]
 mod properties;

@@ -11,23 +11,24 @@ use uuid::Uuid;
 use super::Decider;
 use super::event::events;
 use super::ids::CustomerId;
+use super::words::words;
 
 #[cfg(test)]
 mod tests;
 
-/// Permissions of an account. Each role includes those before it, except that only customers own carts and orders.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// Access to the customer's own cart, orders and profile.
-    Customer,
-    /// Read access to everything except credentials.
-    Reader,
-    /// Changes to catalogue, orders and customers.
-    Editor,
-    /// Every route.
-    Admin,
-}
+words!(
+    /// Permissions of an account. Each role includes those before it, except that only customers own carts and orders.
+    Role {
+        /// Access to the customer's own cart, orders and profile.
+        Customer = "customer",
+        /// Read access to everything except credentials.
+        Reader = "reader",
+        /// Changes to catalogue, orders and customers.
+        Editor = "editor",
+        /// Every route.
+        Admin = "admin",
+    }
+);
 
 /// Life cycle of an account. An erased account cannot be opened again.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,22 +105,9 @@ pub enum AccountError {
 #[error("must be customer, reader, editor or admin")]
 pub struct UnknownRole;
 
-impl Role {
-    pub const ALL: [Self; 4] = [Self::Customer, Self::Reader, Self::Editor, Self::Admin];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Customer => "customer",
-            Self::Reader => "reader",
-            Self::Editor => "editor",
-            Self::Admin => "admin",
-        }
-    }
-}
-
 impl fmt::Display for Role {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.name())
+        formatter.write_str(self.as_str())
     }
 }
 
@@ -127,7 +115,7 @@ impl FromStr for Role {
     type Err = UnknownRole;
 
     fn from_str(text: &str) -> Result<Self, UnknownRole> {
-        Self::ALL.into_iter().find(|role| role.name() == text).ok_or(UnknownRole)
+        Self::ALL.iter().copied().find(|role| role.as_str() == text).ok_or(UnknownRole)
     }
 }
 

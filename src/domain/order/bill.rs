@@ -8,18 +8,19 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::money::Money;
+use crate::domain::words::words;
 
-/// Payment method of an order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PaymentMethod {
-    /// Payment by invoice, recorded by staff.
-    Invoice,
-    /// The built-in test provider.
-    Test,
-    /// The card provider.
-    Card,
-}
+words!(
+    /// Payment method of an order.
+    PaymentMethod {
+        /// Payment by invoice, recorded by staff.
+        Invoice = "invoice",
+        /// The built-in test provider.
+        Test = "test",
+        /// The card provider.
+        Card = "card",
+    }
+);
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bill {
@@ -66,14 +67,6 @@ impl PaymentMethod {
         match self {
             Self::Invoice => false,
             Self::Test | Self::Card => true,
-        }
-    }
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Invoice => "invoice",
-            Self::Test => "test",
-            Self::Card => "card",
         }
     }
 }
