@@ -6,6 +6,7 @@ mod card_provider;
 mod command_line;
 mod customer_export;
 mod discounts;
+mod documentation;
 mod facts;
 mod half_year_figures;
 mod mails;
