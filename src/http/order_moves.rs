@@ -150,7 +150,7 @@ pub async fn pay(
     Ids(order_id): Ids<i64>,
     command: Command<Payment>,
 ) -> Result<Answer<OrderStanding>, ApiError> {
-    let by_buyer = command.context.actor.role == Role::Customer.name();
+    let by_buyer = command.context.actor.role == Role::Customer.as_str();
     let Command { body: Payment { method, payment, reference }, context } = command;
     let order_id = OrderId(order_id);
     match shop.instrument(method, payment)? {
