@@ -17,7 +17,7 @@ use crate::config::{DatabaseConfig, ServeConfig};
 use crate::database::{Database, Location};
 use crate::domain::account::Role;
 use crate::domain::text::Email;
-use crate::http::{self, Shop};
+use crate::http::{self, App};
 use crate::journal::{Journal, JournalOptions, Writer};
 use crate::mail::{self, MailConfig, Mailer, OrderMails, Templates};
 use crate::payments::{PaymentReactor, Payments};
@@ -117,19 +117,19 @@ pub async fn serve(
     let (connect, pool) = (database.connect.clone(), database.pool.clone());
     let reactors = Reactors::start_with(connect, pool, head, reactors, &default).await?;
 
-    let shop = Shop::new(
+    let app = App::new(
         engine.journal.clone(),
         engine.projector.clone(),
         accounts,
         database.pool.clone(),
-        http::Settings { edge: config.edge.edge(), terms: config.terms(), payments },
+        http::AppSettings { edge: config.edge.edge(), terms: config.terms(), payments },
         install_metrics(),
         stopping.clone(),
     );
     on_open(&Opening { address: listening, first_admin: first_password.map(|password| (FIRST_ADMIN, password)) });
     let mut stopped = stopping;
     tokio::select! {
-        served = http::serve(http_listener, shop) => served?,
+        served = http::serve(http_listener, app) => served?,
         // A client that never ends its request must not prevent the shutdown.
         () = async {
             let _ = stopped.wait_for(|stopped| *stopped).await;

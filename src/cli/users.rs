@@ -145,7 +145,7 @@ async fn change_account(
 
 async fn run_use_case<U: UseCase>(database: &Database, use_case: U) -> anyhow::Result<()> {
     let engine = start_engine(database).await?;
-    let context = Context::of(Actor { id: "cli".to_owned(), role: Role::Admin.name() });
+    let context = Context::of(Actor { id: "cli".to_owned(), role: Role::Admin.as_str() });
     let done = engine.journal.run(use_case, context).await;
     engine.stop().await?;
     done?;
