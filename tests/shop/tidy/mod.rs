@@ -92,6 +92,7 @@ fn collect(folder: &Path, deep: bool, files: &mut Vec<PathBuf>) {
 fn is_test(path: &str) -> bool {
     ["/tests.rs", "/properties.rs", "/samples.rs"].iter().any(|end| path.ends_with(end))
         || path.contains("/properties/")
+        || path.contains("/tests/")
 }
 
 /// The code of a file without its tests and comments.
