@@ -108,6 +108,9 @@ fn the_page_of_settings_lists_every_flag_with_its_variable_and_default() {
             let shown = if off { "off".to_owned() } else { format!("`{}`", default.to_str().unwrap()) };
             assert_eq!(row[3], shown, "{name}");
         }
+        let help = flag.get_help().unwrap().to_string();
+        let help = help.split(" [default: ").next().unwrap();
+        assert!(row[4].starts_with(help), "{name}: `{}` is not what --help says: `{help}`", row[4]);
     }
     assert_eq!(rows.len(), flags.len());
 }
