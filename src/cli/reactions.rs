@@ -7,14 +7,14 @@ use clap::Subcommand;
 
 use super::say;
 use crate::database::Database;
-use crate::reactors::{self, State};
+use crate::reactors::{self, ReactionState};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ReactionsCommand {
     /// Show how the reactors stand, and the reactions that wait
     List {
         #[arg(long, default_value = "parked")]
-        state: State,
+        state: ReactionState,
         /// Only those of one reactor
         #[arg(long)]
         reactor: Option<String>,
@@ -61,7 +61,7 @@ pub(super) async fn reactions(command: &ReactionsCommand, database: &Database) -
     Ok(ExitCode::SUCCESS)
 }
 
-async fn list(database: &Database, state: State, reactor: Option<&str>) -> anyhow::Result<()> {
+async fn list(database: &Database, state: ReactionState, reactor: Option<&str>) -> anyhow::Result<()> {
     const AT_ONCE: i64 = 1_000;
     for reactor in reactors::status(&database.pool).await? {
         let reactors::ReactorStatus { name, position, lag, due, parked, .. } = reactor;

@@ -15,7 +15,7 @@ use super::body;
 use super::description::words;
 use super::error::{ApiError, Problem};
 use crate::domain::order::{PaymentMethod, PaymentToken};
-use crate::payments::{Instrument, Notice, NoticeError, PaymentReactor};
+use crate::payments::{Instrument, Notification, NotificationError, PaymentReactor};
 
 /// `{"method": "card", "token": "pm_…"}` or `{"method": "test", "card_number": "4242…"}`.
 #[derive(Clone, Debug)]
@@ -137,11 +137,11 @@ pub async fn take_notice(
 ) -> Result<StatusCode, ApiError> {
     let signature = headers.get("stripe-signature").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let bytes = body::take_bytes(request, &shop).await?;
-    match shop.payments.read_notice(signature, &bytes, chrono::Utc::now()).map_err(refuse)? {
-        Notice::Other => {}
-        Notice::About(reference) => {
+    match shop.payments.read_notification(signature, &bytes, chrono::Utc::now()).map_err(refuse)? {
+        Notification::Other => {}
+        Notification::About(reference) => {
             let reactor = PaymentReactor::new(shop.payments.clone(), shop.journal.clone(), shop.pool.clone());
-            reactor.look_again(&reference).await.map_err(|fault| {
+            reactor.refresh_payment(&reference).await.map_err(|fault| {
                 tracing::warn!(reason = fault.reason, "a payment that has changed could not be looked at");
                 // The provider sends the message again.
                 ApiError::unavailable("payment_unavailable", "the payment cannot be looked at now")
@@ -151,12 +151,12 @@ pub async fn take_notice(
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn refuse(error: NoticeError) -> ApiError {
+fn refuse(error: NotificationError) -> ApiError {
     let code = match error {
-        NoticeError::Forged => "signature_invalid",
-        NoticeError::Stale => "signature_expired",
-        NoticeError::Unreadable => return ApiError::invalid_field("body", "is no message of the card provider"),
-        NoticeError::NotTaken => return ApiError::not_found("payments_not_set_up", "Payments not set up"),
+        NotificationError::InvalidSignature => "signature_invalid",
+        NotificationError::Expired => "signature_expired",
+        NotificationError::Unreadable => return ApiError::invalid_field("body", "is no message of the card provider"),
+        NotificationError::NotConfigured => return ApiError::not_found("payments_not_set_up", "Payments not set up"),
     };
     ApiError::new(StatusCode::BAD_REQUEST, code, "Signature not valid", error.to_string())
 }

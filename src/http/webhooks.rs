@@ -22,7 +22,7 @@ use crate::domain::text::Text;
 use crate::domain::webhook::{EventTypes, WebhookError, WebhookSecret, WebhookUrl};
 
 use crate::shop::{ChangeWebhook, CreateWebhook, RemoveWebhook, RotateWebhookSecret, WebhookRef};
-use crate::webhooks::{self, Delivery, Endpoint, WebhookRow};
+use crate::webhooks::{self, DeliveryView, Endpoint, WebhookView};
 
 body! {
     /// Who is to be told of which events.
@@ -64,12 +64,12 @@ pub struct WebhookMade {
 
 /// All webhooks
 #[utoipa::path(get, path = "/webhooks", tag = "webhooks", security(("bearer" = ["admin"])), params(Page),
-    responses((status = 200, body = Vec<WebhookRow>)))]
+    responses((status = 200, body = Vec<WebhookView>)))]
 pub async fn list(
     State(shop): State<Shop>,
     OriginalUri(uri): OriginalUri,
     Params(page): Params<Page>,
-) -> Result<PageOf<WebhookRow>, ApiError> {
+) -> Result<PageOf<WebhookView>, ApiError> {
     let limit = page.limit(DEFAULT_LIMIT)?;
     let rows = webhooks::list(&shop.pool, page.after()?.unwrap_or(0), limit + 1).await?;
     Ok(PageOf::new(&uri, rows, limit, |row| row.webhook_id))
@@ -77,8 +77,8 @@ pub async fn list(
 
 /// A webhook
 #[utoipa::path(get, path = "/webhook/{webhook_id}", tag = "webhooks", security(("bearer" = ["admin"])),
-    params(("webhook_id" = i64, Path)), responses((status = 200, body = WebhookRow), (status = 404, body = Problem)))]
-pub async fn find(State(shop): State<Shop>, Ids(webhook_id): Ids<i64>) -> Result<Json<WebhookRow>, ApiError> {
+    params(("webhook_id" = i64, Path)), responses((status = 200, body = WebhookView), (status = 404, body = Problem)))]
+pub async fn find(State(shop): State<Shop>, Ids(webhook_id): Ids<i64>) -> Result<Json<WebhookView>, ApiError> {
     Ok(Json(known(&shop, webhook_id).await?))
 }
 
@@ -140,13 +140,13 @@ pub async fn rotate_secret(
 /// What became of the messages of a webhook, newest event first; those that were tried at least once
 #[utoipa::path(get, path = "/webhook/{webhook_id}/deliveries", tag = "webhooks", security(("bearer" = ["admin"])),
     params(("webhook_id" = i64, Path), Page),
-    responses((status = 200, body = Vec<Delivery>), (status = 404, body = Problem)))]
+    responses((status = 200, body = Vec<DeliveryView>), (status = 404, body = Problem)))]
 pub async fn list_deliveries(
     State(shop): State<Shop>,
     OriginalUri(uri): OriginalUri,
     Ids(webhook_id): Ids<i64>,
     Params(page): Params<Page>,
-) -> Result<PageOf<Delivery>, ApiError> {
+) -> Result<PageOf<DeliveryView>, ApiError> {
     let limit = page.limit(DEFAULT_LIMIT)?;
     known(&shop, webhook_id).await?;
     let rows = webhooks::deliveries(&shop.pool, webhook_id, page.after()?.unwrap_or(i64::MAX), limit + 1).await?;
@@ -169,7 +169,7 @@ pub async fn redeliver(
     Ok((StatusCode::ACCEPTED, Json(json!({ "event_id": event_id, "outcome": "due" }))))
 }
 
-async fn known(shop: &Shop, webhook_id: i64) -> Result<WebhookRow, ApiError> {
+async fn known(shop: &Shop, webhook_id: i64) -> Result<WebhookView, ApiError> {
     let found = webhooks::find(&shop.pool, webhook_id).await?;
     found.ok_or_else(|| Refusal::from(WebhookError::NotFound).into())
 }
