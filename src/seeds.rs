@@ -31,19 +31,19 @@ pub enum SeedError {
 
 /// How much was planted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Planted {
+pub struct Loaded {
     pub products: usize,
     pub customers: usize,
     pub orders: usize,
 }
 
 /// Whether the log is empty.
-pub async fn due(pool: &PgPool) -> Result<bool, sqlx::Error> {
+pub async fn is_empty_shop(pool: &PgPool) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar("select position = 0 from journal_head").fetch_one(pool).await
 }
 
 /// Plays the sample commands on an empty log. Two servers may both have found it empty: the second plants nothing.
-pub async fn plant(journal: &Journal) -> Result<Planted, SeedError> {
+pub async fn load(journal: &Journal) -> Result<Loaded, SeedError> {
     let seeds = Seeds {
         categories: serde_json::from_str(include_str!("../seeds/categories.json"))?,
         products: serde_json::from_str(include_str!("../seeds/products.json"))?,
@@ -109,13 +109,13 @@ struct Item {
 }
 
 impl UseCase for Seeds {
-    type Answer = Planted;
+    type Answer = Loaded;
 
-    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<Planted, Stop> {
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<Loaded, Stop> {
         // Named at once, so that they are loaded together.
         let names = self.categories.iter().map(|name| claim_id(ClaimKind::CategoryName, &name.folded()));
         if work.get_all::<Claim, _>(names)?.iter().any(|claim| claim.holder.is_some()) {
-            return Ok(Planted::default());
+            return Ok(Loaded::default());
         }
         work.get_all::<crate::domain::cart::Cart, _>(1..=self.customers.len())?;
         for name in &self.categories {
@@ -141,7 +141,7 @@ impl UseCase for Seeds {
             let (name, description, category, price) = (None, None, None, None);
             ChangeProduct { product_id, name, description, category, price, discontinue: true }.decide(work)?;
         }
-        Ok(Planted { products: products.len(), customers: customers.len(), orders: self.orders.len() })
+        Ok(Loaded { products: products.len(), customers: customers.len(), orders: self.orders.len() })
     }
 }
 

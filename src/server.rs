@@ -37,7 +37,7 @@ pub struct Engine {
 /// Who may log in to an embedded shop at first.
 const FIRST_ADMIN: &str = "admin@shop.localhost";
 /// How long the commands under way may take when the shop stops.
-const STOP_PATIENCE: Duration = Duration::from_secs(15);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(15);
 
 impl Engine {
     pub async fn start(
@@ -56,7 +56,7 @@ impl Engine {
     pub async fn stop(self) -> anyhow::Result<()> {
         let Self { journal, projector, writer } = self;
         drop(journal);
-        let drained = tokio::time::timeout(STOP_PATIENCE, writer.finish()).await;
+        let drained = tokio::time::timeout(SHUTDOWN_TIMEOUT, writer.finish()).await;
         projector.stop().await;
         match drained {
             Ok(ended) => ended.context("the writer ended badly"),
@@ -75,8 +75,8 @@ pub async fn serve(config: &ServeConfig, database_config: &DatabaseConfig, locat
     let database = Database::open(location).await?;
     let journal = JournalOptions { cache_entries: config.cache_entries, ..JournalOptions::default() };
     let engine = Engine::start(&database.connect, &database.pool, journal, ProjectorOptions::default()).await?;
-    if !config.no_seeds && seeds::due(&database.pool).await? {
-        seeds::plant(&engine.journal).await.context("the sample commands could not be played")?;
+    if !config.no_seeds && seeds::is_empty_shop(&database.pool).await? {
+        seeds::load(&engine.journal).await.context("the sample commands could not be played")?;
     }
     let (connect, pool) = (database.connect.clone(), database.pool.clone());
     let listening = http_listener.local_addr()?;
@@ -124,7 +124,7 @@ pub async fn serve(config: &ServeConfig, database_config: &DatabaseConfig, locat
         // A client that never ends its request must not keep the shop from stopping.
         () = async {
             let _ = stopped.wait_for(|stopped| *stopped).await;
-            tokio::time::sleep(STOP_PATIENCE).await;
+            tokio::time::sleep(SHUTDOWN_TIMEOUT).await;
         } => tracing::warn!("requests that did not end were cut off"),
     }
     tracing::info!("stopping");
@@ -174,9 +174,9 @@ fn stop_on_signal(stop: watch::Sender<bool>) -> std::io::Result<()> {
 /// Opens an account for the owner of an embedded shop that nobody can log in to yet, and returns its password. Who
 /// brings a database of their own makes accounts on the command line.
 async fn open_first_account(accounts: &Accounts, location: &Location) -> anyhow::Result<Option<Secret>> {
-    if !matches!(location, Location::Embedded(_)) || !accounts.is_empty().await? {
+    if !matches!(location, Location::Embedded(_)) || !accounts.has_no_account().await? {
         return Ok(None);
     }
     let email = Email::parse(FIRST_ADMIN)?;
-    Ok(Some(accounts.open_with_new_password(email, Role::Admin).await?))
+    Ok(Some(accounts.open_with_generated_password(email, Role::Admin).await?))
 }

@@ -25,7 +25,7 @@ pub enum KeysError {
     #[error("{} is no Ed25519 key in PKCS#8 form", .0.display())]
     Unreadable(PathBuf),
     #[error("a key cannot be made")]
-    Unmakeable,
+    Generation,
     #[error(transparent)]
     Database(#[from] sqlx::Error),
 }
@@ -50,7 +50,7 @@ const EXTENSION: &str = "pk8";
 impl TokenKeys {
     /// Takes the newest key of the folder; makes the folder and a first key where there is none.
     pub async fn open(folder: &Path, pool: &PgPool) -> Result<Self, KeysError> {
-        let newest = newest(folder, pool).await?;
+        let newest = open_newest(folder, pool).await?;
         Ok(Self { folder: folder.to_owned(), newest: RwLock::new(Arc::new(newest)) })
     }
 
@@ -59,26 +59,26 @@ impl TokenKeys {
     }
 
     /// Takes a key over that was put into the folder since, or makes one if the present one is no longer in force.
-    pub(super) async fn take_newer(&self, pool: &PgPool) -> Result<(), KeysError> {
+    pub(super) async fn reload(&self, pool: &PgPool) -> Result<(), KeysError> {
         let present = self.newest();
         let is_newest = newest_file(&self.folder)?.is_none_or(|path| path == present.path);
-        if is_newest && in_force(&present, pool).await? {
+        if is_newest && is_in_force(&present, pool).await? {
             return Ok(());
         }
-        let newest = newest(&self.folder, pool).await?;
+        let newest = open_newest(&self.folder, pool).await?;
         *self.newest.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(newest);
         Ok(())
     }
 
     /// Makes a key for the next node that takes its keys from the folder.
-    pub fn make(folder: &Path) -> Result<String, KeysError> {
-        create(folder).map(|key| key.id)
+    pub fn create_key_file(folder: &Path) -> Result<String, KeysError> {
+        create_key(folder).map(|key| key.id)
     }
 
     /// Makes a new key; a running node takes it over at once. With `refuse_others`, no token of any other key is honoured
     /// from now on, and none of those keys is taken again: for a key that got into wrong hands. Other nodes make new ones.
     pub async fn rotate(folder: &Path, pool: &PgPool, refuse_others: bool) -> Result<String, KeysError> {
-        let key = create(folder)?;
+        let key = create_key(folder)?;
         if refuse_others {
             sqlx::query("update token_key set retired_at = '-infinity'").execute(pool).await?;
         }
@@ -88,25 +88,25 @@ impl TokenKeys {
 }
 
 /// The newest key of the folder, made known; a new one, if there is none or it is no longer in force.
-async fn newest(folder: &Path, pool: &PgPool) -> Result<SigningKey, KeysError> {
+async fn open_newest(folder: &Path, pool: &PgPool) -> Result<SigningKey, KeysError> {
     loop {
-        let newest = match newest_file(folder)?.map(read) {
-            None => create(folder)?,
+        let newest = match newest_file(folder)?.map(read_key) {
+            None => create_key(folder)?,
             Some(Ok(key)) => key,
             // Another node with the same folder has a newer one.
             Some(Err(KeysError::Folder { cause, .. })) if cause.kind() == NotFound => continue,
             Some(Err(error)) => return Err(error),
         };
         publish(&newest, folder, pool).await?;
-        if in_force(&newest, pool).await? {
+        if is_in_force(&newest, pool).await? {
             return Ok(newest);
         }
-        create(folder)?;
+        create_key(folder)?;
     }
 }
 
 /// Whether the key was made known, and neither retired nor refused since.
-async fn in_force(key: &SigningKey, pool: &PgPool) -> Result<bool, sqlx::Error> {
+async fn is_in_force(key: &SigningKey, pool: &PgPool) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar("select exists (select from token_key where key_id = $1 and retired_at is null)")
         .bind(&key.id)
         .fetch_one(pool)
@@ -115,11 +115,11 @@ async fn in_force(key: &SigningKey, pool: &PgPool) -> Result<bool, sqlx::Error> 
 
 /// Makes the public half known, and retires the older keys of the folder: nothing is signed with them any more.
 async fn publish(key: &SigningKey, folder: &Path, pool: &PgPool) -> Result<(), KeysError> {
-    let older: Vec<PathBuf> = files(folder)?.into_iter().take_while(|path| *path != key.path).collect();
+    let older: Vec<PathBuf> = key_files(folder)?.into_iter().take_while(|path| *path != key.path).collect();
     let mut retired = Vec::new();
     for path in &older {
         // Of several nodes with one folder, another may have retired it first.
-        match read(path.clone()) {
+        match read_key(path.clone()) {
             Ok(older) => retired.push(older.id),
             Err(KeysError::Folder { cause, .. }) if cause.kind() == NotFound => {}
             Err(error) => return Err(error),
@@ -139,17 +139,17 @@ async fn publish(key: &SigningKey, folder: &Path, pool: &PgPool) -> Result<(), K
         .await?;
     for path in &older {
         match fs::remove_file(path) {
-            Err(cause) if cause.kind() != NotFound => return Err(at(path, cause)),
+            Err(cause) if cause.kind() != NotFound => return Err(folder_error(path, cause)),
             _ => {}
         }
     }
     Ok(())
 }
 
-fn create(folder: &Path) -> Result<SigningKey, KeysError> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|cause| at(folder, cause))?;
-    let pair = Ed25519KeyPair::generate().map_err(|_| KeysError::Unmakeable)?;
-    let document = pair.to_pkcs8().map_err(|_| KeysError::Unmakeable)?;
+fn create_key(folder: &Path) -> Result<SigningKey, KeysError> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|cause| folder_error(folder, cause))?;
+    let pair = Ed25519KeyPair::generate().map_err(|_| KeysError::Generation)?;
+    let document = pair.to_pkcs8().map_err(|_| KeysError::Generation)?;
     let id = key_id(pair.public_key().as_ref());
     // The time goes first, so that the newest is the last by name, even after a clock was set back.
     let made_at =
@@ -161,7 +161,7 @@ fn create(folder: &Path) -> Result<SigningKey, KeysError> {
         file.sync_all()?;
         fs::rename(&draft, &path)
     });
-    written.map_err(|cause| at(&draft, cause))?;
+    written.map_err(|cause| folder_error(&draft, cause))?;
     // Not read from the file: another node with the same folder may have retired it by now.
     let encoding = EncodingKey::from_ed_der(document.as_ref());
     Ok(SigningKey { id, encoding, public: pair.public_key().as_ref().to_vec(), path })
@@ -173,32 +173,32 @@ fn made_at(path: &Path) -> Option<i64> {
     made_at.parse().ok()
 }
 
-fn read(path: PathBuf) -> Result<SigningKey, KeysError> {
-    let document = fs::read(&path).map_err(|cause| at(&path, cause))?;
+fn read_key(path: PathBuf) -> Result<SigningKey, KeysError> {
+    let document = fs::read(&path).map_err(|cause| folder_error(&path, cause))?;
     let Ok(pair) = Ed25519KeyPair::from_pkcs8(&document) else { return Err(KeysError::Unreadable(path)) };
     let public = pair.public_key().as_ref().to_vec();
     Ok(SigningKey { id: key_id(&public), encoding: EncodingKey::from_ed_der(&document), public, path })
 }
 
 fn newest_file(folder: &Path) -> Result<Option<PathBuf>, KeysError> {
-    Ok(files(folder)?.pop())
+    Ok(key_files(folder)?.pop())
 }
 
 /// The files of keys, oldest first; what is named otherwise is none.
-fn files(folder: &Path) -> Result<Vec<PathBuf>, KeysError> {
+fn key_files(folder: &Path) -> Result<Vec<PathBuf>, KeysError> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == NotFound => return Ok(vec![]),
-        Err(cause) => return Err(at(folder, cause)),
+        Err(cause) => return Err(folder_error(folder, cause)),
     };
     let paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>();
     let dated = |path: PathBuf| Some((made_at(&path)?, path));
-    let mut dated: Vec<_> = paths.map_err(|cause| at(folder, cause))?.into_iter().filter_map(dated).collect();
+    let mut dated: Vec<_> = paths.map_err(|cause| folder_error(folder, cause))?.into_iter().filter_map(dated).collect();
     dated.sort();
     Ok(dated.into_iter().map(|(_, path)| path).collect())
 }
 
-fn at(path: &Path, cause: std::io::Error) -> KeysError {
+fn folder_error(path: &Path, cause: std::io::Error) -> KeysError {
     KeysError::Folder { path: path.to_owned(), cause }
 }
 

@@ -1,6 +1,6 @@
 //! Mailed single-use links: to confirm a registration, and to choose another password.
 //!
-//! Every wish is stored alike and answered alike; whether there is an account is found out afterwards, by the task that
+//! Every request is stored alike and answered alike; whether there is an account is found out afterwards, by the task that
 //! mails, so that neither the answer nor the time that it takes tells.
 
 use std::sync::Arc;
@@ -10,9 +10,9 @@ use sqlx::{FromRow, PgPool};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use super::letters::Letter;
-use super::records::{self, Origin, Outcome};
+use super::account_mails::AccountMail;
 use super::secret::{self, Secret};
+use super::sign_ins::{self, ClientInfo, Outcome};
 use super::{Accounts, AccountsError, Password};
 use crate::domain::account::Role;
 use crate::domain::ids::{AccountId, CustomerId};
@@ -22,13 +22,13 @@ use crate::mail::Mailer;
 use crate::shop::{ChangePassword, ConfirmRegistration, CustomerRef, OpenAccount};
 
 /// What somebody asks to be mailed.
-pub enum Wish {
+pub enum MailRequest {
     Register { first_name: Name, last_name: Name, email: Email, password: Password },
     Reset { email: Email },
 }
 
 #[derive(FromRow)]
-struct Link {
+struct MailedLink {
     email: String,
     first_name: Option<String>,
     last_name: Option<String>,
@@ -38,7 +38,7 @@ struct Link {
 }
 
 #[derive(FromRow)]
-struct Due {
+struct DueMail {
     link_id: Uuid,
     purpose: String,
     email: String,
@@ -48,22 +48,22 @@ struct Due {
 }
 
 /// How long a link is good for: a day to confirm, an hour to choose a password.
-const CONFIRM_WITHIN: Duration = Duration::from_secs(24 * 60 * 60);
-const RESET_WITHIN: Duration = Duration::from_secs(60 * 60);
+const CONFIRM_LINK_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
+const RESET_LINK_LIFE: Duration = Duration::from_secs(60 * 60);
 /// How often the task that mails looks although this node has nothing new: other nodes may have left something.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
+const POLL_INTERVAL: Duration = Duration::from_secs(5);
 /// The first wait after a mail that could not be sent; each is twice as long as the one before.
 const FIRST_RETRY: Duration = Duration::from_secs(10);
 
 impl Accounts {
-    /// Stores the wish; the mail follows.
-    pub async fn ask(&self, wish: Wish, origin: &Origin) -> Result<(), AccountsError> {
-        let (purpose, email, names, hash, within) = match wish {
-            Wish::Register { first_name, last_name, email, password } => {
+    /// Stores the request; the mail follows.
+    pub async fn request_mail(&self, request: MailRequest, client: &ClientInfo) -> Result<(), AccountsError> {
+        let (purpose, email, names, hash, within) = match request {
+            MailRequest::Register { first_name, last_name, email, password } => {
                 let hash = self.passwords().hash(&password).await?;
-                ("register", email, Some((first_name, last_name)), Some(hash), CONFIRM_WITHIN)
+                ("register", email, Some((first_name, last_name)), Some(hash), CONFIRM_LINK_LIFE)
             }
-            Wish::Reset { email } => ("reset", email, None, None, RESET_WITHIN),
+            MailRequest::Reset { email } => ("reset", email, None, None, RESET_LINK_LIFE),
         };
         let (first_name, last_name) = names.unzip();
         sqlx::query(
@@ -81,17 +81,17 @@ impl Accounts {
         .bind(within)
         .execute(self.pool())
         .await?;
-        self.0.asked.notify_one();
+        self.0.mail_requested.notify_one();
         if purpose == "reset" {
             // Not whose: that would take another time where there is an account.
-            records::note(self.pool(), None, Outcome::ResetRequested, origin).await?;
+            sign_ins::record_sign_in(self.pool(), None, Outcome::ResetRequested, client).await?;
         }
         Ok(())
     }
 
     /// Makes a customer and an account of a registration, for the token that was mailed.
-    pub async fn confirm(&self, token: &str, context: Context) -> Result<CustomerRef, AccountsError> {
-        let link = self.link("register", token).await?.ok_or(AccountsError::InvalidLink)?;
+    pub async fn confirm_registration(&self, token: &str, context: Context) -> Result<CustomerRef, AccountsError> {
+        let link = self.find_link("register", token).await?.ok_or(AccountsError::InvalidLink)?;
         let parsed = (
             Name::parse(link.first_name.as_deref().unwrap_or_default()),
             Name::parse(link.last_name.as_deref().unwrap_or_default()),
@@ -118,9 +118,9 @@ impl Accounts {
         token: &str,
         new: &Password,
         context: Context,
-        origin: &Origin,
+        client: &ClientInfo,
     ) -> Result<(), AccountsError> {
-        let link = self.link("reset", token).await?.ok_or(AccountsError::InvalidLink)?;
+        let link = self.find_link("reset", token).await?.ok_or(AccountsError::InvalidLink)?;
         let password_hash = self.passwords().hash(new).await?;
         let link_hash = Some(hex::encode(secret::hash(token)));
         let account_id = match (link.account_id.map(AccountId), link.customer_id.map(CustomerId)) {
@@ -137,10 +137,10 @@ impl Accounts {
         }
         .account_id;
         self.refresh().await?;
-        Ok(records::note(self.pool(), Some(account_id), Outcome::PasswordChanged, origin).await?)
+        Ok(sign_ins::record_sign_in(self.pool(), Some(account_id), Outcome::PasswordChanged, client).await?)
     }
 
-    async fn link(&self, purpose: &str, token: &str) -> Result<Option<Link>, sqlx::Error> {
+    async fn find_link(&self, purpose: &str, token: &str) -> Result<Option<MailedLink>, sqlx::Error> {
         sqlx::query_as(
             "select coalesce(profile.email, link.email) as email, link.first_name, link.last_name, link.password_hash,
                 profile.customer_id, account.account_id
@@ -157,25 +157,25 @@ impl Accounts {
 }
 
 /// Mails what is due, for as long as the node runs. Of several nodes each takes what no other holds.
-pub(super) async fn deliver(pool: PgPool, mailer: Mailer, asked: Arc<Notify>) {
+pub(super) async fn send_due_mails(pool: PgPool, mailer: Mailer, mail_requested: Arc<Notify>) {
     loop {
-        let found = deliver_one(&pool, &mailer).await;
+        let found = send_next_mail(&pool, &mailer).await;
         if let Err(error) = &found {
             tracing::warn!(%error, "mails that are due could not be read");
         }
         if !matches!(found, Ok(true)) {
-            let _ = tokio::time::timeout(LOOK_EVERY, asked.notified()).await;
+            let _ = tokio::time::timeout(POLL_INTERVAL, mail_requested.notified()).await;
         }
     }
 }
 
 /// Whether there was one.
-async fn deliver_one(pool: &PgPool, mailer: &Mailer) -> Result<bool, sqlx::Error> {
+async fn send_next_mail(pool: &PgPool, mailer: &Mailer) -> Result<bool, sqlx::Error> {
     let token = Secret::new("")?;
     // The mail goes to the address that is on record, not to the one that was typed: two that the database takes for the
     // same in another case, such as with a dotted capital I, may be two mailboxes.
     // The next try is set before this one, so that a mail that ends the process does not end it again and again.
-    let due: Option<Due> = sqlx::query_as(
+    let due: Option<DueMail> = sqlx::query_as(
         "with due as (
             select link_id from mailed_link
             where due_at <= clock_timestamp() and expires_at > clock_timestamp()
@@ -205,15 +205,15 @@ async fn deliver_one(pool: &PgPool, mailer: &Mailer) -> Result<bool, sqlx::Error
     .fetch_optional(pool)
     .await?;
     let Some(due) = due else { return Ok(false) };
-    let letter = match (due.purpose.as_str(), due.account_id, due.customer_id) {
-        ("register", None, _) => Some(Letter::Confirm { token: token.clone() }),
-        ("register", Some(_), _) => Some(Letter::HasAccount),
+    let account_mail = match (due.purpose.as_str(), due.account_id, due.customer_id) {
+        ("register", None, _) => Some(AccountMail::Confirm { token: token.clone() }),
+        ("register", Some(_), _) => Some(AccountMail::HasAccount),
         (_, None, None) => None,
-        _ => Some(Letter::Reset { token: token.clone() }),
+        _ => Some(AccountMail::Reset { token: token.clone() }),
     };
-    let leads_somewhere = matches!(letter, Some(Letter::Confirm { .. } | Letter::Reset { .. }));
-    if let Some(letter) = letter
-        && let Err(error) = mailer.send(&letter.write(&due.email, &mailer.config().public_url)).await
+    let leads_somewhere = matches!(account_mail, Some(AccountMail::Confirm { .. } | AccountMail::Reset { .. }));
+    if let Some(account_mail) = account_mail
+        && let Err(error) = mailer.send(&account_mail.write(&due.email, &mailer.config().public_url)).await
     {
         tracing::warn!(%error, attempts = due.attempts, "a mail could not be sent; it will be tried again");
         return Ok(true);

@@ -1,7 +1,7 @@
 //! Who somebody is: passwords, sessions, tokens, API keys, mailed links, and who logged in when.
 //!
 //! What an account may do stands in the log (`domain/account`); the person and the secrets stand in tables beside it.
-//! Checking a token or a key costs no query: every node holds what it needs in memory (`gate`), and is told of changes.
+//! Checking a token or a key costs no query: every node holds what it needs in memory (`authenticator`), and is told of changes.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,39 +15,39 @@ use tokio::task::JoinHandle;
 use crate::journal::{CommandError, Journal};
 use crate::mail::Mailer;
 
-mod gate;
+mod account_mails;
+mod authenticator;
 mod keys;
-mod letters;
 mod links;
 mod password;
-mod records;
 mod secret;
 mod sessions;
+mod sign_ins;
 mod users;
 
 pub use crate::mail::MailConfig;
-pub use gate::{Credential, Identity, Rejected};
+pub use authenticator::{Credential, Identity, Rejected};
 pub use keys::{KeysError, TokenKeys};
-pub use links::Wish;
+pub use links::MailRequest;
 pub use password::{Password, PasswordError, Passwords};
-pub use records::{Origin, Outcome, SignIn};
 pub use secret::Secret;
 pub use sessions::{ACCESS_TOKEN_LIFE, Tokens};
-pub use users::{ApiKey, User, users, with_address};
+pub use sign_ins::{ClientInfo, Outcome, SignIn};
+pub use users::{ApiKey, User, find_account_by_email, list_users};
 
-use gate::Gate;
+use authenticator::Authenticator;
 
 /// Cheap to clone.
 #[derive(Clone)]
-pub struct Accounts(Arc<Parts>);
+pub struct Accounts(Arc<AccountsInner>);
 
-struct Parts {
+struct AccountsInner {
     pool: PgPool,
     journal: Journal,
     passwords: Passwords,
-    gate: Gate,
+    authenticator: Authenticator,
     /// Wakes the task that mails.
-    asked: Arc<Notify>,
+    mail_requested: Arc<Notify>,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -85,24 +85,24 @@ impl Accounts {
         journal: Journal,
     ) -> Result<Self, AccountsError> {
         let keys = TokenKeys::open(&config.keys_dir, &pool).await?;
-        let gate = Gate::start(keys, pool.clone()).await?;
-        let asked = Arc::new(Notify::new());
+        let authenticator = Authenticator::start(keys, pool.clone()).await?;
+        let mail_requested = Arc::new(Notify::new());
         let tasks = vec![
-            tokio::spawn(gate.clone().follow(connect, pool.clone())),
-            tokio::spawn(links::deliver(pool.clone(), Mailer::new(&config.mail), Arc::clone(&asked))),
+            tokio::spawn(authenticator.clone().follow(connect, pool.clone())),
+            tokio::spawn(links::send_due_mails(pool.clone(), Mailer::new(&config.mail), Arc::clone(&mail_requested))),
         ];
         let passwords = Passwords::default();
-        Ok(Self(Arc::new(Parts { pool, journal, passwords, gate, asked, tasks })))
+        Ok(Self(Arc::new(AccountsInner { pool, journal, passwords, authenticator, mail_requested, tasks })))
     }
 
     /// Whom a bearer token or an API key speaks for. No query, but for a token of a node that this one has not met.
     pub async fn identify(&self, bearer: &str) -> Result<Identity, Rejected> {
-        self.0.gate.identify(bearer, &self.0.pool).await
+        self.0.authenticator.identify(bearer, &self.0.pool).await
     }
 
     /// Learns at once what this node has just changed, such as a session that it ended.
     pub async fn refresh(&self) -> Result<(), sqlx::Error> {
-        self.0.gate.refresh(&self.0.pool).await
+        self.0.authenticator.refresh(&self.0.pool).await
     }
 
     pub fn passwords(&self) -> &Passwords {
@@ -110,12 +110,12 @@ impl Accounts {
     }
 
     /// Deletes what has expired.
-    pub async fn sweep(&self, sign_ins_kept_days: u32) -> Result<(), sqlx::Error> {
-        records::sweep(&self.0.pool, sign_ins_kept_days).await
+    pub async fn delete_expired(&self, sign_ins_kept_days: u32) -> Result<(), sqlx::Error> {
+        sign_ins::delete_expired(&self.0.pool, sign_ins_kept_days).await
     }
 }
 
-impl Drop for Parts {
+impl Drop for AccountsInner {
     fn drop(&mut self) {
         self.tasks.iter().for_each(JoinHandle::abort);
     }

@@ -51,7 +51,7 @@ impl Password {
 
 impl Password {
     /// One that was made at random.
-    pub fn of(secret: &Secret) -> Self {
+    pub fn from_secret(secret: &Secret) -> Self {
         Self(secret.expose().to_owned())
     }
 }

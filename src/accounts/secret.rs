@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
 
-use super::gate::KEY_PREFIX;
+use super::authenticator::KEY_PREFIX;
 
 /// 256 random bits, as base64url behind a prefix that tells what they are for. Shown once, and never logged.
 #[derive(Clone)]

@@ -5,9 +5,9 @@ use std::time::Duration;
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use super::gate::{Credential, Identity};
-use super::records::{self, Origin, Outcome};
+use super::authenticator::{Credential, Identity};
 use super::secret::{self, Secret};
+use super::sign_ins::{self, ClientInfo, Outcome};
 use super::{Accounts, AccountsError, Password};
 use crate::domain::ids::{AccountId, CustomerId};
 use crate::domain::text::Email;
@@ -49,7 +49,7 @@ const CANDIDATE: &str =
 
 impl Accounts {
     /// Begins a session. Takes as long, and says the same, whether the address or the password is wrong.
-    pub async fn log_in(&self, email: &str, password: &str, origin: &Origin) -> Result<Tokens, AccountsError> {
+    pub async fn log_in(&self, email: &str, password: &str, client: &ClientInfo) -> Result<Tokens, AccountsError> {
         // What is no address is treated like one that nobody has.
         let email = Email::parse(email).ok();
         let found: Option<Candidate> = sqlx::query_as(&format!("{CANDIDATE} lower(email) = lower($1)"))
@@ -59,12 +59,12 @@ impl Accounts {
         // Guesses are counted by the address in lower case, and the database takes more addresses for the same.
         let lower = |email: &str| email.to_lowercase();
         let found = found.filter(|found| email.is_some_and(|email| lower(email.as_str()) == lower(&found.email)));
-        self.admit(found, password, origin).await
+        self.check_password(found, password, client).await
     }
 
     /// The next tokens of a session, for its refresh token, which is used up by this. One that was used up before was
     /// stolen, by whoever sent it then or now: the session ends.
-    pub async fn refresh_session(&self, refresh_token: &str, origin: &Origin) -> Result<Tokens, AccountsError> {
+    pub async fn refresh_session(&self, refresh_token: &str, client: &ClientInfo) -> Result<Tokens, AccountsError> {
         let next = Secret::new("")?;
         let refreshed: Refreshed = sqlx::query_as(
             "select outcome, session_id, account_id, role, customer_id from refresh_session($1, $2, $3)",
@@ -75,7 +75,8 @@ impl Accounts {
         .fetch_one(self.pool())
         .await?;
         if refreshed.outcome == "reused" {
-            records::note(self.pool(), refreshed.account_id.map(AccountId), Outcome::TokenReused, origin).await?;
+            sign_ins::record_sign_in(self.pool(), refreshed.account_id.map(AccountId), Outcome::TokenReused, client)
+                .await?;
             self.refresh().await?;
         }
         let (Some(session_id), Some(account_id), Some(role)) =
@@ -83,11 +84,11 @@ impl Accounts {
         else {
             return Err(AccountsError::InvalidToken);
         };
-        self.tokens(session_id, account_id, &role, refreshed.customer_id, next)
+        self.issue_tokens(session_id, account_id, &role, refreshed.customer_id, next)
     }
 
     /// Ends the session of a refresh token; none, if the token is unknown or was used up.
-    pub async fn log_out_by_token(&self, refresh_token: &str, origin: &Origin) -> Result<(), AccountsError> {
+    pub async fn log_out_by_token(&self, refresh_token: &str, client: &ClientInfo) -> Result<(), AccountsError> {
         let found: Option<(Uuid, i64)> = sqlx::query_as(
             "select session_id, account_id from refresh_token join session using (session_id) where token_hash = $1",
         )
@@ -95,14 +96,19 @@ impl Accounts {
         .fetch_optional(self.pool())
         .await?;
         match found {
-            Some((session_id, account_id)) => self.log_out(session_id, AccountId(account_id), origin).await,
+            Some((session_id, account_id)) => self.log_out(session_id, AccountId(account_id), client).await,
             None => Ok(()),
         }
     }
 
-    pub async fn log_out(&self, session_id: Uuid, account_id: AccountId, origin: &Origin) -> Result<(), AccountsError> {
+    pub async fn log_out(
+        &self,
+        session_id: Uuid,
+        account_id: AccountId,
+        client: &ClientInfo,
+    ) -> Result<(), AccountsError> {
         sqlx::query("select end_session($1)").bind(session_id).execute(self.pool()).await?;
-        records::note(self.pool(), Some(account_id), Outcome::LoggedOut, origin).await?;
+        sign_ins::record_sign_in(self.pool(), Some(account_id), Outcome::LoggedOut, client).await?;
         Ok(self.refresh().await?)
     }
 
@@ -113,33 +119,38 @@ impl Accounts {
         current: &str,
         new: &Password,
         context: Context,
-        origin: &Origin,
+        client: &ClientInfo,
     ) -> Result<Tokens, AccountsError> {
-        let found = self.candidate(account_id).await?;
+        let found = self.find_candidate(account_id).await?;
         let known = found.and_then(|candidate| candidate.password_hash);
         if !self.passwords().verify(current, known).await? {
-            records::note(self.pool(), Some(account_id), Outcome::WrongPassword, origin).await?;
+            sign_ins::record_sign_in(self.pool(), Some(account_id), Outcome::WrongPassword, client).await?;
             return Err(AccountsError::WrongCredentials);
         }
         let password_hash = self.passwords().hash(new).await?;
         let change = ChangePassword { account_id, password_hash: password_hash.clone(), link_hash: None };
         self.journal().run(change, context).await?;
         self.refresh().await?;
-        records::note(self.pool(), Some(account_id), Outcome::PasswordChanged, origin).await?;
-        let candidate = self.candidate(account_id).await?.ok_or(AccountsError::WrongCredentials)?;
-        self.begin(&candidate, &password_hash).await
+        sign_ins::record_sign_in(self.pool(), Some(account_id), Outcome::PasswordChanged, client).await?;
+        let candidate = self.find_candidate(account_id).await?.ok_or(AccountsError::WrongCredentials)?;
+        self.begin_session(&candidate, &password_hash).await
     }
 
-    pub async fn sign_ins(&self, before: i64, limit: i64) -> Result<Vec<records::SignIn>, sqlx::Error> {
-        records::list(self.pool(), before, limit).await
+    pub async fn list_sign_ins(&self, before: i64, limit: i64) -> Result<Vec<sign_ins::SignIn>, sqlx::Error> {
+        sign_ins::list_sign_ins(self.pool(), before, limit).await
     }
 
-    async fn candidate(&self, account_id: AccountId) -> Result<Option<Candidate>, sqlx::Error> {
+    async fn find_candidate(&self, account_id: AccountId) -> Result<Option<Candidate>, sqlx::Error> {
         let query = format!("{CANDIDATE} account_id = $1");
         sqlx::query_as(&query).bind(account_id.0).fetch_optional(self.pool()).await
     }
 
-    async fn admit(&self, found: Option<Candidate>, password: &str, origin: &Origin) -> Result<Tokens, AccountsError> {
+    async fn check_password(
+        &self,
+        found: Option<Candidate>,
+        password: &str,
+        client: &ClientInfo,
+    ) -> Result<Tokens, AccountsError> {
         let hash = found.as_ref().and_then(|candidate| candidate.password_hash.clone());
         let right = self.passwords().verify(password, hash.clone()).await?;
         let account_id = found.as_ref().map(|candidate| AccountId(candidate.account_id));
@@ -148,16 +159,16 @@ impl Accounts {
             (Some(candidate), _) if candidate.disabled => {
                 (Outcome::AccountDisabled, Err(AccountsError::WrongCredentials))
             }
-            (Some(candidate), Some(hash)) if right => (Outcome::LoggedIn, self.begin(&candidate, &hash).await),
+            (Some(candidate), Some(hash)) if right => (Outcome::LoggedIn, self.begin_session(&candidate, &hash).await),
             (Some(_), _) => (Outcome::WrongPassword, Err(AccountsError::WrongCredentials)),
         };
-        records::note(self.pool(), account_id, outcome, origin).await?;
+        sign_ins::record_sign_in(self.pool(), account_id, outcome, client).await?;
         tokens
     }
 
     /// Begins a session, if the account still has this password and is not disabled. What the account may do is read
     /// again: it may have changed while the password was checked.
-    async fn begin(&self, candidate: &Candidate, password_hash: &str) -> Result<Tokens, AccountsError> {
+    async fn begin_session(&self, candidate: &Candidate, password_hash: &str) -> Result<Tokens, AccountsError> {
         let (session_id, refresh_token) = (Uuid::now_v7(), Secret::new("")?);
         let begun: Option<(String, Option<i64>)> = sqlx::query_as(
             "with holder as (
@@ -181,10 +192,10 @@ impl Accounts {
         .fetch_optional(self.pool())
         .await?;
         let (role, customer_id) = begun.ok_or(AccountsError::WrongCredentials)?;
-        self.tokens(session_id, candidate.account_id, &role, customer_id, refresh_token)
+        self.issue_tokens(session_id, candidate.account_id, &role, customer_id, refresh_token)
     }
 
-    fn tokens(
+    fn issue_tokens(
         &self,
         session_id: Uuid,
         account_id: i64,
@@ -198,12 +209,12 @@ impl Accounts {
             customer_id: customer_id.map(CustomerId),
             credential: Credential::Session(session_id),
         };
-        let access_token = self.0.gate.sign(&identity, session_id).map_err(|_| AccountsError::InvalidToken)?;
+        let access_token = self.0.authenticator.sign(&identity, session_id).map_err(|_| AccountsError::InvalidToken)?;
         Ok(Tokens { access_token, refresh_token, identity })
     }
 
     /// The number of the account that belongs to a customer.
-    pub async fn of_customer(&self, customer_id: CustomerId) -> Result<Option<AccountId>, sqlx::Error> {
+    pub async fn account_of_customer(&self, customer_id: CustomerId) -> Result<Option<AccountId>, sqlx::Error> {
         let query = "select account_id from account where customer_id = $1";
         let found: Option<i64> = sqlx::query_scalar(query).bind(customer_id.0).fetch_optional(self.pool()).await?;
         Ok(found.map(AccountId))

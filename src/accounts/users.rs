@@ -41,13 +41,13 @@ const USER: &str = "select account_id, email, role, customer_id, disabled_at is 
                     password_hash is not null as has_password, opened_at from account where account_id ";
 
 /// In the order of their numbers; those after `after`.
-pub async fn users(pool: &PgPool, after: i64, limit: i64) -> Result<Vec<User>, sqlx::Error> {
+pub async fn list_users(pool: &PgPool, after: i64, limit: i64) -> Result<Vec<User>, sqlx::Error> {
     let query = format!("{USER} > $1 order by account_id limit $2");
     sqlx::query_as(&query).bind(after).bind(limit).fetch_all(pool).await
 }
 
 /// The number of the account with an e-mail address.
-pub async fn with_address(pool: &PgPool, email: &Email) -> Result<Option<AccountId>, sqlx::Error> {
+pub async fn find_account_by_email(pool: &PgPool, email: &Email) -> Result<Option<AccountId>, sqlx::Error> {
     let query = "select account_id from account where lower(email) = lower($1)";
     let found: Option<i64> = sqlx::query_scalar(query).bind(email.as_str()).fetch_optional(pool).await?;
     Ok(found.map(AccountId))
@@ -55,26 +55,26 @@ pub async fn with_address(pool: &PgPool, email: &Email) -> Result<Option<Account
 
 impl Accounts {
     /// Opens an account with a password that is made for it, and returns the password.
-    pub async fn open_with_new_password(&self, email: Email, role: Role) -> Result<Secret, AccountsError> {
+    pub async fn open_with_generated_password(&self, email: Email, role: Role) -> Result<Secret, AccountsError> {
         let password = Secret::password()?;
-        let hash = self.passwords().hash(&Password::of(&password)).await?;
+        let hash = self.passwords().hash(&Password::from_secret(&password)).await?;
         let open = OpenAccount { role, customer_id: None, email, password_hash: Some(hash), link_hash: None };
         let context = Context::of(Actor { id: "first-start".to_owned(), role: Role::Admin.name() });
         self.journal().run(open, context).await?;
         Ok(password)
     }
 
-    /// See [`users`].
-    pub async fn users(&self, after: i64, limit: i64) -> Result<Vec<User>, sqlx::Error> {
-        users(self.pool(), after, limit).await
+    /// See [`list_users`].
+    pub async fn list_users(&self, after: i64, limit: i64) -> Result<Vec<User>, sqlx::Error> {
+        list_users(self.pool(), after, limit).await
     }
 
-    pub async fn user(&self, account_id: AccountId) -> Result<Option<User>, sqlx::Error> {
+    pub async fn find_user(&self, account_id: AccountId) -> Result<Option<User>, sqlx::Error> {
         sqlx::query_as(&format!("{USER} = $1")).bind(account_id.0).fetch_optional(self.pool()).await
     }
 
     /// Oldest first; of one account, or of all.
-    pub async fn keys(
+    pub async fn list_keys(
         &self,
         of: Option<AccountId>,
         after: (DateTime<Utc>, Uuid),
@@ -92,20 +92,20 @@ impl Accounts {
         .fetch_all(self.pool())
         .await?;
         for key in &mut keys {
-            key.last_used_at = self.0.gate.last_use(key.key_id).or(key.last_used_at);
+            key.last_used_at = self.0.authenticator.last_key_use(key.key_id).or(key.last_used_at);
         }
         Ok(keys)
     }
 
     /// Whose an API key is.
-    pub async fn holder(&self, key_id: Uuid) -> Result<Option<AccountId>, sqlx::Error> {
+    pub async fn key_owner(&self, key_id: Uuid) -> Result<Option<AccountId>, sqlx::Error> {
         let query = "select account_id from api_key where key_id = $1";
         let found: Option<i64> = sqlx::query_scalar(query).bind(key_id).fetch_optional(self.pool()).await?;
         Ok(found.map(AccountId))
     }
 
     /// Whether anybody can log in at all.
-    pub async fn is_empty(&self) -> Result<bool, sqlx::Error> {
+    pub async fn has_no_account(&self) -> Result<bool, sqlx::Error> {
         sqlx::query_scalar("select not exists (select from account)").fetch_one(self.pool()).await
     }
 }

@@ -154,7 +154,7 @@ async fn play_file(args: &PlayArgs, location: &Location) -> anyhow::Result<ExitC
         Engine::start(&database.connect, &database.pool, JournalOptions::default(), ProjectorOptions::default())
             .await?;
     let bar = ProgressBar::new(0).with_style(style("{msg:12} {wide_bar} {pos}/{len} orders, {per_sec}, {eta} left")?);
-    let options = play::Options { concurrency: args.concurrency, sales_only: args.sales_only };
+    let options = play::PlayOptions { concurrency: args.concurrency, sales_only: args.sales_only };
     let file = std::io::BufReader::new(file);
     let played = play::play(&engine.journal, &engine.projector, &database.pool, file, &bar, &options).await;
     bar.finish_and_clear();

@@ -131,7 +131,7 @@ async fn run<U: UseCase>(database: &Database, use_case: U) -> anyhow::Result<()>
 }
 
 async fn find(pool: &PgPool, email: &Email) -> anyhow::Result<AccountId> {
-    let found = accounts::with_address(pool, email).await?;
+    let found = accounts::find_account_by_email(pool, email).await?;
     found.with_context(|| format!("no account has the address {email}"))
 }
 
@@ -139,7 +139,7 @@ async fn list(pool: &PgPool) -> anyhow::Result<()> {
     const AT_ONCE: i64 = 1_000;
     let mut after = 0;
     loop {
-        let users = accounts::users(pool, after, AT_ONCE).await?;
+        let users = accounts::list_users(pool, after, AT_ONCE).await?;
         for user in &users {
             let standing = match (user.disabled, user.has_password) {
                 (true, _) => "disabled",

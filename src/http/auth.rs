@@ -15,7 +15,7 @@ use super::Shop;
 use super::access::Caller;
 use super::body::{NoQuery, body};
 use super::error::{ApiError, Problem};
-use crate::accounts::{ACCESS_TOKEN_LIFE, Credential, Origin, Password, Tokens, Wish};
+use crate::accounts::{ACCESS_TOKEN_LIFE, ClientInfo, Credential, MailRequest, Password, Tokens};
 use crate::domain::account::Role;
 use crate::domain::cart::MergeMode;
 use crate::domain::text::{Email, Name};
@@ -130,12 +130,12 @@ pub struct Me {
     responses((status = 202, body = MailOnItsWay)))]
 pub async fn register(
     State(shop): State<Shop>,
-    origin: Origin,
+    client: ClientInfo,
     NoQuery(body): NoQuery<Registration>,
 ) -> Result<(StatusCode, Json<MailOnItsWay>), ApiError> {
     let Registration { first_name, last_name, email, password } = body;
     shop.edge.limits.check_mail(email.as_str())?;
-    shop.accounts.ask(Wish::Register { first_name, last_name, email, password }, &origin).await?;
+    shop.accounts.request_mail(MailRequest::Register { first_name, last_name, email, password }, &client).await?;
     Ok(on_its_way())
 }
 
@@ -147,7 +147,7 @@ pub async fn confirm(
     caller: Caller,
     NoQuery(body): NoQuery<Confirmation>,
 ) -> Result<Response, ApiError> {
-    let confirmed = shop.accounts.confirm(&body.token, caller.context()).await?;
+    let confirmed = shop.accounts.confirm_registration(&body.token, caller.context()).await?;
     let location = format!("/shop/api/customer/{}/", confirmed.customer_id);
     Ok((StatusCode::CREATED, [("location", location)], Json(confirmed)).into_response())
 }
@@ -157,11 +157,11 @@ pub async fn confirm(
     responses((status = 200, body = TokenPair), (status = 401, body = Problem)))]
 pub async fn log_in(
     State(shop): State<Shop>,
-    origin: Origin,
+    client: ClientInfo,
     NoQuery(body): NoQuery<Login>,
 ) -> Result<Response, ApiError> {
     shop.edge.limits.check_attempt(&body.email)?;
-    let tokens = shop.accounts.log_in(&body.email, &body.password, &origin).await?;
+    let tokens = shop.accounts.log_in(&body.email, &body.password, &client).await?;
     let cart_merged = match body.cart_token {
         Some(cart_token) => Some(take_along(&shop, &tokens, cart_token).await?),
         None => None,
@@ -187,10 +187,10 @@ async fn take_along(shop: &Shop, tokens: &Tokens, cart_token: Uuid) -> Result<bo
     responses((status = 200, body = TokenPair), (status = 401, body = Problem)))]
 pub async fn refresh(
     State(shop): State<Shop>,
-    origin: Origin,
+    client: ClientInfo,
     NoQuery(body): NoQuery<Refresh>,
 ) -> Result<Response, ApiError> {
-    Ok(pair(shop.accounts.refresh_session(&body.refresh_token, &origin).await?, None))
+    Ok(pair(shop.accounts.refresh_session(&body.refresh_token, &client).await?, None))
 }
 
 /// Ends a session
@@ -199,17 +199,17 @@ pub async fn refresh(
 pub async fn log_out(
     State(shop): State<Shop>,
     caller: Caller,
-    origin: Origin,
+    client: ClientInfo,
     NoQuery(body): NoQuery<Logout>,
 ) -> Result<StatusCode, ApiError> {
     match body.refresh_token {
-        Some(refresh_token) => shop.accounts.log_out_by_token(&refresh_token, &origin).await?,
+        Some(refresh_token) => shop.accounts.log_out_by_token(&refresh_token, &client).await?,
         None => {
             let identity = caller.identity()?;
             let Credential::Session(session_id) = identity.credential else {
                 return Err(ApiError::invalid_field("Authorization", "is an API key, which has no session"));
             };
-            shop.accounts.log_out(session_id, identity.account_id, &origin).await?;
+            shop.accounts.log_out(session_id, identity.account_id, &client).await?;
         }
     }
     Ok(StatusCode::NO_CONTENT)
@@ -221,7 +221,7 @@ pub async fn log_out(
 pub async fn change_password(
     State(shop): State<Shop>,
     caller: Caller,
-    origin: Origin,
+    client: ClientInfo,
     NoQuery(body): NoQuery<PasswordChange>,
 ) -> Result<Response, ApiError> {
     let identity = caller.identity()?;
@@ -229,7 +229,7 @@ pub async fn change_password(
     shop.edge.limits.check_attempt(&format!("account/{}", identity.account_id))?;
     let PasswordChange { current_password, new_password } = body;
     let changed =
-        shop.accounts.change_password(identity.account_id, &current_password, &new_password, caller.context(), &origin);
+        shop.accounts.change_password(identity.account_id, &current_password, &new_password, caller.context(), &client);
     Ok(pair(changed.await?, None))
 }
 
@@ -238,11 +238,11 @@ pub async fn change_password(
     responses((status = 202, body = MailOnItsWay)))]
 pub async fn ask_for_reset(
     State(shop): State<Shop>,
-    origin: Origin,
+    client: ClientInfo,
     NoQuery(body): NoQuery<ResetRequest>,
 ) -> Result<(StatusCode, Json<MailOnItsWay>), ApiError> {
     shop.edge.limits.check_mail(body.email.as_str())?;
-    shop.accounts.ask(Wish::Reset { email: body.email }, &origin).await?;
+    shop.accounts.request_mail(MailRequest::Reset { email: body.email }, &client).await?;
     Ok(on_its_way())
 }
 
@@ -252,10 +252,10 @@ pub async fn ask_for_reset(
 pub async fn reset_password(
     State(shop): State<Shop>,
     caller: Caller,
-    origin: Origin,
+    client: ClientInfo,
     NoQuery(body): NoQuery<Reset>,
 ) -> Result<StatusCode, ApiError> {
-    shop.accounts.reset_password(&body.token, &body.new_password, caller.context(), &origin).await?;
+    shop.accounts.reset_password(&body.token, &body.new_password, caller.context(), &client).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

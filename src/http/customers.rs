@@ -114,7 +114,7 @@ pub async fn erase(
     command: Command<NoBody>,
 ) -> Result<Answer<()>, ApiError> {
     let customer_id = CustomerId(customer_id);
-    let account_id = shop.accounts.of_customer(customer_id).await?;
+    let account_id = shop.accounts.account_of_customer(customer_id).await?;
     let erased = shop.run(EraseCustomer { customer_id, account_id }, command.context).await?;
     // The tokens that are out are refused from now on, not only when word has come back from the database.
     shop.accounts.refresh().await?;

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::access::Caller;
 use super::address::ClientAddress;
 use super::fallbacks;
-use crate::accounts::Origin;
+use crate::accounts::ClientInfo;
 use crate::journal::Context;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -52,7 +52,7 @@ impl RequestIds {
 }
 
 /// As much of the client as is kept with a log-in.
-impl<S: Sync> FromRequestParts<S> for Origin {
+impl<S: Sync> FromRequestParts<S> for ClientInfo {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {

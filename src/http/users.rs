@@ -13,7 +13,7 @@ use super::body::{NoBody, body};
 use super::command::{Answer, Command, CommandParams, CommandProblems};
 use super::error::{ApiError, Problem};
 use super::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params};
-use crate::accounts::{ApiKey, Credential, Origin, Secret, SignIn, User, Wish};
+use crate::accounts::{ApiKey, ClientInfo, Credential, MailRequest, Secret, SignIn, User};
 use crate::domain::account::Role;
 use crate::domain::ids::AccountId;
 use crate::domain::text::{Email, Name};
@@ -65,7 +65,7 @@ pub async fn list(
     Params(page): Params<Page>,
 ) -> Result<PageOf<User>, ApiError> {
     let limit = page.limit(DEFAULT_LIMIT)?;
-    let rows = shop.accounts.users(page.after()?.unwrap_or(0), limit + 1).await?;
+    let rows = shop.accounts.list_users(page.after()?.unwrap_or(0), limit + 1).await?;
     Ok(PageOf::new(&uri, rows, limit, |user| user.account_id))
 }
 
@@ -73,7 +73,7 @@ pub async fn list(
 #[utoipa::path(get, path = "/user/{account_id}", tag = "accounts", security(("bearer" = ["admin"])),
     params(("account_id" = i64, Path)), responses((status = 200, body = User), (status = 404, body = Problem)))]
 pub async fn find(State(shop): State<Shop>, Ids(account_id): Ids<i64>) -> Result<Json<User>, ApiError> {
-    let found = shop.accounts.user(AccountId(account_id)).await?;
+    let found = shop.accounts.find_user(AccountId(account_id)).await?;
     found.map(Json).ok_or_else(|| ApiError::not_found("account_not_found", "Account not found"))
 }
 
@@ -83,7 +83,7 @@ pub async fn find(State(shop): State<Shop>, Ids(account_id): Ids<i64>) -> Result
 pub async fn create(
     State(shop): State<Shop>,
     caller: Caller,
-    origin: Origin,
+    client: ClientInfo,
     command: Command<NewUser>,
 ) -> Result<Answer<AccountRef>, ApiError> {
     session_of_staff(&caller)?;
@@ -92,7 +92,7 @@ pub async fn create(
     let open = OpenAccount { role, customer_id: None, email: email.clone(), password_hash: None, link_hash: None };
     let opened = shop.run(open, command.context).await?;
     if !dry_run {
-        shop.accounts.ask(Wish::Reset { email }, &origin).await?;
+        shop.accounts.request_mail(MailRequest::Reset { email }, &client).await?;
     }
     Ok(opened.created(|opened| format!("/shop/api/user/{}/", opened.account_id)))
 }
@@ -128,7 +128,7 @@ pub async fn list_keys(
     let identity = caller.identity()?;
     let of = (identity.role < Role::Admin).then_some(identity.account_id);
     let after = page.after()?.unwrap_or((DateTime::<Utc>::UNIX_EPOCH, Uuid::nil()));
-    let rows = shop.accounts.keys(of, after, limit + 1).await?;
+    let rows = shop.accounts.list_keys(of, after, limit + 1).await?;
     Ok(PageOf::new(&uri, rows, limit, |key| (key.created_at, key.key_id)))
 }
 
@@ -164,7 +164,7 @@ pub async fn revoke_key(
     command: Command<NoBody>,
 ) -> Result<Answer<()>, ApiError> {
     let identity = caller.identity()?;
-    let holder = shop.accounts.holder(key_id).await?;
+    let holder = shop.accounts.key_owner(key_id).await?;
     let holder = holder.filter(|holder| *holder == identity.account_id || identity.role == Role::Admin);
     let account_id = holder.unwrap_or(identity.account_id);
     let revoked = shop.run(RevokeKey { account_id, key_id }, command.context).await?;
@@ -181,7 +181,7 @@ pub async fn audit(
     Params(page): Params<Page>,
 ) -> Result<PageOf<SignIn>, ApiError> {
     let limit = page.limit(DEFAULT_LIMIT)?;
-    let rows = shop.accounts.sign_ins(page.after()?.unwrap_or(i64::MAX), limit + 1).await?;
+    let rows = shop.accounts.list_sign_ins(page.after()?.unwrap_or(i64::MAX), limit + 1).await?;
     Ok(PageOf::new(&uri, rows, limit, |sign_in| sign_in.sign_in_id))
 }
 

@@ -17,20 +17,20 @@ use crate::journal::{CommandError, Journal};
 use crate::projector::Projector;
 use crate::shop::{PlaceOrder, RequestedLine};
 
+mod cancellations;
 mod prepare;
 mod read;
 mod report;
 mod send;
-mod take_back;
 
-pub use read::{Buyer, Cancellation, Goods, History, Invoice, Line, TakenBack, read};
-pub use report::{Report, Skipped};
+pub use read::{Buyer, Cancellation, CancelledLine, Goods, History, Invoice, Line, read};
+pub use report::{PlayReport, SkippedRow};
 
 use prepare::{CustomerIds, ProductIds};
-use send::{AtHand, holders, send};
+use send::{Preload, claim_holders, send};
 
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct PlayOptions {
     /// How many commands are on their way at once.
     pub concurrency: usize,
     /// Leaves the cancellations out.
@@ -50,13 +50,13 @@ pub enum PlayError {
     #[error(transparent)]
     Database(#[from] sqlx::Error),
     #[error("the orders are placed, but the read tables do not move: {0}")]
-    StandsStill(String),
+    ProjectorStopped(String),
 }
 
 /// How many orders are made ready together, so that none has to wait for a part of itself and lose its place.
 const CHUNK: usize = 500;
 /// How often it is looked whether the read tables still move.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Plays `file`; `progress` counts orders, and the projector must run, because
 /// cancellations look in the read tables for what was bought. Orders are numbered in the order of the file, as far as no other client
@@ -67,12 +67,12 @@ pub async fn play(
     pool: &PgPool,
     file: impl std::io::Read,
     progress: &ProgressBar,
-    options: &Options,
-) -> Result<Report, PlayError> {
+    options: &PlayOptions,
+) -> Result<PlayReport, PlayError> {
     progress.set_message("reading");
     let History { invoices, cancellations, goods, buyers, skipped } = read(file)?;
-    let mut report = Report { skipped, ..Report::default() };
-    let (due, already_played) = still_due(journal, invoices).await?;
+    let mut report = PlayReport { skipped, ..PlayReport::default() };
+    let (due, already_played) = not_yet_played(journal, invoices).await?;
     report.already_played = already_played;
     progress.set_length(due.len() as u64);
 
@@ -85,17 +85,17 @@ pub async fn play(
     let (products, customers) = (&products, &customers);
     let orders = stream::iter(due.chunks(CHUNK)).then(async |invoices| {
         // What could not be loaded now is loaded when it is needed, and the order itself tells what is wrong.
-        let _ = send(journal, || at_hand(invoices, products, customers)).await;
+        let _ = send(journal, || preload(invoices, products, customers)).await;
         stream::iter(invoices)
     });
     let orders = orders
         .flatten()
-        .map(|invoice| async move { (invoice, send(journal, || order(invoice, products, customers)).await) });
+        .map(|invoice| async move { (invoice, send(journal, || order_of(invoice, products, customers)).await) });
     let mut orders = std::pin::pin!(orders.buffered(options.concurrency.max(1)));
     while let Some((invoice, outcome)) = orders.next().await {
         progress.inc(1);
         match outcome {
-            Ok(_) => report.count(invoice),
+            Ok(_) => report.count_order(invoice),
             Err(CommandError::Refused(refusal)) => {
                 report.refused.push((invoice.reference.to_string(), refusal.to_string()));
             }
@@ -103,30 +103,30 @@ pub async fn play(
         }
     }
     if options.sales_only {
-        report.skip_all(&cancellations);
+        report.skip_cancellations(&cancellations);
     } else {
         progress.set_message("cancellations");
-        settle(projector, journal.position()).await?;
-        take_back::take_back(journal, pool, &cancellations, &mut report).await?;
+        wait_for_read_tables(projector, journal.position()).await?;
+        cancellations::play_cancellations(journal, pool, &cancellations, &mut report).await?;
     }
     report.skipped.sort_by_key(|skipped| skipped.line);
     Ok(report)
 }
 
 /// Waits until the read tables stand at `position`, as long as they move.
-async fn settle(projector: &Projector, position: i64) -> Result<(), PlayError> {
-    while !projector.wait_for(position, LOOK_EVERY).await {
+async fn wait_for_read_tables(projector: &Projector, position: i64) -> Result<(), PlayError> {
+    while !projector.wait_for(position, POLL_INTERVAL).await {
         let stopped = projector.status().await?.into_iter().find_map(|projection| projection.last_error);
         if let Some(error) = stopped {
-            return Err(PlayError::StandsStill(error));
+            return Err(PlayError::ProjectorStopped(error));
         }
     }
     Ok(())
 }
 
 /// The invoices that are no orders yet, and how many are.
-async fn still_due(journal: &Journal, invoices: Vec<Invoice>) -> Result<(Vec<Invoice>, usize), CommandError> {
-    let orders = holders(journal, invoices.iter().map(reference_claim).collect()).await?;
+async fn not_yet_played(journal: &Journal, invoices: Vec<Invoice>) -> Result<(Vec<Invoice>, usize), CommandError> {
+    let orders = claim_holders(journal, invoices.iter().map(reference_claim).collect()).await?;
     let invoice_count = invoices.len();
     let due = invoices.into_iter().zip(orders).filter_map(|(invoice, order)| order.is_none().then_some(invoice));
     let due: Vec<_> = due.collect();
@@ -134,7 +134,7 @@ async fn still_due(journal: &Journal, invoices: Vec<Invoice>) -> Result<(Vec<Inv
     Ok((due, already_played))
 }
 
-fn order(invoice: &Invoice, products: &ProductIds, customers: &CustomerIds) -> PlaceOrder {
+fn order_of(invoice: &Invoice, products: &ProductIds, customers: &CustomerIds) -> PlaceOrder {
     let line = |line: &Line| RequestedLine {
         product_id: products[&line.goods],
         quantity: line.quantity,
@@ -148,9 +148,9 @@ fn order(invoice: &Invoice, products: &ProductIds, customers: &CustomerIds) -> P
     }
 }
 
-fn at_hand(invoices: &[Invoice], products: &ProductIds, customers: &CustomerIds) -> AtHand {
+fn preload(invoices: &[Invoice], products: &ProductIds, customers: &CustomerIds) -> Preload {
     let lines = invoices.iter().flat_map(|invoice| &invoice.lines);
-    AtHand {
+    Preload {
         claims: invoices.iter().map(reference_claim).collect(),
         category_claim: None,
         products: lines.map(|line| products[&line.goods]).collect(),

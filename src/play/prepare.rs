@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 
 use super::read::{Buyer, Goods, Invoice};
-use super::report::Report;
-use super::send::{AtHand, send};
-use super::{CHUNK, Options, PlayError};
+use super::report::PlayReport;
+use super::send::{Preload, send};
+use super::{CHUNK, PlayError, PlayOptions};
 use crate::domain::claim::{Claim, ClaimKind, claim_id};
 use crate::domain::ids::{CategoryId, CustomerId, ProductId};
 use crate::domain::money::Money;
@@ -31,8 +31,8 @@ pub(super) async fn products(
     journal: &Journal,
     goods: &[Goods],
     due: &[Invoice],
-    options: &Options,
-    report: &mut Report,
+    options: &PlayOptions,
+    report: &mut PlayReport,
 ) -> Result<ProductIds, PlayError> {
     let mut needed = vec![0; goods.len()];
     for line in due.iter().flat_map(|invoice| &invoice.lines) {
@@ -46,18 +46,18 @@ pub(super) async fn products(
         .collect();
     let mut products = ProductIds::with_capacity(wanted.len());
     for wanted in wanted.chunks(CHUNK) {
-        let at_hand = || AtHand {
+        let preload = || Preload {
             claims: wanted.iter().map(|(_, stock_up)| stock_up.claim()).collect(),
             category_claim: Some(claim_id(ClaimKind::CategoryName, &CATEGORY.to_lowercase())),
-            ..AtHand::default()
+            ..Preload::default()
         };
-        send(journal, at_hand).await?;
+        send(journal, preload).await?;
         let stocked = wanted.iter().map(|(place, stock_up)| async move {
             let stocked = send(journal, || stock_up.clone()).await;
             let failed = |error| PlayError::Failed { what: format!("product {}", stock_up.sku), error };
             Ok::<_, PlayError>((*place, stocked.map_err(failed)?))
         });
-        let stocked: Vec<(usize, Stocked)> =
+        let stocked: Vec<(usize, StockedProduct)> =
             stream::iter(stocked).buffered(options.concurrency.max(1)).try_collect().await?;
         report.products_created += stocked.iter().filter(|(_, stocked)| stocked.created).count();
         products.extend(stocked.into_iter().map(|(place, stocked)| (place, stocked.product_id)));
@@ -71,8 +71,8 @@ pub(super) async fn customers(
     pool: &PgPool,
     buyers: &[Buyer],
     due: &[Invoice],
-    options: &Options,
-    report: &mut Report,
+    options: &PlayOptions,
+    report: &mut PlayReport,
 ) -> Result<CustomerIds, PlayError> {
     let places: BTreeSet<usize> = due.iter().filter_map(|invoice| invoice.buyer).collect();
     let emails = places.iter().map(|place| buyers[*place].email.as_str()).collect();
@@ -134,7 +134,7 @@ struct StockUp {
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
-struct Stocked {
+struct StockedProduct {
     product_id: ProductId,
     created: bool,
 }
@@ -146,31 +146,31 @@ impl StockUp {
 }
 
 impl UseCase for StockUp {
-    type Answer = Stocked;
+    type Answer = StockedProduct;
 
-    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<Stocked, Stop> {
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<StockedProduct, Stop> {
         if let Some(holder) = work.get::<Claim>(self.claim())?.holder {
             let product_id = ProductId(holder);
             let missing = self.units - work.get::<Product>(product_id)?.listing()?.stock.available();
             if missing > 0 {
                 AdjustStock { product_id, change: StockChange::By(missing), reason: None }.decide(work)?;
             }
-            return Ok(Stocked { product_id, created: false });
+            return Ok(StockedProduct { product_id, created: false });
         }
         let create = CreateProduct {
             name: self.name.clone(),
             description: Description::default(),
             price: self.price,
-            category: CategoryRef::Id(category(work)?),
+            category: CategoryRef::Id(find_or_create_category(work)?),
             sku: Some(self.sku.clone()),
             stock: self.units,
         };
-        Ok(Stocked { product_id: create.decide(work)?.product_id, created: true })
+        Ok(StockedProduct { product_id: create.decide(work)?.product_id, created: true })
     }
 }
 
 /// The category of everything that is played, created with its first product.
-fn category(work: &mut UnitOfWork<'_>) -> Result<CategoryId, Stop> {
+fn find_or_create_category(work: &mut UnitOfWork<'_>) -> Result<CategoryId, Stop> {
     let name = Name::parse(CATEGORY).map_err(|error| Stop::Broken(error.to_string()))?;
     match work.get::<Claim>(claim_id(ClaimKind::CategoryName, &name.folded()))?.holder {
         Some(holder) => Ok(CategoryId(holder)),

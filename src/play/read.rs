@@ -10,7 +10,7 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use csv::StringRecord;
 
 use super::PlayError;
-use super::report::Skipped;
+use super::report::SkippedRow;
 use crate::domain::money::Money;
 use crate::domain::quantity::Quantity;
 use crate::domain::text::{Email, Name, Reference, Sku};
@@ -24,7 +24,7 @@ pub struct History {
     pub goods: Vec<Goods>,
     /// In the order of their first invoices.
     pub buyers: Vec<Buyer>,
-    pub skipped: Vec<Skipped>,
+    pub skipped: Vec<SkippedRow>,
 }
 
 #[derive(Debug)]
@@ -51,11 +51,11 @@ pub struct Cancellation {
     pub at: DateTime<Utc>,
     /// Whose units they are; without it nobody can tell.
     pub email: Option<Email>,
-    pub lines: Vec<TakenBack>,
+    pub lines: Vec<CancelledLine>,
 }
 
 #[derive(Debug)]
-pub struct TakenBack {
+pub struct CancelledLine {
     pub sku: Sku,
     pub quantity: Quantity,
     pub unit_price: Money,
@@ -86,15 +86,15 @@ const COLUMNS: [&str; 7] =
 pub fn read(file: impl Read) -> Result<History, PlayError> {
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(file);
     let places = places(reader.headers()?)?;
-    let mut reading = Reading::default();
+    let mut builder = HistoryBuilder::default();
     for record in reader.records() {
         let (line, taken, row) = match record {
             Ok(record) => {
                 let line = record.position().map_or(0, csv::Position::line);
                 let row = || record.iter().collect::<Vec<_>>().join(",");
                 let taken = row_of(&record, places).and_then(|(kind, sale)| match kind {
-                    Kind::Sale => reading.take(sale),
-                    Kind::Cancellation => reading.take_back(sale, line, row()),
+                    RowKind::Sale => builder.take(sale),
+                    RowKind::Cancellation => builder.take_back(sale, line, row()),
                 });
                 (line, taken, taken.map_or_else(|_| row(), |()| String::new()))
             }
@@ -106,15 +106,15 @@ pub fn read(file: impl Read) -> Result<History, PlayError> {
             ),
         };
         if let Err(reason) = taken {
-            reading.history.skipped.push(Skipped { line, reason, row });
+            builder.history.skipped.push(SkippedRow { line, reason, row });
         }
     }
-    Ok(reading.history)
+    Ok(builder.history)
 }
 
 /// The history so far, and where to find in it what has been seen before.
 #[derive(Default)]
-struct Reading {
+struct HistoryBuilder {
     history: History,
     /// By number.
     invoices: HashMap<String, usize>,
@@ -128,13 +128,13 @@ struct Reading {
 
 /// What a row does with its units.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum RowKind {
     Sale,
     Cancellation,
 }
 
 /// What a row says: a sale, or as much of one that is taken back.
-struct Sale<'row> {
+struct RowContent<'row> {
     reference: Reference,
     placed_at: DateTime<Utc>,
     buyer: Option<Buyer>,
@@ -144,10 +144,10 @@ struct Sale<'row> {
     unit_price: Money,
 }
 
-impl Reading {
-    fn take(&mut self, sale: Sale<'_>) -> Result<(), &'static str> {
+impl HistoryBuilder {
+    fn take(&mut self, sale: RowContent<'_>) -> Result<(), &'static str> {
         let History { invoices, goods, buyers, .. } = &mut self.history;
-        let Sale { reference, placed_at, buyer, sku, description, quantity, unit_price } = sale;
+        let RowContent { reference, placed_at, buyer, sku, description, quantity, unit_price } = sale;
         let code = sku.folded();
         let goods_place = match self.goods.get(&code) {
             Some(place) => *place,
@@ -175,15 +175,15 @@ impl Reading {
         Ok(())
     }
 
-    fn take_back(&mut self, sale: Sale<'_>, place: u64, row: String) -> Result<(), &'static str> {
-        let Sale { reference, placed_at: at, buyer, sku, quantity, unit_price, .. } = sale;
+    fn take_back(&mut self, sale: RowContent<'_>, place: u64, row: String) -> Result<(), &'static str> {
+        let RowContent { reference, placed_at: at, buyer, sku, quantity, unit_price, .. } = sale;
         let cancellations = &mut self.history.cancellations;
         let number = *self.cancellations.entry(reference.as_str().to_owned()).or_insert(cancellations.len());
         if number == cancellations.len() {
             let email = buyer.map(|buyer| buyer.email);
             cancellations.push(Cancellation { reference, at, email, lines: vec![] });
         }
-        cancellations[number].lines.push(TakenBack { sku, quantity, unit_price, place, row });
+        cancellations[number].lines.push(CancelledLine { sku, quantity, unit_price, place, row });
         Ok(())
     }
 }
@@ -200,16 +200,16 @@ fn places(headers: &StringRecord) -> Result<[usize; 7], PlayError> {
 }
 
 /// What the row says, or why it says nothing.
-fn row_of(record: &StringRecord, places: [usize; 7]) -> Result<(Kind, Sale<'_>), &'static str> {
+fn row_of(record: &StringRecord, places: [usize; 7]) -> Result<(RowKind, RowContent<'_>), &'static str> {
     if places.iter().any(|place| *place >= record.len()) {
         return Err("the row has too few columns");
     }
     let [number, code, description, quantity, date, price, customer] = places.map(|place| record[place].trim());
     let kind = match number.as_bytes().first() {
         None => return Err("InvoiceNo is empty"),
-        Some(b'C' | b'c') => Kind::Cancellation,
+        Some(b'C' | b'c') => RowKind::Cancellation,
         Some(b'A' | b'a') => return Err("adjustment"),
-        Some(_) => Kind::Sale,
+        Some(_) => RowKind::Sale,
     };
     let reference = Reference::parse(number).map_err(|_| "InvoiceNo is too long or has control characters")?;
     if code.is_empty() {
@@ -218,9 +218,9 @@ fn row_of(record: &StringRecord, places: [usize; 7]) -> Result<(Kind, Sale<'_>),
     let sku = Sku::parse(&code.to_uppercase()).map_err(|_| "StockCode is too long or has control characters")?;
     let units: i64 = quantity.parse().map_err(|_| "Quantity is not a whole number")?;
     let units = match kind {
-        Kind::Sale if units <= 0 => return Err("Quantity is not positive"),
-        Kind::Cancellation if units >= 0 => return Err("Quantity of a cancellation is not negative"),
-        Kind::Sale | Kind::Cancellation => units.unsigned_abs(),
+        RowKind::Sale if units <= 0 => return Err("Quantity is not positive"),
+        RowKind::Cancellation if units >= 0 => return Err("Quantity of a cancellation is not negative"),
+        RowKind::Sale | RowKind::Cancellation => units.unsigned_abs(),
     };
     let quantity = i64::try_from(units).map_err(|_| "Quantity is too large")?;
     let quantity = Quantity::new(quantity).map_err(|_| "Quantity is too large")?;
@@ -228,7 +228,7 @@ fn row_of(record: &StringRecord, places: [usize; 7]) -> Result<(Kind, Sale<'_>),
     let placed_at = NaiveDateTime::parse_from_str(date, "%Y-%m-%d %H:%M:%S");
     let placed_at = placed_at.map_err(|_| "InvoiceDate is not written like 2010-12-01 08:26:00")?.and_utc();
     let buyer = if customer.is_empty() { None } else { Some(buyer(customer)?) };
-    Ok((kind, Sale { reference, placed_at, buyer, sku, description, quantity, unit_price }))
+    Ok((kind, RowContent { reference, placed_at, buyer, sku, description, quantity, unit_price }))
 }
 
 /// A price above zero; zeros at the end of its decimals do not count.

@@ -11,7 +11,7 @@ use crate::domain::money::two_decimals;
 
 /// A row of the file that was not played.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Skipped {
+pub struct SkippedRow {
     pub line: u64,
     pub reason: &'static str,
     /// The row as it stands in the file.
@@ -19,7 +19,7 @@ pub struct Skipped {
 }
 
 #[derive(Clone, Debug, Default)]
-pub struct Report {
+pub struct PlayReport {
     pub orders: usize,
     pub lines: usize,
     pub units: i64,
@@ -27,20 +27,20 @@ pub struct Report {
     pub orders_cancelled: usize,
     /// How often units went back of an order of which some are left.
     pub orders_returned: usize,
-    pub units_taken_back: i64,
+    pub units_returned: i64,
     pub already_played: usize,
     pub products_created: usize,
     pub customers_registered: usize,
     /// Invoices that the shop refused, with its reason.
     pub refused: Vec<(String, String)>,
-    pub skipped: Vec<Skipped>,
+    pub skipped: Vec<SkippedRow>,
 }
 
 /// How many refused orders are shown.
 const SHOWN: usize = 20;
 
-impl Report {
-    pub(super) fn count(&mut self, invoice: &Invoice) {
+impl PlayReport {
+    pub(super) fn count_order(&mut self, invoice: &Invoice) {
         self.orders += 1;
         self.lines += invoice.lines.len();
         for line in &invoice.lines {
@@ -49,9 +49,9 @@ impl Report {
         }
     }
 
-    pub(super) fn skip_all(&mut self, cancellations: &[Cancellation]) {
+    pub(super) fn skip_cancellations(&mut self, cancellations: &[Cancellation]) {
         let lines = cancellations.iter().flat_map(|cancellation| &cancellation.lines);
-        let skipped = lines.map(|line| Skipped { line: line.place, reason: "cancellation", row: line.row.clone() });
+        let skipped = lines.map(|line| SkippedRow { line: line.place, reason: "cancellation", row: line.row.clone() });
         self.skipped.extend(skipped);
     }
 
@@ -66,7 +66,7 @@ impl Report {
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for PlayReport {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(formatter, "orders played        {:>10}", self.orders)?;
         writeln!(formatter, "  lines              {:>10}", self.lines)?;
@@ -74,7 +74,7 @@ impl fmt::Display for Report {
         writeln!(formatter, "  revenue         {:>13}", two_decimals(self.revenue))?;
         writeln!(formatter, "orders cancelled     {:>10}", self.orders_cancelled)?;
         writeln!(formatter, "orders with returns  {:>10}", self.orders_returned)?;
-        writeln!(formatter, "  units taken back   {:>10}", self.units_taken_back)?;
+        writeln!(formatter, "  units returned     {:>10}", self.units_returned)?;
         writeln!(formatter, "already played       {:>10}", self.already_played)?;
         writeln!(formatter, "products created     {:>10}", self.products_created)?;
         writeln!(formatter, "customers registered {:>10}", self.customers_registered)?;

@@ -36,18 +36,18 @@ pub(super) async fn send<U: UseCase>(journal: &Journal, use_case: impl Fn() -> U
 }
 
 /// The holder of each claim.
-pub(super) async fn holders(journal: &Journal, claims: Vec<String>) -> Result<Vec<Option<i64>>, CommandError> {
+pub(super) async fn claim_holders(journal: &Journal, claims: Vec<String>) -> Result<Vec<Option<i64>>, CommandError> {
     let mut holders = Vec::with_capacity(claims.len());
     for claims in claims.chunks(CHUNK) {
-        holders.extend(send(journal, || Holders(claims.to_vec())).await?);
+        holders.extend(send(journal, || ReadClaimHolders(claims.to_vec())).await?);
     }
     Ok(holders)
 }
 
 /// Reads through a use case that changes nothing, so that the newest state answers.
-struct Holders(Vec<String>);
+struct ReadClaimHolders(Vec<String>);
 
-impl UseCase for Holders {
+impl UseCase for ReadClaimHolders {
     type Answer = Vec<Option<i64>>;
 
     fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<Self::Answer, Stop> {
@@ -57,7 +57,7 @@ impl UseCase for Holders {
 
 /// Loads what the next commands will need, so that each is decided at once and none overtakes another.
 #[derive(Default)]
-pub(super) struct AtHand {
+pub(super) struct Preload {
     pub claims: Vec<String>,
     /// The claim on a category's name, and the category that holds it.
     pub category_claim: Option<String>,
@@ -65,7 +65,7 @@ pub(super) struct AtHand {
     pub customers: BTreeSet<CustomerId>,
 }
 
-impl UseCase for AtHand {
+impl UseCase for Preload {
     type Answer = ();
 
     fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<(), Stop> {
@@ -80,12 +80,12 @@ impl UseCase for AtHand {
         let category = work.get_all::<Claim, _>(&self.category_claim);
         let category = category
             .and_then(|claims| work.get_all::<Category, _>(claims.iter().filter_map(|claim| claim.holder)).map(drop));
-        together([claims, customers, products, category])
+        combine_missing([claims, customers, products, category])
     }
 }
 
 /// All that is missing in one answer, so that it is loaded together.
-fn together<const PARTS: usize>(parts: [Result<(), Stop>; PARTS]) -> Result<(), Stop> {
+fn combine_missing<const COUNT: usize>(parts: [Result<(), Stop>; COUNT]) -> Result<(), Stop> {
     let mut missing = Vec::new();
     for part in parts {
         match part {

@@ -100,7 +100,8 @@ fn written_tables(text: &str) -> Vec<String> {
 }
 
 fn only_the_journal_appends(path: &str, text: &str) -> Option<String> {
-    let may = path.starts_with("src/journal/") || path.starts_with("migrations/") || path.starts_with("tests/");
+    let may = ["src/journal/", "migrations/", "tests/", "database/functions/journal_", "src/database/functions.rs"];
+    let may = may.iter().any(|start| path.starts_with(start));
     let log = |table: &String| table == "events" || table == "journal_head";
     let writes = text.contains("journal_append") || written_tables(text).iter().any(log);
     (!may && writes).then(|| "writes to the log".to_owned())
@@ -137,6 +138,40 @@ fn projections_take_no_time_from_the_clock(path: &str, text: &str) -> Option<Str
     found.filter(|_| path.ends_with(".sql")).map(|clock| format!("asks the clock: {clock}"))
 }
 
+/// The last migration that created functions other than those of triggers.
+const LAST_WITH_FUNCTIONS: u32 = 14;
+
+/// The number in the name of a migration.
+fn migration_number(path: &str) -> Option<u32> {
+    path.strip_prefix("migrations/")?.split('_').next()?.parse().ok()
+}
+
+fn functions_are_files_of_their_own(path: &str, text: &str) -> Option<String> {
+    let text = text.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = text.replace("create or replace function ", "create function ");
+    let mut created = text.split("create function ").skip(1).peekable();
+    created.peek()?;
+    if let Some(name) = path.strip_prefix("database/functions/").and_then(|file| file.strip_suffix(".sql")) {
+        let own = |function: &str| {
+            function.starts_with(&format!("{name}(")) && function.contains("set search_path from current as $$")
+        };
+        let alone = created.next().is_some_and(own) && created.next().is_none();
+        return (!alone).then(|| "holds more or less than the function of its name, with its search path".to_owned());
+    }
+    // The projector makes a function of each `apply.sql`.
+    let may = path == "src/projector/definition.rs"
+        || match migration_number(path) {
+            Some(number) => {
+                number <= LAST_WITH_FUNCTIONS
+                    || created.all(|function| {
+                        function.split(" as ").next().is_some_and(|head| head.contains("returns trigger"))
+                    })
+            }
+            None => false,
+        };
+    (!may).then(|| "creates a function".to_owned())
+}
+
 fn modules_say_what_they_are_for(path: &str, text: &str) -> Option<String> {
     let module = path.starts_with("src/") && path.ends_with(".rs") && !path.ends_with("/tests.rs");
     (module && !text.starts_with("//!")).then(|| "does not begin with //!".to_owned())
@@ -161,7 +196,7 @@ fn files_tell_one_story(path: &str, text: &str) -> Option<String> {
 }
 
 /// Every rule with offenders that it must find.
-const RULES: [(Rule, &str, &[&str]); 11] = [
+const RULES: [(Rule, &str, &[&str]); 13] = [
     (
         domain_imports_only_its_crates,
         "src/domain/x.rs",
@@ -182,6 +217,22 @@ const RULES: [(Rule, &str, &[&str]); 11] = [
         &["sqlx::query(\"update products set price = 0\")", "truncate bestsellers_by_day;\nselect"],
     ),
     (projections_take_no_time_from_the_clock, "projections/x/apply.sql", &["select now()"]),
+    (
+        functions_are_files_of_their_own,
+        "migrations/0015_x.sql",
+        &[
+            "create function x() returns void language sql as $$ $$;",
+            "create or replace\nfunction y() returns trigger as $$ $$; create function x() returns bigint as $$ $$;",
+        ],
+    ),
+    (
+        functions_are_files_of_their_own,
+        "database/functions/x.sql",
+        &[
+            "create function x() returns void language sql as $$ $$;",
+            "create function y() returns void language sql set search_path from current as $$ $$;",
+        ],
+    ),
     (modules_say_what_they_are_for, "src/shop/x.rs", &["use std::fmt;"]),
     (nothing_unwraps, "src/shop/x.rs", &["let x = y.unwrap();", "let x = y.expect(\"it is there\");"]),
     (files_tell_one_story, "src/shop/x.rs", &[LONG]),
@@ -203,7 +254,14 @@ fn every_rule_finds_its_offenders() {
 
 #[test]
 fn what_only_looks_like_an_offence_is_let_pass() {
-    let harmless: [(Rule, &str, &str); 5] = [
+    let harmless: [(Rule, &str, &str); 8] = [
+        (functions_are_files_of_their_own, "migrations/0015_x.sql", "create function x() returns trigger as $$ $$;"),
+        (functions_are_files_of_their_own, "migrations/0014_x.sql", "create function x() returns void as $$ $$;"),
+        (
+            functions_are_files_of_their_own,
+            "database/functions/x.sql",
+            "-- Does x.\ncreate function x()\nreturns void language sql set search_path from current as $$ $$;",
+        ),
         (domain_imports_only_its_crates, "src/domain/x.rs", "// as tokio::time does\nuse crate::domain::ids::OrderId;"),
         (domain_imports_only_its_crates, "src/domain/tests.rs", "use serde_json::json;"),
         (only_the_journal_appends, "src/http/x.rs", "select * from events for update"),
@@ -223,7 +281,7 @@ fn what_only_looks_like_an_offence_is_let_pass() {
 fn the_source_tree_keeps_every_rule() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Vec::new();
-    for folder in ["src", "projections", "migrations", "tests"] {
+    for folder in ["src", "database", "projections", "migrations", "tests"] {
         collect(&root.join(folder), &mut files);
     }
     assert!(files.len() > 80, "only {} files were found", files.len());
@@ -236,6 +294,23 @@ fn the_source_tree_keeps_every_rule() {
         );
     }
     assert_eq!(offences, Vec::<String>::new());
+}
+
+#[test]
+fn migrations_are_listed_and_numbered_without_gaps() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
+    let list = std::fs::read_to_string(folder.join("README.md")).unwrap();
+    let mut files: Vec<_> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    files.retain(|file| file.ends_with(".sql"));
+    files.sort();
+    for file in &files {
+        assert!(list.contains(&format!("`{file}`")), "{file} is missing in migrations/README.md");
+    }
+    let numbers: Vec<_> = files.iter().filter_map(|file| migration_number(&format!("migrations/{file}"))).collect();
+    assert_eq!(numbers.len(), files.len());
+    let new: Vec<_> = numbers.into_iter().filter(|number| *number >= LAST_WITH_FUNCTIONS).collect();
+    assert_eq!(new, (LAST_WITH_FUNCTIONS..).take(new.len()).collect::<Vec<_>>());
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) {

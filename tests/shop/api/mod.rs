@@ -3,3 +3,4 @@
 mod bad_input;
 mod conventions;
 mod documented_reads;
+mod golden;

@@ -1,38 +1,17 @@
-//! The program itself: started, called with the README's commands, stopped, killed, started again; on disk, durable.
+//! The program itself: started, called with the documented commands, stopped, killed, started again; on disk, durable.
 
 use std::io::Read;
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use nix::sys::signal::Signal;
 
-use crate::support::program::{PROGRAM, Server, command, data_dir, run, text, verify};
-
-/// The shell blocks of the README.
-fn blocks() -> Vec<String> {
-    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
-    readme.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
-}
+use crate::support::pages::blocks;
+use crate::support::program::{Server, command, data_dir, run, text, verify};
 
 #[test]
-fn the_readmes_commands_work_from_the_first_start_to_the_last() {
+fn the_documented_commands_work_from_the_first_start_to_the_last() {
     let folder = data_dir();
     let server = Server::start(folder.path());
-
-    let walk = blocks().into_iter().find(|block| block.starts_with("shop=")).unwrap();
-    let count = walk.matches("\ncurl ").count();
-    let walk = walk
-        .replace("http://127.0.0.1:8000", &server.address)
-        .replace("cargo run --release -- ", &format!("{PROGRAM} "))
-        .replace("\ncurl ", "\ncurl -sS --fail-with-body -w '\\n' ");
-    let mut bash = Command::new("bash");
-    bash.envs(command(folder.path()).get_envs().filter_map(|(name, value)| Some((name, value?))));
-    let output = bash.env_remove("DATABASE_URL").args(["-euo", "pipefail", "-c", &walk]).output().unwrap();
-    assert!(output.status.success(), "{}", text(&output));
-    let answers: Vec<_> = std::str::from_utf8(&output.stdout).unwrap().lines().collect();
-    assert_eq!(answers.len(), count);
-    assert!(answers[3].contains("events") && answers[4].contains("\"order_id\":17"), "{answers:?}");
-    assert_eq!(answers[4], answers[5], "the second checkout answers as the first did");
 
     let csv = folder.path().join("sales.csv");
     std::fs::write(
@@ -42,7 +21,7 @@ fn the_readmes_commands_work_from_the_first_start_to_the_last() {
          C536379,D,Discount,-1,2010-12-01 09:41:00,27.5,14527,UK\n",
     )
     .unwrap();
-    let commands = blocks().into_iter().find(|block| block.contains("-- play")).unwrap();
+    let commands = blocks("docs/operating.md", "sh").into_iter().find(|block| block.contains("-- play")).unwrap();
     let commands: Vec<_> = commands.lines().map(|line| line.split('#').next().unwrap().trim()).collect();
     assert_eq!(commands.len(), 8);
     for line in commands {

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use cartwright::play::{Options, Report, play};
+use cartwright::play::{PlayOptions, PlayReport, play};
 use indicatif::ProgressBar;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
@@ -92,7 +92,7 @@ async fn half_a_year_of_a_real_shop_gives_the_expected_figures() {
     shop.settle().await;
     let kept = kept(&file);
     let units: i64 = kept.products.values().map(|(units, _)| units).sum();
-    assert_eq!((taken.orders, taken.units_taken_back), (0, expected["units"].as_i64().unwrap() - units));
+    assert_eq!((taken.orders, taken.units_returned), (0, expected["units"].as_i64().unwrap() - units));
     let rejected = expected["rejected_rows"].as_i64().unwrap();
     assert_eq!(taken.skipped.len() as i64, rejected - kept.rows_taken_back);
     let mut products: Vec<_> = kept.products.into_iter().filter(|(_, (units, _))| *units > 0).collect();
@@ -114,14 +114,14 @@ async fn half_a_year_of_a_real_shop_gives_the_expected_figures() {
 
     let position = shop.engine.journal.position();
     let again = play_file(&shop, &file, false).await;
-    assert_eq!((again.orders, again.units_taken_back), (0, 0));
+    assert_eq!((again.orders, again.units_returned), (0, 0));
     assert_eq!(shop.engine.journal.position(), position, "playing again changes nothing");
     shop.check_log().await;
     shop.verify().await;
 }
 
-async fn play_file(shop: &TestShop, file: &Path, sales_only: bool) -> Report {
-    let options = Options { concurrency: 64, sales_only };
+async fn play_file(shop: &TestShop, file: &Path, sales_only: bool) -> PlayReport {
+    let options = PlayOptions { concurrency: 64, sales_only };
     let (journal, projector) = (&shop.engine.journal, &shop.engine.projector);
     play(journal, projector, &shop.pool, unpacked(file), &ProgressBar::hidden(), &options).await.unwrap()
 }

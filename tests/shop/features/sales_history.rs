@@ -5,7 +5,7 @@ use std::fmt::Write;
 use cartwright::domain::money::Money;
 use cartwright::domain::text::{Description, Name, Sku};
 use cartwright::journal::{Actor, Context};
-use cartwright::play::{Options, Report, play};
+use cartwright::play::{PlayOptions, PlayReport, play};
 use cartwright::shop::{CategoryRef, ChangeProduct, CreateProduct};
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
@@ -38,8 +38,8 @@ fn history() -> String {
     history
 }
 
-async fn play_all(shop: &TestShop, history: &str) -> Report {
-    let options = Options { concurrency: 16, sales_only: false };
+async fn play_all(shop: &TestShop, history: &str) -> PlayReport {
+    let options = PlayOptions { concurrency: 16, sales_only: false };
     let (journal, projector) = (&shop.engine.journal, &shop.engine.projector);
     play(journal, projector, &shop.pool, history.as_bytes(), &ProgressBar::hidden(), &options).await.unwrap()
 }
@@ -76,7 +76,7 @@ async fn broken_off_anywhere_and_played_again_it_ends_in_the_same_state() {
     let whole = TestShop::new().await;
     let report = play_all(&whole, &history).await;
     assert_eq!((report.orders, report.products_created, report.customers_registered), (300, 40, 12));
-    assert!(report.units_taken_back > 30, "{report}");
+    assert!(report.units_returned > 30, "{report}");
     let end = whole.engine.journal.position();
 
     let database = fresh_database().await;
@@ -158,7 +158,7 @@ async fn a_cancellation_takes_units_from_the_latest_earlier_order_that_still_has
     let shop = TestShop::new().await;
     let history = format!("{HEADER}{sales}{cancellations}");
     let report = play_all(&shop, &history).await;
-    let seen = (report.orders, report.orders_cancelled, report.orders_returned, report.units_taken_back);
+    let seen = (report.orders, report.orders_cancelled, report.orders_returned, report.units_returned);
     // C1 takes all of order 2 and two of order 1; C2 all of order 3; C3 the other three of order 1, and misses two.
     assert_eq!(seen, (5, 2, 2, 4 + 1 + 7 + 3), "{report}");
     let skipped: Vec<_> = report.skipped.iter().map(|row| (row.line, row.reason)).collect();
@@ -175,7 +175,7 @@ async fn a_cancellation_takes_units_from_the_latest_earlier_order_that_still_has
 
     let position = shop.engine.journal.position();
     let again = play_all(&shop, &history).await;
-    assert_eq!((again.orders, again.already_played, again.units_taken_back), (0, 8, 0));
+    assert_eq!((again.orders, again.already_played, again.units_returned), (0, 8, 0));
     assert_eq!(shop.engine.journal.position(), position, "playing again changes nothing");
     shop.verify().await;
     shop.check_log().await;

@@ -9,13 +9,12 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 
+use crate::support::pages::blocks;
 use crate::support::{Answer, TestShop, bare_database, fresh_database};
 
 /// The commands of the page that dump and restore.
 fn commands() -> Vec<String> {
-    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/operating.md")).unwrap();
-    let blocks = page.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap().to_owned());
-    blocks.filter(|block| block.contains("pg_dump")).collect()
+    blocks("docs/operating.md", "sh").into_iter().filter(|block| block.contains("pg_dump")).collect()
 }
 
 /// Where programs are found, those of the newest PostgreSQL first.

@@ -191,7 +191,7 @@ async fn bad_tokens(shop: &TestShop) -> Vec<(&'static str, String)> {
 
     // Another key under the name of ours.
     let folder = tempfile::tempdir().unwrap();
-    TokenKeys::make(folder.path()).unwrap();
+    TokenKeys::create_key_file(folder.path()).unwrap();
     let other = std::fs::read(std::fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path()).unwrap();
     let forged = encode(&header(Algorithm::EdDSA), &admin, &EncodingKey::from_ed_der(&other)).unwrap();
 

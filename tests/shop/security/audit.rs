@@ -92,7 +92,7 @@ async fn what_is_kept_for_a_time_is_gone_after_it() {
     ] {
         sqlx::query(age).execute(&shop.pool).await.unwrap();
     }
-    shop.accounts.sweep(90).await.unwrap();
+    shop.accounts.delete_expired(90).await.unwrap();
     let outcomes: Vec<String> =
         sqlx::query_scalar("select outcome from sign_in order by sign_in_id").fetch_all(&shop.pool).await.unwrap();
     assert_eq!(outcomes, ["logged_in", "logged_in", "reset_requested"]);
@@ -104,7 +104,7 @@ async fn what_is_kept_for_a_time_is_gone_after_it() {
     .await
     .unwrap();
     assert_eq!(left, (0, 1, 1, 0));
-    shop.accounts.sweep(0).await.unwrap();
+    shop.accounts.delete_expired(0).await.unwrap();
     assert_eq!(shop.read("audit/").await, json!([]));
 }
 

@@ -15,7 +15,7 @@ use crate::support::tokens::{ADMIN, claims, key, sign};
 /// A key of an attacker.
 fn other_key() -> EncodingKey {
     let folder = tempfile::tempdir().unwrap();
-    TokenKeys::make(folder.path()).unwrap();
+    TokenKeys::create_key_file(folder.path()).unwrap();
     let file = std::fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
     EncodingKey::from_ed_der(&std::fs::read(file).unwrap())
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
-use cartwright::accounts::{Accounts, AccountsConfig, MailConfig, Origin, TokenKeys};
+use cartwright::accounts::{Accounts, AccountsConfig, ClientInfo, MailConfig, TokenKeys};
 use cartwright::domain::account::Role;
 use cartwright::domain::text::Email;
 use cartwright::journal::JournalOptions;
@@ -145,7 +145,7 @@ async fn a_session_that_was_ended_is_over_when_the_answer_comes() {
 async fn a_session_begins_with_the_rights_that_the_account_has_then() {
     let shop = TestShop::new().await;
     let email = Email::parse("ed@example.com").unwrap();
-    let password = shop.accounts.open_with_new_password(email, Role::Admin).await.unwrap();
+    let password = shop.accounts.open_with_generated_password(email, Role::Admin).await.unwrap();
     // The role is lowered between the look at the account and the beginning of the session.
     let mut lowering = shop.pool.begin().await.unwrap();
     let lower = "update account set role = 'reader' where role = 'admin'";
@@ -286,9 +286,9 @@ impl Nodes {
 
     /// Waits until what a node signs is taken by all, and its key is in force; returns a token.
     async fn signs(&self, signing: &Accounts, password: &str, reading: &[&Accounts]) -> String {
-        let origin = Origin { network: String::new(), user_agent: String::new() };
+        let client = ClientInfo { network: String::new(), user_agent: String::new() };
         until("its tokens are not honoured", || async {
-            let token = signing.log_in(ZOE, password, &origin).await.unwrap().access_token;
+            let token = signing.log_in(ZOE, password, &client).await.unwrap().access_token;
             let key_id = jsonwebtoken::decode_header(&token).unwrap().kid.unwrap();
             let in_force = "select exists (select from token_key where key_id = $1 and retired_at is null)";
             let in_force: bool = sqlx::query_scalar(in_force).bind(key_id).fetch_one(&self.pool).await.unwrap();
@@ -308,7 +308,7 @@ async fn a_node_whose_key_is_refused_or_retired_by_another_makes_a_new_one() {
     let nodes = Nodes::new().await;
     let (ours, theirs) = (nodes.keys("first"), nodes.keys("second"));
     let first = nodes.start("first").await;
-    let password = first.open_with_new_password(Email::parse(ZOE).unwrap(), Role::Admin).await.unwrap();
+    let password = first.open_with_generated_password(Email::parse(ZOE).unwrap(), Role::Admin).await.unwrap();
     let password = password.expose();
     // The second begins with a copy of the first one's folder.
     std::fs::create_dir(&theirs).unwrap();
@@ -339,7 +339,7 @@ async fn a_node_whose_key_is_refused_or_retired_by_another_makes_a_new_one() {
 async fn a_new_key_is_the_newest_even_if_the_clock_was_set_back() {
     let nodes = Nodes::new().await;
     let folder = nodes.keys("set back");
-    let made = TokenKeys::make(&folder).unwrap();
+    let made = TokenKeys::create_key_file(&folder).unwrap();
     std::fs::rename(&files(&folder)[0], folder.join(format!("9000000000000-{made}.pk8"))).unwrap();
     // A file that is no key is left alone.
     std::fs::write(folder.join("notes.pk8"), "not a key").unwrap();
@@ -354,7 +354,7 @@ async fn a_node_that_cannot_read_its_keys_still_learns_whom_to_refuse() {
     let nodes = Nodes::new().await;
     let keys = nodes.keys("lost");
     let node = nodes.start("lost").await;
-    let password = node.open_with_new_password(Email::parse(ZOE).unwrap(), Role::Admin).await.unwrap();
+    let password = node.open_with_generated_password(Email::parse(ZOE).unwrap(), Role::Admin).await.unwrap();
     let token = nodes.signs(&node, password.expose(), &[&node]).await;
     std::fs::rename(&keys, nodes.keys("elsewhere")).unwrap();
     std::fs::write(&keys, "no folder").unwrap();

@@ -9,6 +9,7 @@ pub mod failpoints;
 pub mod furnished;
 pub mod guests;
 pub mod load;
+pub mod pages;
 pub mod paying_shop;
 pub mod pricing;
 pub mod program;

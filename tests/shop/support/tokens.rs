@@ -12,7 +12,7 @@ use uuid::Uuid;
 /// Where the servers of this run find their key.
 pub static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("keys-{}", std::process::id()));
-    TokenKeys::make(&folder).unwrap();
+    TokenKeys::create_key_file(&folder).unwrap();
     folder
 });
 

@@ -9,7 +9,7 @@ use crate::domain::ids::AccountId;
 
 /// Where a request comes from, as far as is kept of it.
 #[derive(Clone, Debug)]
-pub struct Origin {
+pub struct ClientInfo {
     /// The network of the client's address: `203.0.113.0/24`.
     pub network: String,
     pub user_agent: String,
@@ -57,11 +57,11 @@ impl Outcome {
     }
 }
 
-pub(super) async fn note(
+pub(super) async fn record_sign_in(
     pool: &PgPool,
     account_id: Option<AccountId>,
     outcome: Outcome,
-    origin: &Origin,
+    client: &ClientInfo,
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
         "insert into sign_in (happened_at, account_id, outcome, address, user_agent)
@@ -69,15 +69,15 @@ pub(super) async fn note(
     )
     .bind(account_id.map(|account_id| account_id.0))
     .bind(outcome.name())
-    .bind(&origin.network)
-    .bind(&origin.user_agent)
+    .bind(&client.network)
+    .bind(&client.user_agent)
     .execute(pool)
     .await?;
     Ok(())
 }
 
 /// Newest first; those before `before`.
-pub async fn list(pool: &PgPool, before: i64, limit: i64) -> Result<Vec<SignIn>, sqlx::Error> {
+pub async fn list_sign_ins(pool: &PgPool, before: i64, limit: i64) -> Result<Vec<SignIn>, sqlx::Error> {
     sqlx::query_as(
         "select sign_in_id, happened_at, account_id, outcome, address, user_agent
          from sign_in where sign_in_id < $1 order by sign_in_id desc limit $2",
@@ -89,7 +89,7 @@ pub async fn list(pool: &PgPool, before: i64, limit: i64) -> Result<Vec<SignIn>,
 }
 
 /// Deletes what has expired.
-pub(super) async fn sweep(pool: &PgPool, kept_days: u32) -> Result<(), sqlx::Error> {
+pub(super) async fn delete_expired(pool: &PgPool, kept_days: u32) -> Result<(), sqlx::Error> {
     sqlx::query("delete from sign_in where happened_at < clock_timestamp() - make_interval(days => $1)")
         .bind(i32::try_from(kept_days).unwrap_or(i32::MAX))
         .execute(pool)

@@ -3,7 +3,7 @@
 use super::Secret;
 use crate::mail::Mail;
 
-pub(super) enum Letter {
+pub(super) enum AccountMail {
     Confirm {
         token: Secret,
     },
@@ -14,8 +14,8 @@ pub(super) enum Letter {
     },
 }
 
-impl Letter {
-    /// The letter as a mail; `url` is where the shop is.
+impl AccountMail {
+    /// The account_mail as a mail; `url` is where the shop is.
     pub fn write(&self, to: &str, url: &str) -> Mail {
         // A token stands behind the `#`: it goes to no server and into no log.
         let (subject, text) = match self {

@@ -10,9 +10,9 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 
-use super::read::{Cancellation, TakenBack};
-use super::report::{Report, Skipped};
-use super::send::{holders, send};
+use super::read::{Cancellation, CancelledLine};
+use super::report::{PlayReport, SkippedRow};
+use super::send::{claim_holders, send};
 use super::{CHUNK, PlayError, prepare};
 use crate::domain::claim::{Claim, ClaimCommand, ClaimKind, claim_id};
 use crate::domain::ids::{CustomerId, OrderId, ProductId};
@@ -27,38 +27,39 @@ const NO_SALE: &str = "cancellation of what the customer did not buy before";
 const PARTLY: &str = "cancellation of more than the customer bought before";
 
 /// Plays the cancellations of a file, in its order. The read tables must stand behind its sales.
-pub(super) async fn take_back(
+pub(super) async fn play_cancellations(
     journal: &Journal,
     pool: &PgPool,
     cancellations: &[Cancellation],
-    report: &mut Report,
+    report: &mut PlayReport,
 ) -> Result<(), PlayError> {
     let claims = cancellations.iter().map(|cancellation| reference_claim(&cancellation.reference)).collect();
-    let played = holders(journal, claims).await?;
+    let played = claim_holders(journal, claims).await?;
     let (played, due): (Vec<_>, Vec<_>) = cancellations.iter().zip(played).partition(|(_, holder)| holder.is_some());
     report.already_played += played.len();
     for due in due.chunks(CHUNK) {
         let due: Vec<_> = due.iter().map(|(cancellation, _)| *cancellation).collect();
-        let bought = Bought::before(journal, pool, &due).await?;
+        let earlier_orders = EarlierOrders::before(journal, pool, &due).await?;
         for cancellation in due {
-            let wanted = bought.wanted(cancellation);
+            let wanted = earlier_orders.wanted(cancellation);
             let reference = &cancellation.reference;
-            let taken = send(journal, || TakeBack { reference: reference.clone(), wanted: wanted.clone() }).await;
-            let taken = match taken {
-                Ok(taken) => taken,
+            let returned =
+                send(journal, || PlayCancellation { reference: reference.clone(), wanted: wanted.clone() }).await;
+            let returned = match returned {
+                Ok(returned) => returned,
                 Err(CommandError::Refused(refusal)) => {
                     report.refused.push((reference.to_string(), refusal.to_string()));
                     continue;
                 }
                 Err(error) => return Err(error.into()),
             };
-            report.orders_cancelled += taken.orders_cancelled;
-            report.orders_returned += taken.orders_returned;
-            for (line, units) in cancellation.lines.iter().zip(taken.units) {
-                report.units_taken_back += units;
+            report.orders_cancelled += returned.orders_cancelled;
+            report.orders_returned += returned.orders_returned;
+            for (line, units) in cancellation.lines.iter().zip(returned.units) {
+                report.units_returned += units;
                 if units < line.quantity.get() {
                     let reason = if units == 0 { NO_SALE } else { PARTLY };
-                    report.skipped.push(Skipped { line: line.place, reason, row: line.row.clone() });
+                    report.skipped.push(SkippedRow { line: line.place, reason, row: line.row.clone() });
                 }
             }
         }
@@ -68,16 +69,16 @@ pub(super) async fn take_back(
 
 /// What customers bought, as far as cancellations speak of it: orders with the product at the price, latest first.
 #[derive(Default)]
-struct Bought {
+struct EarlierOrders {
     customers: HashMap<String, CustomerId>,
     products: HashMap<String, ProductId>,
-    orders: HashMap<(CustomerId, ProductId, Money), Vec<Earlier>>,
+    orders: HashMap<(CustomerId, ProductId, Money), Vec<EarlierOrder>>,
 }
 
 /// An order, and when it was placed.
-type Earlier = (DateTime<Utc>, OrderId);
+type EarlierOrder = (DateTime<Utc>, OrderId);
 
-impl Bought {
+impl EarlierOrders {
     async fn before(journal: &Journal, pool: &PgPool, cancellations: &[&Cancellation]) -> Result<Self, PlayError> {
         let emails = cancellations.iter().filter_map(|cancellation| cancellation.email.as_ref());
         let customers = prepare::find_customers(pool, emails.map(|email| email.as_str()).collect()).await?;
@@ -86,16 +87,16 @@ impl Bought {
         skus.sort_unstable();
         skus.dedup();
         let claims = skus.iter().map(|sku| claim_id(ClaimKind::ProductSku, sku)).collect();
-        let found = holders(journal, claims).await?;
+        let found = claim_holders(journal, claims).await?;
         let products =
             skus.into_iter().zip(found).filter_map(|(sku, holder)| Some((sku, ProductId(holder?)))).collect();
-        let mut bought = Self { customers, products, orders: HashMap::new() };
+        let mut earlier_orders = Self { customers, products, orders: HashMap::new() };
 
         let pairs = cancellations.iter().flat_map(|cancellation| {
-            let customer_id = bought.customer(cancellation);
+            let customer_id = earlier_orders.customer(cancellation);
             cancellation.lines.iter().filter_map(move |line| Some((customer_id?, line)))
         });
-        let pairs = pairs.filter_map(|(customer_id, line)| Some((customer_id.0, bought.product(line)?.0)));
+        let pairs = pairs.filter_map(|(customer_id, line)| Some((customer_id.0, earlier_orders.product(line)?.0)));
         let (customer_ids, product_ids): (Vec<i64>, Vec<i64>) = pairs.collect();
         let rows: Vec<(i64, i64, rust_decimal::Decimal, DateTime<Utc>, i64)> = sqlx::query_as(
             "select distinct placed.customer_id, line.product_id, line.unit_price, placed.placed_at, placed.order_id
@@ -111,41 +112,41 @@ impl Bought {
         for (customer_id, product_id, unit_price, placed_at, order_id) in rows {
             let Ok(unit_price) = Money::try_from(unit_price) else { continue };
             let key = (CustomerId(customer_id), ProductId(product_id), unit_price);
-            bought.orders.entry(key).or_default().push((placed_at, OrderId(order_id)));
+            earlier_orders.orders.entry(key).or_default().push((placed_at, OrderId(order_id)));
         }
-        Ok(bought)
+        Ok(earlier_orders)
     }
 
     fn customer(&self, cancellation: &Cancellation) -> Option<CustomerId> {
         self.customers.get(&cancellation.email.as_ref()?.as_str().to_lowercase()).copied()
     }
 
-    fn product(&self, line: &TakenBack) -> Option<ProductId> {
+    fn product(&self, line: &CancelledLine) -> Option<ProductId> {
         self.products.get(&line.sku.folded()).copied()
     }
 
-    fn wanted(&self, cancellation: &Cancellation) -> Vec<Wanted> {
-        let orders = |line: &TakenBack| {
+    fn wanted(&self, cancellation: &Cancellation) -> Vec<WantedUnits> {
+        let orders = |line: &CancelledLine| {
             let key = (self.customer(cancellation)?, self.product(line)?, line.unit_price);
             let earlier = self.orders.get(&key)?.iter().filter(|(placed_at, _)| *placed_at <= cancellation.at);
             Some((key.1, earlier.map(|(_, order_id)| *order_id).collect()))
         };
         let wanted = cancellation.lines.iter().map(|line| {
             let (product_id, orders) = orders(line).unwrap_or((ProductId(0), Vec::new()));
-            Wanted { product_id, unit_price: line.unit_price, units: line.quantity.get(), orders }
+            WantedUnits { product_id, unit_price: line.unit_price, units: line.quantity.get(), orders }
         });
         wanted.collect()
     }
 }
 
 /// One cancellation. Done twice, it does nothing more.
-struct TakeBack {
+struct PlayCancellation {
     reference: Reference,
-    wanted: Vec<Wanted>,
+    wanted: Vec<WantedUnits>,
 }
 
 #[derive(Clone)]
-struct Wanted {
+struct WantedUnits {
     product_id: ProductId,
     unit_price: Money,
     units: i64,
@@ -154,46 +155,46 @@ struct Wanted {
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct Taken {
+struct ReturnedUnits {
     /// Beside the rows, one each.
     units: Vec<i64>,
     orders_cancelled: usize,
     orders_returned: usize,
 }
 
-impl UseCase for TakeBack {
-    type Answer = Taken;
+impl UseCase for PlayCancellation {
+    type Answer = ReturnedUnits;
 
-    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<Taken, Stop> {
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<ReturnedUnits, Stop> {
         let claim = reference_claim(&self.reference);
-        let mut taken = Taken { units: vec![0; self.wanted.len()], ..Taken::default() };
+        let mut returned = ReturnedUnits { units: vec![0; self.wanted.len()], ..ReturnedUnits::default() };
         if work.get::<Claim>(&claim)?.holder.is_some() {
-            return Ok(taken);
+            return Ok(returned);
         }
         work.get_all::<Order, _>(self.wanted.iter().flat_map(|wanted| &wanted.orders))?;
         let mut lines = BTreeMap::<OrderId, BTreeMap<i64, i64>>::new();
-        for (wanted, taken) in self.wanted.iter().zip(&mut taken.units) {
+        for (wanted, returned) in self.wanted.iter().zip(&mut returned.units) {
             for order_id in &wanted.orders {
                 let order = work.get::<Order>(order_id)?;
                 let lines = lines.entry(*order_id).or_default();
-                *taken += wanted.take(order.placed()?, wanted.units - *taken, lines);
+                *returned += wanted.take(order.placed()?, wanted.units - *returned, lines);
             }
         }
         lines.retain(|_, lines| !lines.is_empty());
-        let Some(first) = lines.keys().next().copied() else { return Ok(taken) };
+        let Some(first) = lines.keys().next().copied() else { return Ok(returned) };
         for (order_id, lines) in lines {
             self.return_lines(work, order_id, &lines)?;
             match work.get::<Order>(order_id)?.placed()?.states.status {
-                Status::Cancelled => taken.orders_cancelled += 1,
-                _ => taken.orders_returned += 1,
+                Status::Cancelled => returned.orders_cancelled += 1,
+                _ => returned.orders_returned += 1,
             }
         }
         work.execute::<Claim>(claim, ClaimCommand::Take { holder: first.0 })?;
-        Ok(taken)
+        Ok(returned)
     }
 }
 
-impl TakeBack {
+impl PlayCancellation {
     fn return_lines(
         &self,
         work: &mut UnitOfWork<'_>,
@@ -214,9 +215,9 @@ impl TakeBack {
     }
 }
 
-impl Wanted {
-    /// Takes up to `units` from the lines of an order that still have some, beside what was `taken` from them before.
-    fn take(&self, order: &PlacedOrder, units: i64, taken: &mut BTreeMap<i64, i64>) -> i64 {
+impl WantedUnits {
+    /// Takes up to `units` from the lines of an order that still have some, beside what was `returned` from them before.
+    fn take(&self, order: &PlacedOrder, units: i64, returned: &mut BTreeMap<i64, i64>) -> i64 {
         if order.states.status == Status::Cancelled {
             return 0;
         }
@@ -225,10 +226,10 @@ impl Wanted {
             if line.product_id != self.product_id || line.unit_price != self.unit_price {
                 continue;
             }
-            let before = taken.get(&line.line).copied().unwrap_or_default();
+            let before = returned.get(&line.line).copied().unwrap_or_default();
             let part = left.min(line.standing(moved) - before);
             if part > 0 {
-                taken.insert(line.line, before + part);
+                returned.insert(line.line, before + part);
                 left -= part;
             }
         }

@@ -66,7 +66,7 @@ struct Claims {
 }
 
 #[derive(Clone)]
-pub(super) struct Gate(Arc<Parts>);
+pub(super) struct Authenticator(Arc<Parts>);
 
 struct Parts {
     keys: TokenKeys,
@@ -109,9 +109,9 @@ const NOTE_EVERY: Duration = Duration::from_secs(60);
 /// How long keys are honoured after they were retired: longer than any token lives.
 const HONOURED: Duration = Duration::from_secs(3_600);
 
-impl Gate {
+impl Authenticator {
     pub async fn start(keys: TokenKeys, pool: PgPool) -> Result<Self, sqlx::Error> {
-        let gate = Self(Arc::new(Parts {
+        let authenticator = Self(Arc::new(Parts {
             keys,
             known: RwLock::default(),
             verified: Mutex::new(LruCache::new(VERIFIED)),
@@ -119,8 +119,8 @@ impl Gate {
             looked_at: Mutex::default(),
             looking: AsyncMutex::default(),
         }));
-        gate.refresh(&pool).await?;
-        Ok(gate)
+        authenticator.refresh(&pool).await?;
+        Ok(authenticator)
     }
 
     pub async fn identify(&self, bearer: &str, pool: &PgPool) -> Result<Identity, Rejected> {
@@ -224,7 +224,7 @@ impl Gate {
 
     async fn keep_up(&self, pool: &PgPool) -> Result<(), KeysError> {
         // A folder that cannot be read must not keep the node from learning whom it is to refuse.
-        let taken = self.0.keys.take_newer(pool).await;
+        let taken = self.0.keys.reload(pool).await;
         self.refresh(pool).await?;
         taken
     }
@@ -245,7 +245,7 @@ impl Gate {
     }
 
     /// When an API key was last used, as far as this node knows and the database does not.
-    pub fn last_use(&self, key_id: Uuid) -> Option<DateTime<Utc>> {
+    pub fn last_key_use(&self, key_id: Uuid) -> Option<DateTime<Utc>> {
         self.0.used.lock().unwrap_or_else(PoisonError::into_inner).get(&key_id).copied()
     }
 
