@@ -236,7 +236,7 @@ async fn an_answer_that_cannot_be_read_is_not_repeated_and_one_without_an_end_is
     let endless = format!("{{\"id\": \"{}\"}}", "x".repeat(3 * 1024 * 1024));
     for (answer, reason) in [
         (r#"{"id": "pi_1", "status": "requires_capture", "amount": "pm_card_visa"}"#, "unreadable response"),
-        (endless.as_str(), "the answer is too long"),
+        (endless.as_str(), "response too long"),
     ] {
         let answer = answer.to_owned();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

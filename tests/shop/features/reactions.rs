@@ -183,7 +183,7 @@ async fn a_reaction_whose_last_attempt_ended_with_its_server_is_parked_and_not_b
     sqlx::query("update reaction set attempts = 3, due_at = clock_timestamp()").execute(&shop.pool).await.unwrap();
     let reactors = start(&shop, probe(count)).await;
     let row = parked(&shop).await;
-    assert!(row["reason"].as_str().unwrap().contains("did not end"), "{row}");
+    assert!(row["reason"].as_str().unwrap().contains("did not finish"), "{row}");
     assert_eq!(begun.load(Ordering::Relaxed), 1);
     reactors.stop().await;
 }
