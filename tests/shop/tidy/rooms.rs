@@ -131,7 +131,7 @@ static HANDLERS: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
         let rest = path.strip_prefix("src/http/")?.to_owned();
         Some(rest.split(['/', '.']).next()?.to_owned())
     });
-    let handlers: BTreeSet<_> = files.filter(|name| !["edge", "wire", "mod"].contains(&name.as_str())).collect();
+    let handlers: BTreeSet<_> = files.filter(|name| !["app", "edge", "wire", "mod"].contains(&name.as_str())).collect();
     assert!(handlers.contains("orders"), "{handlers:?}");
     handlers
 });
