@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::provider::PaymentError;
 use crate::domain::ids::OrderId;
 use crate::domain::money::Money;
-use crate::domain::order::{OrderCommand, OrderError, ProviderReference};
+use crate::domain::order::{OrderCommand, OrderError, PaymentFailure, ProviderReference};
 use crate::domain::refusal::Refusal;
 use crate::domain::text::{Reason, TextError};
 use crate::journal::{Actor, CommandError, Context, Journal};
@@ -53,7 +53,7 @@ impl OrderPayments {
         reference: &str,
     ) -> Result<MoneyStanding, PaymentFault> {
         let reference = ProviderReference::parse(reference)?;
-        Ok(self.record(order_id, Some(OrderCommand::NoteAuthorised { attempt, amount, reference })).await?)
+        Ok(self.record(order_id, Some(OrderCommand::RecordAuthorisation { attempt, amount, reference })).await?)
     }
 
     /// Returns `false` if the order does not accept the money, because it was paid another way.
@@ -65,25 +65,29 @@ impl OrderPayments {
         reference: &str,
     ) -> Result<bool, PaymentFault> {
         let reference = ProviderReference::parse(reference)?;
-        match self.record(order_id, Some(OrderCommand::NotePaid { attempt, amount, reference })).await {
-            Err(CommandError::Refused(Refusal::Order(OrderError::PaidOtherwise))) => Ok(false),
+        match self.record(order_id, Some(OrderCommand::RecordCapture { attempt, amount, reference })).await {
+            Err(CommandError::Refused(Refusal::Order(OrderError::PaidByOtherAttempt))) => Ok(false),
             recorded => Ok(recorded.map(|_| true)?),
         }
     }
 
-    pub async fn record_failed(&self, order_id: OrderId, attempt: i64, reason: &str) -> Result<(), PaymentFault> {
-        let reason = Reason::parse(reason)?;
-        Ok(self.record(order_id, Some(OrderCommand::NotePaymentFailed { attempt, reason })).await.map(drop)?)
+    pub async fn record_failed(
+        &self,
+        order_id: OrderId,
+        attempt: i64,
+        reason: PaymentFailure,
+    ) -> Result<(), PaymentFault> {
+        Ok(self.record(order_id, Some(OrderCommand::RecordPaymentFailure { attempt, reason })).await.map(drop)?)
     }
 
     pub async fn record_refunded(&self, order_id: OrderId, refund: i64, reference: &str) -> Result<(), PaymentFault> {
         let reference = ProviderReference::parse(reference)?;
-        Ok(self.record(order_id, Some(OrderCommand::NoteRefunded { refund, reference })).await.map(drop)?)
+        Ok(self.record(order_id, Some(OrderCommand::RecordRefund { refund, reference })).await.map(drop)?)
     }
 
     pub async fn record_refund_failed(&self, order_id: OrderId, refund: i64, reason: &str) -> Result<(), PaymentFault> {
         let reason = Reason::parse(reason)?;
-        Ok(self.record(order_id, Some(OrderCommand::NoteRefundFailed { refund, reason })).await.map(drop)?)
+        Ok(self.record(order_id, Some(OrderCommand::RecordRefundFailure { refund, reason })).await.map(drop)?)
     }
 
     /// Finds the event that requested an attempt.

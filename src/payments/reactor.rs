@@ -21,7 +21,7 @@ use super::provider::{
 use super::{Payments, REPEATABLE};
 use crate::domain::ids::OrderId;
 use crate::domain::money::Money;
-use crate::domain::order::{OrderEvent, Payment, RefundState, Status};
+use crate::domain::order::{OrderEvent, Payment, PaymentFailure, RefundState, Status};
 use crate::failpoints::failpoint;
 use crate::journal::Journal;
 use crate::reactors::{Failure, Reaction, Reactor, ReactorOptions};
@@ -114,18 +114,18 @@ impl PaymentReactor {
         let provider = self.provider(method)?;
         let token = match stored {
             Some(StoredInstrument { requested: false, .. }) if state.states.status == Status::Cancelled => {
-                return self.record_failed(order, attempt, "cancelled").await;
+                return self.record_failed(order, attempt, PaymentFailure::Cancelled).await;
             }
             Some(StoredInstrument { requested: false, .. }) if too_late => {
-                return self.record_failed(order, attempt, "expired").await;
+                return self.record_failed(order, attempt, PaymentFailure::Expired).await;
             }
             // An instrument is stored until the outcome is known, for a day at most.
-            None if !too_late => return self.record_failed(order, attempt, "instrument_missing").await,
+            None if !too_late => return self.record_failed(order, attempt, PaymentFailure::InstrumentMissing).await,
             Some(StoredInstrument { requested: false, token }) => token,
             stored => match (find_authorisation(provider, request).await?, stored) {
                 (Some(intent), _) => return self.record_outcome(provider, order, attempt, intent).await,
                 (None, Some(stored)) if !too_late => stored.token,
-                (None, _) => return self.record_failed(order, attempt, "outcome_unknown").await,
+                (None, _) => return self.record_failed(order, attempt, PaymentFailure::OutcomeUnknown).await,
             },
         };
         mark_requested(&self.pool, order_id, attempt).await?;
@@ -139,7 +139,9 @@ impl PaymentReactor {
                 let intent = PaymentIntent { reference, purpose: Some(purpose), state, amount };
                 self.record_outcome(provider, order, attempt, intent).await
             }
-            Err(PaymentError::Declined { code }) => self.record_failed(order, attempt, &code).await,
+            Err(PaymentError::Declined { code }) => {
+                self.record_failed(order, attempt, PaymentFailure::parse(&code)?).await
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -155,8 +157,8 @@ impl PaymentReactor {
         let PaymentIntent { reference, amount, .. } = intent;
         match intent.state {
             IntentState::Open => Err(PaymentFault::retry("the provider is still processing the payment")),
-            IntentState::Failed { code } => self.record_failed(order_id, attempt, &code).await,
-            IntentState::Cancelled => self.record_failed(order_id, attempt, "canceled").await,
+            IntentState::Failed { code } => self.record_failed(order_id, attempt, PaymentFailure::parse(&code)?).await,
+            IntentState::Cancelled => self.record_failed(order_id, attempt, PaymentFailure::Cancelled).await,
             IntentState::Captured => self.record_paid(provider, order_id, attempt, amount, &reference).await,
             IntentState::Authorised => {
                 let state = self.order_payments.record_authorised(order_id, attempt, amount, &reference).await?;
@@ -166,7 +168,7 @@ impl PaymentReactor {
                 if accepted {
                     return Ok(delete_instrument(&self.pool, order_id.0, attempt).await?);
                 }
-                self.void(provider, order_id, attempt, &reference, "not_wanted").await
+                self.void(provider, order_id, attempt, &reference, PaymentFailure::NotWanted).await
             }
         }
     }
@@ -186,18 +188,20 @@ impl PaymentReactor {
         }
         let provider = self.provider_of(order_id, attempt).await?;
         if state.states.status == Status::Cancelled {
-            return self.void(provider, order_id, attempt, reference, "cancelled").await;
+            return self.void(provider, order_id, attempt, reference, PaymentFailure::Cancelled).await;
         }
         // The attempt has failed, or the order was paid another way: nothing may stay held.
         if state.bill.attempts != attempt || state.states.payment != Payment::Authorised {
-            return self.void(provider, order_id, attempt, reference, "not_wanted").await;
+            return self.void(provider, order_id, attempt, reference, PaymentFailure::NotWanted).await;
         }
         let outcome = provider.capture(reference, amount).await;
         failpoint!("payment-captured");
         match outcome {
             Ok(captured) => self.record_paid(provider, order_id, attempt, captured, reference).await,
             // Nothing may stay held for a failed attempt.
-            Err(PaymentError::Declined { code }) => self.void(provider, order_id, attempt, reference, &code).await,
+            Err(PaymentError::Declined { code }) => {
+                self.void(provider, order_id, attempt, reference, PaymentFailure::parse(&code)?).await
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -211,7 +215,7 @@ impl PaymentReactor {
         let attempt = state.bill.attempts;
         let Some(reference) = self.order_payments.find_authorisation(order_id, attempt).await? else { return Ok(()) };
         let provider = self.provider_of(order_id, attempt).await?;
-        self.void(provider, order_id, attempt, &reference, "cancelled").await
+        self.void(provider, order_id, attempt, &reference, PaymentFailure::Cancelled).await
     }
 
     /// Voids an authorised payment and records the reason. If it was captured in the meantime, records that instead; the
@@ -222,7 +226,7 @@ impl PaymentReactor {
         order_id: OrderId,
         attempt: i64,
         reference: &str,
-        reason: &str,
+        reason: PaymentFailure,
     ) -> Result<(), PaymentFault> {
         match provider.void(reference).await {
             Ok(()) => self.record_failed(order_id, attempt, reason).await,
@@ -305,7 +309,7 @@ impl PaymentReactor {
     }
 
     /// Records that an attempt failed, and deletes its instrument.
-    async fn record_failed(&self, order_id: OrderId, attempt: i64, reason: &str) -> Result<(), PaymentFault> {
+    async fn record_failed(&self, order_id: OrderId, attempt: i64, reason: PaymentFailure) -> Result<(), PaymentFault> {
         self.order_payments.record_failed(order_id, attempt, reason).await?;
         Ok(delete_instrument(&self.pool, order_id.0, attempt).await?)
     }

@@ -76,7 +76,7 @@ impl CardProvider {
         };
         match intent.state() {
             IntentState::Authorised | IntentState::Captured => Ok(Authorisation { reference: intent.id }),
-            IntentState::Cancelled => Err(PaymentError::declined("canceled")),
+            IntentState::Cancelled => Err(PaymentError::declined("cancelled")),
             IntentState::Failed { code } => Err(PaymentError::Declined { code }),
             IntentState::Open => {
                 Err(PaymentError::Unavailable(format!("payment {} is still being processed", intent.id)))
