@@ -18,7 +18,7 @@ use super::command::{Answer, Command, CommandParams, CommandProblems};
 use super::description;
 use super::error::{ApiError, FieldError, Problem};
 use super::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params, Versioned};
-use crate::domain::discount::{DiscountCode, Terms};
+use crate::domain::discount::{DiscountCode, DiscountTerms};
 use crate::domain::money::{Money, two_decimals};
 use crate::domain::pricing::{Benefit, Percent};
 use crate::shop::{ChangeDiscount, CreateDiscount, DiscountView, EndDiscount, TermsChange};
@@ -190,7 +190,7 @@ pub async fn find(State(shop): State<Shop>, Ids(code): Ids<DiscountCode>) -> Res
 pub async fn create(State(shop): State<Shop>, command: Command<NewDiscount>) -> Result<Answer<DiscountView>, ApiError> {
     let NewDiscount { code, kind, value, from, until, total_limit, customer_limit, minimum } = command.body;
     let benefit = benefit(kind, value.as_deref())?;
-    let terms = Terms { benefit, from, until, total_limit, customer_limit, minimum };
+    let terms = DiscountTerms { benefit, from, until, total_limit, customer_limit, minimum };
     let created = shop.run(CreateDiscount { code, terms }, command.context).await?;
     Ok(created.created(|created| format!("/shop/api/discount/{}/", created.code)))
 }

@@ -15,6 +15,7 @@ const LONG_FILES: [&str; 2] = ["src/database/embedded/server.rs", "src/database/
 fn is_test(path: &str) -> bool {
     ["/tests.rs", "/properties.rs", "/samples.rs"].iter().any(|end| path.ends_with(end))
         || path.contains("/properties/")
+        || path.contains("/tests/")
 }
 
 fn is_domain(path: &str) -> bool {
