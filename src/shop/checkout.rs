@@ -1,12 +1,10 @@
 //! A cart becomes an order: cart, stock and order change together.
 
-use super::change_cart::check_owner;
-use super::ordering::{NewLine, NewOrder, place_order};
+use super::carts::check_owner;
+use super::orders::{NewOrder, OrderView, RequestedLine, place_order};
+use super::payments::{Terms, keep_instrument};
 use super::pricing::Asked;
 use super::recipients::Recipients;
-use super::request_payment::keep_instrument;
-use super::terms::Terms;
-use super::view::OrderView;
 use crate::domain::cart::{Cart, CartCommand};
 use crate::domain::ids::{CartId, OrderId};
 use crate::domain::order::{PaymentMethod, PaymentToken};
@@ -43,7 +41,7 @@ impl UseCase for Checkout {
     fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<OrderView, Stop> {
         check_owner(work, self.cart_id)?;
         let cart = work.get::<Cart>(self.cart_id)?;
-        let lines = cart.checkout_items()?.iter().map(|(&product_id, &quantity)| NewLine {
+        let lines = cart.checkout_items()?.iter().map(|(&product_id, &quantity)| RequestedLine {
             product_id,
             quantity,
             unit_price: None,

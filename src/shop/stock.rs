@@ -1,6 +1,8 @@
-//! Stock that came in, went missing, or was counted.
+//! Stock of a product.
 
-use super::view::StockView;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
 use crate::domain::ids::ProductId;
 use crate::domain::product::{Product, ProductCommand};
 use crate::domain::text::Reason;
@@ -35,5 +37,27 @@ impl UseCase for AdjustStock {
 
     fn subject(&self) -> Option<Load> {
         Some(Load::of::<Product>(self.product_id))
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StockView {
+    pub product_id: i64,
+    /// What can still be sold: `on_hand` less `reserved`.
+    pub stock: i64,
+    pub on_hand: i64,
+    pub reserved: i64,
+}
+
+impl StockView {
+    pub(super) fn of(work: &UnitOfWork<'_>, product_id: ProductId) -> Result<Self, Stop> {
+        let product = work.get::<Product>(product_id)?;
+        let stock = product.listing()?.stock;
+        Ok(Self {
+            product_id: product_id.0,
+            stock: stock.available(),
+            on_hand: stock.on_hand,
+            reserved: stock.reserved,
+        })
     }
 }

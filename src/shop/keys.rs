@@ -1,4 +1,4 @@
-//! A key for a machine, with a role of its own.
+//! API keys of an account.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -38,5 +38,20 @@ impl UseCase for CreateKey {
             hash: self.secret_hash.clone(),
         });
         Ok(KeyRef { key_id })
+    }
+}
+
+pub struct RevokeKey {
+    pub account_id: AccountId,
+    pub key_id: Uuid,
+}
+
+impl UseCase for RevokeKey {
+    type Answer = ();
+
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<(), Stop> {
+        work.execute::<Account>(self.account_id, AccountCommand::RevokeKey { key_id: self.key_id })?;
+        work.write_profile(Profile::RevokeKey { key_id: self.key_id });
+        Ok(())
     }
 }

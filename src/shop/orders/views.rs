@@ -1,36 +1,15 @@
-//! What commands answer: the state that they decided, in the shapes of the interface.
+//! State of an order as commands answer it.
 
 use chrono::NaiveDate;
-use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::domain::cart::Cart;
-use crate::domain::category::Category;
-use crate::domain::ids::{CartId, OrderId, ProductId};
-use crate::domain::money::{Money, two_decimals};
+use crate::domain::ids::{OrderId, ProductId};
+use crate::domain::money::Money;
 use crate::domain::order::{Fulfilment, Order, OrderPricing, Payment, Status};
 use crate::domain::pricing::Percent;
-use crate::domain::product::{Product, ProductError};
+use crate::domain::product::Product;
 use crate::journal::{Stop, UnitOfWork};
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct CartView {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub customer_id: Option<i64>,
-    pub items: Vec<CartLine>,
-    pub total: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct CartLine {
-    pub product_name: String,
-    /// What the product costs now.
-    pub price: String,
-    pub quantity: i64,
-    pub subtotal: String,
-    pub product_id: i64,
-}
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OrderView {
@@ -138,60 +117,8 @@ pub struct ProductStock {
     pub stock: i64,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct ProductView {
-    pub product_id: i64,
-    pub name: String,
-    pub price: String,
-    /// What can still be sold.
-    pub stock: i64,
-    pub category: String,
-    pub description: String,
-    pub sku: Option<String>,
-    pub on_hand: i64,
-    pub reserved: i64,
-    pub discontinued: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct StockView {
-    pub product_id: i64,
-    /// What can still be sold: `on_hand` less `reserved`.
-    pub stock: i64,
-    pub on_hand: i64,
-    pub reserved: i64,
-}
-
-impl CartView {
-    /// The cart at current prices. A product that was deleted meanwhile is left out.
-    pub(super) fn of(work: &UnitOfWork<'_>, cart_id: CartId) -> Result<Self, Stop> {
-        let items = work.get::<Cart>(cart_id)?.items();
-        let products = work.get_all::<Product, _>(items.keys())?;
-        let mut total = Decimal::ZERO;
-        let mut lines = Vec::with_capacity(items.len());
-        for ((product_id, quantity), product) in items.into_iter().zip(products) {
-            let listing = match product.listing() {
-                Ok(listing) => listing,
-                Err(ProductError::NotFound) => continue,
-                Err(error) => return Err(error.into()),
-            };
-            let subtotal = listing.price.amount() * Decimal::from(quantity.get());
-            total += subtotal;
-            lines.push(CartLine {
-                product_name: listing.name.clone(),
-                price: listing.price.to_string(),
-                quantity: quantity.get(),
-                subtotal: two_decimals(subtotal),
-                product_id: product_id.0,
-            });
-        }
-        let customer_id = cart_id.customer().map(|customer_id| customer_id.0);
-        Ok(Self { customer_id, items: lines, total: two_decimals(total) })
-    }
-}
-
 impl OrderView {
-    pub(super) fn of(work: &UnitOfWork<'_>, order_id: OrderId) -> Result<Self, Stop> {
+    pub(in crate::shop) fn of(work: &UnitOfWork<'_>, order_id: OrderId) -> Result<Self, Stop> {
         let order = work.get::<Order>(order_id)?;
         let order = order.placed()?;
         let lines = order.lines.iter().map(|line| OrderLineView {
@@ -217,7 +144,7 @@ impl OrderView {
 }
 
 impl OrderStanding {
-    pub(super) fn of(
+    pub(in crate::shop) fn of(
         work: &UnitOfWork<'_>,
         order_id: OrderId,
         moved: impl Iterator<Item = ProductId>,
@@ -240,39 +167,6 @@ impl OrderStanding {
             due: order.bill.due(),
             refundable: order.bill.refundable(),
             stock: stock.collect::<Result<_, Stop>>()?,
-        })
-    }
-}
-
-impl ProductView {
-    pub(super) fn of(work: &UnitOfWork<'_>, product_id: ProductId) -> Result<Self, Stop> {
-        let product = work.get::<Product>(product_id)?;
-        let listing = product.listing()?;
-        let category = work.get::<Category>(listing.category_id)?;
-        Ok(Self {
-            product_id: product_id.0,
-            name: listing.name.clone(),
-            price: listing.price.to_string(),
-            stock: listing.stock.available(),
-            category: category.name()?.to_owned(),
-            description: listing.description.clone(),
-            sku: listing.sku.clone(),
-            on_hand: listing.stock.on_hand,
-            reserved: listing.stock.reserved,
-            discontinued: matches!(*product, Product::Discontinued(_)),
-        })
-    }
-}
-
-impl StockView {
-    pub(super) fn of(work: &UnitOfWork<'_>, product_id: ProductId) -> Result<Self, Stop> {
-        let product = work.get::<Product>(product_id)?;
-        let stock = product.listing()?.stock;
-        Ok(Self {
-            product_id: product_id.0,
-            stock: stock.available(),
-            on_hand: stock.on_hand,
-            reserved: stock.reserved,
         })
     }
 }

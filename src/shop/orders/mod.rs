@@ -1,13 +1,19 @@
-//! The next step in an order's life; the stock follows it.
+//! Orders: placing, moving, and forgetting the contact of a guest.
+
+mod placing;
+mod views;
 
 use std::collections::BTreeMap;
 
 use super::pricing::{discount_in_use, release_discount};
-use super::view::OrderStanding;
 use crate::domain::ids::{OrderId, ProductId};
 use crate::domain::order::{Order, OrderCommand, StockMoved};
 use crate::domain::product::{Product, ProductCommand};
-use crate::journal::{Load, Stop, UnitOfWork, UseCase};
+use crate::journal::{Load, Profile, Stop, UnitOfWork, UseCase};
+
+pub(super) use placing::{NewOrder, place_order};
+pub use placing::{PlaceOrder, RequestedLine};
+pub use views::{OrderLineView, OrderStanding, OrderView, PricingView, ProductStock};
 
 pub struct MoveOrder {
     pub order_id: OrderId,
@@ -68,4 +74,22 @@ fn stock_commands(order_id: OrderId, before: StockMoved, after: StockMoved) -> i
     ]
     .into_iter()
     .flatten()
+}
+
+pub struct EraseContact {
+    pub order_id: OrderId,
+}
+
+impl UseCase for EraseContact {
+    type Answer = ();
+
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<(), Stop> {
+        work.execute::<Order>(self.order_id, OrderCommand::EraseContact)?;
+        work.write_profile(Profile::ForgetOrderContact { order_id: self.order_id.0 });
+        Ok(())
+    }
+
+    fn subject(&self) -> Option<Load> {
+        Some(Load::of::<Order>(self.order_id))
+    }
 }

@@ -1,0 +1,113 @@
+//! Categories, each under a name of its own.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::category::{Category, CategoryCommand, CategoryError};
+use crate::domain::claim::{Claim, ClaimCommand, ClaimError, ClaimKind, claim_id};
+use crate::domain::ids::CategoryId;
+use crate::domain::refusal::Refusal;
+use crate::domain::text::Name;
+use crate::journal::{Load, Stop, UnitOfWork, UseCase};
+
+pub struct CreateCategory {
+    pub name: Name,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct CategoryCreated {
+    #[schema(value_type = i64)]
+    pub category_id: CategoryId,
+}
+
+impl UseCase for CreateCategory {
+    type Answer = CategoryCreated;
+
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<CategoryCreated, Stop> {
+        let category_id = CategoryId(work.next_number::<Category>()?);
+        claim_name(work, &self.name, category_id)?;
+        work.execute::<Category>(category_id, CategoryCommand::Create { name: self.name.clone() })?;
+        Ok(CategoryCreated { category_id })
+    }
+}
+
+/// Takes a name for a category, unless another one has it.
+pub(super) fn claim_name(work: &mut UnitOfWork<'_>, name: &Name, category_id: CategoryId) -> Result<(), Stop> {
+    let claim = claim_id(ClaimKind::CategoryName, &name.folded());
+    work.execute::<Claim>(claim, ClaimCommand::Take { holder: category_id.0 }).map_err(|stop| match stop {
+        Stop::Refused(Refusal::Claim(ClaimError::Taken { holder })) => {
+            Refusal::CategoryNameTaken(CategoryId(holder)).into()
+        }
+        other => other,
+    })
+}
+
+pub struct RenameCategory {
+    pub category_id: CategoryId,
+    pub name: Name,
+}
+
+impl UseCase for RenameCategory {
+    type Answer = CategoryCreated;
+
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<CategoryCreated, Stop> {
+        let category = work.get::<Category>(self.category_id)?;
+        let previous_name = Name::parse(category.name()?).map_err(|error| Stop::Broken(error.to_string()))?;
+        if previous_name.folded() != self.name.folded() {
+            claim_name(work, &self.name, self.category_id)?;
+            let previous = claim_id(ClaimKind::CategoryName, &previous_name.folded());
+            work.execute::<Claim>(previous, ClaimCommand::Release)?;
+        }
+        work.execute::<Category>(self.category_id, CategoryCommand::Rename { name: self.name.clone() })?;
+        Ok(CategoryCreated { category_id: self.category_id })
+    }
+
+    fn subject(&self) -> Option<Load> {
+        Some(Load::of::<Category>(self.category_id))
+    }
+}
+
+pub struct DeleteCategory {
+    pub category_id: CategoryId,
+}
+
+impl UseCase for DeleteCategory {
+    type Answer = ();
+
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<(), Stop> {
+        let category = work.get::<Category>(self.category_id)?;
+        let name = Name::parse(category.name()?).map_err(|error| Stop::Broken(error.to_string()))?;
+        work.execute::<Category>(self.category_id, CategoryCommand::Delete)?;
+        work.execute::<Claim>(claim_id(ClaimKind::CategoryName, &name.folded()), ClaimCommand::Release)
+    }
+
+    fn subject(&self) -> Option<Load> {
+        Some(Load::of::<Category>(self.category_id))
+    }
+}
+
+/// A category as a client names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CategoryRef {
+    Id(CategoryId),
+    Name(Name),
+}
+
+impl CategoryRef {
+    /// The number of the category, which stands.
+    pub(super) fn resolve(&self, work: &UnitOfWork<'_>) -> Result<CategoryId, Stop> {
+        let (shown, category_id) = match self {
+            Self::Id(category_id) => (category_id.to_string(), Some(*category_id)),
+            Self::Name(name) => {
+                let claim = work.get::<Claim>(claim_id(ClaimKind::CategoryName, &name.folded()))?;
+                (format!("\"{name}\""), claim.holder.map(CategoryId))
+            }
+        };
+        let unknown = || Refusal::UnknownCategory(shown);
+        let Some(category_id) = category_id else { return Err(unknown().into()) };
+        match work.get::<Category>(category_id)?.name() {
+            Ok(_) => Ok(category_id),
+            Err(CategoryError::NotFound) => Err(unknown().into()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}

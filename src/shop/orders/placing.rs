@@ -1,0 +1,166 @@
+//! An order placed by staff, perhaps taken over from elsewhere: agreed prices, a past date, a reference.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, Datelike, Utc};
+
+use super::views::OrderView;
+use crate::domain::category::Category;
+use crate::domain::claim::{Claim, ClaimCommand, ClaimKind, claim_id};
+use crate::domain::customer::CustomerError;
+use crate::domain::ids::{CustomerId, OrderId, ProductId};
+use crate::domain::money::Money;
+use crate::domain::order::{self, Order, OrderCommand, OrderLine, PaymentMethod};
+use crate::domain::product::{Listing, Product, ProductCommand};
+use crate::domain::quantity::Quantity;
+use crate::domain::refusal::{Refusal, Shortage};
+use crate::domain::text::Reference;
+use crate::journal::{Stop, UnitOfWork, UseCase};
+use crate::shop::customers::check_customer;
+use crate::shop::pricing::{Asked, price, use_discount};
+
+pub struct PlaceOrder {
+    /// `None` is a guest.
+    pub customer_id: Option<CustomerId>,
+    /// `None` is now; never in the future.
+    pub placed_at: Option<DateTime<Utc>>,
+    /// Unique: a repeated one answers the first order, and places none.
+    pub reference: Option<Reference>,
+    pub lines: Vec<RequestedLine>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestedLine {
+    pub product_id: ProductId,
+    pub quantity: Quantity,
+    /// The agreed price; `None` means the product's.
+    pub unit_price: Option<Money>,
+}
+
+impl UseCase for PlaceOrder {
+    type Answer = OrderView;
+
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<OrderView, Stop> {
+        let claim = self.reference.as_ref().map(|text| claim_id(ClaimKind::OrderReference, text.as_str()));
+        if let Some(claim) = &claim
+            && let Some(holder) = work.get::<Claim>(claim)?.holder
+        {
+            return OrderView::of(work, OrderId(holder));
+        }
+        let placed_at = self.placed_at.map_or(work.now(), as_stored);
+        if placed_at > work.now() {
+            return Err(Refusal::PlacedInTheFuture.into());
+        }
+        if placed_at.year() < 1900 {
+            return Err(Refusal::PlacedTooEarly.into());
+        }
+        if let Some(customer_id) = self.customer_id {
+            check_customer(work, customer_id).map_err(|stop| match stop {
+                Stop::Refused(Refusal::Customer(CustomerError::NotFound)) => {
+                    Refusal::UnknownCustomer(customer_id).into()
+                }
+                other => other,
+            })?;
+        }
+        let placed = place_order(
+            work,
+            NewOrder {
+                customer_id: self.customer_id,
+                placed_at,
+                reference: self.reference.clone(),
+                lines: self.lines.clone(),
+                payment_method: None,
+                pay_by: None,
+                asked: None,
+            },
+        )?;
+        if let Some(claim) = claim {
+            work.execute::<Claim>(claim, ClaimCommand::Take { holder: placed.order_id })?;
+        }
+        Ok(placed)
+    }
+}
+
+/// The time as PostgreSQL knows it, which has neither leap seconds nor nanoseconds and would round them into another
+/// day than the one that the client is told.
+fn as_stored(time: DateTime<Utc>) -> DateTime<Utc> {
+    DateTime::from_timestamp_micros(time.timestamp_micros()).unwrap_or(time)
+}
+
+/// An order to be placed. A product may stand in several lines.
+pub(in crate::shop) struct NewOrder {
+    pub customer_id: Option<CustomerId>,
+    pub placed_at: DateTime<Utc>,
+    pub reference: Option<Reference>,
+    pub lines: Vec<RequestedLine>,
+    pub payment_method: Option<PaymentMethod>,
+    pub pay_by: Option<DateTime<Utc>>,
+    /// What is said to price the order by; `None` where the prices of the lines are all that was agreed.
+    pub asked: Option<Asked>,
+}
+
+/// Places the order under the next number and reserves its stock: all of it, or a refusal that names every product
+/// that is short.
+pub(in crate::shop) fn place_order(work: &mut UnitOfWork<'_>, order: NewOrder) -> Result<OrderView, Stop> {
+    let requested = units_by_product(order.lines.iter().map(|line| (line.product_id, line.quantity.get())));
+    let listings = check_stock(work, &requested)?;
+    let category_ids: Vec<_> = listings.values().map(|listing| listing.category_id).collect();
+    let categories = work.get_all::<Category, _>(&category_ids)?;
+    let categories: BTreeMap<_, Arc<Category>> = category_ids.into_iter().zip(categories).collect();
+
+    let lines = order.lines.iter().map(|line| {
+        let listing = &listings[&line.product_id];
+        let category_name = categories[&listing.category_id].name()?;
+        Ok(OrderLine::of(line.product_id, listing, category_name, line.quantity, line.unit_price)?)
+    });
+    let lines = lines.collect::<Result<Vec<_>, Stop>>()?;
+    let NewOrder { customer_id, placed_at, reference, payment_method, pay_by, asked, .. } = order;
+    let priced = asked.as_ref().map(|asked| price(work, asked, &lines)).transpose()?.flatten();
+    let Asked { country: shipping_country, discount_code } = asked.unwrap_or_default();
+    let order_id = OrderId(work.next_number::<Order>()?);
+    let place = order::PlaceOrder {
+        customer_id,
+        placed_at,
+        reference,
+        lines,
+        payment_method,
+        pay_by,
+        shipping_country,
+        priced,
+        discount_code,
+    };
+    work.execute::<Order>(order_id, OrderCommand::Place(place))?;
+    use_discount(work, order_id)?;
+    for (product_id, quantity) in requested {
+        work.execute::<Product>(product_id, ProductCommand::Reserve { order_id, quantity })?;
+    }
+    OrderView::of(work, order_id)
+}
+
+/// Units by product, so that several lines of one product count together.
+pub(in crate::shop) fn units_by_product(lines: impl Iterator<Item = (ProductId, i64)>) -> BTreeMap<ProductId, i64> {
+    let mut units = BTreeMap::new();
+    for (product_id, quantity) in lines {
+        *units.entry(product_id).or_default() += quantity;
+    }
+    units
+}
+
+fn check_stock(
+    work: &UnitOfWork<'_>,
+    requested: &BTreeMap<ProductId, i64>,
+) -> Result<BTreeMap<ProductId, Listing>, Stop> {
+    let products = work.get_all::<Product, _>(requested.keys())?;
+    let mut listings = BTreeMap::new();
+    let mut shortages = Vec::new();
+    for ((&product_id, &requested), product) in requested.iter().zip(products) {
+        let listing = product.for_sale().map_err(|error| Refusal::Unavailable { product_id, error })?;
+        let available = listing.stock.available();
+        if requested > available {
+            shortages.push(Shortage { product_id, name: listing.name.clone(), requested, available });
+        }
+        listings.insert(product_id, listing.clone());
+    }
+    if shortages.is_empty() { Ok(listings) } else { Err(Refusal::OutOfStock(shortages).into()) }
+}

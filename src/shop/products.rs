@@ -1,0 +1,163 @@
+//! Products of the catalogue.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::categories::CategoryRef;
+use crate::domain::category::{Category, CategoryCommand};
+use crate::domain::claim::{Claim, ClaimCommand, ClaimError, ClaimKind, claim_id};
+use crate::domain::ids::ProductId;
+use crate::domain::money::Money;
+use crate::domain::product::{Product, ProductCommand, ProductError};
+use crate::domain::refusal::Refusal;
+use crate::domain::text::{Description, Name, Sku};
+use crate::journal::{Load, Stop, UnitOfWork, UseCase};
+
+pub struct CreateProduct {
+    pub name: Name,
+    pub description: Description,
+    pub price: Money,
+    pub category: CategoryRef,
+    pub sku: Option<Sku>,
+    /// Units on hand from the start, 0 or more.
+    pub stock: i64,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ProductCreated {
+    #[schema(value_type = i64)]
+    pub product_id: ProductId,
+}
+
+impl UseCase for CreateProduct {
+    type Answer = ProductCreated;
+
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<ProductCreated, Stop> {
+        let category_id = self.category.resolve(work)?;
+        let product_id = ProductId(work.next_number::<Product>()?);
+        if let Some(sku) = &self.sku {
+            claim_sku(work, sku, product_id)?;
+        }
+        let create = ProductCommand::Create {
+            name: self.name.clone(),
+            description: self.description.clone(),
+            price: self.price,
+            category_id,
+            sku: self.sku.clone(),
+        };
+        work.execute::<Product>(product_id, create)?;
+        work.execute::<Category>(category_id, CategoryCommand::AddProduct { product_id })?;
+        match self.stock {
+            0 => {}
+            ..0 => return Err(ProductError::NegativeCount.into()),
+            change => work.execute::<Product>(product_id, ProductCommand::AdjustStock { change, reason: None })?,
+        }
+        Ok(ProductCreated { product_id })
+    }
+}
+
+fn claim_sku(work: &mut UnitOfWork<'_>, sku: &Sku, product_id: ProductId) -> Result<(), Stop> {
+    let claim = claim_id(ClaimKind::ProductSku, &sku.folded());
+    work.execute::<Claim>(claim, ClaimCommand::Take { holder: product_id.0 }).map_err(|stop| match stop {
+        Stop::Refused(Refusal::Claim(ClaimError::Taken { holder })) => Refusal::SkuTaken(ProductId(holder)).into(),
+        other => other,
+    })
+}
+
+/// What is `None` stays as it is.
+pub struct ChangeProduct {
+    pub product_id: ProductId,
+    pub name: Option<Name>,
+    pub description: Option<Description>,
+    pub category: Option<CategoryRef>,
+    pub price: Option<Money>,
+    /// Takes the product out of the catalogue, for good.
+    pub discontinue: bool,
+}
+
+impl UseCase for ChangeProduct {
+    type Answer = ProductView;
+
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<ProductView, Stop> {
+        let previous_category_id = work.get::<Product>(self.product_id)?.listing()?.category_id;
+        let category_id = self.category.as_ref().map(|category| category.resolve(work)).transpose()?;
+        let change =
+            ProductCommand::Change { name: self.name.clone(), description: self.description.clone(), category_id };
+        work.execute::<Product>(self.product_id, change)?;
+        if let Some(category_id) = category_id.filter(|category_id| *category_id != previous_category_id) {
+            let product_id = self.product_id;
+            work.execute::<Category>(previous_category_id, CategoryCommand::RemoveProduct { product_id })?;
+            work.execute::<Category>(category_id, CategoryCommand::AddProduct { product_id })?;
+        }
+        if let Some(price) = self.price {
+            work.execute::<Product>(self.product_id, ProductCommand::Reprice { price })?;
+        }
+        if self.discontinue {
+            work.execute::<Product>(self.product_id, ProductCommand::Discontinue)?;
+        }
+        ProductView::of(work, self.product_id)
+    }
+
+    fn subject(&self) -> Option<Load> {
+        Some(Load::of::<Product>(self.product_id))
+    }
+}
+
+pub struct DeleteProduct {
+    pub product_id: ProductId,
+}
+
+impl UseCase for DeleteProduct {
+    type Answer = ();
+
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<(), Stop> {
+        let product_id = self.product_id;
+        let listing = work.get::<Product>(product_id)?.listing()?.clone();
+        work.execute::<Product>(product_id, ProductCommand::Delete)?;
+        work.execute::<Category>(listing.category_id, CategoryCommand::RemoveProduct { product_id })?;
+        if let Some(sku) = listing.sku {
+            let sku = Sku::parse(&sku).map_err(|error| Stop::Broken(error.to_string()))?;
+            work.execute::<Claim>(claim_id(ClaimKind::ProductSku, &sku.folded()), ClaimCommand::Release)?;
+        }
+        Ok(())
+    }
+
+    fn subject(&self) -> Option<Load> {
+        Some(Load::of::<Product>(self.product_id))
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ProductView {
+    pub product_id: i64,
+    pub name: String,
+    pub price: String,
+    /// What can still be sold.
+    pub stock: i64,
+    pub category: String,
+    pub description: String,
+    pub sku: Option<String>,
+    pub on_hand: i64,
+    pub reserved: i64,
+    pub discontinued: bool,
+}
+
+impl ProductView {
+    pub(super) fn of(work: &UnitOfWork<'_>, product_id: ProductId) -> Result<Self, Stop> {
+        let product = work.get::<Product>(product_id)?;
+        let listing = product.listing()?;
+        let category = work.get::<Category>(listing.category_id)?;
+        Ok(Self {
+            product_id: product_id.0,
+            name: listing.name.clone(),
+            price: listing.price.to_string(),
+            stock: listing.stock.available(),
+            category: category.name()?.to_owned(),
+            description: listing.description.clone(),
+            sku: listing.sku.clone(),
+            on_hand: listing.stock.on_hand,
+            reserved: listing.stock.reserved,
+            discontinued: matches!(*product, Product::Discontinued(_)),
+        })
+    }
+}
