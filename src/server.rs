@@ -17,7 +17,7 @@ use crate::database::{Database, Location};
 use crate::domain::account::Role;
 use crate::domain::text::Email;
 use crate::http::{self, Shop};
-use crate::journal::{Journal, JournalOptions, Writer};
+use crate::journal::{Journal, JournalOptions, WriterHandle};
 use crate::mail::{self, MailConfig, Mailer, OrderMails, Templates};
 use crate::payments::{PaymentReactor, Payments};
 use crate::projector::{Projector, ProjectorOptions};
@@ -31,7 +31,7 @@ use crate::webhooks::Webhooks;
 pub struct Engine {
     pub journal: Journal,
     pub projector: Projector,
-    writer: Writer,
+    writer: WriterHandle,
 }
 
 /// Who may log in to an embedded shop at first.
@@ -109,7 +109,7 @@ pub async fn serve(config: &ServeConfig, database_config: &DatabaseConfig, locat
         engine.projector.clone(),
         accounts,
         database.pool.clone(),
-        http::Settings { edge: config.edge.edge(), terms: config.terms(), payments },
+        http::Settings { edge: config.edge.edge(), payment_policy: config.payment_policy(), payments },
         crate::cli::install_metrics(),
         stopping.clone(),
     );

@@ -16,8 +16,8 @@ use crate::domain::ids::{CategoryId, ProductId};
 use crate::domain::money::Money;
 use crate::domain::text::{Description, Name, Reason, Sku};
 use crate::shop::{
-    AdjustStock, CategoryCreated, CategoryRef, ChangeProduct, CreateCategory, CreateProduct, DeleteCategory,
-    DeleteProduct, ProductCreated, ProductView, RenameCategory, StockChange, StockView,
+    AdjustStock, CategoryRef, CategoryKey, ChangeProduct, CreateCategory, CreateProduct, DeleteCategory,
+    DeleteProduct, ProductRef, ProductView, RenameCategory, StockChange, StockView,
 };
 
 /// A product in a list.
@@ -131,7 +131,7 @@ body! {
 
 /// A category by its number, or by its name.
 #[derive(Clone, Debug)]
-pub struct CategoryField(CategoryRef);
+pub struct CategoryField(CategoryKey);
 
 impl<'de> Deserialize<'de> for CategoryField {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -139,10 +139,10 @@ impl<'de> Deserialize<'de> for CategoryField {
         match serde_json::Value::deserialize(deserializer)? {
             serde_json::Value::Number(number) => {
                 let number = number.as_i64().ok_or_else(|| D::Error::custom("must be a whole number or a name"))?;
-                Ok(Self(CategoryRef::Id(CategoryId(number))))
+                Ok(Self(CategoryKey::Id(CategoryId(number))))
             }
             serde_json::Value::String(name) => {
-                Name::parse(&name).map(|name| Self(CategoryRef::Name(name))).map_err(D::Error::custom)
+                Name::parse(&name).map(|name| Self(CategoryKey::Name(name))).map_err(D::Error::custom)
             }
             _ => Err(D::Error::custom("must be the number or the name of a category")),
         }
@@ -248,11 +248,11 @@ pub async fn find_product(
 /// Creates a product
 #[utoipa::path(post, path = "/products", tag = "catalogue", security(("bearer" = ["editor"])),
     request_body = NewProduct, params(CommandParams),
-    responses((status = 201, body = ProductCreated), CommandProblems))]
+    responses((status = 201, body = ProductRef), CommandProblems))]
 pub async fn create_product(
     State(shop): State<Shop>,
     command: Command<NewProduct>,
-) -> Result<Answer<ProductCreated>, ApiError> {
+) -> Result<Answer<ProductRef>, ApiError> {
     let NewProduct { name, price, category, description, stock, sku } = command.body;
     let (description, stock) = (description.unwrap_or_default(), stock.unwrap_or(0));
     let create = CreateProduct { name, description, price, category: category.0, sku, stock };
@@ -332,11 +332,11 @@ pub async fn list_categories(
 /// Creates a category
 #[utoipa::path(post, path = "/categories", tag = "catalogue", security(("bearer" = ["editor"])),
     request_body = CategoryName, params(CommandParams),
-    responses((status = 201, body = CategoryCreated), CommandProblems))]
+    responses((status = 201, body = CategoryRef), CommandProblems))]
 pub async fn create_category(
     State(shop): State<Shop>,
     command: Command<CategoryName>,
-) -> Result<Answer<CategoryCreated>, ApiError> {
+) -> Result<Answer<CategoryRef>, ApiError> {
     let created = shop.run(CreateCategory { name: command.body.category_name }, command.context).await?;
     Ok(created.created(|created| format!("/shop/api/categories/{}/", created.category_id)))
 }
@@ -345,12 +345,12 @@ pub async fn create_category(
 #[utoipa::path(patch, path = "/categories/{category_id}", tag = "catalogue", security(("bearer" = ["editor"])),
     request_body = CategoryName,
     params(("category_id" = i64, Path), CommandParams),
-    responses((status = 200, body = CategoryCreated), CommandProblems))]
+    responses((status = 200, body = CategoryRef), CommandProblems))]
 pub async fn rename_category(
     State(shop): State<Shop>,
     Ids(category_id): Ids<i64>,
     command: Command<CategoryName>,
-) -> Result<Answer<CategoryCreated>, ApiError> {
+) -> Result<Answer<CategoryRef>, ApiError> {
     let rename = RenameCategory { category_id: CategoryId(category_id), name: command.body.category_name };
     shop.run(rename, command.context).await
 }

@@ -21,7 +21,7 @@ use crate::domain::ids::{AddressId, CartId, CustomerId, OrderId};
 use crate::domain::order::{PaymentMethod, PaymentToken};
 use crate::domain::refusal::Refusal;
 use crate::domain::text::{Email, Name};
-use crate::shop::{Asked, Checkout, EraseContact, Guest, OrderStanding, OrderView, Recipients, RequestPayment};
+use crate::shop::{PricingRequest, Checkout, EraseContact, Guest, OrderStateView, OrderView, Recipients, RequestPayment};
 
 body! {
     /// Where an order goes.
@@ -101,9 +101,9 @@ pub async fn check_out(
         cart_id: CartId::Customer(customer_id),
         recipients: Recipients::Customer { shipping, billing },
         payment_method,
-        asked: Asked { country, discount_code: body.discount_code },
+        pricing: PricingRequest { country, discount_code: body.discount_code },
         instrument,
-        terms: shop.terms.clone(),
+        payment_policy: shop.payment_policy.clone(),
     };
     let order = shop.run(checkout, command.context).await?;
     Ok(order.created(|order| format!("/shop/api/order/{}/", order.order_id)))
@@ -121,16 +121,16 @@ pub async fn check_out_guest(
     let body = command.body;
     let (payment_method, instrument) = chosen(&shop, body.payment_method, body.payment)?;
     let shipping = body.shipping_address.0;
-    let asked = Asked { country: Some(shipping.country.clone()), discount_code: body.discount_code };
+    let pricing = PricingRequest { country: Some(shipping.country.clone()), discount_code: body.discount_code };
     let billing = body.billing_address.map(|address| address.0);
     let guest = Guest { name: body.name, email: body.email, shipping, billing };
     let checkout = Checkout {
         cart_id: CartId::of_token(token),
         recipients: Recipients::Guest(Box::new(guest)),
         payment_method,
-        asked,
+        pricing,
         instrument,
-        terms: shop.terms.clone(),
+        payment_policy: shop.payment_policy.clone(),
     };
     let order = shop.run(checkout, command.context).await?;
     // Where a guest may look.
@@ -171,12 +171,12 @@ pub async fn find_guests_order(
 #[utoipa::path(post, path = "/carts/{cart_token}/order/{order_id}/pay", tag = "carts", security((), ("bearer" = [])),
     request_body = GuestPayment,
     params(("cart_token" = Uuid, Path), ("order_id" = i64, Path), CommandParams),
-    responses((status = 200, body = OrderStanding), CommandProblems))]
+    responses((status = 200, body = OrderStateView), CommandProblems))]
 pub async fn pay_guests_order(
     State(shop): State<Shop>,
     Ids((token, order_id)): Ids<(Uuid, i64)>,
     command: Command<GuestPayment>,
-) -> Result<Answer<OrderStanding>, ApiError> {
+) -> Result<Answer<OrderStateView>, ApiError> {
     check_came_from(&shop, token, order_id).await?;
     let chosen = shop.instrument(None, Some(command.body.payment))?;
     let (method, token) = chosen.ok_or_else(|| ApiError::invalid_field("payment", "is required"))?;

@@ -31,7 +31,7 @@ use crate::accounts::Accounts;
 use crate::journal::Journal;
 use crate::payments::Payments;
 use crate::projector::Projector;
-use crate::shop::Terms;
+use crate::shop::PaymentPolicy;
 
 mod access;
 mod address;
@@ -96,7 +96,7 @@ pub struct Parts {
     pool: PgPool,
     recent_writes: RecentWrites,
     edge: Edge,
-    terms: Terms,
+    payment_policy: PaymentPolicy,
     metrics: Option<PrometheusHandle>,
     /// Becomes true when the server is to stop; open streams end then.
     stopping: watch::Receiver<bool>,
@@ -107,7 +107,7 @@ pub struct Parts {
 pub struct Settings {
     pub edge: Edge,
     pub payments: Payments,
-    pub terms: Terms,
+    pub payment_policy: PaymentPolicy,
 }
 
 impl Deref for Shop {
@@ -130,7 +130,7 @@ impl Shop {
         stopping: watch::Receiver<bool>,
     ) -> Self {
         let recent_writes = RecentWrites::default();
-        let Settings { edge, terms, payments } = settings;
+        let Settings { edge, payment_policy, payments } = settings;
         Self(Arc::new(Parts {
             journal,
             projector,
@@ -139,7 +139,7 @@ impl Shop {
             pool,
             recent_writes,
             edge,
-            terms,
+            payment_policy,
             metrics,
             stopping,
         }))

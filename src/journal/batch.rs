@@ -15,24 +15,24 @@ use super::context::{Context, IdempotencyKey};
 use super::load::{Answer, StoredAnswer, answer_id};
 use super::numbers::Numbers;
 use super::stream::{StreamId, Versioned};
-use super::unit_of_work::View;
-use super::{CommandError, Load, NewEvent, Profile, Request, Stop, UnitOfWork, UseCase};
+use super::unit_of_work::StateView;
+use super::{CommandError, AggregateRef, NewEvent, Profile, Request, Interrupt, UnitOfWork, UseCase};
 
 /// A use case of any answer.
-pub(super) trait Job: Send + Sync {
-    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<Box<dyn AnyAnswer>, Stop>;
-    fn subject(&self) -> Option<Load>;
+pub(super) trait ErasedUseCase: Send + Sync {
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<Box<dyn AnyAnswer>, Interrupt>;
+    fn subject(&self) -> Option<AggregateRef>;
 }
 
 /// What a use case answered: as itself for its caller, as JSON for the idempotency key.
 pub(super) trait AnyAnswer: Send + Sync {
-    fn to_json(&self) -> Result<Value, Stop>;
+    fn to_json(&self) -> Result<Value, Interrupt>;
     fn into_any(self: Box<Self>) -> Box<dyn Any>;
 }
 
 impl<Answer: Serialize + Send + Sync + 'static> AnyAnswer for Answer {
-    fn to_json(&self) -> Result<Value, Stop> {
-        let answer = serde_json::to_value(self).map_err(|error| Stop::Broken(error.to_string()))?;
+    fn to_json(&self) -> Result<Value, Interrupt> {
+        let answer = serde_json::to_value(self).map_err(|error| Interrupt::Broken(error.to_string()))?;
         // The database takes `null` for an answer that is missing.
         Ok(if answer.is_null() { Value::Object(Map::new()) } else { answer })
     }
@@ -42,12 +42,12 @@ impl<Answer: Serialize + Send + Sync + 'static> AnyAnswer for Answer {
     }
 }
 
-impl<U: UseCase> Job for U {
-    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<Box<dyn AnyAnswer>, Stop> {
+impl<U: UseCase> ErasedUseCase for U {
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<Box<dyn AnyAnswer>, Interrupt> {
         Ok(Box::new(UseCase::decide(self, work)?))
     }
 
-    fn subject(&self) -> Option<Load> {
+    fn subject(&self) -> Option<AggregateRef> {
         UseCase::subject(self)
     }
 }
@@ -56,7 +56,7 @@ impl<U: UseCase> Job for U {
 pub(super) enum Verdict {
     Accepted { answer: Box<dyn AnyAnswer>, position: i64, events: Vec<NewEvent> },
     Replayed { answer: Value, position: i64 },
-    Missing(Vec<Load>),
+    Missing(Vec<AggregateRef>),
     Failed(CommandError),
 }
 
@@ -104,9 +104,9 @@ impl Batch {
             let decided = catch_unwind(AssertUnwindSafe(|| batch.decide_one(request, cache, position)));
             batch.verdicts.push(match decided {
                 Ok(Ok(verdict)) => verdict,
-                Ok(Err(Stop::Missing(loads))) => Verdict::Missing(loads),
-                Ok(Err(Stop::Refused(refusal))) => Verdict::Failed(CommandError::Refused(refusal)),
-                Ok(Err(Stop::Broken(error))) => Verdict::Failed(CommandError::Internal(error)),
+                Ok(Err(Interrupt::Missing(loads))) => Verdict::Missing(loads),
+                Ok(Err(Interrupt::Refused(refusal))) => Verdict::Failed(CommandError::Refused(refusal)),
+                Ok(Err(Interrupt::Broken(error))) => Verdict::Failed(CommandError::Internal(error)),
                 Err(_) => Verdict::Failed(CommandError::Internal("a use case panicked".to_owned())),
             });
         }
@@ -128,7 +128,7 @@ impl Batch {
         self.events.iter().map(|_| Uuid::now_v7()).collect()
     }
 
-    fn decide_one(&mut self, request: &Request, cache: &Cache, position: i64) -> Result<Verdict, Stop> {
+    fn decide_one(&mut self, request: &Request, cache: &Cache, position: i64) -> Result<Verdict, Interrupt> {
         let context = &request.context;
         let view = BatchView { changed: &self.changed, cache };
         let key = context.idempotency.as_ref().filter(|_| !context.dry_run);
@@ -183,10 +183,10 @@ impl Batch {
 }
 
 /// The answer given to `key` within the time that answers are kept; a clock that is set does not change it.
-fn stored_answer(view: &BatchView<'_>, key: &IdempotencyKey) -> Result<Option<Answer>, Stop> {
+fn stored_answer(view: &BatchView<'_>, key: &IdempotencyKey) -> Result<Option<Answer>, Interrupt> {
     let id = answer_id(&key.digest);
     let Some(versioned) = view.get(&id) else {
-        return Err(Stop::Missing(vec![Load::answer(id)]));
+        return Err(Interrupt::Missing(vec![AggregateRef::answer(id)]));
     };
     let stored = versioned.as_type::<StoredAnswer>().and_then(|stored| stored.0.clone());
     Ok(stored.filter(|answer| Instant::now() < answer.kept_until))
@@ -198,7 +198,7 @@ struct BatchView<'batch> {
     cache: &'batch Cache,
 }
 
-impl View for BatchView<'_> {
+impl StateView for BatchView<'_> {
     fn get(&self, stream: &StreamId) -> Option<Versioned> {
         self.changed.get(stream).cloned().or_else(|| self.cache.get(stream))
     }

@@ -12,8 +12,8 @@ use sqlx::PgPool;
 use super::batch::ANSWER_KEPT;
 use super::cache::Cache;
 use super::snapshots::read_snapshot;
-use super::stream::{State, StreamId, Versioned};
-use super::{CommandError, Load, append};
+use super::stream::{AggregateState, StreamId, Versioned};
+use super::{CommandError, AggregateRef, append};
 use crate::domain::Decider;
 
 /// Reads one stream's state from the database.
@@ -46,11 +46,11 @@ impl Loader {
         &self.pool
     }
 
-    pub async fn load_all(&self, loads: Vec<Load>) -> Result<(), CommandError> {
+    pub async fn load_all(&self, loads: Vec<AggregateRef>) -> Result<(), CommandError> {
         try_join_all(loads.into_iter().map(|load| self.load(load))).await.map(drop)
     }
 
-    async fn load(&self, load: Load) -> Result<(), CommandError> {
+    async fn load(&self, load: AggregateRef) -> Result<(), CommandError> {
         while self.cache.get(&load.stream).is_none() {
             let ticket = self.cache.begin_load(load.stream.clone());
             let loaded = (load.read)(&self.pool, &load.stream).await?;
@@ -83,7 +83,7 @@ pub(super) fn read_aggregate<'a, A: Decider>(
             aggregate.evolve(&event);
             version += 1;
         }
-        let state: Arc<dyn State> = Arc::new(aggregate);
+        let state: Arc<dyn AggregateState> = Arc::new(aggregate);
         Ok(Versioned { version, state })
     })
 }
@@ -112,13 +112,13 @@ pub(super) fn read_answer<'a>(
             let kept = Duration::from_secs_f64(seconds_left.clamp(0.0, ANSWER_KEPT.as_secs_f64()));
             Answer { fingerprint, answer, position, kept_until: Instant::now() + kept }
         });
-        let state: Arc<dyn State> = Arc::new(StoredAnswer(answer));
+        let state: Arc<dyn AggregateState> = Arc::new(StoredAnswer(answer));
         Ok(Versioned { version: 0, state })
     })
 }
 
-impl State for StoredAnswer {
-    fn evolved(&self, _version: &str, _payload: &Value) -> Result<Arc<dyn State>, serde_json::Error> {
+impl AggregateState for StoredAnswer {
+    fn evolved(&self, _version: &str, _payload: &Value) -> Result<Arc<dyn AggregateState>, serde_json::Error> {
         Err(serde::de::Error::custom("an answer has no events"))
     }
 

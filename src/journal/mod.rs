@@ -5,7 +5,7 @@
 //! after the commit. So there are no write conflicts inside a process, and one flush to disk serves many commands;
 //! between processes the compare-and-set on `journal_head` keeps the order.
 //!
-//! The writer never loads: a use case that needs an aggregate which is not cached stops with [`Stop::Missing`], the
+//! The writer never loads: a use case that needs an aggregate which is not cached stops with [`Interrupt::Missing`], the
 //! caller's own task loads it, and the use case is queued again.
 //!
 //! Nothing else in the program writes to `events`.
@@ -39,9 +39,9 @@ mod writer;
 pub use check::{CheckedRule, LogFinding, check_log};
 pub use context::{Actor, Context, IdempotencyKey};
 pub use stream::StreamId;
-pub use unit_of_work::{AddressKind, Load, NewEvent, Profile, Stop, UnitOfWork, UseCase};
+pub use unit_of_work::{AddressKind, AggregateRef, NewEvent, Profile, Interrupt, UnitOfWork, UseCase};
 
-use batch::{Job, Verdict};
+use batch::{ErasedUseCase, Verdict};
 use cache::Cache;
 use load::Loader;
 
@@ -131,7 +131,7 @@ pub enum CommandError {
 
 /// A command on its way to the writer.
 pub(crate) struct Request {
-    job: Arc<dyn Job>,
+    job: Arc<dyn ErasedUseCase>,
     context: Arc<Context>,
     reply: oneshot::Sender<Verdict>,
     state: Arc<AtomicU8>,
@@ -165,7 +165,7 @@ impl Journal {
 
     /// Carries out one use case, all of it or nothing.
     pub async fn run<U: UseCase>(&self, use_case: U, context: Context) -> Result<Receipt<U::Answer>, CommandError> {
-        let job: Arc<dyn Job> = Arc::new(use_case);
+        let job: Arc<dyn ErasedUseCase> = Arc::new(use_case);
         let context = Arc::new(context);
         for _ in 0..LOAD_ROUNDS {
             match self.ask(Arc::clone(&job), Arc::clone(&context)).await? {
@@ -201,7 +201,7 @@ impl Journal {
         append::forget_answers(self.loader.pool()).await
     }
 
-    async fn ask(&self, job: Arc<dyn Job>, context: Arc<Context>) -> Result<Verdict, CommandError> {
+    async fn ask(&self, job: Arc<dyn ErasedUseCase>, context: Arc<Context>) -> Result<Verdict, CommandError> {
         let (reply, mut verdict) = oneshot::channel();
         let state = Arc::new(AtomicU8::new(QUEUED));
         let request = Request { job, context, reply, state: Arc::clone(&state) };

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 use tokio::sync::mpsc;
 
-use super::stream::{State, StreamId, Versioned};
+use super::stream::{AggregateState, StreamId, Versioned};
 use crate::domain::Decider;
 use crate::failpoints::failpoint;
 
@@ -16,12 +16,12 @@ const FORMAT: i64 = 1;
 
 /// Offers states to be written; what finds the queue full is left for the next time.
 pub(super) struct Snapshots {
-    queue: mpsc::Sender<(StreamId, i64, Arc<dyn State>)>,
+    queue: mpsc::Sender<(StreamId, i64, Arc<dyn AggregateState>)>,
     pub every: i64,
 }
 
 pub(super) fn start(pool: PgPool, every: i64) -> Snapshots {
-    let (queue, mut offered) = mpsc::channel::<(StreamId, i64, Arc<dyn State>)>(64);
+    let (queue, mut offered) = mpsc::channel::<(StreamId, i64, Arc<dyn AggregateState>)>(64);
     tokio::spawn(async move {
         while let Some((stream, version, state)) = offered.recv().await {
             failpoint!("snapshot-taken");
@@ -40,7 +40,7 @@ impl Snapshots {
     }
 }
 
-async fn write(pool: &PgPool, stream: &StreamId, version: i64, state: &dyn State) -> Result<(), sqlx::Error> {
+async fn write(pool: &PgPool, stream: &StreamId, version: i64, state: &dyn AggregateState) -> Result<(), sqlx::Error> {
     let state = state.snapshot().map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
     sqlx::query(
         "insert into snapshots (aggregate_type, aggregate_id, last_sequence, current_snapshot, payload)

@@ -26,21 +26,21 @@ impl StreamId {
 #[derive(Clone)]
 pub(super) struct Versioned {
     pub version: i64,
-    pub state: Arc<dyn State>,
+    pub state: Arc<dyn AggregateState>,
 }
 
 /// An aggregate of any type, or an answer stored under an idempotency key.
-pub(super) trait State: Any + Send + Sync {
+pub(super) trait AggregateState: Any + Send + Sync {
     /// The state after one more stored event; `version` is that of its shape.
-    fn evolved(&self, version: &str, payload: &Value) -> Result<Arc<dyn State>, serde_json::Error>;
+    fn evolved(&self, version: &str, payload: &Value) -> Result<Arc<dyn AggregateState>, serde_json::Error>;
     /// What is stored to begin from, instead of from the first event.
     fn snapshot(&self) -> Result<Value, serde_json::Error>;
     fn weight(&self) -> usize;
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 }
 
-impl<A: Decider> State for A {
-    fn evolved(&self, version: &str, payload: &Value) -> Result<Arc<dyn State>, serde_json::Error> {
+impl<A: Decider> AggregateState for A {
+    fn evolved(&self, version: &str, payload: &Value) -> Result<Arc<dyn AggregateState>, serde_json::Error> {
         let event = A::read_event(version, payload)?;
         let mut state = self.clone();
         state.evolve(&event);

@@ -25,25 +25,25 @@ use crate::domain::refusal::Refusal;
 pub trait UseCase: Send + Sync + 'static {
     type Answer: Serialize + DeserializeOwned + Send + Sync + 'static;
 
-    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<Self::Answer, Stop>;
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<Self::Answer, Interrupt>;
 
     /// The aggregate whose version `If-Match` speaks of.
-    fn subject(&self) -> Option<Load> {
+    fn subject(&self) -> Option<AggregateRef> {
         None
     }
 }
 
 /// Why a use case cannot go on.
 #[derive(Debug)]
-pub enum Stop {
+pub enum Interrupt {
     /// These aggregates are not at hand; the use case runs again when they are.
-    Missing(Vec<Load>),
+    Missing(Vec<AggregateRef>),
     Refused(Refusal),
     /// A defect, such as an event that cannot be serialised.
     Broken(String),
 }
 
-impl<E: Into<Refusal>> From<E> for Stop {
+impl<E: Into<Refusal>> From<E> for Interrupt {
     fn from(error: E) -> Self {
         Self::Refused(error.into())
     }
@@ -51,7 +51,7 @@ impl<E: Into<Refusal>> From<E> for Stop {
 
 /// An aggregate to be loaded.
 #[derive(Clone)]
-pub struct Load {
+pub struct AggregateRef {
     pub(super) stream: StreamId,
     pub(super) read: Read,
 }
@@ -224,12 +224,12 @@ pub enum AddressKind {
 }
 
 /// Where a unit of work finds what was decided before it.
-pub(super) trait View {
+pub(super) trait StateView {
     fn get(&self, stream: &StreamId) -> Option<Versioned>;
 }
 
 pub struct UnitOfWork<'view> {
-    view: &'view dyn View,
+    view: &'view dyn StateView,
     context: &'view Context,
     pub(super) changed: HashMap<StreamId, Versioned>,
     pub(super) events: Vec<NewEvent>,
@@ -237,7 +237,7 @@ pub struct UnitOfWork<'view> {
     pub(super) numbers: Numbers,
 }
 
-impl Load {
+impl AggregateRef {
     pub fn of<A: Decider>(id: impl Display) -> Self {
         Self { stream: StreamId::of::<A>(id), read: load::read_aggregate::<A> }
     }
@@ -247,14 +247,14 @@ impl Load {
     }
 }
 
-impl std::fmt::Debug for Load {
+impl std::fmt::Debug for AggregateRef {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "{}/{}", self.stream.kind, self.stream.id)
     }
 }
 
 impl<'view> UnitOfWork<'view> {
-    pub(super) fn new(view: &'view dyn View, context: &'view Context, numbers: Numbers) -> Self {
+    pub(super) fn new(view: &'view dyn StateView, context: &'view Context, numbers: Numbers) -> Self {
         Self { view, context, changed: HashMap::new(), events: Vec::new(), profiles: Vec::new(), numbers }
     }
 
@@ -264,32 +264,32 @@ impl<'view> UnitOfWork<'view> {
     }
 
     /// The aggregate as it is now, with everything decided so far.
-    pub fn get<A: Decider>(&self, id: impl Display) -> Result<Arc<A>, Stop> {
-        self.typed(&Load::of::<A>(id)).map(|(_, aggregate)| aggregate)
+    pub fn get<A: Decider>(&self, id: impl Display) -> Result<Arc<A>, Interrupt> {
+        self.typed(&AggregateRef::of::<A>(id)).map(|(_, aggregate)| aggregate)
     }
 
     /// Several aggregates of one type; what is missing is loaded together.
-    pub fn get_all<A: Decider, Id: Display>(&self, ids: impl IntoIterator<Item = Id>) -> Result<Vec<Arc<A>>, Stop> {
+    pub fn get_all<A: Decider, Id: Display>(&self, ids: impl IntoIterator<Item = Id>) -> Result<Vec<Arc<A>>, Interrupt> {
         let mut found = Vec::new();
         let mut missing = Vec::new();
         for id in ids {
             match self.get::<A>(id) {
                 Ok(aggregate) => found.push(aggregate),
-                Err(Stop::Missing(loads)) => missing.extend(loads),
-                Err(stop) => return Err(stop),
+                Err(Interrupt::Missing(loads)) => missing.extend(loads),
+                Err(interrupt) => return Err(interrupt),
             }
         }
-        if missing.is_empty() { Ok(found) } else { Err(Stop::Missing(missing)) }
+        if missing.is_empty() { Ok(found) } else { Err(Interrupt::Missing(missing)) }
     }
 
     /// Lets the aggregate decide `command`, and keeps what happened.
-    pub fn execute<A: Decider>(&mut self, id: impl Display, command: A::Command) -> Result<(), Stop>
+    pub fn execute<A: Decider>(&mut self, id: impl Display, command: A::Command) -> Result<(), Interrupt>
     where
         Refusal: From<A::Error>,
     {
-        let load = Load::of::<A>(id);
+        let load = AggregateRef::of::<A>(id);
         let (mut version, aggregate) = self.typed::<A>(&load)?;
-        let events = aggregate.decide(command).map_err(|error| Stop::Refused(error.into()))?;
+        let events = aggregate.decide(command).map_err(|error| Interrupt::Refused(error.into()))?;
         if events.is_empty() {
             return Ok(());
         }
@@ -302,7 +302,7 @@ impl<'view> UnitOfWork<'view> {
                 sequence: version,
                 event_type: event.event_type(),
                 event_version: event.event_version(),
-                payload: serde_json::to_string(event).map_err(|error| Stop::Broken(error.to_string()))?,
+                payload: serde_json::to_string(event).map_err(|error| Interrupt::Broken(error.to_string()))?,
             });
         }
         self.changed.insert(load.stream, Versioned { version, state: Arc::new(state) });
@@ -310,8 +310,8 @@ impl<'view> UnitOfWork<'view> {
     }
 
     /// The number for a new aggregate. Nothing need be loaded for it: a stream above the highest number is empty.
-    pub fn next_number<A: Decider>(&mut self) -> Result<i64, Stop> {
-        let number = self.numbers.next(A::TYPE).ok_or_else(|| Stop::Broken(format!("{} has no numbers", A::TYPE)))?;
+    pub fn next_number<A: Decider>(&mut self) -> Result<i64, Interrupt> {
+        let number = self.numbers.next(A::TYPE).ok_or_else(|| Interrupt::Broken(format!("{} has no numbers", A::TYPE)))?;
         self.changed.insert(StreamId::of::<A>(number), Versioned { version: 0, state: Arc::new(A::default()) });
         Ok(number)
     }
@@ -321,19 +321,19 @@ impl<'view> UnitOfWork<'view> {
         self.profiles.push(profile);
     }
 
-    pub(super) fn version(&self, load: &Load) -> Result<i64, Stop> {
+    pub(super) fn version(&self, load: &AggregateRef) -> Result<i64, Interrupt> {
         self.find(load).map(|versioned| versioned.version)
     }
 
-    fn typed<A: Decider>(&self, load: &Load) -> Result<(i64, Arc<A>), Stop> {
+    fn typed<A: Decider>(&self, load: &AggregateRef) -> Result<(i64, Arc<A>), Interrupt> {
         let versioned = self.find(load)?;
         let aggregate =
-            versioned.as_type().ok_or_else(|| Stop::Broken(format!("{load:?} is cached as another type")))?;
+            versioned.as_type().ok_or_else(|| Interrupt::Broken(format!("{load:?} is cached as another type")))?;
         Ok((versioned.version, aggregate))
     }
 
-    fn find(&self, load: &Load) -> Result<Versioned, Stop> {
+    fn find(&self, load: &AggregateRef) -> Result<Versioned, Interrupt> {
         let found = self.changed.get(&load.stream).cloned().or_else(|| self.view.get(&load.stream));
-        found.ok_or_else(|| Stop::Missing(vec![load.clone()]))
+        found.ok_or_else(|| Interrupt::Missing(vec![load.clone()]))
     }
 }

@@ -15,7 +15,7 @@ use super::load::answer_id;
 use super::numbers::Numbers;
 use super::snapshots::Snapshots;
 use super::stream::StreamId;
-use super::{CommandError, Load, Request};
+use super::{CommandError, AggregateRef, Request};
 use crate::domain::refusal::Refusal;
 use crate::failpoints::failpoint;
 
@@ -294,7 +294,7 @@ impl Log {
             (Some("idempotency_pkey"), Some(idempotency)) => {
                 let answer = answer_id(&idempotency.digest);
                 self.cache.forget(&answer);
-                Verdict::Missing(vec![Load::answer(answer)])
+                Verdict::Missing(vec![AggregateRef::answer(answer)])
             }
             _ => {
                 tracing::error!(%error, "the database refused a command");

@@ -11,7 +11,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::text::{Reason, TextError};
 use crate::journal::{Actor, CommandError, Context, Journal};
 use crate::reactors::Failure;
-use crate::shop::{MoneyStanding, RecordPayment};
+use crate::shop::{PaymentStateView, RecordPayment};
 
 #[derive(Clone)]
 pub(super) struct Books {
@@ -39,7 +39,7 @@ impl Books {
         Self { journal, pool }
     }
 
-    pub async fn standing(&self, order_id: OrderId) -> Result<MoneyStanding, Fault> {
+    pub async fn standing(&self, order_id: OrderId) -> Result<PaymentStateView, Fault> {
         Ok(self.tell(order_id, None).await?)
     }
 
@@ -49,7 +49,7 @@ impl Books {
         attempt: i64,
         amount: Money,
         reference: &str,
-    ) -> Result<MoneyStanding, Fault> {
+    ) -> Result<PaymentStateView, Fault> {
         let reference = ProviderReference::parse(reference)?;
         Ok(self.tell(order_id, Some(OrderCommand::RecordAuthorisation { attempt, amount, reference })).await?)
     }
@@ -99,7 +99,7 @@ impl Books {
         Ok(reference.bind(order_id.to_string()).bind(attempt).fetch_optional(&self.pool).await?)
     }
 
-    async fn tell(&self, order_id: OrderId, note: Option<OrderCommand>) -> Result<MoneyStanding, CommandError> {
+    async fn tell(&self, order_id: OrderId, note: Option<OrderCommand>) -> Result<PaymentStateView, CommandError> {
         let context = Context::of(Actor { id: "payments".to_owned(), role: "system" });
         Ok(self.journal.run(RecordPayment { order_id, note }, context).await?.answer)
     }

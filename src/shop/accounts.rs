@@ -7,7 +7,7 @@ use crate::domain::account::{Account, AccountCommand, Role};
 use crate::domain::customer::{Customer, CustomerCommand};
 use crate::domain::ids::{AccountId, CustomerId};
 use crate::domain::text::{Email, Name};
-use crate::journal::{Load, Profile, Stop, UnitOfWork, UseCase};
+use crate::journal::{AggregateRef, Profile, Interrupt, UnitOfWork, UseCase};
 
 pub struct OpenAccount {
     pub role: Role,
@@ -31,7 +31,7 @@ impl UseCase for OpenAccount {
     type Answer = AccountRef;
 
     /// That no other account has the e-mail address is for the database to say: the log does not know addresses.
-    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<AccountRef, Stop> {
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<AccountRef, Interrupt> {
         if let Some(hash) = &self.link_hash {
             work.write_profile(Profile::UseLink { hash: hash.clone() });
         }
@@ -62,7 +62,7 @@ pub struct ChangeAccount {
 impl UseCase for ChangeAccount {
     type Answer = AccountRef;
 
-    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<AccountRef, Stop> {
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<AccountRef, Interrupt> {
         let account_id = self.account_id.0;
         if let Some(role) = self.role {
             work.execute::<Account>(self.account_id, AccountCommand::ChangeRole { role })?;
@@ -82,8 +82,8 @@ impl UseCase for ChangeAccount {
         Ok(AccountRef { account_id: self.account_id })
     }
 
-    fn subject(&self) -> Option<Load> {
-        Some(Load::of::<Account>(self.account_id))
+    fn subject(&self) -> Option<AggregateRef> {
+        Some(AggregateRef::of::<Account>(self.account_id))
     }
 }
 
@@ -97,7 +97,7 @@ pub struct ChangePassword {
 impl UseCase for ChangePassword {
     type Answer = AccountRef;
 
-    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<AccountRef, Stop> {
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<AccountRef, Interrupt> {
         if let Some(hash) = &self.link_hash {
             work.write_profile(Profile::UseLink { hash: hash.clone() });
         }
@@ -122,7 +122,7 @@ pub struct ConfirmRegistration {
 impl UseCase for ConfirmRegistration {
     type Answer = CustomerRef;
 
-    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<CustomerRef, Stop> {
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<CustomerRef, Interrupt> {
         let customer_id = match self.customer_id {
             Some(customer_id) => customer_id,
             None => {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::customer::{Address, AddressChange, Customer, CustomerCommand};
 use crate::domain::ids::{AddressId, CustomerId};
-use crate::journal::{Load, Profile, Stop, UnitOfWork, UseCase};
+use crate::journal::{AggregateRef, Profile, Interrupt, UnitOfWork, UseCase};
 
 pub struct AddAddress {
     pub customer_id: CustomerId,
@@ -21,7 +21,7 @@ pub struct AddressRef {
 impl UseCase for AddAddress {
     type Answer = AddressRef;
 
-    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<AddressRef, Stop> {
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<AddressRef, Interrupt> {
         let address_id = work.get::<Customer>(self.customer_id)?.next_address();
         work.execute::<Customer>(self.customer_id, CustomerCommand::AddAddress)?;
         let Address { name, line1, line2, postal_code, city, region, country } = &self.address;
@@ -39,8 +39,8 @@ impl UseCase for AddAddress {
         Ok(AddressRef { address_id })
     }
 
-    fn subject(&self) -> Option<Load> {
-        Some(Load::of::<Customer>(self.customer_id))
+    fn subject(&self) -> Option<AggregateRef> {
+        Some(AggregateRef::of::<Customer>(self.customer_id))
     }
 }
 
@@ -53,7 +53,7 @@ pub struct ChangeAddress {
 impl UseCase for ChangeAddress {
     type Answer = AddressRef;
 
-    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<AddressRef, Stop> {
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<AddressRef, Interrupt> {
         let (address_id, fields) = (self.address_id, self.change.fields());
         let changes = !fields.is_empty();
         work.execute::<Customer>(self.customer_id, CustomerCommand::ChangeAddress { address_id, fields })?;
@@ -74,8 +74,8 @@ impl UseCase for ChangeAddress {
         Ok(AddressRef { address_id })
     }
 
-    fn subject(&self) -> Option<Load> {
-        Some(Load::of::<Customer>(self.customer_id))
+    fn subject(&self) -> Option<AggregateRef> {
+        Some(AggregateRef::of::<Customer>(self.customer_id))
     }
 }
 
@@ -87,14 +87,14 @@ pub struct RemoveAddress {
 impl UseCase for RemoveAddress {
     type Answer = ();
 
-    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<(), Stop> {
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<(), Interrupt> {
         let address_id = self.address_id;
         work.execute::<Customer>(self.customer_id, CustomerCommand::RemoveAddress { address_id })?;
         work.write_profile(Profile::RemoveAddress { customer_id: self.customer_id.0, address_id: address_id.0 });
         Ok(())
     }
 
-    fn subject(&self) -> Option<Load> {
-        Some(Load::of::<Customer>(self.customer_id))
+    fn subject(&self) -> Option<AggregateRef> {
+        Some(AggregateRef::of::<Customer>(self.customer_id))
     }
 }

@@ -11,7 +11,7 @@ use crate::domain::ids::{CartId, CustomerId, ProductId};
 use crate::domain::money::two_decimals;
 use crate::domain::product::{Product, ProductError};
 use crate::domain::quantity::Quantity;
-use crate::journal::{Load, Stop, UnitOfWork, UseCase};
+use crate::journal::{AggregateRef, Interrupt, UnitOfWork, UseCase};
 
 pub struct ChangeCart {
     pub cart_id: CartId,
@@ -35,7 +35,7 @@ pub enum CartChange {
 impl UseCase for ChangeCart {
     type Answer = CartView;
 
-    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<CartView, Stop> {
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<CartView, Interrupt> {
         check_owner(work, self.cart_id)?;
         if let CartChange::Add { product_id, .. } | CartChange::Set { product_id, quantity: Some(_) } = self.change {
             work.get::<Product>(product_id)?.for_sale()?;
@@ -49,13 +49,13 @@ impl UseCase for ChangeCart {
         CartView::of(work, self.cart_id)
     }
 
-    fn subject(&self) -> Option<Load> {
-        Some(Load::of::<Cart>(self.cart_id))
+    fn subject(&self) -> Option<AggregateRef> {
+        Some(AggregateRef::of::<Cart>(self.cart_id))
     }
 }
 
 /// Proves that the customer exists, or that the guest's cart was opened.
-pub(super) fn check_owner(work: &mut UnitOfWork<'_>, cart_id: CartId) -> Result<(), Stop> {
+pub(super) fn check_owner(work: &mut UnitOfWork<'_>, cart_id: CartId) -> Result<(), Interrupt> {
     match cart_id {
         CartId::Customer(customer_id) => check_customer(work, customer_id),
         CartId::Guest(_) => Ok(work.get::<Cart>(cart_id)?.require_opened()?),
@@ -68,16 +68,16 @@ pub struct OpenGuestCart {
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct GuestCartOpened {
+pub struct GuestCartRef {
     pub cart_token: Uuid,
 }
 
 impl UseCase for OpenGuestCart {
-    type Answer = GuestCartOpened;
+    type Answer = GuestCartRef;
 
-    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<GuestCartOpened, Stop> {
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<GuestCartRef, Interrupt> {
         work.execute::<Cart>(CartId::of_token(self.token), CartCommand::Open)?;
-        Ok(GuestCartOpened { cart_token: self.token })
+        Ok(GuestCartRef { cart_token: self.token })
     }
 }
 
@@ -90,7 +90,7 @@ pub struct MergeCarts {
 impl UseCase for MergeCarts {
     type Answer = CartView;
 
-    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<CartView, Stop> {
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<CartView, Interrupt> {
         check_customer(work, self.customer_id)?;
         let guest_cart = CartId::of_token(self.cart_token);
         let items = work.get::<Cart>(guest_cart)?.items();
@@ -99,8 +99,8 @@ impl UseCase for MergeCarts {
         CartView::of(work, CartId::Customer(self.customer_id))
     }
 
-    fn subject(&self) -> Option<Load> {
-        Some(Load::of::<Cart>(self.customer_id))
+    fn subject(&self) -> Option<AggregateRef> {
+        Some(AggregateRef::of::<Cart>(self.customer_id))
     }
 }
 
@@ -111,12 +111,12 @@ pub struct ExpireCart {
 impl UseCase for ExpireCart {
     type Answer = ();
 
-    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<(), Stop> {
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<(), Interrupt> {
         work.execute::<Cart>(self.cart_id, CartCommand::Expire)
     }
 
-    fn subject(&self) -> Option<Load> {
-        Some(Load::of::<Cart>(self.cart_id))
+    fn subject(&self) -> Option<AggregateRef> {
+        Some(AggregateRef::of::<Cart>(self.cart_id))
     }
 }
 
@@ -124,12 +124,12 @@ impl UseCase for ExpireCart {
 pub struct CartView {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub customer_id: Option<i64>,
-    pub items: Vec<CartLine>,
+    pub items: Vec<CartLineView>,
     pub total: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct CartLine {
+pub struct CartLineView {
     pub product_name: String,
     /// What the product costs now.
     pub price: String,
@@ -140,7 +140,7 @@ pub struct CartLine {
 
 impl CartView {
     /// The cart at current prices. A product that was deleted meanwhile is left out.
-    pub(super) fn of(work: &UnitOfWork<'_>, cart_id: CartId) -> Result<Self, Stop> {
+    pub(super) fn of(work: &UnitOfWork<'_>, cart_id: CartId) -> Result<Self, Interrupt> {
         let items = work.get::<Cart>(cart_id)?.items();
         let products = work.get_all::<Product, _>(items.keys())?;
         let mut total = Decimal::ZERO;
@@ -153,7 +153,7 @@ impl CartView {
             };
             let subtotal = listing.price.amount() * Decimal::from(quantity.get());
             total += subtotal;
-            lines.push(CartLine {
+            lines.push(CartLineView {
                 product_name: listing.name.clone(),
                 price: listing.price.to_string(),
                 quantity: quantity.get(),

@@ -7,34 +7,34 @@ use crate::domain::claim::{Claim, ClaimCommand, ClaimError, ClaimKind, claim_id}
 use crate::domain::ids::CategoryId;
 use crate::domain::refusal::Refusal;
 use crate::domain::text::Name;
-use crate::journal::{Load, Stop, UnitOfWork, UseCase};
+use crate::journal::{AggregateRef, Interrupt, UnitOfWork, UseCase};
 
 pub struct CreateCategory {
     pub name: Name,
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct CategoryCreated {
+pub struct CategoryRef {
     #[schema(value_type = i64)]
     pub category_id: CategoryId,
 }
 
 impl UseCase for CreateCategory {
-    type Answer = CategoryCreated;
+    type Answer = CategoryRef;
 
-    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<CategoryCreated, Stop> {
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<CategoryRef, Interrupt> {
         let category_id = CategoryId(work.next_number::<Category>()?);
         claim_name(work, &self.name, category_id)?;
         work.execute::<Category>(category_id, CategoryCommand::Create { name: self.name.clone() })?;
-        Ok(CategoryCreated { category_id })
+        Ok(CategoryRef { category_id })
     }
 }
 
 /// Takes a name for a category, unless another one has it.
-pub(super) fn claim_name(work: &mut UnitOfWork<'_>, name: &Name, category_id: CategoryId) -> Result<(), Stop> {
+pub(super) fn claim_name(work: &mut UnitOfWork<'_>, name: &Name, category_id: CategoryId) -> Result<(), Interrupt> {
     let claim = claim_id(ClaimKind::CategoryName, &name.folded());
-    work.execute::<Claim>(claim, ClaimCommand::Take { holder: category_id.0 }).map_err(|stop| match stop {
-        Stop::Refused(Refusal::Claim(ClaimError::Taken { holder })) => {
+    work.execute::<Claim>(claim, ClaimCommand::Take { holder: category_id.0 }).map_err(|interrupt| match interrupt {
+        Interrupt::Refused(Refusal::Claim(ClaimError::Taken { holder })) => {
             Refusal::CategoryNameTaken(CategoryId(holder)).into()
         }
         other => other,
@@ -47,22 +47,22 @@ pub struct RenameCategory {
 }
 
 impl UseCase for RenameCategory {
-    type Answer = CategoryCreated;
+    type Answer = CategoryRef;
 
-    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<CategoryCreated, Stop> {
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<CategoryRef, Interrupt> {
         let category = work.get::<Category>(self.category_id)?;
-        let previous_name = Name::parse(category.name()?).map_err(|error| Stop::Broken(error.to_string()))?;
+        let previous_name = Name::parse(category.name()?).map_err(|error| Interrupt::Broken(error.to_string()))?;
         if previous_name.folded() != self.name.folded() {
             claim_name(work, &self.name, self.category_id)?;
             let previous = claim_id(ClaimKind::CategoryName, &previous_name.folded());
             work.execute::<Claim>(previous, ClaimCommand::Release)?;
         }
         work.execute::<Category>(self.category_id, CategoryCommand::Rename { name: self.name.clone() })?;
-        Ok(CategoryCreated { category_id: self.category_id })
+        Ok(CategoryRef { category_id: self.category_id })
     }
 
-    fn subject(&self) -> Option<Load> {
-        Some(Load::of::<Category>(self.category_id))
+    fn subject(&self) -> Option<AggregateRef> {
+        Some(AggregateRef::of::<Category>(self.category_id))
     }
 }
 
@@ -73,28 +73,28 @@ pub struct DeleteCategory {
 impl UseCase for DeleteCategory {
     type Answer = ();
 
-    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<(), Stop> {
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<(), Interrupt> {
         let category = work.get::<Category>(self.category_id)?;
-        let name = Name::parse(category.name()?).map_err(|error| Stop::Broken(error.to_string()))?;
+        let name = Name::parse(category.name()?).map_err(|error| Interrupt::Broken(error.to_string()))?;
         work.execute::<Category>(self.category_id, CategoryCommand::Delete)?;
         work.execute::<Claim>(claim_id(ClaimKind::CategoryName, &name.folded()), ClaimCommand::Release)
     }
 
-    fn subject(&self) -> Option<Load> {
-        Some(Load::of::<Category>(self.category_id))
+    fn subject(&self) -> Option<AggregateRef> {
+        Some(AggregateRef::of::<Category>(self.category_id))
     }
 }
 
 /// A category as a client names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum CategoryRef {
+pub enum CategoryKey {
     Id(CategoryId),
     Name(Name),
 }
 
-impl CategoryRef {
+impl CategoryKey {
     /// The number of the category, which stands.
-    pub(super) fn resolve(&self, work: &UnitOfWork<'_>) -> Result<CategoryId, Stop> {
+    pub(super) fn resolve(&self, work: &UnitOfWork<'_>) -> Result<CategoryId, Interrupt> {
         let (shown, category_id) = match self {
             Self::Id(category_id) => (category_id.to_string(), Some(*category_id)),
             Self::Name(name) => {

@@ -2,23 +2,23 @@
 
 use super::carts::check_owner;
 use super::orders::{NewOrder, OrderView, RequestedLine, place_order};
-use super::payments::{Terms, keep_instrument};
-use super::pricing::Asked;
+use super::payments::{PaymentPolicy, keep_instrument};
+use super::pricing::PricingRequest;
 use super::recipients::Recipients;
 use crate::domain::cart::{Cart, CartCommand};
 use crate::domain::ids::{CartId, OrderId};
 use crate::domain::order::{PaymentMethod, PaymentToken};
-use crate::journal::{Load, Stop, UnitOfWork, UseCase};
+use crate::journal::{AggregateRef, Interrupt, UnitOfWork, UseCase};
 
 pub struct Checkout {
     pub cart_id: CartId,
     pub recipients: Recipients,
     /// `None` is left to staff.
     pub payment_method: Option<PaymentMethod>,
-    pub asked: Asked,
+    pub pricing: PricingRequest,
     /// What a provider is shown, where one is asked.
     pub instrument: Option<PaymentToken>,
-    pub terms: Terms,
+    pub payment_policy: PaymentPolicy,
 }
 
 impl Checkout {
@@ -28,9 +28,9 @@ impl Checkout {
             cart_id,
             recipients: Recipients::unnamed(),
             payment_method: None,
-            asked: Asked::default(),
+            pricing: PricingRequest::default(),
             instrument: None,
-            terms: Terms::default(),
+            payment_policy: PaymentPolicy::default(),
         }
     }
 }
@@ -38,7 +38,7 @@ impl Checkout {
 impl UseCase for Checkout {
     type Answer = OrderView;
 
-    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<OrderView, Stop> {
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<OrderView, Interrupt> {
         check_owner(work, self.cart_id)?;
         let cart = work.get::<Cart>(self.cart_id)?;
         let lines = cart.checkout_items()?.iter().map(|(&product_id, &quantity)| RequestedLine {
@@ -56,8 +56,8 @@ impl UseCase for Checkout {
             reference: None,
             lines: lines.collect(),
             payment_method: self.payment_method,
-            pay_by: self.terms.pay_by(self.payment_method, work.now()),
-            asked: Some(self.asked.clone()),
+            pay_by: self.payment_policy.pay_by(self.payment_method, work.now()),
+            pricing: Some(self.pricing.clone()),
         };
         let placed = place_order(work, order)?;
         let order_id = OrderId(placed.order_id);
@@ -69,7 +69,7 @@ impl UseCase for Checkout {
         Ok(placed)
     }
 
-    fn subject(&self) -> Option<Load> {
-        Some(Load::of::<Cart>(self.cart_id))
+    fn subject(&self) -> Option<AggregateRef> {
+        Some(AggregateRef::of::<Cart>(self.cart_id))
     }
 }

@@ -7,7 +7,7 @@ use crate::domain::cart::{Cart, CartCommand};
 use crate::domain::customer::{Customer, CustomerCommand, ProfileField};
 use crate::domain::ids::{AccountId, CustomerId};
 use crate::domain::text::{Email, Name};
-use crate::journal::{Load, Profile, Stop, UnitOfWork, UseCase};
+use crate::journal::{AggregateRef, Profile, Interrupt, UnitOfWork, UseCase};
 
 pub struct RegisterCustomer {
     pub first_name: Name,
@@ -26,7 +26,7 @@ impl UseCase for RegisterCustomer {
     type Answer = CustomerRef;
 
     /// That no other customer has the e-mail address is for the database to say: the log does not know addresses.
-    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<CustomerRef, Stop> {
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<CustomerRef, Interrupt> {
         let customer_id = CustomerId(work.next_number::<Customer>()?);
         work.execute::<Customer>(customer_id, CustomerCommand::Register)?;
         work.write_profile(Profile::Put {
@@ -50,7 +50,7 @@ pub struct ChangeCustomer {
 impl UseCase for ChangeCustomer {
     type Answer = CustomerRef;
 
-    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<CustomerRef, Stop> {
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<CustomerRef, Interrupt> {
         let given = [
             (ProfileField::FirstName, self.first_name.is_some()),
             (ProfileField::LastName, self.last_name.is_some()),
@@ -70,8 +70,8 @@ impl UseCase for ChangeCustomer {
         Ok(CustomerRef { customer_id: self.customer_id })
     }
 
-    fn subject(&self) -> Option<Load> {
-        Some(Load::of::<Customer>(self.customer_id))
+    fn subject(&self) -> Option<AggregateRef> {
+        Some(AggregateRef::of::<Customer>(self.customer_id))
     }
 }
 
@@ -84,7 +84,7 @@ pub struct EraseCustomer {
 impl UseCase for EraseCustomer {
     type Answer = ();
 
-    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<(), Stop> {
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<(), Interrupt> {
         work.execute::<Customer>(self.customer_id, CustomerCommand::Erase)?;
         if !work.get::<Cart>(self.customer_id)?.items().is_empty() {
             work.execute::<Cart>(self.customer_id, CartCommand::Empty)?;
@@ -96,11 +96,11 @@ impl UseCase for EraseCustomer {
         Ok(())
     }
 
-    fn subject(&self) -> Option<Load> {
-        Some(Load::of::<Customer>(self.customer_id))
+    fn subject(&self) -> Option<AggregateRef> {
+        Some(AggregateRef::of::<Customer>(self.customer_id))
     }
 }
 
-pub(super) fn check_customer(work: &mut UnitOfWork<'_>, customer_id: CustomerId) -> Result<(), Stop> {
+pub(super) fn check_customer(work: &mut UnitOfWork<'_>, customer_id: CustomerId) -> Result<(), Interrupt> {
     work.execute::<Customer>(customer_id, CustomerCommand::CheckRegistered)
 }

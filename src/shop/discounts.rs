@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use crate::domain::discount::{Discount, DiscountCode, DiscountCommand, DiscountTerms};
 use crate::domain::money::Money;
 use crate::domain::pricing::Benefit;
-use crate::journal::{Load, Stop, UnitOfWork, UseCase};
+use crate::journal::{AggregateRef, Interrupt, UnitOfWork, UseCase};
 
 pub struct CreateDiscount {
     pub code: DiscountCode,
@@ -44,19 +44,19 @@ pub struct DiscountView {
 impl UseCase for CreateDiscount {
     type Answer = DiscountView;
 
-    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<DiscountView, Stop> {
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<DiscountView, Interrupt> {
         let create = DiscountCommand::Create { code: self.code.clone(), terms: self.terms };
         work.execute::<Discount>(self.code.folded(), create)?;
         DiscountView::of(work, &self.code)
     }
 
-    fn subject(&self) -> Option<Load> {
-        Some(Load::of::<Discount>(self.code.folded()))
+    fn subject(&self) -> Option<AggregateRef> {
+        Some(AggregateRef::of::<Discount>(self.code.folded()))
     }
 }
 
 impl DiscountView {
-    pub(super) fn of(work: &UnitOfWork<'_>, code: &DiscountCode) -> Result<Self, Stop> {
+    pub(super) fn of(work: &UnitOfWork<'_>, code: &DiscountCode) -> Result<Self, Interrupt> {
         let discount = work.get::<Discount>(code.folded())?;
         let discount = discount.created()?;
         let DiscountTerms { benefit, from, until, total_limit, customer_limit, minimum } = discount.terms;
@@ -99,7 +99,7 @@ pub struct TermsChange {
 impl UseCase for ChangeDiscount {
     type Answer = DiscountView;
 
-    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<DiscountView, Stop> {
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<DiscountView, Interrupt> {
         let before = work.get::<Discount>(self.code.folded())?.created()?.terms;
         let TermsChange { benefit, from, until, total_limit, customer_limit, minimum } = self.change;
         let terms = DiscountTerms {
@@ -114,8 +114,8 @@ impl UseCase for ChangeDiscount {
         DiscountView::of(work, &self.code)
     }
 
-    fn subject(&self) -> Option<Load> {
-        Some(Load::of::<Discount>(self.code.folded()))
+    fn subject(&self) -> Option<AggregateRef> {
+        Some(AggregateRef::of::<Discount>(self.code.folded()))
     }
 }
 
@@ -126,11 +126,11 @@ pub struct EndDiscount {
 impl UseCase for EndDiscount {
     type Answer = ();
 
-    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<(), Stop> {
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<(), Interrupt> {
         work.execute::<Discount>(self.code.folded(), DiscountCommand::End)
     }
 
-    fn subject(&self) -> Option<Load> {
-        Some(Load::of::<Discount>(self.code.folded()))
+    fn subject(&self) -> Option<AggregateRef> {
+        Some(AggregateRef::of::<Discount>(self.code.folded()))
     }
 }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::domain::account::{Account, AccountCommand, Role};
 use crate::domain::ids::AccountId;
 use crate::domain::text::Name;
-use crate::journal::{Profile, Stop, UnitOfWork, UseCase};
+use crate::journal::{Profile, Interrupt, UnitOfWork, UseCase};
 
 pub struct CreateKey {
     pub account_id: AccountId,
@@ -27,7 +27,7 @@ pub struct KeyRef {
 impl UseCase for CreateKey {
     type Answer = KeyRef;
 
-    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<KeyRef, Stop> {
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<KeyRef, Interrupt> {
         let (key_id, role) = (self.key_id, self.role);
         work.execute::<Account>(self.account_id, AccountCommand::CreateKey { key_id, role })?;
         work.write_profile(Profile::PutKey {
@@ -49,7 +49,7 @@ pub struct RevokeKey {
 impl UseCase for RevokeKey {
     type Answer = ();
 
-    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<(), Stop> {
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<(), Interrupt> {
         work.execute::<Account>(self.account_id, AccountCommand::RevokeKey { key_id: self.key_id })?;
         work.write_profile(Profile::RevokeKey { key_id: self.key_id });
         Ok(())

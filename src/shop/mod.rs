@@ -22,19 +22,19 @@ mod webhooks;
 
 pub use accounts::{AccountRef, ChangeAccount, ChangePassword, ConfirmRegistration, OpenAccount};
 pub use addresses::{AddAddress, AddressRef, ChangeAddress, RemoveAddress};
-pub use carts::{CartChange, CartLine, CartView, ChangeCart, ExpireCart, GuestCartOpened, MergeCarts, OpenGuestCart};
-pub use categories::{CategoryCreated, CategoryRef, CreateCategory, DeleteCategory, RenameCategory};
+pub use carts::{CartChange, CartLineView, CartView, ChangeCart, ExpireCart, GuestCartRef, MergeCarts, OpenGuestCart};
+pub use categories::{CategoryRef, CategoryKey, CreateCategory, DeleteCategory, RenameCategory};
 pub use checkout::Checkout;
 pub use customers::{ChangeCustomer, CustomerRef, EraseCustomer, RegisterCustomer};
 pub use discounts::{ChangeDiscount, CreateDiscount, DiscountView, EndDiscount, TermsChange};
 pub use keys::{CreateKey, KeyRef, RevokeKey};
 pub use orders::{
-    EraseContact, MoveOrder, OrderLineView, OrderStanding, OrderView, PlaceOrder, PricingView, ProductStock,
+    EraseContact, MoveOrder, OrderLineView, OrderStateView, OrderView, PlaceOrder, PricingView, ProductStockView,
     RequestedLine,
 };
-pub use payments::{MoneyStanding, RecordPayment, RequestPayment, Terms};
-pub use pricing::{Asked, ChangeShippingFees, ChangeTaxRates, ShippingFeeRow, ShippingFees, TaxRateRow, TaxRates};
-pub use products::{ChangeProduct, CreateProduct, DeleteProduct, ProductCreated, ProductView};
+pub use payments::{PaymentStateView, RecordPayment, RequestPayment, PaymentPolicy};
+pub use pricing::{PricingRequest, ChangeShippingFees, ChangeTaxRates, ShippingFeeView, ShippingFeesView, TaxRateView, TaxRatesView};
+pub use products::{ChangeProduct, CreateProduct, DeleteProduct, ProductRef, ProductView};
 pub use recipients::{Guest, KnownAddress, Recipients};
 pub use stock::{AdjustStock, StockChange, StockView};
 pub use webhooks::{ChangeWebhook, CreateWebhook, RemoveWebhook, RotateWebhookSecret, WebhookRef};

@@ -9,7 +9,7 @@ use crate::domain::ids::{CustomerId, OrderId};
 use crate::domain::order::{Order, OrderError, OrderLine, PlacedOrder, Status};
 use crate::domain::pricing::{Priced, Pricing, PricingCommand, SHOP, ShippingFee, TaxRate};
 use crate::domain::refusal::Refusal;
-use crate::journal::{Load, Stop, UnitOfWork, UseCase};
+use crate::journal::{AggregateRef, Interrupt, UnitOfWork, UseCase};
 
 pub struct ChangeTaxRates {
     pub inclusive: bool,
@@ -18,15 +18,15 @@ pub struct ChangeTaxRates {
 
 /// How things are taxed.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct TaxRates {
+pub struct TaxRatesView {
     /// Whether tax is contained in the prices, or added to them.
     pub inclusive: bool,
     /// The most specific row applies: category and country, country, category, neither; without one nothing is taxed.
-    pub rates: Vec<TaxRateRow>,
+    pub rates: Vec<TaxRateView>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct TaxRateRow {
+pub struct TaxRateView {
     /// `null` is for every other category.
     pub category_id: Option<i64>,
     /// Two letters of ISO 3166-1; `null` is for every other country.
@@ -36,9 +36,9 @@ pub struct TaxRateRow {
 }
 
 impl UseCase for ChangeTaxRates {
-    type Answer = TaxRates;
+    type Answer = TaxRatesView;
 
-    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<TaxRates, Stop> {
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<TaxRatesView, Interrupt> {
         // Checked first, so that a table that is too long loads nothing.
         let change = PricingCommand::ChangeTaxRates { inclusive: self.inclusive, rates: self.rates.clone() };
         work.execute::<Pricing>(SHOP, change)?;
@@ -49,15 +49,15 @@ impl UseCase for ChangeTaxRates {
             category.name().map_err(|_| Refusal::UnknownCategory(category_id.to_string()))?;
         }
         let pricing = work.get::<Pricing>(SHOP)?;
-        Ok(TaxRates { inclusive: pricing.inclusive, rates: pricing.rates.iter().map(TaxRateRow::of).collect() })
+        Ok(TaxRatesView { inclusive: pricing.inclusive, rates: pricing.rates.iter().map(TaxRateView::of).collect() })
     }
 
-    fn subject(&self) -> Option<Load> {
-        Some(Load::of::<Pricing>(SHOP))
+    fn subject(&self) -> Option<AggregateRef> {
+        Some(AggregateRef::of::<Pricing>(SHOP))
     }
 }
 
-impl TaxRateRow {
+impl TaxRateView {
     fn of(row: &TaxRate) -> Self {
         Self {
             category_id: row.category_id.map(|category_id| category_id.0),
@@ -73,14 +73,14 @@ pub struct ChangeShippingFees {
 
 /// What shipping costs.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct ShippingFees {
+pub struct ShippingFeesView {
     /// The row of the country with the highest `from` that the value of the goods reaches applies; without one, such a
     /// row without country; without that, shipping is free.
-    pub fees: Vec<ShippingFeeRow>,
+    pub fees: Vec<ShippingFeeView>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct ShippingFeeRow {
+pub struct ShippingFeeView {
     /// Two letters of ISO 3166-1; `null` is for every other country.
     pub country: Option<String>,
     /// The least value of the goods after the discount.
@@ -91,20 +91,20 @@ pub struct ShippingFeeRow {
 }
 
 impl UseCase for ChangeShippingFees {
-    type Answer = ShippingFees;
+    type Answer = ShippingFeesView;
 
-    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<ShippingFees, Stop> {
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<ShippingFeesView, Interrupt> {
         work.execute::<Pricing>(SHOP, PricingCommand::ChangeShippingFees { fees: self.fees.clone() })?;
         let pricing = work.get::<Pricing>(SHOP)?;
-        Ok(ShippingFees { fees: pricing.fees.iter().map(ShippingFeeRow::of).collect() })
+        Ok(ShippingFeesView { fees: pricing.fees.iter().map(ShippingFeeView::of).collect() })
     }
 
-    fn subject(&self) -> Option<Load> {
-        Some(Load::of::<Pricing>(SHOP))
+    fn subject(&self) -> Option<AggregateRef> {
+        Some(AggregateRef::of::<Pricing>(SHOP))
     }
 }
 
-impl ShippingFeeRow {
+impl ShippingFeeView {
     fn of(row: &ShippingFee) -> Self {
         let country = row.country.as_ref().map(ToString::to_string);
         Self { country, from: row.from.to_string(), fee: row.fee.to_string() }
@@ -113,7 +113,7 @@ impl ShippingFeeRow {
 
 /// What a buyer says that prices depend on.
 #[derive(Clone, Debug, Default)]
-pub struct Asked {
+pub struct PricingRequest {
     /// Where the goods go.
     pub country: Option<Country>,
     pub discount_code: Option<DiscountCode>,
@@ -127,20 +127,20 @@ pub(super) struct DiscountInUse {
 }
 
 /// The price of an order; `None` where nothing is added to the goods and nothing taken off.
-pub(super) fn price(work: &UnitOfWork<'_>, asked: &Asked, lines: &[OrderLine]) -> Result<Option<Priced>, Stop> {
+pub(super) fn price(work: &UnitOfWork<'_>, request: &PricingRequest, lines: &[OrderLine]) -> Result<Option<Priced>, Interrupt> {
     let pricing = work.get::<Pricing>(SHOP)?;
-    let benefit = match &asked.discount_code {
+    let benefit = match &request.discount_code {
         Some(code) => Some(work.get::<Discount>(code.folded())?.created()?.terms.benefit),
         None if pricing.is_empty() => return Ok(None),
         None => None,
     };
     let items: Vec<_> = lines.iter().map(OrderLine::item).collect();
-    let priced = pricing.price(&items, asked.country.as_ref(), benefit);
+    let priced = pricing.price(&items, request.country.as_ref(), benefit);
     Ok(Some(priced.ok_or(OrderError::TotalTooLarge)?))
 }
 
 /// Uses the discount of an order that was just placed, if it has one: here its limits are held.
-pub(super) fn use_discount(work: &mut UnitOfWork<'_>, order_id: OrderId) -> Result<(), Stop> {
+pub(super) fn use_discount(work: &mut UnitOfWork<'_>, order_id: OrderId) -> Result<(), Interrupt> {
     let order = work.get::<Order>(order_id)?;
     let order = order.placed()?;
     let (Some(pricing), Some(discount)) = (&order.pricing, discount_in_use(order)) else { return Ok(()) };
@@ -161,7 +161,7 @@ pub(super) fn release_discount(
     work: &mut UnitOfWork<'_>,
     order_id: OrderId,
     before: Option<DiscountInUse>,
-) -> Result<(), Stop> {
+) -> Result<(), Interrupt> {
     let Some(DiscountInUse { code, customer_id }) = before else { return Ok(()) };
     if discount_in_use(work.get::<Order>(order_id)?.placed()?).is_some() {
         return Ok(());

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::categories::CategoryRef;
+use super::categories::CategoryKey;
 use crate::domain::category::{Category, CategoryCommand};
 use crate::domain::claim::{Claim, ClaimCommand, ClaimError, ClaimKind, claim_id};
 use crate::domain::ids::ProductId;
@@ -11,28 +11,28 @@ use crate::domain::money::Money;
 use crate::domain::product::{Product, ProductCommand, ProductError};
 use crate::domain::refusal::Refusal;
 use crate::domain::text::{Description, Name, Sku};
-use crate::journal::{Load, Stop, UnitOfWork, UseCase};
+use crate::journal::{AggregateRef, Interrupt, UnitOfWork, UseCase};
 
 pub struct CreateProduct {
     pub name: Name,
     pub description: Description,
     pub price: Money,
-    pub category: CategoryRef,
+    pub category: CategoryKey,
     pub sku: Option<Sku>,
     /// Units on hand from the start, 0 or more.
     pub stock: i64,
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct ProductCreated {
+pub struct ProductRef {
     #[schema(value_type = i64)]
     pub product_id: ProductId,
 }
 
 impl UseCase for CreateProduct {
-    type Answer = ProductCreated;
+    type Answer = ProductRef;
 
-    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<ProductCreated, Stop> {
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<ProductRef, Interrupt> {
         let category_id = self.category.resolve(work)?;
         let product_id = ProductId(work.next_number::<Product>()?);
         if let Some(sku) = &self.sku {
@@ -52,14 +52,14 @@ impl UseCase for CreateProduct {
             ..0 => return Err(ProductError::NegativeCount.into()),
             change => work.execute::<Product>(product_id, ProductCommand::AdjustStock { change, reason: None })?,
         }
-        Ok(ProductCreated { product_id })
+        Ok(ProductRef { product_id })
     }
 }
 
-fn claim_sku(work: &mut UnitOfWork<'_>, sku: &Sku, product_id: ProductId) -> Result<(), Stop> {
+fn claim_sku(work: &mut UnitOfWork<'_>, sku: &Sku, product_id: ProductId) -> Result<(), Interrupt> {
     let claim = claim_id(ClaimKind::ProductSku, &sku.folded());
-    work.execute::<Claim>(claim, ClaimCommand::Take { holder: product_id.0 }).map_err(|stop| match stop {
-        Stop::Refused(Refusal::Claim(ClaimError::Taken { holder })) => Refusal::SkuTaken(ProductId(holder)).into(),
+    work.execute::<Claim>(claim, ClaimCommand::Take { holder: product_id.0 }).map_err(|interrupt| match interrupt {
+        Interrupt::Refused(Refusal::Claim(ClaimError::Taken { holder })) => Refusal::SkuTaken(ProductId(holder)).into(),
         other => other,
     })
 }
@@ -69,7 +69,7 @@ pub struct ChangeProduct {
     pub product_id: ProductId,
     pub name: Option<Name>,
     pub description: Option<Description>,
-    pub category: Option<CategoryRef>,
+    pub category: Option<CategoryKey>,
     pub price: Option<Money>,
     /// Takes the product out of the catalogue, for good.
     pub discontinue: bool,
@@ -78,7 +78,7 @@ pub struct ChangeProduct {
 impl UseCase for ChangeProduct {
     type Answer = ProductView;
 
-    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<ProductView, Stop> {
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<ProductView, Interrupt> {
         let previous_category_id = work.get::<Product>(self.product_id)?.listing()?.category_id;
         let category_id = self.category.as_ref().map(|category| category.resolve(work)).transpose()?;
         let change =
@@ -98,8 +98,8 @@ impl UseCase for ChangeProduct {
         ProductView::of(work, self.product_id)
     }
 
-    fn subject(&self) -> Option<Load> {
-        Some(Load::of::<Product>(self.product_id))
+    fn subject(&self) -> Option<AggregateRef> {
+        Some(AggregateRef::of::<Product>(self.product_id))
     }
 }
 
@@ -110,20 +110,20 @@ pub struct DeleteProduct {
 impl UseCase for DeleteProduct {
     type Answer = ();
 
-    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<(), Stop> {
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<(), Interrupt> {
         let product_id = self.product_id;
         let listing = work.get::<Product>(product_id)?.listing()?.clone();
         work.execute::<Product>(product_id, ProductCommand::Delete)?;
         work.execute::<Category>(listing.category_id, CategoryCommand::RemoveProduct { product_id })?;
         if let Some(sku) = listing.sku {
-            let sku = Sku::parse(&sku).map_err(|error| Stop::Broken(error.to_string()))?;
+            let sku = Sku::parse(&sku).map_err(|error| Interrupt::Broken(error.to_string()))?;
             work.execute::<Claim>(claim_id(ClaimKind::ProductSku, &sku.folded()), ClaimCommand::Release)?;
         }
         Ok(())
     }
 
-    fn subject(&self) -> Option<Load> {
-        Some(Load::of::<Product>(self.product_id))
+    fn subject(&self) -> Option<AggregateRef> {
+        Some(AggregateRef::of::<Product>(self.product_id))
     }
 }
 
@@ -143,7 +143,7 @@ pub struct ProductView {
 }
 
 impl ProductView {
-    pub(super) fn of(work: &UnitOfWork<'_>, product_id: ProductId) -> Result<Self, Stop> {
+    pub(super) fn of(work: &UnitOfWork<'_>, product_id: ProductId) -> Result<Self, Interrupt> {
         let product = work.get::<Product>(product_id)?;
         let listing = product.listing()?;
         let category = work.get::<Category>(listing.category_id)?;

@@ -3,7 +3,7 @@
 use crate::domain::customer::{Address, Country, Customer};
 use crate::domain::ids::{AddressId, CustomerId, OrderId};
 use crate::domain::text::{Email, Name};
-use crate::journal::{AddressKind, Profile, Stop, UnitOfWork};
+use crate::journal::{AddressKind, Profile, Interrupt, UnitOfWork};
 
 #[derive(Clone, Debug)]
 pub enum Recipients {
@@ -43,7 +43,7 @@ impl Recipients {
         work: &mut UnitOfWork<'_>,
         order_id: OrderId,
         customer_id: Option<CustomerId>,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), Interrupt> {
         match self {
             Self::Customer { shipping, billing } => {
                 for (kind, address) in [(AddressKind::Shipping, shipping), (AddressKind::Billing, billing)] {
@@ -72,7 +72,7 @@ fn snapshot(
     kind: AddressKind,
     customer_id: CustomerId,
     address: &KnownAddress,
-) -> Result<(), Stop> {
+) -> Result<(), Interrupt> {
     work.get::<Customer>(customer_id)?.require_address(address.address_id)?;
     work.write_profile(Profile::SnapshotAddress {
         order_id: order_id.0,

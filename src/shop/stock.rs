@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use crate::domain::ids::ProductId;
 use crate::domain::product::{Product, ProductCommand};
 use crate::domain::text::Reason;
-use crate::journal::{Load, Stop, UnitOfWork, UseCase};
+use crate::journal::{AggregateRef, Interrupt, UnitOfWork, UseCase};
 
 pub struct AdjustStock {
     pub product_id: ProductId,
@@ -25,7 +25,7 @@ pub enum StockChange {
 impl UseCase for AdjustStock {
     type Answer = StockView;
 
-    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<StockView, Stop> {
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<StockView, Interrupt> {
         let reason = self.reason.clone();
         let command = match self.change {
             StockChange::By(change) => ProductCommand::AdjustStock { change, reason },
@@ -35,8 +35,8 @@ impl UseCase for AdjustStock {
         StockView::of(work, self.product_id)
     }
 
-    fn subject(&self) -> Option<Load> {
-        Some(Load::of::<Product>(self.product_id))
+    fn subject(&self) -> Option<AggregateRef> {
+        Some(AggregateRef::of::<Product>(self.product_id))
     }
 }
 
@@ -50,7 +50,7 @@ pub struct StockView {
 }
 
 impl StockView {
-    pub(super) fn of(work: &UnitOfWork<'_>, product_id: ProductId) -> Result<Self, Stop> {
+    pub(super) fn of(work: &UnitOfWork<'_>, product_id: ProductId) -> Result<Self, Interrupt> {
         let product = work.get::<Product>(product_id)?;
         let stock = product.listing()?.stock;
         Ok(Self {

@@ -6,7 +6,7 @@ use crate::domain::customer::OptionalLine;
 use crate::domain::ids::WebhookId;
 use crate::domain::text::Text;
 use crate::domain::webhook::{EventTypes, Webhook, WebhookCommand, WebhookSecret, WebhookUrl};
-use crate::journal::{Load, Profile, Stop, UnitOfWork, UseCase};
+use crate::journal::{AggregateRef, Profile, Interrupt, UnitOfWork, UseCase};
 
 pub struct CreateWebhook {
     pub url: WebhookUrl,
@@ -26,7 +26,7 @@ pub struct WebhookRef {
 impl UseCase for CreateWebhook {
     type Answer = WebhookRef;
 
-    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<WebhookRef, Stop> {
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<WebhookRef, Interrupt> {
         let webhook_id = WebhookId(work.next_number::<Webhook>()?);
         work.execute::<Webhook>(webhook_id, WebhookCommand::Create { event_types: self.event_types.clone() })?;
         work.write_profile(Profile::PutWebhook {
@@ -53,7 +53,7 @@ pub struct ChangeWebhook {
 impl UseCase for ChangeWebhook {
     type Answer = WebhookRef;
 
-    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<WebhookRef, Stop> {
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<WebhookRef, Interrupt> {
         let Self { webhook_id, url, description, event_types, active } = self;
         let endpoint_changed = url.is_some() || description.is_some();
         let change = WebhookCommand::Change { event_types: event_types.clone(), active: *active, endpoint_changed };
@@ -68,8 +68,8 @@ impl UseCase for ChangeWebhook {
         Ok(WebhookRef { webhook_id: *webhook_id })
     }
 
-    fn subject(&self) -> Option<Load> {
-        Some(Load::of::<Webhook>(self.webhook_id))
+    fn subject(&self) -> Option<AggregateRef> {
+        Some(AggregateRef::of::<Webhook>(self.webhook_id))
     }
 }
 
@@ -82,7 +82,7 @@ pub struct RotateWebhookSecret {
 impl UseCase for RotateWebhookSecret {
     type Answer = WebhookRef;
 
-    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<WebhookRef, Stop> {
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<WebhookRef, Interrupt> {
         let Self { webhook_id, secret } = self;
         work.execute::<Webhook>(webhook_id, WebhookCommand::RotateSecret)?;
         work.write_profile(Profile::RotateWebhookSecret {
@@ -92,8 +92,8 @@ impl UseCase for RotateWebhookSecret {
         Ok(WebhookRef { webhook_id: *webhook_id })
     }
 
-    fn subject(&self) -> Option<Load> {
-        Some(Load::of::<Webhook>(self.webhook_id))
+    fn subject(&self) -> Option<AggregateRef> {
+        Some(AggregateRef::of::<Webhook>(self.webhook_id))
     }
 }
 
@@ -104,13 +104,13 @@ pub struct RemoveWebhook {
 impl UseCase for RemoveWebhook {
     type Answer = ();
 
-    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<(), Stop> {
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<(), Interrupt> {
         work.execute::<Webhook>(self.webhook_id, WebhookCommand::Remove)?;
         work.write_profile(Profile::RemoveWebhook { webhook_id: self.webhook_id.0 });
         Ok(())
     }
 
-    fn subject(&self) -> Option<Load> {
-        Some(Load::of::<Webhook>(self.webhook_id))
+    fn subject(&self) -> Option<AggregateRef> {
+        Some(AggregateRef::of::<Webhook>(self.webhook_id))
     }
 }

@@ -9,11 +9,11 @@ use super::pricing::{discount_in_use, release_discount};
 use crate::domain::ids::{OrderId, ProductId};
 use crate::domain::order::{Order, OrderCommand, StockMoved};
 use crate::domain::product::{Product, ProductCommand};
-use crate::journal::{Load, Profile, Stop, UnitOfWork, UseCase};
+use crate::journal::{AggregateRef, Profile, Interrupt, UnitOfWork, UseCase};
 
 pub(super) use placing::{NewOrder, place_order};
 pub use placing::{PlaceOrder, RequestedLine};
-pub use views::{OrderLineView, OrderStanding, OrderView, PricingView, ProductStock};
+pub use views::{OrderLineView, OrderStateView, OrderView, PricingView, ProductStockView};
 
 pub struct MoveOrder {
     pub order_id: OrderId,
@@ -21,9 +21,9 @@ pub struct MoveOrder {
 }
 
 impl UseCase for MoveOrder {
-    type Answer = OrderStanding;
+    type Answer = OrderStateView;
 
-    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<OrderStanding, Stop> {
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<OrderStateView, Interrupt> {
         let order_id = self.order_id;
         let before = stock_moved(work, order_id)?;
         let discount = discount_in_use(work.get::<Order>(order_id)?.placed()?);
@@ -41,16 +41,16 @@ impl UseCase for MoveOrder {
                 work.execute::<Product>(product_id, command)?;
             }
         }
-        OrderStanding::of(work, order_id, steps.iter().map(|(product_id, ..)| *product_id))
+        OrderStateView::of(work, order_id, steps.iter().map(|(product_id, ..)| *product_id))
     }
 
-    fn subject(&self) -> Option<Load> {
-        Some(Load::of::<Order>(self.order_id))
+    fn subject(&self) -> Option<AggregateRef> {
+        Some(AggregateRef::of::<Order>(self.order_id))
     }
 }
 
 /// What the order has done to the stock so far; a product may stand in several lines.
-fn stock_moved(work: &UnitOfWork<'_>, order_id: OrderId) -> Result<BTreeMap<ProductId, StockMoved>, Stop> {
+fn stock_moved(work: &UnitOfWork<'_>, order_id: OrderId) -> Result<BTreeMap<ProductId, StockMoved>, Interrupt> {
     let order = work.get::<Order>(order_id)?;
     let mut moved = BTreeMap::<_, StockMoved>::new();
     for (product_id, line) in order.placed()?.stock_moved() {
@@ -83,13 +83,13 @@ pub struct EraseContact {
 impl UseCase for EraseContact {
     type Answer = ();
 
-    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<(), Stop> {
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<(), Interrupt> {
         work.execute::<Order>(self.order_id, OrderCommand::EraseContact)?;
         work.write_profile(Profile::ForgetOrderContact { order_id: self.order_id.0 });
         Ok(())
     }
 
-    fn subject(&self) -> Option<Load> {
-        Some(Load::of::<Order>(self.order_id))
+    fn subject(&self) -> Option<AggregateRef> {
+        Some(AggregateRef::of::<Order>(self.order_id))
     }
 }

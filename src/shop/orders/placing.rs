@@ -16,9 +16,9 @@ use crate::domain::product::{Listing, Product, ProductCommand};
 use crate::domain::quantity::Quantity;
 use crate::domain::refusal::{Refusal, Shortage};
 use crate::domain::text::Reference;
-use crate::journal::{Stop, UnitOfWork, UseCase};
+use crate::journal::{Interrupt, UnitOfWork, UseCase};
 use crate::shop::customers::check_customer;
-use crate::shop::pricing::{Asked, price, use_discount};
+use crate::shop::pricing::{PricingRequest, price, use_discount};
 
 pub struct PlaceOrder {
     /// `None` is a guest.
@@ -41,7 +41,7 @@ pub struct RequestedLine {
 impl UseCase for PlaceOrder {
     type Answer = OrderView;
 
-    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<OrderView, Stop> {
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<OrderView, Interrupt> {
         let claim = self.reference.as_ref().map(|text| claim_id(ClaimKind::OrderReference, text.as_str()));
         if let Some(claim) = &claim
             && let Some(holder) = work.get::<Claim>(claim)?.holder
@@ -56,8 +56,8 @@ impl UseCase for PlaceOrder {
             return Err(Refusal::PlacedTooEarly.into());
         }
         if let Some(customer_id) = self.customer_id {
-            check_customer(work, customer_id).map_err(|stop| match stop {
-                Stop::Refused(Refusal::Customer(CustomerError::NotFound)) => {
+            check_customer(work, customer_id).map_err(|interrupt| match interrupt {
+                Interrupt::Refused(Refusal::Customer(CustomerError::NotFound)) => {
                     Refusal::UnknownCustomer(customer_id).into()
                 }
                 other => other,
@@ -72,7 +72,7 @@ impl UseCase for PlaceOrder {
                 lines: self.lines.clone(),
                 payment_method: None,
                 pay_by: None,
-                asked: None,
+                pricing: None,
             },
         )?;
         if let Some(claim) = claim {
@@ -97,12 +97,12 @@ pub(in crate::shop) struct NewOrder {
     pub payment_method: Option<PaymentMethod>,
     pub pay_by: Option<DateTime<Utc>>,
     /// What is said to price the order by; `None` where the prices of the lines are all that was agreed.
-    pub asked: Option<Asked>,
+    pub pricing: Option<PricingRequest>,
 }
 
 /// Places the order under the next number and reserves its stock: all of it, or a refusal that names every product
 /// that is short.
-pub(in crate::shop) fn place_order(work: &mut UnitOfWork<'_>, order: NewOrder) -> Result<OrderView, Stop> {
+pub(in crate::shop) fn place_order(work: &mut UnitOfWork<'_>, order: NewOrder) -> Result<OrderView, Interrupt> {
     let requested = units_by_product(order.lines.iter().map(|line| (line.product_id, line.quantity.get())));
     let listings = check_stock(work, &requested)?;
     let category_ids: Vec<_> = listings.values().map(|listing| listing.category_id).collect();
@@ -114,10 +114,10 @@ pub(in crate::shop) fn place_order(work: &mut UnitOfWork<'_>, order: NewOrder) -
         let category_name = categories[&listing.category_id].name()?;
         Ok(OrderLine::of(line.product_id, listing, category_name, line.quantity, line.unit_price)?)
     });
-    let lines = lines.collect::<Result<Vec<_>, Stop>>()?;
-    let NewOrder { customer_id, placed_at, reference, payment_method, pay_by, asked, .. } = order;
-    let priced = asked.as_ref().map(|asked| price(work, asked, &lines)).transpose()?.flatten();
-    let Asked { country: shipping_country, discount_code } = asked.unwrap_or_default();
+    let lines = lines.collect::<Result<Vec<_>, Interrupt>>()?;
+    let NewOrder { customer_id, placed_at, reference, payment_method, pay_by, pricing, .. } = order;
+    let priced = pricing.as_ref().map(|request| price(work, request, &lines)).transpose()?.flatten();
+    let PricingRequest { country: shipping_country, discount_code } = pricing.unwrap_or_default();
     let order_id = OrderId(work.next_number::<Order>()?);
     let place = order::PlaceOrder {
         customer_id,
@@ -150,7 +150,7 @@ pub(in crate::shop) fn units_by_product(lines: impl Iterator<Item = (ProductId, 
 fn check_stock(
     work: &UnitOfWork<'_>,
     requested: &BTreeMap<ProductId, i64>,
-) -> Result<BTreeMap<ProductId, Listing>, Stop> {
+) -> Result<BTreeMap<ProductId, Listing>, Interrupt> {
     let products = work.get_all::<Product, _>(requested.keys())?;
     let mut listings = BTreeMap::new();
     let mut shortages = Vec::new();

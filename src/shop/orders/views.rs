@@ -9,7 +9,7 @@ use crate::domain::money::Money;
 use crate::domain::order::{Fulfilment, Order, OrderPricing, Payment, Status};
 use crate::domain::pricing::Percent;
 use crate::domain::product::Product;
-use crate::journal::{Stop, UnitOfWork};
+use crate::journal::{Interrupt, UnitOfWork};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OrderView {
@@ -83,7 +83,7 @@ impl From<&OrderPricing> for PricingView {
 
 /// An order after a step of its life: its states, its money, and what can be sold of what the step moved.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct OrderStanding {
+pub struct OrderStateView {
     pub order_id: i64,
     #[schema(value_type = String, example = "processing")]
     pub status: Status,
@@ -107,18 +107,18 @@ pub struct OrderStanding {
     #[schema(value_type = String, example = "19.98")]
     pub refundable: Money,
     /// Of each product whose stock the step moved.
-    pub stock: Vec<ProductStock>,
+    pub stock: Vec<ProductStockView>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct ProductStock {
+pub struct ProductStockView {
     pub product_id: i64,
     /// What can be sold now.
     pub stock: i64,
 }
 
 impl OrderView {
-    pub(in crate::shop) fn of(work: &UnitOfWork<'_>, order_id: OrderId) -> Result<Self, Stop> {
+    pub(in crate::shop) fn of(work: &UnitOfWork<'_>, order_id: OrderId) -> Result<Self, Interrupt> {
         let order = work.get::<Order>(order_id)?;
         let order = order.placed()?;
         let lines = order.lines.iter().map(|line| OrderLineView {
@@ -143,17 +143,17 @@ impl OrderView {
     }
 }
 
-impl OrderStanding {
+impl OrderStateView {
     pub(in crate::shop) fn of(
         work: &UnitOfWork<'_>,
         order_id: OrderId,
         moved: impl Iterator<Item = ProductId>,
-    ) -> Result<Self, Stop> {
+    ) -> Result<Self, Interrupt> {
         let order = work.get::<Order>(order_id)?;
         let order = order.placed()?;
         let stock = moved.map(|product_id| {
             let stock = work.get::<Product>(product_id)?.listing()?.stock;
-            Ok(ProductStock { product_id: product_id.0, stock: stock.available() })
+            Ok(ProductStockView { product_id: product_id.0, stock: stock.available() })
         });
         Ok(Self {
             order_id: order_id.0,
@@ -166,7 +166,7 @@ impl OrderStanding {
             refunded: order.bill.refunded,
             due: order.bill.due(),
             refundable: order.bill.refundable(),
-            stock: stock.collect::<Result<_, Stop>>()?,
+            stock: stock.collect::<Result<_, Interrupt>>()?,
         })
     }
 }
