@@ -15,7 +15,7 @@ use crate::domain::money::Money;
 use crate::domain::order::{Action, OrderCommand};
 use crate::domain::quantity::Quantity;
 use crate::domain::text::{Description, Email, Name};
-use crate::journal::{Actor, CommandError, Context, Journal, Interrupt, UnitOfWork, UseCase};
+use crate::journal::{Actor, CommandError, Context, Interrupt, Journal, UnitOfWork, UseCase};
 use crate::shop::{
     CartChange, CategoryKey, ChangeCart, ChangeProduct, CreateCategory, CreateProduct, MoveOrder, PlaceOrder,
     RegisterCustomer, RequestedLine,

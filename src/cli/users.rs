@@ -11,7 +11,7 @@ use super::{quiet_engine, say};
 use crate::accounts::{self, Password, Passwords, Secret, TokenKeys};
 use crate::config::DatabaseConfig;
 use crate::database::Database;
-use crate::domain::account::Role;
+use crate::domain::account::{PasswordHash, Role};
 use crate::domain::ids::AccountId;
 use crate::domain::text::Email;
 use crate::journal::{Actor, Context, UseCase};
@@ -112,7 +112,7 @@ pub(super) async fn keys(
     Ok(ExitCode::SUCCESS)
 }
 
-async fn open_staff_account(database: &Database, email: Email, role: Role, hash: String) -> anyhow::Result<()> {
+async fn open_staff_account(database: &Database, email: Email, role: Role, hash: PasswordHash) -> anyhow::Result<()> {
     run(database, OpenAccount { role, customer_id: None, email, password_hash: Some(hash), link_hash: None }).await
 }
 
@@ -156,7 +156,7 @@ async fn list(pool: &PgPool) -> anyhow::Result<()> {
 }
 
 /// The hash of the password, and the password if it was made here.
-async fn choose_password(from_stdin: bool) -> anyhow::Result<(String, Option<Secret>)> {
+async fn choose_password(from_stdin: bool) -> anyhow::Result<(PasswordHash, Option<Secret>)> {
     let (text, made) = if from_stdin {
         let mut line = String::new();
         std::io::stdin().lock().read_line(&mut line).context("the password cannot be read")?;

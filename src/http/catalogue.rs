@@ -16,8 +16,8 @@ use crate::domain::ids::{CategoryId, ProductId};
 use crate::domain::money::Money;
 use crate::domain::text::{Description, Name, Reason, Sku};
 use crate::shop::{
-    AdjustStock, CategoryRef, CategoryKey, ChangeProduct, CreateCategory, CreateProduct, DeleteCategory,
-    DeleteProduct, ProductRef, ProductView, RenameCategory, StockChange, StockView,
+    AdjustStock, CategoryKey, CategoryRef, ChangeProduct, CreateCategory, CreateProduct, DeleteCategory, DeleteProduct,
+    ProductRef, ProductView, RenameCategory, StockChange, StockView,
 };
 
 /// A product in a list.

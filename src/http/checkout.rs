@@ -21,7 +21,9 @@ use crate::domain::ids::{AddressId, CartId, CustomerId, OrderId};
 use crate::domain::order::{PaymentMethod, PaymentToken};
 use crate::domain::refusal::Refusal;
 use crate::domain::text::{Email, Name};
-use crate::shop::{PricingRequest, Checkout, EraseContact, Guest, OrderStateView, OrderView, Recipients, RequestPayment};
+use crate::shop::{
+    Checkout, EraseContact, Guest, OrderStateView, OrderView, PricingRequest, Recipients, RequestPayment,
+};
 
 body! {
     /// Where an order goes.

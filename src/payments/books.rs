@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::provider::PaymentError;
 use crate::domain::ids::OrderId;
 use crate::domain::money::Money;
-use crate::domain::order::{OrderCommand, OrderError, PaymentFailure, ProviderReference};
+use crate::domain::order::{Order, OrderCommand, OrderError, PaymentFailure, ProviderReference};
 use crate::domain::refusal::Refusal;
 use crate::domain::text::{Reason, TextError};
 use crate::journal::{Actor, CommandError, Context, Journal};
@@ -40,7 +40,8 @@ impl Books {
     }
 
     pub async fn standing(&self, order_id: OrderId) -> Result<PaymentStateView, Fault> {
-        Ok(self.tell(order_id, None).await?)
+        let order = self.journal.read::<Order>(order_id).await?;
+        Ok(PaymentStateView::of(&order).map_err(|error| CommandError::from(Refusal::from(error)))?)
     }
 
     pub async fn authorised(
@@ -51,13 +52,13 @@ impl Books {
         reference: &str,
     ) -> Result<PaymentStateView, Fault> {
         let reference = ProviderReference::parse(reference)?;
-        Ok(self.tell(order_id, Some(OrderCommand::RecordAuthorisation { attempt, amount, reference })).await?)
+        Ok(self.tell(order_id, OrderCommand::RecordAuthorisation { attempt, amount, reference }).await?)
     }
 
     /// Whether the order takes the money; else it has been paid otherwise.
     pub async fn paid(&self, order_id: OrderId, attempt: i64, amount: Money, reference: &str) -> Result<bool, Fault> {
         let reference = ProviderReference::parse(reference)?;
-        match self.tell(order_id, Some(OrderCommand::RecordCapture { attempt, amount, reference })).await {
+        match self.tell(order_id, OrderCommand::RecordCapture { attempt, amount, reference }).await {
             Err(CommandError::Refused(Refusal::Order(OrderError::PaidByOtherAttempt))) => Ok(false),
             told => Ok(told.map(|_| true)?),
         }
@@ -65,17 +66,17 @@ impl Books {
 
     pub async fn failed(&self, order_id: OrderId, attempt: i64, reason: &str) -> Result<(), Fault> {
         let reason = PaymentFailure::parse(reason)?;
-        Ok(self.tell(order_id, Some(OrderCommand::RecordPaymentFailure { attempt, reason })).await.map(drop)?)
+        Ok(self.tell(order_id, OrderCommand::RecordPaymentFailure { attempt, reason }).await.map(drop)?)
     }
 
     pub async fn refunded(&self, order_id: OrderId, refund: i64, reference: &str) -> Result<(), Fault> {
         let reference = ProviderReference::parse(reference)?;
-        Ok(self.tell(order_id, Some(OrderCommand::RecordRefund { refund, reference })).await.map(drop)?)
+        Ok(self.tell(order_id, OrderCommand::RecordRefund { refund, reference }).await.map(drop)?)
     }
 
     pub async fn refund_failed(&self, order_id: OrderId, refund: i64, reason: &str) -> Result<(), Fault> {
         let reason = Reason::parse(reason)?;
-        Ok(self.tell(order_id, Some(OrderCommand::RecordRefundFailure { refund, reason })).await.map(drop)?)
+        Ok(self.tell(order_id, OrderCommand::RecordRefundFailure { refund, reason }).await.map(drop)?)
     }
 
     /// What asked for the payment of an attempt.
@@ -99,9 +100,9 @@ impl Books {
         Ok(reference.bind(order_id.to_string()).bind(attempt).fetch_optional(&self.pool).await?)
     }
 
-    async fn tell(&self, order_id: OrderId, note: Option<OrderCommand>) -> Result<PaymentStateView, CommandError> {
+    async fn tell(&self, order_id: OrderId, command: OrderCommand) -> Result<PaymentStateView, CommandError> {
         let context = Context::of(Actor { id: "payments".to_owned(), role: "system" });
-        Ok(self.journal.run(RecordPayment { order_id, note }, context).await?.answer)
+        Ok(self.journal.run(RecordPayment { order_id, command }, context).await?.answer)
     }
 }
 

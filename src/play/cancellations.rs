@@ -20,7 +20,7 @@ use crate::domain::money::Money;
 use crate::domain::order::{Order, OrderCommand, PlacedOrder, ReturnLine, Status};
 use crate::domain::quantity::Quantity;
 use crate::domain::text::{Reason, Reference};
-use crate::journal::{CommandError, Journal, Interrupt, UnitOfWork, UseCase};
+use crate::journal::{CommandError, Interrupt, Journal, UnitOfWork, UseCase};
 use crate::shop::MoveOrder;
 
 const NO_SALE: &str = "cancellation of what the customer did not buy before";

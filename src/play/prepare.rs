@@ -16,7 +16,7 @@ use crate::domain::money::Money;
 use crate::domain::product::Product;
 use crate::domain::refusal::Refusal;
 use crate::domain::text::{Description, Name, Sku};
-use crate::journal::{CommandError, Journal, Interrupt, UnitOfWork, UseCase};
+use crate::journal::{CommandError, Interrupt, Journal, UnitOfWork, UseCase};
 use crate::shop::{AdjustStock, CategoryKey, CreateCategory, CreateProduct, RegisterCustomer, StockChange};
 
 /// By place in the history; what no due invoice names is not in it.

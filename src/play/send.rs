@@ -8,7 +8,7 @@ use crate::domain::claim::Claim;
 use crate::domain::customer::Customer;
 use crate::domain::ids::{CustomerId, ProductId};
 use crate::domain::product::Product;
-use crate::journal::{Actor, CommandError, Context, Journal, Interrupt, UnitOfWork, UseCase};
+use crate::journal::{Actor, CommandError, Context, Interrupt, Journal, UnitOfWork, UseCase};
 
 /// How often a command is sent before it is given up: half a minute, when nothing answers.
 const ATTEMPTS: u32 = 12;

@@ -1,17 +1,31 @@
-//! Addresses of a customer.
+//! Addresses of a customer: numbers in the log, the addresses themselves beside it.
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::customer::{Address, AddressChange, Customer, CustomerCommand};
 use crate::domain::ids::{AddressId, CustomerId};
-use crate::journal::{AggregateRef, Profile, Interrupt, UnitOfWork, UseCase};
+use crate::journal::{AggregateRef, Interrupt, SideWrite, UnitOfWork, UseCase};
 
+/// Adds an address.
 pub struct AddAddress {
     pub customer_id: CustomerId,
     pub address: Address,
 }
 
-/// Which address a command made or changed: the number alone, because answers are stored.
+/// Changes some fields of an address.
+pub struct ChangeAddress {
+    pub customer_id: CustomerId,
+    pub address_id: AddressId,
+    pub change: AddressChange,
+}
+
+/// Removes an address; orders keep their copies.
+pub struct RemoveAddress {
+    pub customer_id: CustomerId,
+    pub address_id: AddressId,
+}
+
+/// An address by its number alone, because answers are stored and addresses can be erased.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct AddressRef {
     #[schema(value_type = i64)]
@@ -22,20 +36,10 @@ impl UseCase for AddAddress {
     type Answer = AddressRef;
 
     fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<AddressRef, Interrupt> {
-        let address_id = work.get::<Customer>(self.customer_id)?.next_address();
-        work.execute::<Customer>(self.customer_id, CustomerCommand::AddAddress)?;
-        let Address { name, line1, line2, postal_code, city, region, country } = &self.address;
-        work.write_profile(Profile::PutAddress {
-            customer_id: self.customer_id.0,
-            address_id: address_id.0,
-            name: name.to_string(),
-            line1: line1.to_string(),
-            line2: line2.as_ref().map(ToString::to_string),
-            postal_code: postal_code.to_string(),
-            city: city.to_string(),
-            region: region.as_ref().map(ToString::to_string),
-            country: country.to_string(),
-        });
+        let customer_id = self.customer_id;
+        let address_id = work.get::<Customer>(customer_id)?.next_address();
+        work.execute::<Customer>(customer_id, CustomerCommand::AddAddress)?;
+        work.add_side_write(&PutAddress { customer_id, address_id, address: &self.address })?;
         Ok(AddressRef { address_id })
     }
 
@@ -44,32 +48,16 @@ impl UseCase for AddAddress {
     }
 }
 
-pub struct ChangeAddress {
-    pub customer_id: CustomerId,
-    pub address_id: AddressId,
-    pub change: AddressChange,
-}
-
 impl UseCase for ChangeAddress {
     type Answer = AddressRef;
 
     fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<AddressRef, Interrupt> {
-        let (address_id, fields) = (self.address_id, self.change.fields());
+        let Self { customer_id, address_id, change } = self;
+        let (customer_id, address_id, fields) = (*customer_id, *address_id, change.fields());
         let changes = !fields.is_empty();
-        work.execute::<Customer>(self.customer_id, CustomerCommand::ChangeAddress { address_id, fields })?;
+        work.execute::<Customer>(customer_id, CustomerCommand::ChangeAddress { address_id, fields })?;
         if changes {
-            let AddressChange { name, line1, line2, postal_code, city, region, country } = &self.change;
-            work.write_profile(Profile::ChangeAddress {
-                customer_id: self.customer_id.0,
-                address_id: address_id.0,
-                name: name.as_ref().map(ToString::to_string),
-                line1: line1.as_ref().map(ToString::to_string),
-                line2: line2.as_ref().map(ToString::to_string),
-                postal_code: postal_code.as_ref().map(ToString::to_string),
-                city: city.as_ref().map(ToString::to_string),
-                region: region.as_ref().map(ToString::to_string),
-                country: country.as_ref().map(ToString::to_string),
-            });
+            work.add_side_write(&PatchAddress { customer_id, address_id, change })?;
         }
         Ok(AddressRef { address_id })
     }
@@ -79,22 +67,50 @@ impl UseCase for ChangeAddress {
     }
 }
 
-pub struct RemoveAddress {
-    pub customer_id: CustomerId,
-    pub address_id: AddressId,
-}
-
 impl UseCase for RemoveAddress {
     type Answer = ();
 
     fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<(), Interrupt> {
-        let address_id = self.address_id;
-        work.execute::<Customer>(self.customer_id, CustomerCommand::RemoveAddress { address_id })?;
-        work.write_profile(Profile::RemoveAddress { customer_id: self.customer_id.0, address_id: address_id.0 });
-        Ok(())
+        let (customer_id, address_id) = (self.customer_id, self.address_id);
+        work.execute::<Customer>(customer_id, CustomerCommand::RemoveAddress { address_id })?;
+        work.add_side_write(&DeleteAddress { customer_id, address_id })
     }
 
     fn subject(&self) -> Option<AggregateRef> {
         Some(AggregateRef::of::<Customer>(self.customer_id))
     }
+}
+
+#[derive(Serialize)]
+struct PutAddress<'a> {
+    customer_id: CustomerId,
+    address_id: AddressId,
+    #[serde(flatten)]
+    address: &'a Address,
+}
+
+impl SideWrite for PutAddress<'_> {
+    const FUNCTION: &'static str = "put_address";
+}
+
+#[derive(Serialize)]
+struct PatchAddress<'a> {
+    customer_id: CustomerId,
+    address_id: AddressId,
+    #[serde(flatten)]
+    change: &'a AddressChange,
+}
+
+impl SideWrite for PatchAddress<'_> {
+    const FUNCTION: &'static str = "change_address";
+}
+
+#[derive(Serialize)]
+struct DeleteAddress {
+    customer_id: CustomerId,
+    address_id: AddressId,
+}
+
+impl SideWrite for DeleteAddress {
+    const FUNCTION: &'static str = "remove_address";
 }

@@ -2,7 +2,7 @@
 
 use super::carts::check_owner;
 use super::orders::{NewOrder, OrderView, RequestedLine, place_order};
-use super::payments::{PaymentPolicy, keep_instrument};
+use super::payments::{PaymentPolicy, store_instrument};
 use super::pricing::PricingRequest;
 use super::recipients::Recipients;
 use crate::domain::cart::{Cart, CartCommand};
@@ -64,7 +64,7 @@ impl UseCase for Checkout {
         self.recipients.write(work, order_id, customer_id)?;
         work.execute::<Cart>(self.cart_id, CartCommand::CheckOut { order_id })?;
         if let Some(token) = &self.instrument {
-            keep_instrument(work, order_id, token)?;
+            store_instrument(work, order_id, token)?;
         }
         Ok(placed)
     }

@@ -17,24 +17,26 @@ mod payments;
 mod pricing;
 mod products;
 mod recipients;
+mod secrets;
 mod stock;
 mod webhooks;
 
 pub use accounts::{AccountRef, ChangeAccount, ChangePassword, ConfirmRegistration, OpenAccount};
 pub use addresses::{AddAddress, AddressRef, ChangeAddress, RemoveAddress};
 pub use carts::{CartChange, CartLineView, CartView, ChangeCart, ExpireCart, GuestCartRef, MergeCarts, OpenGuestCart};
-pub use categories::{CategoryRef, CategoryKey, CreateCategory, DeleteCategory, RenameCategory};
+pub use categories::{CategoryKey, CategoryRef, CreateCategory, DeleteCategory, RenameCategory};
 pub use checkout::Checkout;
 pub use customers::{ChangeCustomer, CustomerRef, EraseCustomer, RegisterCustomer};
 pub use discounts::{ChangeDiscount, CreateDiscount, DiscountView, EndDiscount, TermsChange};
 pub use keys::{CreateKey, KeyRef, RevokeKey};
 pub use orders::{
-    EraseContact, MoveOrder, OrderLineView, OrderStateView, OrderView, PlaceOrder, PricingView, ProductStockView,
-    RequestedLine,
+    MoveOrder, OrderLineView, OrderStateView, OrderView, PlaceOrder, PricingView, ProductStockView, RequestedLine,
 };
-pub use payments::{PaymentStateView, RecordPayment, RequestPayment, PaymentPolicy};
-pub use pricing::{PricingRequest, ChangeShippingFees, ChangeTaxRates, ShippingFeeView, ShippingFeesView, TaxRateView, TaxRatesView};
+pub use payments::{PaymentPolicy, PaymentStateView, RecordPayment, RequestPayment};
+pub use pricing::{
+    ChangeShippingFees, ChangeTaxRates, PricingRequest, ShippingFeeView, ShippingFeesView, TaxRateView, TaxRatesView,
+};
 pub use products::{ChangeProduct, CreateProduct, DeleteProduct, ProductRef, ProductView};
-pub use recipients::{Guest, KnownAddress, Recipients};
+pub use recipients::{EraseContact, Guest, KnownAddress, Recipients};
 pub use stock::{AdjustStock, StockChange, StockView};
 pub use webhooks::{ChangeWebhook, CreateWebhook, RemoveWebhook, RotateWebhookSecret, WebhookRef};

@@ -1,18 +1,42 @@
-//! Payment requests, recorded payment results, and payment deadlines.
+//! Payments of an order: requests, results that the provider reports, and deadlines.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::orders::OrderStateView;
+use super::secrets::expose;
 use crate::domain::ids::OrderId;
-use crate::domain::order::{Bill, Order, OrderCommand, OrderStates, PaymentMethod, PaymentToken};
-use crate::journal::{AggregateRef, Profile, Interrupt, UnitOfWork, UseCase};
+use crate::domain::order::{Bill, Order, OrderCommand, OrderError, OrderStates, PaymentMethod, PaymentToken};
+use crate::journal::{AggregateRef, Interrupt, SideWrite, UnitOfWork, UseCase};
 
+/// Requests another attempt to pay an order, with a payment instrument.
 pub struct RequestPayment {
     pub order_id: OrderId,
     pub method: PaymentMethod,
-    /// What the provider is shown.
     pub token: PaymentToken,
+}
+
+/// Records a provider's payment result on an order.
+pub struct RecordPayment {
+    pub order_id: OrderId,
+    /// One of those whose names begin with `Record`.
+    pub command: OrderCommand,
+}
+
+/// States and money of an order, as payments need them.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PaymentStateView {
+    pub states: OrderStates,
+    pub bill: Bill,
+}
+
+/// How long the shop waits for the payment of an order.
+#[derive(Clone, Debug)]
+pub struct PaymentPolicy {
+    /// How long an order waits for a provider's payment before it is cancelled.
+    pub online: TimeDelta,
+    /// How long an order waits for its invoice to be paid; `None` disables the deadline.
+    pub invoice: Option<TimeDelta>,
 }
 
 impl UseCase for RequestPayment {
@@ -21,7 +45,7 @@ impl UseCase for RequestPayment {
     fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<OrderStateView, Interrupt> {
         let request = OrderCommand::RequestPayment { method: Some(self.method) };
         work.execute::<Order>(self.order_id, request)?;
-        keep_instrument(work, self.order_id, &self.token)?;
+        store_instrument(work, self.order_id, &self.token)?;
         OrderStateView::of(work, self.order_id, std::iter::empty())
     }
 
@@ -30,54 +54,25 @@ impl UseCase for RequestPayment {
     }
 }
 
-/// Keeps what the attempt that was just begun is made with, beside the log. An order for nothing needs none.
-pub(super) fn keep_instrument(work: &mut UnitOfWork<'_>, order_id: OrderId, token: &PaymentToken) -> Result<(), Interrupt> {
-    let order = work.get::<Order>(order_id)?;
-    let bill = &order.placed()?.bill;
-    if bill.open_attempt {
-        let (order_id, attempt, token) = (order_id.0, bill.attempts, token.expose().to_owned());
-        work.write_profile(Profile::PutInstrument { order_id, attempt, token });
-    }
-    Ok(())
-}
-
-pub struct RecordPayment {
-    pub order_id: OrderId,
-    /// One of those whose names begin with `Record`.
-    pub note: Option<OrderCommand>,
-}
-
-/// How an order and its money stand now.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct PaymentStateView {
-    pub states: OrderStates,
-    pub bill: Bill,
-}
-
 impl UseCase for RecordPayment {
     type Answer = PaymentStateView;
 
     fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<PaymentStateView, Interrupt> {
-        if let Some(note) = &self.note {
-            work.execute::<Order>(self.order_id, note.clone())?;
-        }
-        let order = work.get::<Order>(self.order_id)?;
-        let order = order.placed()?;
-        Ok(PaymentStateView { states: order.states, bill: order.bill.clone() })
+        work.execute::<Order>(self.order_id, self.command.clone())?;
+        Ok(PaymentStateView::of(&*work.get::<Order>(self.order_id)?)?)
     }
 }
 
-#[derive(Clone, Debug)]
-pub struct PaymentPolicy {
-    /// How long an order waits for a provider's payment before it is cancelled.
-    pub online: TimeDelta,
-    /// How long an order waits for its invoice to be paid; `None` is for ever.
-    pub invoice: Option<TimeDelta>,
+impl PaymentStateView {
+    pub fn of(order: &Order) -> Result<Self, OrderError> {
+        let order = order.placed()?;
+        Ok(Self { states: order.states, bill: order.bill.clone() })
+    }
 }
 
 impl PaymentPolicy {
-    /// When an order that a buyer places `now` is cancelled if it is not paid by then. Without a method it waits as for an
-    /// invoice, so that nobody holds stock for ever.
+    /// Payment deadline of an order that a buyer places `now`. Without a method the order waits as for an invoice, so that
+    /// it cannot reserve stock for ever.
     pub fn pay_by(&self, method: Option<PaymentMethod>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         match method {
             None | Some(PaymentMethod::Invoice) => self.invoice.and_then(|within| now.checked_add_signed(within)),
@@ -90,4 +85,30 @@ impl Default for PaymentPolicy {
     fn default() -> Self {
         Self { online: TimeDelta::minutes(60), invoice: Some(TimeDelta::days(30)) }
     }
+}
+
+/// Stores the instrument of the attempt that has just begun, beside the log. An order for nothing needs none.
+pub(super) fn store_instrument(
+    work: &mut UnitOfWork<'_>,
+    order_id: OrderId,
+    token: &PaymentToken,
+) -> Result<(), Interrupt> {
+    let order = work.get::<Order>(order_id)?;
+    let bill = &order.placed()?.bill;
+    if bill.open_attempt {
+        work.add_side_write(&PutInstrument { order_id, attempt: bill.attempts, token })?;
+    }
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct PutInstrument<'a> {
+    order_id: OrderId,
+    attempt: i64,
+    #[serde(serialize_with = "expose")]
+    token: &'a PaymentToken,
+}
+
+impl SideWrite for PutInstrument<'_> {
+    const FUNCTION: &'static str = "put_instrument";
 }

@@ -127,7 +127,11 @@ pub(super) struct DiscountInUse {
 }
 
 /// The price of an order; `None` where nothing is added to the goods and nothing taken off.
-pub(super) fn price(work: &UnitOfWork<'_>, request: &PricingRequest, lines: &[OrderLine]) -> Result<Option<Priced>, Interrupt> {
+pub(super) fn price(
+    work: &UnitOfWork<'_>,
+    request: &PricingRequest,
+    lines: &[OrderLine],
+) -> Result<Option<Priced>, Interrupt> {
     let pricing = work.get::<Pricing>(SHOP)?;
     let benefit = match &request.discount_code {
         Some(code) => Some(work.get::<Discount>(code.folded())?.created()?.terms.benefit),

@@ -1,13 +1,15 @@
-//! Webhooks: subscriptions, endpoints and signing secrets.
+//! Webhooks: event types in the log; endpoints and signing secrets beside it.
 
 use serde::{Deserialize, Serialize};
 
+use super::secrets::expose;
 use crate::domain::customer::OptionalLine;
 use crate::domain::ids::WebhookId;
 use crate::domain::text::Text;
 use crate::domain::webhook::{EventTypes, Webhook, WebhookCommand, WebhookSecret, WebhookUrl};
-use crate::journal::{AggregateRef, Profile, Interrupt, UnitOfWork, UseCase};
+use crate::journal::{AggregateRef, Interrupt, SideWrite, UnitOfWork, UseCase};
 
+/// Subscribes an endpoint to events.
 pub struct CreateWebhook {
     pub url: WebhookUrl,
     pub description: Option<Text<200>>,
@@ -16,7 +18,29 @@ pub struct CreateWebhook {
     pub secret: WebhookSecret,
 }
 
-/// The webhook that a command made or changed: without its secret, because answers are stored.
+/// Changes a webhook. `None` keeps a value.
+pub struct ChangeWebhook {
+    pub webhook_id: WebhookId,
+    pub url: Option<WebhookUrl>,
+    /// An empty text removes it.
+    pub description: Option<OptionalLine>,
+    pub event_types: Option<EventTypes>,
+    pub active: Option<bool>,
+}
+
+/// Replaces the signing secret; for a day messages are signed with the previous one too.
+pub struct RotateWebhookSecret {
+    pub webhook_id: WebhookId,
+    /// A fresh one.
+    pub secret: WebhookSecret,
+}
+
+/// Deletes a webhook; pending deliveries are dropped.
+pub struct RemoveWebhook {
+    pub webhook_id: WebhookId,
+}
+
+/// A webhook without its secret, because answers are stored.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct WebhookRef {
     #[schema(value_type = i64)]
@@ -28,26 +52,12 @@ impl UseCase for CreateWebhook {
 
     fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<WebhookRef, Interrupt> {
         let webhook_id = WebhookId(work.next_number::<Webhook>()?);
-        work.execute::<Webhook>(webhook_id, WebhookCommand::Create { event_types: self.event_types.clone() })?;
-        work.write_profile(Profile::PutWebhook {
-            webhook_id: webhook_id.0,
-            url: self.url.as_str().to_owned(),
-            description: self.description.as_ref().map(ToString::to_string),
-            event_types: self.event_types.names().to_vec(),
-            secret: self.secret.expose().to_owned(),
-        });
+        let Self { url, description, event_types, secret } = self;
+        work.execute::<Webhook>(webhook_id, WebhookCommand::Create { event_types: event_types.clone() })?;
+        let description = description.as_ref();
+        work.add_side_write(&PutWebhook { webhook_id, url, description, event_types, secret })?;
         Ok(WebhookRef { webhook_id })
     }
-}
-
-/// What is `None` stays as it is.
-pub struct ChangeWebhook {
-    pub webhook_id: WebhookId,
-    pub url: Option<WebhookUrl>,
-    /// Empty to take it away.
-    pub description: Option<OptionalLine>,
-    pub event_types: Option<EventTypes>,
-    pub active: Option<bool>,
 }
 
 impl UseCase for ChangeWebhook {
@@ -55,62 +65,92 @@ impl UseCase for ChangeWebhook {
 
     fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<WebhookRef, Interrupt> {
         let Self { webhook_id, url, description, event_types, active } = self;
+        let (webhook_id, active) = (*webhook_id, *active);
         let endpoint_changed = url.is_some() || description.is_some();
-        let change = WebhookCommand::Change { event_types: event_types.clone(), active: *active, endpoint_changed };
+        let change = WebhookCommand::Change { event_types: event_types.clone(), active, endpoint_changed };
         work.execute::<Webhook>(webhook_id, change)?;
-        work.write_profile(Profile::ChangeWebhook {
-            webhook_id: webhook_id.0,
-            url: url.as_ref().map(|url| url.as_str().to_owned()),
-            description: description.as_ref().map(ToString::to_string),
-            event_types: event_types.as_ref().map(|event_types| event_types.names().to_vec()),
-            active: *active,
-        });
-        Ok(WebhookRef { webhook_id: *webhook_id })
+        let (url, description, event_types) = (url.as_ref(), description.as_ref(), event_types.as_ref());
+        work.add_side_write(&PatchWebhook { webhook_id, url, description, event_types, active })?;
+        Ok(WebhookRef { webhook_id })
     }
 
     fn subject(&self) -> Option<AggregateRef> {
         Some(AggregateRef::of::<Webhook>(self.webhook_id))
     }
-}
-
-pub struct RotateWebhookSecret {
-    pub webhook_id: WebhookId,
-    /// A fresh one.
-    pub secret: WebhookSecret,
 }
 
 impl UseCase for RotateWebhookSecret {
     type Answer = WebhookRef;
 
     fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<WebhookRef, Interrupt> {
-        let Self { webhook_id, secret } = self;
+        let webhook_id = self.webhook_id;
         work.execute::<Webhook>(webhook_id, WebhookCommand::RotateSecret)?;
-        work.write_profile(Profile::RotateWebhookSecret {
-            webhook_id: webhook_id.0,
-            secret: secret.expose().to_owned(),
-        });
-        Ok(WebhookRef { webhook_id: *webhook_id })
+        work.add_side_write(&ReplaceSecret { webhook_id, secret: &self.secret })?;
+        Ok(WebhookRef { webhook_id })
     }
 
     fn subject(&self) -> Option<AggregateRef> {
         Some(AggregateRef::of::<Webhook>(self.webhook_id))
     }
-}
-
-pub struct RemoveWebhook {
-    pub webhook_id: WebhookId,
 }
 
 impl UseCase for RemoveWebhook {
     type Answer = ();
 
     fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<(), Interrupt> {
-        work.execute::<Webhook>(self.webhook_id, WebhookCommand::Remove)?;
-        work.write_profile(Profile::RemoveWebhook { webhook_id: self.webhook_id.0 });
-        Ok(())
+        let webhook_id = self.webhook_id;
+        work.execute::<Webhook>(webhook_id, WebhookCommand::Remove)?;
+        work.add_side_write(&DeleteWebhook { webhook_id })
     }
 
     fn subject(&self) -> Option<AggregateRef> {
         Some(AggregateRef::of::<Webhook>(self.webhook_id))
     }
+}
+
+#[derive(Serialize)]
+struct PutWebhook<'a> {
+    webhook_id: WebhookId,
+    url: &'a WebhookUrl,
+    description: Option<&'a Text<200>>,
+    event_types: &'a EventTypes,
+    #[serde(serialize_with = "expose")]
+    secret: &'a WebhookSecret,
+}
+
+impl SideWrite for PutWebhook<'_> {
+    const FUNCTION: &'static str = "put_webhook";
+}
+
+#[derive(Serialize)]
+struct PatchWebhook<'a> {
+    webhook_id: WebhookId,
+    url: Option<&'a WebhookUrl>,
+    description: Option<&'a OptionalLine>,
+    event_types: Option<&'a EventTypes>,
+    active: Option<bool>,
+}
+
+impl SideWrite for PatchWebhook<'_> {
+    const FUNCTION: &'static str = "change_webhook";
+}
+
+#[derive(Serialize)]
+struct ReplaceSecret<'a> {
+    webhook_id: WebhookId,
+    #[serde(serialize_with = "expose")]
+    secret: &'a WebhookSecret,
+}
+
+impl SideWrite for ReplaceSecret<'_> {
+    const FUNCTION: &'static str = "rotate_webhook_secret";
+}
+
+#[derive(Serialize)]
+struct DeleteWebhook {
+    webhook_id: WebhookId,
+}
+
+impl SideWrite for DeleteWebhook {
+    const FUNCTION: &'static str = "remove_webhook";
 }

@@ -221,4 +221,5 @@ fn place(order: PlaceOrder) -> Result<Vec<OrderEvent>, OrderError> {
     Ok(events)
 }
 
+impl super::Numbered for Order {}
 super::aggregate!(Order, "Order", OrderCommand, OrderEvent, OrderError);

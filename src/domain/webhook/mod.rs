@@ -151,4 +151,5 @@ impl Decider for Webhook {
     }
 }
 
+impl super::Numbered for Webhook {}
 super::aggregate!(Webhook, "Webhook", WebhookCommand, WebhookEvent, WebhookError);

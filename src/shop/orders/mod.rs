@@ -1,4 +1,4 @@
-//! Orders: placing, moving, and forgetting the contact of a guest.
+//! Orders: placing them, and moving them through their life cycle.
 
 mod placing;
 mod views;
@@ -9,7 +9,7 @@ use super::pricing::{discount_in_use, release_discount};
 use crate::domain::ids::{OrderId, ProductId};
 use crate::domain::order::{Order, OrderCommand, StockMoved};
 use crate::domain::product::{Product, ProductCommand};
-use crate::journal::{AggregateRef, Profile, Interrupt, UnitOfWork, UseCase};
+use crate::journal::{AggregateRef, Interrupt, UnitOfWork, UseCase};
 
 pub(super) use placing::{NewOrder, place_order};
 pub use placing::{PlaceOrder, RequestedLine};
@@ -47,6 +47,33 @@ impl UseCase for MoveOrder {
     fn subject(&self) -> Option<AggregateRef> {
         Some(AggregateRef::of::<Order>(self.order_id))
     }
+}
+
+/// What the order has done to the stock so far; a product may stand in several lines.
+fn stock_moved(work: &UnitOfWork<'_>, order_id: OrderId) -> Result<BTreeMap<ProductId, StockMoved>, Interrupt> {
+    let order = work.get::<Order>(order_id)?;
+    let mut moved = BTreeMap::<_, StockMoved>::new();
+    for (product_id, line) in order.placed()?.stock_moved() {
+        let product = moved.entry(product_id).or_default();
+        product.released += line.released;
+        product.shipped += line.shipped;
+        product.restocked += line.restocked;
+    }
+    Ok(moved)
+}
+
+/// What leads from one to the other.
+fn stock_commands(order_id: OrderId, before: StockMoved, after: StockMoved) -> impl Iterator<Item = ProductCommand> {
+    let released = after.released - before.released;
+    let shipped = after.shipped - before.shipped;
+    let restocked = after.restocked - before.restocked;
+    [
+        (released > 0).then_some(ProductCommand::Release { order_id, quantity: released }),
+        (shipped > 0).then_some(ProductCommand::Ship { order_id, quantity: shipped }),
+        (restocked > 0).then_some(ProductCommand::Restock { order_id, quantity: restocked }),
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// What the order has done to the stock so far; a product may stand in several lines.

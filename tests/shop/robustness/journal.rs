@@ -7,7 +7,7 @@ use cartwright::domain::cart::{Cart, CartCommand, CartError};
 use cartwright::domain::ids::ProductId;
 use cartwright::domain::quantity::Quantity;
 use cartwright::domain::text::Name;
-use cartwright::journal::{Actor, CommandError, Context, JournalOptions, Interrupt, UnitOfWork, UseCase};
+use cartwright::journal::{Actor, CommandError, Context, Interrupt, JournalOptions, UnitOfWork, UseCase};
 use cartwright::shop::CreateCategory;
 use cqrs_es::{AggregateError, EventStore};
 use futures_util::future::join_all;
