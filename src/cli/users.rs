@@ -123,7 +123,7 @@ async fn change(database: &Database, email: &Email, role: Option<Role>, disabled
 
 async fn run<U: UseCase>(database: &Database, use_case: U) -> anyhow::Result<()> {
     let engine = quiet_engine(database).await?;
-    let context = Context::of(Actor { id: "cli".to_owned(), role: Role::Admin.name() });
+    let context = Context::of(Actor { id: "cli".to_owned(), role: Role::Admin.as_str() });
     let done = engine.journal.run(use_case, context).await;
     engine.stop().await?;
     done?;

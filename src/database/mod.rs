@@ -1,4 +1,4 @@
-//! The database: which one, how it is connected to, and its migrations.
+//! The database: where it is, how the program connects, its migrations and functions.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -10,8 +10,11 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, PgPool};
 
 pub mod embedded;
+pub mod functions;
+pub mod locks;
 
 use embedded::{EmbeddedOptions, EmbeddedPostgres};
+use functions::{FunctionSet, SchemaLock};
 
 use crate::failpoints::failpoint;
 
@@ -22,6 +25,7 @@ pub static MIGRATOR: Migrator = sqlx::migrate!();
 pub struct Database {
     pub connect: PgConnectOptions,
     pub pool: PgPool,
+    functions: SchemaLock,
     embedded: Option<EmbeddedPostgres>,
 }
 
@@ -91,12 +95,14 @@ impl Database {
         failpoint!("start-migrated");
         let connect = prepared(connect);
         let pool = pool_options().connect_with(connect.clone()).await.context("the database cannot be reached")?;
-        Ok(Self { connect, pool, embedded })
+        let functions = hold_functions(&connect).await.context("the SQL functions cannot be installed")?;
+        Ok(Self { connect, pool, functions, embedded })
     }
 
     /// Closes all connections and stops the embedded server.
     pub async fn close(self) -> anyhow::Result<()> {
         self.pool.close().await;
+        drop(self.functions);
         match self.embedded {
             Some(server) => server.stop().await.context("the embedded PostgreSQL did not stop"),
             None => Ok(()),
@@ -110,12 +116,23 @@ fn with_password(connect: PgConnectOptions, file: Option<&Path>) -> anyhow::Resu
     Ok(connect.password(password.trim_end_matches(['\r', '\n'])))
 }
 
-/// Brings the tables that can never be rebuilt up to date. Two processes that start at once do it one after the other.
+/// Applies the migrations and installs the functions of this program. Processes that start at once take turns.
 pub async fn migrate(connect: &PgConnectOptions) -> Result<(), MigrateError> {
     // The table of migrations is found by the search path, and belongs to `public`.
     let mut connection = connect.clone().options([("search_path", "public")]).connect().await?;
     MIGRATOR.run(&mut connection).await?;
+    FunctionSet::of_this_program().install(&mut connection).await?;
     Ok(connection.close().await?)
+}
+
+/// Locks the functions of this program against removal, and removes those that no node uses any longer.
+async fn hold_functions(connect: &PgConnectOptions) -> Result<SchemaLock, sqlx::Error> {
+    let functions = FunctionSet::of_this_program();
+    let lock = functions.clone().hold(connect.clone()).await?;
+    let mut connection = connect.connect().await?;
+    functions.drop_unused_others(&mut connection).await?;
+    connection.close().await?;
+    Ok(lock)
 }
 
 /// The pool for reads and loads.
@@ -123,11 +140,15 @@ pub fn pool_options() -> PgPoolOptions {
     PgPoolOptions::new().max_connections(POOL_SIZE).acquire_timeout(ACQUIRE_TIMEOUT)
 }
 
-/// The options with what every connection of the shop needs: the schema of the read tables first, and nothing waits
-/// for ever.
+/// The options that every connection of the program needs: the search path, and an end to every wait.
 pub fn prepared(connect: PgConnectOptions) -> PgConnectOptions {
+    prepared_for(connect, &FunctionSet::of_this_program())
+}
+
+/// As [`prepared`], for a program with other functions.
+pub fn prepared_for(connect: PgConnectOptions, functions: &FunctionSet) -> PgConnectOptions {
     connect.application_name("cartwright").options([
-        ("search_path", "live,public"),
+        ("search_path", functions.search_path().as_str()),
         ("statement_timeout", "60s"),
         ("idle_in_transaction_session_timeout", "60s"),
     ])

@@ -128,6 +128,22 @@ pub fn fact_statements() -> impl Iterator<Item = String> {
     statements(FACTS_SQL).map(move |statement| statement.replace("fact.", &prefix))
 }
 
+/// The statements that create the views of schema `fact`: the same views over the whole log instead of a batch.
+pub fn whole_log_statements() -> impl Iterator<Item = String> {
+    statements(FACTS_SQL).map(|statement| {
+        let whole_log = match view_name(statement) {
+            Some("event") => statement.split("\nwhere ").next().unwrap_or(statement),
+            _ => statement,
+        };
+        whole_log.replacen("create view", "create or replace view", 1)
+    })
+}
+
+/// The names of the fact views.
+pub fn fact_names() -> Vec<&'static str> {
+    statements(FACTS_SQL).filter_map(view_name).collect()
+}
+
 /// The statements of a file: each ends with a semicolon at the end of a line, and no line of a comment does.
 fn statements(sql: &'static str) -> impl Iterator<Item = &'static str> {
     sql.split(";\n").map(without_leading_comments).filter(|statement| !statement.is_empty())
@@ -213,6 +229,16 @@ mod tests {
             let begins = ["create view ", "create table ", "create index ", "comment on "];
             assert!(begins.iter().any(|begin| statement.starts_with(begin)), "{statement}");
         }
+    }
+
+    #[test]
+    fn facts_of_the_whole_log_differ_in_one_view_only() {
+        let batch =
+            statements(FACTS_SQL).map(|statement| statement.replacen("create view", "create or replace view", 1));
+        let different: Vec<_> = batch.zip(whole_log_statements()).filter(|(batch, whole)| batch != whole).collect();
+        let [(_, event)] = different.as_slice() else { panic!("{different:?}") };
+        assert!(event.starts_with("create or replace view fact.event as\nselect "), "{event}");
+        assert!(event.ends_with("\nfrom public.events as event"), "{event}");
     }
 
     #[test]

@@ -3,16 +3,14 @@
 use sqlx::{Connection, Executor, PgConnection, PgPool};
 
 use super::definition::{PROJECTIONS, Projection, fact_schema, fact_statements};
-
-/// Held while projections are installed, so that two nodes that start at once do it one after the other.
-const INSTALL_LOCK: i64 = 0x6361_7274_0001;
+use crate::database::locks;
 
 /// Installs everything that needs no replay, and returns the projections whose tables must be rebuilt from the log.
 /// Until then their old tables stay in service, moved by the functions they were built with.
 pub(super) async fn install(pool: &PgPool) -> Result<Vec<&'static Projection>, sqlx::Error> {
     let mut connection = pool.acquire().await?;
     let mut transaction = connection.begin().await?;
-    sqlx::query("select pg_advisory_xact_lock($1)").bind(INSTALL_LOCK).execute(&mut *transaction).await?;
+    sqlx::query("select pg_advisory_xact_lock($1)").bind(locks::INSTALL).execute(&mut *transaction).await?;
     install_facts(&mut transaction).await?;
 
     let position: i64 =

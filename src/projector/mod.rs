@@ -16,6 +16,7 @@ use tokio::sync::{Mutex, Semaphore, watch};
 use tokio::task::JoinHandle;
 
 mod definition;
+mod fact_schema;
 mod install;
 mod rebuild;
 mod shadow;
@@ -84,6 +85,7 @@ impl Projector {
         let worker = Arc::new(Mutex::new(Some(worker)));
         let projector = Self { pool, position, leads, stop, worker, rebuilds };
         projector.start_removals();
+        projector.install_fact_schema().await;
         for projection in outdated {
             projector.start_update(projection);
         }
@@ -157,6 +159,22 @@ impl Projector {
             Err(error) => tracing::error!(projection.name, %error, "rebuild failed"),
         }
         rebuilt
+    }
+
+    /// Installs schema `fact`; in the background while queries of others hold its views.
+    async fn install_fact_schema(&self) {
+        if fact_schema::is_installed_or_refused(&self.pool).await {
+            return;
+        }
+        let pool = self.pool.clone();
+        self.spawn(async move {
+            loop {
+                tokio::time::sleep(REMOVE_EVERY).await;
+                if fact_schema::is_installed_or_refused(&pool).await {
+                    break;
+                }
+            }
+        });
     }
 
     /// Looks from time to time for builds that are dead, of whatever process.

@@ -6,10 +6,7 @@ use sqlx::{Connection, PgConnection, PgPool};
 
 use super::definition::Projection;
 use super::install::{create_indexes, create_tables, run};
-
-/// The first half of the advisory lock on a schema under construction; the second is a hash of the schema's name. The
-/// session that builds holds it, so that a build without one is known to be dead.
-pub(super) const SHADOW_LOCK: i32 = 0x6361_7274;
+use crate::database::locks;
 
 /// How many positions one transaction folds. Larger ranges were not faster, and show progress less often.
 const RANGE: i64 = 50_000;
@@ -99,7 +96,7 @@ async fn lock(connection: &mut PgConnection, schema: &str) -> Result<bool, sqlx:
     let mut transaction = connection.begin().await?;
     run(&mut transaction, "set local lock_timeout = '1s'").await?;
     let locked = sqlx::query("select pg_advisory_lock($1, hashtext($2))")
-        .bind(SHADOW_LOCK)
+        .bind(locks::BUILD_SCHEMA)
         .bind(schema)
         .execute(&mut *transaction)
         .await;
@@ -127,7 +124,7 @@ pub(super) async fn remove_remains(pool: &PgPool) -> Result<(), sqlx::Error> {
     for schema in schemas {
         let mut transaction = pool.begin().await?;
         let dead: bool = sqlx::query_scalar("select pg_try_advisory_xact_lock($1, hashtext($2))")
-            .bind(SHADOW_LOCK)
+            .bind(locks::BUILD_SCHEMA)
             .bind(&schema)
             .fetch_one(&mut *transaction)
             .await?;

@@ -6,7 +6,7 @@ use sqlx::PgPool;
 use utoipa::ToSchema;
 
 use super::definition::PROJECTIONS;
-use super::shadow::SHADOW_LOCK;
+use crate::database::locks;
 
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct ProjectionStatus {
@@ -74,7 +74,7 @@ pub async fn status(pool: &PgPool) -> Result<Vec<ProjectionStatus>, sqlx::Error>
          order by wanted.name",
     )
     .bind(names)
-    .bind(SHADOW_LOCK)
+    .bind(locks::BUILD_SCHEMA)
     .fetch_all(pool)
     .await?;
     Ok(rows.into_iter().map(ProjectionStatus::from).collect())

@@ -100,7 +100,7 @@ impl UseCase for EraseCustomer {
 
 /// Refuses customers that are unknown or erased.
 pub(super) fn check_customer(work: &mut UnitOfWork<'_>, customer_id: CustomerId) -> Result<(), Interrupt> {
-    work.execute::<Customer>(customer_id, CustomerCommand::Check)
+    work.execute::<Customer>(customer_id, CustomerCommand::CheckRegistered)
 }
 
 #[derive(Serialize)]

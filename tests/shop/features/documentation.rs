@@ -153,3 +153,37 @@ fn every_link_and_every_path_in_the_documentation_leads_somewhere() {
     }
     assert!(missing.is_empty(), "{missing:#?}");
 }
+
+/// The text of every file in a folder of the repository, with string literals on one line.
+fn sources(folder: &Path) -> String {
+    let mut text = String::new();
+    for entry in std::fs::read_dir(folder).into_iter().flatten() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            text += &sources(&path);
+        } else if let Ok(file) = std::fs::read_to_string(&path) {
+            let mut continued = false;
+            for line in file.lines() {
+                let line = if continued { line.trim_start() } else { line };
+                continued = line.ends_with('\\');
+                text += line.trim_end_matches('\\');
+                text += if continued { "" } else { "\n" };
+            }
+        }
+    }
+    text
+}
+
+#[test]
+fn every_message_that_troubleshooting_explains_is_one_of_the_program() {
+    /// Words of the operating system.
+    const SYSTEM: [&str; 1] = ["Address already in use"];
+    let sources: String = ["src", "database", "migrations"].map(|folder| sources(&root().join(folder))).concat();
+    let page = page("docs/troubleshooting.md");
+    let quoted =
+        page.lines().filter(|line| line.starts_with("### ")).flat_map(|line| line.split('`').skip(1).step_by(2));
+    let quoted: Vec<_> = quoted.filter(|message| !SYSTEM.contains(message)).collect();
+    assert!(quoted.len() > 10, "{quoted:?}");
+    let unknown: Vec<_> = quoted.iter().filter(|message| !sources.contains(**message)).collect();
+    assert!(unknown.is_empty(), "{unknown:#?}");
+}

@@ -14,4 +14,5 @@ mod payment_crashes;
 mod payment_faults;
 mod projection_swaps;
 mod races;
+mod rolling_update;
 mod two_nodes;

@@ -28,9 +28,26 @@ async fn start_server() -> EmbeddedPostgres {
     let data_dir = folder.join(format!("{PREFIX}{}", std::process::id()));
     let options = EmbeddedOptions { data_dir, durability: Durability::Volatile, binaries: None };
     let server = EmbeddedPostgres::start(&options).await.unwrap();
-    migrate(&server.connect_options("template1")).await.unwrap();
+    let template = server.connect_options("template1");
+    migrate(&template).await.unwrap();
+    // Migrations left functions in `public` for older versions of the program. This version must not call them.
+    let mut connection = template.connect().await.unwrap();
+    connection.execute(DROP_OLD_FUNCTIONS).await.unwrap();
+    connection.close().await.unwrap();
     server
 }
+
+const DROP_OLD_FUNCTIONS: &str = "do $$
+declare
+    old_function regprocedure;
+begin
+    for old_function in
+        select oid from pg_proc where pronamespace = 'public'::regnamespace and prorettype <> 'trigger'::regtype
+    loop
+        execute 'drop function ' || old_function;
+    end loop;
+end
+$$";
 
 /// Removes what runs left behind whose process is gone.
 fn clear_leftovers(folder: &std::path::Path) {

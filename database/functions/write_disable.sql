@@ -1,0 +1,10 @@
+-- Disables an account and ends its sessions.
+create function write_disable(change jsonb, changed timestamptz)
+returns void language plpgsql set search_path from current as $$
+declare
+    changed_account bigint := change ->> 'account_id';
+begin
+    update account set disabled_at = changed where account.account_id = changed_account;
+    perform end_sessions(changed_account, changed);
+end
+$$;

@@ -1,0 +1,205 @@
+//! SQL functions: the files of `database/functions/`, compiled in and installed at start.
+//!
+//! Each version of their text has a schema of its own, so that two versions of the program can work on one database
+//! during a rolling update. A node holds a shared lock on its schema; a node that starts drops the schemas without one.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{ConnectOptions, Connection, Executor};
+use tokio::task::JoinHandle;
+
+use super::locks;
+
+/// The text of all functions, and the schema named for it.
+#[derive(Clone, Debug)]
+pub struct FunctionSet {
+    files: Vec<Cow<'static, str>>,
+    schema: String,
+}
+
+/// A shared lock on the schema of a node's functions, held by a session of its own until it is dropped.
+pub struct SchemaLock {
+    session: JoinHandle<()>,
+}
+
+macro_rules! functions {
+    ($($name:literal),* $(,)?) => {
+        /// Every function, in alphabetical order.
+        const FUNCTIONS: &[(&str, &str)] =
+            &[$(($name, include_str!(concat!("../../database/functions/", $name, ".sql")))),*];
+    };
+}
+
+functions![
+    "end_session",
+    "end_sessions",
+    "journal_append",
+    "projector_acquire",
+    "projector_step",
+    "refresh_session",
+    "store_side_writes",
+    "write_change",
+    "write_change_address",
+    "write_change_webhook",
+    "write_disable",
+    "write_enable",
+    "write_forget",
+    "write_forget_order_contact",
+    "write_open_account",
+    "write_put",
+    "write_put_address",
+    "write_put_instrument",
+    "write_put_key",
+    "write_put_order_address",
+    "write_put_order_contact",
+    "write_put_webhook",
+    "write_remove_address",
+    "write_remove_webhook",
+    "write_revoke_key",
+    "write_rotate_webhook_secret",
+    "write_set_password",
+    "write_set_role",
+    "write_snapshot_address",
+    "write_use_link",
+];
+
+/// How often the session of the lock is checked.
+const CHECK_EVERY: Duration = Duration::from_secs(1);
+
+impl FunctionSet {
+    /// The functions of this program.
+    pub fn of_this_program() -> Self {
+        Self::new(FUNCTIONS.iter().map(|(_, text)| Cow::Borrowed(*text)).collect())
+    }
+
+    /// As the functions of this program, with more text: those of another version, for tests.
+    pub fn of_another_version(text: &str) -> Self {
+        let mut files = Self::of_this_program().files;
+        files.push(Cow::Owned(text.to_owned()));
+        Self::new(files)
+    }
+
+    fn new(files: Vec<Cow<'static, str>>) -> Self {
+        let mut digest = Sha256::new();
+        for file in &files {
+            digest.update((file.len() as u64).to_be_bytes());
+            digest.update(file.as_bytes());
+        }
+        let schema = format!("functions_{}", &hex::encode(digest.finalize())[..12]);
+        Self { files, schema }
+    }
+
+    /// `functions_` and 12 hexadecimal digits of the text's SHA-256.
+    pub fn schema(&self) -> &str {
+        &self.schema
+    }
+
+    /// The search path of connections that call the functions. Functions of the same names that migrations left in
+    /// `public` serve older versions of the program, so `public` comes last.
+    pub fn search_path(&self) -> String {
+        format!("live,{},public", self.schema)
+    }
+
+    /// Creates the schema with its functions, unless it exists.
+    pub async fn install(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+        let mut transaction = connection.begin().await?;
+        sqlx::query("select pg_advisory_xact_lock($1)").bind(locks::INSTALL).execute(&mut *transaction).await?;
+        let exists: bool = sqlx::query_scalar("select exists (select from pg_namespace where nspname = $1)")
+            .bind(&self.schema)
+            .fetch_one(&mut *transaction)
+            .await?;
+        if !exists {
+            let schema = &self.schema;
+            // Each function keeps this path: `set search_path from current`.
+            let path = format!("create schema {schema}; set local search_path = {schema}, live, public, pg_temp");
+            transaction.execute(path.as_str()).await?;
+            for file in &self.files {
+                transaction.execute(&**file).await?;
+            }
+        }
+        transaction.commit().await
+    }
+
+    /// Locks the schema for as long as the returned value lives, and installs it again if it was dropped before.
+    pub async fn hold(self, connect: PgConnectOptions) -> Result<SchemaLock, sqlx::Error> {
+        let mut connection = self.lock(&connect).await?;
+        let session = tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(CHECK_EVERY).await;
+                let Err(error) = connection.ping().await else { continue };
+                tracing::debug!(%error, "the lock on the function schema was lost");
+                match self.lock(&connect).await {
+                    Ok(locked) => connection = locked,
+                    Err(error) => tracing::debug!(%error, "the function schema cannot be locked yet"),
+                }
+            }
+        });
+        Ok(SchemaLock { session })
+    }
+
+    async fn lock(&self, connect: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
+        let mut connection = connect.connect().await?;
+        sqlx::query("select pg_advisory_lock_shared($1, hashtext($2))")
+            .bind(locks::FUNCTION_SCHEMA)
+            .bind(&self.schema)
+            .execute(&mut connection)
+            .await?;
+        self.install(&mut connection).await?;
+        Ok(connection)
+    }
+
+    /// Drops the function schemas that no node holds, except this one.
+    pub async fn drop_unused_others(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+        let mut transaction = connection.begin().await?;
+        sqlx::query("select pg_advisory_xact_lock($1)").bind(locks::INSTALL).execute(&mut *transaction).await?;
+        let others: Vec<String> = sqlx::query_scalar(
+            "select nspname::text from pg_namespace where nspname ~ '^functions_[0-9a-f]{12}$' and nspname <> $1",
+        )
+        .bind(&self.schema)
+        .fetch_all(&mut *transaction)
+        .await?;
+        for schema in others {
+            let unused: bool = sqlx::query_scalar("select pg_try_advisory_xact_lock($1, hashtext($2))")
+                .bind(locks::FUNCTION_SCHEMA)
+                .bind(&schema)
+                .fetch_one(&mut *transaction)
+                .await?;
+            if unused {
+                tracing::info!(schema, "dropping a function schema that no node uses");
+                transaction.execute(format!("drop schema {schema} cascade").as_str()).await?;
+            }
+        }
+        transaction.commit().await
+    }
+}
+
+impl Drop for SchemaLock {
+    fn drop(&mut self) {
+        self.session.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_is_compiled_in() {
+        let folder = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/database/functions")).unwrap();
+        let names = folder.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<_> = names.filter_map(|name| name.strip_suffix(".sql").map(str::to_owned)).collect();
+        names.sort();
+        assert_eq!(FUNCTIONS.iter().map(|(name, _)| *name).collect::<Vec<_>>(), names);
+    }
+
+    #[test]
+    fn another_text_has_another_schema() {
+        let (this, another) = (FunctionSet::of_this_program(), FunctionSet::of_another_version("-- Changed."));
+        assert_eq!(this.schema(), FunctionSet::of_this_program().schema());
+        assert_ne!(this.schema(), another.schema());
+        assert_eq!(this.schema().len(), "functions_".len() + 12);
+    }
+}

@@ -1,0 +1,176 @@
+//! Orders: placed by staff, listed, and read line by line.
+
+pub mod guest;
+pub mod moves;
+pub mod recipients;
+pub mod summary;
+
+use axum::extract::{OriginalUri, State};
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use utoipa::openapi::Object;
+use utoipa::{IntoParams, ToSchema};
+
+use crate::domain::ids::{CustomerId, ProductId};
+use crate::domain::money::Money;
+use crate::domain::order::Status;
+use crate::domain::quantity::Quantity;
+use crate::domain::text::Reference;
+use crate::http::App;
+use crate::http::wire::body::body;
+use crate::http::wire::command::{Answer, Command, CommandParams, CommandProblems};
+use crate::http::wire::error::{ApiError, Problem};
+use crate::http::wire::format::money;
+use crate::http::wire::openapi;
+use crate::http::wire::page::{DEFAULT_LIMIT, Ids, LAST_MOMENT, Page, PageOf, Params, Versioned};
+use crate::shop::{OrderView, PlaceOrder, RequestedLine};
+
+/// One line of an order.
+#[derive(Serialize, ToSchema)]
+pub struct OrderLine {
+    pub order_id: i64,
+    pub order_date: NaiveDate,
+    /// `Guest` for a guest.
+    pub customer_name: String,
+    pub product_name: String,
+    pub quantity: i64,
+    #[serde(serialize_with = "money")]
+    #[schema(value_type = String, example = "9.99")]
+    pub price_per_unit: Decimal,
+    #[serde(serialize_with = "money")]
+    #[schema(value_type = String, example = "19.98")]
+    pub subtotal: Decimal,
+}
+
+/// An order in the list of all.
+#[derive(Serialize, ToSchema)]
+pub struct OrderRow {
+    pub order_id: i64,
+    pub placed_at: DateTime<Utc>,
+    pub status: String,
+    pub payment: String,
+    pub fulfilment: String,
+    #[serde(serialize_with = "money")]
+    #[schema(value_type = String, example = "19.98")]
+    pub total_amount: Decimal,
+    /// `null` for a guest.
+    pub customer_id: Option<i64>,
+    pub reference: Option<String>,
+    pub line_count: i64,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct OrderFilter {
+    #[param(schema_with = status)]
+    status: Option<Status>,
+    /// First day on which the order was placed, UTC.
+    from: Option<NaiveDate>,
+    /// Last day on which the order was placed, UTC.
+    to: Option<NaiveDate>,
+    /// Number of a customer.
+    customer: Option<i64>,
+}
+
+fn status() -> Object {
+    openapi::words(Status::ALL.iter().map(|status| status.as_str()))
+}
+
+body! {
+    /// An order as staff place it.
+    pub struct NewOrder {
+        /// Absent for a guest.
+        #[schema(value_type = Option<i64>)]
+        pub customer_id: Option<CustomerId>,
+        /// For an order taken over from elsewhere; absent means now.
+        pub placed_at: Option<DateTime<Utc>>,
+        /// Its number in other books: a repeated one answers the first order.
+        #[schema(value_type = Option<String>, min_length = 1, max_length = 100)]
+        pub reference: Option<Reference>,
+        #[schema(min_items = 1, max_items = 2_000)]
+        pub lines: Vec<NewLine>,
+    }
+}
+
+#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewLine {
+    #[schema(value_type = i64)]
+    product_id: ProductId,
+    #[schema(value_type = i64, minimum = 1, maximum = 1_000_000)]
+    quantity: Quantity,
+    /// An agreed price; absent means the product's.
+    #[schema(value_type = Option<String>, pattern = "^[0-9]{1,12}([.][0-9]{1,2})?$", example = "8.50")]
+    unit_price: Option<Money>,
+}
+
+/// All orders, newest first
+#[utoipa::path(get, path = "/orders", tag = "orders", security(("bearer" = ["reader"])), params(OrderFilter, Page),
+    responses((status = 200, body = Vec<OrderRow>), (status = 400, body = Problem)))]
+pub async fn list(
+    State(app): State<App>,
+    OriginalUri(uri): OriginalUri,
+    Params(filter): Params<OrderFilter>,
+    Params(page): Params<Page>,
+) -> Result<PageOf<OrderRow>, ApiError> {
+    let limit = page.limit(DEFAULT_LIMIT)?;
+    let (placed_at, order_id) = page.after()?.unwrap_or((LAST_MOMENT, i64::MAX));
+    let midnight = |day: NaiveDate| day.and_time(NaiveTime::MIN).and_utc();
+    let rows = sqlx::query_file_as!(
+        OrderRow,
+        "projections/orders/list.sql",
+        filter.status.map(Status::as_str),
+        filter.from.map(midnight),
+        filter.to.and_then(|day| day.succ_opt()).map(midnight),
+        filter.customer,
+        placed_at,
+        order_id,
+        limit + 1
+    )
+    .fetch_all(&app.pool)
+    .await?;
+    Ok(PageOf::new(&uri, rows, limit, |row| (row.placed_at, row.order_id)))
+}
+
+/// Places an order for a customer or a guest
+#[utoipa::path(post, path = "/orders", tag = "orders", security(("bearer" = ["editor"])),
+    request_body = NewOrder, params(CommandParams),
+    responses((status = 201, body = OrderView), CommandProblems))]
+pub async fn place(State(app): State<App>, command: Command<NewOrder>) -> Result<Answer<OrderView>, ApiError> {
+    let NewOrder { customer_id, placed_at, reference, lines } = command.body;
+    let requested = |line: NewLine| RequestedLine {
+        product_id: line.product_id,
+        quantity: line.quantity,
+        unit_price: line.unit_price,
+    };
+    let lines = lines.into_iter().map(requested).collect();
+    let order = app.run(PlaceOrder { customer_id, placed_at, reference, lines }, command.context).await?;
+    Ok(order.created(|order| format!("/shop/api/order/{}/", order.order_id)))
+}
+
+/// The lines of an order
+#[utoipa::path(get, path = "/order/{order_id}", tag = "orders", security(("bearer" = ["owner", "reader"])),
+    params(("order_id" = i64, Path)),
+    responses((status = 200, body = Vec<OrderLine>), (status = 404, body = Problem)))]
+pub async fn find_lines(
+    State(app): State<App>,
+    Ids(order_id): Ids<i64>,
+) -> Result<Versioned<Vec<OrderLine>>, ApiError> {
+    let rows = sqlx::query_file!("projections/order_lines/by_order.sql", order_id).fetch_all(&app.pool).await?;
+    let version = rows.first().ok_or_else(unknown)?.version;
+    let lines = rows.into_iter().map(|row| OrderLine {
+        order_id: row.order_id,
+        order_date: row.placed_at.date_naive(),
+        customer_name: row.customer_name,
+        product_name: row.product_name,
+        quantity: row.quantity,
+        price_per_unit: row.price_per_unit,
+        subtotal: row.subtotal,
+    });
+    Ok(Versioned { version, body: lines.collect() })
+}
+
+pub fn unknown() -> ApiError {
+    ApiError::not_found("order_not_found", "Order not found")
+}

@@ -1,0 +1,187 @@
+//! Request bodies: JSON objects whose fields are all checked, so that one answer names everything that is wrong.
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
+use axum::http::HeaderMap;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::http::App;
+use crate::http::wire::error::{ApiError, FieldError};
+use crate::http::wire::fallbacks;
+use crate::http::wire::json::Unambiguous;
+
+/// A body that can be read from a JSON object.
+pub trait FromObject: Sized {
+    /// Every field that is missing, unknown or not as it must be is in the error.
+    fn from_object(object: Map<String, Value>) -> Result<Self, Vec<FieldError>>;
+}
+
+/// Declares a request body. Each field is parsed on its own; `Option` fields may be absent or null.
+macro_rules! body {
+    ($(#[$meta:meta])* pub struct $name:ident { $($(#[$field_meta:meta])* pub $field:ident: $type:ty,)* }) => {
+        $(#[$meta])*
+        #[derive(utoipa::ToSchema)]
+        pub struct $name { $($(#[$field_meta])* pub $field: $type,)* }
+
+        impl $crate::http::wire::body::FromObject for $name {
+            fn from_object(
+                mut object: serde_json::Map<String, serde_json::Value>,
+            ) -> Result<Self, Vec<$crate::http::wire::error::FieldError>> {
+                let mut errors = Vec::new();
+                $(let $field = $crate::http::wire::body::take::<$type>(&mut object, stringify!($field), &mut errors);)*
+                $crate::http::wire::body::refuse_unknown(&object, &mut errors);
+                match ($($field,)*) {
+                    ($(Some($field),)*) if errors.is_empty() => Ok(Self { $($field,)* }),
+                    _ => Err(errors),
+                }
+            }
+        }
+    };
+}
+pub(crate) use body;
+
+/// A command that needs no content.
+pub struct NoBody;
+
+impl FromObject for NoBody {
+    fn from_object(object: Map<String, Value>) -> Result<Self, Vec<FieldError>> {
+        let mut errors = Vec::new();
+        refuse_unknown(&object, &mut errors);
+        if errors.is_empty() { Ok(Self) } else { Err(errors) }
+    }
+}
+
+/// A body that comes with nothing else: no parameters, no idempotency key. For what is no command of the shop.
+pub struct NoQuery<T>(pub T);
+
+impl<T: FromObject> FromRequest<App> for NoQuery<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
+        if request.uri().query().is_some_and(|query| !query.is_empty()) {
+            return Err(ApiError::invalid_field("query", "is not taken by this route"));
+        }
+        let headers = request.headers().clone();
+        read(&headers, &take_bytes(request, app).await?).map(Self)
+    }
+}
+
+/// All of the body, if it is not too long.
+pub async fn take_bytes(request: Request, app: &App) -> Result<Bytes, ApiError> {
+    Bytes::from_request(request, app).await.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => fallbacks::payload_too_large(),
+        _ => ApiError::invalid_field("body", rejection.body_text()),
+    })
+}
+
+/// Reads a body; an empty one counts as an empty object.
+pub fn read<T: FromObject>(headers: &HeaderMap, bytes: &[u8]) -> Result<T, ApiError> {
+    let object = if bytes.is_empty() {
+        Map::new()
+    } else {
+        check_content_type(headers)?;
+        let Unambiguous(value) = serde_json::from_slice(bytes).map_err(|error| {
+            ApiError::new(StatusCode::BAD_REQUEST, "invalid_json", "Invalid JSON", error.to_string())
+        })?;
+        match value {
+            Value::Object(object) => object,
+            _ => return Err(ApiError::invalid_field("body", "must be a JSON object")),
+        }
+    };
+    T::from_object(object).map_err(ApiError::invalid)
+}
+
+fn check_content_type(headers: &HeaderMap) -> Result<(), ApiError> {
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let kind = content_type.split(';').next().unwrap_or_default().trim();
+    if kind.eq_ignore_ascii_case("application/json") || kind.to_ascii_lowercase().ends_with("+json") {
+        return Ok(());
+    }
+    let detail = "the body must be JSON, with the header Content-Type: application/json";
+    Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "Unsupported media type", detail))
+}
+
+/// Takes one field; the reason why it is missing or wrong goes into `errors`.
+pub(crate) fn take<T: DeserializeOwned>(
+    object: &mut Map<String, Value>,
+    field: &str,
+    errors: &mut Vec<FieldError>,
+) -> Option<T> {
+    let given = object.remove(field);
+    let absent = given.is_none();
+    match serde_path_to_error::deserialize::<_, T>(given.unwrap_or(Value::Null)) {
+        Ok(value) => Some(value),
+        Err(_) if absent => {
+            errors.push(FieldError { field: field.to_owned(), message: "is required".to_owned() });
+            None
+        }
+        Err(error) => {
+            let path = error.path().to_string();
+            let field = match path.as_str() {
+                "." => field.to_owned(),
+                path if path.starts_with('[') => format!("{field}{path}"),
+                path => format!("{field}.{path}"),
+            };
+            errors.push(FieldError { field, message: error.into_inner().to_string() });
+            None
+        }
+    }
+}
+
+pub(crate) fn refuse_unknown(object: &Map<String, Value>, errors: &mut Vec<FieldError>) {
+    for field in object.keys() {
+        errors.push(FieldError { field: field.clone(), message: "is not a field of this request".to_owned() });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::money::Money;
+    use crate::domain::text::Name;
+
+    body! {
+        pub struct Sample {
+            #[schema(value_type = String)]
+            pub name: Name,
+            #[schema(value_type = String)]
+            pub price: Money,
+            pub note: Option<String>,
+        }
+    }
+
+    fn errors(value: Value) -> Vec<String> {
+        let Value::Object(object) = value else { panic!("not an object") };
+        match Sample::from_object(object) {
+            Ok(sample) => {
+                assert_eq!(
+                    (sample.name.as_str(), sample.price.to_string(), sample.note),
+                    ("Tea", "1.00".to_owned(), None)
+                );
+                vec![]
+            }
+            Err(errors) => errors.into_iter().map(|error| format!("{} {}", error.field, error.message)).collect(),
+        }
+    }
+
+    #[test]
+    fn every_wrong_field_is_named_at_once() {
+        assert_eq!(errors(json!({ "name": "Tea", "price": "1.00" })), Vec::<String>::new());
+        assert_eq!(errors(json!({ "name": "Tea", "price": "1.00", "note": null })), Vec::<String>::new());
+        assert_eq!(
+            errors(json!({ "name": "", "price": "-1", "note": 7, "colour": "red" })),
+            [
+                "name must not be empty",
+                "price must not be negative",
+                "note invalid type: integer `7`, expected a string",
+                "colour is not a field of this request"
+            ]
+        );
+        assert_eq!(errors(json!({})), ["name is required", "price is required"]);
+    }
+}

@@ -1,0 +1,227 @@
+//! Commands: what every one of them takes besides its body, and how its receipt becomes an answer.
+
+use axum::Json;
+use axum::extract::{FromRequest, Request};
+use axum::http::header::{IF_MATCH, LOCATION};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use utoipa::openapi::path::{Parameter, ParameterIn};
+use utoipa::{IntoParams, IntoResponses};
+
+use crate::http::App;
+use crate::http::edge::request_id::RequestIds;
+use crate::http::wire::body::{self, FromObject};
+use crate::http::wire::caller::Caller;
+use crate::http::wire::error::{ApiError, Problem};
+use crate::http::wire::page::wrong_param;
+use crate::journal::{Context, IdempotencyKey, NewEvent, Receipt, UseCase};
+
+/// A command's body, and everything about it that is not its body.
+pub struct Command<T> {
+    pub body: T,
+    pub context: Context,
+}
+
+impl<T> Command<T> {
+    /// The command with another body, or with what the body asks for.
+    pub fn map<B>(self, map: impl FnOnce(T) -> B) -> Command<B> {
+        Command { body: map(self.body), context: self.context }
+    }
+}
+
+/// An answer to a command.
+pub struct Answer<A> {
+    receipt: Receipt<A>,
+    status: StatusCode,
+    location: Option<String>,
+    dry_run: bool,
+}
+
+/// Headers and parameters that every command takes, for OpenAPI.
+pub struct CommandParams;
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "it only describes the headers for OpenAPI")]
+struct CommandHeaders {
+    /// 1 to 255 characters: the same key with the same request gets the same answer for 24 hours.
+    #[param(rename = "Idempotency-Key", pattern = "^[ \\t]*[!-~]([ -~]{0,253}[!-~])?[ \\t]*$", nullable = false)]
+    idempotency_key: Option<String>,
+    /// The `ETag` that the client last saw; 412 when the resource has changed since.
+    #[param(rename = "If-Match", pattern = r#"^[ \t]*("[0-9]{1,18}"|\*)[ \t]*$"#, nullable = false)]
+    if_match: Option<String>,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+struct CommandQuery {
+    /// The same checks and the same answer, with the events that would be appended; nothing is stored.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+impl IntoParams for CommandParams {
+    fn into_params(_parameter_in: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let headers = CommandHeaders::into_params(|| Some(ParameterIn::Header));
+        headers.into_iter().chain(CommandQuery::into_params(|| Some(ParameterIn::Query))).collect()
+    }
+}
+
+/// What can go wrong with any command.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "it only describes the answers for OpenAPI")]
+pub enum CommandProblems {
+    /// The request is unreadable or out of range; `errors` names the fields
+    #[response(status = 400, content_type = "application/problem+json")]
+    BadRequest(#[to_schema] Problem),
+    /// Something that the request names does not exist
+    #[response(status = 404, content_type = "application/problem+json")]
+    NotFound(#[to_schema] Problem),
+    /// A rule of the shop forbids it now
+    #[response(status = 409, content_type = "application/problem+json")]
+    Conflict(#[to_schema] Problem),
+    /// The resource has changed since the version in `If-Match`
+    #[response(status = 412, content_type = "application/problem+json")]
+    Stale(#[to_schema] Problem),
+    /// The body is larger than 1 MiB
+    #[response(status = 413, content_type = "application/problem+json")]
+    TooLarge(#[to_schema] Problem),
+    /// The body is not `application/json`
+    #[response(status = 415, content_type = "application/problem+json")]
+    NotJson(#[to_schema] Problem),
+    /// The idempotency key was used for another request
+    #[response(status = 422, content_type = "application/problem+json")]
+    KeyReused(#[to_schema] Problem),
+    /// The database is away or the shop is too busy; try again after `Retry-After` seconds
+    #[response(status = 503, content_type = "application/problem+json")]
+    Unavailable(#[to_schema] Problem),
+}
+
+impl<T: FromObject> FromRequest<App> for Command<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
+        let (method, uri, headers) = (request.method().clone(), request.uri().clone(), request.headers().clone());
+        let caller = request.extensions().get::<Caller>().cloned();
+        let caller = caller.ok_or_else(|| ApiError::internal("a command is outside the check of callers"))?;
+        let RequestIds { request_id, correlation_id } = RequestIds::of(&request);
+        let mut context = Context { request_id, correlation_id, ..caller.context() };
+        let bytes = body::take_bytes(request, app).await?;
+        let body = body::read(&headers, &bytes)?;
+        context.dry_run = dry_run(&uri)?;
+        context.if_match = if_match(&headers)?;
+        context.idempotency = idempotency(&context.principal, &headers, &method, &uri, &bytes)?;
+        Ok(Self { body, context })
+    }
+}
+
+/// Whoever misspells it wants a dry run all the same, so nothing else is taken.
+fn dry_run(uri: &Uri) -> Result<bool, ApiError> {
+    let query = axum::extract::Query::<CommandQuery>::try_from_uri(uri);
+    Ok(query.map_err(|rejection| wrong_param(&rejection.body_text()))?.dry_run)
+}
+
+/// The version that `If-Match` names; `*` names any.
+fn if_match(headers: &HeaderMap) -> Result<Option<i64>, ApiError> {
+    let Some(value) = headers.get(IF_MATCH) else { return Ok(None) };
+    let value = value.to_str().unwrap_or_default().trim();
+    if value == "*" {
+        return Ok(None);
+    }
+    let version =
+        value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).and_then(|value| value.parse().ok());
+    version.map(Some).ok_or_else(|| ApiError::invalid_field("If-Match", "must be an ETag of this shop, such as \"3\""))
+}
+
+fn idempotency(
+    principal: &str,
+    headers: &HeaderMap,
+    method: &Method,
+    uri: &Uri,
+    body: &[u8],
+) -> Result<Option<IdempotencyKey>, ApiError> {
+    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
+    let key = value.to_str().unwrap_or_default();
+    if key.is_empty() || key.len() > 255 || key.contains('\t') {
+        return Err(ApiError::invalid_field("Idempotency-Key", "must have 1 to 255 printable ASCII characters"));
+    }
+    let request = [method.as_str().as_bytes(), uri.path().as_bytes(), body];
+    Ok(Some(IdempotencyKey::new(principal, key, &request)))
+}
+
+impl App {
+    /// Carries a use case out. Its caller sees its effects from now on.
+    pub async fn run<U: UseCase>(&self, use_case: U, context: Context) -> Result<Answer<U::Answer>, ApiError> {
+        let principal = context.principal.clone();
+        let dry_run = context.dry_run;
+        let receipt = self.journal.run(use_case, context).await?;
+        if !dry_run {
+            self.recent_writes.record_write(&principal, receipt.position);
+        }
+        Ok(Answer { receipt, status: StatusCode::OK, location: None, dry_run })
+    }
+}
+
+impl<A> Answer<A> {
+    /// Whether the answer was stored before this request came.
+    pub fn replayed(&self) -> bool {
+        self.receipt.replayed
+    }
+
+    /// The answer as something else.
+    pub fn map<B>(self, map: impl FnOnce(A) -> B) -> Answer<B> {
+        let Receipt { answer, position, replayed, events } = self.receipt;
+        let receipt = Receipt { answer: map(answer), position, replayed, events };
+        Answer { receipt, status: self.status, location: self.location, dry_run: self.dry_run }
+    }
+
+    /// 201, with where the new thing is found.
+    pub fn created(mut self, location: impl FnOnce(&A) -> String) -> Self {
+        self.status = StatusCode::CREATED;
+        self.location = Some(location(&self.receipt.answer));
+        self
+    }
+}
+
+impl<A: Serialize> IntoResponse for Answer<A> {
+    fn into_response(self) -> Response {
+        let Receipt { answer, position, replayed, events } = self.receipt;
+        let mut response = if self.dry_run {
+            let mut body = json!(answer);
+            if body.is_null() {
+                body = json!({});
+            }
+            body["events"] = events.iter().map(describe).collect();
+            Json(body).into_response()
+        } else if size_of::<A>() == 0 {
+            // The command answers nothing but that it was carried out.
+            StatusCode::NO_CONTENT.into_response()
+        } else {
+            (self.status, Json(answer)).into_response()
+        };
+        let headers = response.headers_mut();
+        headers.insert(HeaderName::from_static("journal-position"), position.into());
+        if replayed {
+            headers.insert(HeaderName::from_static("idempotent-replayed"), HeaderValue::from_static("true"));
+        }
+        if let (Some(location), false) = (self.location, self.dry_run)
+            && let Ok(location) = HeaderValue::from_str(&location)
+        {
+            headers.insert(LOCATION, location);
+        }
+        response
+    }
+}
+
+fn describe(event: &NewEvent) -> Value {
+    json!({
+        "aggregate_type": event.stream.kind,
+        "aggregate_id": event.stream.id,
+        "sequence": event.sequence,
+        "event_type": event.event_type,
+        "payload": serde_json::from_str::<Value>(&event.payload).unwrap_or_default(),
+    })
+}

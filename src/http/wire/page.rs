@@ -1,0 +1,154 @@
+//! Lists come in pages: `limit`, an opaque `cursor`, and a `Link` to the next page.
+
+use axum::Json;
+use axum::extract::{FromRequestParts, Path, Query};
+use axum::http::header::{ETAG, LINK};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, Uri};
+use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use utoipa::IntoParams;
+
+use crate::http::wire::error::ApiError;
+
+/// Which part of a list is asked for.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Page {
+    /// How many at the most, 1 to 1000.
+    #[param(minimum = 1, maximum = 1000)]
+    pub limit: Option<i64>,
+    /// Where the page begins: from the `Link` of the page before.
+    pub cursor: Option<String>,
+}
+
+pub const DEFAULT_LIMIT: i64 = 100;
+pub const MAX_LIMIT: i64 = 1_000;
+
+/// After every order that there can be: where lists that begin with the newest begin.
+pub const LAST_MOMENT: DateTime<Utc> =
+    NaiveDate::from_ymd_opt(9999, 12, 31).expect("it is a day").and_time(NaiveTime::MIN).and_utc();
+
+/// One page of a list, as a JSON array.
+pub struct PageOf<T> {
+    rows: Vec<T>,
+    next: Option<HeaderValue>,
+}
+
+impl Page {
+    /// How many rows to ask for: one more than are shown, which tells whether there is a next page.
+    pub fn limit(&self, default: i64) -> Result<i64, ApiError> {
+        match self.limit.unwrap_or(default) {
+            limit @ 1..=MAX_LIMIT => Ok(limit),
+            _ => Err(ApiError::invalid_field("limit", format!("must be from 1 to {MAX_LIMIT}"))),
+        }
+    }
+
+    /// The key of the last row of the page before.
+    pub fn after<Key: DeserializeOwned>(&self) -> Result<Option<Key>, ApiError> {
+        let Some(cursor) = &self.cursor else { return Ok(None) };
+        let key = URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|key| serde_json::from_slice(&key).ok());
+        key.map(Some).ok_or_else(|| ApiError::invalid_field("cursor", "must be taken from a Link of the same list"))
+    }
+}
+
+impl<T> PageOf<T> {
+    /// A page from one row more than `limit`, if there are as many; `key` is what the next page begins after.
+    pub fn new<Key: Serialize>(uri: &Uri, mut rows: Vec<T>, limit: i64, key: impl Fn(&T) -> Key) -> Self {
+        let limit = usize::try_from(limit).unwrap_or_default();
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let next = rows.last().filter(|_| more).and_then(|last| next_link(uri, &key(last)));
+        Self { rows, next }
+    }
+
+    /// A page whose next one begins after `key`, if there is one.
+    pub fn with_next<Key: Serialize>(uri: &Uri, rows: Vec<T>, next: Option<Key>) -> Self {
+        Self { rows, next: next.and_then(|key| next_link(uri, &key)) }
+    }
+
+    /// The rows as something else.
+    pub fn map<U>(self, map: impl FnMut(T) -> U) -> PageOf<U> {
+        PageOf { rows: self.rows.into_iter().map(map).collect(), next: self.next }
+    }
+}
+
+/// The same query with another cursor.
+pub fn next_link(uri: &Uri, key: &impl Serialize) -> Option<HeaderValue> {
+    let cursor = URL_SAFE_NO_PAD.encode(serde_json::to_vec(key).ok()?);
+    let kept =
+        uri.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("cursor="));
+    let query: String = kept.map(|pair| format!("{pair}&")).collect();
+    HeaderValue::from_str(&format!("<{}?{query}cursor={cursor}>; rel=\"next\"", uri.path())).ok()
+}
+
+impl<T: Serialize> IntoResponse for PageOf<T> {
+    fn into_response(self) -> Response {
+        let mut response = Json(self.rows).into_response();
+        if let Some(next) = self.next {
+            response.headers_mut().insert(LINK, next);
+        }
+        response
+    }
+}
+
+/// One thing, with its version as `ETag`.
+pub struct Versioned<T> {
+    pub version: i64,
+    pub body: T,
+}
+
+impl<T: Serialize> IntoResponse for Versioned<T> {
+    fn into_response(self) -> Response {
+        let mut response = Json(self.body).into_response();
+        if let Ok(etag) = HeaderValue::from_str(&format!("\"{}\"", self.version)) {
+            response.headers_mut().insert(ETAG, etag);
+        }
+        response
+    }
+}
+
+/// The ids in a path; a malformed one is 400.
+pub struct Ids<T>(pub T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Ids<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        match <Path<T> as FromRequestParts<S>>::from_request_parts(parts, state).await {
+            Ok(Path(ids)) => Ok(Self(ids)),
+            Err(rejection) => Err(ApiError::invalid_field("path", rejection.body_text())),
+        }
+    }
+}
+
+/// Query parameters of a list; a malformed one is 400, and one that the list does not know is ignored.
+pub struct Params<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        match Query::<T>::from_request_parts(parts, state).await {
+            Ok(Query(params)) => Ok(Self(params)),
+            Err(rejection) => Err(wrong_param(&rejection.body_text())),
+        }
+    }
+}
+
+/// The parameter by its name, where the rejection tells it.
+pub fn wrong_param(told: &str) -> ApiError {
+    let told = told.strip_prefix("Failed to deserialize query string: ").unwrap_or(told);
+    let is_name = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    match told.split_once(": ") {
+        Some((name, message)) if is_name(name) && message.starts_with("unknown field") => {
+            ApiError::invalid_field(name, "is not a parameter of this request")
+        }
+        Some((name, message)) if is_name(name) => ApiError::invalid_field(name, message),
+        _ => ApiError::invalid_field("query", told),
+    }
+}
