@@ -11,10 +11,10 @@ use super::stream::{AggregateState, StreamId, Versioned};
 use crate::domain::Decider;
 use crate::failpoints::failpoint;
 
-/// Raised when the meaning of a state changes, so that older snapshots are passed over.
+/// Raised when the meaning of a state changes, so that older snapshots are ignored.
 const FORMAT: i64 = 1;
 
-/// Offers states to be written; what finds the queue full is left for the next time.
+/// Queue of states to write as snapshots; a full queue drops them.
 pub(super) struct Snapshots {
     queue: mpsc::Sender<(StreamId, i64, Arc<dyn AggregateState>)>,
     pub every: i64,
@@ -26,7 +26,7 @@ pub(super) fn start(pool: PgPool, every: i64) -> Snapshots {
         while let Some((stream, version, state)) = offered.recv().await {
             failpoint!("snapshot-taken");
             if let Err(error) = write(&pool, &stream, version, state.as_ref()).await {
-                tracing::warn!(stream = ?stream.kind, %error, "a snapshot was not written");
+                tracing::warn!(stream = ?stream.kind, %error, "could not write a snapshot");
             }
         }
     });
@@ -35,7 +35,7 @@ pub(super) fn start(pool: PgPool, every: i64) -> Snapshots {
 
 impl Snapshots {
     pub fn offer(&self, stream: &StreamId, versioned: &Versioned) {
-        // A full queue means that snapshots come faster than they are written; the next one will do.
+        // A full queue means that snapshots come faster than they are written; the next one suffices.
         let _ = self.queue.try_send((stream.clone(), versioned.version, Arc::clone(&versioned.state)));
     }
 }
@@ -59,7 +59,7 @@ async fn write(pool: &PgPool, stream: &StreamId, version: i64, state: &dyn Aggre
     .map(drop)
 }
 
-/// The version and state in a snapshot, unless it is of another format.
+/// Version and state of a snapshot; `None` if it has another format.
 pub(super) fn read_snapshot<A: Decider>(snapshot: SerializedSnapshot) -> Option<(i64, A)> {
     let Value::Object(mut payload) = snapshot.aggregate else { return None };
     if payload.get("format") != Some(&json!(FORMAT)) {

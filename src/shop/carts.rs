@@ -13,6 +13,7 @@ use crate::domain::product::{Product, ProductError};
 use crate::domain::quantity::Quantity;
 use crate::journal::{AggregateRef, Interrupt, UnitOfWork, UseCase};
 
+/// Adds, changes or removes items of a cart.
 pub struct ChangeCart {
     pub cart_id: CartId,
     pub change: CartChange,
@@ -24,7 +25,7 @@ pub enum CartChange {
         product_id: ProductId,
         quantity: Quantity,
     },
-    /// `None` takes the product out.
+    /// `None` removes the product.
     Set {
         product_id: ProductId,
         quantity: Option<Quantity>,
@@ -54,7 +55,7 @@ impl UseCase for ChangeCart {
     }
 }
 
-/// Proves that the customer exists, or that the guest's cart was opened.
+/// Refuses the cart of an unknown customer, and a guest's cart that was never opened.
 pub(super) fn check_owner(work: &mut UnitOfWork<'_>, cart_id: CartId) -> Result<(), Interrupt> {
     match cart_id {
         CartId::Customer(customer_id) => check_customer(work, customer_id),
@@ -62,12 +63,13 @@ pub(super) fn check_owner(work: &mut UnitOfWork<'_>, cart_id: CartId) -> Result<
     }
 }
 
+/// Opens a cart that is found by a token, which only the guest knows.
 pub struct OpenGuestCart {
     /// A fresh random token.
     pub token: Uuid,
 }
 
-#[derive(Clone, Copy, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
 pub struct GuestCartRef {
     pub cart_token: Uuid,
 }
@@ -81,6 +83,7 @@ impl UseCase for OpenGuestCart {
     }
 }
 
+/// Moves the items of a guest's cart into the cart of a customer.
 pub struct MergeCarts {
     pub customer_id: CustomerId,
     pub cart_token: Uuid,
@@ -104,6 +107,7 @@ impl UseCase for MergeCarts {
     }
 }
 
+/// Empties a cart that has been unused for long; a guest's cart is closed.
 pub struct ExpireCart {
     pub cart_id: CartId,
 }
@@ -131,7 +135,7 @@ pub struct CartView {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CartLineView {
     pub product_name: String,
-    /// What the product costs now.
+    /// Current price of the product.
     pub price: String,
     pub quantity: i64,
     pub subtotal: String,
@@ -139,7 +143,7 @@ pub struct CartLineView {
 }
 
 impl CartView {
-    /// The cart at current prices. A product that was deleted meanwhile is left out.
+    /// The cart at current prices, without products that have been deleted.
     pub(super) fn of(work: &UnitOfWork<'_>, cart_id: CartId) -> Result<Self, Interrupt> {
         let items = work.get::<Cart>(cart_id)?.items();
         let products = work.get_all::<Product, _>(items.keys())?;

@@ -9,6 +9,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::text::Name;
 use crate::journal::{AggregateRef, Interrupt, UnitOfWork, UseCase};
 
+/// Creates a category under a name that no other category has.
 pub struct CreateCategory {
     pub name: Name,
 }
@@ -30,8 +31,8 @@ impl UseCase for CreateCategory {
     }
 }
 
-/// Takes a name for a category, unless another one has it.
-pub(super) fn claim_name(work: &mut UnitOfWork<'_>, name: &Name, category_id: CategoryId) -> Result<(), Interrupt> {
+/// Claims a name for a category, unless another category has it.
+fn claim_name(work: &mut UnitOfWork<'_>, name: &Name, category_id: CategoryId) -> Result<(), Interrupt> {
     let claim = claim_id(ClaimKind::CategoryName, &name.folded());
     work.execute::<Claim>(claim, ClaimCommand::Take { holder: category_id.0 }).map_err(|interrupt| match interrupt {
         Interrupt::Refused(Refusal::Claim(ClaimError::Taken { holder })) => {
@@ -41,6 +42,7 @@ pub(super) fn claim_name(work: &mut UnitOfWork<'_>, name: &Name, category_id: Ca
     })
 }
 
+/// Renames a category; its products follow.
 pub struct RenameCategory {
     pub category_id: CategoryId,
     pub name: Name,
@@ -66,6 +68,7 @@ impl UseCase for RenameCategory {
     }
 }
 
+/// Deletes a category without products and releases its name.
 pub struct DeleteCategory {
     pub category_id: CategoryId,
 }
@@ -85,7 +88,7 @@ impl UseCase for DeleteCategory {
     }
 }
 
-/// A category as a client names it.
+/// A category by number or by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CategoryKey {
     Id(CategoryId),
@@ -93,7 +96,7 @@ pub enum CategoryKey {
 }
 
 impl CategoryKey {
-    /// The number of the category, which stands.
+    /// The number of the category; an unknown one is refused.
     pub(super) fn resolve(&self, work: &UnitOfWork<'_>) -> Result<CategoryId, Interrupt> {
         let (shown, category_id) = match self {
             Self::Id(category_id) => (category_id.to_string(), Some(*category_id)),

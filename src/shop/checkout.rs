@@ -1,4 +1,4 @@
-//! A cart becomes an order: cart, stock and order change together.
+//! Checkout: a cart becomes an order; cart, stock and order change together.
 
 use super::carts::check_owner;
 use super::orders::{NewOrder, OrderView, RequestedLine, place_order};
@@ -10,19 +10,20 @@ use crate::domain::ids::{CartId, OrderId};
 use crate::domain::order::{PaymentMethod, PaymentToken};
 use crate::journal::{AggregateRef, Interrupt, UnitOfWork, UseCase};
 
+/// Places the order of a cart.
 pub struct Checkout {
     pub cart_id: CartId,
     pub recipients: Recipients,
-    /// `None` is left to staff.
+    /// `None` leaves the payment to staff.
     pub payment_method: Option<PaymentMethod>,
     pub pricing: PricingRequest,
-    /// What a provider is shown, where one is asked.
+    /// Instrument for the payment provider, if the method has one.
     pub instrument: Option<PaymentToken>,
     pub payment_policy: PaymentPolicy,
 }
 
 impl Checkout {
-    /// One that staff see to: nothing is asked of a provider, and nothing is known that prices depend on.
+    /// A checkout without payment instrument, addresses and pricing inputs.
     pub fn of(cart_id: CartId) -> Self {
         Self {
             cart_id,

@@ -11,6 +11,7 @@ use crate::domain::money::Money;
 use crate::domain::pricing::Benefit;
 use crate::journal::{AggregateRef, Interrupt, UnitOfWork, UseCase};
 
+/// Creates a discount under a new code.
 pub struct CreateDiscount {
     pub code: DiscountCode,
     pub terms: DiscountTerms,
@@ -19,25 +20,25 @@ pub struct CreateDiscount {
 /// A discount and its uses.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct DiscountView {
-    /// As it was written; it is found in any case.
+    /// The code as it was created; upper and lower case are equal.
     pub code: String,
     /// `percent`, `amount` or `free_shipping`.
     pub kind: String,
-    /// Of the subtotal: a percentage or an amount; `null` for free shipping.
+    /// Percentage or amount, of the subtotal; `null` for free shipping.
     pub value: Option<String>,
-    /// The first moment when it is valid.
+    /// Start of its validity.
     pub from: Option<DateTime<Utc>>,
-    /// The first moment when it is no longer valid.
+    /// End of its validity, exclusive.
     pub until: Option<DateTime<Utc>>,
-    /// How many orders may use it.
+    /// Maximum number of orders.
     pub total_limit: Option<i64>,
-    /// How many orders of one customer may use it; then it is not for guests.
+    /// Maximum number of orders of one customer; guests cannot use such a discount.
     pub customer_limit: Option<i64>,
-    /// The least subtotal of an order.
+    /// Minimum subtotal of an order.
     pub minimum: Option<String>,
-    /// By orders that were not cancelled.
+    /// Number of orders that use it, without cancelled ones.
     pub uses: i64,
-    /// It was taken back, for good.
+    /// Whether it was ended, for ever.
     pub ended: bool,
 }
 
@@ -80,12 +81,13 @@ impl DiscountView {
     }
 }
 
+/// Changes the terms of a discount; earlier uses still count.
 pub struct ChangeDiscount {
     pub code: DiscountCode,
     pub change: TermsChange,
 }
 
-/// What is `None` stays as it is; an inner `None` takes a bound away.
+/// Changes to terms. `None` keeps a value; an inner `None` removes a bound.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TermsChange {
     pub benefit: Option<Benefit>,
@@ -119,6 +121,7 @@ impl UseCase for ChangeDiscount {
     }
 }
 
+/// Ends a discount; orders that used it keep it.
 pub struct EndDiscount {
     pub code: DiscountCode,
 }

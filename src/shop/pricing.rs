@@ -11,25 +11,26 @@ use crate::domain::pricing::{Priced, Pricing, PricingCommand, SHOP, ShippingFee,
 use crate::domain::refusal::Refusal;
 use crate::journal::{AggregateRef, Interrupt, UnitOfWork, UseCase};
 
+/// Replaces the table of tax rates.
 pub struct ChangeTaxRates {
     pub inclusive: bool,
     pub rates: Vec<TaxRate>,
 }
 
-/// How things are taxed.
+/// The table of tax rates.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct TaxRatesView {
-    /// Whether tax is contained in the prices, or added to them.
+    /// Whether prices include tax; otherwise it is added to them.
     pub inclusive: bool,
-    /// The most specific row applies: category and country, country, category, neither; without one nothing is taxed.
+    /// The most specific row applies: category and country, country, category, neither. Without a row there is no tax.
     pub rates: Vec<TaxRateView>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct TaxRateView {
-    /// `null` is for every other category.
+    /// `null` applies to every other category.
     pub category_id: Option<i64>,
-    /// Two letters of ISO 3166-1; `null` is for every other country.
+    /// Country code of ISO 3166-1; `null` applies to every other country.
     pub country: Option<String>,
     #[schema(example = "19")]
     pub percent: String,
@@ -39,7 +40,7 @@ impl UseCase for ChangeTaxRates {
     type Answer = TaxRatesView;
 
     fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<TaxRatesView, Interrupt> {
-        // Checked first, so that a table that is too long loads nothing.
+        // Checks the table first, so that one that is too long loads nothing.
         let change = PricingCommand::ChangeTaxRates { inclusive: self.inclusive, rates: self.rates.clone() };
         work.execute::<Pricing>(SHOP, change)?;
         let mut category_ids: Vec<_> = self.rates.iter().filter_map(|rate| rate.category_id).collect();
@@ -67,23 +68,24 @@ impl TaxRateView {
     }
 }
 
+/// Replaces the table of shipping fees.
 pub struct ChangeShippingFees {
     pub fees: Vec<ShippingFee>,
 }
 
-/// What shipping costs.
+/// The table of shipping fees.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ShippingFeesView {
-    /// The row of the country with the highest `from` that the value of the goods reaches applies; without one, such a
-    /// row without country; without that, shipping is free.
+    /// The row with the highest `from` that the value of the goods reaches applies: among the rows of the country, else
+    /// among those without country. Without a row shipping is free.
     pub fees: Vec<ShippingFeeView>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ShippingFeeView {
-    /// Two letters of ISO 3166-1; `null` is for every other country.
+    /// Country code of ISO 3166-1; `null` applies to every other country.
     pub country: Option<String>,
-    /// The least value of the goods after the discount.
+    /// Minimum value of the goods after the discount.
     #[schema(example = "50.00")]
     pub from: String,
     #[schema(example = "4.90")]
@@ -111,22 +113,22 @@ impl ShippingFeeView {
     }
 }
 
-/// What a buyer says that prices depend on.
+/// Pricing inputs of an order.
 #[derive(Clone, Debug, Default)]
 pub struct PricingRequest {
-    /// Where the goods go.
+    /// Destination of the goods.
     pub country: Option<Country>,
     pub discount_code: Option<DiscountCode>,
 }
 
-/// The discount that an order uses, and who is said to use it.
+/// The discount that an order uses, and its customer.
 pub(super) struct DiscountInUse {
-    /// In upper case.
+    /// Upper case.
     code: String,
     customer_id: Option<CustomerId>,
 }
 
-/// The price of an order; `None` where nothing is added to the goods and nothing taken off.
+/// The price of an order; `None` if there is no tax, no shipping fee and no discount.
 pub(super) fn price(
     work: &UnitOfWork<'_>,
     request: &PricingRequest,
@@ -143,7 +145,7 @@ pub(super) fn price(
     Ok(Some(priced.ok_or(OrderError::TotalTooLarge)?))
 }
 
-/// Uses the discount of an order that was just placed, if it has one: here its limits are held.
+/// Counts a use of the discount of a new order, if it has one. This enforces the limits of the discount.
 pub(super) fn use_discount(work: &mut UnitOfWork<'_>, order_id: OrderId) -> Result<(), Interrupt> {
     let order = work.get::<Order>(order_id)?;
     let order = order.placed()?;
@@ -153,14 +155,14 @@ pub(super) fn use_discount(work: &mut UnitOfWork<'_>, order_id: OrderId) -> Resu
     work.execute::<Discount>(discount.code, DiscountCommand::Use(wanted))
 }
 
-/// The discount that an order uses as it stands: a cancelled one uses none.
+/// The discount that an order uses now; a cancelled order uses none.
 pub(super) fn discount_in_use(order: &PlacedOrder) -> Option<DiscountInUse> {
     let code = order.pricing.as_ref().and_then(|pricing| pricing.discount_code.clone())?;
     let cancelled = order.states.status == Status::Cancelled;
     (!cancelled).then_some(DiscountInUse { code, customer_id: order.customer_id })
 }
 
-/// Gives back a use that an order had before a step of its life, if it has none after it.
+/// Releases the discount that an order used `before` a move, if it uses none after it.
 pub(super) fn release_discount(
     work: &mut UnitOfWork<'_>,
     order_id: OrderId,

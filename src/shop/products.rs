@@ -13,13 +13,14 @@ use crate::domain::refusal::Refusal;
 use crate::domain::text::{Description, Name, Sku};
 use crate::journal::{AggregateRef, Interrupt, UnitOfWork, UseCase};
 
+/// Creates a product in a category, with its opening stock.
 pub struct CreateProduct {
     pub name: Name,
     pub description: Description,
     pub price: Money,
     pub category: CategoryKey,
     pub sku: Option<Sku>,
-    /// Units on hand from the start, 0 or more.
+    /// Opening stock in units, 0 or more.
     pub stock: i64,
 }
 
@@ -64,14 +65,14 @@ fn claim_sku(work: &mut UnitOfWork<'_>, sku: &Sku, product_id: ProductId) -> Res
     })
 }
 
-/// What is `None` stays as it is.
+/// Changes or discontinues a product. `None` keeps a value.
 pub struct ChangeProduct {
     pub product_id: ProductId,
     pub name: Option<Name>,
     pub description: Option<Description>,
     pub category: Option<CategoryKey>,
     pub price: Option<Money>,
-    /// Takes the product out of the catalogue, for good.
+    /// Removes the product from sale, for ever.
     pub discontinue: bool,
 }
 
@@ -103,6 +104,7 @@ impl UseCase for ChangeProduct {
     }
 }
 
+/// Deletes a product that was never ordered.
 pub struct DeleteProduct {
     pub product_id: ProductId,
 }
@@ -132,7 +134,7 @@ pub struct ProductView {
     pub product_id: i64,
     pub name: String,
     pub price: String,
-    /// What can still be sold.
+    /// Units available for sale.
     pub stock: i64,
     pub category: String,
     pub description: String,

@@ -1,4 +1,4 @@
-//! Stock of a product.
+//! Stock of a product: receipts, losses and counts.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -8,6 +8,7 @@ use crate::domain::product::{Product, ProductCommand};
 use crate::domain::text::Reason;
 use crate::journal::{AggregateRef, Interrupt, UnitOfWork, UseCase};
 
+/// Adjusts the stock of a product.
 pub struct AdjustStock {
     pub product_id: ProductId,
     pub change: StockChange,
@@ -18,7 +19,7 @@ pub struct AdjustStock {
 pub enum StockChange {
     /// Units more (positive) or fewer (negative).
     By(i64),
-    /// Units that stand in the store.
+    /// Units on hand, as counted.
     Counted(i64),
 }
 
@@ -43,7 +44,7 @@ impl UseCase for AdjustStock {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StockView {
     pub product_id: i64,
-    /// What can still be sold: `on_hand` less `reserved`.
+    /// Units available for sale: `on_hand` less `reserved`.
     pub stock: i64,
     pub on_hand: i64,
     pub reserved: i64,

@@ -1,4 +1,4 @@
-//! Orders: placing them, and moving them through their life cycle.
+//! Orders: placing them, and moving them along their life cycle.
 
 mod placing;
 mod views;
@@ -15,6 +15,7 @@ pub(super) use placing::{NewOrder, place_order};
 pub use placing::{PlaceOrder, RequestedLine};
 pub use views::{OrderLineView, OrderStateView, OrderView, PricingView, ProductStockView};
 
+/// Moves an order along its life cycle, with its stock and its discount.
 pub struct MoveOrder {
     pub order_id: OrderId,
     pub command: OrderCommand,
@@ -49,7 +50,7 @@ impl UseCase for MoveOrder {
     }
 }
 
-/// What the order has done to the stock so far; a product may stand in several lines.
+/// Units that the order has moved so far, by product; several lines may have one product.
 fn stock_moved(work: &UnitOfWork<'_>, order_id: OrderId) -> Result<BTreeMap<ProductId, StockMoved>, Interrupt> {
     let order = work.get::<Order>(order_id)?;
     let mut moved = BTreeMap::<_, StockMoved>::new();
@@ -62,7 +63,7 @@ fn stock_moved(work: &UnitOfWork<'_>, order_id: OrderId) -> Result<BTreeMap<Prod
     Ok(moved)
 }
 
-/// What leads from one to the other.
+/// The commands that move stock from `before` to `after`.
 fn stock_commands(order_id: OrderId, before: StockMoved, after: StockMoved) -> impl Iterator<Item = ProductCommand> {
     let released = after.released - before.released;
     let shipped = after.shipped - before.shipped;

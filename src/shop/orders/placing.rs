@@ -1,4 +1,4 @@
-//! An order placed by staff, perhaps taken over from elsewhere: agreed prices, a past date, a reference.
+//! Placing an order: prices and names as they are now, stock reserved.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,16 +20,18 @@ use crate::journal::{Interrupt, UnitOfWork, UseCase};
 use crate::shop::customers::check_customer;
 use crate::shop::pricing::{PricingRequest, price, use_discount};
 
+/// Places an order of staff, perhaps imported: with agreed prices, a past date, a reference.
 pub struct PlaceOrder {
     /// `None` is a guest.
     pub customer_id: Option<CustomerId>,
-    /// `None` is now; never in the future.
+    /// `None` means now; a time in the future is refused.
     pub placed_at: Option<DateTime<Utc>>,
-    /// Unique: a repeated one answers the first order, and places none.
+    /// Unique: a repeated reference returns the first order and places none.
     pub reference: Option<Reference>,
     pub lines: Vec<RequestedLine>,
 }
 
+/// A line of a new order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestedLine {
     pub product_id: ProductId,
@@ -82,13 +84,13 @@ impl UseCase for PlaceOrder {
     }
 }
 
-/// The time as PostgreSQL knows it, which has neither leap seconds nor nanoseconds and would round them into another
-/// day than the one that the client is told.
+/// The time in whole microseconds: PostgreSQL would round nanoseconds and leap seconds, perhaps into another day than
+/// the answer shows.
 fn as_stored(time: DateTime<Utc>) -> DateTime<Utc> {
     DateTime::from_timestamp_micros(time.timestamp_micros()).unwrap_or(time)
 }
 
-/// An order to be placed. A product may stand in several lines.
+/// An order to place. Several lines may have one product.
 pub(in crate::shop) struct NewOrder {
     pub customer_id: Option<CustomerId>,
     pub placed_at: DateTime<Utc>,
@@ -96,12 +98,12 @@ pub(in crate::shop) struct NewOrder {
     pub lines: Vec<RequestedLine>,
     pub payment_method: Option<PaymentMethod>,
     pub pay_by: Option<DateTime<Utc>>,
-    /// What is said to price the order by; `None` where the prices of the lines are all that was agreed.
+    /// Pricing inputs. `None`: line prices are final, nothing is added.
     pub pricing: Option<PricingRequest>,
 }
 
-/// Places the order under the next number and reserves its stock: all of it, or a refusal that names every product
-/// that is short.
+/// Places the order under the next number and reserves its stock. If stock is short, the refusal names every product
+/// concerned.
 pub(in crate::shop) fn place_order(work: &mut UnitOfWork<'_>, order: NewOrder) -> Result<OrderView, Interrupt> {
     let requested = units_by_product(order.lines.iter().map(|line| (line.product_id, line.quantity.get())));
     let listings = check_stock(work, &requested)?;
@@ -139,7 +141,7 @@ pub(in crate::shop) fn place_order(work: &mut UnitOfWork<'_>, order: NewOrder) -
 }
 
 /// Units by product, so that several lines of one product count together.
-pub(in crate::shop) fn units_by_product(lines: impl Iterator<Item = (ProductId, i64)>) -> BTreeMap<ProductId, i64> {
+fn units_by_product(lines: impl Iterator<Item = (ProductId, i64)>) -> BTreeMap<ProductId, i64> {
     let mut units = BTreeMap::new();
     for (product_id, quantity) in lines {
         *units.entry(product_id).or_default() += quantity;

@@ -1,4 +1,4 @@
-//! State of an order as commands answer it.
+//! Views of an order, as commands return them.
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
@@ -20,15 +20,15 @@ pub struct OrderView {
     #[schema(value_type = String, example = "9.99")]
     pub total_amount: Money,
     pub lines: Vec<OrderLineView>,
-    /// Absent where the total is the sum of the subtotals.
+    /// Absent if the total is the sum of the subtotals.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pricing: Option<PricingView>,
 }
 
-/// What an order's total is made of: subtotal less discount, plus shipping, plus tax unless prices include it.
+/// Parts of an order's total: subtotal less discount, plus shipping, plus tax unless prices include it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PricingView {
-    /// Of all lines, before the discount.
+    /// Sum of all lines before the discount.
     #[schema(value_type = String, example = "54.87")]
     pub subtotal: Money,
     #[schema(value_type = String, example = "5.49")]
@@ -38,10 +38,10 @@ pub struct PricingView {
     pub shipping: Money,
     #[schema(value_type = String, example = "19")]
     pub shipping_tax_rate: Percent,
-    /// Contained in `shipping`, or added to it.
+    /// Included in `shipping` if prices include tax; otherwise added to it.
     #[schema(value_type = String, example = "0.78")]
     pub shipping_tax: Money,
-    /// Of all lines and of shipping.
+    /// Tax on all lines and on shipping.
     #[schema(value_type = String, example = "6.56")]
     pub tax: Money,
     pub prices_include_tax: bool,
@@ -56,7 +56,7 @@ pub struct OrderLineView {
     pub price_per_unit: Money,
     #[schema(value_type = String, example = "9.99")]
     pub subtotal: Money,
-    /// The line's part of the order's discount; this and the next three are absent where the order has no pricing.
+    /// The line's part of the discount. This and the next three fields are absent if the order has no pricing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "1.00")]
     pub discount: Option<Money>,
@@ -66,7 +66,7 @@ pub struct OrderLineView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "1.44")]
     pub tax: Option<Money>,
-    /// What the buyer is to pay for the line, tax included.
+    /// Price of the line, tax included.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "8.99")]
     pub total: Option<Money>,
@@ -81,7 +81,7 @@ impl From<&OrderPricing> for PricingView {
     }
 }
 
-/// An order after a step of its life: its states, its money, and what can be sold of what the step moved.
+/// An order after a move: states, money, and the stock of the products that the move affected.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OrderStateView {
     pub order_id: i64,
@@ -93,27 +93,27 @@ pub struct OrderStateView {
     pub fulfilment: Fulfilment,
     #[schema(value_type = String, example = "19.98")]
     pub total_amount: Money,
-    /// By how much the order has been worth less since it was placed.
+    /// Reduction of the total since the order was placed.
     #[schema(value_type = String, example = "0.00")]
     pub credited: Money,
     #[schema(value_type = String, example = "19.98")]
     pub paid: Money,
     #[schema(value_type = String, example = "0.00")]
     pub refunded: Money,
-    /// What is still to be paid.
+    /// Amount still to be paid.
     #[schema(value_type = String, example = "0.00")]
     pub due: Money,
-    /// What can still be given back.
+    /// Amount that can still be refunded.
     #[schema(value_type = String, example = "19.98")]
     pub refundable: Money,
-    /// Of each product whose stock the step moved.
+    /// Products whose stock the move changed.
     pub stock: Vec<ProductStockView>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ProductStockView {
     pub product_id: i64,
-    /// What can be sold now.
+    /// Units available for sale.
     pub stock: i64,
 }
 
