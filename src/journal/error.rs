@@ -40,8 +40,8 @@ impl AppendFailure {
             sqlx::Error::Database(database) => match database.code().as_deref().map(|code| code.split_at(2)) {
                 // Out of resources, or a wait that was cut short: nothing was stored.
                 Some(("53" | "55" | "40", _) | ("57", "014")) => Self::Unavailable(error),
-                // The server shuts down, and may have committed before. Or it has ended the session, because this process
-                // paused while it held the head.
+                // The server shuts down and may have committed before; or it ended the session of a process that paused
+                // while it held the head.
                 Some(("57" | "08", _) | ("25", "P03" | "P04")) => Self::Unknown(error),
                 _ => Self::Rejected(error),
             },

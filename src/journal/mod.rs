@@ -2,8 +2,8 @@
 //!
 //! Commands queue in front of one writer task. It takes what has queued, runs each command's use case on cached
 //! aggregates, one after the other, and appends everything that they decided with one statement. All callers get their
-//! answers after the commit. So there are no write conflicts inside a process, and one flush to disk serves many commands;
-//! between processes the compare-and-set on `journal_head` keeps the order.
+//! answers after the commit. So there are no write conflicts inside a process, and one flush to disk serves many
+//! commands; between processes the compare-and-set on `journal_head` keeps the order.
 //!
 //! The writer never loads: a use case that needs an uncached aggregate ends with [`Interrupt::Missing`], the
 //! caller's own task loads it, and the use case is queued again.
@@ -122,7 +122,7 @@ pub struct Receipt<Answer> {
 const LOAD_ROUNDS: usize = 32;
 
 impl Journal {
-    /// Connects the writer and starts it. `head_sender` gets the end of the log after every append, also of other nodes.
+    /// Connects the writer and starts it. `head_sender` gets the end of the log after every append, of other nodes too.
     pub async fn start(
         connect: PgConnectOptions,
         pool: PgPool,
