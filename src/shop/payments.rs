@@ -71,8 +71,8 @@ impl PaymentStateView {
 }
 
 impl PaymentPolicy {
-    /// Payment deadline of an order that a buyer places `now`. Without a method it is that of an invoice, so that the order
-    /// cannot reserve stock for ever.
+    /// Payment deadline of an order that a buyer places `now`. Without a method it is that of an invoice, so that the
+    /// order cannot reserve stock for ever.
     pub fn pay_by(&self, method: Option<PaymentMethod>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         match method {
             None | Some(PaymentMethod::Invoice) => self.invoice.and_then(|within| now.checked_add_signed(within)),
