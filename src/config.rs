@@ -167,7 +167,7 @@ impl PaymentArgs {
         // Every request carries the key.
         let local = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
         ensure!(url.scheme() == "https" || url.scheme() == "http" && local, "SHOP_CARD_URL must begin with https://");
-        let card = key.map(|key| CardConfig { url, key, webhook_secret, patience: CardConfig::PATIENCE });
+        let card = key.map(|key| CardConfig { url, key, webhook_secret, timeout: CardConfig::DEFAULT_TIMEOUT });
         Ok(PaymentsConfig { currency: self.currency, test: self.test_payments, card })
     }
 }

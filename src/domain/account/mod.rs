@@ -104,6 +104,7 @@ pub enum AccountError {
     TooManyKeys,
 }
 
+/// A role that does not exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("must be customer, reader, editor or admin")]
 pub struct UnknownRole;
@@ -123,6 +124,7 @@ impl FromStr for Role {
 }
 
 impl Account {
+    /// Maximum number of API keys of an account.
     pub const MAX_KEYS: usize = 100;
 }
 

@@ -11,6 +11,7 @@ use super::text::Name;
 #[cfg(test)]
 mod tests;
 
+/// Life cycle of a category.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Category {
     #[default]

@@ -21,6 +21,7 @@ pub use error::ProductError;
 pub use event::ProductEvent;
 pub use stock::Stock;
 
+/// Life cycle of a product.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Product {
     #[default]

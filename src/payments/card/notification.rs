@@ -1,17 +1,18 @@
-//! Signed messages: who sent them is proved, and all that is taken from them is which payment to look at.
+//! Signed notifications of the provider: verifies the sender, and reads which payment has changed, nothing else.
 
 use aws_lc_rs::hmac;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
 
-use super::super::provider::{NoticeError, ProviderSecret};
+use super::super::provider::{NotificationError, ProviderSecret};
 
-pub struct NoticeSecret(hmac::Key);
+/// The key that signatures are verified with.
+pub struct NotificationSecret(hmac::Key);
 
-/// How old, or how far ahead, a signature may be.
+/// The greatest difference between a signature's time and now.
 const TOLERANCE: TimeDelta = TimeDelta::minutes(5);
 
-/// Those that say that something has changed.
+/// Notifications about a changed payment.
 const KINDS: [&str; 8] = [
     "payment_intent.amount_capturable_updated",
     "payment_intent.succeeded",
@@ -24,7 +25,7 @@ const KINDS: [&str; 8] = [
 ];
 
 #[derive(Deserialize)]
-struct Notice {
+struct Notification {
     #[serde(rename = "type")]
     kind: String,
     data: Data,
@@ -38,39 +39,40 @@ struct Data {
 #[derive(Deserialize)]
 struct Object {
     id: String,
-    /// In charges and refunds.
+    /// Present in charges and refunds.
     payment_intent: Option<String>,
 }
 
-impl NoticeSecret {
+impl NotificationSecret {
     pub fn new(secret: &ProviderSecret) -> Self {
         Self(hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes()))
     }
 
-    /// The payment that a message is about. `signature` is `t=<seconds>,v1=<hex>`, perhaps with further ones.
-    pub fn read(&self, signature: &str, body: &[u8], now: DateTime<Utc>) -> Result<Option<String>, NoticeError> {
-        self.check(signature, body, now)?;
-        let notice: Notice = serde_json::from_slice(body).map_err(|_| NoticeError::Unreadable)?;
-        if !KINDS.contains(&notice.kind.as_str()) {
+    /// The payment that a notification is about. `signature` is `t=<seconds>,v1=<hex>`, and may have further parts.
+    pub fn read(&self, signature: &str, body: &[u8], now: DateTime<Utc>) -> Result<Option<String>, NotificationError> {
+        self.verify_signature(signature, body, now)?;
+        let notification: Notification = serde_json::from_slice(body).map_err(|_| NotificationError::Unreadable)?;
+        if !KINDS.contains(&notification.kind.as_str()) {
             return Ok(None);
         }
-        let Object { id, payment_intent } = notice.data.object;
-        Ok(if notice.kind.starts_with("payment_intent.") { Some(id) } else { payment_intent })
+        let Object { id, payment_intent } = notification.data.object;
+        Ok(if notification.kind.starts_with("payment_intent.") { Some(id) } else { payment_intent })
     }
 
-    fn check(&self, signature: &str, body: &[u8], now: DateTime<Utc>) -> Result<(), NoticeError> {
+    fn verify_signature(&self, signature: &str, body: &[u8], now: DateTime<Utc>) -> Result<(), NotificationError> {
         let parts = || signature.split(',').filter_map(|part| part.trim().split_once('='));
-        let time = parts().find(|(name, _)| *name == "t").map(|(_, time)| time).ok_or(NoticeError::Forged)?;
+        let time =
+            parts().find(|(name, _)| *name == "t").map(|(_, time)| time).ok_or(NotificationError::InvalidSignature)?;
         let mut signed = format!("{time}.").into_bytes();
         signed.extend_from_slice(body);
         let mut given = parts().filter(|(name, _)| *name == "v1").filter_map(|(_, tag)| hex::decode(tag).ok());
-        // The comparison takes as long for a tag that is nearly right.
+        // `verify` compares in constant time.
         if !given.any(|tag| hmac::verify(&self.0, &signed, &tag).is_ok()) {
-            return Err(NoticeError::Forged);
+            return Err(NotificationError::InvalidSignature);
         }
-        let seconds = time.parse().map_err(|_| NoticeError::Forged)?;
-        let sent_at = DateTime::from_timestamp(seconds, 0).ok_or(NoticeError::Forged)?;
-        if (now - sent_at).abs() > TOLERANCE { Err(NoticeError::Stale) } else { Ok(()) }
+        let seconds = time.parse().map_err(|_| NotificationError::InvalidSignature)?;
+        let sent_at = DateTime::from_timestamp(seconds, 0).ok_or(NotificationError::InvalidSignature)?;
+        if (now - sent_at).abs() > TOLERANCE { Err(NotificationError::Expired) } else { Ok(()) }
     }
 }
 
@@ -88,9 +90,9 @@ mod tests {
         hex::encode(hmac::sign(&key, format!("{time}.{body}").as_bytes()))
     }
 
-    fn read(signature: &str, body: &str, seconds_later: i64) -> Result<Option<String>, NoticeError> {
+    fn read(signature: &str, body: &str, seconds_later: i64) -> Result<Option<String>, NotificationError> {
         let now = DateTime::from_timestamp(SENT_AT + seconds_later, 0).unwrap();
-        NoticeSecret::new(&ProviderSecret::new(SECRET)).read(signature, body.as_bytes(), now)
+        NotificationSecret::new(&ProviderSecret::new(SECRET)).read(signature, body.as_bytes(), now)
     }
 
     fn body(kind: &str, object: serde_json::Value) -> String {
@@ -98,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_good_signature_says_which_payment_to_look_at() {
+    fn a_signed_notification_names_the_changed_payment() {
         let time = SENT_AT.to_string();
         for (kind, object, expected) in [
             ("payment_intent.succeeded", json!({ "id": "pi_1", "object": "payment_intent" }), Some("pi_1")),
@@ -113,14 +115,14 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_is_being_replaced_signs_beside_the_new_one() {
+    fn one_valid_signature_of_several_is_enough() {
         let (time, body) = (SENT_AT.to_string(), body("payment_intent.canceled", json!({ "id": "pi_1" })));
         let signature = format!("t={time},v1={},v1={}", sign("old", &time, &body), sign(SECRET, &time, &body));
         assert_eq!(read(&signature, &body, 0), Ok(Some("pi_1".to_owned())));
     }
 
     #[test]
-    fn what_is_not_signed_with_the_secret_over_time_and_body_is_refused() {
+    fn a_signature_must_cover_time_and_body() {
         let (time, body) = (SENT_AT.to_string(), body("payment_intent.canceled", json!({ "id": "pi_1" })));
         let good = sign(SECRET, &time, &body);
         for forged in [
@@ -135,16 +137,16 @@ mod tests {
             format!("t={time},v1={}", sign("another", &time, &body)),
             format!("t={time},v1={}", &good[..62]),
         ] {
-            assert_eq!(read(&forged, &body, 0), Err(NoticeError::Forged), "{forged}");
+            assert_eq!(read(&forged, &body, 0), Err(NotificationError::InvalidSignature), "{forged}");
         }
         let signature = format!("t={time},v1={good}");
-        assert_eq!(read(&signature, &body.replace("pi_1", "pi_2"), 0), Err(NoticeError::Forged));
+        assert_eq!(read(&signature, &body.replace("pi_1", "pi_2"), 0), Err(NotificationError::InvalidSignature));
         for seconds in [301, -301] {
-            assert_eq!(read(&signature, &body, seconds), Err(NoticeError::Stale));
+            assert_eq!(read(&signature, &body, seconds), Err(NotificationError::Expired));
         }
         let time_is_none = format!("t=soon,v1={}", sign(SECRET, "soon", &body));
-        assert_eq!(read(&time_is_none, &body, 0), Err(NoticeError::Forged));
+        assert_eq!(read(&time_is_none, &body, 0), Err(NotificationError::InvalidSignature));
         let unreadable = format!("t={time},v1={}", sign(SECRET, &time, "{}"));
-        assert_eq!(read(&unreadable, "{}", 0), Err(NoticeError::Unreadable));
+        assert_eq!(read(&unreadable, "{}", 0), Err(NotificationError::Unreadable));
     }
 }

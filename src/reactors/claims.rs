@@ -1,38 +1,38 @@
-//! The statements about rows of `reaction` that workers send, and the figures about them.
+//! How workers claim due reactions and record their outcomes, and the metrics of reactors.
 
 use std::time::Duration;
 
 use sqlx::{FromRow, PgPool};
 
-use super::{Fact, Settings};
+use super::{ReactorOptions, RecordedEvent};
 
-/// A reaction that this node has taken.
+/// A reaction that this node has claimed.
 #[derive(FromRow)]
-pub(super) struct Taken {
+pub(super) struct ClaimedReaction {
     pub reaction_id: i64,
     pub target: String,
     pub attempts: i32,
     #[sqlx(flatten)]
-    pub fact: Fact,
+    pub event: RecordedEvent,
 }
 
-/// How long a reaction that was taken is left alone by others. Its node says again and again that it is alive; when it
-/// is not, the reaction is due again after this time.
-pub(super) const CLAIM: Duration = Duration::from_secs(5);
-/// How often the figures are looked at.
-const MEASURE_EVERY: Duration = Duration::from_secs(10);
-/// How much of a reason is kept, in characters.
-const REASON: usize = 500;
+/// How long a claim lasts. A node extends its claims while it works; after its death they expire, and the reactions
+/// are due again.
+pub(super) const CLAIM_DURATION: Duration = Duration::from_secs(5);
+/// How often the metrics are updated.
+const METRICS_INTERVAL: Duration = Duration::from_secs(10);
+/// The most characters of a failure's reason that are stored.
+const REASON_MAX: usize = 500;
 
-/// Takes what is due, but no more of a target than may be under way, and `free` at the most. The next try is set before
-/// this one, so that a reaction that ends the process does not end it again and again.
-pub(super) async fn take(
+/// Claims at most `free` due reactions, within the limit per target; `busy` counts the attempts in progress by target.
+/// The attempt is counted before it runs, so that a reaction that crashes the process is parked in the end.
+pub(super) async fn claim_due(
     pool: &PgPool,
     reactor: &str,
-    settings: &Settings,
+    options: &ReactorOptions,
     busy: Vec<(String, i64)>,
     free: usize,
-) -> Result<Vec<Taken>, sqlx::Error> {
+) -> Result<Vec<ClaimedReaction>, sqlx::Error> {
     let (busy_targets, busy_counts): (Vec<_>, Vec<_>) = busy.into_iter().unzip();
     sqlx::query_as(
         "with recursive target as (
@@ -70,25 +70,30 @@ pub(super) async fn take(
     .bind(reactor)
     .bind(busy_targets)
     .bind(busy_counts)
-    .bind(i64::try_from(settings.at_once_per_target).unwrap_or(i64::MAX))
+    .bind(i64::try_from(options.concurrency_per_target).unwrap_or(i64::MAX))
     .bind(i64::try_from(free).unwrap_or(i64::MAX))
-    .bind(CLAIM)
+    .bind(CLAIM_DURATION)
     .fetch_all(pool)
     .await
 }
 
-/// Tells other nodes that the attempts go on.
-pub(super) async fn keep(pool: &PgPool, under_way: &[(i64, i32)]) -> Result<(), sqlx::Error> {
-    claim(pool, under_way, CLAIM, 0).await
+/// Extends the claims on reactions in progress.
+pub(super) async fn extend_claims(pool: &PgPool, in_progress: &[(i64, i32)]) -> Result<(), sqlx::Error> {
+    update_claims(pool, in_progress, CLAIM_DURATION, 0).await
 }
 
-/// Gives back what was not finished, as if it had not been begun.
-pub(super) async fn give_back(pool: &PgPool, under_way: &[(i64, i32)]) -> Result<(), sqlx::Error> {
-    claim(pool, under_way, Duration::ZERO, 1).await
+/// Releases the claims on unfinished reactions, as if their attempts had not started.
+pub(super) async fn release_claims(pool: &PgPool, in_progress: &[(i64, i32)]) -> Result<(), sqlx::Error> {
+    update_claims(pool, in_progress, Duration::ZERO, 1).await
 }
 
-async fn claim(pool: &PgPool, under_way: &[(i64, i32)], time: Duration, fewer: i32) -> Result<(), sqlx::Error> {
-    let (ids, attempts): (Vec<_>, Vec<_>) = under_way.iter().copied().unzip();
+async fn update_claims(
+    pool: &PgPool,
+    in_progress: &[(i64, i32)],
+    time: Duration,
+    fewer: i32,
+) -> Result<(), sqlx::Error> {
+    let (ids, attempts): (Vec<_>, Vec<_>) = in_progress.iter().copied().unzip();
     sqlx::query(
         "update reaction set due_at = clock_timestamp() + $3, attempts = reaction.attempts - $4
          from unnest($1, $2) as own (reaction_id, attempts)
@@ -103,20 +108,23 @@ async fn claim(pool: &PgPool, under_way: &[(i64, i32)], time: Duration, fewer: i
     Ok(())
 }
 
-pub(super) async fn done(pool: &PgPool, reactions: &[i64]) -> Result<(), sqlx::Error> {
+/// Deletes reactions that succeeded.
+pub(super) async fn delete_done(pool: &PgPool, reactions: &[i64]) -> Result<(), sqlx::Error> {
     sqlx::query("delete from reaction where reaction_id = any($1)").bind(reactions).execute(pool).await?;
     Ok(())
 }
 
-/// Tries it again after a time and up to a fifth more, so that what failed together does not come back together;
-/// without a time it is parked. Nothing happens if somebody else has decided about it meanwhile.
-pub(super) async fn failed(
+/// Records a failed attempt: schedules a retry after `wait`, or parks the reaction if there is none.
+///
+/// Up to a fifth is added to `wait`, so that reactions that failed together are not retried together. Nothing changes
+/// if an operator has retried or dropped the reaction in the meantime.
+pub(super) async fn record_failure(
     pool: &PgPool,
     (reaction_id, attempts): (i64, i32),
     wait: Option<Duration>,
     reason: &str,
 ) -> Result<(), sqlx::Error> {
-    let reason: String = reason.chars().filter(|letter| !letter.is_control()).take(REASON).collect();
+    let reason: String = reason.chars().filter(|letter| !letter.is_control()).take(REASON_MAX).collect();
     sqlx::query(
         "update reaction
          set due_at = clock_timestamp() + $3::interval * (1 + random() * 0.2),
@@ -133,9 +141,9 @@ pub(super) async fn failed(
     Ok(())
 }
 
-/// Shows how the reactors stand, as long as the node runs.
-pub(super) async fn measure(pool: PgPool) {
-    let mut every = tokio::time::interval(MEASURE_EVERY);
+/// Updates the metrics of all reactors, as long as the node runs.
+pub(super) async fn report_metrics(pool: PgPool) {
+    let mut every = tokio::time::interval(METRICS_INTERVAL);
     loop {
         every.tick().await;
         let Ok(reactors) = super::status(&pool).await else { continue };

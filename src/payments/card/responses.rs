@@ -1,16 +1,19 @@
-//! What the provider answers, as far as it is read.
+//! The parts of the provider's responses that the shop reads.
 
 use std::collections::HashMap;
 
 use serde::Deserialize;
 
 use super::super::currency::from_cents;
-use super::super::provider::{Intent, IntentState, PaymentError, Purpose, Refunded, Repayment, plain_code};
+use super::super::provider::{
+    AcceptedRefund, IntentState, PaymentError, PaymentIntent, PaymentPurpose, RefundRequest, plain_code,
+};
 
-pub enum Answer<T> {
+/// A response with a certain outcome.
+pub enum ProviderResponse<T> {
     Done(T),
-    /// Final: it was not done, and will not be.
-    Refused(Refusal),
+    /// Final: the request was refused and has no effect.
+    Refused(ErrorBody),
 }
 
 #[derive(Deserialize)]
@@ -19,7 +22,7 @@ pub struct IntentBody {
     amount: i64,
     amount_received: Option<i64>,
     status: String,
-    last_payment_error: Option<Refusal>,
+    last_payment_error: Option<ErrorBody>,
     #[serde(default)]
     metadata: HashMap<String, String>,
 }
@@ -39,21 +42,21 @@ pub struct List<T> {
 }
 
 #[derive(Default, Deserialize)]
-pub struct RefusalBody {
+pub struct ErrorEnvelope {
     #[serde(default)]
-    pub error: Refusal,
+    pub error: ErrorBody,
 }
 
 #[derive(Debug, Default, Deserialize)]
-pub struct Refusal {
+pub struct ErrorBody {
     #[serde(rename = "type")]
     pub kind: Option<String>,
     pub code: Option<String>,
     pub decline_code: Option<String>,
 }
 
-impl Refusal {
-    /// The most exact code that there is.
+impl ErrorBody {
+    /// The most specific code.
     fn code(&self) -> String {
         let code = self.decline_code.as_deref().filter(|code| *code != "generic_decline").or(self.code.as_deref());
         code.map_or_else(|| "declined".to_owned(), plain_code)
@@ -71,10 +74,10 @@ impl IntentBody {
             "succeeded" => IntentState::Captured,
             "canceled" => IntentState::Cancelled,
             "requires_payment_method" => {
-                let code = self.last_payment_error.as_ref().map_or_else(|| "declined".to_owned(), Refusal::code);
+                let code = self.last_payment_error.as_ref().map_or_else(|| "declined".to_owned(), ErrorBody::code);
                 IntentState::Failed { code }
             }
-            // Nobody is asked to confirm anything at the bank.
+            // The shop does not support confirmation by the card holder.
             "requires_action" | "requires_confirmation" => {
                 IntentState::Failed { code: "authentication_required".to_owned() }
             }
@@ -82,33 +85,33 @@ impl IntentBody {
         }
     }
 
-    pub fn read(self) -> Result<Intent, PaymentError> {
+    pub fn into_intent(self) -> Result<PaymentIntent, PaymentError> {
         let state = self.state();
-        let taken = self.amount_received.filter(|_| state == IntentState::Captured);
-        let amount = from_cents(taken.unwrap_or(self.amount))
+        let captured = self.amount_received.filter(|_| state == IntentState::Captured);
+        let amount = from_cents(captured.unwrap_or(self.amount))
             .ok_or_else(|| PaymentError::Unavailable(format!("payment {} has no amount", self.id)))?;
-        Ok(Intent { purpose: self.purpose(), state, amount, reference: self.id })
+        Ok(PaymentIntent { purpose: self.purpose(), state, amount, reference: self.id })
     }
 
-    fn purpose(&self) -> Option<Purpose> {
+    fn purpose(&self) -> Option<PaymentPurpose> {
         let number = |name: &str| self.metadata.get(name)?.parse().ok();
         let request = self.metadata.get("request")?.parse().ok()?;
-        Some(Purpose { order_id: number("order_id")?, attempt: number("attempt")?, request })
+        Some(PaymentPurpose { order_id: number("order_id")?, attempt: number("attempt")?, request })
     }
 }
 
 impl RefundBody {
-    pub fn is_for(&self, repayment: &Repayment) -> bool {
-        self.metadata.get("request").is_some_and(|request| *request == repayment.request.to_string())
+    pub fn is_for(&self, refund_request: &RefundRequest) -> bool {
+        self.metadata.get("request").is_some_and(|request| *request == refund_request.request.to_string())
     }
 
-    /// A refund that is under way counts: the provider sees to it, and says so if it fails.
-    pub fn outcome(self) -> Result<Refunded, PaymentError> {
+    /// A pending refund counts as accepted: the provider completes it, and sends a notification if it fails.
+    pub fn outcome(self) -> Result<AcceptedRefund, PaymentError> {
         match self.status.as_deref() {
             Some("failed" | "canceled") => {
                 Err(PaymentError::declined(self.failure_reason.as_deref().unwrap_or("refund_failed")))
             }
-            _ => Ok(Refunded { reference: self.id }),
+            _ => Ok(AcceptedRefund { reference: self.id }),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The order's side of a payment: how it stands, and being told what a provider did.
+//! The order's side of a payment: reads its state, and records what the provider did.
 
 use sqlx::PgPool;
 use uuid::Uuid;
@@ -13,74 +13,86 @@ use crate::journal::{Actor, CommandError, Context, Journal};
 use crate::reactors::Failure;
 use crate::shop::{PaymentStateView, RecordPayment};
 
+/// Reads and records the payments of orders. Cheap to clone.
 #[derive(Clone)]
-pub(super) struct Books {
+pub(super) struct OrderPayments {
     journal: Journal,
     pool: PgPool,
 }
 
-/// The event that asked for a payment.
+/// The event that requested a payment.
 #[derive(sqlx::FromRow)]
-pub(super) struct Request {
+pub(super) struct PaymentRequest {
     pub event_id: Uuid,
     pub method: String,
 }
 
-/// Why something could not be brought to an end yet.
+/// Why a payment step failed.
 #[derive(Debug)]
-pub struct Fault {
+pub struct PaymentFault {
     pub reason: String,
-    /// It will not work by itself.
+    /// Whether a retry cannot succeed.
     pub defect: bool,
 }
 
-impl Books {
+impl OrderPayments {
     pub fn new(journal: Journal, pool: PgPool) -> Self {
         Self { journal, pool }
     }
 
-    pub async fn standing(&self, order_id: OrderId) -> Result<PaymentStateView, Fault> {
+    /// The state of an order and of its payments.
+    pub async fn state(&self, order_id: OrderId) -> Result<PaymentStateView, PaymentFault> {
         let order = self.journal.read::<Order>(order_id).await?;
         Ok(PaymentStateView::of(&order).map_err(|error| CommandError::from(Refusal::from(error)))?)
     }
 
-    pub async fn authorised(
+    pub async fn record_authorised(
         &self,
         order_id: OrderId,
         attempt: i64,
         amount: Money,
         reference: &str,
-    ) -> Result<PaymentStateView, Fault> {
+    ) -> Result<PaymentStateView, PaymentFault> {
         let reference = ProviderReference::parse(reference)?;
-        Ok(self.tell(order_id, OrderCommand::RecordAuthorisation { attempt, amount, reference }).await?)
+        Ok(self.record(order_id, OrderCommand::RecordAuthorisation { attempt, amount, reference }).await?)
     }
 
-    /// Whether the order takes the money; else it has been paid otherwise.
-    pub async fn paid(&self, order_id: OrderId, attempt: i64, amount: Money, reference: &str) -> Result<bool, Fault> {
+    /// Returns `false` if the order does not accept the money, because it was paid another way.
+    pub async fn record_paid(
+        &self,
+        order_id: OrderId,
+        attempt: i64,
+        amount: Money,
+        reference: &str,
+    ) -> Result<bool, PaymentFault> {
         let reference = ProviderReference::parse(reference)?;
-        match self.tell(order_id, OrderCommand::RecordCapture { attempt, amount, reference }).await {
+        match self.record(order_id, OrderCommand::RecordCapture { attempt, amount, reference }).await {
             Err(CommandError::Refused(Refusal::Order(OrderError::PaidByOtherAttempt))) => Ok(false),
-            told => Ok(told.map(|_| true)?),
+            recorded => Ok(recorded.map(|_| true)?),
         }
     }
 
-    pub async fn failed(&self, order_id: OrderId, attempt: i64, reason: &str) -> Result<(), Fault> {
-        let reason = PaymentFailure::parse(reason)?;
-        Ok(self.tell(order_id, OrderCommand::RecordPaymentFailure { attempt, reason }).await.map(drop)?)
+    pub async fn record_failed(
+        &self,
+        order_id: OrderId,
+        attempt: i64,
+        reason: PaymentFailure,
+    ) -> Result<(), PaymentFault> {
+        Ok(self.record(order_id, OrderCommand::RecordPaymentFailure { attempt, reason }).await.map(drop)?)
     }
 
-    pub async fn refunded(&self, order_id: OrderId, refund: i64, reference: &str) -> Result<(), Fault> {
+    pub async fn record_refunded(&self, order_id: OrderId, refund: i64, reference: &str) -> Result<(), PaymentFault> {
         let reference = ProviderReference::parse(reference)?;
-        Ok(self.tell(order_id, OrderCommand::RecordRefund { refund, reference }).await.map(drop)?)
+        Ok(self.record(order_id, OrderCommand::RecordRefund { refund, reference }).await.map(drop)?)
     }
 
-    pub async fn refund_failed(&self, order_id: OrderId, refund: i64, reason: &str) -> Result<(), Fault> {
+    pub async fn record_refund_failed(&self, order_id: OrderId, refund: i64, reason: &str) -> Result<(), PaymentFault> {
         let reason = Reason::parse(reason)?;
-        Ok(self.tell(order_id, OrderCommand::RecordRefundFailure { refund, reason }).await.map(drop)?)
+        Ok(self.record(order_id, OrderCommand::RecordRefundFailure { refund, reason }).await.map(drop)?)
     }
 
-    /// What asked for the payment of an attempt.
-    pub async fn request(&self, order_id: OrderId, attempt: i64) -> Result<Option<Request>, Fault> {
+    /// Finds the event that requested an attempt.
+    pub async fn find_request(&self, order_id: OrderId, attempt: i64) -> Result<Option<PaymentRequest>, PaymentFault> {
         let request = sqlx::query_as(
             "select event_id, payload ->> 'method' as method from events
              where aggregate_type = 'Order' and aggregate_id = $1 and event_type = 'OrderPaymentRequested'
@@ -89,8 +101,8 @@ impl Books {
         Ok(request.bind(order_id.to_string()).bind(attempt).fetch_optional(&self.pool).await?)
     }
 
-    /// What the provider calls the money that it holds for an attempt.
-    pub async fn authorisation(&self, order_id: OrderId, attempt: i64) -> Result<Option<String>, Fault> {
+    /// Finds the provider's reference of an authorised attempt.
+    pub async fn find_authorisation(&self, order_id: OrderId, attempt: i64) -> Result<Option<String>, PaymentFault> {
         let reference = sqlx::query_scalar(
             "select payload ->> 'reference' from events
              where aggregate_type = 'Order' and aggregate_id = $1 and event_type = 'OrderPaymentAuthorised'
@@ -100,14 +112,14 @@ impl Books {
         Ok(reference.bind(order_id.to_string()).bind(attempt).fetch_optional(&self.pool).await?)
     }
 
-    async fn tell(&self, order_id: OrderId, command: OrderCommand) -> Result<PaymentStateView, CommandError> {
+    async fn record(&self, order_id: OrderId, command: OrderCommand) -> Result<PaymentStateView, CommandError> {
         let context = Context::of(Actor { id: "payments".to_owned(), role: "system" });
         Ok(self.journal.run(RecordPayment { order_id, command }, context).await?.answer)
     }
 }
 
-impl Fault {
-    pub fn later(reason: impl Into<String>) -> Self {
+impl PaymentFault {
+    pub fn retry(reason: impl Into<String>) -> Self {
         Self { reason: reason.into(), defect: false }
     }
 
@@ -116,37 +128,37 @@ impl Fault {
     }
 }
 
-impl From<Fault> for Failure {
-    fn from(fault: Fault) -> Self {
-        if fault.defect { Self::Park(fault.reason) } else { Self::Later(fault.reason) }
+impl From<PaymentFault> for Failure {
+    fn from(fault: PaymentFault) -> Self {
+        if fault.defect { Self::Park(fault.reason) } else { Self::Retry(fault.reason) }
     }
 }
 
-impl From<PaymentError> for Fault {
+impl From<PaymentError> for PaymentFault {
     fn from(error: PaymentError) -> Self {
         if let PaymentError::Misconfigured(reason) = &error {
-            tracing::error!(reason, "payments are not set up as they must be");
+            tracing::error!(reason, "payments are misconfigured");
         }
-        Self::later(error.to_string())
+        Self::retry(error.to_string())
     }
 }
 
-impl From<CommandError> for Fault {
+impl From<CommandError> for PaymentFault {
     fn from(error: CommandError) -> Self {
         match error {
             CommandError::Refused(refusal) => Self::defect(refusal.to_string()),
-            other => Self::later(other.to_string()),
+            other => Self::retry(other.to_string()),
         }
     }
 }
 
-impl From<sqlx::Error> for Fault {
+impl From<sqlx::Error> for PaymentFault {
     fn from(error: sqlx::Error) -> Self {
-        Self::later(error.to_string())
+        Self::retry(error.to_string())
     }
 }
 
-impl From<TextError> for Fault {
+impl From<TextError> for PaymentFault {
     fn from(error: TextError) -> Self {
         Self::defect(error.to_string())
     }

@@ -1,4 +1,5 @@
-//! What people see of reactions, and decide about them: each decision is written down in its transaction.
+//! What operators see of reactors and reactions, and how they retry or drop them. Each decision is recorded in the
+//! same transaction.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -6,33 +7,33 @@ use sqlx::{FromRow, PgConnection, PgPool};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// How a reactor stands.
+/// Progress of a reactor.
 #[derive(Clone, Debug, Serialize, FromRow, ToSchema)]
 pub struct ReactorStatus {
     pub name: String,
-    /// Every event up to here has its reactions.
+    /// Log position up to which events are enqueued.
     pub position: i64,
-    /// How many events it is behind the log.
+    /// Events between that position and the end of the log.
     pub lag: i64,
-    /// Reactions that are to be carried out, now or later.
+    /// Reactions that wait for an attempt, now or later.
     pub due: i64,
-    /// Reactions that wait for somebody's decision.
+    /// Reactions that wait for an operator's decision.
     pub parked: i64,
-    /// When the oldest event happened whose reaction is due.
+    /// When the oldest event with a due reaction was recorded.
     pub oldest_due: Option<DateTime<Utc>>,
 }
 
-/// What is to be done for one event.
+/// A pending side effect of one event.
 #[derive(Clone, Debug, Serialize, FromRow, ToSchema)]
-pub struct ReactionRow {
+pub struct ReactionView {
     pub reaction_id: i64,
     pub reactor: String,
-    /// For whom, if one event leads to several reactions: the number of a webhook.
+    /// The recipient if one event has several reactions, such as the number of a webhook; otherwise empty.
     pub target: String,
     /// `due` or `parked`.
     pub state: String,
     pub attempts: i32,
-    /// When it is tried next; null when it is parked.
+    /// When the next attempt is due; null if parked.
     pub due_at: Option<DateTime<Utc>>,
     pub parked_at: Option<DateTime<Utc>>,
     /// Why the last attempt failed.
@@ -45,7 +46,7 @@ pub struct ReactionRow {
     pub recorded_at: DateTime<Utc>,
 }
 
-/// What somebody decided about a reaction.
+/// An operator's decision about a reaction.
 #[derive(Clone, Debug, Serialize, FromRow, ToSchema)]
 pub struct Decision {
     pub decision_id: i64,
@@ -56,17 +57,19 @@ pub struct Decision {
     pub reactor: String,
     pub position: i64,
     pub target: String,
-    /// Why the reaction had failed before.
+    /// Why the last attempt before the decision failed.
     pub reason: Option<String>,
 }
 
+/// Whether a reaction waits for an attempt or for an operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum State {
+pub enum ReactionState {
     Due,
     Parked,
 }
 
+/// Progress of every reactor, by name.
 pub async fn status(pool: &PgPool) -> Result<Vec<ReactorStatus>, sqlx::Error> {
     sqlx::query_as(
         "select reactor.name, reactor.position, head.position - reactor.position as lag,
@@ -86,14 +89,14 @@ pub async fn status(pool: &PgPool) -> Result<Vec<ReactorStatus>, sqlx::Error> {
     .await
 }
 
-/// Oldest first; those after `after`.
+/// Lists reactions after `after`, oldest first.
 pub async fn list(
     pool: &PgPool,
-    state: Option<State>,
+    state: Option<ReactionState>,
     reactor: Option<&str>,
     after: i64,
     limit: i64,
-) -> Result<Vec<ReactionRow>, sqlx::Error> {
+) -> Result<Vec<ReactionView>, sqlx::Error> {
     sqlx::query_as(
         "select reaction_id, reactor, target, case when parked_at is null then 'due' else 'parked' end as state,
             attempts, due_at, parked_at, reason, reaction.position,
@@ -107,14 +110,14 @@ pub async fn list(
          limit $4",
     )
     .bind(after)
-    .bind(state.map(|state| state == State::Parked))
+    .bind(state.map(|state| state == ReactionState::Parked))
     .bind(reactor)
     .bind(limit)
     .fetch_all(pool)
     .await
 }
 
-/// Newest first; those before `before`.
+/// Lists decisions before `before`, newest first.
 pub async fn decisions(pool: &PgPool, before: i64, limit: i64) -> Result<Vec<Decision>, sqlx::Error> {
     sqlx::query_as(
         "select decision_id, decided_at, actor, decision, reactor, position, target, reason
@@ -129,17 +132,17 @@ pub async fn decisions(pool: &PgPool, before: i64, limit: i64) -> Result<Vec<Dec
     .await
 }
 
-/// Tries a reaction again now, with all its attempts before it; `false` if there is none.
+/// Makes a reaction due now, with a full number of attempts. Returns `false` if there is no such reaction.
 pub async fn retry(pool: &PgPool, reaction_id: i64, actor: &str) -> Result<bool, sqlx::Error> {
-    Ok(try_again(pool, Some(reaction_id), None, actor).await? > 0)
+    Ok(make_due(pool, Some(reaction_id), None, actor).await? > 0)
 }
 
-/// Tries everything again that a reactor has parked; returns how much it was.
+/// Makes all parked reactions of a reactor due now, and returns their number.
 pub async fn retry_all(pool: &PgPool, reactor: &str, actor: &str) -> Result<u64, sqlx::Error> {
-    try_again(pool, None, Some(reactor), actor).await
+    make_due(pool, None, Some(reactor), actor).await
 }
 
-async fn try_again(
+async fn make_due(
     pool: &PgPool,
     reaction_id: Option<i64>,
     parked_by: Option<&str>,
@@ -163,7 +166,7 @@ async fn try_again(
     Ok(done.rows_affected())
 }
 
-/// Gives a reaction up for good; `false` if there is none.
+/// Deletes a reaction for good. Returns `false` if there is no such reaction.
 pub async fn drop_one(pool: &PgPool, reaction_id: i64, actor: &str) -> Result<bool, sqlx::Error> {
     let done = sqlx::query(
         "with dropped as (
@@ -179,7 +182,7 @@ pub async fn drop_one(pool: &PgPool, reaction_id: i64, actor: &str) -> Result<bo
     Ok(done.rows_affected() > 0)
 }
 
-/// Carries out a reaction once more, whatever became of it; `false` if there is no such event.
+/// Makes the reaction to an event due again, also if it succeeded before. Returns `false` if there is no such event.
 pub async fn react_again(
     connection: &mut PgConnection,
     reactor: &str,
