@@ -143,7 +143,6 @@ fn named_paths(page: &str) -> Vec<&str> {
 }
 
 #[test]
-#[ignore = "until the rooms have moved"]
 fn every_link_and_every_path_in_the_documentation_leads_somewhere() {
     let mut missing = Vec::new();
     for path in all() {
