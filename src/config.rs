@@ -14,7 +14,7 @@ use crate::database::Location;
 use crate::database::embedded::{Durability, EmbeddedOptions, default_data_dir};
 use crate::http::{AllowedOrigins, ConnectionLimits, Edge, RateLimits, TrustedProxies};
 use crate::payments::{CardConfig, Currency, PaymentsConfig, ProviderSecret};
-use crate::shop::Terms;
+use crate::shop::PaymentPolicy;
 
 /// Locations of the database, the signing keys and the mails. Every subcommand accepts them.
 #[derive(Args, Clone)]
@@ -137,8 +137,8 @@ pub struct EdgeConfig {
 }
 
 impl ServeConfig {
-    pub fn terms(&self) -> Terms {
-        Terms {
+    pub fn payment_policy(&self) -> PaymentPolicy {
+        PaymentPolicy {
             online: TimeDelta::minutes(self.pay_within_minutes.into()),
             invoice: (self.invoice_days > 0).then(|| TimeDelta::days(self.invoice_days.into())),
         }

@@ -18,7 +18,7 @@ use crate::database::{Database, Location};
 use crate::domain::account::Role;
 use crate::domain::text::Email;
 use crate::http::{self, App};
-use crate::journal::{Journal, JournalOptions, Writer};
+use crate::journal::{Journal, JournalOptions, WriterHandle};
 use crate::mail::{self, MailConfig, Mailer, OrderMails, Templates};
 use crate::payments::{PaymentReactor, Payments};
 use crate::projector::{Projector, ProjectorOptions};
@@ -32,7 +32,7 @@ use crate::webhooks::WebhookReactor;
 pub struct Engine {
     pub journal: Journal,
     pub projector: Projector,
-    writer: Writer,
+    writer: WriterHandle,
 }
 
 /// A shop that has become ready for requests.
@@ -126,7 +126,7 @@ pub async fn serve(
         engine.projector.clone(),
         accounts,
         database.pool.clone(),
-        http::AppSettings { edge: config.edge.edge(), terms: config.terms(), payments },
+        http::AppSettings { edge: config.edge.edge(), payment_policy: config.payment_policy(), payments },
         install_metrics(),
         stopping.clone(),
     );

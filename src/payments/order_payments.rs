@@ -6,12 +6,12 @@ use uuid::Uuid;
 use super::provider::PaymentError;
 use crate::domain::ids::OrderId;
 use crate::domain::money::Money;
-use crate::domain::order::{OrderCommand, OrderError, PaymentFailure, ProviderReference};
+use crate::domain::order::{Order, OrderCommand, OrderError, PaymentFailure, ProviderReference};
 use crate::domain::refusal::Refusal;
 use crate::domain::text::{Reason, TextError};
 use crate::journal::{Actor, CommandError, Context, Journal};
 use crate::reactors::Failure;
-use crate::shop::{MoneyStanding, RecordPayment};
+use crate::shop::{PaymentStateView, RecordPayment};
 
 /// Reads and records the payments of orders. Cheap to clone.
 #[derive(Clone)]
@@ -41,8 +41,9 @@ impl OrderPayments {
     }
 
     /// The state of an order and of its payments.
-    pub async fn state(&self, order_id: OrderId) -> Result<MoneyStanding, PaymentFault> {
-        Ok(self.record(order_id, None).await?)
+    pub async fn state(&self, order_id: OrderId) -> Result<PaymentStateView, PaymentFault> {
+        let order = self.journal.read::<Order>(order_id).await?;
+        Ok(PaymentStateView::of(&order).map_err(|error| CommandError::from(Refusal::from(error)))?)
     }
 
     pub async fn record_authorised(
@@ -51,9 +52,9 @@ impl OrderPayments {
         attempt: i64,
         amount: Money,
         reference: &str,
-    ) -> Result<MoneyStanding, PaymentFault> {
+    ) -> Result<PaymentStateView, PaymentFault> {
         let reference = ProviderReference::parse(reference)?;
-        Ok(self.record(order_id, Some(OrderCommand::RecordAuthorisation { attempt, amount, reference })).await?)
+        Ok(self.record(order_id, OrderCommand::RecordAuthorisation { attempt, amount, reference }).await?)
     }
 
     /// Returns `false` if the order does not accept the money, because it was paid another way.
@@ -65,7 +66,7 @@ impl OrderPayments {
         reference: &str,
     ) -> Result<bool, PaymentFault> {
         let reference = ProviderReference::parse(reference)?;
-        match self.record(order_id, Some(OrderCommand::RecordCapture { attempt, amount, reference })).await {
+        match self.record(order_id, OrderCommand::RecordCapture { attempt, amount, reference }).await {
             Err(CommandError::Refused(Refusal::Order(OrderError::PaidByOtherAttempt))) => Ok(false),
             recorded => Ok(recorded.map(|_| true)?),
         }
@@ -77,17 +78,17 @@ impl OrderPayments {
         attempt: i64,
         reason: PaymentFailure,
     ) -> Result<(), PaymentFault> {
-        Ok(self.record(order_id, Some(OrderCommand::RecordPaymentFailure { attempt, reason })).await.map(drop)?)
+        Ok(self.record(order_id, OrderCommand::RecordPaymentFailure { attempt, reason }).await.map(drop)?)
     }
 
     pub async fn record_refunded(&self, order_id: OrderId, refund: i64, reference: &str) -> Result<(), PaymentFault> {
         let reference = ProviderReference::parse(reference)?;
-        Ok(self.record(order_id, Some(OrderCommand::RecordRefund { refund, reference })).await.map(drop)?)
+        Ok(self.record(order_id, OrderCommand::RecordRefund { refund, reference }).await.map(drop)?)
     }
 
     pub async fn record_refund_failed(&self, order_id: OrderId, refund: i64, reason: &str) -> Result<(), PaymentFault> {
         let reason = Reason::parse(reason)?;
-        Ok(self.record(order_id, Some(OrderCommand::RecordRefundFailure { refund, reason })).await.map(drop)?)
+        Ok(self.record(order_id, OrderCommand::RecordRefundFailure { refund, reason }).await.map(drop)?)
     }
 
     /// Finds the event that requested an attempt.
@@ -111,9 +112,9 @@ impl OrderPayments {
         Ok(reference.bind(order_id.to_string()).bind(attempt).fetch_optional(&self.pool).await?)
     }
 
-    async fn record(&self, order_id: OrderId, note: Option<OrderCommand>) -> Result<MoneyStanding, CommandError> {
+    async fn record(&self, order_id: OrderId, command: OrderCommand) -> Result<PaymentStateView, CommandError> {
         let context = Context::of(Actor { id: "payments".to_owned(), role: "system" });
-        Ok(self.journal.run(RecordPayment { order_id, note }, context).await?.answer)
+        Ok(self.journal.run(RecordPayment { order_id, command }, context).await?.answer)
     }
 }
 

@@ -10,7 +10,7 @@ use cartwright::domain::order::PaymentMethod;
 use cartwright::journal::{Actor, Context};
 use cartwright::scheduler::tasks::{TaskContext, cancel_unpaid, expire_carts};
 use cartwright::scheduler::{RunReport, Scheduler, SchedulerOptions, Task, TaskStatus, run_now, status};
-use cartwright::shop::{Checkout, Terms};
+use cartwright::shop::{Checkout, PaymentPolicy};
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -327,7 +327,7 @@ async fn order_by_invoice(shop: &TestShop, customer: i64, product: i64, invoice:
     shop.add(customer, product, 1).await;
     let checkout = Checkout {
         payment_method: Some(PaymentMethod::Invoice),
-        terms: Terms { invoice: Some(invoice), ..Terms::default() },
+        payment_policy: PaymentPolicy { invoice: Some(invoice), ..PaymentPolicy::default() },
         ..Checkout::of(CartId::Customer(CustomerId(customer)))
     };
     let context = Context::of(Actor { id: "test".to_owned(), role: "admin" });

@@ -1,23 +1,30 @@
-//! The next step in an order's life; the stock follows it.
+//! Orders: placing them, and moving them along their life cycle.
+
+mod placing;
+mod views;
 
 use std::collections::BTreeMap;
 
 use super::pricing::{discount_in_use, release_discount};
-use super::view::OrderStanding;
 use crate::domain::ids::{OrderId, ProductId};
 use crate::domain::order::{Order, OrderCommand, StockMoved};
 use crate::domain::product::{Product, ProductCommand};
-use crate::journal::{Load, Stop, UnitOfWork, UseCase};
+use crate::journal::{AggregateRef, Interrupt, UnitOfWork, UseCase};
 
+pub(super) use placing::{NewOrder, place_order};
+pub use placing::{PlaceOrder, RequestedLine};
+pub use views::{OrderLineView, OrderStateView, OrderView, PricingView, ProductStockView};
+
+/// Moves an order along its life cycle, with its stock and its discount.
 pub struct MoveOrder {
     pub order_id: OrderId,
     pub command: OrderCommand,
 }
 
 impl UseCase for MoveOrder {
-    type Answer = OrderStanding;
+    type Answer = OrderStateView;
 
-    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<OrderStanding, Stop> {
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<OrderStateView, Interrupt> {
         let order_id = self.order_id;
         let before = stock_moved(work, order_id)?;
         let discount = discount_in_use(work.get::<Order>(order_id)?.placed()?);
@@ -35,16 +42,16 @@ impl UseCase for MoveOrder {
                 work.execute::<Product>(product_id, command)?;
             }
         }
-        OrderStanding::of(work, order_id, steps.iter().map(|(product_id, ..)| *product_id))
+        OrderStateView::of(work, order_id, steps.iter().map(|(product_id, ..)| *product_id))
     }
 
-    fn subject(&self) -> Option<Load> {
-        Some(Load::of::<Order>(self.order_id))
+    fn subject(&self) -> Option<AggregateRef> {
+        Some(AggregateRef::of::<Order>(self.order_id))
     }
 }
 
-/// What the order has done to the stock so far; a product may stand in several lines.
-fn stock_moved(work: &UnitOfWork<'_>, order_id: OrderId) -> Result<BTreeMap<ProductId, StockMoved>, Stop> {
+/// Units that the order has moved so far, by product; several lines may have one product.
+fn stock_moved(work: &UnitOfWork<'_>, order_id: OrderId) -> Result<BTreeMap<ProductId, StockMoved>, Interrupt> {
     let order = work.get::<Order>(order_id)?;
     let mut moved = BTreeMap::<_, StockMoved>::new();
     for (product_id, line) in order.placed()?.stock_moved() {
@@ -56,7 +63,7 @@ fn stock_moved(work: &UnitOfWork<'_>, order_id: OrderId) -> Result<BTreeMap<Prod
     Ok(moved)
 }
 
-/// What leads from one to the other.
+/// The commands that move stock from `before` to `after`.
 fn stock_commands(order_id: OrderId, before: StockMoved, after: StockMoved) -> impl Iterator<Item = ProductCommand> {
     let released = after.released - before.released;
     let shipped = after.shipped - before.shipped;
