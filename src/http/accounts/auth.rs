@@ -270,7 +270,7 @@ pub async fn me(caller: Caller) -> Result<Json<Me>, ApiError> {
 
 fn pair(tokens: Tokens, cart_merged: Option<bool>) -> Response {
     let pair = TokenPair {
-        access_token: tokens.access_token,
+        access_token: tokens.access_token.expose().to_owned(),
         refresh_token: tokens.refresh_token.expose().to_owned(),
         expires_in: ACCESS_TOKEN_LIFE.as_secs(),
         cart_merged,
