@@ -11,6 +11,7 @@ use thiserror::Error;
 use tokio::sync::Semaphore;
 
 use super::{AccountsError, Secret};
+use crate::domain::account;
 
 /// A password that meets the rules. `Debug` does not show it.
 #[derive(Clone, Deserialize)]
@@ -94,9 +95,9 @@ impl Default for Passwords {
 
 impl Passwords {
     /// Hashes a password; returns a PHC string.
-    pub async fn hash(&self, password: &Password) -> Result<String, AccountsError> {
+    pub async fn hash(&self, password: &Password) -> Result<account::PasswordHash, AccountsError> {
         let password = password.0.clone();
-        self.run_on_blocking_thread(move || hash(password.as_bytes())).await
+        self.run_on_blocking_thread(move || hash(password.as_bytes())).await.map(account::PasswordHash::new)
     }
 
     /// Returns whether a password matches a hash. Without a hash it returns `false` after the same time.
@@ -168,7 +169,7 @@ mod tests {
     async fn a_password_matches_its_own_hash_only() {
         let passwords = Passwords::default();
         let password = Password::parse("brown teapot, no lid".to_owned()).unwrap();
-        let hash = passwords.hash(&password).await.unwrap();
+        let hash = passwords.hash(&password).await.unwrap().expose().to_owned();
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
         assert!(passwords.verify("brown teapot, no lid", Some(hash.clone())).await.unwrap());
         assert!(!passwords.verify("brown teapot, no lib", Some(hash)).await.unwrap());

@@ -9,6 +9,8 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
 
+use crate::domain::account::ApiKeyHash;
+
 /// A secret that is shown once and never logged: usually 256 random bits as base64url, after a prefix for their purpose.
 #[derive(Clone)]
 pub struct Secret(String);
@@ -56,9 +58,9 @@ impl Secret {
         hash(&self.0)
     }
 
-    /// SHA-256 of the secret, in hexadecimal.
-    pub fn hex_hash(&self) -> String {
-        hex::encode(self.hash())
+    /// Hash under which an API key is stored.
+    pub fn api_key_hash(&self) -> ApiKeyHash {
+        ApiKeyHash::new(self.hash())
     }
 }
 
