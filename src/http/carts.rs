@@ -2,7 +2,9 @@
 
 use axum::extract::State;
 use serde::Deserialize;
-use utoipa::openapi::Object;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::Schema;
+use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
 use crate::domain::cart::MergeMode;
@@ -14,16 +16,14 @@ use crate::http::wire::body::{NoBody, body};
 use crate::http::wire::command::{Answer, Command, CommandParams, CommandProblems};
 use crate::http::wire::consistency::snapshot;
 use crate::http::wire::error::{ApiError, Problem};
-use crate::http::wire::openapi;
 use crate::http::wire::page::{Ids, Versioned};
+use crate::http::wire::schema::whole_number;
 use crate::shop::{CartChange, CartLine, CartView, ChangeCart, GuestCartOpened, MergeCarts, OpenGuestCart};
 
 body! {
     /// A product to put into a cart.
     pub struct NewItem {
-        #[schema(value_type = i64, example = 1)]
         pub product_id: ProductId,
-        #[schema(value_type = i64, minimum = 1, maximum = 1_000_000, example = 2)]
         pub quantity: Quantity,
     }
 }
@@ -31,21 +31,15 @@ body! {
 body! {
     /// How many units of a product a cart is to hold.
     pub struct NewQuantity {
-        /// 0 takes the product out.
-        #[schema(value_type = i64, minimum = 0, maximum = 1_000_000, example = 3)]
+        /// 0 removes the product.
         pub quantity: QuantityOrNone,
     }
-}
-
-fn merge_mode() -> Object {
-    openapi::words(["sum", "keep_larger", "keep_guest", "keep_customer"])
 }
 
 body! {
     /// The guest's cart to take over, and what becomes of products that stand in both.
     pub struct Merge {
         pub cart_token: Uuid,
-        #[schema(schema_with = merge_mode)]
         pub mode: Option<MergeMode>,
     }
 }
@@ -54,6 +48,14 @@ body! {
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(try_from = "i64")]
 pub struct QuantityOrNone(Option<Quantity>);
+
+impl PartialSchema for QuantityOrNone {
+    fn schema() -> RefOr<Schema> {
+        whole_number("A number of units, or 0 for none.").minimum(Some(0)).maximum(Some(Quantity::MAX)).build().into()
+    }
+}
+
+impl ToSchema for QuantityOrNone {}
 
 impl TryFrom<i64> for QuantityOrNone {
     type Error = QuantityError;
@@ -65,9 +67,9 @@ impl TryFrom<i64> for QuantityOrNone {
 
 /// A customer's cart
 #[utoipa::path(get, path = "/customer/{customer_id}/cart", tag = "carts", security(("bearer" = ["owner", "reader"])),
-    params(("customer_id" = i64, Path)), responses((status = 200, body = CartView), (status = 404, body = Problem)))]
-pub async fn find(State(app): State<App>, Ids(customer_id): Ids<i64>) -> Result<Versioned<CartView>, ApiError> {
-    find_cart(&app, CartId::Customer(CustomerId(customer_id))).await
+    params(("customer_id" = CustomerId, Path)), responses((status = 200, body = CartView), (status = 404, body = Problem)))]
+pub async fn find(State(app): State<App>, Ids(customer_id): Ids<CustomerId>) -> Result<Versioned<CartView>, ApiError> {
+    find_cart(&app, CartId::Customer(customer_id)).await
 }
 
 /// A guest's cart
@@ -80,13 +82,13 @@ pub async fn find_guest_cart(State(app): State<App>, Ids(token): Ids<Uuid>) -> R
 /// Puts units of a product into a customer's cart
 #[utoipa::path(post, path = "/customer/{customer_id}/cart/items", tag = "carts", security(("bearer" = ["owner", "editor"])),
     request_body = NewItem,
-    params(("customer_id" = i64, Path), CommandParams), responses((status = 200, body = CartView), CommandProblems))]
+    params(("customer_id" = CustomerId, Path), CommandParams), responses((status = 200, body = CartView), CommandProblems))]
 pub async fn add_item(
     State(app): State<App>,
-    Ids(customer_id): Ids<i64>,
+    Ids(customer_id): Ids<CustomerId>,
     command: Command<NewItem>,
 ) -> Result<Answer<CartView>, ApiError> {
-    add(&app, CartId::Customer(CustomerId(customer_id)), command).await
+    add(&app, CartId::Customer(customer_id), command).await
 }
 
 /// Puts units of a product into a guest's cart
@@ -103,66 +105,66 @@ pub async fn add_guest_item(
 /// Sets how many units of a product a customer's cart holds; 0 takes it out
 #[utoipa::path(put, path = "/customer/{customer_id}/cart/items/{product_id}", tag = "carts", security(("bearer" = ["owner", "editor"])),
     request_body = NewQuantity,
-    params(("customer_id" = i64, Path), ("product_id" = i64, Path), CommandParams),
+    params(("customer_id" = CustomerId, Path), ("product_id" = ProductId, Path), CommandParams),
     responses((status = 200, body = CartView), CommandProblems))]
 pub async fn set_item(
     State(app): State<App>,
-    Ids((customer_id, product_id)): Ids<(i64, i64)>,
+    Ids((customer_id, product_id)): Ids<(CustomerId, ProductId)>,
     command: Command<NewQuantity>,
 ) -> Result<Answer<CartView>, ApiError> {
-    let change = CartChange::Set { product_id: ProductId(product_id), quantity: command.body.quantity.0 };
-    change_cart(&app, CartId::Customer(CustomerId(customer_id)), change, command).await
+    let change = CartChange::Set { product_id, quantity: command.body.quantity.0 };
+    change_cart(&app, CartId::Customer(customer_id), change, command).await
 }
 
 /// Sets how many units of a product a guest's cart holds; 0 takes it out
 #[utoipa::path(put, path = "/carts/{cart_token}/items/{product_id}", tag = "carts", security((), ("bearer" = [])),
     request_body = NewQuantity,
-    params(("cart_token" = Uuid, Path), ("product_id" = i64, Path), CommandParams),
+    params(("cart_token" = Uuid, Path), ("product_id" = ProductId, Path), CommandParams),
     responses((status = 200, body = CartView), CommandProblems))]
 pub async fn set_guest_item(
     State(app): State<App>,
-    Ids((token, product_id)): Ids<(Uuid, i64)>,
+    Ids((token, product_id)): Ids<(Uuid, ProductId)>,
     command: Command<NewQuantity>,
 ) -> Result<Answer<CartView>, ApiError> {
-    let change = CartChange::Set { product_id: ProductId(product_id), quantity: command.body.quantity.0 };
+    let change = CartChange::Set { product_id, quantity: command.body.quantity.0 };
     change_cart(&app, CartId::of_token(token), change, command).await
 }
 
 /// Takes a product out of a customer's cart
 #[utoipa::path(delete, path = "/customer/{customer_id}/cart/items/{product_id}", tag = "carts", security(("bearer" = ["owner", "editor"])),
-    params(("customer_id" = i64, Path), ("product_id" = i64, Path), CommandParams),
+    params(("customer_id" = CustomerId, Path), ("product_id" = ProductId, Path), CommandParams),
     responses((status = 200, body = CartView), CommandProblems))]
 pub async fn remove_item(
     State(app): State<App>,
-    Ids((customer_id, product_id)): Ids<(i64, i64)>,
+    Ids((customer_id, product_id)): Ids<(CustomerId, ProductId)>,
     command: Command<NoBody>,
 ) -> Result<Answer<CartView>, ApiError> {
-    let change = CartChange::Set { product_id: ProductId(product_id), quantity: None };
-    change_cart(&app, CartId::Customer(CustomerId(customer_id)), change, command).await
+    let change = CartChange::Set { product_id, quantity: None };
+    change_cart(&app, CartId::Customer(customer_id), change, command).await
 }
 
 /// Takes a product out of a guest's cart
 #[utoipa::path(delete, path = "/carts/{cart_token}/items/{product_id}", tag = "carts", security((), ("bearer" = [])),
-    params(("cart_token" = Uuid, Path), ("product_id" = i64, Path), CommandParams),
+    params(("cart_token" = Uuid, Path), ("product_id" = ProductId, Path), CommandParams),
     responses((status = 200, body = CartView), CommandProblems))]
 pub async fn remove_guest_item(
     State(app): State<App>,
-    Ids((token, product_id)): Ids<(Uuid, i64)>,
+    Ids((token, product_id)): Ids<(Uuid, ProductId)>,
     command: Command<NoBody>,
 ) -> Result<Answer<CartView>, ApiError> {
-    let change = CartChange::Set { product_id: ProductId(product_id), quantity: None };
+    let change = CartChange::Set { product_id, quantity: None };
     change_cart(&app, CartId::of_token(token), change, command).await
 }
 
 /// Empties a customer's cart
 #[utoipa::path(delete, path = "/customer/{customer_id}/cart", tag = "carts", security(("bearer" = ["owner", "editor"])),
-    params(("customer_id" = i64, Path), CommandParams), responses((status = 200, body = CartView), CommandProblems))]
+    params(("customer_id" = CustomerId, Path), CommandParams), responses((status = 200, body = CartView), CommandProblems))]
 pub async fn empty(
     State(app): State<App>,
-    Ids(customer_id): Ids<i64>,
+    Ids(customer_id): Ids<CustomerId>,
     command: Command<NoBody>,
 ) -> Result<Answer<CartView>, ApiError> {
-    change_cart(&app, CartId::Customer(CustomerId(customer_id)), CartChange::Empty, command).await
+    change_cart(&app, CartId::Customer(customer_id), CartChange::Empty, command).await
 }
 
 /// Empties a guest's cart
@@ -193,15 +195,15 @@ pub async fn open_guest_cart(
 /// Moves a guest's items into a customer's cart
 #[utoipa::path(post, path = "/customer/{customer_id}/cart/merge", tag = "carts", security(("bearer" = ["owner", "editor"])),
     request_body = Merge,
-    params(("customer_id" = i64, Path), CommandParams), responses((status = 200, body = CartView), CommandProblems))]
+    params(("customer_id" = CustomerId, Path), CommandParams), responses((status = 200, body = CartView), CommandProblems))]
 pub async fn merge(
     State(app): State<App>,
-    Ids(customer_id): Ids<i64>,
+    Ids(customer_id): Ids<CustomerId>,
     command: Command<Merge>,
 ) -> Result<Answer<CartView>, ApiError> {
     let Merge { cart_token, mode } = command.body;
     let mode = mode.unwrap_or(MergeMode::Sum);
-    app.run(MergeCarts { customer_id: CustomerId(customer_id), cart_token, mode }, command.context).await
+    app.run(MergeCarts { customer_id, cart_token, mode }, command.context).await
 }
 
 async fn find_cart(app: &App, cart_id: CartId) -> Result<Versioned<CartView>, ApiError> {

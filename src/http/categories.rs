@@ -2,7 +2,9 @@
 
 use axum::extract::{OriginalUri, State};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::domain::ids::CategoryId;
 use crate::domain::text::Name;
@@ -24,7 +26,6 @@ pub struct CategoryRow {
 body! {
     /// The name of a category.
     pub struct CategoryName {
-        #[schema(value_type = String, min_length = 1, max_length = 200, example = "Kitchen")]
         pub category_name: Name,
     }
 }
@@ -32,6 +33,21 @@ body! {
 /// A category by its number, or by its name.
 #[derive(Clone, Debug)]
 pub struct CategoryField(pub CategoryRef);
+
+impl PartialSchema for CategoryField {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(SchemaType::from_iter([Type::Integer, Type::String]))
+            .description(Some("Number or name of a category."))
+            .min_length(Some(1))
+            .max_length(Some(200))
+            .examples(["Kitchen"])
+            .build()
+            .into()
+    }
+}
+
+impl ToSchema for CategoryField {}
 
 impl<'de> Deserialize<'de> for CategoryField {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -88,24 +104,24 @@ pub async fn create_category(
 /// Renames a category
 #[utoipa::path(patch, path = "/categories/{category_id}", tag = "catalogue", security(("bearer" = ["editor"])),
     request_body = CategoryName,
-    params(("category_id" = i64, Path), CommandParams),
+    params(("category_id" = CategoryId, Path), CommandParams),
     responses((status = 200, body = CategoryCreated), CommandProblems))]
 pub async fn rename_category(
     State(app): State<App>,
-    Ids(category_id): Ids<i64>,
+    Ids(category_id): Ids<CategoryId>,
     command: Command<CategoryName>,
 ) -> Result<Answer<CategoryCreated>, ApiError> {
-    let rename = RenameCategory { category_id: CategoryId(category_id), name: command.body.category_name };
+    let rename = RenameCategory { category_id, name: command.body.category_name };
     app.run(rename, command.context).await
 }
 
 /// Deletes a category without products
 #[utoipa::path(delete, path = "/categories/{category_id}", tag = "catalogue", security(("bearer" = ["editor"])),
-    params(("category_id" = i64, Path), CommandParams), responses((status = 204), CommandProblems))]
+    params(("category_id" = CategoryId, Path), CommandParams), responses((status = 204), CommandProblems))]
 pub async fn delete_category(
     State(app): State<App>,
-    Ids(category_id): Ids<i64>,
+    Ids(category_id): Ids<CategoryId>,
     command: Command<NoBody>,
 ) -> Result<Answer<()>, ApiError> {
-    app.run(DeleteCategory { category_id: CategoryId(category_id) }, command.context).await
+    app.run(DeleteCategory { category_id }, command.context).await
 }

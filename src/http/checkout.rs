@@ -1,7 +1,6 @@
 //! Checkout: a cart becomes an order, with who gets it and where.
 
 use axum::extract::State;
-use utoipa::openapi::Object;
 use uuid::Uuid;
 
 use crate::domain::customer::Country;
@@ -11,12 +10,11 @@ use crate::domain::order::{PaymentMethod, PaymentToken};
 use crate::domain::refusal::Refusal;
 use crate::domain::text::{Email, Name};
 use crate::http::App;
-use crate::http::customers::addresses::{GivenAddress, NewAddress, known_address};
+use crate::http::customers::addresses::{GivenAddress, known_address};
 use crate::http::payments;
 use crate::http::wire::body::body;
 use crate::http::wire::command::{Answer, Command, CommandParams, CommandProblems};
 use crate::http::wire::error::ApiError;
-use crate::http::wire::openapi;
 use crate::http::wire::page::Ids;
 use crate::shop::{Asked, Checkout, Guest, OrderView, Recipients};
 
@@ -24,64 +22,47 @@ body! {
     /// Where an order goes.
     pub struct NewCheckout {
         /// Among those of the customer; the order keeps it as it is now.
-        #[schema(value_type = Option<i64>)]
         pub shipping_address_id: Option<AddressId>,
         /// Where the bill goes, if it goes elsewhere.
-        #[schema(value_type = Option<i64>)]
         pub billing_address_id: Option<AddressId>,
         /// Absent where `payment` says it, or staff see to it.
-        #[schema(schema_with = payment_method)]
         pub payment_method: Option<PaymentMethod>,
-        #[schema(value_type = Option<String>, min_length = 1, max_length = 40, pattern = "^[ ]*[A-Za-z0-9_-]+[ ]*$")]
         pub discount_code: Option<DiscountCode>,
         /// Where the goods go: two letters of ISO 3166-1, in upper case. Shipping and taxes depend on it. With an address
         /// it is the address's, and need not be told.
-        #[schema(value_type = Option<String>, pattern = "^[A-Z]{2}$")]
         pub shipping_country: Option<Country>,
         /// What it is paid with at once; needed for every method but `invoice`.
-        #[schema(schema_with = payments::choice)]
-        pub payment: Option<payments::Choice>,
+        pub payment: Option<payments::InstrumentField>,
     }
 }
 
 body! {
     /// Who a guest is, and where the order goes.
     pub struct GuestCheckout {
-        #[schema(value_type = String, min_length = 1, max_length = 200, example = "Jo Miller")]
         pub name: Name,
         /// Where mails about the order go.
-        #[schema(value_type = String, format = Email, example = "jo@example.com")]
         pub email: Email,
-        #[schema(value_type = NewAddress)]
         pub shipping_address: GivenAddress,
         /// Where the bill goes, if it goes elsewhere.
-        #[schema(value_type = Option<NewAddress>)]
         pub billing_address: Option<GivenAddress>,
         /// Absent where `payment` says it, or staff see to it.
-        #[schema(schema_with = payment_method)]
         pub payment_method: Option<PaymentMethod>,
-        #[schema(value_type = Option<String>, min_length = 1, max_length = 40, pattern = "^[ ]*[A-Za-z0-9_-]+[ ]*$")]
         pub discount_code: Option<DiscountCode>,
         /// What it is paid with at once; needed for every method but `invoice`.
-        #[schema(schema_with = payments::choice)]
-        pub payment: Option<payments::Choice>,
+        pub payment: Option<payments::InstrumentField>,
     }
-}
-
-fn payment_method() -> Object {
-    openapi::words(["invoice", "test", "card"])
 }
 
 /// Orders what a customer's cart holds
 #[utoipa::path(post, path = "/customer/{customer_id}/cart/checkout", tag = "carts", security(("bearer" = ["owner", "editor"])),
     request_body = NewCheckout,
-    params(("customer_id" = i64, Path), CommandParams), responses((status = 201, body = OrderView), CommandProblems))]
+    params(("customer_id" = CustomerId, Path), CommandParams), responses((status = 201, body = OrderView), CommandProblems))]
 pub async fn check_out(
     State(app): State<App>,
-    Ids(customer_id): Ids<i64>,
+    Ids(customer_id): Ids<CustomerId>,
     command: Command<NewCheckout>,
 ) -> Result<Answer<OrderView>, ApiError> {
-    let customer_id = CustomerId(customer_id);
+    let customer_id = customer_id;
     let body = command.body;
     let (payment_method, instrument) = chosen(&app, body.payment_method, body.payment)?;
     let mut shipping = known_address(&app, customer_id, body.shipping_address_id).await?;
@@ -138,7 +119,7 @@ pub async fn check_out_guest(
 fn chosen(
     app: &App,
     method: Option<PaymentMethod>,
-    payment: Option<payments::Choice>,
+    payment: Option<payments::InstrumentField>,
 ) -> Result<(Option<PaymentMethod>, Option<PaymentToken>), ApiError> {
     let (chosen, instrument) = app.instrument(method, payment)?.unzip();
     Ok((chosen.or(method), instrument))

@@ -9,8 +9,6 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
-use utoipa::openapi::Object;
-use utoipa::openapi::schema::ObjectBuilder;
 
 use crate::domain::discount::{DiscountCode, Terms};
 use crate::domain::money::{Money, two_decimals};
@@ -19,34 +17,24 @@ use crate::http::App;
 use crate::http::wire::body::{self, FromObject, NoBody, body};
 use crate::http::wire::command::{Answer, Command, CommandParams, CommandProblems};
 use crate::http::wire::error::{ApiError, FieldError, Problem};
-use crate::http::wire::openapi;
 use crate::http::wire::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params, Versioned};
 use crate::shop::{ChangeDiscount, CreateDiscount, DiscountView, EndDiscount, TermsChange};
 
 /// What a discount gives.
-#[derive(Clone, Copy, Deserialize)]
+#[derive(Clone, Copy, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = DiscountKind)]
 pub enum Kind {
     Percent,
     Amount,
     FreeShipping,
 }
 
-fn kind() -> Object {
-    ObjectBuilder::from(openapi::words(["percent", "amount", "free_shipping"])).examples(["free_shipping"]).build()
-}
-
-fn kind_if_any() -> Object {
-    openapi::words(["percent", "amount", "free_shipping"])
-}
-
 body! {
     /// A new discount.
     pub struct NewDiscount {
         /// Letters and digits, `-` and `_`; found in any case.
-        #[schema(value_type = String, min_length = 1, max_length = 40, pattern = "^[ ]*[A-Za-z0-9_-]+[ ]*$", example = "SPRING-24")]
         pub code: DiscountCode,
-        #[schema(schema_with = kind)]
         pub kind: Kind,
         /// A percentage with at most three decimals, or an amount; not for free shipping.
         #[schema(pattern = "^[0-9]{1,12}([.][0-9]{1,3})?$")]
@@ -62,7 +50,6 @@ body! {
         #[schema(value_type = Option<i64>, minimum = 1, maximum = 4_294_967_295_i64)]
         pub customer_limit: Option<NonZeroU32>,
         /// The least subtotal of an order.
-        #[schema(value_type = Option<String>, pattern = "^[0-9]{1,12}([.][0-9]{1,2})?$", example = "20.00")]
         pub minimum: Option<Money>,
     }
 }
@@ -71,7 +58,6 @@ body! {
 #[derive(ToSchema)]
 pub struct DiscountChange {
     /// With its value.
-    #[schema(schema_with = kind_if_any, required = false)]
     kind: Option<Kind>,
     /// A percentage with at most three decimals, or an amount; with its kind.
     #[schema(pattern = "^[0-9]{1,12}([.][0-9]{1,3})?$")]
@@ -84,7 +70,6 @@ pub struct DiscountChange {
     total_limit: Option<Option<NonZeroU32>>,
     #[schema(value_type = Option<i64>, minimum = 1, maximum = 4_294_967_295_i64)]
     customer_limit: Option<Option<NonZeroU32>>,
-    #[schema(value_type = Option<String>, pattern = "^[0-9]{1,12}([.][0-9]{1,2})?$", example = "25.00")]
     minimum: Option<Option<Money>>,
 }
 
@@ -175,7 +160,7 @@ pub async fn list(
 
 /// A discount
 #[utoipa::path(get, path = "/discount/{code}", tag = "pricing", security(("bearer" = ["reader"])),
-    params(("code" = String, Path)), responses((status = 200, body = DiscountView), (status = 404, body = Problem)))]
+    params(("code" = DiscountCode, Path)), responses((status = 200, body = DiscountView), (status = 404, body = Problem)))]
 pub async fn find(State(app): State<App>, Ids(code): Ids<DiscountCode>) -> Result<Versioned<DiscountView>, ApiError> {
     let found = sqlx::query_file_as!(Row, "projections/discounts/find.sql", code.folded());
     let found = found.fetch_optional(&app.pool).await?;
@@ -198,7 +183,7 @@ pub async fn create(State(app): State<App>, command: Command<NewDiscount>) -> Re
 /// Changes the terms of a discount
 #[utoipa::path(patch, path = "/discount/{code}", tag = "pricing", security(("bearer" = ["editor"])),
     request_body = DiscountChange,
-    params(("code" = String, Path), CommandParams), responses((status = 200, body = DiscountView), CommandProblems))]
+    params(("code" = DiscountCode, Path), CommandParams), responses((status = 200, body = DiscountView), CommandProblems))]
 pub async fn change(
     State(app): State<App>,
     Ids(code): Ids<DiscountCode>,
@@ -216,7 +201,7 @@ pub async fn change(
 
 /// Ends a discount, for good
 #[utoipa::path(delete, path = "/discount/{code}", tag = "pricing", security(("bearer" = ["editor"])),
-    params(("code" = String, Path), CommandParams), responses((status = 204), CommandProblems))]
+    params(("code" = DiscountCode, Path), CommandParams), responses((status = 204), CommandProblems))]
 pub async fn end(
     State(app): State<App>,
     Ids(code): Ids<DiscountCode>,

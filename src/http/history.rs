@@ -12,6 +12,7 @@ use crate::domain::Decider;
 use crate::domain::account::Account;
 use crate::domain::cart::Cart;
 use crate::domain::customer::Customer;
+use crate::domain::ids::{AccountId, CustomerId, OrderId, ProductId};
 use crate::domain::order::Order;
 use crate::domain::product::Product;
 use crate::http::App;
@@ -49,12 +50,12 @@ struct Row {
 
 /// What happened to an order
 #[utoipa::path(get, path = "/order/{order_id}/history", tag = "log", security(("bearer" = ["reader"])),
-    params(("order_id" = i64, Path), Page),
+    params(("order_id" = OrderId, Path), Page),
     responses((status = 200, body = Vec<Change>), (status = 404, body = Problem)))]
 pub async fn of_order(
     State(app): State<App>,
     OriginalUri(uri): OriginalUri,
-    Ids(order_id): Ids<i64>,
+    Ids(order_id): Ids<OrderId>,
     Params(page): Params<Page>,
 ) -> Result<PageOf<Change>, ApiError> {
     let unknown = ApiError::not_found("order_not_found", "Order not found");
@@ -63,12 +64,12 @@ pub async fn of_order(
 
 /// What happened to a product
 #[utoipa::path(get, path = "/product/{product_id}/history", tag = "log", security(("bearer" = ["reader"])),
-    params(("product_id" = i64, Path), Page),
+    params(("product_id" = ProductId, Path), Page),
     responses((status = 200, body = Vec<Change>), (status = 404, body = Problem)))]
 pub async fn of_product(
     State(app): State<App>,
     OriginalUri(uri): OriginalUri,
-    Ids(product_id): Ids<i64>,
+    Ids(product_id): Ids<ProductId>,
     Params(page): Params<Page>,
 ) -> Result<PageOf<Change>, ApiError> {
     let unknown = ApiError::not_found("product_not_found", "Product not found");
@@ -77,12 +78,12 @@ pub async fn of_product(
 
 /// What happened to a customer, without personal data
 #[utoipa::path(get, path = "/customer/{customer_id}/history", tag = "log", security(("bearer" = ["reader"])),
-    params(("customer_id" = i64, Path), Page),
+    params(("customer_id" = CustomerId, Path), Page),
     responses((status = 200, body = Vec<Change>), (status = 404, body = Problem)))]
 pub async fn of_customer(
     State(app): State<App>,
     OriginalUri(uri): OriginalUri,
-    Ids(customer_id): Ids<i64>,
+    Ids(customer_id): Ids<CustomerId>,
     Params(page): Params<Page>,
 ) -> Result<PageOf<Change>, ApiError> {
     let unknown = ApiError::not_found("customer_not_found", "Customer not found");
@@ -91,12 +92,12 @@ pub async fn of_customer(
 
 /// What happened to an account: roles, keys, passwords
 #[utoipa::path(get, path = "/user/{account_id}/history", tag = "log", security(("bearer" = ["admin"])),
-    params(("account_id" = i64, Path), Page),
+    params(("account_id" = AccountId, Path), Page),
     responses((status = 200, body = Vec<Change>), (status = 404, body = Problem)))]
 pub async fn of_account(
     State(app): State<App>,
     OriginalUri(uri): OriginalUri,
-    Ids(account_id): Ids<i64>,
+    Ids(account_id): Ids<AccountId>,
     Params(page): Params<Page>,
 ) -> Result<PageOf<Change>, ApiError> {
     let unknown = ApiError::not_found("account_not_found", "Account not found");

@@ -1,40 +1,42 @@
 //! What orders are paid with, and what providers of payments say. Those hold no account: their signature lets them in.
 
+use std::borrow::Cow;
+
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use serde::de::{Deserializer, Error};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use utoipa::ToSchema;
-use utoipa::openapi::Object;
-use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::domain::order::{PaymentMethod, PaymentToken};
 use crate::http::App;
 use crate::http::wire::body;
 use crate::http::wire::error::{ApiError, Problem};
-use crate::http::wire::openapi::words;
+use crate::http::wire::schema::{string, words};
 use crate::payments::{Instrument, Notice, NoticeError, PaymentReactor};
 
 /// `{"method": "card", "token": "pm_…"}` or `{"method": "test", "card_number": "4242…"}`.
 #[derive(Clone, Debug)]
-pub struct Choice(Instrument);
+pub struct InstrumentField(Instrument);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ChoiceFields {
+struct InstrumentFields {
     method: String,
     token: Option<String>,
     card_number: Option<String>,
 }
 
-impl<'de> Deserialize<'de> for Choice {
+impl<'de> Deserialize<'de> for InstrumentField {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         // What is wrong is not named, because it may be the number of a card.
         let wrong = |_| D::Error::custom("must have a method and a token or card_number, all of them texts");
-        let fields = ChoiceFields::deserialize(Value::deserialize(deserializer)?);
-        let ChoiceFields { method, token, card_number } = fields.map_err(wrong)?;
+        let fields = InstrumentFields::deserialize(Value::deserialize(deserializer)?);
+        let InstrumentFields { method, token, card_number } = fields.map_err(wrong)?;
         let read = match (method.as_str(), token, card_number) {
             ("card", Some(token), None) => Instrument::card(&token).map_err(|error| format!("token {error}")),
             ("test", None, Some(number)) => Instrument::test(&number).map_err(|error| format!("card_number {error}")),
@@ -46,7 +48,7 @@ impl<'de> Deserialize<'de> for Choice {
     }
 }
 
-impl Choice {
+impl InstrumentField {
     fn method(&self) -> PaymentMethod {
         match self.0 {
             Instrument::Card(_) => PaymentMethod::Card,
@@ -55,20 +57,28 @@ impl Choice {
     }
 }
 
-/// The choice, for OpenAPI.
-pub fn choice() -> Object {
-    let text = |meaning: &str, length: usize| {
-        ObjectBuilder::new().schema_type(Type::String).max_length(Some(length)).description(Some(meaning))
-    };
-    ObjectBuilder::new()
-        .schema_type(SchemaType::from_iter([Type::Object, Type::Null]))
-        .description(Some("What an order is paid with at once: a card, or a documented number for tests."))
-        .property("method", words(["card", "test"]))
-        .required("method")
-        .property("token", text("Of a card: what the provider gave for it, such as pm_1NXWPnA2eZvKYlo2.", 250))
-        .property("card_number", text("Of a test: never the number of a card that exists.", 30))
-        .examples([json!({ "method": "test", "card_number": "4242424242424242" })])
-        .build()
+impl PartialSchema for InstrumentField {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::Object)
+            .description(Some("A card by its provider token, or a documented test card number."))
+            .property("method", words("The payment method.", ["card", "test"]))
+            .required("method")
+            .property(
+                "token",
+                string("For `card`: the provider's token, such as pm_1NXWPnA2eZvKYlo2.").max_length(Some(250)),
+            )
+            .property("card_number", string("For `test`: a test card number, never a real one.").max_length(Some(30)))
+            .examples([json!({ "method": "test", "card_number": "4242424242424242" })])
+            .build()
+            .into()
+    }
+}
+
+impl ToSchema for InstrumentField {
+    fn name() -> Cow<'static, str> {
+        "PaymentInstrument".into()
+    }
 }
 
 impl App {
@@ -76,9 +86,9 @@ impl App {
     pub(super) fn instrument(
         &self,
         method: Option<PaymentMethod>,
-        choice: Option<Choice>,
+        instrument: Option<InstrumentField>,
     ) -> Result<Option<(PaymentMethod, PaymentToken)>, ApiError> {
-        let Some(choice) = choice else {
+        let Some(instrument) = instrument else {
             return match method {
                 Some(method) if method.is_online() => {
                     Err(ApiError::invalid_field("payment", "is required, to pay by this method"))
@@ -86,7 +96,7 @@ impl App {
                 _ => Ok(None),
             };
         };
-        let chosen = choice.method();
+        let chosen = instrument.method();
         if method.is_some_and(|method| method != chosen) {
             return Err(ApiError::invalid_field("payment.method", "must be the method of the order"));
         }
@@ -94,7 +104,7 @@ impl App {
             let detail = format!("payments by {} are not set up", chosen.as_str());
             return Err(ApiError::new(StatusCode::CONFLICT, "payment_method_unavailable", "No such payments", detail));
         }
-        Ok(Some((chosen, choice.0.token())))
+        Ok(Some((chosen, instrument.0.token())))
     }
 }
 
@@ -102,7 +112,6 @@ impl App {
 #[derive(Serialize, ToSchema)]
 pub struct Method {
     /// What `payment_method` of a checkout may be.
-    #[schema(value_type = String, example = "card")]
     pub method: PaymentMethod,
     /// Whether a provider is asked, so that `payment` is needed.
     pub online: bool,

@@ -27,12 +27,9 @@ body! {
 #[serde(deny_unknown_fields)]
 pub struct NewShippingFee {
     /// Two letters of ISO 3166-1, in upper case; absent is for every other country.
-    #[schema(value_type = Option<String>, pattern = "^[A-Z]{2}$")]
     country: Option<Country>,
     /// The least value of the goods after the discount.
-    #[schema(value_type = String, pattern = "^[0-9]{1,12}([.][0-9]{1,2})?$", example = "50.00")]
     from: Money,
-    #[schema(value_type = String, pattern = "^[0-9]{1,12}([.][0-9]{1,2})?$", example = "4.90")]
     fee: Money,
 }
 
@@ -51,13 +48,10 @@ body! {
 #[serde(deny_unknown_fields)]
 pub struct NewTaxRate {
     /// Absent is for every other category.
-    #[schema(value_type = Option<i64>)]
     category_id: Option<CategoryId>,
     /// Two letters of ISO 3166-1, in upper case; absent is for every other country.
-    #[schema(value_type = Option<String>, pattern = "^[A-Z]{2}$")]
     country: Option<Country>,
     /// From 0 to 100, with at most three decimals.
-    #[schema(value_type = String, pattern = "^[0-9]{1,3}([.][0-9]{1,3})?$", examples("19"))]
     percent: Percent,
 }
 

@@ -9,21 +9,17 @@ use utoipa::{IntoParams, ToSchema};
 use crate::http::App;
 use crate::http::categories::category_filter;
 use crate::http::products::ProductRow;
+use crate::http::wire::amount::Amount;
 use crate::http::wire::error::{ApiError, Problem};
-use crate::http::wire::format::money;
 use crate::http::wire::page::{DEFAULT_LIMIT, LAST_MOMENT, Page, PageOf, Params};
 
 #[derive(Serialize, ToSchema)]
 pub struct Bestseller {
     pub product_id: i64,
     pub name: String,
-    #[serde(serialize_with = "money")]
-    #[schema(value_type = String, example = "9.99")]
-    pub price: Decimal,
+    pub price: Amount,
     pub total_sold: i64,
-    #[serde(serialize_with = "money")]
-    #[schema(value_type = String, example = "499.50")]
-    pub total_revenue: Decimal,
+    pub total_revenue: Amount,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -32,9 +28,7 @@ pub struct CustomerStats {
     pub name: String,
     pub email: String,
     pub total_orders: i64,
-    #[serde(serialize_with = "money")]
-    #[schema(value_type = String, example = "1234.50")]
-    pub total_spent: Decimal,
+    pub total_spent: Amount,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -42,9 +36,7 @@ pub struct CategoryStats {
     pub category_name: String,
     pub product_count: i64,
     pub total_stock: i64,
-    #[serde(serialize_with = "money")]
-    #[schema(value_type = String, example = "24.90")]
-    pub avg_price: Decimal,
+    pub avg_price: Amount,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -53,9 +45,7 @@ pub struct Sales {
     pub period: NaiveDate,
     pub orders: i64,
     pub units: i64,
-    #[serde(serialize_with = "money")]
-    #[schema(value_type = String, example = "823746.14")]
-    pub revenue: Decimal,
+    pub revenue: Amount,
 }
 
 /// A cart that somebody filled and left.
@@ -68,9 +58,7 @@ pub struct AbandonedCart {
     pub items: i64,
     pub units: i64,
     /// At the prices of now.
-    #[serde(serialize_with = "money")]
-    #[schema(value_type = String, example = "71.97")]
-    pub value: Decimal,
+    pub value: Amount,
     pub changed_at: DateTime<Utc>,
 }
 
@@ -202,7 +190,7 @@ pub async fn customer_stats(
         sqlx::query_file_as!(CustomerStats, "projections/customer_stats/list.sql", spent, customer_id, limit + 1)
             .fetch_all(&app.pool)
             .await?;
-    Ok(PageOf::new(&uri, rows, limit, |row| (row.total_spent, row.customer_id)))
+    Ok(PageOf::new(&uri, rows, limit, |row| (row.total_spent.0, row.customer_id)))
 }
 
 /// Categories by how many products are sold in them
@@ -223,7 +211,7 @@ pub async fn category_stats(
         category_name: row.category_name,
         product_count: row.product_count,
         total_stock: row.total_stock,
-        avg_price: row.avg_price,
+        avg_price: row.avg_price.into(),
     }))
 }
 

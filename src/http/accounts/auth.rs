@@ -24,13 +24,9 @@ use crate::shop::{CustomerRef, MergeCarts};
 body! {
     /// Somebody who wants an account.
     pub struct Registration {
-        #[schema(value_type = String, max_length = 200, example = "Jo")]
         pub first_name: Name,
-        #[schema(value_type = String, max_length = 200, example = "Miller")]
         pub last_name: Name,
-        #[schema(value_type = String, format = Email, example = "jo@example.com")]
         pub email: Email,
-        #[schema(value_type = String, format = Password, min_length = 10, max_length = 1000)]
         pub password: Password,
     }
 }
@@ -66,7 +62,6 @@ body! {
     pub struct PasswordChange {
         #[schema(format = Password)]
         pub current_password: String,
-        #[schema(value_type = String, format = Password, min_length = 10, max_length = 1000)]
         pub new_password: Password,
     }
 }
@@ -74,7 +69,6 @@ body! {
 body! {
     /// Who forgot the password.
     pub struct ResetRequest {
-        #[schema(value_type = String, format = Email, example = "jo@example.com")]
         pub email: Email,
     }
 }
@@ -90,7 +84,6 @@ body! {
     /// The token of a mailed link, and another password.
     pub struct Reset {
         pub token: String,
-        #[schema(value_type = String, format = Password, min_length = 10, max_length = 1000)]
         pub new_password: Password,
     }
 }
@@ -119,7 +112,6 @@ pub struct MailOnItsWay {
 #[derive(Serialize, ToSchema)]
 pub struct Me {
     pub account_id: i64,
-    #[schema(value_type = String, example = "customer")]
     pub role: Role,
     /// Null for staff.
     pub customer_id: Option<i64>,

@@ -22,9 +22,7 @@ use crate::shop::{AccountRef, ChangeAccount, CreateKey, OpenAccount, RevokeKey};
 body! {
     /// A new member of the staff, who chooses a password by a mailed link.
     pub struct NewUser {
-        #[schema(value_type = String, format = Email, example = "editor@example.com")]
         pub email: Email,
-        #[schema(value_type = String, example = "editor")]
         pub role: Role,
     }
 }
@@ -32,7 +30,6 @@ body! {
 body! {
     /// What is to be changed; what is absent stays as it is.
     pub struct UserChange {
-        #[schema(value_type = Option<String>, example = "reader")]
         pub role: Option<Role>,
         pub disabled: Option<bool>,
     }
@@ -41,9 +38,7 @@ body! {
 body! {
     /// A key for a machine.
     pub struct NewKey {
-        #[schema(value_type = String, max_length = 200, example = "notebook")]
         pub name: Name,
-        #[schema(value_type = String, example = "reader")]
         pub role: Role,
     }
 }
@@ -71,9 +66,9 @@ pub async fn list(
 
 /// An account
 #[utoipa::path(get, path = "/user/{account_id}", tag = "accounts", security(("bearer" = ["admin"])),
-    params(("account_id" = i64, Path)), responses((status = 200, body = User), (status = 404, body = Problem)))]
-pub async fn find(State(app): State<App>, Ids(account_id): Ids<i64>) -> Result<Json<User>, ApiError> {
-    let found = app.accounts.find_user(AccountId(account_id)).await?;
+    params(("account_id" = AccountId, Path)), responses((status = 200, body = User), (status = 404, body = Problem)))]
+pub async fn find(State(app): State<App>, Ids(account_id): Ids<AccountId>) -> Result<Json<User>, ApiError> {
+    let found = app.accounts.find_user(account_id).await?;
     found.map(Json).ok_or_else(|| ApiError::not_found("account_not_found", "Account not found"))
 }
 
@@ -99,17 +94,17 @@ pub async fn create(
 
 /// Changes an account's role, or disables it; its sessions end
 #[utoipa::path(patch, path = "/user/{account_id}", tag = "accounts", security(("bearer" = ["admin"])),
-    request_body = UserChange, params(("account_id" = i64, Path), CommandParams),
+    request_body = UserChange, params(("account_id" = AccountId, Path), CommandParams),
     responses((status = 200, body = AccountRef), CommandProblems))]
 pub async fn change(
     State(app): State<App>,
     caller: Caller,
-    Ids(account_id): Ids<i64>,
+    Ids(account_id): Ids<AccountId>,
     command: Command<UserChange>,
 ) -> Result<Answer<AccountRef>, ApiError> {
     session_of_staff(&caller)?;
     let UserChange { role, disabled } = command.body;
-    let change = ChangeAccount { account_id: AccountId(account_id), role, disabled };
+    let change = ChangeAccount { account_id, role, disabled };
     let changed = app.run(change, command.context).await?;
     app.accounts.refresh().await?;
     Ok(changed)

@@ -1,8 +1,12 @@
 //! Where customers live and have things sent.
 
+use std::borrow::Cow;
+
 use axum::extract::{OriginalUri, State};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::Schema;
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::domain::customer::{self as domain, Country, Line, OptionalLine, PostalCode};
 use crate::domain::ids::{AddressId, CustomerId};
@@ -33,20 +37,13 @@ body! {
     /// A new address.
     pub struct NewAddress {
         /// Who receives what is sent there.
-        #[schema(value_type = String, min_length = 1, max_length = 200, example = "Jo Miller")]
         pub name: Name,
-        #[schema(value_type = String, min_length = 1, max_length = 200, example = "12 Mill Lane")]
         pub line1: Line,
-        #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
         pub line2: Option<Line>,
-        #[schema(value_type = String, min_length = 1, max_length = 20, example = "AB1 2CD")]
         pub postal_code: PostalCode,
-        #[schema(value_type = String, min_length = 1, max_length = 200, example = "Milltown")]
         pub city: Name,
-        #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
         pub region: Option<Name>,
         /// Two letters of ISO 3166-1, in upper case.
-        #[schema(value_type = String, pattern = "^[A-Z]{2}$", example = "GB")]
         pub country: Country,
     }
 }
@@ -54,33 +51,26 @@ body! {
 body! {
     /// What is to be changed; what is absent stays as it is.
     pub struct AddressChange {
-        #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
         pub name: Option<Name>,
-        #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
         pub line1: Option<Line>,
         /// Empty to take it away.
-        #[schema(value_type = Option<String>, max_length = 200)]
         pub line2: Option<OptionalLine>,
-        #[schema(value_type = Option<String>, min_length = 1, max_length = 20)]
         pub postal_code: Option<PostalCode>,
-        #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
         pub city: Option<Name>,
         /// Empty to take it away.
-        #[schema(value_type = Option<String>, max_length = 200)]
         pub region: Option<OptionalLine>,
-        #[schema(value_type = Option<String>, pattern = "^[A-Z]{2}$")]
         pub country: Option<Country>,
     }
 }
 
 /// A customer's addresses, oldest first
 #[utoipa::path(get, path = "/customer/{customer_id}/addresses", tag = "customers",
-    security(("bearer" = ["owner", "reader"])), params(("customer_id" = i64, Path), Page),
+    security(("bearer" = ["owner", "reader"])), params(("customer_id" = CustomerId, Path), Page),
     responses((status = 200, body = Vec<Address>), (status = 404, body = Problem)))]
 pub async fn list(
     State(app): State<App>,
     OriginalUri(uri): OriginalUri,
-    Ids(customer_id): Ids<i64>,
+    Ids(customer_id): Ids<CustomerId>,
     Params(page): Params<Page>,
 ) -> Result<PageOf<Address>, ApiError> {
     let limit = page.limit(DEFAULT_LIMIT)?;
@@ -92,7 +82,7 @@ pub async fn list(
          order by address_id
          limit $3",
     )
-    .bind(customer_id)
+    .bind(customer_id.0)
     .bind(after)
     .bind(limit + 1)
     .fetch_all(&app.pool)
@@ -106,16 +96,16 @@ pub async fn list(
 /// Adds an address
 #[utoipa::path(post, path = "/customer/{customer_id}/addresses", tag = "customers",
     security(("bearer" = ["owner", "editor"])), request_body = NewAddress,
-    params(("customer_id" = i64, Path), CommandParams),
+    params(("customer_id" = CustomerId, Path), CommandParams),
     responses((status = 201, body = AddressRef), CommandProblems))]
 pub async fn add(
     State(app): State<App>,
-    Ids(customer_id): Ids<i64>,
+    Ids(customer_id): Ids<CustomerId>,
     command: Command<NewAddress>,
 ) -> Result<Answer<AddressRef>, ApiError> {
     let NewAddress { name, line1, line2, postal_code, city, region, country } = command.body;
     let address = domain::Address { name, line1, line2, postal_code, city, region, country };
-    let add = AddAddress { customer_id: CustomerId(customer_id), address };
+    let add = AddAddress { customer_id, address };
     let added = app.run(add, command.context).await?;
     Ok(added.created(|added| format!("/shop/api/customer/{customer_id}/addresses/{}/", added.address_id)))
 }
@@ -123,30 +113,28 @@ pub async fn add(
 /// Changes an address
 #[utoipa::path(patch, path = "/customer/{customer_id}/addresses/{address_id}", tag = "customers",
     security(("bearer" = ["owner", "editor"])), request_body = AddressChange,
-    params(("customer_id" = i64, Path), ("address_id" = i64, Path), CommandParams),
+    params(("customer_id" = CustomerId, Path), ("address_id" = AddressId, Path), CommandParams),
     responses((status = 200, body = AddressRef), CommandProblems))]
 pub async fn change(
     State(app): State<App>,
-    Ids((customer_id, address_id)): Ids<(i64, i64)>,
+    Ids((customer_id, address_id)): Ids<(CustomerId, AddressId)>,
     command: Command<AddressChange>,
 ) -> Result<Answer<AddressRef>, ApiError> {
     let AddressChange { name, line1, line2, postal_code, city, region, country } = command.body;
     let change = domain::AddressChange { name, line1, line2, postal_code, city, region, country };
-    let (customer_id, address_id) = (CustomerId(customer_id), AddressId(address_id));
     app.run(ChangeAddress { customer_id, address_id, change }, command.context).await
 }
 
 /// Removes an address
 #[utoipa::path(delete, path = "/customer/{customer_id}/addresses/{address_id}", tag = "customers",
     security(("bearer" = ["owner", "editor"])),
-    params(("customer_id" = i64, Path), ("address_id" = i64, Path), CommandParams),
+    params(("customer_id" = CustomerId, Path), ("address_id" = AddressId, Path), CommandParams),
     responses((status = 204), CommandProblems))]
 pub async fn remove(
     State(app): State<App>,
-    Ids((customer_id, address_id)): Ids<(i64, i64)>,
+    Ids((customer_id, address_id)): Ids<(CustomerId, AddressId)>,
     command: Command<NoBody>,
 ) -> Result<Answer<()>, ApiError> {
-    let (customer_id, address_id) = (CustomerId(customer_id), AddressId(address_id));
     app.run(RemoveAddress { customer_id, address_id }, command.context).await
 }
 
@@ -172,6 +160,22 @@ pub async fn known_address(
 #[derive(Deserialize)]
 #[serde(try_from = "serde_json::Map<String, serde_json::Value>")]
 pub struct GivenAddress(pub domain::Address);
+
+impl PartialSchema for GivenAddress {
+    fn schema() -> RefOr<Schema> {
+        NewAddress::schema()
+    }
+}
+
+impl ToSchema for GivenAddress {
+    fn name() -> Cow<'static, str> {
+        NewAddress::name()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        NewAddress::schemas(schemas);
+    }
+}
 
 impl TryFrom<serde_json::Map<String, serde_json::Value>> for GivenAddress {
     type Error = String;

@@ -14,6 +14,7 @@ use sqlx::FromRow;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::domain::ids::CustomerId;
 use crate::http::App;
 use crate::http::customers;
 use crate::http::customers::addresses::Address;
@@ -151,18 +152,18 @@ struct Shown(i64, i64, Uuid, Uuid, i64);
 
 /// Everything that is held about a customer
 #[utoipa::path(get, path = "/customer/{customer_id}/export", tag = "customers",
-    security(("bearer" = ["owner", "editor"])), params(("customer_id" = i64, Path), Page),
+    security(("bearer" = ["owner", "editor"])), params(("customer_id" = CustomerId, Path), Page),
     responses((status = 200, body = CustomerExport), (status = 404, body = Problem)))]
 pub async fn find(
     State(app): State<App>,
     OriginalUri(uri): OriginalUri,
-    Ids(customer_id): Ids<i64>,
+    Ids(customer_id): Ids<CustomerId>,
     Params(page): Params<Page>,
 ) -> Result<Response, ApiError> {
     let limit = page.limit(MAX_LIMIT)?;
     let mut shown: Shown = page.after()?.unwrap_or(Shown(0, 0, Uuid::nil(), Uuid::nil(), 0));
     let found: Option<CustomerExport> = sqlx::query_as(include_str!("export.sql"))
-        .bind(customer_id)
+        .bind(customer_id.0)
         .bind(shown.0)
         .bind(shown.1)
         .bind(shown.2)

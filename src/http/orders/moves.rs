@@ -26,7 +26,6 @@ use crate::shop::{MoveOrder, OrderStanding, RequestPayment};
 #[derive(Serialize, ToSchema)]
 pub struct AllowedMove {
     /// The last part of the route that makes it; `authorise`, `capture` and `fail` are told by the payment provider.
-    #[schema(value_type = String, example = "ship")]
     pub action: Action,
     /// `status`, `payment` or `fulfilment`.
     pub state: &'static str,
@@ -39,13 +38,10 @@ body! {
     /// How an order is paid.
     pub struct Payment {
         /// The method of `payment`, if it is to be said twice.
-        #[schema(value_type = Option<String>)]
         pub method: Option<PaymentMethod>,
         /// What a provider is to be shown. Absent, staff note that they have got the money.
-        #[schema(schema_with = payments::choice)]
-        pub payment: Option<payments::Choice>,
+        pub payment: Option<payments::InstrumentField>,
         /// Where the money is found in other books.
-        #[schema(value_type = Option<String>, min_length = 1, max_length = 100)]
         pub reference: Option<Reference>,
     }
 }
@@ -54,9 +50,7 @@ body! {
     /// What is handed to a carrier.
     pub struct Shipment {
         /// `DHL`, `DPD`, `UPS`, `Hermes`, or any other by its name.
-        #[schema(value_type = Option<String>, min_length = 1, max_length = 50, example = "DHL")]
         pub carrier: Option<crate::domain::order::Carrier>,
-        #[schema(value_type = Option<String>, min_length = 1, max_length = 100)]
         pub tracking_number: Option<TrackingNumber>,
         /// Absent for everything that is still to be sent.
         #[schema(min_items = 1, max_items = 2_000, nullable = false)]
@@ -69,7 +63,6 @@ body! {
 pub struct SentLine {
     /// As the order counts its lines, from 1.
     line: i64,
-    #[schema(value_type = i64, minimum = 1, maximum = 1_000_000)]
     quantity: Quantity,
 }
 
@@ -84,7 +77,6 @@ body! {
 body! {
     /// Why an order is cancelled.
     pub struct Cancellation {
-        #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
         pub reason: Option<Reason>,
     }
 }
@@ -96,7 +88,6 @@ body! {
         pub lines: Vec<ReturnedLine>,
         /// Whether the money that was paid for them goes back at once; else it is a matter of a refund.
         pub refund: Option<bool>,
-        #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
         pub reason: Option<Reason>,
     }
 }
@@ -106,7 +97,6 @@ body! {
 pub struct ReturnedLine {
     /// As the order counts its lines, from 1.
     line: i64,
-    #[schema(value_type = i64, minimum = 1, maximum = 1_000_000)]
     quantity: Quantity,
     /// Whether units that were sent can be sold again.
     #[serde(default = "yes")]
@@ -118,9 +108,7 @@ body! {
     /// Money that goes back.
     pub struct Refund {
         /// Absent for all that can be given back.
-        #[schema(value_type = Option<String>, pattern = "^[0-9]{1,12}([.][0-9]{1,2})?$", example = "8.50")]
         pub amount: Option<Money>,
-        #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
         pub reason: Option<Reason>,
     }
 }
@@ -131,10 +119,10 @@ fn yes() -> bool {
 
 /// Begins to pack an order
 #[utoipa::path(post, path = "/order/{order_id}/process", tag = "orders", security(("bearer" = ["editor"])),
-    params(("order_id" = i64, Path), CommandParams), responses((status = 200, body = OrderStanding), CommandProblems))]
+    params(("order_id" = OrderId, Path), CommandParams), responses((status = 200, body = OrderStanding), CommandProblems))]
 pub async fn process(
     State(app): State<App>,
-    Ids(order_id): Ids<i64>,
+    Ids(order_id): Ids<OrderId>,
     command: Command<NoBody>,
 ) -> Result<Answer<OrderStanding>, ApiError> {
     run(&app, order_id, command.map(|NoBody| OrderCommand::Process)).await
@@ -145,15 +133,14 @@ pub async fn process(
 /// Buyers ask a provider, after an attempt that failed for example; that the money has come is noted by staff.
 #[utoipa::path(post, path = "/order/{order_id}/pay", tag = "orders", security(("bearer" = ["owner", "editor"])),
     request_body = Payment,
-    params(("order_id" = i64, Path), CommandParams), responses((status = 200, body = OrderStanding), CommandProblems))]
+    params(("order_id" = OrderId, Path), CommandParams), responses((status = 200, body = OrderStanding), CommandProblems))]
 pub async fn pay(
     State(app): State<App>,
-    Ids(order_id): Ids<i64>,
+    Ids(order_id): Ids<OrderId>,
     command: Command<Payment>,
 ) -> Result<Answer<OrderStanding>, ApiError> {
     let by_buyer = command.context.actor.role == Role::Customer.name();
     let Command { body: Payment { method, payment, reference }, context } = command;
-    let order_id = OrderId(order_id);
     match app.instrument(method, payment)? {
         Some((method, token)) => app.run(RequestPayment { order_id, method, token }, context).await,
         None if by_buyer => Err(ApiError::invalid_field("payment", "is required")),
@@ -171,10 +158,10 @@ pub async fn pay(
 /// Hands units of an order to a carrier; they leave the store
 #[utoipa::path(post, path = "/order/{order_id}/ship", tag = "orders", security(("bearer" = ["editor"])),
     request_body = Shipment,
-    params(("order_id" = i64, Path), CommandParams), responses((status = 200, body = OrderStanding), CommandProblems))]
+    params(("order_id" = OrderId, Path), CommandParams), responses((status = 200, body = OrderStanding), CommandProblems))]
 pub async fn ship(
     State(app): State<App>,
-    Ids(order_id): Ids<i64>,
+    Ids(order_id): Ids<OrderId>,
     command: Command<Shipment>,
 ) -> Result<Answer<OrderStanding>, ApiError> {
     if command.body.lines.as_ref().is_some_and(Vec::is_empty) {
@@ -191,10 +178,10 @@ pub async fn ship(
 /// Notes that a shipment has arrived, or all of them
 #[utoipa::path(post, path = "/order/{order_id}/deliver", tag = "orders", security(("bearer" = ["editor"])),
     request_body = Arrival,
-    params(("order_id" = i64, Path), CommandParams), responses((status = 200, body = OrderStanding), CommandProblems))]
+    params(("order_id" = OrderId, Path), CommandParams), responses((status = 200, body = OrderStanding), CommandProblems))]
 pub async fn deliver(
     State(app): State<App>,
-    Ids(order_id): Ids<i64>,
+    Ids(order_id): Ids<OrderId>,
     command: Command<Arrival>,
 ) -> Result<Answer<OrderStanding>, ApiError> {
     run(&app, order_id, command.map(|Arrival { shipment }| OrderCommand::Deliver { shipment })).await
@@ -203,10 +190,10 @@ pub async fn deliver(
 /// Cancels an order; its stock can be sold again, and what was paid goes back
 #[utoipa::path(post, path = "/order/{order_id}/cancel", tag = "orders", security(("bearer" = ["owner", "editor"])),
     request_body = Cancellation,
-    params(("order_id" = i64, Path), CommandParams), responses((status = 200, body = OrderStanding), CommandProblems))]
+    params(("order_id" = OrderId, Path), CommandParams), responses((status = 200, body = OrderStanding), CommandProblems))]
 pub async fn cancel(
     State(app): State<App>,
-    Ids(order_id): Ids<i64>,
+    Ids(order_id): Ids<OrderId>,
     command: Command<Cancellation>,
 ) -> Result<Answer<OrderStanding>, ApiError> {
     run(&app, order_id, command.map(|Cancellation { reason }| OrderCommand::Cancel { reason })).await
@@ -217,10 +204,10 @@ pub async fn cancel(
 /// What is not paid of them is no longer asked for. An order of which nothing was sent and nothing is left is cancelled.
 #[utoipa::path(post, path = "/order/{order_id}/return", tag = "orders", security(("bearer" = ["editor"])),
     request_body = Return,
-    params(("order_id" = i64, Path), CommandParams), responses((status = 200, body = OrderStanding), CommandProblems))]
+    params(("order_id" = OrderId, Path), CommandParams), responses((status = 200, body = OrderStanding), CommandProblems))]
 pub async fn take_back(
     State(app): State<App>,
-    Ids(order_id): Ids<i64>,
+    Ids(order_id): Ids<OrderId>,
     command: Command<Return>,
 ) -> Result<Answer<OrderStanding>, ApiError> {
     let line = |ReturnedLine { line, quantity, restock }| ReturnLine { line, quantity, restock };
@@ -235,10 +222,10 @@ pub async fn take_back(
 /// Gives money back, never more than was paid
 #[utoipa::path(post, path = "/order/{order_id}/refund", tag = "orders", security(("bearer" = ["editor"])),
     request_body = Refund,
-    params(("order_id" = i64, Path), CommandParams), responses((status = 200, body = OrderStanding), CommandProblems))]
+    params(("order_id" = OrderId, Path), CommandParams), responses((status = 200, body = OrderStanding), CommandProblems))]
 pub async fn refund(
     State(app): State<App>,
-    Ids(order_id): Ids<i64>,
+    Ids(order_id): Ids<OrderId>,
     command: Command<Refund>,
 ) -> Result<Answer<OrderStanding>, ApiError> {
     run(&app, order_id, command.map(|Refund { amount, reason }| OrderCommand::Refund { amount, reason })).await
@@ -259,6 +246,6 @@ pub async fn list() -> Json<Vec<AllowedMove>> {
     Json(shown.collect())
 }
 
-async fn run(app: &App, order_id: i64, command: Command<OrderCommand>) -> Result<Answer<OrderStanding>, ApiError> {
-    app.run(MoveOrder { order_id: OrderId(order_id), command: command.body }, command.context).await
+async fn run(app: &App, order_id: OrderId, command: Command<OrderCommand>) -> Result<Answer<OrderStanding>, ApiError> {
+    app.run(MoveOrder { order_id, command: command.body }, command.context).await
 }

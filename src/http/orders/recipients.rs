@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use utoipa::ToSchema;
 
+use crate::domain::ids::OrderId;
+
 /// Who a guest is.
 #[derive(Serialize, ToSchema, sqlx::FromRow)]
 pub struct Contact {
@@ -35,9 +37,9 @@ pub struct Known {
 }
 
 /// What is known of the people of an order.
-pub async fn known(connection: &mut PgConnection, order_id: i64) -> Result<Known, sqlx::Error> {
+pub async fn known(connection: &mut PgConnection, order_id: OrderId) -> Result<Known, sqlx::Error> {
     let contact = sqlx::query_as("select name, email from order_contact where order_id = $1")
-        .bind(order_id)
+        .bind(order_id.0)
         .fetch_optional(&mut *connection)
         .await?;
     let addresses = sqlx::query_as(
@@ -46,7 +48,7 @@ pub async fn known(connection: &mut PgConnection, order_id: i64) -> Result<Known
          where order_id = $1
          order by kind desc",
     )
-    .bind(order_id)
+    .bind(order_id.0)
     .fetch_all(connection)
     .await?;
     Ok(Known { contact, addresses })

@@ -8,14 +8,14 @@ use serde::de::DeserializeOwned;
 use sqlx::PgConnection;
 use utoipa::ToSchema;
 
-use crate::domain::money::two_decimals;
+use crate::domain::ids::OrderId;
 use crate::domain::order::{Action, States, tracking_url};
 use crate::http::App;
 use crate::http::orders::recipients::{Contact, Known, OrderAddress, known};
 use crate::http::orders::unknown;
+use crate::http::wire::amount::Amount;
 use crate::http::wire::consistency::snapshot;
 use crate::http::wire::error::{ApiError, Problem};
-use crate::http::wire::format::money;
 use crate::http::wire::page::{Ids, Versioned};
 use crate::shop::PricingView;
 
@@ -31,23 +31,13 @@ pub struct Summary {
     pub customer_id: Option<i64>,
     pub reference: Option<String>,
     pub lines: Vec<SummaryLine>,
-    #[serde(serialize_with = "money")]
-    #[schema(value_type = String, example = "19.98")]
-    pub total_amount: Decimal,
+    pub total_amount: Amount,
     /// By how much the order has been worth less since it was placed.
-    #[serde(serialize_with = "money")]
-    #[schema(value_type = String, example = "0.00")]
-    pub credited: Decimal,
-    #[serde(serialize_with = "money")]
-    #[schema(value_type = String, example = "19.98")]
-    pub paid: Decimal,
-    #[serde(serialize_with = "money")]
-    #[schema(value_type = String, example = "0.00")]
-    pub refunded: Decimal,
+    pub credited: Amount,
+    pub paid: Amount,
+    pub refunded: Amount,
     /// What is still to be paid.
-    #[serde(serialize_with = "money")]
-    #[schema(value_type = String, example = "0.00")]
-    pub due: Decimal,
+    pub due: Amount,
     /// `null` where staff see to it.
     pub payment_method: Option<String>,
     /// Why the last attempt to pay failed, such as `insufficient_funds`; `null` if it did not.
@@ -65,7 +55,6 @@ pub struct Summary {
     /// Where it is sent and billed to, as far as that is known.
     pub addresses: Vec<OrderAddress>,
     /// What may be done with it next: the last part of the route.
-    #[schema(value_type = Vec<String>)]
     pub allowed: Vec<Action>,
 }
 
@@ -76,22 +65,15 @@ pub struct SummaryLine {
     pub product_id: i64,
     pub product_name: String,
     pub quantity: i64,
-    #[serde(serialize_with = "money")]
-    #[schema(value_type = String, example = "9.99")]
-    pub price_per_unit: Decimal,
-    #[serde(serialize_with = "money")]
-    #[schema(value_type = String, example = "19.98")]
-    pub subtotal: Decimal,
+    pub price_per_unit: Amount,
+    pub subtotal: Amount,
     /// The line's part of the order's discount; `null`, as the next three, where the order has no pricing.
-    #[schema(value_type = Option<String>, example = "1.00")]
-    pub discount: Option<String>,
+    pub discount: Option<Amount>,
     #[schema(example = "19")]
     pub tax_rate: Option<String>,
-    #[schema(value_type = Option<String>, example = "1.44")]
-    pub tax: Option<String>,
+    pub tax: Option<Amount>,
     /// What the buyer is to pay for the line, tax included.
-    #[schema(value_type = Option<String>, example = "8.99")]
-    pub total: Option<String>,
+    pub total: Option<Amount>,
     pub shipped: i64,
     /// Units that were taken back before they were sent.
     pub withdrawn: i64,
@@ -123,9 +105,7 @@ pub struct ShipmentLine {
 pub struct SummaryRefund {
     /// Counts from 1.
     pub refund: i64,
-    #[serde(serialize_with = "money")]
-    #[schema(value_type = String, example = "9.99")]
-    pub amount: Decimal,
+    pub amount: Amount,
     /// `requested`, `done` or `failed`.
     pub state: String,
     pub reason: Option<String>,
@@ -137,24 +117,24 @@ pub struct SummaryRefund {
 
 /// Everything about an order
 #[utoipa::path(get, path = "/order/{order_id}/summary", tag = "orders", security(("bearer" = ["owner", "reader"])),
-    params(("order_id" = i64, Path)),
+    params(("order_id" = OrderId, Path)),
     responses((status = 200, body = Summary), (status = 404, body = Problem)))]
-pub async fn find(State(app): State<App>, Ids(order_id): Ids<i64>) -> Result<Versioned<Summary>, ApiError> {
+pub async fn find(State(app): State<App>, Ids(order_id): Ids<OrderId>) -> Result<Versioned<Summary>, ApiError> {
     summary(&app, order_id).await
 }
 
 /// Everything about an order, for those who may see it.
-pub async fn summary(app: &App, order_id: i64) -> Result<Versioned<Summary>, ApiError> {
+pub async fn summary(app: &App, order_id: OrderId) -> Result<Versioned<Summary>, ApiError> {
     // One snapshot for all, so that lines and states speak of the same moment.
     let mut transaction = snapshot(&app.pool, "orders, order_lines, shipments, shipment_lines, refunds").await?;
-    let order = sqlx::query_file!("projections/orders/find.sql", order_id)
+    let order = sqlx::query_file!("projections/orders/find.sql", order_id.0)
         .fetch_optional(&mut *transaction)
         .await?
         .ok_or_else(unknown)?;
     let lines =
-        sqlx::query_file!("projections/order_lines/by_order.sql", order_id).fetch_all(&mut *transaction).await?;
-    let sent = sqlx::query_file!("projections/shipments/by_order.sql", order_id).fetch_all(&mut *transaction).await?;
-    let refunds = sqlx::query_file_as!(SummaryRefund, "projections/refunds/by_order.sql", order_id)
+        sqlx::query_file!("projections/order_lines/by_order.sql", order_id.0).fetch_all(&mut *transaction).await?;
+    let sent = sqlx::query_file!("projections/shipments/by_order.sql", order_id.0).fetch_all(&mut *transaction).await?;
+    let refunds = sqlx::query_file_as!(SummaryRefund, "projections/refunds/by_order.sql", order_id.0)
         .fetch_all(&mut *transaction)
         .await?;
     let payment_failure = match order.payment.as_str() {
@@ -189,12 +169,12 @@ pub async fn summary(app: &App, order_id: i64) -> Result<Versioned<Summary>, Api
         product_id: line.product_id,
         product_name: line.product_name,
         quantity: line.quantity,
-        price_per_unit: line.price_per_unit,
-        subtotal: line.subtotal,
-        discount: line.discount.map(two_decimals),
+        price_per_unit: line.price_per_unit.into(),
+        subtotal: line.subtotal.into(),
+        discount: line.discount.map(Amount),
         tax_rate: line.tax_rate,
-        tax: line.tax.map(two_decimals),
-        total: line.total.map(two_decimals),
+        tax: line.tax.map(Amount),
+        total: line.total.map(Amount),
         shipped: line.shipped,
         withdrawn: line.withdrawn,
         returned: line.returned,
@@ -210,11 +190,11 @@ pub async fn summary(app: &App, order_id: i64) -> Result<Versioned<Summary>, Api
         customer_id: order.customer_id,
         reference: order.reference,
         lines: lines.collect(),
-        total_amount: order.total_amount,
-        credited: order.credited,
-        paid: order.paid,
-        refunded: order.refunded,
-        due: (order.total_amount - order.credited - kept).max(Decimal::ZERO),
+        total_amount: order.total_amount.into(),
+        credited: order.credited.into(),
+        paid: order.paid.into(),
+        refunded: order.refunded.into(),
+        due: (order.total_amount - order.credited - kept).max(Decimal::ZERO).into(),
         payment_method: order.payment_method,
         payment_failure,
         pay_by: order.pay_by,
@@ -230,7 +210,7 @@ pub async fn summary(app: &App, order_id: i64) -> Result<Versioned<Summary>, Api
 }
 
 /// The provider's reason, or the shop's.
-async fn last_failure(connection: &mut PgConnection, order_id: i64) -> Result<Option<String>, sqlx::Error> {
+async fn last_failure(connection: &mut PgConnection, order_id: OrderId) -> Result<Option<String>, sqlx::Error> {
     sqlx::query_scalar(
         "select payload ->> 'reason'
          from events

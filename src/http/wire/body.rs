@@ -147,9 +147,7 @@ mod tests {
 
     body! {
         pub struct Sample {
-            #[schema(value_type = String)]
             pub name: Name,
-            #[schema(value_type = String)]
             pub price: Money,
             pub note: Option<String>,
         }

@@ -2,11 +2,13 @@
 
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{Operation, Parameter, PathItem};
-use utoipa::openapi::schema::{AllOfBuilder, ObjectBuilder, Schema, SchemaType, Type};
+use utoipa::openapi::schema::{AllOfBuilder, Schema, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Content, Object, Ref, RefOr, Response};
 use utoipa::{Modify, OpenApi, PartialSchema, ToSchema};
 
+use crate::domain::discount::DiscountCode;
+use crate::domain::ids::{AccountId, AddressId, CategoryId, CustomerId, OrderId, ProductId, WebhookId};
 use crate::http::wire::access;
 
 const PROBLEM: &str = "application/problem+json";
@@ -15,6 +17,7 @@ const JSON: &str = "application/json";
 #[derive(OpenApi)]
 #[openapi(
     modifiers(&Bearer),
+    components(schemas(AccountId, AddressId, CategoryId, CustomerId, DiscountCode, OrderId, ProductId, WebhookId)),
     info(title = "Cartwright", description = "An event-sourced shop."),
     tags(
         (name = "accounts", description = "Who somebody is, and what they may do"),
@@ -143,28 +146,4 @@ fn add_dry_run(operation: &mut Operation) {
     let mut answer = Response::new("A dry run: what the command would answer, and append");
     answer.content.insert(JSON.to_owned(), Content::new(Some(schema)).into());
     answers.insert("200".to_owned(), answer.into());
-}
-
-/// One of several words.
-pub fn words<'word>(words: impl IntoIterator<Item = &'word str>) -> Object {
-    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words)).build()
-}
-
-/// A category, by its number or its name.
-pub fn number_or_name() -> Object {
-    category([Type::Integer, Type::String])
-}
-
-pub fn number_or_name_or_null() -> Object {
-    category([Type::Integer, Type::String, Type::Null])
-}
-
-fn category(types: impl IntoIterator<Item = Type>) -> Object {
-    ObjectBuilder::new()
-        .schema_type(SchemaType::from_iter(types))
-        .description(Some("Number or name of a category."))
-        .min_length(Some(1))
-        .max_length(Some(200))
-        .examples(["Kitchen"])
-        .build()
 }
