@@ -44,6 +44,7 @@ struct Row {
     position: i64,
     recorded_at: DateTime<Utc>,
     event_type: String,
+    event_version: String,
     payload: Value,
     metadata: Value,
 }
@@ -136,7 +137,8 @@ async fn history<A: Decider>(
     let limit = page.limit(DEFAULT_LIMIT)?;
     let after: i64 = page.after()?.unwrap_or(0);
     let rows: Vec<Row> = sqlx::query_as(
-        "select sequence, position, recorded_at, event_type, payload, metadata from events
+        "select sequence, position, recorded_at, event_type, event_version, payload, metadata
+         from events
          where aggregate_type = $1 and aggregate_id = $2 and sequence <= $3 order by sequence",
     )
     .bind(A::TYPE)
@@ -151,7 +153,7 @@ async fn history<A: Decider>(
     let mut before = Map::new();
     let mut changes = Vec::new();
     for row in rows {
-        let event: A::Event = serde_json::from_value(row.payload.clone()).map_err(ApiError::internal)?;
+        let event = A::read_event(&row.event_version, &row.payload).map_err(ApiError::internal)?;
         aggregate.evolve(&event);
         let state = fields(&aggregate)?;
         if row.sequence > after {

@@ -8,7 +8,7 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::Schema;
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::domain::customer::{self as domain, Country, Line, OptionalLine, PostalCode};
+use crate::domain::customer::{self as domain, AddressLine, Country, OptionalLine, PostalCode};
 use crate::domain::ids::{AddressId, CustomerId};
 use crate::domain::text::Name;
 use crate::http::App;
@@ -38,8 +38,8 @@ body! {
     pub struct NewAddress {
         /// Who receives what is sent there.
         pub name: Name,
-        pub line1: Line,
-        pub line2: Option<Line>,
+        pub line1: AddressLine,
+        pub line2: Option<AddressLine>,
         pub postal_code: PostalCode,
         pub city: Name,
         pub region: Option<Name>,
@@ -52,7 +52,7 @@ body! {
     /// What is to be changed; what is absent stays as it is.
     pub struct AddressChange {
         pub name: Option<Name>,
-        pub line1: Option<Line>,
+        pub line1: Option<AddressLine>,
         /// Empty to take it away.
         pub line2: Option<OptionalLine>,
         pub postal_code: Option<PostalCode>,

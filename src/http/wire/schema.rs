@@ -69,11 +69,11 @@ schemas! {
     OrderId = "OrderId": whole_number("Number of an order.");
     ProductId = "ProductId": whole_number("Number of a product.");
     WebhookId = "WebhookId": whole_number("Number of a webhook.");
-    Role = "Role": words("Role of an account.", ["customer", "reader", "editor", "admin"]);
+    Role = "Role": words("Role of an account.", Role::ALL.iter().map(|word| word.as_str()));
     MergeMode = "MergeMode": words(
         "What happens to products that are in both carts.", ["sum", "keep_larger", "keep_guest", "keep_customer"]
     );
-    PaymentMethod = "PaymentMethod": words("How an order is paid.", ["invoice", "test", "card"]);
+    PaymentMethod = "PaymentMethod": words("How an order is paid.", PaymentMethod::ALL.iter().map(|word| word.as_str()));
     Status = "OrderStatus": words("Status of an order.", Status::ALL.iter().map(|word| word.as_str()));
     Payment = "PaymentState": words("Payment state of an order.", Payment::ALL.iter().map(|word| word.as_str()));
     Fulfilment = "FulfilmentState": words(
