@@ -1,4 +1,4 @@
-//! What orders are paid with, and what providers of payments say. Those hold no account: their signature lets them in.
+//! Payment methods, and notifications of payment providers, which authenticate with a signature.
 
 use std::borrow::Cow;
 
@@ -33,15 +33,15 @@ struct InstrumentFields {
 
 impl<'de> Deserialize<'de> for InstrumentField {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // What is wrong is not named, because it may be the number of a card.
-        let wrong = |_| D::Error::custom("must have a method and a token or card_number, all of them texts");
+        // The error names no value, because it may be a card number.
+        let wrong = |_| D::Error::custom("must have a method and a token or card_number, all of them strings");
         let fields = InstrumentFields::deserialize(Value::deserialize(deserializer)?);
         let InstrumentFields { method, token, card_number } = fields.map_err(wrong)?;
         let read = match (method.as_str(), token, card_number) {
             ("card", Some(token), None) => Instrument::card(&token).map_err(|error| format!("token {error}")),
             ("test", None, Some(number)) => Instrument::test(&number).map_err(|error| format!("card_number {error}")),
-            ("card", ..) => Err("a card is named by a token, and by nothing else".to_owned()),
-            ("test", ..) => Err("a test is made with a card_number, and with nothing else".to_owned()),
+            ("card", ..) => Err("method card takes a token and nothing else".to_owned()),
+            ("test", ..) => Err("method test takes a card_number and nothing else".to_owned()),
             _ => Err("method must be card or test".to_owned()),
         };
         read.map(Self).map_err(D::Error::custom)
@@ -82,7 +82,7 @@ impl ToSchema for InstrumentField {
 }
 
 impl App {
-    /// What a method that a provider stands behind is to be shown. Another method needs nothing.
+    /// The method and token to charge; `None` for a method without a provider.
     pub(super) fn instrument(
         &self,
         method: Option<PaymentMethod>,
@@ -91,7 +91,7 @@ impl App {
         let Some(instrument) = instrument else {
             return match method {
                 Some(method) if method.is_online() => {
-                    Err(ApiError::invalid_field("payment", "is required, to pay by this method"))
+                    Err(ApiError::invalid_field("payment", "is required for this method"))
                 }
                 _ => Ok(None),
             };
@@ -101,66 +101,89 @@ impl App {
             return Err(ApiError::invalid_field("payment.method", "must be the method of the order"));
         }
         if self.payments.provider(chosen.as_str()).is_none() {
-            let detail = format!("payments by {} are not set up", chosen.as_str());
-            return Err(ApiError::new(StatusCode::CONFLICT, "payment_method_unavailable", "No such payments", detail));
+            let detail = format!("payment method {} is not set up", chosen.as_str());
+            return Err(ApiError::new(
+                StatusCode::CONFLICT,
+                "payment_method_unavailable",
+                "Payment method unavailable",
+                detail,
+            ));
         }
         Ok(Some((chosen, instrument.0.token())))
     }
 }
 
-/// A way to pay.
+/// A payment method.
 #[derive(Serialize, ToSchema)]
 pub struct Method {
-    /// What `payment_method` of a checkout may be.
+    /// Value for `payment_method` of a checkout.
     pub method: PaymentMethod,
-    /// Whether a provider is asked, so that `payment` is needed.
+    /// Whether a provider charges a card, so that a checkout needs `payment`.
     pub online: bool,
-    /// Of all prices: three letters of ISO 4217.
+    /// Currency of all prices: three letters of ISO 4217.
     pub currency: String,
 }
 
-/// The ways to pay that are set up
+/// List the payment methods that are set up
 #[utoipa::path(get, path = "/payment-methods", tag = "payments", security(()),
     responses((status = 200, body = Vec<Method>)))]
 pub async fn list_methods(State(app): State<App>) -> Json<Vec<Method>> {
-    let set_up = |method: &PaymentMethod| !method.is_online() || app.payments.provider(method.as_str()).is_some();
-    let methods = [PaymentMethod::Invoice, PaymentMethod::Card, PaymentMethod::Test].into_iter().filter(set_up);
+    let is_set_up = |method: &PaymentMethod| !method.is_online() || app.payments.provider(method.as_str()).is_some();
+    let methods = [PaymentMethod::Invoice, PaymentMethod::Card, PaymentMethod::Test].into_iter().filter(is_set_up);
     let currency = app.payments.currency.code().to_owned();
     Json(methods.map(|method| Method { method, online: method.is_online(), currency: currency.clone() }).collect())
 }
 
-/// Takes a signed message of the card provider: `Stripe-Signature: t=…,v1=…` over the time and the body. It is only a
-/// reason to look at the payment that it names, so it does no harm twice, late, or out of order.
+/// A notification of the card provider, as the provider documents it.
+#[derive(ToSchema)]
+#[schema(examples(json!({ "type": "payment_intent.succeeded", "data": { "object": { "id": "pi_3MtwBwLkdIwHu7ix" } } })))]
+#[expect(dead_code, reason = "it only describes the body for OpenAPI")]
+pub struct ProviderNotification {
+    r#type: String,
+    #[schema(value_type = Object)]
+    data: Value,
+}
+
+/// Receive a signed notification of the card provider
+///
+/// `Stripe-Signature: t=…,v1=…` signs the time and the body. The shop then fetches the payment from the provider, so
+/// repeated, late or reordered notifications do no harm.
 #[utoipa::path(post, path = "/payments/webhook", tag = "payments", security(()),
-    request_body(content = Object, content_type = "application/json"),
+    request_body(content = ProviderNotification, content_type = "application/json"),
     params(("Stripe-Signature" = Option<String>, Header, description = "`t=<seconds>,v1=<HMAC-SHA256, in hexadecimal>`")),
     responses(
-        (status = 204, description = "It was taken, or is about nothing that the shop knows"),
+        (status = 204, description = "Accepted, or about a payment that the shop does not know"),
         (status = 400, body = Problem), (status = 404, body = Problem), (status = 413, body = Problem),
         (status = 503, body = Problem),
     ))]
-pub async fn take_notice(State(app): State<App>, headers: HeaderMap, request: Request) -> Result<StatusCode, ApiError> {
+pub async fn receive_notification(
+    State(app): State<App>,
+    headers: HeaderMap,
+    request: Request,
+) -> Result<StatusCode, ApiError> {
     let signature = headers.get("stripe-signature").and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let bytes = body::take_bytes(request, &app).await?;
-    match app.payments.read_notice(signature, &bytes, chrono::Utc::now()).map_err(refuse)? {
+    let bytes = body::read_bytes(request, &app).await?;
+    match app.payments.read_notice(signature, &bytes, chrono::Utc::now()).map_err(notification_error)? {
         Notice::Other => {}
         Notice::About(reference) => {
             let reactor = PaymentReactor::new(app.payments.clone(), app.journal.clone(), app.pool.clone());
             reactor.look_again(&reference).await.map_err(|fault| {
-                tracing::warn!(reason = fault.reason, "a payment that has changed could not be looked at");
-                // The provider sends the message again.
-                ApiError::unavailable("payment_unavailable", "the payment cannot be looked at now")
+                tracing::warn!(reason = fault.reason, "cannot fetch a payment after a notification");
+                // The provider sends the notification again.
+                ApiError::unavailable("payment_unavailable", "cannot fetch the payment from the provider now")
             })?;
         }
     }
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn refuse(error: NoticeError) -> ApiError {
+fn notification_error(error: NoticeError) -> ApiError {
     let code = match error {
         NoticeError::Forged => "signature_invalid",
         NoticeError::Stale => "signature_expired",
-        NoticeError::Unreadable => return ApiError::invalid_field("body", "is no message of the card provider"),
+        NoticeError::Unreadable => {
+            return ApiError::invalid_field("body", "is not a notification of the card provider");
+        }
         NoticeError::NotTaken => return ApiError::not_found("payments_not_set_up", "Payments not set up"),
     };
     ApiError::new(StatusCode::BAD_REQUEST, code, "Signature not valid", error.to_string())

@@ -12,7 +12,7 @@ use crate::http::App;
 use crate::http::categories::{CategoryField, category_filter};
 use crate::http::wire::amount::Amount;
 use crate::http::wire::body::{NoBody, body};
-use crate::http::wire::command::{Answer, Command, CommandParams, CommandProblems};
+use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse};
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params, Versioned};
 use crate::shop::{
@@ -25,7 +25,7 @@ pub struct ProductRow {
     pub product_id: i64,
     pub name: String,
     pub price: Amount,
-    /// What can still be sold.
+    /// Units available: on hand and not reserved.
     pub stock: i64,
     pub category: String,
 }
@@ -41,9 +41,9 @@ pub struct ProductFilter {
     /// Highest price, inclusive.
     #[param(inline)]
     max_price: Option<Money>,
-    /// Every word must be in the name or the description, in any case.
+    /// Words that the name or description must all contain; upper and lower case are the same.
     search: Option<String>,
-    /// Only products that can be sold now.
+    /// `true` returns only products with stock.
     in_stock: Option<bool>,
     #[param(inline)]
     sort: Option<Sort>,
@@ -61,46 +61,48 @@ pub enum Sort {
 
 body! {
     /// A new product.
+    #[schema(examples(json!({ "name": "Kettle", "price": "24.90", "category": "Kitchen", "description": "1.7 l", "stock": 12, "sku": "KET-17" })))]
     pub struct NewProduct {
         pub name: Name,
         pub price: Money,
         /// Number or name of a category.
         pub category: CategoryField,
         pub description: Option<Description>,
-        /// Units on hand from the start.
+        /// Units on hand at first; 0 if absent.
         #[schema(minimum = 0, maximum = 1_000_000_000)]
         pub stock: Option<i64>,
-        /// A code that no other product has.
+        /// Stock-keeping unit; unique among products.
         pub sku: Option<Sku>,
     }
 }
 
 body! {
-    /// What is to be changed; what is absent stays as it is.
+    /// The fields to change; absent fields keep their value.
+    #[schema(examples(json!({ "price": "19.90" })))]
     pub struct ProductChange {
         pub name: Option<Name>,
         pub price: Option<Money>,
         pub category: Option<CategoryField>,
         pub description: Option<Description>,
-        /// `true` takes the product out of the catalogue, for good.
+        /// `true` discontinues the product; this cannot be undone.
         pub discontinued: Option<bool>,
     }
 }
 
 body! {
-    /// Either a `change` of what is on hand, or a `count` of it.
+    /// Either a `change` of the units on hand, or a `count` of them.
+    #[schema(examples(json!({ "change": 12, "reason": "delivery 4711" })))]
     pub struct StockAdjustment {
-        /// Units that came in (positive) or went missing (negative).
-        #[schema(example = 12)]
+        /// Units received (positive) or lost (negative).
         pub change: Option<i64>,
-        /// Units that stand in the store.
+        /// Units counted in the store.
         #[schema(minimum = 0)]
         pub count: Option<i64>,
         pub reason: Option<Reason>,
     }
 }
 
-/// Products that are sold
+/// List products
 #[utoipa::path(get, path = "/products", tag = "catalogue", security((), ("bearer" = [])), params(ProductFilter, Page),
     responses((status = 200, body = Vec<ProductRow>), (status = 400, body = Problem)))]
 pub async fn list_products(
@@ -163,7 +165,7 @@ pub async fn list_products(
     })
 }
 
-/// A product
+/// Get a product
 #[utoipa::path(get, path = "/product/{product_id}", tag = "catalogue", security((), ("bearer" = [])),
     params(("product_id" = ProductId, Path)),
     responses((status = 200, body = ProductView), (status = 404, body = Problem)))]
@@ -188,14 +190,14 @@ pub async fn find_product(
     Ok(Versioned { version: row.version, body })
 }
 
-/// Creates a product
+/// Create a product
 #[utoipa::path(post, path = "/products", tag = "catalogue", security(("bearer" = ["editor"])),
     request_body = NewProduct, params(CommandParams),
     responses((status = 201, body = ProductCreated), CommandProblems))]
 pub async fn create_product(
     State(app): State<App>,
     command: Command<NewProduct>,
-) -> Result<Answer<ProductCreated>, ApiError> {
+) -> Result<CommandResponse<ProductCreated>, ApiError> {
     let NewProduct { name, price, category, description, stock, sku } = command.body;
     let (description, stock) = (description.unwrap_or_default(), stock.unwrap_or(0));
     let create = CreateProduct { name, description, price, category: category.0, sku, stock };
@@ -203,7 +205,7 @@ pub async fn create_product(
     Ok(created.created(|created| format!("/shop/api/product/{}/", created.product_id)))
 }
 
-/// Changes a product, or discontinues it
+/// Change or discontinue a product
 #[utoipa::path(patch, path = "/product/{product_id}", tag = "catalogue", security(("bearer" = ["editor"])),
     request_body = ProductChange,
     params(("product_id" = ProductId, Path), CommandParams), responses((status = 200, body = ProductView), CommandProblems))]
@@ -211,10 +213,10 @@ pub async fn change_product(
     State(app): State<App>,
     Ids(product_id): Ids<ProductId>,
     command: Command<ProductChange>,
-) -> Result<Answer<ProductView>, ApiError> {
+) -> Result<CommandResponse<ProductView>, ApiError> {
     let ProductChange { name, price, category, description, discontinued } = command.body;
     if discontinued == Some(false) {
-        return Err(ApiError::invalid_field("discontinued", "must be true: a discontinued product stays so"));
+        return Err(ApiError::invalid_field("discontinued", "must be true; a discontinued product cannot be restored"));
     }
     let change = ChangeProduct {
         product_id,
@@ -227,18 +229,18 @@ pub async fn change_product(
     app.run(change, command.context).await
 }
 
-/// Deletes a product that was never ordered
+/// Delete a product that was never ordered
 #[utoipa::path(delete, path = "/product/{product_id}", tag = "catalogue", security(("bearer" = ["editor"])),
     params(("product_id" = ProductId, Path), CommandParams), responses((status = 204), CommandProblems))]
 pub async fn delete_product(
     State(app): State<App>,
     Ids(product_id): Ids<ProductId>,
     command: Command<NoBody>,
-) -> Result<Answer<()>, ApiError> {
+) -> Result<CommandResponse<()>, ApiError> {
     app.run(DeleteProduct { product_id }, command.context).await
 }
 
-/// Receives, corrects or counts stock
+/// Adjust the stock of a product by a change or a count
 #[utoipa::path(post, path = "/product/{product_id}/stock", tag = "catalogue", security(("bearer" = ["editor"])),
     request_body = StockAdjustment,
     params(("product_id" = ProductId, Path), CommandParams), responses((status = 200, body = StockView), CommandProblems))]
@@ -246,12 +248,12 @@ pub async fn adjust_stock(
     State(app): State<App>,
     Ids(product_id): Ids<ProductId>,
     command: Command<StockAdjustment>,
-) -> Result<Answer<StockView>, ApiError> {
+) -> Result<CommandResponse<StockView>, ApiError> {
     let StockAdjustment { change, count, reason } = command.body;
     let change = match (change, count) {
         (Some(change), None) => StockChange::By(change),
         (None, Some(count)) => StockChange::Counted(count),
-        _ => return Err(ApiError::invalid_field("change", "is required, or count, but not both")),
+        _ => return Err(ApiError::invalid_field("change", "is required unless count is given, and not both")),
     };
     app.run(AdjustStock { product_id, change, reason }, command.context).await
 }

@@ -1,4 +1,4 @@
-//! Figures from the log. All of them stand at one position, so they agree with each other.
+//! Statistics, all at the same position of the log, so that they agree with each other.
 
 use axum::extract::{OriginalUri, State};
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
@@ -48,16 +48,16 @@ pub struct Sales {
     pub revenue: Amount,
 }
 
-/// A cart that somebody filled and left.
+/// A cart with items that was not checked out.
 #[derive(Serialize, ToSchema)]
 pub struct AbandonedCart {
     pub cart_id: String,
-    /// Null for a guest.
+    /// `null` for a guest.
     pub customer_id: Option<i64>,
-    /// Different products.
+    /// Number of different products.
     pub items: i64,
     pub units: i64,
-    /// At the prices of now.
+    /// Value at current prices.
     pub value: Amount,
     pub changed_at: DateTime<Utc>,
 }
@@ -65,7 +65,7 @@ pub struct AbandonedCart {
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct AbandonedFilter {
-    /// Days for which nobody has touched the cart, 0 to 3650; 1 if absent.
+    /// Days since the cart was last changed, 0 to 3650; 1 if absent.
     #[param(minimum = 0, maximum = 3650)]
     days: Option<i64>,
 }
@@ -84,7 +84,7 @@ pub struct BestsellerFilter {
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct LowStockFilter {
-    /// Stock below this is low; 10 if absent.
+    /// Stock below this number is low; 10 if absent.
     threshold: Option<i64>,
 }
 
@@ -104,7 +104,7 @@ pub struct SalesFilter {
 pub enum Period {
     #[default]
     Day,
-    /// From Monday on.
+    /// Begins on Monday.
     Week,
     Month,
 }
@@ -113,7 +113,7 @@ const DEFAULT_BESTSELLERS: i64 = 10;
 const DEFAULT_THRESHOLD: i64 = 10;
 const MAX_DAYS: i64 = 3_650;
 
-/// Products by units sold; cancelled orders do not count
+/// List products by units sold; cancelled orders do not count
 #[utoipa::path(get, path = "/bestsellers", tag = "statistics", security(("bearer" = ["reader"])),
     params(BestsellerFilter, Page),
     responses((status = 200, body = Vec<Bestseller>), (status = 400, body = Problem)))]
@@ -156,7 +156,7 @@ pub async fn bestsellers(
     Ok(PageOf::new(&uri, rows, limit, |row| (row.total_sold, row.product_id)))
 }
 
-/// Products that are nearly sold out
+/// List products with low stock
 #[utoipa::path(get, path = "/low-stock", tag = "statistics", security(("bearer" = ["reader"])),
     params(LowStockFilter, Page),
     responses((status = 200, body = Vec<ProductRow>), (status = 400, body = Problem)))]
@@ -176,7 +176,7 @@ pub async fn low_stock(
     Ok(PageOf::new(&uri, rows, limit, |row| (row.stock, row.product_id)))
 }
 
-/// Customers by what they spent; cancelled orders do not count
+/// List customers by amount spent; cancelled orders do not count
 #[utoipa::path(get, path = "/customer-stats", tag = "statistics", security(("bearer" = ["reader"])), params(Page),
     responses((status = 200, body = Vec<CustomerStats>)))]
 pub async fn customer_stats(
@@ -193,7 +193,7 @@ pub async fn customer_stats(
     Ok(PageOf::new(&uri, rows, limit, |row| (row.total_spent.0, row.customer_id)))
 }
 
-/// Categories by how many products are sold in them
+/// List categories by number of products
 #[utoipa::path(get, path = "/category-stats", tag = "statistics", security(("bearer" = ["reader"])), params(Page),
     responses((status = 200, body = Vec<CategoryStats>)))]
 pub async fn category_stats(
@@ -215,7 +215,7 @@ pub async fn category_stats(
     }))
 }
 
-/// Orders, units and revenue over time; cancelled orders do not count
+/// List orders, units and revenue per period; cancelled orders do not count
 #[utoipa::path(get, path = "/sales", tag = "statistics", security(("bearer" = ["reader"])), params(SalesFilter, Page),
     responses((status = 200, body = Vec<Sales>), (status = 400, body = Problem)))]
 pub async fn sales(
@@ -238,7 +238,7 @@ pub async fn sales(
     Ok(PageOf::new(&uri, rows, limit, |row| row.period))
 }
 
-/// Products that nobody ever ordered
+/// List products that were never ordered
 #[utoipa::path(get, path = "/never-ordered", tag = "statistics", security(("bearer" = ["reader"])), params(Page),
     responses((status = 200, body = Vec<ProductRow>)))]
 pub async fn never_ordered(
@@ -254,7 +254,7 @@ pub async fn never_ordered(
     Ok(PageOf::new(&uri, rows, limit, |row| row.product_id))
 }
 
-/// Carts with items that nobody has touched for some days, newest first
+/// List abandoned carts: with items and unchanged for some days, newest first
 #[utoipa::path(get, path = "/abandoned-carts", tag = "statistics", security(("bearer" = ["reader"])),
     params(AbandonedFilter, Page),
     responses((status = 200, body = Vec<AbandonedCart>), (status = 400, body = Problem)))]
@@ -283,6 +283,6 @@ pub async fn abandoned_carts(
     Ok(PageOf::new(&uri, rows, limit, |cart| (cart.changed_at, cart.cart_id.clone())))
 }
 
-/// Before and after every order that there can be.
+/// The first and last day that an order may have.
 const FIRST_DAY: NaiveDate = NaiveDate::from_ymd_opt(1, 1, 1).expect("it is a day");
 const LAST_DAY: NaiveDate = NaiveDate::from_ymd_opt(9999, 12, 31).expect("it is a day");

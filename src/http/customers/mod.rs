@@ -1,4 +1,4 @@
-//! People who buy.
+//! Customers and their orders.
 
 pub mod addresses;
 pub mod export;
@@ -13,7 +13,7 @@ use crate::domain::text::{Email, Name};
 use crate::http::App;
 use crate::http::wire::amount::Amount;
 use crate::http::wire::body::{NoBody, body};
-use crate::http::wire::command::{Answer, Command, CommandParams, CommandProblems};
+use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse};
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::{DEFAULT_LIMIT, Ids, LAST_MOMENT, Page, PageOf, Params, Versioned};
 use crate::shop::{ChangeCustomer, CustomerRef, EraseCustomer, RegisterCustomer};
@@ -39,6 +39,7 @@ pub struct CustomerOrder {
 
 body! {
     /// A new customer.
+    #[schema(examples(json!({ "first_name": "Jo", "last_name": "Miller", "email": "jo@example.com" })))]
     pub struct NewCustomer {
         pub first_name: Name,
         pub last_name: Name,
@@ -47,7 +48,8 @@ body! {
 }
 
 body! {
-    /// What is to be changed; what is absent stays as it is.
+    /// The fields to change; absent fields keep their value.
+    #[schema(examples(json!({ "email": "jo.miller@example.com" })))]
     pub struct CustomerChange {
         pub first_name: Option<Name>,
         pub last_name: Option<Name>,
@@ -55,23 +57,26 @@ body! {
     }
 }
 
-/// Registers a customer
+/// Register a customer
 #[utoipa::path(post, path = "/customers", tag = "customers", security(("bearer" = ["editor"])),
     request_body = NewCustomer, params(CommandParams),
     responses((status = 201, body = CustomerRef), CommandProblems))]
-pub async fn register(State(app): State<App>, command: Command<NewCustomer>) -> Result<Answer<CustomerRef>, ApiError> {
+pub async fn register(
+    State(app): State<App>,
+    command: Command<NewCustomer>,
+) -> Result<CommandResponse<CustomerRef>, ApiError> {
     let NewCustomer { first_name, last_name, email } = command.body;
     let registered = app.run(RegisterCustomer { first_name, last_name, email }, command.context).await?;
     Ok(registered.created(|registered| format!("/shop/api/customer/{}/", registered.customer_id)))
 }
 
-/// A customer
+/// Get a customer
 #[utoipa::path(get, path = "/customer/{customer_id}", tag = "customers", security(("bearer" = ["owner", "reader"])),
     params(("customer_id" = CustomerId, Path)),
     responses((status = 200, body = Customer), (status = 404, body = Problem)))]
 pub async fn find(State(app): State<App>, Ids(customer_id): Ids<CustomerId>) -> Result<Versioned<Customer>, ApiError> {
     let found = sqlx::query_file!("projections/customers/find.sql", customer_id.0).fetch_optional(&app.pool).await?;
-    let row = found.ok_or_else(unknown)?;
+    let row = found.ok_or_else(customer_not_found)?;
     let body = Customer {
         customer_id: row.customer_id,
         first_name: row.first_name,
@@ -82,7 +87,7 @@ pub async fn find(State(app): State<App>, Ids(customer_id): Ids<CustomerId>) -> 
     Ok(Versioned { version: row.version, body })
 }
 
-/// Changes a customer's name or e-mail address
+/// Change a customer's name or e-mail address
 #[utoipa::path(patch, path = "/customer/{customer_id}", tag = "customers", security(("bearer" = ["owner", "editor"])),
     request_body = CustomerChange,
     params(("customer_id" = CustomerId, Path), CommandParams), responses((status = 200, body = CustomerRef), CommandProblems))]
@@ -90,28 +95,28 @@ pub async fn change(
     State(app): State<App>,
     Ids(customer_id): Ids<CustomerId>,
     command: Command<CustomerChange>,
-) -> Result<Answer<CustomerRef>, ApiError> {
+) -> Result<CommandResponse<CustomerRef>, ApiError> {
     let CustomerChange { first_name, last_name, email } = command.body;
     let change = ChangeCustomer { customer_id, first_name, last_name, email };
     app.run(change, command.context).await
 }
 
-/// Forgets a customer; orders and sums stay, without the person
+/// Erase a customer's personal data; orders and totals remain
 #[utoipa::path(delete, path = "/customer/{customer_id}", tag = "customers", security(("bearer" = ["owner", "editor"])),
     params(("customer_id" = CustomerId, Path), CommandParams), responses((status = 204), CommandProblems))]
 pub async fn erase(
     State(app): State<App>,
     Ids(customer_id): Ids<CustomerId>,
     command: Command<NoBody>,
-) -> Result<Answer<()>, ApiError> {
+) -> Result<CommandResponse<()>, ApiError> {
     let account_id = app.accounts.account_of_customer(customer_id).await?;
     let erased = app.run(EraseCustomer { customer_id, account_id }, command.context).await?;
-    // The tokens that are out are refused from now on, not only when word has come back from the database.
+    // Refuses the customer's access tokens at once, not only after the database has notified this node.
     app.accounts.refresh().await?;
     Ok(erased)
 }
 
-/// A customer's orders, newest first
+/// List a customer's orders, newest first
 #[utoipa::path(get, path = "/customer/{customer_id}/orders", tag = "customers", security(("bearer" = ["owner", "reader"])),
     params(("customer_id" = CustomerId, Path), Page),
     responses((status = 200, body = Vec<CustomerOrder>), (status = 404, body = Problem)))]
@@ -127,7 +132,7 @@ pub async fn list_orders(
         .fetch_all(&app.pool)
         .await?;
     if rows.is_empty() {
-        known(&app, customer_id).await?;
+        require_customer(&app, customer_id).await?;
     }
     let page = PageOf::new(&uri, rows, limit, |row| (row.placed_at, row.order_id));
     Ok(page.map(|row| CustomerOrder {
@@ -139,13 +144,13 @@ pub async fn list_orders(
     }))
 }
 
-/// 404, if there never was such a customer.
-pub async fn known(app: &App, customer_id: CustomerId) -> Result<(), ApiError> {
-    let known =
+/// 404 if there never was such a customer.
+pub async fn require_customer(app: &App, customer_id: CustomerId) -> Result<(), ApiError> {
+    let exists =
         sqlx::query_file_scalar!("projections/customers/exists.sql", customer_id.0).fetch_one(&app.pool).await?;
-    if known { Ok(()) } else { Err(unknown()) }
+    if exists { Ok(()) } else { Err(customer_not_found()) }
 }
 
-pub fn unknown() -> ApiError {
+pub fn customer_not_found() -> ApiError {
     ApiError::not_found("customer_not_found", "Customer not found")
 }

@@ -18,7 +18,7 @@ use crate::domain::text::Reference;
 use crate::http::App;
 use crate::http::wire::amount::Amount;
 use crate::http::wire::body::body;
-use crate::http::wire::command::{Answer, Command, CommandParams, CommandProblems};
+use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse};
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::{DEFAULT_LIMIT, Ids, LAST_MOMENT, Page, PageOf, Params, Versioned};
 use crate::shop::{OrderView, PlaceOrder, RequestedLine};
@@ -56,23 +56,23 @@ pub struct OrderRow {
 pub struct OrderFilter {
     #[param(inline)]
     status: Option<Status>,
-    /// First day on which the order was placed, UTC.
+    /// Placed on or after this day, UTC.
     from: Option<NaiveDate>,
-    /// Last day on which the order was placed, UTC.
+    /// Placed on or before this day, UTC.
     to: Option<NaiveDate>,
-    /// Number of a customer.
     #[param(inline)]
     customer: Option<CustomerId>,
 }
 
 body! {
-    /// An order as staff place it.
+    /// An order placed by staff.
+    #[schema(examples(json!({ "customer_id": 1, "lines": [{ "product_id": 1, "quantity": 2, "unit_price": "8.50" }] })))]
     pub struct NewOrder {
-        /// Absent for a guest.
+        /// Absent for an order of a guest.
         pub customer_id: Option<CustomerId>,
-        /// For an order taken over from elsewhere; absent means now.
+        /// For an order imported from another system; now if absent.
         pub placed_at: Option<DateTime<Utc>>,
-        /// Its number in other books: a repeated one answers the first order.
+        /// The order's number in another system; a repeated reference returns the first order.
         pub reference: Option<Reference>,
         #[schema(min_items = 1, max_items = 2_000)]
         pub lines: Vec<NewLine>,
@@ -84,11 +84,11 @@ body! {
 pub struct NewLine {
     product_id: ProductId,
     quantity: Quantity,
-    /// An agreed price; absent means the product's.
+    /// An agreed price; the product's price if absent.
     unit_price: Option<Money>,
 }
 
-/// All orders, newest first
+/// List orders, newest first
 #[utoipa::path(get, path = "/orders", tag = "orders", security(("bearer" = ["reader"])), params(OrderFilter, Page),
     responses((status = 200, body = Vec<OrderRow>), (status = 400, body = Problem)))]
 pub async fn list(
@@ -116,11 +116,11 @@ pub async fn list(
     Ok(PageOf::new(&uri, rows, limit, |row| (row.placed_at, row.order_id)))
 }
 
-/// Places an order for a customer or a guest
+/// Place an order for a customer or a guest
 #[utoipa::path(post, path = "/orders", tag = "orders", security(("bearer" = ["editor"])),
     request_body = NewOrder, params(CommandParams),
     responses((status = 201, body = OrderView), CommandProblems))]
-pub async fn place(State(app): State<App>, command: Command<NewOrder>) -> Result<Answer<OrderView>, ApiError> {
+pub async fn place(State(app): State<App>, command: Command<NewOrder>) -> Result<CommandResponse<OrderView>, ApiError> {
     let NewOrder { customer_id, placed_at, reference, lines } = command.body;
     let requested = |line: NewLine| RequestedLine {
         product_id: line.product_id,
@@ -132,7 +132,7 @@ pub async fn place(State(app): State<App>, command: Command<NewOrder>) -> Result
     Ok(order.created(|order| format!("/shop/api/order/{}/", order.order_id)))
 }
 
-/// The lines of an order
+/// List the lines of an order
 #[utoipa::path(get, path = "/order/{order_id}", tag = "orders", security(("bearer" = ["owner", "reader"])),
     params(("order_id" = OrderId, Path)),
     responses((status = 200, body = Vec<OrderLine>), (status = 404, body = Problem)))]
@@ -141,7 +141,7 @@ pub async fn find_lines(
     Ids(order_id): Ids<OrderId>,
 ) -> Result<Versioned<Vec<OrderLine>>, ApiError> {
     let rows = sqlx::query_file!("projections/order_lines/by_order.sql", order_id.0).fetch_all(&app.pool).await?;
-    let version = rows.first().ok_or_else(unknown)?.version;
+    let version = rows.first().ok_or_else(order_not_found)?.version;
     let lines = rows.into_iter().map(|row| OrderLine {
         order_id: row.order_id,
         order_date: row.placed_at.date_naive(),
@@ -154,6 +154,6 @@ pub async fn find_lines(
     Ok(Versioned { version, body: lines.collect() })
 }
 
-pub fn unknown() -> ApiError {
+pub fn order_not_found() -> ApiError {
     ApiError::not_found("order_not_found", "Order not found")
 }

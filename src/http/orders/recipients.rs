@@ -1,4 +1,4 @@
-//! Who orders are for and where they go.
+//! Recipients of an order: a guest's contact, and the addresses.
 
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::domain::ids::OrderId;
 
-/// Who a guest is.
+/// Name and e-mail address of a guest.
 #[derive(Serialize, ToSchema, sqlx::FromRow)]
 pub struct Contact {
     pub name: String,
@@ -18,26 +18,26 @@ pub struct Contact {
 pub struct OrderAddress {
     /// `shipping` or `billing`.
     pub kind: String,
-    /// Who receives what is sent there.
+    /// The recipient's name.
     pub name: String,
     pub line1: String,
     pub line2: Option<String>,
     pub postal_code: String,
     pub city: String,
     pub region: Option<String>,
-    /// Two letters of ISO 3166-1.
+    /// Country code of ISO 3166-1: two letters.
     pub country: String,
 }
 
-/// What is still known of an order's people.
-pub struct Known {
-    /// Only of guests.
+/// The personal data of an order that was not erased.
+pub struct OrderRecipients {
+    /// `None` for a customer.
     pub contact: Option<Contact>,
     pub addresses: Vec<OrderAddress>,
 }
 
-/// What is known of the people of an order.
-pub async fn known(connection: &mut PgConnection, order_id: OrderId) -> Result<Known, sqlx::Error> {
+/// Reads the recipients of an order.
+pub async fn find_recipients(connection: &mut PgConnection, order_id: OrderId) -> Result<OrderRecipients, sqlx::Error> {
     let contact = sqlx::query_as("select name, email from order_contact where order_id = $1")
         .bind(order_id.0)
         .fetch_optional(&mut *connection)
@@ -51,5 +51,5 @@ pub async fn known(connection: &mut PgConnection, order_id: OrderId) -> Result<K
     .bind(order_id.0)
     .fetch_all(connection)
     .await?;
-    Ok(Known { contact, addresses })
+    Ok(OrderRecipients { contact, addresses })
 }

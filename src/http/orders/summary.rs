@@ -1,4 +1,4 @@
-//! Everything about one order on one page: its states, its money, its lines, its shipments and refunds.
+//! Summary of an order: states, amounts, lines, shipments and refunds in one response.
 
 use axum::extract::State;
 use chrono::{DateTime, Utc};
@@ -11,15 +11,15 @@ use utoipa::ToSchema;
 use crate::domain::ids::OrderId;
 use crate::domain::order::{Action, OrderStates, PaymentFailure, tracking_url};
 use crate::http::App;
-use crate::http::orders::recipients::{Contact, Known, OrderAddress, known};
-use crate::http::orders::unknown;
+use crate::http::orders::order_not_found;
+use crate::http::orders::recipients::{Contact, OrderAddress, OrderRecipients, find_recipients};
 use crate::http::wire::amount::Amount;
 use crate::http::wire::consistency::snapshot;
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::{Ids, Versioned};
 use crate::shop::PricingView;
 
-/// Everything about an order.
+/// An order with its lines, amounts, shipments and refunds.
 #[derive(Serialize, ToSchema)]
 pub struct Summary {
     pub order_id: i64,
@@ -32,29 +32,29 @@ pub struct Summary {
     pub reference: Option<String>,
     pub lines: Vec<SummaryLine>,
     pub total_amount: Amount,
-    /// By how much the order has been worth less since it was placed.
+    /// Total reduction since the order was placed, by returns, refunds and cancellation.
     pub credited: Amount,
     pub paid: Amount,
     pub refunded: Amount,
-    /// What is still to be paid.
+    /// Amount that is still to be paid.
     pub due: Amount,
-    /// `null` where staff see to it.
+    /// `null` if staff arrange the payment.
     pub payment_method: Option<String>,
-    /// Why the last attempt to pay failed, such as `insufficient_funds`; `null` if it did not.
+    /// Why the last payment attempt failed, such as `insufficient_funds`; `null` if it did not fail.
     pub payment_failure: Option<String>,
-    /// When the order is cancelled if it is not paid by then.
+    /// The order is cancelled at this time if it is still unpaid.
     pub pay_by: Option<DateTime<Utc>>,
-    /// Two letters of ISO 3166-1, if the buyer named one.
+    /// Country code of ISO 3166-1; `null` if the buyer named no country.
     pub shipping_country: Option<String>,
-    /// What the total is made of; `null` where it is the sum of the subtotals.
+    /// Composition of the total; `null` if the total is the sum of the subtotals.
     pub pricing: Option<PricingView>,
     pub shipments: Vec<SummaryShipment>,
     pub refunds: Vec<SummaryRefund>,
-    /// Who the guest is that ordered, until that is forgotten; `null` for a customer.
+    /// Name and e-mail address of a guest, until erased; `null` for a customer.
     pub contact: Option<Contact>,
-    /// Where it is sent and billed to, as far as that is known.
+    /// Shipping and billing address, until erased.
     pub addresses: Vec<OrderAddress>,
-    /// What may be done with it next: the last part of the route.
+    /// The actions that are allowed now: the last part of the route.
     pub allowed: Vec<Action>,
 }
 
@@ -67,17 +67,17 @@ pub struct SummaryLine {
     pub quantity: i64,
     pub price_per_unit: Amount,
     pub subtotal: Amount,
-    /// The line's part of the order's discount; `null`, as the next three, where the order has no pricing.
+    /// The line's share of the order's discount. This and the next three are `null` if the order has no pricing.
     pub discount: Option<Amount>,
     #[schema(example = "19")]
     pub tax_rate: Option<String>,
     pub tax: Option<Amount>,
-    /// What the buyer is to pay for the line, tax included.
+    /// Amount to pay for the line, tax included.
     pub total: Option<Amount>,
     pub shipped: i64,
-    /// Units that were taken back before they were sent.
+    /// Units returned before they were shipped.
     pub withdrawn: i64,
-    /// Units that came back.
+    /// Units returned after they were shipped.
     pub returned: i64,
 }
 
@@ -87,7 +87,7 @@ pub struct SummaryShipment {
     pub shipment: i64,
     pub carrier: Option<String>,
     pub tracking_number: Option<String>,
-    /// Where it can be followed, with a carrier that the shop knows.
+    /// Tracking page of the carrier; `null` for an unknown carrier.
     pub tracking_url: Option<String>,
     pub sent_at: DateTime<Utc>,
     pub delivered_at: Option<DateTime<Utc>>,
@@ -109,28 +109,28 @@ pub struct SummaryRefund {
     /// `requested`, `done` or `failed`.
     pub state: String,
     pub reason: Option<String>,
-    /// Why it failed.
+    /// Why the refund failed.
     pub failure: Option<String>,
     pub asked_at: DateTime<Utc>,
     pub done_at: Option<DateTime<Utc>>,
 }
 
-/// Everything about an order
+/// Get an order with its lines, amounts, shipments and refunds
 #[utoipa::path(get, path = "/order/{order_id}/summary", tag = "orders", security(("bearer" = ["owner", "reader"])),
     params(("order_id" = OrderId, Path)),
     responses((status = 200, body = Summary), (status = 404, body = Problem)))]
 pub async fn find(State(app): State<App>, Ids(order_id): Ids<OrderId>) -> Result<Versioned<Summary>, ApiError> {
-    summary(&app, order_id).await
+    read_summary(&app, order_id).await
 }
 
-/// Everything about an order, for those who may see it.
-pub async fn summary(app: &App, order_id: OrderId) -> Result<Versioned<Summary>, ApiError> {
-    // One snapshot for all, so that lines and states speak of the same moment.
+/// Reads the summary of an order; the caller has checked access.
+pub async fn read_summary(app: &App, order_id: OrderId) -> Result<Versioned<Summary>, ApiError> {
+    // One snapshot for all queries, so that lines and states are consistent.
     let mut transaction = snapshot(&app.pool, "orders, order_lines, shipments, shipment_lines, refunds").await?;
     let order = sqlx::query_file!("projections/orders/find.sql", order_id.0)
         .fetch_optional(&mut *transaction)
         .await?
-        .ok_or_else(unknown)?;
+        .ok_or_else(order_not_found)?;
     let lines =
         sqlx::query_file!("projections/order_lines/by_order.sql", order_id.0).fetch_all(&mut *transaction).await?;
     let sent = sqlx::query_file!("projections/shipments/by_order.sql", order_id.0).fetch_all(&mut *transaction).await?;
@@ -141,13 +141,13 @@ pub async fn summary(app: &App, order_id: OrderId) -> Result<Versioned<Summary>,
         "failed" => last_failure(&mut transaction, order_id).await?,
         _ => None,
     };
-    let Known { contact, addresses } = known(&mut transaction, order_id).await?;
+    let OrderRecipients { contact, addresses } = find_recipients(&mut transaction, order_id).await?;
     transaction.commit().await?;
 
     let states = OrderStates {
-        status: word(&order.status)?,
-        payment: word(&order.payment)?,
-        fulfilment: word(&order.fulfilment)?,
+        status: parse_state(&order.status)?,
+        payment: parse_state(&order.payment)?,
+        fulfilment: parse_state(&order.fulfilment)?,
     };
     let mut shipments: Vec<SummaryShipment> = Vec::new();
     for row in sent {
@@ -212,7 +212,7 @@ pub async fn summary(app: &App, order_id: OrderId) -> Result<Versioned<Summary>,
     Ok(Versioned { version: order.version, body })
 }
 
-/// The provider's reason, or the shop's.
+/// The reason of the last failed payment attempt, from the provider or the shop.
 async fn last_failure(connection: &mut PgConnection, order_id: OrderId) -> Result<Option<String>, sqlx::Error> {
     let reason: Option<String> = sqlx::query_scalar(
         "select payload ->> 'reason'
@@ -227,7 +227,7 @@ async fn last_failure(connection: &mut PgConnection, order_id: OrderId) -> Resul
     Ok(reason.map(PaymentFailure::from).map(String::from))
 }
 
-/// One of the words that a read table has for a state.
-fn word<T: DeserializeOwned>(text: &str) -> Result<T, ApiError> {
+/// Parses a state as a read table stores it.
+fn parse_state<T: DeserializeOwned>(text: &str) -> Result<T, ApiError> {
     serde_json::from_value(text.into()).map_err(|error| ApiError::internal(error.to_string()))
 }

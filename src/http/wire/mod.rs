@@ -1,4 +1,4 @@
-//! What every route shares: who may call it, how its input is read, how it answers, and how that is described.
+//! What all routes share: access check, input parsing, responses, errors and the OpenAPI document.
 
 pub mod access;
 pub mod amount;
