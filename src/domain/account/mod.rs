@@ -13,8 +13,11 @@ use super::event::events;
 use super::ids::CustomerId;
 use super::words::words;
 
+mod credentials;
 #[cfg(test)]
 mod tests;
+
+pub use credentials::{ApiKeyHash, LinkHash, PasswordHash};
 
 words!(
     /// Permissions of an account. Each role includes those before it, except that only customers own carts and orders.
@@ -188,4 +191,5 @@ impl Decider for Account {
     }
 }
 
+impl super::Numbered for Account {}
 super::aggregate!(Account, "Account", AccountCommand, AccountEvent, AccountError);

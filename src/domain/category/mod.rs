@@ -109,4 +109,5 @@ impl Category {
     }
 }
 
+impl super::Numbered for Category {}
 super::aggregate!(Category, "Category", CategoryCommand, CategoryEvent, CategoryError);

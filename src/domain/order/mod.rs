@@ -224,4 +224,5 @@ fn place(order: PlaceOrder) -> Result<Vec<OrderEvent>, OrderError> {
     Ok(events)
 }
 
+impl super::Numbered for Order {}
 super::aggregate!(Order, "Order", OrderCommand, OrderEvent, OrderError);

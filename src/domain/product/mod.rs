@@ -196,4 +196,5 @@ impl Product {
     }
 }
 
+impl super::Numbered for Product {}
 super::aggregate!(Product, "Product", ProductCommand, ProductEvent, ProductError);

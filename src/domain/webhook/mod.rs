@@ -154,4 +154,5 @@ impl Decider for Webhook {
     }
 }
 
+impl super::Numbered for Webhook {}
 super::aggregate!(Webhook, "Webhook", WebhookCommand, WebhookEvent, WebhookError);
