@@ -18,7 +18,7 @@ use crate::http::wire::consistency::snapshot;
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::{Ids, Versioned};
 use crate::http::wire::schema::whole_number;
-use crate::shop::{CartChange, CartLine, CartView, ChangeCart, GuestCartOpened, MergeCarts, OpenGuestCart};
+use crate::shop::{CartChange, CartLineView, CartView, ChangeCart, GuestCartRef, MergeCarts, OpenGuestCart};
 
 body! {
     /// Units of a product to add to a cart.
@@ -183,11 +183,11 @@ pub async fn empty_guest_cart(
 
 /// Create a guest's cart; its token is the only key to it
 #[utoipa::path(post, path = "/carts", tag = "carts", security((), ("bearer" = [])),
-    responses((status = 201, body = GuestCartOpened), CommandProblems))]
+    responses((status = 201, body = GuestCartRef), CommandProblems))]
 pub async fn open_guest_cart(
     State(app): State<App>,
     mut command: Command<NoBody>,
-) -> Result<CommandResponse<GuestCartOpened>, ApiError> {
+) -> Result<CommandResponse<GuestCartRef>, ApiError> {
     // A replay would need the token to be stored, and would give it to any client that shares the guest's address and
     // guesses the key. A second empty cart does no harm.
     command.context.idempotency = None;
@@ -221,7 +221,7 @@ async fn find_cart(app: &App, cart_id: CartId) -> Result<Versioned<CartView>, Ap
     let items = sqlx::query_file!("projections/cart_items/by_cart.sql", id).fetch_all(&mut *transaction).await?;
     transaction.commit().await?;
     let total = items.iter().map(|item| item.subtotal).sum();
-    let items = items.into_iter().map(|item| CartLine {
+    let items = items.into_iter().map(|item| CartLineView {
         product_name: item.product_name,
         price: two_decimals(item.price),
         quantity: item.quantity,

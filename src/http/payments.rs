@@ -17,7 +17,7 @@ use crate::http::App;
 use crate::http::wire::body;
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::schema::{string, words};
-use crate::payments::{Instrument, Notice, NoticeError, PaymentReactor};
+use crate::payments::{Instrument, Notification, NotificationError, PaymentReactor};
 
 /// `{"method": "card", "token": "pm_…"}` or `{"method": "test", "card_number": "4242…"}`.
 #[derive(Clone, Debug)]
@@ -163,11 +163,11 @@ pub async fn receive_notification(
 ) -> Result<StatusCode, ApiError> {
     let signature = headers.get("stripe-signature").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let bytes = body::read_bytes(request, &app).await?;
-    match app.payments.read_notice(signature, &bytes, chrono::Utc::now()).map_err(notification_error)? {
-        Notice::Other => {}
-        Notice::About(reference) => {
+    match app.payments.read_notification(signature, &bytes, chrono::Utc::now()).map_err(notification_error)? {
+        Notification::Other => {}
+        Notification::About(reference) => {
             let reactor = PaymentReactor::new(app.payments.clone(), app.journal.clone(), app.pool.clone());
-            reactor.look_again(&reference).await.map_err(|fault| {
+            reactor.refresh_payment(&reference).await.map_err(|fault| {
                 tracing::warn!(reason = fault.reason, "cannot fetch a payment after a notification");
                 // The provider sends the notification again.
                 ApiError::unavailable("payment_unavailable", "cannot fetch the payment from the provider now")
@@ -177,14 +177,14 @@ pub async fn receive_notification(
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn notification_error(error: NoticeError) -> ApiError {
+fn notification_error(error: NotificationError) -> ApiError {
     let code = match error {
-        NoticeError::Forged => "signature_invalid",
-        NoticeError::Stale => "signature_expired",
-        NoticeError::Unreadable => {
+        NotificationError::InvalidSignature => "signature_invalid",
+        NotificationError::Expired => "signature_expired",
+        NotificationError::Unreadable => {
             return ApiError::invalid_field("body", "is not a notification of the card provider");
         }
-        NoticeError::NotTaken => return ApiError::not_found("payments_not_set_up", "Payments not set up"),
+        NotificationError::NotConfigured => return ApiError::not_found("payments_not_set_up", "Payments not set up"),
     };
     ApiError::new(StatusCode::BAD_REQUEST, code, "Signature not valid", error.to_string())
 }

@@ -13,7 +13,7 @@ use crate::http::wire::body::body;
 use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse};
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::Versioned;
-use crate::shop::{ChangeShippingFees, ChangeTaxRates, ShippingFees, TaxRates};
+use crate::shop::{ChangeShippingFees, ChangeTaxRates, ShippingFeesView, TaxRatesView};
 
 body! {
     /// All shipping fees; replaces the table.
@@ -57,11 +57,11 @@ pub struct NewTaxRate {
 
 /// Get the shipping fees
 #[utoipa::path(get, path = "/pricing/shipping", tag = "pricing", security(("bearer" = ["reader"])),
-    responses((status = 200, body = ShippingFees), (status = 503, body = Problem)))]
-pub async fn find_fees(State(app): State<App>) -> Result<Versioned<ShippingFees>, ApiError> {
+    responses((status = 200, body = ShippingFeesView), (status = 503, body = Problem)))]
+pub async fn find_fees(State(app): State<App>) -> Result<Versioned<ShippingFeesView>, ApiError> {
     let found = sqlx::query_file!("projections/pricing/find.sql", SHOP).fetch_optional(&app.pool).await?;
-    let Some(row) = found else { return Ok(Versioned { version: 0, body: ShippingFees::default() }) };
-    Ok(Versioned { version: row.version, body: ShippingFees { fees: parse_rows(row.fees)? } })
+    let Some(row) = found else { return Ok(Versioned { version: 0, body: ShippingFeesView::default() }) };
+    Ok(Versioned { version: row.version, body: ShippingFeesView { fees: parse_rows(row.fees)? } })
 }
 
 /// Replace the shipping fees
@@ -69,11 +69,11 @@ pub async fn find_fees(State(app): State<App>) -> Result<Versioned<ShippingFees>
 /// Shipping fees and tax rates share one version (`ETag`).
 #[utoipa::path(put, path = "/pricing/shipping", tag = "pricing", security(("bearer" = ["admin"])),
     request_body = NewShippingFees, params(CommandParams),
-    responses((status = 200, body = ShippingFees), CommandProblems))]
+    responses((status = 200, body = ShippingFeesView), CommandProblems))]
 pub async fn change_fees(
     State(app): State<App>,
     command: Command<NewShippingFees>,
-) -> Result<CommandResponse<ShippingFees>, ApiError> {
+) -> Result<CommandResponse<ShippingFeesView>, ApiError> {
     let fees = command.body.fees.into_iter();
     let fees = fees.map(|NewShippingFee { country, from, fee }| ShippingFee { country, from, fee });
     app.run(ChangeShippingFees { fees: fees.collect() }, command.context).await
@@ -81,11 +81,11 @@ pub async fn change_fees(
 
 /// Get the tax rates
 #[utoipa::path(get, path = "/pricing/taxes", tag = "pricing", security(("bearer" = ["reader"])),
-    responses((status = 200, body = TaxRates), (status = 503, body = Problem)))]
-pub async fn find_rates(State(app): State<App>) -> Result<Versioned<TaxRates>, ApiError> {
+    responses((status = 200, body = TaxRatesView), (status = 503, body = Problem)))]
+pub async fn find_rates(State(app): State<App>) -> Result<Versioned<TaxRatesView>, ApiError> {
     let found = sqlx::query_file!("projections/pricing/find.sql", SHOP).fetch_optional(&app.pool).await?;
-    let Some(row) = found else { return Ok(Versioned { version: 0, body: TaxRates::default() }) };
-    Ok(Versioned { version: row.version, body: TaxRates { inclusive: row.inclusive, rates: parse_rows(row.rates)? } })
+    let Some(row) = found else { return Ok(Versioned { version: 0, body: TaxRatesView::default() }) };
+    Ok(Versioned { version: row.version, body: TaxRatesView { inclusive: row.inclusive, rates: parse_rows(row.rates)? } })
 }
 
 /// Replace the tax rates
@@ -93,11 +93,11 @@ pub async fn find_rates(State(app): State<App>) -> Result<Versioned<TaxRates>, A
 /// Shipping fees and tax rates share one version (`ETag`).
 #[utoipa::path(put, path = "/pricing/taxes", tag = "pricing", security(("bearer" = ["admin"])),
     request_body = NewTaxRates, params(CommandParams),
-    responses((status = 200, body = TaxRates), CommandProblems))]
+    responses((status = 200, body = TaxRatesView), CommandProblems))]
 pub async fn change_rates(
     State(app): State<App>,
     command: Command<NewTaxRates>,
-) -> Result<CommandResponse<TaxRates>, ApiError> {
+) -> Result<CommandResponse<TaxRatesView>, ApiError> {
     let NewTaxRates { inclusive, rates } = command.body;
     let rates = rates.into_iter();
     let rates = rates.map(|NewTaxRate { category_id, country, percent }| TaxRate { category_id, country, percent });

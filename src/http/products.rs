@@ -16,7 +16,7 @@ use crate::http::wire::command::{Command, CommandParams, CommandProblems, Comman
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params, Versioned};
 use crate::shop::{
-    AdjustStock, ChangeProduct, CreateProduct, DeleteProduct, ProductCreated, ProductView, StockChange, StockView,
+    AdjustStock, ChangeProduct, CreateProduct, DeleteProduct, ProductRef, ProductView, StockChange, StockView,
 };
 
 /// A product in a list.
@@ -193,11 +193,11 @@ pub async fn find_product(
 /// Create a product
 #[utoipa::path(post, path = "/products", tag = "catalogue", security(("bearer" = ["editor"])),
     request_body = NewProduct, params(CommandParams),
-    responses((status = 201, body = ProductCreated), CommandProblems))]
+    responses((status = 201, body = ProductRef), CommandProblems))]
 pub async fn create_product(
     State(app): State<App>,
     command: Command<NewProduct>,
-) -> Result<CommandResponse<ProductCreated>, ApiError> {
+) -> Result<CommandResponse<ProductRef>, ApiError> {
     let NewProduct { name, price, category, description, stock, sku } = command.body;
     let (description, stock) = (description.unwrap_or_default(), stock.unwrap_or(0));
     let create = CreateProduct { name, description, price, category: category.0, sku, stock };

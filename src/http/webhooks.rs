@@ -21,7 +21,7 @@ use crate::http::wire::command::{Command, CommandParams, CommandProblems, Comman
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params};
 use crate::shop::{ChangeWebhook, CreateWebhook, RemoveWebhook, RotateWebhookSecret, WebhookRef};
-use crate::webhooks::{self, Delivery, Endpoint, WebhookRow};
+use crate::webhooks::{self, DeliveryView, Endpoint, WebhookView};
 
 body! {
     /// A new webhook.
@@ -55,12 +55,12 @@ pub struct NewSecretView {
 
 /// List webhooks
 #[utoipa::path(get, path = "/webhooks", tag = "webhooks", security(("bearer" = ["admin"])), params(Page),
-    responses((status = 200, body = Vec<WebhookRow>)))]
+    responses((status = 200, body = Vec<WebhookView>)))]
 pub async fn list(
     State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Params(page): Params<Page>,
-) -> Result<PageOf<WebhookRow>, ApiError> {
+) -> Result<PageOf<WebhookView>, ApiError> {
     let limit = page.limit(DEFAULT_LIMIT)?;
     let rows = webhooks::list(&app.pool, page.after()?.unwrap_or(0), limit + 1).await?;
     Ok(PageOf::new(&uri, rows, limit, |row| row.webhook_id))
@@ -68,8 +68,8 @@ pub async fn list(
 
 /// Get a webhook
 #[utoipa::path(get, path = "/webhook/{webhook_id}", tag = "webhooks", security(("bearer" = ["admin"])),
-    params(("webhook_id" = WebhookId, Path)), responses((status = 200, body = WebhookRow), (status = 404, body = Problem)))]
-pub async fn find(State(app): State<App>, Ids(webhook_id): Ids<WebhookId>) -> Result<Json<WebhookRow>, ApiError> {
+    params(("webhook_id" = WebhookId, Path)), responses((status = 200, body = WebhookView), (status = 404, body = Problem)))]
+pub async fn find(State(app): State<App>, Ids(webhook_id): Ids<WebhookId>) -> Result<Json<WebhookView>, ApiError> {
     Ok(Json(require_webhook(&app, webhook_id).await?))
 }
 
@@ -134,13 +134,13 @@ pub async fn rotate_secret(
 /// List deliveries of a webhook that were attempted, newest event first
 #[utoipa::path(get, path = "/webhook/{webhook_id}/deliveries", tag = "webhooks", security(("bearer" = ["admin"])),
     params(("webhook_id" = WebhookId, Path), Page),
-    responses((status = 200, body = Vec<Delivery>), (status = 404, body = Problem)))]
+    responses((status = 200, body = Vec<DeliveryView>), (status = 404, body = Problem)))]
 pub async fn list_deliveries(
     State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Ids(webhook_id): Ids<WebhookId>,
     Params(page): Params<Page>,
-) -> Result<PageOf<Delivery>, ApiError> {
+) -> Result<PageOf<DeliveryView>, ApiError> {
     let limit = page.limit(DEFAULT_LIMIT)?;
     require_webhook(&app, webhook_id).await?;
     let rows = webhooks::deliveries(&app.pool, webhook_id.0, page.after()?.unwrap_or(i64::MAX), limit + 1).await?;
@@ -163,7 +163,7 @@ pub async fn redeliver(
     Ok((StatusCode::ACCEPTED, Json(json!({ "event_id": event_id, "outcome": "due" }))))
 }
 
-async fn require_webhook(app: &App, webhook_id: WebhookId) -> Result<WebhookRow, ApiError> {
+async fn require_webhook(app: &App, webhook_id: WebhookId) -> Result<WebhookView, ApiError> {
     let found = webhooks::find(&app.pool, webhook_id.0).await?;
     found.ok_or_else(|| Refusal::from(WebhookError::NotFound).into())
 }

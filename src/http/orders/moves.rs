@@ -19,7 +19,7 @@ use crate::http::wire::body::{NoBody, body};
 use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse};
 use crate::http::wire::error::ApiError;
 use crate::http::wire::page::Ids;
-use crate::shop::{MoveOrder, OrderStanding, RequestPayment};
+use crate::shop::{MoveOrder, OrderStateView, RequestPayment};
 
 /// An allowed change of the status, payment state or fulfilment state of an order.
 #[derive(Serialize, ToSchema)]
@@ -124,12 +124,12 @@ fn default_restock() -> bool {
 
 /// Start processing an order
 #[utoipa::path(post, path = "/order/{order_id}/process", tag = "orders", security(("bearer" = ["editor"])),
-    params(("order_id" = OrderId, Path), CommandParams), responses((status = 200, body = OrderStanding), CommandProblems))]
+    params(("order_id" = OrderId, Path), CommandParams), responses((status = 200, body = OrderStateView), CommandProblems))]
 pub async fn process(
     State(app): State<App>,
     Ids(order_id): Ids<OrderId>,
     command: Command<NoBody>,
-) -> Result<CommandResponse<OrderStanding>, ApiError> {
+) -> Result<CommandResponse<OrderStateView>, ApiError> {
     run(&app, order_id, command.map(|NoBody| OrderCommand::Process)).await
 }
 
@@ -138,12 +138,12 @@ pub async fn process(
 /// A buyer charges a card, for example after a failed attempt. Staff may also record a payment without a card.
 #[utoipa::path(post, path = "/order/{order_id}/pay", tag = "orders", security(("bearer" = ["owner", "editor"])),
     request_body = Payment,
-    params(("order_id" = OrderId, Path), CommandParams), responses((status = 200, body = OrderStanding), CommandProblems))]
+    params(("order_id" = OrderId, Path), CommandParams), responses((status = 200, body = OrderStateView), CommandProblems))]
 pub async fn pay(
     State(app): State<App>,
     Ids(order_id): Ids<OrderId>,
     command: Command<Payment>,
-) -> Result<CommandResponse<OrderStanding>, ApiError> {
+) -> Result<CommandResponse<OrderStateView>, ApiError> {
     let by_buyer = command.context.actor.role == Role::Customer.as_str();
     let Command { body: Payment { method, payment, reference }, context } = command;
     match app.instrument(method, payment)? {
@@ -163,12 +163,12 @@ pub async fn pay(
 /// Ship units of an order; they leave the stock
 #[utoipa::path(post, path = "/order/{order_id}/ship", tag = "orders", security(("bearer" = ["editor"])),
     request_body = Shipment,
-    params(("order_id" = OrderId, Path), CommandParams), responses((status = 200, body = OrderStanding), CommandProblems))]
+    params(("order_id" = OrderId, Path), CommandParams), responses((status = 200, body = OrderStateView), CommandProblems))]
 pub async fn ship(
     State(app): State<App>,
     Ids(order_id): Ids<OrderId>,
     command: Command<Shipment>,
-) -> Result<CommandResponse<OrderStanding>, ApiError> {
+) -> Result<CommandResponse<OrderStateView>, ApiError> {
     if command.body.lines.as_ref().is_some_and(Vec::is_empty) {
         return Err(ApiError::invalid_field("lines", "must not be empty"));
     }
@@ -183,24 +183,24 @@ pub async fn ship(
 /// Record the delivery of a shipment, or of all shipments
 #[utoipa::path(post, path = "/order/{order_id}/deliver", tag = "orders", security(("bearer" = ["editor"])),
     request_body = Arrival,
-    params(("order_id" = OrderId, Path), CommandParams), responses((status = 200, body = OrderStanding), CommandProblems))]
+    params(("order_id" = OrderId, Path), CommandParams), responses((status = 200, body = OrderStateView), CommandProblems))]
 pub async fn deliver(
     State(app): State<App>,
     Ids(order_id): Ids<OrderId>,
     command: Command<Arrival>,
-) -> Result<CommandResponse<OrderStanding>, ApiError> {
+) -> Result<CommandResponse<OrderStateView>, ApiError> {
     run(&app, order_id, command.map(|Arrival { shipment }| OrderCommand::Deliver { shipment })).await
 }
 
 /// Cancel an order; releases its stock and refunds its payment
 #[utoipa::path(post, path = "/order/{order_id}/cancel", tag = "orders", security(("bearer" = ["owner", "editor"])),
     request_body = Cancellation,
-    params(("order_id" = OrderId, Path), CommandParams), responses((status = 200, body = OrderStanding), CommandProblems))]
+    params(("order_id" = OrderId, Path), CommandParams), responses((status = 200, body = OrderStateView), CommandProblems))]
 pub async fn cancel(
     State(app): State<App>,
     Ids(order_id): Ids<OrderId>,
     command: Command<Cancellation>,
-) -> Result<CommandResponse<OrderStanding>, ApiError> {
+) -> Result<CommandResponse<OrderStateView>, ApiError> {
     run(&app, order_id, command.map(|Cancellation { reason }| OrderCommand::Cancel { reason })).await
 }
 
@@ -210,12 +210,12 @@ pub async fn cancel(
 /// cancelled.
 #[utoipa::path(post, path = "/order/{order_id}/return", tag = "orders", security(("bearer" = ["editor"])),
     request_body = Return,
-    params(("order_id" = OrderId, Path), CommandParams), responses((status = 200, body = OrderStanding), CommandProblems))]
+    params(("order_id" = OrderId, Path), CommandParams), responses((status = 200, body = OrderStateView), CommandProblems))]
 pub async fn return_units(
     State(app): State<App>,
     Ids(order_id): Ids<OrderId>,
     command: Command<Return>,
-) -> Result<CommandResponse<OrderStanding>, ApiError> {
+) -> Result<CommandResponse<OrderStateView>, ApiError> {
     let line = |ReturnedLine { line, quantity, restock }| ReturnLine { line, quantity, restock };
     let return_units = |Return { lines, refund, reason }| OrderCommand::Return {
         lines: lines.into_iter().map(line).collect(),
@@ -228,12 +228,12 @@ pub async fn return_units(
 /// Refund money, at most what was paid
 #[utoipa::path(post, path = "/order/{order_id}/refund", tag = "orders", security(("bearer" = ["editor"])),
     request_body = Refund,
-    params(("order_id" = OrderId, Path), CommandParams), responses((status = 200, body = OrderStanding), CommandProblems))]
+    params(("order_id" = OrderId, Path), CommandParams), responses((status = 200, body = OrderStateView), CommandProblems))]
 pub async fn refund(
     State(app): State<App>,
     Ids(order_id): Ids<OrderId>,
     command: Command<Refund>,
-) -> Result<CommandResponse<OrderStanding>, ApiError> {
+) -> Result<CommandResponse<OrderStateView>, ApiError> {
     run(&app, order_id, command.map(|Refund { amount, reason }| OrderCommand::Refund { amount, reason })).await
 }
 
@@ -256,6 +256,6 @@ async fn run(
     app: &App,
     order_id: OrderId,
     command: Command<OrderCommand>,
-) -> Result<CommandResponse<OrderStanding>, ApiError> {
+) -> Result<CommandResponse<OrderStateView>, ApiError> {
     app.run(MoveOrder { order_id, command: command.body }, command.context).await
 }

@@ -163,3 +163,17 @@ fn only_the_contact_of_a_guest_is_erased_and_only_once() {
     given(vec![placed()]).when(OrderCommand::EraseContact).then_expect_error(OrderError::HasCustomer(CustomerId(1)));
     given(vec![]).when(OrderCommand::EraseContact).then_expect_error(OrderError::NotFound);
 }
+
+#[test]
+fn a_line_with_incomplete_prices_is_unreadable() {
+    let mut stored = serde_json::to_value(line(1, 1, "20.00")).unwrap();
+    assert_eq!(serde_json::from_value::<OrderLine>(stored.clone()).unwrap().priced, None);
+    stored["tax"] = "3.19".into();
+    assert!(serde_json::from_value::<OrderLine>(stored.clone()).is_err());
+    for (field, value) in [("discount", "0.00"), ("tax_rate", "19"), ("total", "20.00")] {
+        stored[field] = value.into();
+    }
+    assert_eq!(serde_json::from_value::<OrderLine>(stored.clone()).unwrap().amount(), money("20.00"));
+    stored["tax"] = "-1".into();
+    assert!(serde_json::from_value::<OrderLine>(stored).is_err());
+}
