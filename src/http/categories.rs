@@ -13,7 +13,7 @@ use crate::http::wire::body::{NoBody, body};
 use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse};
 use crate::http::wire::error::ApiError;
 use crate::http::wire::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params};
-use crate::shop::{CategoryRef, CategoryKey, CreateCategory, DeleteCategory, RenameCategory};
+use crate::shop::{CategoryKey, CategoryRef, CreateCategory, DeleteCategory, RenameCategory};
 
 #[derive(Serialize, ToSchema)]
 pub struct CategoryRow {

@@ -20,7 +20,7 @@ use crate::shop::{Checkout, Guest, OrderView, PricingRequest, Recipients};
 
 body! {
     /// Delivery, discount and payment of an order.
-    #[schema(examples(json!({ "shipping_address_id": 1, "payment_method": "invoice", "discount_code": "SPRING-24" })))]
+    #[schema(examples(json!({ "shipping_address_id": 1, "payment_method": "invoice", "discount_code": "WELCOME" })))]
     pub struct NewCheckout {
         /// An address of the customer; the order keeps a copy of it.
         pub shipping_address_id: Option<AddressId>,
@@ -43,7 +43,7 @@ body! {
         "email": "jo@example.com",
         "shipping_address":
             { "name": "Jo Miller", "line1": "12 Mill Lane", "postal_code": "AB1 2CD", "city": "Milltown", "country": "GB" },
-        "payment": { "method": "test", "card_number": "4242424242424242" }
+        "payment_method": "invoice"
     })))]
     pub struct GuestCheckout {
         pub name: Name,

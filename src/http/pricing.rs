@@ -85,7 +85,10 @@ pub async fn change_fees(
 pub async fn find_rates(State(app): State<App>) -> Result<Versioned<TaxRatesView>, ApiError> {
     let found = sqlx::query_file!("projections/pricing/find.sql", SHOP).fetch_optional(&app.pool).await?;
     let Some(row) = found else { return Ok(Versioned { version: 0, body: TaxRatesView::default() }) };
-    Ok(Versioned { version: row.version, body: TaxRatesView { inclusive: row.inclusive, rates: parse_rows(row.rates)? } })
+    Ok(Versioned {
+        version: row.version,
+        body: TaxRatesView { inclusive: row.inclusive, rates: parse_rows(row.rates)? },
+    })
 }
 
 /// Replace the tax rates

@@ -35,7 +35,7 @@ pub struct AllowedMove {
 
 body! {
     /// How an order is paid.
-    #[schema(examples(json!({ "payment": { "method": "test", "card_number": "4242424242424242" } })))]
+    #[schema(examples(json!({ "reference": "INV-4711" })))]
     pub struct Payment {
         /// Optional; if present it must equal `payment.method`.
         pub method: Option<PaymentMethod>,
@@ -86,7 +86,7 @@ body! {
 
 body! {
     /// Lines to return. Shipped units are returned before unshipped units.
-    #[schema(examples(json!({ "lines": [{ "line": 1, "quantity": 1, "restock": true }], "refund": true, "reason": "damaged" })))]
+    #[schema(examples(json!({ "lines": [{ "line": 1, "quantity": 1, "restock": true }], "reason": "damaged" })))]
     pub struct Return {
         #[schema(min_items = 1, max_items = 2_000)]
         pub lines: Vec<ReturnedLine>,
