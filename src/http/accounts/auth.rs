@@ -116,12 +116,12 @@ pub struct MailAccepted {
     pub detail: &'static str,
 }
 
-/// Whose token it is.
+/// The account of a token or API key.
 #[derive(Serialize, ToSchema)]
 pub struct Me {
     pub account_id: i64,
     pub role: Role,
-    /// Null for staff.
+    /// `null` for staff.
     pub customer_id: Option<i64>,
 }
 

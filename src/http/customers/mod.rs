@@ -27,7 +27,7 @@ pub struct Customer {
     pub registered_at: DateTime<Utc>,
 }
 
-/// An order in the list of its customer.
+/// An order in a customer's list.
 #[derive(Serialize, ToSchema)]
 pub struct CustomerOrder {
     pub order_id: i64,

@@ -36,7 +36,7 @@ pub struct OrderLine {
     pub subtotal: Amount,
 }
 
-/// An order in the list of all.
+/// An order in the list of orders.
 #[derive(Serialize, ToSchema)]
 pub struct OrderRow {
     pub order_id: i64,
