@@ -10,6 +10,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, PgPool};
 
 pub mod embedded;
+pub mod failure;
 pub mod functions;
 pub mod locks;
 

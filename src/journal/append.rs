@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use sqlx::PgConnection;
-use sqlx::error::ErrorKind;
 use uuid::Uuid;
 
 use super::CommandError;
 use super::batch::Batch;
 use super::context::{Context, KEY_DIGEST};
+use crate::database::failure::DatabaseFailure;
 
 /// Where the log ends. `epoch` is raised after a lost connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -133,34 +133,18 @@ pub(super) async fn forget_answers(pool: &sqlx::PgPool) -> Result<u64, sqlx::Err
 
 /// What a failed append means.
 pub(super) fn failure(error: sqlx::Error) -> Failure {
-    match &error {
-        sqlx::Error::Database(database) => match database.code().as_deref().map(|code| code.split_at(2)) {
-            // Out of resources, or told to give up waiting: nothing was stored.
-            Some(("53" | "55" | "40", _) | ("57", "014")) => Failure::Unavailable(error),
-            // The server goes away; with the last words it may have committed. Or it has ended the session, because this
-            // process stood still while it held the head.
-            Some(("57" | "08", _) | ("25", "P03" | "P04")) => Failure::Unknown(error),
-            _ => Failure::Rejected(error),
-        },
-        sqlx::Error::Encode(_) => Failure::Rejected(error),
-        _ => Failure::Unknown(error),
+    match DatabaseFailure::of(&error) {
+        DatabaseFailure::NotNow | DatabaseFailure::LockTimeout => Failure::Unavailable(error),
+        DatabaseFailure::Disconnected | DatabaseFailure::Unreadable => Failure::Unknown(error),
+        _ => Failure::Rejected(error),
     }
 }
 
 /// A failed statement as the answer to a command that it served, and that left no trace.
 pub(super) fn command_error(error: &sqlx::Error) -> CommandError {
-    let unavailable = match error {
-        sqlx::Error::Database(database) => {
-            database.code().is_some_and(|code| matches!(code.get(..2), Some("53" | "55" | "40" | "57" | "08")))
-        }
-        sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. } | sqlx::Error::ColumnNotFound(_) => false,
-        _ => true,
-    };
-    if unavailable { CommandError::Unavailable(error.to_string()) } else { CommandError::Internal(error.to_string()) }
-}
-
-/// The unique constraint that the statement broke.
-pub(super) fn broken_constraint(error: &sqlx::Error) -> Option<&str> {
-    let database = error.as_database_error()?;
-    (database.kind() == ErrorKind::UniqueViolation).then(|| database.constraint()).flatten()
+    if DatabaseFailure::of(error).is_transient() {
+        CommandError::Unavailable(error.to_string())
+    } else {
+        CommandError::Internal(error.to_string())
+    }
 }

@@ -16,6 +16,7 @@ use super::numbers::Numbers;
 use super::snapshots::Snapshots;
 use super::stream::StreamId;
 use super::{CommandError, Load, Request};
+use crate::database::failure::broken_constraint;
 use crate::domain::refusal::Refusal;
 use crate::failpoints::failpoint;
 
@@ -283,7 +284,7 @@ impl Log {
 
     /// What a command is told that the database refused to store.
     fn judge(&self, error: &sqlx::Error, request: &Request) -> Verdict {
-        match (append::broken_constraint(error), &request.context.idempotency) {
+        match (broken_constraint(error), &request.context.idempotency) {
             (Some("customer_profile_email_key" | "account_email_key" | "account_customer_id_key"), _) => {
                 Verdict::Failed(Refusal::EmailTaken.into())
             }

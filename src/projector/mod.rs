@@ -15,6 +15,8 @@ use sqlx::postgres::PgConnectOptions;
 use tokio::sync::{Mutex, Semaphore, watch};
 use tokio::task::JoinHandle;
 
+use crate::database::failure::DatabaseFailure;
+
 mod definition;
 mod fact_schema;
 mod install;
@@ -138,7 +140,7 @@ impl Projector {
             loop {
                 match projector.rebuild(projection).await {
                     Err(RebuildError::Running(_)) => {}
-                    Err(RebuildError::Database(error)) if worker::is_transient(&error) => {}
+                    Err(RebuildError::Database(error)) if DatabaseFailure::of(&error).is_transient() => {}
                     _ => break,
                 }
                 tokio::time::sleep(UPDATE_AGAIN).await;

@@ -7,7 +7,8 @@ use thiserror::Error;
 
 use super::definition::Projection;
 use super::install::{put_in_service, run};
-use super::shadow::{Progress, Shadow, fold_range, is_lock_timeout, remove};
+use super::shadow::{Progress, Shadow, fold_range, remove};
+use crate::database::failure::DatabaseFailure;
 use crate::failpoints::failpoint;
 
 #[derive(Debug, Error)]
@@ -52,7 +53,9 @@ pub async fn rebuild(
 async fn swap_patiently(shadow: &mut Shadow) -> Result<(), sqlx::Error> {
     for _ in 1..SWAP_ATTEMPTS {
         match swap(shadow).await {
-            Err(error) if is_lock_timeout(&error) => tokio::time::sleep(SWAP_PAUSE).await,
+            Err(error) if DatabaseFailure::of(&error) == DatabaseFailure::LockTimeout => {
+                tokio::time::sleep(SWAP_PAUSE).await
+            }
             outcome => return outcome,
         }
     }

@@ -6,6 +6,7 @@ use sqlx::{Connection, PgConnection, PgPool};
 
 use super::definition::Projection;
 use super::install::{create_indexes, create_tables, run};
+use crate::database::failure::DatabaseFailure;
 use crate::database::locks;
 
 /// How many positions one transaction folds. Larger ranges were not faster, and show progress less often.
@@ -101,14 +102,10 @@ async fn lock(connection: &mut PgConnection, schema: &str) -> Result<bool, sqlx:
         .execute(&mut *transaction)
         .await;
     match locked {
-        Err(error) if is_lock_timeout(&error) => Ok(false),
+        Err(error) if DatabaseFailure::of(&error) == DatabaseFailure::LockTimeout => Ok(false),
         // A lock of the session outlives the transaction.
         locked => transaction.commit().await.and(locked).map(|_| true),
     }
-}
-
-pub(super) fn is_lock_timeout(error: &sqlx::Error) -> bool {
-    error.as_database_error().and_then(|database| database.code()).is_some_and(|code| code == "55P03")
 }
 
 /// Drops what builds have left behind whose session is gone: they were killed, or lost the database.

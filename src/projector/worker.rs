@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::ProjectorOptions;
+use crate::database::failure::DatabaseFailure;
 use crate::failpoints::failpoint;
 
 pub(super) struct Worker {
@@ -89,7 +90,7 @@ impl Worker {
         let epoch = match self.acquire(&mut connection).await {
             Ok(Some(epoch)) => epoch,
             Ok(None) => return End::Stopped,
-            Err(error) => return judge(error),
+            Err(error) => return classify_error(error),
         };
         failpoint!("projector-lease-acquired");
         self.leads.store(true, Ordering::Relaxed);
@@ -97,7 +98,7 @@ impl Worker {
             let started = Instant::now();
             let (reached, head) = match self.step(&mut connection, epoch).await {
                 Ok(step) => step,
-                Err(error) => return judge(error),
+                Err(error) => return classify_error(error),
             };
             failpoint!("projector-step-done");
             let moved = reached - self.position.send_replace(reached);
@@ -194,20 +195,11 @@ impl Worker {
     }
 }
 
-fn judge(error: sqlx::Error) -> End {
-    if error.as_database_error().and_then(|database| database.code()).is_some_and(|code| code == "PJ001") {
-        return End::LeaseLost;
-    }
-    if is_transient(&error) { End::Transient(error) } else { End::Broken(error) }
-}
-
-/// Whether the same statement may succeed later: anything but a refusal by the database itself.
-pub(super) fn is_transient(error: &sqlx::Error) -> bool {
-    match error.as_database_error().and_then(|database| database.code()) {
-        // A session that stood still inside a transaction was ended.
-        Some(code) if code == "25P03" => true,
-        Some(code) => ["08", "40", "53", "55", "57"].contains(&code.get(..2).unwrap_or_default()),
-        None => true,
+fn classify_error(error: sqlx::Error) -> End {
+    match DatabaseFailure::of(&error) {
+        DatabaseFailure::LeaseLost => End::LeaseLost,
+        failure if failure.is_transient() => End::Transient(error),
+        _ => End::Broken(error),
     }
 }
 
