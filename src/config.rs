@@ -12,7 +12,7 @@ use reqwest::Url;
 use crate::accounts::{AccountsConfig, MailConfig};
 use crate::database::Location;
 use crate::database::embedded::{Durability, EmbeddedOptions, default_data_dir};
-use crate::http::{ConnectionLimits, Edge, Limits, Origins, TrustedProxies};
+use crate::http::{AllowedOrigins, ConnectionLimits, Edge, RateLimits, TrustedProxies};
 use crate::payments::{CardConfig, Currency, PaymentsConfig, ProviderSecret};
 use crate::shop::Terms;
 
@@ -130,9 +130,9 @@ pub struct EdgeConfig {
     /// Connections at once; further ones wait, and one address may hold a quarter of them
     #[arg(long, env = "SHOP_MAX_CONNECTIONS", default_value = "1024")]
     pub max_connections: NonZeroUsize,
-    /// Origins whose pages may call the API from a browser, separated by commas
+    /// AllowedOrigins whose pages may call the API from a browser, separated by commas
     #[arg(long, env = "SHOP_CORS_ORIGINS", default_value = "", hide_default_value = true)]
-    pub cors_origins: Origins,
+    pub cors_origins: AllowedOrigins,
 }
 
 impl ServeConfig {
@@ -147,9 +147,9 @@ impl ServeConfig {
 impl EdgeConfig {
     pub fn edge(&self) -> Edge {
         Edge {
-            limits: Limits::new(self.rate_limit, self.login_limit),
+            rate_limits: RateLimits::new(self.rate_limit, self.login_limit),
             trusted_proxies: self.trusted_proxies.clone(),
-            origins: self.cors_origins.clone(),
+            allowed_origins: self.cors_origins.clone(),
             connections: ConnectionLimits {
                 max_connections: self.max_connections.get(),
                 ..ConnectionLimits::default()

@@ -16,7 +16,7 @@ use crate::config::{DatabaseConfig, ServeConfig};
 use crate::database::{Database, Location};
 use crate::domain::account::Role;
 use crate::domain::text::Email;
-use crate::http::{self, Shop};
+use crate::http::{self, App};
 use crate::journal::{Journal, JournalOptions, Writer};
 use crate::mail::{self, MailConfig, Mailer, OrderMails, Templates};
 use crate::payments::{PaymentReactor, Payments};
@@ -104,19 +104,19 @@ pub async fn serve(config: &ServeConfig, database_config: &DatabaseConfig, locat
     let (connect, pool) = (database.connect.clone(), database.pool.clone());
     let reactors = Reactors::start_with(connect, pool, head, reactors, &default).await?;
 
-    let shop = Shop::new(
+    let app = App::new(
         engine.journal.clone(),
         engine.projector.clone(),
         accounts,
         database.pool.clone(),
-        http::Settings { edge: config.edge.edge(), terms: config.terms(), payments },
+        http::AppSettings { edge: config.edge.edge(), terms: config.terms(), payments },
         crate::cli::install_metrics(),
         stopping.clone(),
     );
     crate::cli::greet(listening, location, first_password.as_ref().map(|password| (FIRST_ADMIN, password)));
     let mut stopped = stopping;
     tokio::select! {
-        served = http::serve(http_listener, shop) => served?,
+        served = http::serve(http_listener, app) => served?,
         // A client that never ends its request must not keep the shop from stopping.
         () = async {
             let _ = stopped.wait_for(|stopped| *stopped).await;

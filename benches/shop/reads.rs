@@ -7,7 +7,7 @@ use axum::body::Bytes;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
 use cartwright::accounts::{Accounts, AccountsConfig, MailConfig};
-use cartwright::http::{Settings, Shop, router};
+use cartwright::http::{App, AppSettings, router};
 use cartwright::journal::JournalOptions;
 use cartwright::projector::ProjectorOptions;
 use cartwright::server::Engine;
@@ -57,12 +57,12 @@ pub async fn measure(report: &mut Report) {
     let config = AccountsConfig { keys_dir: tokens::FOLDER.clone(), mail };
     let (connect, pool) = (database.connect.clone(), database.pool.clone());
     let accounts = Accounts::start(&config, connect, pool, engine.journal.clone()).await.expect("accounts start");
-    let shop = Shop::new(
+    let shop = App::new(
         engine.journal.clone(),
         engine.projector.clone(),
         accounts,
         database.pool.clone(),
-        Settings::default(),
+        AppSettings::default(),
         None,
         stopping,
     );

@@ -5,17 +5,17 @@ use serde::Deserialize;
 use utoipa::openapi::Object;
 use uuid::Uuid;
 
-use super::Shop;
-use super::body::{NoBody, body};
-use super::command::{Answer, Command, CommandParams, CommandProblems};
-use super::consistency::one_moment;
-use super::description;
-use super::error::{ApiError, Problem};
-use super::page::{Ids, Versioned};
 use crate::domain::cart::MergeMode;
 use crate::domain::ids::{CartId, CustomerId, ProductId};
 use crate::domain::money::two_decimals;
 use crate::domain::quantity::{Quantity, QuantityError};
+use crate::http::App;
+use crate::http::wire::body::{NoBody, body};
+use crate::http::wire::command::{Answer, Command, CommandParams, CommandProblems};
+use crate::http::wire::consistency::snapshot;
+use crate::http::wire::error::{ApiError, Problem};
+use crate::http::wire::openapi;
+use crate::http::wire::page::{Ids, Versioned};
 use crate::shop::{CartChange, CartLine, CartView, ChangeCart, GuestCartOpened, MergeCarts, OpenGuestCart};
 
 body! {
@@ -38,7 +38,7 @@ body! {
 }
 
 fn merge_mode() -> Object {
-    description::words(["sum", "keep_larger", "keep_guest", "keep_customer"])
+    openapi::words(["sum", "keep_larger", "keep_guest", "keep_customer"])
 }
 
 body! {
@@ -66,15 +66,15 @@ impl TryFrom<i64> for QuantityOrNone {
 /// A customer's cart
 #[utoipa::path(get, path = "/customer/{customer_id}/cart", tag = "carts", security(("bearer" = ["owner", "reader"])),
     params(("customer_id" = i64, Path)), responses((status = 200, body = CartView), (status = 404, body = Problem)))]
-pub async fn find(State(shop): State<Shop>, Ids(customer_id): Ids<i64>) -> Result<Versioned<CartView>, ApiError> {
-    find_cart(&shop, CartId::Customer(CustomerId(customer_id))).await
+pub async fn find(State(app): State<App>, Ids(customer_id): Ids<i64>) -> Result<Versioned<CartView>, ApiError> {
+    find_cart(&app, CartId::Customer(CustomerId(customer_id))).await
 }
 
 /// A guest's cart
 #[utoipa::path(get, path = "/carts/{cart_token}", tag = "carts", security((), ("bearer" = [])),
     params(("cart_token" = Uuid, Path)), responses((status = 200, body = CartView), (status = 404, body = Problem)))]
-pub async fn find_guest_cart(State(shop): State<Shop>, Ids(token): Ids<Uuid>) -> Result<Versioned<CartView>, ApiError> {
-    find_cart(&shop, CartId::of_token(token)).await
+pub async fn find_guest_cart(State(app): State<App>, Ids(token): Ids<Uuid>) -> Result<Versioned<CartView>, ApiError> {
+    find_cart(&app, CartId::of_token(token)).await
 }
 
 /// Puts units of a product into a customer's cart
@@ -82,22 +82,22 @@ pub async fn find_guest_cart(State(shop): State<Shop>, Ids(token): Ids<Uuid>) ->
     request_body = NewItem,
     params(("customer_id" = i64, Path), CommandParams), responses((status = 200, body = CartView), CommandProblems))]
 pub async fn add_item(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     Ids(customer_id): Ids<i64>,
     command: Command<NewItem>,
 ) -> Result<Answer<CartView>, ApiError> {
-    add(&shop, CartId::Customer(CustomerId(customer_id)), command).await
+    add(&app, CartId::Customer(CustomerId(customer_id)), command).await
 }
 
 /// Puts units of a product into a guest's cart
 #[utoipa::path(post, path = "/carts/{cart_token}/items", tag = "carts", security((), ("bearer" = [])), request_body = NewItem,
     params(("cart_token" = Uuid, Path), CommandParams), responses((status = 200, body = CartView), CommandProblems))]
 pub async fn add_guest_item(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     Ids(token): Ids<Uuid>,
     command: Command<NewItem>,
 ) -> Result<Answer<CartView>, ApiError> {
-    add(&shop, CartId::of_token(token), command).await
+    add(&app, CartId::of_token(token), command).await
 }
 
 /// Sets how many units of a product a customer's cart holds; 0 takes it out
@@ -106,12 +106,12 @@ pub async fn add_guest_item(
     params(("customer_id" = i64, Path), ("product_id" = i64, Path), CommandParams),
     responses((status = 200, body = CartView), CommandProblems))]
 pub async fn set_item(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     Ids((customer_id, product_id)): Ids<(i64, i64)>,
     command: Command<NewQuantity>,
 ) -> Result<Answer<CartView>, ApiError> {
     let change = CartChange::Set { product_id: ProductId(product_id), quantity: command.body.quantity.0 };
-    change_cart(&shop, CartId::Customer(CustomerId(customer_id)), change, command).await
+    change_cart(&app, CartId::Customer(CustomerId(customer_id)), change, command).await
 }
 
 /// Sets how many units of a product a guest's cart holds; 0 takes it out
@@ -120,12 +120,12 @@ pub async fn set_item(
     params(("cart_token" = Uuid, Path), ("product_id" = i64, Path), CommandParams),
     responses((status = 200, body = CartView), CommandProblems))]
 pub async fn set_guest_item(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     Ids((token, product_id)): Ids<(Uuid, i64)>,
     command: Command<NewQuantity>,
 ) -> Result<Answer<CartView>, ApiError> {
     let change = CartChange::Set { product_id: ProductId(product_id), quantity: command.body.quantity.0 };
-    change_cart(&shop, CartId::of_token(token), change, command).await
+    change_cart(&app, CartId::of_token(token), change, command).await
 }
 
 /// Takes a product out of a customer's cart
@@ -133,12 +133,12 @@ pub async fn set_guest_item(
     params(("customer_id" = i64, Path), ("product_id" = i64, Path), CommandParams),
     responses((status = 200, body = CartView), CommandProblems))]
 pub async fn remove_item(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     Ids((customer_id, product_id)): Ids<(i64, i64)>,
     command: Command<NoBody>,
 ) -> Result<Answer<CartView>, ApiError> {
     let change = CartChange::Set { product_id: ProductId(product_id), quantity: None };
-    change_cart(&shop, CartId::Customer(CustomerId(customer_id)), change, command).await
+    change_cart(&app, CartId::Customer(CustomerId(customer_id)), change, command).await
 }
 
 /// Takes a product out of a guest's cart
@@ -146,47 +146,47 @@ pub async fn remove_item(
     params(("cart_token" = Uuid, Path), ("product_id" = i64, Path), CommandParams),
     responses((status = 200, body = CartView), CommandProblems))]
 pub async fn remove_guest_item(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     Ids((token, product_id)): Ids<(Uuid, i64)>,
     command: Command<NoBody>,
 ) -> Result<Answer<CartView>, ApiError> {
     let change = CartChange::Set { product_id: ProductId(product_id), quantity: None };
-    change_cart(&shop, CartId::of_token(token), change, command).await
+    change_cart(&app, CartId::of_token(token), change, command).await
 }
 
 /// Empties a customer's cart
 #[utoipa::path(delete, path = "/customer/{customer_id}/cart", tag = "carts", security(("bearer" = ["owner", "editor"])),
     params(("customer_id" = i64, Path), CommandParams), responses((status = 200, body = CartView), CommandProblems))]
 pub async fn empty(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     Ids(customer_id): Ids<i64>,
     command: Command<NoBody>,
 ) -> Result<Answer<CartView>, ApiError> {
-    change_cart(&shop, CartId::Customer(CustomerId(customer_id)), CartChange::Empty, command).await
+    change_cart(&app, CartId::Customer(CustomerId(customer_id)), CartChange::Empty, command).await
 }
 
 /// Empties a guest's cart
 #[utoipa::path(delete, path = "/carts/{cart_token}", tag = "carts", security((), ("bearer" = [])),
     params(("cart_token" = Uuid, Path), CommandParams), responses((status = 200, body = CartView), CommandProblems))]
 pub async fn empty_guest_cart(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     Ids(token): Ids<Uuid>,
     command: Command<NoBody>,
 ) -> Result<Answer<CartView>, ApiError> {
-    change_cart(&shop, CartId::of_token(token), CartChange::Empty, command).await
+    change_cart(&app, CartId::of_token(token), CartChange::Empty, command).await
 }
 
 /// Opens a guest's cart; its token is the only key to it
 #[utoipa::path(post, path = "/carts", tag = "carts", security((), ("bearer" = [])),
     responses((status = 201, body = GuestCartOpened), CommandProblems))]
 pub async fn open_guest_cart(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     mut command: Command<NoBody>,
 ) -> Result<Answer<GuestCartOpened>, ApiError> {
     // A replay would need the token to be stored, and give it to whoever shares the guest's address and guesses the key.
     // A second cart that is empty does no harm.
     command.context.idempotency = None;
-    let opened = shop.run(OpenGuestCart { token: Uuid::new_v4() }, command.context).await?;
+    let opened = app.run(OpenGuestCart { token: Uuid::new_v4() }, command.context).await?;
     Ok(opened.created(|opened| format!("/shop/api/carts/{}/", opened.cart_token)))
 }
 
@@ -195,19 +195,19 @@ pub async fn open_guest_cart(
     request_body = Merge,
     params(("customer_id" = i64, Path), CommandParams), responses((status = 200, body = CartView), CommandProblems))]
 pub async fn merge(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     Ids(customer_id): Ids<i64>,
     command: Command<Merge>,
 ) -> Result<Answer<CartView>, ApiError> {
     let Merge { cart_token, mode } = command.body;
     let mode = mode.unwrap_or(MergeMode::Sum);
-    shop.run(MergeCarts { customer_id: CustomerId(customer_id), cart_token, mode }, command.context).await
+    app.run(MergeCarts { customer_id: CustomerId(customer_id), cart_token, mode }, command.context).await
 }
 
-async fn find_cart(shop: &Shop, cart_id: CartId) -> Result<Versioned<CartView>, ApiError> {
+async fn find_cart(app: &App, cart_id: CartId) -> Result<Versioned<CartView>, ApiError> {
     let id = cart_id.to_string();
     // One snapshot for both, so that items and version speak of the same moment.
-    let mut transaction = one_moment(&shop.pool, "carts, cart_items, products").await?;
+    let mut transaction = snapshot(&app.pool, "carts, cart_items, products").await?;
     let cart = sqlx::query_file!("projections/carts/find.sql", id).fetch_optional(&mut *transaction).await?;
     // What a guest's token opens is gone then; a customer goes on with an empty cart.
     let expired = cart_id.customer().is_none().then_some("expired");
@@ -230,16 +230,16 @@ async fn find_cart(shop: &Shop, cart_id: CartId) -> Result<Versioned<CartView>, 
     })
 }
 
-async fn add(shop: &Shop, cart_id: CartId, command: Command<NewItem>) -> Result<Answer<CartView>, ApiError> {
+async fn add(app: &App, cart_id: CartId, command: Command<NewItem>) -> Result<Answer<CartView>, ApiError> {
     let NewItem { product_id, quantity } = command.body;
-    shop.run(ChangeCart { cart_id, change: CartChange::Add { product_id, quantity } }, command.context).await
+    app.run(ChangeCart { cart_id, change: CartChange::Add { product_id, quantity } }, command.context).await
 }
 
 async fn change_cart<T>(
-    shop: &Shop,
+    app: &App,
     cart_id: CartId,
     change: CartChange,
     command: Command<T>,
 ) -> Result<Answer<CartView>, ApiError> {
-    shop.run(ChangeCart { cart_id, change }, command.context).await
+    app.run(ChangeCart { cart_id, change }, command.context).await
 }

@@ -12,15 +12,15 @@ use utoipa::ToSchema;
 use utoipa::openapi::Object;
 use utoipa::openapi::schema::ObjectBuilder;
 
-use super::Shop;
-use super::body::{self, FromObject, NoBody, body};
-use super::command::{Answer, Command, CommandParams, CommandProblems};
-use super::description;
-use super::error::{ApiError, FieldError, Problem};
-use super::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params, Versioned};
 use crate::domain::discount::{DiscountCode, Terms};
 use crate::domain::money::{Money, two_decimals};
 use crate::domain::pricing::{Benefit, Percent};
+use crate::http::App;
+use crate::http::wire::body::{self, FromObject, NoBody, body};
+use crate::http::wire::command::{Answer, Command, CommandParams, CommandProblems};
+use crate::http::wire::error::{ApiError, FieldError, Problem};
+use crate::http::wire::openapi;
+use crate::http::wire::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params, Versioned};
 use crate::shop::{ChangeDiscount, CreateDiscount, DiscountView, EndDiscount, TermsChange};
 
 /// What a discount gives.
@@ -33,11 +33,11 @@ pub enum Kind {
 }
 
 fn kind() -> Object {
-    ObjectBuilder::from(description::words(["percent", "amount", "free_shipping"])).examples(["free_shipping"]).build()
+    ObjectBuilder::from(openapi::words(["percent", "amount", "free_shipping"])).examples(["free_shipping"]).build()
 }
 
 fn kind_if_any() -> Object {
-    description::words(["percent", "amount", "free_shipping"])
+    openapi::words(["percent", "amount", "free_shipping"])
 }
 
 body! {
@@ -162,23 +162,23 @@ impl Row {
 #[utoipa::path(get, path = "/discounts", tag = "pricing", security(("bearer" = ["reader"])), params(Page),
     responses((status = 200, body = Vec<DiscountView>), (status = 400, body = Problem)))]
 pub async fn list(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Params(page): Params<Page>,
 ) -> Result<PageOf<DiscountView>, ApiError> {
     let limit = page.limit(DEFAULT_LIMIT)?;
     let after: String = page.after()?.unwrap_or_default();
     let rows = sqlx::query_file_as!(Row, "projections/discounts/list.sql", after, limit + 1);
-    let rows = rows.fetch_all(&shop.pool).await?;
+    let rows = rows.fetch_all(&app.pool).await?;
     Ok(PageOf::new(&uri, rows, limit, |row| row.discount_id.clone()).map(Row::view))
 }
 
 /// A discount
 #[utoipa::path(get, path = "/discount/{code}", tag = "pricing", security(("bearer" = ["reader"])),
     params(("code" = String, Path)), responses((status = 200, body = DiscountView), (status = 404, body = Problem)))]
-pub async fn find(State(shop): State<Shop>, Ids(code): Ids<DiscountCode>) -> Result<Versioned<DiscountView>, ApiError> {
+pub async fn find(State(app): State<App>, Ids(code): Ids<DiscountCode>) -> Result<Versioned<DiscountView>, ApiError> {
     let found = sqlx::query_file_as!(Row, "projections/discounts/find.sql", code.folded());
-    let found = found.fetch_optional(&shop.pool).await?;
+    let found = found.fetch_optional(&app.pool).await?;
     let row = found.ok_or_else(|| ApiError::not_found("discount_not_found", "Discount not found"))?;
     Ok(Versioned { version: row.version, body: row.view() })
 }
@@ -187,11 +187,11 @@ pub async fn find(State(shop): State<Shop>, Ids(code): Ids<DiscountCode>) -> Res
 #[utoipa::path(post, path = "/discounts", tag = "pricing", security(("bearer" = ["editor"])),
     request_body = NewDiscount, params(CommandParams),
     responses((status = 201, body = DiscountView), CommandProblems))]
-pub async fn create(State(shop): State<Shop>, command: Command<NewDiscount>) -> Result<Answer<DiscountView>, ApiError> {
+pub async fn create(State(app): State<App>, command: Command<NewDiscount>) -> Result<Answer<DiscountView>, ApiError> {
     let NewDiscount { code, kind, value, from, until, total_limit, customer_limit, minimum } = command.body;
     let benefit = benefit(kind, value.as_deref())?;
     let terms = Terms { benefit, from, until, total_limit, customer_limit, minimum };
-    let created = shop.run(CreateDiscount { code, terms }, command.context).await?;
+    let created = app.run(CreateDiscount { code, terms }, command.context).await?;
     Ok(created.created(|created| format!("/shop/api/discount/{}/", created.code)))
 }
 
@@ -200,7 +200,7 @@ pub async fn create(State(shop): State<Shop>, command: Command<NewDiscount>) -> 
     request_body = DiscountChange,
     params(("code" = String, Path), CommandParams), responses((status = 200, body = DiscountView), CommandProblems))]
 pub async fn change(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     Ids(code): Ids<DiscountCode>,
     command: Command<DiscountChange>,
 ) -> Result<Answer<DiscountView>, ApiError> {
@@ -211,16 +211,16 @@ pub async fn change(
         (Some(kind), value) => Some(benefit(kind, value.as_deref())?),
     };
     let change = TermsChange { benefit, from, until, total_limit, customer_limit, minimum };
-    shop.run(ChangeDiscount { code, change }, command.context).await
+    app.run(ChangeDiscount { code, change }, command.context).await
 }
 
 /// Ends a discount, for good
 #[utoipa::path(delete, path = "/discount/{code}", tag = "pricing", security(("bearer" = ["editor"])),
     params(("code" = String, Path), CommandParams), responses((status = 204), CommandProblems))]
 pub async fn end(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     Ids(code): Ids<DiscountCode>,
     command: Command<NoBody>,
 ) -> Result<Answer<()>, ApiError> {
-    shop.run(EndDiscount { code }, command.context).await
+    app.run(EndDiscount { code }, command.context).await
 }

@@ -15,11 +15,11 @@ use tokio_stream::wrappers::ReceiverStream;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::Shop;
-use super::access::{self, Caller};
-use super::error::{ApiError, Problem};
-use super::page::{DEFAULT_LIMIT, Page, PageOf, Params};
 use crate::accounts::Identity;
+use crate::http::App;
+use crate::http::wire::error::{ApiError, Problem};
+use crate::http::wire::page::{DEFAULT_LIMIT, Page, PageOf, Params};
+use crate::http::wire::{access, caller::Caller};
 
 /// An event as it is stored.
 #[derive(Clone, Debug, Serialize, sqlx::FromRow, ToSchema)]
@@ -73,7 +73,7 @@ const POLL: Duration = Duration::from_secs(1);
 #[utoipa::path(get, path = "/events", tag = "log", security(("bearer" = ["reader"])), params(EventFilter, Page),
     responses((status = 200, body = Vec<StoredEvent>), (status = 400, body = Problem)))]
 pub async fn list(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Params(filter): Params<EventFilter>,
     Params(page): Params<Page>,
@@ -95,12 +95,12 @@ pub async fn list(
             .bind(after)
             .bind(&filter.r#type)
             .bind(limit + 1)
-            .fetch_all(&shop.pool)
+            .fetch_all(&app.pool)
             .await?;
         return Ok(PageOf::new(&uri, events, limit, |event: &StoredEvent| event.position));
     }
     let Some(event_type) = &filter.r#type else {
-        let events = read_after(&shop, after, limit + 1).await?;
+        let events = read_after(&app, after, limit + 1).await?;
         return Ok(PageOf::new(&uri, events, limit, |event| event.position));
     };
     let searched = after.saturating_add(SEARCHED);
@@ -108,17 +108,12 @@ pub async fn list(
         "select {COLUMNS} from events
          where position > $1 and position <= $2 and event_type = $3 order by position limit $4"
     );
-    let events: Vec<StoredEvent> = sqlx::query_as(&statement)
-        .bind(after)
-        .bind(searched)
-        .bind(event_type)
-        .bind(limit)
-        .fetch_all(&shop.pool)
-        .await?;
+    let events: Vec<StoredEvent> =
+        sqlx::query_as(&statement).bind(after).bind(searched).bind(event_type).bind(limit).fetch_all(&app.pool).await?;
     let full = i64::try_from(events.len()).unwrap_or(i64::MAX) == limit;
     let next = match events.last() {
         Some(last) if full => Some(last.position),
-        _ => (searched < shop.journal.position()).then_some(searched),
+        _ => (searched < app.journal.position()).then_some(searched),
     };
     Ok(PageOf::with_next(&uri, events, next))
 }
@@ -127,7 +122,7 @@ pub async fn list(
 #[utoipa::path(get, path = "/events/stream", tag = "log", security(("bearer" = ["reader"])), params(StreamStart),
     responses((status = 200, content_type = "text/event-stream", body = String), (status = 400, body = Problem)))]
 pub async fn stream(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     caller: Caller,
     headers: HeaderMap,
     Params(start): Params<StreamStart>,
@@ -146,7 +141,7 @@ pub async fn stream(
     let identity = caller.identity()?;
     tokio::spawn(async move {
         // It ends when the client has gone away; a client that was cut off resumes where it was.
-        if let Err(error) = follow(&shop, after, &headers, identity, &sender).await {
+        if let Err(error) = follow(&app, after, &headers, identity, &sender).await {
             tracing::warn!(?error, "a stream of events was cut off");
         }
     });
@@ -155,15 +150,15 @@ pub async fn stream(
 
 /// Ends, too, when the caller's token has expired or would be refused, or may do something else than at first.
 async fn follow(
-    shop: &Shop,
+    app: &App,
     mut after: i64,
     headers: &HeaderMap,
     identity: Identity,
     sender: &mpsc::Sender<Result<Event, Infallible>>,
 ) -> Result<(), ApiError> {
-    let mut head = shop.journal.head();
-    while access::identify(shop, headers).await.is_ok_and(|now| now == Some(identity)) {
-        let events = read_on(shop, after).await?;
+    let mut head = app.journal.head();
+    while access::identify(app, headers).await.is_ok_and(|now| now == Some(identity)) {
+        let events = read_on(app, after).await?;
         for event in &events {
             after = event.position;
             let shown = Event::default().id(event.position.to_string()).event(&event.event_type);
@@ -177,7 +172,7 @@ async fn follow(
                 _ = head.wait_for(|head| *head > after) => {}
                 () = tokio::time::sleep(POLL) => {}
                 () = sender.closed() => return Ok(()),
-                () = shop.stopping() => return Ok(()),
+                () = app.stopping() => return Ok(()),
             }
         }
     }
@@ -185,14 +180,14 @@ async fn follow(
 }
 
 /// Reads for a stream. Any number of streams leaves most of the pool to everybody else.
-async fn read_on(shop: &Shop, after: i64) -> Result<Vec<StoredEvent>, ApiError> {
+async fn read_on(app: &App, after: i64) -> Result<Vec<StoredEvent>, ApiError> {
     static READS: Semaphore = Semaphore::const_new(4);
     // Never closed.
     let _permit = READS.acquire().await.ok();
-    read_after(shop, after, CHUNK).await
+    read_after(app, after, CHUNK).await
 }
 
-async fn read_after(shop: &Shop, after: i64, limit: i64) -> Result<Vec<StoredEvent>, ApiError> {
+async fn read_after(app: &App, after: i64, limit: i64) -> Result<Vec<StoredEvent>, ApiError> {
     let statement = format!("select {COLUMNS} from events where position > $1 order by position limit $2");
-    Ok(sqlx::query_as(&statement).bind(after).bind(limit).fetch_all(&shop.pool).await?)
+    Ok(sqlx::query_as(&statement).bind(after).bind(limit).fetch_all(&app.pool).await?)
 }

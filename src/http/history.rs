@@ -8,15 +8,15 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::Shop;
-use super::error::{ApiError, Problem};
-use super::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params};
 use crate::domain::Decider;
 use crate::domain::account::Account;
 use crate::domain::cart::Cart;
 use crate::domain::customer::Customer;
 use crate::domain::order::Order;
 use crate::domain::product::Product;
+use crate::http::App;
+use crate::http::wire::error::{ApiError, Problem};
+use crate::http::wire::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params};
 
 /// One event, and the fields of the state that it changed.
 #[derive(Serialize, ToSchema)]
@@ -52,13 +52,13 @@ struct Row {
     params(("order_id" = i64, Path), Page),
     responses((status = 200, body = Vec<Change>), (status = 404, body = Problem)))]
 pub async fn of_order(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Ids(order_id): Ids<i64>,
     Params(page): Params<Page>,
 ) -> Result<PageOf<Change>, ApiError> {
     let unknown = ApiError::not_found("order_not_found", "Order not found");
-    history::<Order>(&shop, &uri, &order_id.to_string(), &page, unknown).await
+    history::<Order>(&app, &uri, &order_id.to_string(), &page, unknown).await
 }
 
 /// What happened to a product
@@ -66,13 +66,13 @@ pub async fn of_order(
     params(("product_id" = i64, Path), Page),
     responses((status = 200, body = Vec<Change>), (status = 404, body = Problem)))]
 pub async fn of_product(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Ids(product_id): Ids<i64>,
     Params(page): Params<Page>,
 ) -> Result<PageOf<Change>, ApiError> {
     let unknown = ApiError::not_found("product_not_found", "Product not found");
-    history::<Product>(&shop, &uri, &product_id.to_string(), &page, unknown).await
+    history::<Product>(&app, &uri, &product_id.to_string(), &page, unknown).await
 }
 
 /// What happened to a customer, without personal data
@@ -80,13 +80,13 @@ pub async fn of_product(
     params(("customer_id" = i64, Path), Page),
     responses((status = 200, body = Vec<Change>), (status = 404, body = Problem)))]
 pub async fn of_customer(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Ids(customer_id): Ids<i64>,
     Params(page): Params<Page>,
 ) -> Result<PageOf<Change>, ApiError> {
     let unknown = ApiError::not_found("customer_not_found", "Customer not found");
-    history::<Customer>(&shop, &uri, &customer_id.to_string(), &page, unknown).await
+    history::<Customer>(&app, &uri, &customer_id.to_string(), &page, unknown).await
 }
 
 /// What happened to an account: roles, keys, passwords
@@ -94,13 +94,13 @@ pub async fn of_customer(
     params(("account_id" = i64, Path), Page),
     responses((status = 200, body = Vec<Change>), (status = 404, body = Problem)))]
 pub async fn of_account(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Ids(account_id): Ids<i64>,
     Params(page): Params<Page>,
 ) -> Result<PageOf<Change>, ApiError> {
     let unknown = ApiError::not_found("account_not_found", "Account not found");
-    history::<Account>(&shop, &uri, &account_id.to_string(), &page, unknown).await
+    history::<Account>(&app, &uri, &account_id.to_string(), &page, unknown).await
 }
 
 /// What happened to a cart, found by its customer's number or, for a guest's, by its id in the log
@@ -108,7 +108,7 @@ pub async fn of_account(
     params(("cart_id" = String, Path), Page),
     responses((status = 200, body = Vec<Change>), (status = 400, body = Problem), (status = 404, body = Problem)))]
 pub async fn of_cart(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Ids(cart_id): Ids<String>,
     Params(page): Params<Page>,
@@ -120,13 +120,13 @@ pub async fn of_cart(
             "must be the number of a customer or the id of a guest's cart in the log",
         ));
     }
-    history::<Cart>(&shop, &uri, &cart_id, &page, unknown).await
+    history::<Cart>(&app, &uri, &cart_id, &page, unknown).await
 }
 
 /// Reads the stream from its first event up to the end of the page, because the state before the page is needed:
 /// one statement along one index, as long as the stream.
 async fn history<A: Decider>(
-    shop: &Shop,
+    app: &App,
     uri: &Uri,
     id: &str,
     page: &Page,
@@ -141,7 +141,7 @@ async fn history<A: Decider>(
     .bind(A::TYPE)
     .bind(id)
     .bind(after.saturating_add(limit).saturating_add(1))
-    .fetch_all(&shop.pool)
+    .fetch_all(&app.pool)
     .await?;
     if rows.is_empty() {
         return Err(unknown);

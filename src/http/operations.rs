@@ -6,17 +6,17 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use serde_json::{Value, json};
 
-use super::Shop;
-use super::error::{ApiError, Problem};
-use super::page::Ids;
+use crate::http::App;
+use crate::http::wire::error::{ApiError, Problem};
+use crate::http::wire::page::Ids;
 use crate::projector::{Projection, ProjectionState, ProjectionStatus};
 use crate::scheduler::{self, TaskStatus};
 
 /// How every read table stands
 #[utoipa::path(get, path = "/projections", tag = "operation", security(("bearer" = ["reader"])),
     responses((status = 200, body = Vec<ProjectionStatus>), (status = 503, body = Problem)))]
-pub async fn list_projections(State(shop): State<Shop>) -> Result<Json<Vec<ProjectionStatus>>, ApiError> {
-    Ok(Json(shop.projector.status().await?))
+pub async fn list_projections(State(app): State<App>) -> Result<Json<Vec<ProjectionStatus>>, ApiError> {
+    Ok(Json(app.projector.status().await?))
 }
 
 /// Rebuilds a read table from the log, beside the one in service
@@ -24,29 +24,29 @@ pub async fn list_projections(State(shop): State<Shop>) -> Result<Json<Vec<Proje
     params(("name" = String, Path)),
     responses((status = 202, body = Value), (status = 404, body = Problem)))]
 pub async fn rebuild_projection(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     Ids(name): Ids<String>,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
     let Some(projection) = Projection::find(&name) else {
         return Err(ApiError::not_found("projection_not_found", "Projection not found"));
     };
-    shop.projector.start_rebuild(projection);
+    app.projector.start_rebuild(projection);
     Ok((StatusCode::ACCEPTED, Json(json!({ "name": name, "state": "rebuilding" }))))
 }
 
 /// What the shop does by the clock, and how that stands
 #[utoipa::path(get, path = "/scheduler", tag = "operation", security(("bearer" = ["reader"])),
     responses((status = 200, body = Vec<TaskStatus>), (status = 503, body = Problem)))]
-pub async fn list_tasks(State(shop): State<Shop>) -> Result<Json<Vec<TaskStatus>>, ApiError> {
-    Ok(Json(scheduler::status(&shop.pool).await?))
+pub async fn list_tasks(State(app): State<App>) -> Result<Json<Vec<TaskStatus>>, ApiError> {
+    Ok(Json(scheduler::status(&app.pool).await?))
 }
 
 /// Lets a task of the clock be run at once
 #[utoipa::path(post, path = "/scheduler/{name}/run", tag = "operation", security(("bearer" = ["admin"])),
     params(("name" = String, Path)),
     responses((status = 202, body = Value), (status = 404, body = Problem)))]
-pub async fn run_task(State(shop): State<Shop>, Ids(name): Ids<String>) -> Result<(StatusCode, Json<Value>), ApiError> {
-    if !scheduler::run_now(&shop.pool, &name).await? {
+pub async fn run_task(State(app): State<App>, Ids(name): Ids<String>) -> Result<(StatusCode, Json<Value>), ApiError> {
+    if !scheduler::run_now(&app.pool, &name).await? {
         return Err(ApiError::not_found("task_not_found", "Task not found"));
     }
     Ok((StatusCode::ACCEPTED, Json(json!({ "name": name, "state": "due" }))))
@@ -61,8 +61,8 @@ pub async fn live() -> Json<Value> {
 /// Whether the shop can serve: the database answers and the projector moves
 #[utoipa::path(get, path = "/health/ready", tag = "operation", security(()),
     responses((status = 200, body = Value), (status = 503, body = Problem)))]
-pub async fn ready(State(shop): State<Shop>) -> Result<Json<Value>, ApiError> {
-    let projections = shop.projector.status().await?;
+pub async fn ready(State(app): State<App>) -> Result<Json<Value>, ApiError> {
+    let projections = app.projector.status().await?;
     let stopped = projections.iter().find(|projection| projection.state == ProjectionState::Stopped);
     if let Some(error) = stopped.and_then(|projection| projection.last_error.as_deref()) {
         return Err(ApiError::unavailable("projector_stopped", error));
@@ -74,10 +74,10 @@ pub async fn ready(State(shop): State<Shop>) -> Result<Json<Value>, ApiError> {
 /// Figures for Prometheus
 #[utoipa::path(get, path = "/metrics", tag = "operation", security(("bearer" = ["reader"])),
     responses((status = 200, content_type = "text/plain", body = String)))]
-pub async fn metrics(State(shop): State<Shop>) -> impl IntoResponse {
-    let position = shop.projector.position();
-    metrics::gauge!("journal_position").set(shop.journal.position() as f64);
+pub async fn metrics(State(app): State<App>) -> impl IntoResponse {
+    let position = app.projector.position();
+    metrics::gauge!("journal_position").set(app.journal.position() as f64);
     metrics::gauge!("projector_position").set(position as f64);
-    let rendered = shop.metrics.as_ref().map(|metrics| metrics.render()).unwrap_or_default();
+    let rendered = app.metrics.as_ref().map(|metrics| metrics.render()).unwrap_or_default();
     ([("content-type", "text/plain; version=0.0.4")], rendered)
 }

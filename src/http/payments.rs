@@ -10,11 +10,11 @@ use utoipa::ToSchema;
 use utoipa::openapi::Object;
 use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
 
-use super::Shop;
-use super::body;
-use super::description::words;
-use super::error::{ApiError, Problem};
 use crate::domain::order::{PaymentMethod, PaymentToken};
+use crate::http::App;
+use crate::http::wire::body;
+use crate::http::wire::error::{ApiError, Problem};
+use crate::http::wire::openapi::words;
 use crate::payments::{Instrument, Notice, NoticeError, PaymentReactor};
 
 /// `{"method": "card", "token": "pm_…"}` or `{"method": "test", "card_number": "4242…"}`.
@@ -71,7 +71,7 @@ pub fn choice() -> Object {
         .build()
 }
 
-impl Shop {
+impl App {
     /// What a method that a provider stands behind is to be shown. Another method needs nothing.
     pub(super) fn instrument(
         &self,
@@ -113,10 +113,10 @@ pub struct Method {
 /// The ways to pay that are set up
 #[utoipa::path(get, path = "/payment-methods", tag = "payments", security(()),
     responses((status = 200, body = Vec<Method>)))]
-pub async fn list_methods(State(shop): State<Shop>) -> Json<Vec<Method>> {
-    let set_up = |method: &PaymentMethod| !method.is_online() || shop.payments.provider(method.as_str()).is_some();
+pub async fn list_methods(State(app): State<App>) -> Json<Vec<Method>> {
+    let set_up = |method: &PaymentMethod| !method.is_online() || app.payments.provider(method.as_str()).is_some();
     let methods = [PaymentMethod::Invoice, PaymentMethod::Card, PaymentMethod::Test].into_iter().filter(set_up);
-    let currency = shop.payments.currency.code().to_owned();
+    let currency = app.payments.currency.code().to_owned();
     Json(methods.map(|method| Method { method, online: method.is_online(), currency: currency.clone() }).collect())
 }
 
@@ -130,17 +130,13 @@ pub async fn list_methods(State(shop): State<Shop>) -> Json<Vec<Method>> {
         (status = 400, body = Problem), (status = 404, body = Problem), (status = 413, body = Problem),
         (status = 503, body = Problem),
     ))]
-pub async fn take_notice(
-    State(shop): State<Shop>,
-    headers: HeaderMap,
-    request: Request,
-) -> Result<StatusCode, ApiError> {
+pub async fn take_notice(State(app): State<App>, headers: HeaderMap, request: Request) -> Result<StatusCode, ApiError> {
     let signature = headers.get("stripe-signature").and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let bytes = body::take_bytes(request, &shop).await?;
-    match shop.payments.read_notice(signature, &bytes, chrono::Utc::now()).map_err(refuse)? {
+    let bytes = body::take_bytes(request, &app).await?;
+    match app.payments.read_notice(signature, &bytes, chrono::Utc::now()).map_err(refuse)? {
         Notice::Other => {}
         Notice::About(reference) => {
-            let reactor = PaymentReactor::new(shop.payments.clone(), shop.journal.clone(), shop.pool.clone());
+            let reactor = PaymentReactor::new(app.payments.clone(), app.journal.clone(), app.pool.clone());
             reactor.look_again(&reference).await.map_err(|fault| {
                 tracing::warn!(reason = fault.reason, "a payment that has changed could not be looked at");
                 // The provider sends the message again.

@@ -4,15 +4,15 @@ use axum::extract::State;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::Shop;
-use super::body::body;
-use super::command::{Answer, Command, CommandParams, CommandProblems};
-use super::error::{ApiError, Problem};
-use super::page::Versioned;
 use crate::domain::customer::Country;
 use crate::domain::ids::CategoryId;
 use crate::domain::money::Money;
 use crate::domain::pricing::{Percent, SHOP, ShippingFee, TaxRate};
+use crate::http::App;
+use crate::http::wire::body::body;
+use crate::http::wire::command::{Answer, Command, CommandParams, CommandProblems};
+use crate::http::wire::error::{ApiError, Problem};
+use crate::http::wire::page::Versioned;
 use crate::shop::{ChangeShippingFees, ChangeTaxRates, ShippingFees, TaxRates};
 
 body! {
@@ -64,8 +64,8 @@ pub struct NewTaxRate {
 /// What shipping costs
 #[utoipa::path(get, path = "/pricing/shipping", tag = "pricing", security(("bearer" = ["reader"])),
     responses((status = 200, body = ShippingFees), (status = 503, body = Problem)))]
-pub async fn find_fees(State(shop): State<Shop>) -> Result<Versioned<ShippingFees>, ApiError> {
-    let found = sqlx::query_file!("projections/pricing/find.sql", SHOP).fetch_optional(&shop.pool).await?;
+pub async fn find_fees(State(app): State<App>) -> Result<Versioned<ShippingFees>, ApiError> {
+    let found = sqlx::query_file!("projections/pricing/find.sql", SHOP).fetch_optional(&app.pool).await?;
     let Some(row) = found else { return Ok(Versioned { version: 0, body: ShippingFees::default() }) };
     Ok(Versioned { version: row.version, body: ShippingFees { fees: rows(row.fees)? } })
 }
@@ -77,19 +77,19 @@ pub async fn find_fees(State(shop): State<Shop>) -> Result<Versioned<ShippingFee
     request_body = NewShippingFees, params(CommandParams),
     responses((status = 200, body = ShippingFees), CommandProblems))]
 pub async fn change_fees(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     command: Command<NewShippingFees>,
 ) -> Result<Answer<ShippingFees>, ApiError> {
     let fees = command.body.fees.into_iter();
     let fees = fees.map(|NewShippingFee { country, from, fee }| ShippingFee { country, from, fee });
-    shop.run(ChangeShippingFees { fees: fees.collect() }, command.context).await
+    app.run(ChangeShippingFees { fees: fees.collect() }, command.context).await
 }
 
 /// How things are taxed
 #[utoipa::path(get, path = "/pricing/taxes", tag = "pricing", security(("bearer" = ["reader"])),
     responses((status = 200, body = TaxRates), (status = 503, body = Problem)))]
-pub async fn find_rates(State(shop): State<Shop>) -> Result<Versioned<TaxRates>, ApiError> {
-    let found = sqlx::query_file!("projections/pricing/find.sql", SHOP).fetch_optional(&shop.pool).await?;
+pub async fn find_rates(State(app): State<App>) -> Result<Versioned<TaxRates>, ApiError> {
+    let found = sqlx::query_file!("projections/pricing/find.sql", SHOP).fetch_optional(&app.pool).await?;
     let Some(row) = found else { return Ok(Versioned { version: 0, body: TaxRates::default() }) };
     Ok(Versioned { version: row.version, body: TaxRates { inclusive: row.inclusive, rates: rows(row.rates)? } })
 }
@@ -100,14 +100,11 @@ pub async fn find_rates(State(shop): State<Shop>) -> Result<Versioned<TaxRates>,
 #[utoipa::path(put, path = "/pricing/taxes", tag = "pricing", security(("bearer" = ["admin"])),
     request_body = NewTaxRates, params(CommandParams),
     responses((status = 200, body = TaxRates), CommandProblems))]
-pub async fn change_rates(
-    State(shop): State<Shop>,
-    command: Command<NewTaxRates>,
-) -> Result<Answer<TaxRates>, ApiError> {
+pub async fn change_rates(State(app): State<App>, command: Command<NewTaxRates>) -> Result<Answer<TaxRates>, ApiError> {
     let NewTaxRates { inclusive, rates } = command.body;
     let rates = rates.into_iter();
     let rates = rates.map(|NewTaxRate { category_id, country, percent }| TaxRate { category_id, country, percent });
-    shop.run(ChangeTaxRates { inclusive, rates: rates.collect() }, command.context).await
+    app.run(ChangeTaxRates { inclusive, rates: rates.collect() }, command.context).await
 }
 
 /// The rows of a table as they stand in the event.

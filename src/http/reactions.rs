@@ -7,10 +7,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::IntoParams;
 
-use super::Shop;
-use super::access::Caller;
-use super::error::{ApiError, Problem};
-use super::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params};
+use crate::http::App;
+use crate::http::wire::caller::Caller;
+use crate::http::wire::error::{ApiError, Problem};
+use crate::http::wire::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params};
 use crate::reactors::{self, Decision, ReactionRow, ReactorStatus};
 
 #[derive(Deserialize, IntoParams)]
@@ -26,22 +26,22 @@ pub struct ReactionFilter {
 /// How every reactor stands
 #[utoipa::path(get, path = "/reactors", tag = "operation", security(("bearer" = ["admin"])),
     responses((status = 200, body = Vec<ReactorStatus>)))]
-pub async fn list_reactors(State(shop): State<Shop>) -> Result<Json<Vec<ReactorStatus>>, ApiError> {
-    Ok(Json(reactors::status(&shop.pool).await?))
+pub async fn list_reactors(State(app): State<App>) -> Result<Json<Vec<ReactorStatus>>, ApiError> {
+    Ok(Json(reactors::status(&app.pool).await?))
 }
 
 /// What is to be carried out, and what was given up, oldest first
 #[utoipa::path(get, path = "/reactions", tag = "operation", security(("bearer" = ["admin"])),
     params(ReactionFilter, Page), responses((status = 200, body = Vec<ReactionRow>), (status = 400, body = Problem)))]
 pub async fn list(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Params(filter): Params<ReactionFilter>,
     Params(page): Params<Page>,
 ) -> Result<PageOf<ReactionRow>, ApiError> {
     let limit = page.limit(DEFAULT_LIMIT)?;
     let (after, reactor) = (page.after()?.unwrap_or(0), filter.reactor.as_deref());
-    let rows = reactors::list(&shop.pool, filter.state, reactor, after, limit + 1).await?;
+    let rows = reactors::list(&app.pool, filter.state, reactor, after, limit + 1).await?;
     Ok(PageOf::new(&uri, rows, limit, |row| row.reaction_id))
 }
 
@@ -49,11 +49,11 @@ pub async fn list(
 #[utoipa::path(post, path = "/reactions/{reaction_id}/retry", tag = "operation", security(("bearer" = ["admin"])),
     params(("reaction_id" = i64, Path)), responses((status = 202, body = Value), (status = 404, body = Problem)))]
 pub async fn retry(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     caller: Caller,
     Ids(reaction_id): Ids<i64>,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
-    if !reactors::retry(&shop.pool, reaction_id, &caller.actor().id).await? {
+    if !reactors::retry(&app.pool, reaction_id, &caller.actor().id).await? {
         return Err(unknown());
     }
     Ok((StatusCode::ACCEPTED, Json(json!({ "reaction_id": reaction_id, "state": "due" }))))
@@ -63,11 +63,11 @@ pub async fn retry(
 #[utoipa::path(delete, path = "/reactions/{reaction_id}", tag = "operation", security(("bearer" = ["admin"])),
     params(("reaction_id" = i64, Path)), responses((status = 204), (status = 404, body = Problem)))]
 pub async fn drop_one(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     caller: Caller,
     Ids(reaction_id): Ids<i64>,
 ) -> Result<StatusCode, ApiError> {
-    if !reactors::drop_one(&shop.pool, reaction_id, &caller.actor().id).await? {
+    if !reactors::drop_one(&app.pool, reaction_id, &caller.actor().id).await? {
         return Err(unknown());
     }
     Ok(StatusCode::NO_CONTENT)
@@ -77,12 +77,12 @@ pub async fn drop_one(
 #[utoipa::path(get, path = "/reaction-decisions", tag = "operation", security(("bearer" = ["admin"])), params(Page),
     responses((status = 200, body = Vec<Decision>), (status = 400, body = Problem)))]
 pub async fn decisions(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Params(page): Params<Page>,
 ) -> Result<PageOf<Decision>, ApiError> {
     let limit = page.limit(DEFAULT_LIMIT)?;
-    let rows = reactors::decisions(&shop.pool, page.after()?.unwrap_or(i64::MAX), limit + 1).await?;
+    let rows = reactors::decisions(&app.pool, page.after()?.unwrap_or(i64::MAX), limit + 1).await?;
     Ok(PageOf::new(&uri, rows, limit, |row| row.decision_id))
 }
 

@@ -6,11 +6,12 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::Shop;
-use super::catalogue::{ProductRow, category_filter};
-use super::error::{ApiError, Problem};
-use super::format::money;
-use super::page::{DEFAULT_LIMIT, LAST_MOMENT, Page, PageOf, Params};
+use crate::http::App;
+use crate::http::categories::category_filter;
+use crate::http::products::ProductRow;
+use crate::http::wire::error::{ApiError, Problem};
+use crate::http::wire::format::money;
+use crate::http::wire::page::{DEFAULT_LIMIT, LAST_MOMENT, Page, PageOf, Params};
 
 #[derive(Serialize, ToSchema)]
 pub struct Bestseller {
@@ -129,7 +130,7 @@ const MAX_DAYS: i64 = 3_650;
     params(BestsellerFilter, Page),
     responses((status = 200, body = Vec<Bestseller>), (status = 400, body = Problem)))]
 pub async fn bestsellers(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Params(filter): Params<BestsellerFilter>,
     Params(page): Params<Page>,
@@ -147,7 +148,7 @@ pub async fn bestsellers(
             product_id,
             limit + 1
         )
-        .fetch_all(&shop.pool)
+        .fetch_all(&app.pool)
         .await?
     } else {
         sqlx::query_file_as!(
@@ -161,7 +162,7 @@ pub async fn bestsellers(
             filter.from.unwrap_or(FIRST_DAY),
             filter.to.unwrap_or(LAST_DAY)
         )
-        .fetch_all(&shop.pool)
+        .fetch_all(&app.pool)
         .await?
     };
     Ok(PageOf::new(&uri, rows, limit, |row| (row.total_sold, row.product_id)))
@@ -172,7 +173,7 @@ pub async fn bestsellers(
     params(LowStockFilter, Page),
     responses((status = 200, body = Vec<ProductRow>), (status = 400, body = Problem)))]
 pub async fn low_stock(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Params(filter): Params<LowStockFilter>,
     Params(page): Params<Page>,
@@ -182,7 +183,7 @@ pub async fn low_stock(
     let (stock, product_id): (i64, i64) = page.after()?.unwrap_or((i64::MIN, 0));
     let rows =
         sqlx::query_file_as!(ProductRow, "projections/low_stock/list.sql", threshold, stock, product_id, limit + 1)
-            .fetch_all(&shop.pool)
+            .fetch_all(&app.pool)
             .await?;
     Ok(PageOf::new(&uri, rows, limit, |row| (row.stock, row.product_id)))
 }
@@ -191,7 +192,7 @@ pub async fn low_stock(
 #[utoipa::path(get, path = "/customer-stats", tag = "statistics", security(("bearer" = ["reader"])), params(Page),
     responses((status = 200, body = Vec<CustomerStats>)))]
 pub async fn customer_stats(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Params(page): Params<Page>,
 ) -> Result<PageOf<CustomerStats>, ApiError> {
@@ -199,7 +200,7 @@ pub async fn customer_stats(
     let (spent, customer_id): (Decimal, i64) = page.after()?.unwrap_or((Decimal::MAX, 0));
     let rows =
         sqlx::query_file_as!(CustomerStats, "projections/customer_stats/list.sql", spent, customer_id, limit + 1)
-            .fetch_all(&shop.pool)
+            .fetch_all(&app.pool)
             .await?;
     Ok(PageOf::new(&uri, rows, limit, |row| (row.total_spent, row.customer_id)))
 }
@@ -208,14 +209,14 @@ pub async fn customer_stats(
 #[utoipa::path(get, path = "/category-stats", tag = "statistics", security(("bearer" = ["reader"])), params(Page),
     responses((status = 200, body = Vec<CategoryStats>)))]
 pub async fn category_stats(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Params(page): Params<Page>,
 ) -> Result<PageOf<CategoryStats>, ApiError> {
     let limit = page.limit(DEFAULT_LIMIT)?;
     let (count, name, category_id): (i64, String, i64) = page.after()?.unwrap_or((i64::MAX, String::new(), 0));
     let rows = sqlx::query_file!("projections/category_stats/list.sql", count, name, category_id, limit + 1)
-        .fetch_all(&shop.pool)
+        .fetch_all(&app.pool)
         .await?;
     let page = PageOf::new(&uri, rows, limit, |row| (row.product_count, row.category_name.clone(), row.category_id));
     Ok(page.map(|row| CategoryStats {
@@ -230,7 +231,7 @@ pub async fn category_stats(
 #[utoipa::path(get, path = "/sales", tag = "statistics", security(("bearer" = ["reader"])), params(SalesFilter, Page),
     responses((status = 200, body = Vec<Sales>), (status = 400, body = Problem)))]
 pub async fn sales(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Params(filter): Params<SalesFilter>,
     Params(page): Params<Page>,
@@ -244,7 +245,7 @@ pub async fn sales(
     let after: NaiveDate = page.after()?.unwrap_or(FIRST_DAY);
     let rows =
         sqlx::query_file_as!(Sales, "projections/sales/by_period.sql", by, filter.from, filter.to, after, limit + 1)
-            .fetch_all(&shop.pool)
+            .fetch_all(&app.pool)
             .await?;
     Ok(PageOf::new(&uri, rows, limit, |row| row.period))
 }
@@ -253,14 +254,14 @@ pub async fn sales(
 #[utoipa::path(get, path = "/never-ordered", tag = "statistics", security(("bearer" = ["reader"])), params(Page),
     responses((status = 200, body = Vec<ProductRow>)))]
 pub async fn never_ordered(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Params(page): Params<Page>,
 ) -> Result<PageOf<ProductRow>, ApiError> {
     let limit = page.limit(DEFAULT_LIMIT)?;
     let after: i64 = page.after()?.unwrap_or(0);
     let rows = sqlx::query_file_as!(ProductRow, "projections/products/never_ordered.sql", after, limit + 1)
-        .fetch_all(&shop.pool)
+        .fetch_all(&app.pool)
         .await?;
     Ok(PageOf::new(&uri, rows, limit, |row| row.product_id))
 }
@@ -270,7 +271,7 @@ pub async fn never_ordered(
     params(AbandonedFilter, Page),
     responses((status = 200, body = Vec<AbandonedCart>), (status = 400, body = Problem)))]
 pub async fn abandoned_carts(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Params(filter): Params<AbandonedFilter>,
     Params(page): Params<Page>,
@@ -289,7 +290,7 @@ pub async fn abandoned_carts(
         cart_id,
         limit + 1
     )
-    .fetch_all(&shop.pool)
+    .fetch_all(&app.pool)
     .await?;
     Ok(PageOf::new(&uri, rows, limit, |cart| (cart.changed_at, cart.cart_id.clone())))
 }

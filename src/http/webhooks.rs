@@ -8,19 +8,18 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::Shop;
-use super::access::Caller;
-use super::body::{NoBody, body};
-use super::command::{Answer, Command, CommandParams, CommandProblems};
-use super::error::{ApiError, Problem};
-use super::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params};
 use crate::accounts::Secret;
 use crate::domain::customer::OptionalLine;
 use crate::domain::ids::WebhookId;
 use crate::domain::refusal::Refusal;
 use crate::domain::text::Text;
 use crate::domain::webhook::{EventTypes, WebhookError, WebhookSecret, WebhookUrl};
-
+use crate::http::App;
+use crate::http::wire::body::{NoBody, body};
+use crate::http::wire::caller::Caller;
+use crate::http::wire::command::{Answer, Command, CommandParams, CommandProblems};
+use crate::http::wire::error::{ApiError, Problem};
+use crate::http::wire::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params};
 use crate::shop::{ChangeWebhook, CreateWebhook, RemoveWebhook, RotateWebhookSecret, WebhookRef};
 use crate::webhooks::{self, Delivery, Endpoint, WebhookRow};
 
@@ -66,32 +65,32 @@ pub struct WebhookMade {
 #[utoipa::path(get, path = "/webhooks", tag = "webhooks", security(("bearer" = ["admin"])), params(Page),
     responses((status = 200, body = Vec<WebhookRow>)))]
 pub async fn list(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Params(page): Params<Page>,
 ) -> Result<PageOf<WebhookRow>, ApiError> {
     let limit = page.limit(DEFAULT_LIMIT)?;
-    let rows = webhooks::list(&shop.pool, page.after()?.unwrap_or(0), limit + 1).await?;
+    let rows = webhooks::list(&app.pool, page.after()?.unwrap_or(0), limit + 1).await?;
     Ok(PageOf::new(&uri, rows, limit, |row| row.webhook_id))
 }
 
 /// A webhook
 #[utoipa::path(get, path = "/webhook/{webhook_id}", tag = "webhooks", security(("bearer" = ["admin"])),
     params(("webhook_id" = i64, Path)), responses((status = 200, body = WebhookRow), (status = 404, body = Problem)))]
-pub async fn find(State(shop): State<Shop>, Ids(webhook_id): Ids<i64>) -> Result<Json<WebhookRow>, ApiError> {
-    Ok(Json(known(&shop, webhook_id).await?))
+pub async fn find(State(app): State<App>, Ids(webhook_id): Ids<i64>) -> Result<Json<WebhookRow>, ApiError> {
+    Ok(Json(known(&app, webhook_id).await?))
 }
 
 /// Tells somebody of every event of some types from now on
 #[utoipa::path(post, path = "/webhooks", tag = "webhooks", security(("bearer" = ["admin"])), request_body = NewWebhook,
     params(CommandParams), responses((status = 201, body = WebhookMade), CommandProblems))]
-pub async fn create(State(shop): State<Shop>, command: Command<NewWebhook>) -> Result<Answer<WebhookMade>, ApiError> {
+pub async fn create(State(app): State<App>, command: Command<NewWebhook>) -> Result<Answer<WebhookMade>, ApiError> {
     let NewWebhook { url, event_types, description } = command.body;
     let secret = Secret::webhook()?;
     let create =
         CreateWebhook { url: url.into(), description, event_types, secret: WebhookSecret::new(secret.expose()) };
     let dry_run = command.context.dry_run;
-    let made = shop.run(create, command.context).await?;
+    let made = app.run(create, command.context).await?;
     Ok(show(made, &secret, dry_run).created(|made| format!("/shop/api/webhook/{}/", made.webhook_id)))
 }
 
@@ -100,25 +99,25 @@ pub async fn create(State(shop): State<Shop>, command: Command<NewWebhook>) -> R
     request_body = WebhookChange, params(("webhook_id" = i64, Path), CommandParams),
     responses((status = 200, body = WebhookRef), CommandProblems))]
 pub async fn change(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     Ids(webhook_id): Ids<i64>,
     command: Command<WebhookChange>,
 ) -> Result<Answer<WebhookRef>, ApiError> {
     let WebhookChange { url, event_types, description, active } = command.body;
     let url = url.map(WebhookUrl::from);
     let change = ChangeWebhook { webhook_id: WebhookId(webhook_id), url, description, event_types, active };
-    shop.run(change, command.context).await
+    app.run(change, command.context).await
 }
 
 /// Tells a webhook nothing more, not even what is on its way
 #[utoipa::path(delete, path = "/webhook/{webhook_id}", tag = "webhooks", security(("bearer" = ["admin"])),
     params(("webhook_id" = i64, Path), CommandParams), responses((status = 204), CommandProblems))]
 pub async fn remove(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     Ids(webhook_id): Ids<i64>,
     command: Command<NoBody>,
 ) -> Result<Answer<()>, ApiError> {
-    shop.run(RemoveWebhook { webhook_id: WebhookId(webhook_id) }, command.context).await
+    app.run(RemoveWebhook { webhook_id: WebhookId(webhook_id) }, command.context).await
 }
 
 /// Signs with another secret; for 24 hours with the old one too
@@ -126,14 +125,14 @@ pub async fn remove(
     params(("webhook_id" = i64, Path), CommandParams),
     responses((status = 200, body = WebhookMade), CommandProblems))]
 pub async fn rotate_secret(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     Ids(webhook_id): Ids<i64>,
     command: Command<NoBody>,
 ) -> Result<Answer<WebhookMade>, ApiError> {
     let secret = Secret::webhook()?;
     let rotate = RotateWebhookSecret { webhook_id: WebhookId(webhook_id), secret: WebhookSecret::new(secret.expose()) };
     let dry_run = command.context.dry_run;
-    let made = shop.run(rotate, command.context).await?;
+    let made = app.run(rotate, command.context).await?;
     Ok(show(made, &secret, dry_run))
 }
 
@@ -142,14 +141,14 @@ pub async fn rotate_secret(
     params(("webhook_id" = i64, Path), Page),
     responses((status = 200, body = Vec<Delivery>), (status = 404, body = Problem)))]
 pub async fn list_deliveries(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Ids(webhook_id): Ids<i64>,
     Params(page): Params<Page>,
 ) -> Result<PageOf<Delivery>, ApiError> {
     let limit = page.limit(DEFAULT_LIMIT)?;
-    known(&shop, webhook_id).await?;
-    let rows = webhooks::deliveries(&shop.pool, webhook_id, page.after()?.unwrap_or(i64::MAX), limit + 1).await?;
+    known(&app, webhook_id).await?;
+    let rows = webhooks::deliveries(&app.pool, webhook_id, page.after()?.unwrap_or(i64::MAX), limit + 1).await?;
     Ok(PageOf::new(&uri, rows, limit, |row| row.position))
 }
 
@@ -158,19 +157,19 @@ pub async fn list_deliveries(
     security(("bearer" = ["admin"])), params(("webhook_id" = i64, Path), ("event_id" = Uuid, Path)),
     responses((status = 202, body = Value), (status = 404, body = Problem)))]
 pub async fn redeliver(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     caller: Caller,
     Ids((webhook_id, event_id)): Ids<(i64, Uuid)>,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
-    known(&shop, webhook_id).await?;
-    if !webhooks::redeliver(&shop.pool, webhook_id, event_id, &caller.actor().id).await? {
+    known(&app, webhook_id).await?;
+    if !webhooks::redeliver(&app.pool, webhook_id, event_id, &caller.actor().id).await? {
         return Err(ApiError::not_found("event_not_found", "Event not found"));
     }
     Ok((StatusCode::ACCEPTED, Json(json!({ "event_id": event_id, "outcome": "due" }))))
 }
 
-async fn known(shop: &Shop, webhook_id: i64) -> Result<WebhookRow, ApiError> {
-    let found = webhooks::find(&shop.pool, webhook_id).await?;
+async fn known(app: &App, webhook_id: i64) -> Result<WebhookRow, ApiError> {
+    let found = webhooks::find(&app.pool, webhook_id).await?;
     found.ok_or_else(|| Refusal::from(WebhookError::NotFound).into())
 }
 

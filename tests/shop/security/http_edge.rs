@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
-use cartwright::http::{Edge, Limits};
+use cartwright::http::{Edge, RateLimits};
 use cartwright::journal::JournalOptions;
 use serde_json::Value;
 
@@ -21,9 +21,9 @@ async fn call(shop: &TestShop, method: &str, path: &str, headers: &[(&str, &str)
 #[tokio::test]
 async fn an_address_that_asks_too_often_is_told_when_to_come_back() {
     let edge = Edge {
-        limits: Limits::new(5, 0),
+        rate_limits: RateLimits::new(5, 0),
         trusted_proxies: "127.0.0.1".parse().unwrap(),
-        origins: "https://shop.example".parse().unwrap(),
+        allowed_origins: "https://shop.example".parse().unwrap(),
         ..Edge::default()
     };
     let shop = behind(edge).await;
@@ -77,7 +77,7 @@ async fn only_pages_of_named_origins_may_call() {
     assert_eq!(answer.header("access-control-allow-origin"), "");
 
     let origins = "https://shop.example,https://other.example".parse().unwrap();
-    let shop = behind(Edge { origins, ..Edge::default() }).await;
+    let shop = behind(Edge { allowed_origins: origins, ..Edge::default() }).await;
     for path in ["/shop/api/product/1/", "/shop/api/product/1"] {
         let answer = call(&shop, "OPTIONS", path, &preflight).await;
         assert_eq!(answer.status, StatusCode::OK);

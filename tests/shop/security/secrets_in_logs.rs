@@ -133,7 +133,10 @@ fn logs_and_metrics_tell_nothing_of_anybody() {
     assert_eq!(server.wait(), Some(0));
 
     let log = std::fs::read_to_string(log).unwrap();
-    assert!(log.contains("sqlx::query") && log.contains("cartwright::http::request"), "the log is not talkative");
+    assert!(
+        log.contains("sqlx::query") && log.contains("cartwright::http::edge::request_id"),
+        "the log is not talkative"
+    );
     let database = std::fs::read_to_string(folder.path().join("postgresql.log")).unwrap();
     assert!(database.contains("duplicate key value"), "the database said nothing of the address that is taken");
     for (place, text) in [("the log", &log), ("the metrics", &metrics), ("the database's log", &database)] {

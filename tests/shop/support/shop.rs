@@ -7,7 +7,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, Request, StatusCode};
 use cartwright::accounts::{Accounts, AccountsConfig, MailConfig};
-use cartwright::http::{Edge, Settings, Shop, router};
+use cartwright::http::{App, AppSettings, Edge, router};
 use cartwright::journal::JournalOptions;
 use cartwright::payments::{Payments, PaymentsConfig};
 use cartwright::projector::{PROJECTIONS, ProjectorOptions, verify};
@@ -24,7 +24,7 @@ use super::tokens;
 pub struct TestShop {
     pub pool: PgPool,
     pub engine: Engine,
-    pub shop: Shop,
+    pub shop: App,
     pub router: Router,
     pub accounts: Accounts,
     /// Where its mails are.
@@ -80,8 +80,9 @@ impl TestShop {
         let journal = engine.journal.clone();
         let accounts = Accounts::start(&config, connect.clone(), pool.clone(), journal.clone()).await.unwrap();
         let projector = engine.projector.clone();
-        let settings = Settings { edge, payments: Payments::new(payments, &pool).unwrap(), ..Settings::default() };
-        let shop = Shop::new(journal, projector, accounts.clone(), pool.clone(), settings, None, stopping);
+        let settings =
+            AppSettings { edge, payments: Payments::new(payments, &pool).unwrap(), ..AppSettings::default() };
+        let shop = App::new(journal, projector, accounts.clone(), pool.clone(), settings, None, stopping);
         Self {
             accounts,
             mail_dir: config.mail.folder,

@@ -3,13 +3,45 @@
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{Operation, Parameter, PathItem};
 use utoipa::openapi::schema::{AllOfBuilder, ObjectBuilder, Schema, SchemaType, Type};
-use utoipa::openapi::{Content, Object, OpenApi, Ref, RefOr, Response};
-use utoipa::{PartialSchema, ToSchema};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{Content, Object, Ref, RefOr, Response};
+use utoipa::{Modify, OpenApi, PartialSchema, ToSchema};
 
-use super::access;
+use crate::http::wire::access;
 
 const PROBLEM: &str = "application/problem+json";
 const JSON: &str = "application/json";
+
+#[derive(OpenApi)]
+#[openapi(
+    modifiers(&Bearer),
+    info(title = "Cartwright", description = "An event-sourced shop."),
+    tags(
+        (name = "accounts", description = "Who somebody is, and what they may do"),
+        (name = "catalogue", description = "Products, categories and stock"),
+        (name = "customers", description = "People who buy"),
+        (name = "carts", description = "Customers' and guests' carts, and checkout"),
+        (name = "pricing", description = "Shipping fees, taxes and discounts"),
+        (name = "orders", description = "Orders and their life"),
+        (name = "payments", description = "What providers of payments say"),
+        (name = "statistics", description = "Figures from the log, all at one position"),
+        (name = "log", description = "Every change, in order"),
+        (name = "webhooks", description = "Who outside is told of events"),
+        (name = "operation", description = "Running the shop"),
+    )
+)]
+pub struct Document;
+
+/// Access tokens and API keys.
+struct Bearer;
+
+impl Modify for Bearer {
+    fn modify(&self, description: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
+        let components = description.components.get_or_insert_default();
+        components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
+    }
+}
 
 /// What a dry run says of each event that it would append.
 #[derive(ToSchema)]
@@ -30,7 +62,7 @@ struct DryRun {
 }
 
 /// Adds to every route what its handler need not say.
-pub(super) fn complete(mut description: OpenApi) -> OpenApi {
+pub fn complete(mut description: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
     for (path, item) in &mut description.paths.paths {
         for operation in operations(item) {
             add_problems(path, operation);
@@ -114,16 +146,16 @@ fn add_dry_run(operation: &mut Operation) {
 }
 
 /// One of several words.
-pub(super) fn words<'word>(words: impl IntoIterator<Item = &'word str>) -> Object {
+pub fn words<'word>(words: impl IntoIterator<Item = &'word str>) -> Object {
     ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words)).build()
 }
 
 /// A category, by its number or its name.
-pub(super) fn number_or_name() -> Object {
+pub fn number_or_name() -> Object {
     category([Type::Integer, Type::String])
 }
 
-pub(super) fn number_or_name_or_null() -> Object {
+pub fn number_or_name_or_null() -> Object {
     category([Type::Integer, Type::String, Type::Null])
 }
 

@@ -10,12 +10,12 @@ use serde_json::{Value, json};
 use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa::{IntoParams, IntoResponses};
 
-use super::Shop;
-use super::access::Caller;
-use super::body::{self, FromObject};
-use super::error::{ApiError, Problem};
-use super::page::wrong_param;
-use super::request::RequestIds;
+use crate::http::App;
+use crate::http::edge::request_id::RequestIds;
+use crate::http::wire::body::{self, FromObject};
+use crate::http::wire::caller::Caller;
+use crate::http::wire::error::{ApiError, Problem};
+use crate::http::wire::page::wrong_param;
 use crate::journal::{Context, IdempotencyKey, NewEvent, Receipt, UseCase};
 
 /// A command's body, and everything about it that is not its body.
@@ -100,15 +100,16 @@ pub enum CommandProblems {
     Unavailable(#[to_schema] Problem),
 }
 
-impl<T: FromObject> FromRequest<Shop> for Command<T> {
+impl<T: FromObject> FromRequest<App> for Command<T> {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, shop: &Shop) -> Result<Self, ApiError> {
+    async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
         let (method, uri, headers) = (request.method().clone(), request.uri().clone(), request.headers().clone());
         let caller = request.extensions().get::<Caller>().cloned();
         let caller = caller.ok_or_else(|| ApiError::internal("a command is outside the check of callers"))?;
-        let mut context = RequestIds::of(&request).context(&caller);
-        let bytes = body::take_bytes(request, shop).await?;
+        let RequestIds { request_id, correlation_id } = RequestIds::of(&request);
+        let mut context = Context { request_id, correlation_id, ..caller.context() };
+        let bytes = body::take_bytes(request, app).await?;
         let body = body::read(&headers, &bytes)?;
         context.dry_run = dry_run(&uri)?;
         context.if_match = if_match(&headers)?;
@@ -151,14 +152,14 @@ fn idempotency(
     Ok(Some(IdempotencyKey::new(principal, key, &request)))
 }
 
-impl Shop {
+impl App {
     /// Carries a use case out. Its caller sees its effects from now on.
-    pub(super) async fn run<U: UseCase>(&self, use_case: U, context: Context) -> Result<Answer<U::Answer>, ApiError> {
+    pub async fn run<U: UseCase>(&self, use_case: U, context: Context) -> Result<Answer<U::Answer>, ApiError> {
         let principal = context.principal.clone();
         let dry_run = context.dry_run;
         let receipt = self.journal.run(use_case, context).await?;
         if !dry_run {
-            self.recent_writes.note(&principal, receipt.position);
+            self.recent_writes.record_write(&principal, receipt.position);
         }
         Ok(Answer { receipt, status: StatusCode::OK, location: None, dry_run })
     }

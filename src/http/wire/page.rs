@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
-use super::error::ApiError;
+use crate::http::wire::error::ApiError;
 
 /// Which part of a list is asked for.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
@@ -78,7 +78,7 @@ impl<T> PageOf<T> {
 }
 
 /// The same query with another cursor.
-pub(super) fn next_link(uri: &Uri, key: &impl Serialize) -> Option<HeaderValue> {
+pub fn next_link(uri: &Uri, key: &impl Serialize) -> Option<HeaderValue> {
     let cursor = URL_SAFE_NO_PAD.encode(serde_json::to_vec(key).ok()?);
     let kept =
         uri.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("cursor="));
@@ -141,7 +141,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
 }
 
 /// The parameter by its name, where the rejection tells it.
-pub(super) fn wrong_param(told: &str) -> ApiError {
+pub fn wrong_param(told: &str) -> ApiError {
     let told = told.strip_prefix("Failed to deserialize query string: ").unwrap_or(told);
     let is_name = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     match told.split_once(": ") {

@@ -8,15 +8,15 @@ use serde::de::DeserializeOwned;
 use sqlx::PgConnection;
 use utoipa::ToSchema;
 
-use super::Shop;
-use super::consistency::one_moment;
-use super::error::{ApiError, Problem};
-use super::format::money;
-use super::orders::unknown;
-use super::page::{Ids, Versioned};
-use super::recipients::{Contact, Known, OrderAddress, known};
 use crate::domain::money::two_decimals;
 use crate::domain::order::{Action, States, tracking_url};
+use crate::http::App;
+use crate::http::orders::recipients::{Contact, Known, OrderAddress, known};
+use crate::http::orders::unknown;
+use crate::http::wire::consistency::snapshot;
+use crate::http::wire::error::{ApiError, Problem};
+use crate::http::wire::format::money;
+use crate::http::wire::page::{Ids, Versioned};
 use crate::shop::PricingView;
 
 /// Everything about an order.
@@ -139,14 +139,14 @@ pub struct SummaryRefund {
 #[utoipa::path(get, path = "/order/{order_id}/summary", tag = "orders", security(("bearer" = ["owner", "reader"])),
     params(("order_id" = i64, Path)),
     responses((status = 200, body = Summary), (status = 404, body = Problem)))]
-pub async fn find(State(shop): State<Shop>, Ids(order_id): Ids<i64>) -> Result<Versioned<Summary>, ApiError> {
-    summary(&shop, order_id).await
+pub async fn find(State(app): State<App>, Ids(order_id): Ids<i64>) -> Result<Versioned<Summary>, ApiError> {
+    summary(&app, order_id).await
 }
 
 /// Everything about an order, for those who may see it.
-pub(super) async fn summary(shop: &Shop, order_id: i64) -> Result<Versioned<Summary>, ApiError> {
+pub async fn summary(app: &App, order_id: i64) -> Result<Versioned<Summary>, ApiError> {
     // One snapshot for all, so that lines and states speak of the same moment.
-    let mut transaction = one_moment(&shop.pool, "orders, order_lines, shipments, shipment_lines, refunds").await?;
+    let mut transaction = snapshot(&app.pool, "orders, order_lines, shipments, shipment_lines, refunds").await?;
     let order = sqlx::query_file!("projections/orders/find.sql", order_id)
         .fetch_optional(&mut *transaction)
         .await?

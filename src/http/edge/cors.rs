@@ -1,4 +1,4 @@
-//! Which web pages of other origins may call the shop from a browser: none, unless they are named.
+//! CORS: which web pages of other origins may call the shop from a browser; none unless allowed.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -7,14 +7,14 @@ use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, IF_MATCH, LINK, LOCA
 use axum::http::{HeaderName, HeaderValue, Method, Uri};
 use tower_http::cors::CorsLayer;
 
-/// Origins, each as a browser sends it: `https://shop.example`.
+/// Allowed origins, each as a browser sends it: `https://shop.example`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Origins(Vec<HeaderValue>);
+pub struct AllowedOrigins(Vec<HeaderValue>);
 
-/// How long a browser may remember what it was told.
-const REMEMBERED: Duration = Duration::from_secs(600);
+/// How long a browser may cache the answer to a preflight request.
+const PREFLIGHT_MAX_AGE: Duration = Duration::from_secs(600);
 
-impl FromStr for Origins {
+impl FromStr for AllowedOrigins {
     type Err = String;
 
     /// Separated by commas.
@@ -32,12 +32,12 @@ impl FromStr for Origins {
     }
 }
 
-impl Origins {
-    pub fn are_none(&self) -> bool {
+impl AllowedOrigins {
+    pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Pages may send what the shop's clients send, but no cookies: a caller shows a token.
+    /// Pages may send the headers of the shop's clients, but no cookies: a caller sends a token.
     pub fn layer(&self) -> CorsLayer {
         let own = HeaderName::from_static;
         CorsLayer::new()
@@ -66,7 +66,7 @@ impl Origins {
                 own("ratelimit-reset"),
                 own("x-request-id"),
             ])
-            .max_age(REMEMBERED)
+            .max_age(PREFLIGHT_MAX_AGE)
     }
 }
 
@@ -75,10 +75,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_origins_are_taken() {
-        let two = Origins::from_str("https://shop.example, http://localhost:5173").unwrap();
+    fn only_origins_are_accepted() {
+        let two = AllowedOrigins::from_str("https://shop.example, http://localhost:5173").unwrap();
         assert_eq!(two.0, ["https://shop.example", "http://localhost:5173"]);
-        assert!(Origins::from_str("").unwrap().are_none());
+        assert!(AllowedOrigins::from_str("").unwrap().is_empty());
         for list in [
             "*",
             "null",
@@ -91,7 +91,7 @@ mod tests {
             "https://",
             "https://shop.example https://other.example",
         ] {
-            assert!(Origins::from_str(list).is_err(), "{list}");
+            assert!(AllowedOrigins::from_str(list).is_err(), "{list}");
         }
     }
 }

@@ -14,12 +14,12 @@ use sqlx::FromRow;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::Shop;
-use super::addresses::Address;
-use super::customers;
-use super::error::{ApiError, Problem};
-use super::page::{Ids, MAX_LIMIT, Page, Params, next_link};
-use super::recipients::OrderAddress;
+use crate::http::App;
+use crate::http::customers;
+use crate::http::customers::addresses::Address;
+use crate::http::orders::recipients::OrderAddress;
+use crate::http::wire::error::{ApiError, Problem};
+use crate::http::wire::page::{Ids, MAX_LIMIT, Page, Params, next_link};
 
 /// Everything that is held about a customer. The lists from `orders` on come in pages; each begins with its oldest.
 #[derive(Serialize, ToSchema, FromRow)]
@@ -154,7 +154,7 @@ struct Shown(i64, i64, Uuid, Uuid, i64);
     security(("bearer" = ["owner", "editor"])), params(("customer_id" = i64, Path), Page),
     responses((status = 200, body = CustomerExport), (status = 404, body = Problem)))]
 pub async fn find(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Ids(customer_id): Ids<i64>,
     Params(page): Params<Page>,
@@ -169,7 +169,7 @@ pub async fn find(
         .bind(shown.3)
         .bind(shown.4)
         .bind(limit + 1)
-        .fetch_optional(&shop.pool)
+        .fetch_optional(&app.pool)
         .await?;
     let mut export = found.ok_or_else(customers::unknown)?;
     let cut = [

@@ -1,5 +1,10 @@
 //! Orders: placed by staff, listed, and read line by line.
 
+pub mod guest;
+pub mod moves;
+pub mod recipients;
+pub mod summary;
+
 use axum::extract::{OriginalUri, State};
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use rust_decimal::Decimal;
@@ -7,18 +12,18 @@ use serde::{Deserialize, Serialize};
 use utoipa::openapi::Object;
 use utoipa::{IntoParams, ToSchema};
 
-use super::Shop;
-use super::body::body;
-use super::command::{Answer, Command, CommandParams, CommandProblems};
-use super::description;
-use super::error::{ApiError, Problem};
-use super::format::money;
-use super::page::{DEFAULT_LIMIT, Ids, LAST_MOMENT, Page, PageOf, Params, Versioned};
 use crate::domain::ids::{CustomerId, ProductId};
 use crate::domain::money::Money;
 use crate::domain::order::Status;
 use crate::domain::quantity::Quantity;
 use crate::domain::text::Reference;
+use crate::http::App;
+use crate::http::wire::body::body;
+use crate::http::wire::command::{Answer, Command, CommandParams, CommandProblems};
+use crate::http::wire::error::{ApiError, Problem};
+use crate::http::wire::format::money;
+use crate::http::wire::openapi;
+use crate::http::wire::page::{DEFAULT_LIMIT, Ids, LAST_MOMENT, Page, PageOf, Params, Versioned};
 use crate::shop::{OrderView, PlaceOrder, RequestedLine};
 
 /// One line of an order.
@@ -69,7 +74,7 @@ pub struct OrderFilter {
 }
 
 fn status() -> Object {
-    description::words(Status::ALL.iter().map(|status| status.as_str()))
+    openapi::words(Status::ALL.iter().map(|status| status.as_str()))
 }
 
 body! {
@@ -104,7 +109,7 @@ pub struct NewLine {
 #[utoipa::path(get, path = "/orders", tag = "orders", security(("bearer" = ["reader"])), params(OrderFilter, Page),
     responses((status = 200, body = Vec<OrderRow>), (status = 400, body = Problem)))]
 pub async fn list(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Params(filter): Params<OrderFilter>,
     Params(page): Params<Page>,
@@ -123,7 +128,7 @@ pub async fn list(
         order_id,
         limit + 1
     )
-    .fetch_all(&shop.pool)
+    .fetch_all(&app.pool)
     .await?;
     Ok(PageOf::new(&uri, rows, limit, |row| (row.placed_at, row.order_id)))
 }
@@ -132,7 +137,7 @@ pub async fn list(
 #[utoipa::path(post, path = "/orders", tag = "orders", security(("bearer" = ["editor"])),
     request_body = NewOrder, params(CommandParams),
     responses((status = 201, body = OrderView), CommandProblems))]
-pub async fn place(State(shop): State<Shop>, command: Command<NewOrder>) -> Result<Answer<OrderView>, ApiError> {
+pub async fn place(State(app): State<App>, command: Command<NewOrder>) -> Result<Answer<OrderView>, ApiError> {
     let NewOrder { customer_id, placed_at, reference, lines } = command.body;
     let requested = |line: NewLine| RequestedLine {
         product_id: line.product_id,
@@ -140,7 +145,7 @@ pub async fn place(State(shop): State<Shop>, command: Command<NewOrder>) -> Resu
         unit_price: line.unit_price,
     };
     let lines = lines.into_iter().map(requested).collect();
-    let order = shop.run(PlaceOrder { customer_id, placed_at, reference, lines }, command.context).await?;
+    let order = app.run(PlaceOrder { customer_id, placed_at, reference, lines }, command.context).await?;
     Ok(order.created(|order| format!("/shop/api/order/{}/", order.order_id)))
 }
 
@@ -149,10 +154,10 @@ pub async fn place(State(shop): State<Shop>, command: Command<NewOrder>) -> Resu
     params(("order_id" = i64, Path)),
     responses((status = 200, body = Vec<OrderLine>), (status = 404, body = Problem)))]
 pub async fn find_lines(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     Ids(order_id): Ids<i64>,
 ) -> Result<Versioned<Vec<OrderLine>>, ApiError> {
-    let rows = sqlx::query_file!("projections/order_lines/by_order.sql", order_id).fetch_all(&shop.pool).await?;
+    let rows = sqlx::query_file!("projections/order_lines/by_order.sql", order_id).fetch_all(&app.pool).await?;
     let version = rows.first().ok_or_else(unknown)?.version;
     let lines = rows.into_iter().map(|row| OrderLine {
         order_id: row.order_id,
@@ -166,6 +171,6 @@ pub async fn find_lines(
     Ok(Versioned { version, body: lines.collect() })
 }
 
-pub(super) fn unknown() -> ApiError {
+pub fn unknown() -> ApiError {
     ApiError::not_found("order_not_found", "Order not found")
 }

@@ -123,7 +123,7 @@ impl ApiError {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, code, "Service unavailable", detail)
     }
 
-    pub(super) fn with_header(mut self, name: HeaderName, value: impl Into<HeaderValue>) -> Self {
+    pub fn with_header(mut self, name: HeaderName, value: impl Into<HeaderValue>) -> Self {
         self.headers.push((name, value.into()));
         self
     }

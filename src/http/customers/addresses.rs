@@ -4,16 +4,16 @@ use axum::extract::{OriginalUri, State};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Shop;
-use super::body::{NoBody, body};
-use super::command::{Answer, Command, CommandParams, CommandProblems};
-use super::customers;
-use super::error::{ApiError, Problem};
-use super::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params};
 use crate::domain::customer::{self as domain, Country, Line, OptionalLine, PostalCode};
 use crate::domain::ids::{AddressId, CustomerId};
 use crate::domain::text::Name;
-use crate::shop::{AddAddress, AddressRef, ChangeAddress, RemoveAddress};
+use crate::http::App;
+use crate::http::customers;
+use crate::http::wire::body::{FromObject, NoBody, body};
+use crate::http::wire::command::{Answer, Command, CommandParams, CommandProblems};
+use crate::http::wire::error::{ApiError, FieldError, Problem};
+use crate::http::wire::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params};
+use crate::shop::{AddAddress, AddressRef, ChangeAddress, KnownAddress, RemoveAddress};
 
 #[derive(Serialize, Deserialize, ToSchema, sqlx::FromRow)]
 pub struct Address {
@@ -78,7 +78,7 @@ body! {
     security(("bearer" = ["owner", "reader"])), params(("customer_id" = i64, Path), Page),
     responses((status = 200, body = Vec<Address>), (status = 404, body = Problem)))]
 pub async fn list(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Ids(customer_id): Ids<i64>,
     Params(page): Params<Page>,
@@ -95,10 +95,10 @@ pub async fn list(
     .bind(customer_id)
     .bind(after)
     .bind(limit + 1)
-    .fetch_all(&shop.pool)
+    .fetch_all(&app.pool)
     .await?;
     if rows.is_empty() {
-        customers::known(&shop, customer_id).await?;
+        customers::known(&app, customer_id).await?;
     }
     Ok(PageOf::new(&uri, rows, limit, |address| address.address_id))
 }
@@ -109,14 +109,14 @@ pub async fn list(
     params(("customer_id" = i64, Path), CommandParams),
     responses((status = 201, body = AddressRef), CommandProblems))]
 pub async fn add(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     Ids(customer_id): Ids<i64>,
     command: Command<NewAddress>,
 ) -> Result<Answer<AddressRef>, ApiError> {
     let NewAddress { name, line1, line2, postal_code, city, region, country } = command.body;
     let address = domain::Address { name, line1, line2, postal_code, city, region, country };
     let add = AddAddress { customer_id: CustomerId(customer_id), address };
-    let added = shop.run(add, command.context).await?;
+    let added = app.run(add, command.context).await?;
     Ok(added.created(|added| format!("/shop/api/customer/{customer_id}/addresses/{}/", added.address_id)))
 }
 
@@ -126,14 +126,14 @@ pub async fn add(
     params(("customer_id" = i64, Path), ("address_id" = i64, Path), CommandParams),
     responses((status = 200, body = AddressRef), CommandProblems))]
 pub async fn change(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     Ids((customer_id, address_id)): Ids<(i64, i64)>,
     command: Command<AddressChange>,
 ) -> Result<Answer<AddressRef>, ApiError> {
     let AddressChange { name, line1, line2, postal_code, city, region, country } = command.body;
     let change = domain::AddressChange { name, line1, line2, postal_code, city, region, country };
     let (customer_id, address_id) = (CustomerId(customer_id), AddressId(address_id));
-    shop.run(ChangeAddress { customer_id, address_id, change }, command.context).await
+    app.run(ChangeAddress { customer_id, address_id, change }, command.context).await
 }
 
 /// Removes an address
@@ -142,10 +142,46 @@ pub async fn change(
     params(("customer_id" = i64, Path), ("address_id" = i64, Path), CommandParams),
     responses((status = 204), CommandProblems))]
 pub async fn remove(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     Ids((customer_id, address_id)): Ids<(i64, i64)>,
     command: Command<NoBody>,
 ) -> Result<Answer<()>, ApiError> {
     let (customer_id, address_id) = (CustomerId(customer_id), AddressId(address_id));
-    shop.run(RemoveAddress { customer_id, address_id }, command.context).await
+    app.run(RemoveAddress { customer_id, address_id }, command.context).await
+}
+
+/// An address that a customer names, with the country that it is in now. One that is not there is for the command to
+/// refuse, which may have been carried out before.
+pub async fn known_address(
+    app: &App,
+    customer_id: CustomerId,
+    address_id: Option<AddressId>,
+) -> Result<Option<KnownAddress>, ApiError> {
+    let Some(address_id) = address_id else { return Ok(None) };
+    let country: Option<String> =
+        sqlx::query_scalar("select country from address where customer_id = $1 and address_id = $2")
+            .bind(customer_id.0)
+            .bind(address_id.0)
+            .fetch_optional(&app.pool)
+            .await?;
+    let country = country.map(Country::try_from).transpose().map_err(ApiError::internal)?;
+    Ok(Some(KnownAddress { address_id, country }))
+}
+
+/// An address inside of another body: every field that is missing or wrong is named.
+#[derive(Deserialize)]
+#[serde(try_from = "serde_json::Map<String, serde_json::Value>")]
+pub struct GivenAddress(pub domain::Address);
+
+impl TryFrom<serde_json::Map<String, serde_json::Value>> for GivenAddress {
+    type Error = String;
+
+    fn try_from(object: serde_json::Map<String, serde_json::Value>) -> Result<Self, String> {
+        let given = NewAddress::from_object(object).map_err(|errors| {
+            let told = errors.iter().map(|FieldError { field, message }| format!("{field} {message}"));
+            told.collect::<Vec<_>>().join(", ")
+        })?;
+        let NewAddress { name, line1, line2, postal_code, city, region, country } = given;
+        Ok(Self(domain::Address { name, line1, line2, postal_code, city, region, country }))
+    }
 }

@@ -5,12 +5,6 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Shop;
-use super::body::{NoBody, body};
-use super::command::{Answer, Command, CommandParams, CommandProblems};
-use super::error::ApiError;
-use super::page::Ids;
-use super::payments;
 use crate::domain::account::Role;
 use crate::domain::ids::OrderId;
 use crate::domain::money::Money;
@@ -20,6 +14,12 @@ use crate::domain::order::{
 };
 use crate::domain::quantity::Quantity;
 use crate::domain::text::{Reason, Reference};
+use crate::http::App;
+use crate::http::payments;
+use crate::http::wire::body::{NoBody, body};
+use crate::http::wire::command::{Answer, Command, CommandParams, CommandProblems};
+use crate::http::wire::error::ApiError;
+use crate::http::wire::page::Ids;
 use crate::shop::{MoveOrder, OrderStanding, RequestPayment};
 
 /// A move that an order may make: one change of one of its three states.
@@ -133,11 +133,11 @@ fn yes() -> bool {
 #[utoipa::path(post, path = "/order/{order_id}/process", tag = "orders", security(("bearer" = ["editor"])),
     params(("order_id" = i64, Path), CommandParams), responses((status = 200, body = OrderStanding), CommandProblems))]
 pub async fn process(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     Ids(order_id): Ids<i64>,
     command: Command<NoBody>,
 ) -> Result<Answer<OrderStanding>, ApiError> {
-    run(&shop, order_id, command.map(|NoBody| OrderCommand::Process)).await
+    run(&app, order_id, command.map(|NoBody| OrderCommand::Process)).await
 }
 
 /// Notes that an order is paid, or asks a provider for the money
@@ -147,15 +147,15 @@ pub async fn process(
     request_body = Payment,
     params(("order_id" = i64, Path), CommandParams), responses((status = 200, body = OrderStanding), CommandProblems))]
 pub async fn pay(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     Ids(order_id): Ids<i64>,
     command: Command<Payment>,
 ) -> Result<Answer<OrderStanding>, ApiError> {
     let by_buyer = command.context.actor.role == Role::Customer.name();
     let Command { body: Payment { method, payment, reference }, context } = command;
     let order_id = OrderId(order_id);
-    match shop.instrument(method, payment)? {
-        Some((method, token)) => shop.run(RequestPayment { order_id, method, token }, context).await,
+    match app.instrument(method, payment)? {
+        Some((method, token)) => app.run(RequestPayment { order_id, method, token }, context).await,
         None if by_buyer => Err(ApiError::invalid_field("payment", "is required")),
         None => {
             let command = match method {
@@ -163,7 +163,7 @@ pub async fn pay(
                 Some(_) => OrderCommand::RequestPayment { method },
                 None => OrderCommand::MarkPaid { reference },
             };
-            shop.run(MoveOrder { order_id, command }, context).await
+            app.run(MoveOrder { order_id, command }, context).await
         }
     }
 }
@@ -173,7 +173,7 @@ pub async fn pay(
     request_body = Shipment,
     params(("order_id" = i64, Path), CommandParams), responses((status = 200, body = OrderStanding), CommandProblems))]
 pub async fn ship(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     Ids(order_id): Ids<i64>,
     command: Command<Shipment>,
 ) -> Result<Answer<OrderStanding>, ApiError> {
@@ -185,7 +185,7 @@ pub async fn ship(
         tracking_number,
         lines: lines.into_iter().flatten().map(|SentLine { line, quantity }| LineUnits { line, quantity }).collect(),
     };
-    run(&shop, order_id, command.map(ship)).await
+    run(&app, order_id, command.map(ship)).await
 }
 
 /// Notes that a shipment has arrived, or all of them
@@ -193,11 +193,11 @@ pub async fn ship(
     request_body = Arrival,
     params(("order_id" = i64, Path), CommandParams), responses((status = 200, body = OrderStanding), CommandProblems))]
 pub async fn deliver(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     Ids(order_id): Ids<i64>,
     command: Command<Arrival>,
 ) -> Result<Answer<OrderStanding>, ApiError> {
-    run(&shop, order_id, command.map(|Arrival { shipment }| OrderCommand::Deliver { shipment })).await
+    run(&app, order_id, command.map(|Arrival { shipment }| OrderCommand::Deliver { shipment })).await
 }
 
 /// Cancels an order; its stock can be sold again, and what was paid goes back
@@ -205,11 +205,11 @@ pub async fn deliver(
     request_body = Cancellation,
     params(("order_id" = i64, Path), CommandParams), responses((status = 200, body = OrderStanding), CommandProblems))]
 pub async fn cancel(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     Ids(order_id): Ids<i64>,
     command: Command<Cancellation>,
 ) -> Result<Answer<OrderStanding>, ApiError> {
-    run(&shop, order_id, command.map(|Cancellation { reason }| OrderCommand::Cancel { reason })).await
+    run(&app, order_id, command.map(|Cancellation { reason }| OrderCommand::Cancel { reason })).await
 }
 
 /// Takes units back
@@ -219,7 +219,7 @@ pub async fn cancel(
     request_body = Return,
     params(("order_id" = i64, Path), CommandParams), responses((status = 200, body = OrderStanding), CommandProblems))]
 pub async fn take_back(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     Ids(order_id): Ids<i64>,
     command: Command<Return>,
 ) -> Result<Answer<OrderStanding>, ApiError> {
@@ -229,7 +229,7 @@ pub async fn take_back(
         refund: refund.unwrap_or(false),
         reason,
     };
-    run(&shop, order_id, command.map(take_back)).await
+    run(&app, order_id, command.map(take_back)).await
 }
 
 /// Gives money back, never more than was paid
@@ -237,11 +237,11 @@ pub async fn take_back(
     request_body = Refund,
     params(("order_id" = i64, Path), CommandParams), responses((status = 200, body = OrderStanding), CommandProblems))]
 pub async fn refund(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     Ids(order_id): Ids<i64>,
     command: Command<Refund>,
 ) -> Result<Answer<OrderStanding>, ApiError> {
-    run(&shop, order_id, command.map(|Refund { amount, reason }| OrderCommand::Refund { amount, reason })).await
+    run(&app, order_id, command.map(|Refund { amount, reason }| OrderCommand::Refund { amount, reason })).await
 }
 
 /// The moves that an order may make
@@ -259,6 +259,6 @@ pub async fn list() -> Json<Vec<AllowedMove>> {
     Json(shown.collect())
 }
 
-async fn run(shop: &Shop, order_id: i64, command: Command<OrderCommand>) -> Result<Answer<OrderStanding>, ApiError> {
-    shop.run(MoveOrder { order_id: OrderId(order_id), command: command.body }, command.context).await
+async fn run(app: &App, order_id: i64, command: Command<OrderCommand>) -> Result<Answer<OrderStanding>, ApiError> {
+    app.run(MoveOrder { order_id: OrderId(order_id), command: command.body }, command.context).await
 }

@@ -11,14 +11,14 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::Shop;
-use super::access::Caller;
-use super::body::{NoQuery, body};
-use super::error::{ApiError, Problem};
 use crate::accounts::{ACCESS_TOKEN_LIFE, ClientInfo, Credential, MailRequest, Password, Tokens};
 use crate::domain::account::Role;
 use crate::domain::cart::MergeMode;
 use crate::domain::text::{Email, Name};
+use crate::http::App;
+use crate::http::wire::body::{NoQuery, body};
+use crate::http::wire::caller::Caller;
+use crate::http::wire::error::{ApiError, Problem};
 use crate::shop::{CustomerRef, MergeCarts};
 
 body! {
@@ -129,13 +129,13 @@ pub struct Me {
 #[utoipa::path(post, path = "/auth/register", tag = "accounts", security(()), request_body = Registration,
     responses((status = 202, body = MailOnItsWay)))]
 pub async fn register(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     client: ClientInfo,
     NoQuery(body): NoQuery<Registration>,
 ) -> Result<(StatusCode, Json<MailOnItsWay>), ApiError> {
     let Registration { first_name, last_name, email, password } = body;
-    shop.edge.limits.check_mail(email.as_str())?;
-    shop.accounts.request_mail(MailRequest::Register { first_name, last_name, email, password }, &client).await?;
+    app.edge.rate_limits.per_recipient(email.as_str())?;
+    app.accounts.request_mail(MailRequest::Register { first_name, last_name, email, password }, &client).await?;
     Ok(on_its_way())
 }
 
@@ -143,11 +143,11 @@ pub async fn register(
 #[utoipa::path(post, path = "/auth/register/confirm", tag = "accounts", security(()), request_body = Confirmation,
     responses((status = 201, body = CustomerRef)))]
 pub async fn confirm(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     caller: Caller,
     NoQuery(body): NoQuery<Confirmation>,
 ) -> Result<Response, ApiError> {
-    let confirmed = shop.accounts.confirm_registration(&body.token, caller.context()).await?;
+    let confirmed = app.accounts.confirm_registration(&body.token, caller.context()).await?;
     let location = format!("/shop/api/customer/{}/", confirmed.customer_id);
     Ok((StatusCode::CREATED, [("location", location)], Json(confirmed)).into_response())
 }
@@ -156,14 +156,14 @@ pub async fn confirm(
 #[utoipa::path(post, path = "/auth/login", tag = "accounts", security(()), request_body = Login,
     responses((status = 200, body = TokenPair), (status = 401, body = Problem)))]
 pub async fn log_in(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     client: ClientInfo,
     NoQuery(body): NoQuery<Login>,
 ) -> Result<Response, ApiError> {
-    shop.edge.limits.check_attempt(&body.email)?;
-    let tokens = shop.accounts.log_in(&body.email, &body.password, &client).await?;
+    app.edge.rate_limits.per_account(&body.email)?;
+    let tokens = app.accounts.log_in(&body.email, &body.password, &client).await?;
     let cart_merged = match body.cart_token {
-        Some(cart_token) => Some(take_along(&shop, &tokens, cart_token).await?),
+        Some(cart_token) => Some(take_along(&app, &tokens, cart_token).await?),
         None => None,
     };
     Ok(pair(tokens, cart_merged))
@@ -171,11 +171,11 @@ pub async fn log_in(
 
 /// Merges a guest's cart into that of a customer who has just logged in. A cart that cannot be taken along, because it is
 /// unknown, ordered, or too much together, keeps nobody from logging in.
-async fn take_along(shop: &Shop, tokens: &Tokens, cart_token: Uuid) -> Result<bool, ApiError> {
+async fn take_along(app: &App, tokens: &Tokens, cart_token: Uuid) -> Result<bool, ApiError> {
     let Some(customer_id) = tokens.identity.customer_id else { return Ok(false) };
-    let caller = Caller::known(tokens.identity);
+    let caller = Caller::of_account(tokens.identity);
     let merge = MergeCarts { customer_id, cart_token, mode: MergeMode::Sum };
-    match shop.run(merge, caller.context()).await {
+    match app.run(merge, caller.context()).await {
         Ok(_) => Ok(true),
         Err(refused) if refused.is_client_error() => Ok(false),
         Err(error) => Err(error),
@@ -186,30 +186,30 @@ async fn take_along(shop: &Shop, tokens: &Tokens, cart_token: Uuid) -> Result<bo
 #[utoipa::path(post, path = "/auth/refresh", tag = "accounts", security(()), request_body = Refresh,
     responses((status = 200, body = TokenPair), (status = 401, body = Problem)))]
 pub async fn refresh(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     client: ClientInfo,
     NoQuery(body): NoQuery<Refresh>,
 ) -> Result<Response, ApiError> {
-    Ok(pair(shop.accounts.refresh_session(&body.refresh_token, &client).await?, None))
+    Ok(pair(app.accounts.refresh_session(&body.refresh_token, &client).await?, None))
 }
 
 /// Ends a session
 #[utoipa::path(post, path = "/auth/logout", tag = "accounts", security((), ("bearer" = ["user"])), request_body = Logout,
     responses((status = 204), (status = 401, body = Problem)))]
 pub async fn log_out(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     caller: Caller,
     client: ClientInfo,
     NoQuery(body): NoQuery<Logout>,
 ) -> Result<StatusCode, ApiError> {
     match body.refresh_token {
-        Some(refresh_token) => shop.accounts.log_out_by_token(&refresh_token, &client).await?,
+        Some(refresh_token) => app.accounts.log_out_by_token(&refresh_token, &client).await?,
         None => {
             let identity = caller.identity()?;
             let Credential::Session(session_id) = identity.credential else {
                 return Err(ApiError::invalid_field("Authorization", "is an API key, which has no session"));
             };
-            shop.accounts.log_out(session_id, identity.account_id, &client).await?;
+            app.accounts.log_out(session_id, identity.account_id, &client).await?;
         }
     }
     Ok(StatusCode::NO_CONTENT)
@@ -219,17 +219,17 @@ pub async fn log_out(
 #[utoipa::path(post, path = "/auth/password", tag = "accounts", security(("bearer" = ["user"])),
     request_body = PasswordChange, responses((status = 200, body = TokenPair), (status = 401, body = Problem)))]
 pub async fn change_password(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     caller: Caller,
     client: ClientInfo,
     NoQuery(body): NoQuery<PasswordChange>,
 ) -> Result<Response, ApiError> {
     let identity = caller.identity()?;
     let Credential::Session(_) = identity.credential else { return Err(ApiError::forbidden()) };
-    shop.edge.limits.check_attempt(&format!("account/{}", identity.account_id))?;
+    app.edge.rate_limits.per_account(&format!("account/{}", identity.account_id))?;
     let PasswordChange { current_password, new_password } = body;
     let changed =
-        shop.accounts.change_password(identity.account_id, &current_password, &new_password, caller.context(), &client);
+        app.accounts.change_password(identity.account_id, &current_password, &new_password, caller.context(), &client);
     Ok(pair(changed.await?, None))
 }
 
@@ -237,12 +237,12 @@ pub async fn change_password(
 #[utoipa::path(post, path = "/auth/reset", tag = "accounts", security(()), request_body = ResetRequest,
     responses((status = 202, body = MailOnItsWay)))]
 pub async fn ask_for_reset(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     client: ClientInfo,
     NoQuery(body): NoQuery<ResetRequest>,
 ) -> Result<(StatusCode, Json<MailOnItsWay>), ApiError> {
-    shop.edge.limits.check_mail(body.email.as_str())?;
-    shop.accounts.request_mail(MailRequest::Reset { email: body.email }, &client).await?;
+    app.edge.rate_limits.per_recipient(body.email.as_str())?;
+    app.accounts.request_mail(MailRequest::Reset { email: body.email }, &client).await?;
     Ok(on_its_way())
 }
 
@@ -250,12 +250,12 @@ pub async fn ask_for_reset(
 #[utoipa::path(post, path = "/auth/reset/confirm", tag = "accounts", security(()), request_body = Reset,
     responses((status = 204)))]
 pub async fn reset_password(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     caller: Caller,
     client: ClientInfo,
     NoQuery(body): NoQuery<Reset>,
 ) -> Result<StatusCode, ApiError> {
-    shop.accounts.reset_password(&body.token, &body.new_password, caller.context(), &client).await?;
+    app.accounts.reset_password(&body.token, &body.new_password, caller.context(), &client).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

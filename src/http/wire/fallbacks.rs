@@ -4,22 +4,22 @@ use axum::http::StatusCode;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 
-use super::error::ApiError;
+use crate::http::wire::error::ApiError;
 
 /// No route has the path.
-pub(super) async fn not_found() -> ApiError {
+pub async fn not_found() -> ApiError {
     ApiError::not_found("not_found", "Not found")
 }
 
 /// A handler broke off.
-pub(super) fn panicked(panic: Box<dyn std::any::Any + Send + 'static>) -> Response {
+pub fn panicked(panic: Box<dyn std::any::Any + Send + 'static>) -> Response {
     let reason = panic.downcast_ref::<&str>().copied().map(str::to_owned);
     let reason = reason.or_else(|| panic.downcast_ref::<String>().cloned());
     ApiError::internal(reason.unwrap_or_else(|| "panic".to_owned())).into_response()
 }
 
 /// A response that a layer made (a time-out, a body above the limit), as a problem document.
-pub(super) fn complete(response: Response) -> Response {
+pub fn into_problem(response: Response) -> Response {
     let described = response.headers().get(CONTENT_TYPE).is_some_and(|kind| {
         let kind = kind.as_bytes();
         kind.starts_with(b"application/") || kind.starts_with(b"text/html")
@@ -47,7 +47,7 @@ pub(super) fn complete(response: Response) -> Response {
     completed
 }
 
-pub(super) fn payload_too_large() -> ApiError {
+pub fn payload_too_large() -> ApiError {
     let detail = "the body is larger than 1 MiB";
     ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large", "Payload too large", detail)
 }

@@ -1,8 +1,8 @@
-//! A connection's stream that does not wait for its client for ever.
+//! Timeouts of a connection: a request head must arrive in time, and a response must be read in time.
 //!
-//! It cannot read HTTP, so the service tells it through [`Exchange`] when a request is under way. What comes in
-//! otherwise is the head of the next request, which must be whole in time. How long there may be nothing at all between
-//! two requests is hyper's to say.
+//! The stream does not parse HTTP, so the service reports through [`RequestTracker`] when a request is in flight. Bytes
+//! that arrive at any other time belong to the head of the next request. The idle timeout between two requests is
+//! hyper's.
 
 use std::io;
 use std::pin::Pin;
@@ -17,23 +17,23 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// How many requests have begun and ended on a connection, together: odd while one is under way.
+/// Counts the starts and ends of requests on a connection, together: odd while a request is in flight.
 #[derive(Clone, Default)]
-pub(super) struct Exchange(Arc<AtomicUsize>);
+pub struct RequestTracker(Arc<AtomicUsize>);
 
-/// A request under way. It ends when this is dropped.
-pub(super) struct UnderWay(Exchange);
+/// A request in flight. It ends when this is dropped.
+pub struct InFlight(RequestTracker);
 
-/// An answer's body, which is under way until all of it was handed over.
-pub(super) struct Sending {
+/// A response body. Its request is in flight until the whole body was handed to the connection.
+pub struct TrackedBody {
     body: Body,
-    _under_way: UnderWay,
+    _in_flight: InFlight,
 }
 
-impl Exchange {
-    pub fn begin(&self) -> UnderWay {
+impl RequestTracker {
+    pub fn start_request(&self) -> InFlight {
         self.0.fetch_add(1, Ordering::AcqRel);
-        UnderWay(self.clone())
+        InFlight(self.clone())
     }
 
     fn count(&self) -> usize {
@@ -41,19 +41,19 @@ impl Exchange {
     }
 }
 
-impl Drop for UnderWay {
+impl Drop for InFlight {
     fn drop(&mut self) {
         self.0.0.fetch_add(1, Ordering::AcqRel);
     }
 }
 
-impl UnderWay {
-    pub fn until_sent(self, body: Body) -> Sending {
-        Sending { body, _under_way: self }
+impl InFlight {
+    pub fn track_body(self, body: Body) -> TrackedBody {
+        TrackedBody { body, _in_flight: self }
     }
 }
 
-impl hyper::body::Body for Sending {
+impl hyper::body::Body for TrackedBody {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -73,25 +73,26 @@ impl hyper::body::Body for Sending {
     }
 }
 
-pub(super) struct Patient {
+/// A stream with a timeout for request heads and a timeout for writes.
+pub struct TimedStream {
     stream: TcpStream,
-    exchange: Exchange,
-    /// The count of the exchange when the stream was last read.
-    seen: usize,
+    requests: RequestTracker,
+    /// The tracker's count when the stream was last read.
+    last_count: usize,
     head: Deadline,
     write: Deadline,
 }
 
-impl Patient {
-    /// The first head is waited for from now on.
-    pub fn new(stream: TcpStream, exchange: Exchange, head_timeout: Duration, write_timeout: Duration) -> Self {
+impl TimedStream {
+    /// The timeout of the first head begins now.
+    pub fn new(stream: TcpStream, requests: RequestTracker, head_timeout: Duration, write_timeout: Duration) -> Self {
         let (mut head, write) = (Deadline::new(head_timeout), Deadline::new(write_timeout));
         head.begin();
-        Self { stream, exchange, seen: 0, head, write }
+        Self { stream, requests, last_count: 0, head, write }
     }
 
-    /// What came of an attempt to write. As long as some of it is taken, the client is there.
-    fn written<T>(&mut self, written: Poll<io::Result<T>>, context: &mut Context<'_>) -> Poll<io::Result<T>> {
+    /// Ends the write timeout if the client read some bytes; otherwise starts or checks it.
+    fn check_write<T>(&mut self, written: Poll<io::Result<T>>, context: &mut Context<'_>) -> Poll<io::Result<T>> {
         if written.is_ready() {
             self.write.end();
             return written;
@@ -101,12 +102,12 @@ impl Patient {
     }
 }
 
-impl AsyncRead for Patient {
+impl AsyncRead for TimedStream {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        let count = this.exchange.count();
-        if count != this.seen {
-            this.seen = count;
+        let count = this.requests.count();
+        if count != this.last_count {
+            this.last_count = count;
             this.head.end();
         }
         let between_requests = count.is_multiple_of(2);
@@ -124,11 +125,11 @@ impl AsyncRead for Patient {
     }
 }
 
-impl AsyncWrite for Patient {
+impl AsyncWrite for TimedStream {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let written = Pin::new(&mut this.stream).poll_write(context, bytes);
-        this.written(written, context)
+        this.check_write(written, context)
     }
 
     fn poll_write_vectored(
@@ -138,7 +139,7 @@ impl AsyncWrite for Patient {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let written = Pin::new(&mut this.stream).poll_write_vectored(context, slices);
-        this.written(written, context)
+        this.check_write(written, context)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -154,17 +155,17 @@ impl AsyncWrite for Patient {
     }
 }
 
-/// How long something may take from when it began. The timer is only set when there is something to wait for, so that
-/// a request that comes in one piece costs none.
+/// A time limit. The timer is only set when there is something to wait for, so that a request that arrives in one
+/// piece costs none.
 struct Deadline {
-    patience: Duration,
+    timeout: Duration,
     began: Option<Instant>,
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
 impl Deadline {
-    fn new(patience: Duration) -> Self {
-        Self { patience, began: None, sleep: None }
+    fn new(timeout: Duration) -> Self {
+        Self { timeout, began: None, sleep: None }
     }
 
     /// Does nothing if it has begun already.
@@ -178,7 +179,7 @@ impl Deadline {
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<io::Error> {
         let Some(began) = self.began else { return Poll::Pending };
-        let deadline = began + self.patience;
+        let deadline = began + self.timeout;
         let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
         if sleep.deadline() != deadline {
             sleep.as_mut().reset(deadline);

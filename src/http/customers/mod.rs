@@ -1,19 +1,22 @@
 //! People who buy.
 
+pub mod addresses;
+pub mod export;
+
 use axum::extract::{OriginalUri, State};
 use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::Shop;
-use super::body::{NoBody, body};
-use super::command::{Answer, Command, CommandParams, CommandProblems};
-use super::error::{ApiError, Problem};
-use super::format::money;
-use super::page::{DEFAULT_LIMIT, Ids, LAST_MOMENT, Page, PageOf, Params, Versioned};
 use crate::domain::ids::CustomerId;
 use crate::domain::text::{Email, Name};
+use crate::http::App;
+use crate::http::wire::body::{NoBody, body};
+use crate::http::wire::command::{Answer, Command, CommandParams, CommandProblems};
+use crate::http::wire::error::{ApiError, Problem};
+use crate::http::wire::format::money;
+use crate::http::wire::page::{DEFAULT_LIMIT, Ids, LAST_MOMENT, Page, PageOf, Params, Versioned};
 use crate::shop::{ChangeCustomer, CustomerRef, EraseCustomer, RegisterCustomer};
 
 #[derive(Serialize, ToSchema)]
@@ -65,12 +68,9 @@ body! {
 #[utoipa::path(post, path = "/customers", tag = "customers", security(("bearer" = ["editor"])),
     request_body = NewCustomer, params(CommandParams),
     responses((status = 201, body = CustomerRef), CommandProblems))]
-pub async fn register(
-    State(shop): State<Shop>,
-    command: Command<NewCustomer>,
-) -> Result<Answer<CustomerRef>, ApiError> {
+pub async fn register(State(app): State<App>, command: Command<NewCustomer>) -> Result<Answer<CustomerRef>, ApiError> {
     let NewCustomer { first_name, last_name, email } = command.body;
-    let registered = shop.run(RegisterCustomer { first_name, last_name, email }, command.context).await?;
+    let registered = app.run(RegisterCustomer { first_name, last_name, email }, command.context).await?;
     Ok(registered.created(|registered| format!("/shop/api/customer/{}/", registered.customer_id)))
 }
 
@@ -78,8 +78,8 @@ pub async fn register(
 #[utoipa::path(get, path = "/customer/{customer_id}", tag = "customers", security(("bearer" = ["owner", "reader"])),
     params(("customer_id" = i64, Path)),
     responses((status = 200, body = Customer), (status = 404, body = Problem)))]
-pub async fn find(State(shop): State<Shop>, Ids(customer_id): Ids<i64>) -> Result<Versioned<Customer>, ApiError> {
-    let found = sqlx::query_file!("projections/customers/find.sql", customer_id).fetch_optional(&shop.pool).await?;
+pub async fn find(State(app): State<App>, Ids(customer_id): Ids<i64>) -> Result<Versioned<Customer>, ApiError> {
+    let found = sqlx::query_file!("projections/customers/find.sql", customer_id).fetch_optional(&app.pool).await?;
     let row = found.ok_or_else(unknown)?;
     let body = Customer {
         customer_id: row.customer_id,
@@ -96,28 +96,28 @@ pub async fn find(State(shop): State<Shop>, Ids(customer_id): Ids<i64>) -> Resul
     request_body = CustomerChange,
     params(("customer_id" = i64, Path), CommandParams), responses((status = 200, body = CustomerRef), CommandProblems))]
 pub async fn change(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     Ids(customer_id): Ids<i64>,
     command: Command<CustomerChange>,
 ) -> Result<Answer<CustomerRef>, ApiError> {
     let CustomerChange { first_name, last_name, email } = command.body;
     let change = ChangeCustomer { customer_id: CustomerId(customer_id), first_name, last_name, email };
-    shop.run(change, command.context).await
+    app.run(change, command.context).await
 }
 
 /// Forgets a customer; orders and sums stay, without the person
 #[utoipa::path(delete, path = "/customer/{customer_id}", tag = "customers", security(("bearer" = ["owner", "editor"])),
     params(("customer_id" = i64, Path), CommandParams), responses((status = 204), CommandProblems))]
 pub async fn erase(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     Ids(customer_id): Ids<i64>,
     command: Command<NoBody>,
 ) -> Result<Answer<()>, ApiError> {
     let customer_id = CustomerId(customer_id);
-    let account_id = shop.accounts.account_of_customer(customer_id).await?;
-    let erased = shop.run(EraseCustomer { customer_id, account_id }, command.context).await?;
+    let account_id = app.accounts.account_of_customer(customer_id).await?;
+    let erased = app.run(EraseCustomer { customer_id, account_id }, command.context).await?;
     // The tokens that are out are refused from now on, not only when word has come back from the database.
-    shop.accounts.refresh().await?;
+    app.accounts.refresh().await?;
     Ok(erased)
 }
 
@@ -126,7 +126,7 @@ pub async fn erase(
     params(("customer_id" = i64, Path), Page),
     responses((status = 200, body = Vec<CustomerOrder>), (status = 404, body = Problem)))]
 pub async fn list_orders(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Ids(customer_id): Ids<i64>,
     Params(page): Params<Page>,
@@ -134,10 +134,10 @@ pub async fn list_orders(
     let limit = page.limit(DEFAULT_LIMIT)?;
     let (placed_at, order_id) = page.after()?.unwrap_or((LAST_MOMENT, i64::MAX));
     let rows = sqlx::query_file!("projections/orders/by_customer.sql", customer_id, placed_at, order_id, limit + 1)
-        .fetch_all(&shop.pool)
+        .fetch_all(&app.pool)
         .await?;
     if rows.is_empty() {
-        known(&shop, customer_id).await?;
+        known(&app, customer_id).await?;
     }
     let page = PageOf::new(&uri, rows, limit, |row| (row.placed_at, row.order_id));
     Ok(page.map(|row| CustomerOrder {
@@ -150,11 +150,11 @@ pub async fn list_orders(
 }
 
 /// 404, if there never was such a customer.
-pub(super) async fn known(shop: &Shop, customer_id: i64) -> Result<(), ApiError> {
-    let known = sqlx::query_file_scalar!("projections/customers/exists.sql", customer_id).fetch_one(&shop.pool).await?;
+pub async fn known(app: &App, customer_id: i64) -> Result<(), ApiError> {
+    let known = sqlx::query_file_scalar!("projections/customers/exists.sql", customer_id).fetch_one(&app.pool).await?;
     if known { Ok(()) } else { Err(unknown()) }
 }
 
-pub(super) fn unknown() -> ApiError {
+pub fn unknown() -> ApiError {
     ApiError::not_found("customer_not_found", "Customer not found")
 }

@@ -1,7 +1,8 @@
-//! Where a request comes from: the peer of its connection, or what trusted proxies say of it.
+//! The client address of a request: the peer of its connection, or what trusted proxies report.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::HeaderMap;
@@ -9,20 +10,18 @@ use axum::middleware::Next;
 use axum::response::Response;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-use super::edge::Edge;
-
-/// Who asks, as far as the network can tell. In the extensions of every request.
+/// The address of the client. In the extensions of every request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientAddress(pub IpAddr);
 
 impl ClientAddress {
-    /// The network that the client is in, for what is kept: IPv4 /24, IPv6 /48.
+    /// The client's network, which is all that is stored: IPv4 /24, IPv6 /48.
     pub fn shortened(self) -> IpAddr {
         self.network(24, 48)
     }
 
-    /// What counts as one client: an IPv6 client has a whole /64 to send from.
-    pub(super) fn counted(self) -> IpAddr {
+    /// The unit that limits count: an IPv6 client can send from a whole /64.
+    pub(super) fn rate_limit_unit(self) -> IpAddr {
         self.network(32, 64)
     }
 
@@ -34,13 +33,13 @@ impl ClientAddress {
     }
 }
 
-/// The other end of a connection. A request that was made inside of this process has none.
+/// The other end of a connection. A request made inside this process has none.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Peer(pub IpAddr);
+pub struct Peer(pub IpAddr);
 
-/// The proxies whose word is taken for where a request came from.
+/// Proxies whose `X-Forwarded-For` is believed. Cheap to clone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TrustedProxies(Vec<IpNet>);
+pub struct TrustedProxies(Arc<[IpNet]>);
 
 impl FromStr for TrustedProxies {
     type Err = String;
@@ -57,20 +56,22 @@ impl FromStr for TrustedProxies {
 }
 
 impl TrustedProxies {
-    pub(super) fn trust(&self, address: IpAddr) -> bool {
+    pub(super) fn trusts(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.0.iter().any(|block| block.contains(&address))
     }
 
-    /// Each proxy adds, on the right, who has spoken to it. So the rightmost entry is believed if the peer is trusted,
-    /// the one before if the rightmost is trusted too, and so on; what stands left of that anybody can have written.
-    /// An entry that cannot be read ends the walk.
+    /// The client's address: the rightmost hop that is no trusted proxy.
+    ///
+    /// Each proxy appends its peer's address on the right. So the rightmost entry is believed if the peer is trusted,
+    /// the entry before it if the rightmost is trusted too, and so on; entries further left may be forged. An unreadable
+    /// entry ends the search.
     pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> ClientAddress {
         let mut client = peer.to_canonical();
         let lines = headers.get_all("x-forwarded-for").iter().rev();
         let mut hops = lines.flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
-        while self.trust(client) {
-            let Some(hop) = hops.next().and_then(hop) else { break };
+        while self.trusts(client) {
+            let Some(hop) = hops.next().and_then(parse_hop) else { break };
             client = hop;
         }
         ClientAddress(client)
@@ -78,17 +79,21 @@ impl TrustedProxies {
 }
 
 /// An address, with a port or without.
-fn hop(entry: &[u8]) -> Option<IpAddr> {
+fn parse_hop(entry: &[u8]) -> Option<IpAddr> {
     let entry = str::from_utf8(entry).ok()?.trim();
     let bracketed = || entry.strip_prefix('[')?.strip_suffix(']')?.parse::<Ipv6Addr>().ok().map(IpAddr::V6);
     let with_port = || entry.parse::<SocketAddr>().ok().map(|address| address.ip());
     entry.parse().ok().or_else(bracketed).or_else(with_port).map(|address: IpAddr| address.to_canonical())
 }
 
-/// Puts the [`ClientAddress`] into the extensions of a request.
-pub(super) async fn learn(State(edge): State<Edge>, mut request: Request, next: Next) -> Response {
+/// A layer: puts the [`ClientAddress`] into the extensions of a request.
+pub async fn resolve_client_address(
+    State(proxies): State<TrustedProxies>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let peer = request.extensions().get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |peer| peer.0);
-    let client = edge.trusted_proxies.client(peer, request.headers());
+    let client = proxies.client(peer, request.headers());
     request.extensions_mut().insert(client);
     next.run(request).await
 }
@@ -110,10 +115,10 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_believed_who_is_not_trusted() {
+    fn an_untrusted_peer_is_not_believed() {
         assert_eq!(client("", "192.0.2.1", &["203.0.113.9"]), "192.0.2.1");
         assert_eq!(client("10.0.0.0/8", "192.0.2.1", &["203.0.113.9"]), "192.0.2.1");
-        assert_eq!(client("", "127.0.0.1", &["203.0.113.9"]), "127.0.0.1", "not even this machine");
+        assert_eq!(client("", "127.0.0.1", &["203.0.113.9"]), "127.0.0.1", "not even a peer on this machine");
     }
 
     #[test]
@@ -138,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_ends_the_walk() {
+    fn an_unreadable_hop_ends_the_search() {
         for (lines, expected) in [
             (&["unknown"][..], "10.0.0.1"),
             (&[""], "10.0.0.1"),
@@ -158,7 +163,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever a client writes into the header itself, the proxy adds its address on the right, and that counts.
+        /// A client may forge the header, but the proxy appends the true address on the right, and that counts.
         #[test]
         fn a_client_cannot_choose_its_address(written in prop::collection::vec("[ -~]{0,40}", 0..4), own: [u8; 4]) {
             prop_assume!(own[0] != 10);
@@ -172,20 +177,20 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_shortened_for_what_is_kept_and_counted_by_what_a_client_has() {
-        for (address, shortened, counted) in [
+    fn addresses_are_shortened_for_storage_and_for_rate_limits() {
+        for (address, shortened, unit) in [
             ("203.0.113.9", "203.0.113.0", "203.0.113.9"),
             ("::ffff:203.0.113.9", "203.0.113.0", "203.0.113.9"),
             ("2001:db8:1:2:3:4:5:6", "2001:db8:1::", "2001:db8:1:2::"),
         ] {
             let client = ClientAddress(address.parse().unwrap());
             assert_eq!(client.shortened().to_string(), shortened);
-            assert_eq!(client.counted().to_string(), counted);
+            assert_eq!(client.rate_limit_unit().to_string(), unit);
         }
     }
 
     #[test]
-    fn a_list_that_cannot_be_read_is_refused() {
+    fn an_invalid_list_is_refused() {
         assert_eq!(TrustedProxies::from_str(" , "), Ok(TrustedProxies::default()));
         for list in ["proxy", "10.0.0.0/33", "10.0.0.1, 10.0.0", "*"] {
             assert!(TrustedProxies::from_str(list).is_err(), "{list}");

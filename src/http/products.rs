@@ -1,23 +1,23 @@
-//! Products, their stock, and categories.
+//! Products and their stock.
 
 use axum::extract::{OriginalUri, State};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::Shop;
-use super::body::{NoBody, body};
-use super::command::{Answer, Command, CommandParams, CommandProblems};
-use super::description::{number_or_name, number_or_name_or_null};
-use super::error::{ApiError, Problem};
-use super::format::money;
-use super::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params, Versioned};
-use crate::domain::ids::{CategoryId, ProductId};
+use crate::domain::ids::ProductId;
 use crate::domain::money::Money;
 use crate::domain::text::{Description, Name, Reason, Sku};
+use crate::http::App;
+use crate::http::categories::{CategoryField, category_filter};
+use crate::http::wire::body::{NoBody, body};
+use crate::http::wire::command::{Answer, Command, CommandParams, CommandProblems};
+use crate::http::wire::error::{ApiError, Problem};
+use crate::http::wire::format::money;
+use crate::http::wire::openapi::{number_or_name, number_or_name_or_null};
+use crate::http::wire::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params, Versioned};
 use crate::shop::{
-    AdjustStock, CategoryCreated, CategoryRef, ChangeProduct, CreateCategory, CreateProduct, DeleteCategory,
-    DeleteProduct, ProductCreated, ProductView, RenameCategory, StockChange, StockView,
+    AdjustStock, ChangeProduct, CreateProduct, DeleteProduct, ProductCreated, ProductView, StockChange, StockView,
 };
 
 /// A product in a list.
@@ -31,14 +31,6 @@ pub struct ProductRow {
     /// What can still be sold.
     pub stock: i64,
     pub category: String,
-}
-
-#[derive(Serialize, ToSchema)]
-pub struct CategoryRow {
-    pub category_id: i64,
-    pub category_name: String,
-    /// Products in it, discontinued ones too.
-    pub product_count: i64,
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -121,39 +113,11 @@ body! {
     }
 }
 
-body! {
-    /// The name of a category.
-    pub struct CategoryName {
-        #[schema(value_type = String, min_length = 1, max_length = 200, example = "Kitchen")]
-        pub category_name: Name,
-    }
-}
-
-/// A category by its number, or by its name.
-#[derive(Clone, Debug)]
-pub struct CategoryField(CategoryRef);
-
-impl<'de> Deserialize<'de> for CategoryField {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        use serde::de::Error;
-        match serde_json::Value::deserialize(deserializer)? {
-            serde_json::Value::Number(number) => {
-                let number = number.as_i64().ok_or_else(|| D::Error::custom("must be a whole number or a name"))?;
-                Ok(Self(CategoryRef::Id(CategoryId(number))))
-            }
-            serde_json::Value::String(name) => {
-                Name::parse(&name).map(|name| Self(CategoryRef::Name(name))).map_err(D::Error::custom)
-            }
-            _ => Err(D::Error::custom("must be the number or the name of a category")),
-        }
-    }
-}
-
 /// Products that are sold
 #[utoipa::path(get, path = "/products", tag = "catalogue", security((), ("bearer" = [])), params(ProductFilter, Page),
     responses((status = 200, body = Vec<ProductRow>), (status = 400, body = Problem)))]
 pub async fn list_products(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Params(filter): Params<ProductFilter>,
     Params(page): Params<Page>,
@@ -172,7 +136,7 @@ pub async fn list_products(
                 ProductRow, $file, category_id, category_name, min_price, max_price, in_stock, words.as_deref(),
                 $($key,)* limit + 1
             )
-            .fetch_all(&shop.pool)
+            .fetch_all(&app.pool)
             .await?
         };
     }
@@ -186,7 +150,7 @@ pub async fn list_products(
         Sort::Name if unfiltered => {
             let (name, id): (String, i64) = page.after()?.unwrap_or_default();
             let list = sqlx::query_file_as!(ProductRow, "projections/products/list.sql", name, id, limit + 1);
-            let rows = list.fetch_all(&shop.pool).await?;
+            let rows = list.fetch_all(&app.pool).await?;
             PageOf::new(&uri, rows, limit, |row| (row.name.clone(), row.product_id))
         }
         Sort::Name => {
@@ -212,23 +176,15 @@ pub async fn list_products(
     })
 }
 
-/// A category given by number or by name, as the two parameters of a query.
-pub(super) fn category_filter(category: Option<String>) -> (Option<i64>, Option<String>) {
-    match category.as_deref().map(str::parse::<i64>) {
-        Some(Ok(category_id)) => (Some(category_id), None),
-        _ => (None, category),
-    }
-}
-
 /// A product
 #[utoipa::path(get, path = "/product/{product_id}", tag = "catalogue", security((), ("bearer" = [])),
     params(("product_id" = i64, Path)),
     responses((status = 200, body = ProductView), (status = 404, body = Problem)))]
 pub async fn find_product(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     Ids(product_id): Ids<i64>,
 ) -> Result<Versioned<ProductView>, ApiError> {
-    let found = sqlx::query_file!("projections/products/find.sql", product_id).fetch_optional(&shop.pool).await?;
+    let found = sqlx::query_file!("projections/products/find.sql", product_id).fetch_optional(&app.pool).await?;
     let row = found.ok_or_else(|| ApiError::not_found("product_not_found", "Product not found"))?;
     let body = ProductView {
         product_id: row.product_id,
@@ -250,13 +206,13 @@ pub async fn find_product(
     request_body = NewProduct, params(CommandParams),
     responses((status = 201, body = ProductCreated), CommandProblems))]
 pub async fn create_product(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     command: Command<NewProduct>,
 ) -> Result<Answer<ProductCreated>, ApiError> {
     let NewProduct { name, price, category, description, stock, sku } = command.body;
     let (description, stock) = (description.unwrap_or_default(), stock.unwrap_or(0));
     let create = CreateProduct { name, description, price, category: category.0, sku, stock };
-    let created = shop.run(create, command.context).await?;
+    let created = app.run(create, command.context).await?;
     Ok(created.created(|created| format!("/shop/api/product/{}/", created.product_id)))
 }
 
@@ -265,7 +221,7 @@ pub async fn create_product(
     request_body = ProductChange,
     params(("product_id" = i64, Path), CommandParams), responses((status = 200, body = ProductView), CommandProblems))]
 pub async fn change_product(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     Ids(product_id): Ids<i64>,
     command: Command<ProductChange>,
 ) -> Result<Answer<ProductView>, ApiError> {
@@ -281,18 +237,18 @@ pub async fn change_product(
         price,
         discontinue: discontinued.is_some(),
     };
-    shop.run(change, command.context).await
+    app.run(change, command.context).await
 }
 
 /// Deletes a product that was never ordered
 #[utoipa::path(delete, path = "/product/{product_id}", tag = "catalogue", security(("bearer" = ["editor"])),
     params(("product_id" = i64, Path), CommandParams), responses((status = 204), CommandProblems))]
 pub async fn delete_product(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     Ids(product_id): Ids<i64>,
     command: Command<NoBody>,
 ) -> Result<Answer<()>, ApiError> {
-    shop.run(DeleteProduct { product_id: ProductId(product_id) }, command.context).await
+    app.run(DeleteProduct { product_id: ProductId(product_id) }, command.context).await
 }
 
 /// Receives, corrects or counts stock
@@ -300,7 +256,7 @@ pub async fn delete_product(
     request_body = StockAdjustment,
     params(("product_id" = i64, Path), CommandParams), responses((status = 200, body = StockView), CommandProblems))]
 pub async fn adjust_stock(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     Ids(product_id): Ids<i64>,
     command: Command<StockAdjustment>,
 ) -> Result<Answer<StockView>, ApiError> {
@@ -310,58 +266,5 @@ pub async fn adjust_stock(
         (None, Some(count)) => StockChange::Counted(count),
         _ => return Err(ApiError::invalid_field("change", "is required, or count, but not both")),
     };
-    shop.run(AdjustStock { product_id: ProductId(product_id), change, reason }, command.context).await
-}
-
-/// Categories by name
-#[utoipa::path(get, path = "/categories", tag = "catalogue", security((), ("bearer" = [])), params(Page),
-    responses((status = 200, body = Vec<CategoryRow>)))]
-pub async fn list_categories(
-    State(shop): State<Shop>,
-    OriginalUri(uri): OriginalUri,
-    Params(page): Params<Page>,
-) -> Result<PageOf<CategoryRow>, ApiError> {
-    let limit = page.limit(DEFAULT_LIMIT)?;
-    let (name, id): (String, i64) = page.after()?.unwrap_or_default();
-    let rows = sqlx::query_file_as!(CategoryRow, "projections/categories/list.sql", name, id, limit + 1)
-        .fetch_all(&shop.pool)
-        .await?;
-    Ok(PageOf::new(&uri, rows, limit, |row| (row.category_name.clone(), row.category_id)))
-}
-
-/// Creates a category
-#[utoipa::path(post, path = "/categories", tag = "catalogue", security(("bearer" = ["editor"])),
-    request_body = CategoryName, params(CommandParams),
-    responses((status = 201, body = CategoryCreated), CommandProblems))]
-pub async fn create_category(
-    State(shop): State<Shop>,
-    command: Command<CategoryName>,
-) -> Result<Answer<CategoryCreated>, ApiError> {
-    let created = shop.run(CreateCategory { name: command.body.category_name }, command.context).await?;
-    Ok(created.created(|created| format!("/shop/api/categories/{}/", created.category_id)))
-}
-
-/// Renames a category
-#[utoipa::path(patch, path = "/categories/{category_id}", tag = "catalogue", security(("bearer" = ["editor"])),
-    request_body = CategoryName,
-    params(("category_id" = i64, Path), CommandParams),
-    responses((status = 200, body = CategoryCreated), CommandProblems))]
-pub async fn rename_category(
-    State(shop): State<Shop>,
-    Ids(category_id): Ids<i64>,
-    command: Command<CategoryName>,
-) -> Result<Answer<CategoryCreated>, ApiError> {
-    let rename = RenameCategory { category_id: CategoryId(category_id), name: command.body.category_name };
-    shop.run(rename, command.context).await
-}
-
-/// Deletes a category without products
-#[utoipa::path(delete, path = "/categories/{category_id}", tag = "catalogue", security(("bearer" = ["editor"])),
-    params(("category_id" = i64, Path), CommandParams), responses((status = 204), CommandProblems))]
-pub async fn delete_category(
-    State(shop): State<Shop>,
-    Ids(category_id): Ids<i64>,
-    command: Command<NoBody>,
-) -> Result<Answer<()>, ApiError> {
-    shop.run(DeleteCategory { category_id: CategoryId(category_id) }, command.context).await
+    app.run(AdjustStock { product_id: ProductId(product_id), change, reason }, command.context).await
 }

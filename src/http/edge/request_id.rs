@@ -1,30 +1,23 @@
-//! Who sends a request, and the ids under which it can be followed.
+//! Request and correlation ids, and the log line and metrics of each request.
 
-use std::convert::Infallible;
 use std::time::Instant;
 
-use axum::extract::{FromRequestParts, Request};
-use axum::http::header::USER_AGENT;
-use axum::http::request::Parts;
+use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
 use uuid::Uuid;
 
-use super::access::Caller;
-use super::address::ClientAddress;
-use super::fallbacks;
-use crate::accounts::ClientInfo;
-use crate::journal::Context;
+use crate::http::wire::fallbacks;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The ids of one request, put there by [`trace`].
+/// The ids of a request. [`trace_request`] puts them into its extensions.
 #[derive(Clone, Debug)]
-pub(super) struct RequestIds {
-    request_id: String,
+pub struct RequestIds {
+    pub request_id: String,
     /// The trace id of `traceparent`, or the request id.
-    correlation_id: String,
+    pub correlation_id: String,
 }
 
 impl RequestIds {
@@ -34,32 +27,11 @@ impl RequestIds {
 
     fn read(request: &Request) -> Self {
         let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
-        // It stands in the log for ever, so it is taken over only if it looks like an id: no address, no sentence.
+        // The log keeps it for ever, so it must look like an id: no e-mail address, no sentence.
         let given = header("x-request-id").filter(|id| is_id(id));
         let request_id = given.map_or_else(|| Uuid::now_v7().to_string(), str::to_owned);
         let correlation_id = header("traceparent").and_then(trace_id).unwrap_or_else(|| request_id.clone());
         Self { request_id, correlation_id }
-    }
-
-    pub fn context(&self, caller: &Caller) -> Context {
-        Context {
-            request_id: self.request_id.clone(),
-            correlation_id: self.correlation_id.clone(),
-            principal: caller.principal().to_owned(),
-            ..Context::of(caller.actor())
-        }
-    }
-}
-
-/// As much of the client as is kept with a log-in.
-impl<S: Sync> FromRequestParts<S> for ClientInfo {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
-        let agent = parts.headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
-        let network = parts.extensions.get::<ClientAddress>().map(|client| client.shortened().to_string());
-        let network = network.unwrap_or_default();
-        Ok(Self { network, user_agent: agent.chars().take(200).collect() })
     }
 }
 
@@ -78,14 +50,14 @@ fn trace_id(traceparent: &str) -> Option<String> {
     valid.then(|| trace_id.to_ascii_lowercase())
 }
 
-/// Gives every request its ids, every response the request's, and every answer that a layer made the form of a problem.
-pub(super) async fn trace(mut request: Request, next: Next) -> Response {
+/// A layer: gives each request its ids, logs and counts it, and turns the refusals of layers into problem documents.
+pub async fn trace_request(mut request: Request, next: Next) -> Response {
     let ids = RequestIds::read(&request);
     let request_id = HeaderValue::from_str(&ids.request_id);
     let method = request.method().clone();
     request.extensions_mut().insert(ids);
     let started = Instant::now();
-    let mut response = fallbacks::complete(next.run(request).await);
+    let mut response = fallbacks::into_problem(next.run(request).await);
     tracing::debug!(%method, status = response.status().as_u16(), elapsed = ?started.elapsed(), "request");
     metrics::counter!("http_requests_total", "status" => response.status().as_str().to_owned()).increment(1);
     metrics::histogram!("http_request_seconds").record(started.elapsed());
@@ -110,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn the_trace_id_is_taken_from_a_valid_traceparent_only() {
+    fn the_trace_id_comes_from_a_valid_traceparent_only() {
         let traced = trace_id("00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01");
         assert_eq!(traced.as_deref(), Some("4bf92f3577b34da6a3ce929d0e0e4736"));
         for invalid in ["", "00-short-00f067aa0ba902b7-01", "00-00000000000000000000000000000000-00f067aa0ba902b7-01"] {

@@ -8,10 +8,10 @@ use axum::http::header::CONTENT_TYPE;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::Shop;
-use super::error::{ApiError, FieldError};
-use super::fallbacks;
-use super::json::Unambiguous;
+use crate::http::App;
+use crate::http::wire::error::{ApiError, FieldError};
+use crate::http::wire::fallbacks;
+use crate::http::wire::json::Unambiguous;
 
 /// A body that can be read from a JSON object.
 pub trait FromObject: Sized {
@@ -26,13 +26,13 @@ macro_rules! body {
         #[derive(utoipa::ToSchema)]
         pub struct $name { $($(#[$field_meta])* pub $field: $type,)* }
 
-        impl $crate::http::body::FromObject for $name {
+        impl $crate::http::wire::body::FromObject for $name {
             fn from_object(
                 mut object: serde_json::Map<String, serde_json::Value>,
-            ) -> Result<Self, Vec<$crate::http::error::FieldError>> {
+            ) -> Result<Self, Vec<$crate::http::wire::error::FieldError>> {
                 let mut errors = Vec::new();
-                $(let $field = $crate::http::body::take::<$type>(&mut object, stringify!($field), &mut errors);)*
-                $crate::http::body::refuse_unknown(&object, &mut errors);
+                $(let $field = $crate::http::wire::body::take::<$type>(&mut object, stringify!($field), &mut errors);)*
+                $crate::http::wire::body::refuse_unknown(&object, &mut errors);
                 match ($($field,)*) {
                     ($(Some($field),)*) if errors.is_empty() => Ok(Self { $($field,)* }),
                     _ => Err(errors),
@@ -57,28 +57,28 @@ impl FromObject for NoBody {
 /// A body that comes with nothing else: no parameters, no idempotency key. For what is no command of the shop.
 pub struct NoQuery<T>(pub T);
 
-impl<T: FromObject> FromRequest<Shop> for NoQuery<T> {
+impl<T: FromObject> FromRequest<App> for NoQuery<T> {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, shop: &Shop) -> Result<Self, ApiError> {
+    async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
         if request.uri().query().is_some_and(|query| !query.is_empty()) {
             return Err(ApiError::invalid_field("query", "is not taken by this route"));
         }
         let headers = request.headers().clone();
-        read(&headers, &take_bytes(request, shop).await?).map(Self)
+        read(&headers, &take_bytes(request, app).await?).map(Self)
     }
 }
 
 /// All of the body, if it is not too long.
-pub(super) async fn take_bytes(request: Request, shop: &Shop) -> Result<Bytes, ApiError> {
-    Bytes::from_request(request, shop).await.map_err(|rejection| match rejection.status() {
+pub async fn take_bytes(request: Request, app: &App) -> Result<Bytes, ApiError> {
+    Bytes::from_request(request, app).await.map_err(|rejection| match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => fallbacks::payload_too_large(),
         _ => ApiError::invalid_field("body", rejection.body_text()),
     })
 }
 
 /// Reads a body; an empty one counts as an empty object.
-pub(super) fn read<T: FromObject>(headers: &HeaderMap, bytes: &[u8]) -> Result<T, ApiError> {
+pub fn read<T: FromObject>(headers: &HeaderMap, bytes: &[u8]) -> Result<T, ApiError> {
     let object = if bytes.is_empty() {
         Map::new()
     } else {

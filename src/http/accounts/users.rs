@@ -7,16 +7,16 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::Shop;
-use super::access::Caller;
-use super::body::{NoBody, body};
-use super::command::{Answer, Command, CommandParams, CommandProblems};
-use super::error::{ApiError, Problem};
-use super::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params};
 use crate::accounts::{ApiKey, ClientInfo, Credential, MailRequest, Secret, SignIn, User};
 use crate::domain::account::Role;
 use crate::domain::ids::AccountId;
 use crate::domain::text::{Email, Name};
+use crate::http::App;
+use crate::http::wire::body::{NoBody, body};
+use crate::http::wire::caller::Caller;
+use crate::http::wire::command::{Answer, Command, CommandParams, CommandProblems};
+use crate::http::wire::error::{ApiError, Problem};
+use crate::http::wire::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params};
 use crate::shop::{AccountRef, ChangeAccount, CreateKey, OpenAccount, RevokeKey};
 
 body! {
@@ -60,20 +60,20 @@ pub struct KeyMade {
 #[utoipa::path(get, path = "/users", tag = "accounts", security(("bearer" = ["admin"])), params(Page),
     responses((status = 200, body = Vec<User>)))]
 pub async fn list(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Params(page): Params<Page>,
 ) -> Result<PageOf<User>, ApiError> {
     let limit = page.limit(DEFAULT_LIMIT)?;
-    let rows = shop.accounts.list_users(page.after()?.unwrap_or(0), limit + 1).await?;
+    let rows = app.accounts.list_users(page.after()?.unwrap_or(0), limit + 1).await?;
     Ok(PageOf::new(&uri, rows, limit, |user| user.account_id))
 }
 
 /// An account
 #[utoipa::path(get, path = "/user/{account_id}", tag = "accounts", security(("bearer" = ["admin"])),
     params(("account_id" = i64, Path)), responses((status = 200, body = User), (status = 404, body = Problem)))]
-pub async fn find(State(shop): State<Shop>, Ids(account_id): Ids<i64>) -> Result<Json<User>, ApiError> {
-    let found = shop.accounts.find_user(AccountId(account_id)).await?;
+pub async fn find(State(app): State<App>, Ids(account_id): Ids<i64>) -> Result<Json<User>, ApiError> {
+    let found = app.accounts.find_user(AccountId(account_id)).await?;
     found.map(Json).ok_or_else(|| ApiError::not_found("account_not_found", "Account not found"))
 }
 
@@ -81,7 +81,7 @@ pub async fn find(State(shop): State<Shop>, Ids(account_id): Ids<i64>) -> Result
 #[utoipa::path(post, path = "/users", tag = "accounts", security(("bearer" = ["admin"])), request_body = NewUser,
     params(CommandParams), responses((status = 201, body = AccountRef), CommandProblems))]
 pub async fn create(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     caller: Caller,
     client: ClientInfo,
     command: Command<NewUser>,
@@ -90,9 +90,9 @@ pub async fn create(
     let NewUser { email, role } = command.body;
     let dry_run = command.context.dry_run;
     let open = OpenAccount { role, customer_id: None, email: email.clone(), password_hash: None, link_hash: None };
-    let opened = shop.run(open, command.context).await?;
+    let opened = app.run(open, command.context).await?;
     if !dry_run {
-        shop.accounts.request_mail(MailRequest::Reset { email }, &client).await?;
+        app.accounts.request_mail(MailRequest::Reset { email }, &client).await?;
     }
     Ok(opened.created(|opened| format!("/shop/api/user/{}/", opened.account_id)))
 }
@@ -102,7 +102,7 @@ pub async fn create(
     request_body = UserChange, params(("account_id" = i64, Path), CommandParams),
     responses((status = 200, body = AccountRef), CommandProblems))]
 pub async fn change(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     caller: Caller,
     Ids(account_id): Ids<i64>,
     command: Command<UserChange>,
@@ -110,8 +110,8 @@ pub async fn change(
     session_of_staff(&caller)?;
     let UserChange { role, disabled } = command.body;
     let change = ChangeAccount { account_id: AccountId(account_id), role, disabled };
-    let changed = shop.run(change, command.context).await?;
-    shop.accounts.refresh().await?;
+    let changed = app.run(change, command.context).await?;
+    app.accounts.refresh().await?;
     Ok(changed)
 }
 
@@ -119,7 +119,7 @@ pub async fn change(
 #[utoipa::path(get, path = "/keys", tag = "accounts", security(("bearer" = ["reader"])), params(Page),
     responses((status = 200, body = Vec<ApiKey>)))]
 pub async fn list_keys(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     caller: Caller,
     OriginalUri(uri): OriginalUri,
     Params(page): Params<Page>,
@@ -128,7 +128,7 @@ pub async fn list_keys(
     let identity = caller.identity()?;
     let of = (identity.role < Role::Admin).then_some(identity.account_id);
     let after = page.after()?.unwrap_or((DateTime::<Utc>::UNIX_EPOCH, Uuid::nil()));
-    let rows = shop.accounts.list_keys(of, after, limit + 1).await?;
+    let rows = app.accounts.list_keys(of, after, limit + 1).await?;
     Ok(PageOf::new(&uri, rows, limit, |key| (key.created_at, key.key_id)))
 }
 
@@ -136,7 +136,7 @@ pub async fn list_keys(
 #[utoipa::path(post, path = "/keys", tag = "accounts", security(("bearer" = ["reader"])), request_body = NewKey,
     params(CommandParams), responses((status = 201, body = KeyMade), CommandProblems))]
 pub async fn create_key(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     caller: Caller,
     command: Command<NewKey>,
 ) -> Result<Answer<KeyMade>, ApiError> {
@@ -145,9 +145,9 @@ pub async fn create_key(
     let secret = Secret::api_key()?;
     let create = CreateKey { account_id: identity, key_id: Uuid::new_v4(), name, role, secret_hash: secret.hex_hash() };
     let dry_run = command.context.dry_run;
-    let made = shop.run(create, command.context).await?;
+    let made = app.run(create, command.context).await?;
     if !dry_run {
-        shop.accounts.refresh().await?;
+        app.accounts.refresh().await?;
     }
     let shown = (!dry_run && !made.replayed()).then(|| secret.expose().to_owned());
     let made = made.map(|made| KeyMade { key_id: made.key_id, api_key: shown });
@@ -158,17 +158,17 @@ pub async fn create_key(
 #[utoipa::path(delete, path = "/key/{key_id}", tag = "accounts", security(("bearer" = ["reader"])),
     params(("key_id" = Uuid, Path), CommandParams), responses((status = 204), CommandProblems))]
 pub async fn revoke_key(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     caller: Caller,
     Ids(key_id): Ids<Uuid>,
     command: Command<NoBody>,
 ) -> Result<Answer<()>, ApiError> {
     let identity = caller.identity()?;
-    let holder = shop.accounts.key_owner(key_id).await?;
+    let holder = app.accounts.key_owner(key_id).await?;
     let holder = holder.filter(|holder| *holder == identity.account_id || identity.role == Role::Admin);
     let account_id = holder.unwrap_or(identity.account_id);
-    let revoked = shop.run(RevokeKey { account_id, key_id }, command.context).await?;
-    shop.accounts.refresh().await?;
+    let revoked = app.run(RevokeKey { account_id, key_id }, command.context).await?;
+    app.accounts.refresh().await?;
     Ok(revoked)
 }
 
@@ -176,12 +176,12 @@ pub async fn revoke_key(
 #[utoipa::path(get, path = "/audit", tag = "accounts", security(("bearer" = ["admin"])), params(Page),
     responses((status = 200, body = Vec<SignIn>)))]
 pub async fn audit(
-    State(shop): State<Shop>,
+    State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Params(page): Params<Page>,
 ) -> Result<PageOf<SignIn>, ApiError> {
     let limit = page.limit(DEFAULT_LIMIT)?;
-    let rows = shop.accounts.list_sign_ins(page.after()?.unwrap_or(i64::MAX), limit + 1).await?;
+    let rows = app.accounts.list_sign_ins(page.after()?.unwrap_or(i64::MAX), limit + 1).await?;
     Ok(PageOf::new(&uri, rows, limit, |sign_in| sign_in.sign_in_id))
 }
 

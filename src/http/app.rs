@@ -1,0 +1,85 @@
+//! The application state: what every handler and layer can reach.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use metrics_exporter_prometheus::PrometheusHandle;
+use sqlx::PgPool;
+use tokio::sync::watch;
+
+use super::edge::Edge;
+use super::wire::recent_writes::RecentWrites;
+use crate::accounts::Accounts;
+use crate::journal::Journal;
+use crate::payments::Payments;
+use crate::projector::Projector;
+use crate::shop::Terms;
+
+/// The application state. Cheap to clone, because each layer and handler of a request clones it.
+#[derive(Clone)]
+pub struct App(Arc<AppParts>);
+
+pub struct AppParts {
+    pub(super) journal: Journal,
+    pub(super) projector: Projector,
+    pub(super) accounts: Accounts,
+    pub(super) payments: Payments,
+    /// For reads; its `search_path` names the read tables.
+    pub(super) pool: PgPool,
+    pub(super) recent_writes: RecentWrites,
+    pub(super) edge: Edge,
+    pub(super) terms: Terms,
+    pub(super) metrics: Option<PrometheusHandle>,
+    /// Becomes true when the server begins to stop; event streams end then.
+    pub(super) stopping: watch::Receiver<bool>,
+}
+
+/// The operator's settings for the HTTP side.
+#[derive(Clone, Default)]
+pub struct AppSettings {
+    pub edge: Edge,
+    pub payments: Payments,
+    pub terms: Terms,
+}
+
+impl Deref for App {
+    type Target = AppParts;
+
+    fn deref(&self) -> &AppParts {
+        &self.0
+    }
+}
+
+impl App {
+    /// Event streams end when `stopping` becomes true.
+    pub fn new(
+        journal: Journal,
+        projector: Projector,
+        accounts: Accounts,
+        pool: PgPool,
+        settings: AppSettings,
+        metrics: Option<PrometheusHandle>,
+        stopping: watch::Receiver<bool>,
+    ) -> Self {
+        let recent_writes = RecentWrites::default();
+        let AppSettings { edge, terms, payments } = settings;
+        Self(Arc::new(AppParts {
+            journal,
+            projector,
+            accounts,
+            payments,
+            pool,
+            recent_writes,
+            edge,
+            terms,
+            metrics,
+            stopping,
+        }))
+    }
+
+    /// Returns when the server begins to stop.
+    pub(super) async fn stopping(&self) {
+        // An error means that the sender is gone: the server is ending anyway.
+        let _ = self.stopping.clone().wait_for(|stopping| *stopping).await;
+    }
+}

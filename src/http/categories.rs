@@ -1,0 +1,111 @@
+//! Categories of products.
+
+use axum::extract::{OriginalUri, State};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::domain::ids::CategoryId;
+use crate::domain::text::Name;
+use crate::http::App;
+use crate::http::wire::body::{NoBody, body};
+use crate::http::wire::command::{Answer, Command, CommandParams, CommandProblems};
+use crate::http::wire::error::ApiError;
+use crate::http::wire::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params};
+use crate::shop::{CategoryCreated, CategoryRef, CreateCategory, DeleteCategory, RenameCategory};
+
+#[derive(Serialize, ToSchema)]
+pub struct CategoryRow {
+    pub category_id: i64,
+    pub category_name: String,
+    /// Products in it, discontinued ones too.
+    pub product_count: i64,
+}
+
+body! {
+    /// The name of a category.
+    pub struct CategoryName {
+        #[schema(value_type = String, min_length = 1, max_length = 200, example = "Kitchen")]
+        pub category_name: Name,
+    }
+}
+
+/// A category by its number, or by its name.
+#[derive(Clone, Debug)]
+pub struct CategoryField(pub CategoryRef);
+
+impl<'de> Deserialize<'de> for CategoryField {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        use serde::de::Error;
+        match serde_json::Value::deserialize(deserializer)? {
+            serde_json::Value::Number(number) => {
+                let number = number.as_i64().ok_or_else(|| D::Error::custom("must be a whole number or a name"))?;
+                Ok(Self(CategoryRef::Id(CategoryId(number))))
+            }
+            serde_json::Value::String(name) => {
+                Name::parse(&name).map(|name| Self(CategoryRef::Name(name))).map_err(D::Error::custom)
+            }
+            _ => Err(D::Error::custom("must be the number or the name of a category")),
+        }
+    }
+}
+
+/// A category given by number or by name, as the two parameters of a query.
+pub fn category_filter(category: Option<String>) -> (Option<i64>, Option<String>) {
+    match category.as_deref().map(str::parse::<i64>) {
+        Some(Ok(category_id)) => (Some(category_id), None),
+        _ => (None, category),
+    }
+}
+
+/// Categories by name
+#[utoipa::path(get, path = "/categories", tag = "catalogue", security((), ("bearer" = [])), params(Page),
+    responses((status = 200, body = Vec<CategoryRow>)))]
+pub async fn list_categories(
+    State(app): State<App>,
+    OriginalUri(uri): OriginalUri,
+    Params(page): Params<Page>,
+) -> Result<PageOf<CategoryRow>, ApiError> {
+    let limit = page.limit(DEFAULT_LIMIT)?;
+    let (name, id): (String, i64) = page.after()?.unwrap_or_default();
+    let rows = sqlx::query_file_as!(CategoryRow, "projections/categories/list.sql", name, id, limit + 1)
+        .fetch_all(&app.pool)
+        .await?;
+    Ok(PageOf::new(&uri, rows, limit, |row| (row.category_name.clone(), row.category_id)))
+}
+
+/// Creates a category
+#[utoipa::path(post, path = "/categories", tag = "catalogue", security(("bearer" = ["editor"])),
+    request_body = CategoryName, params(CommandParams),
+    responses((status = 201, body = CategoryCreated), CommandProblems))]
+pub async fn create_category(
+    State(app): State<App>,
+    command: Command<CategoryName>,
+) -> Result<Answer<CategoryCreated>, ApiError> {
+    let created = app.run(CreateCategory { name: command.body.category_name }, command.context).await?;
+    Ok(created.created(|created| format!("/shop/api/categories/{}/", created.category_id)))
+}
+
+/// Renames a category
+#[utoipa::path(patch, path = "/categories/{category_id}", tag = "catalogue", security(("bearer" = ["editor"])),
+    request_body = CategoryName,
+    params(("category_id" = i64, Path), CommandParams),
+    responses((status = 200, body = CategoryCreated), CommandProblems))]
+pub async fn rename_category(
+    State(app): State<App>,
+    Ids(category_id): Ids<i64>,
+    command: Command<CategoryName>,
+) -> Result<Answer<CategoryCreated>, ApiError> {
+    let rename = RenameCategory { category_id: CategoryId(category_id), name: command.body.category_name };
+    app.run(rename, command.context).await
+}
+
+/// Deletes a category without products
+#[utoipa::path(delete, path = "/categories/{category_id}", tag = "catalogue", security(("bearer" = ["editor"])),
+    params(("category_id" = i64, Path), CommandParams), responses((status = 204), CommandProblems))]
+pub async fn delete_category(
+    State(app): State<App>,
+    Ids(category_id): Ids<i64>,
+    command: Command<NoBody>,
+) -> Result<Answer<()>, ApiError> {
+    app.run(DeleteCategory { category_id: CategoryId(category_id) }, command.context).await
+}

@@ -1,0 +1,66 @@
+//! Read your own writes: a read waits until the read tables have reached its caller's last command.
+
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName, Method};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use sqlx::{Executor, PgPool, Postgres, Transaction};
+
+use crate::http::app::App;
+use crate::http::wire::caller::Caller;
+use crate::http::wire::error::ApiError;
+
+/// How long a read waits for a position.
+const WAIT: Duration = Duration::from_secs(2);
+
+/// A layer: a read waits for its caller's own writes and for `Min-Position`.
+///
+/// `Projection-Position` of the response is the least position that the read tables had when they were read.
+pub async fn read_your_writes(State(app): State<App>, request: Request, next: Next) -> Response {
+    if request.method() != Method::GET {
+        return next.run(request).await;
+    }
+    let min_position = match min_position(request.headers()) {
+        Ok(position) => position,
+        Err(error) => return error.into_response(),
+    };
+    let principal = request.extensions().get::<Caller>().map(|caller| caller.principal().to_owned());
+    match wait_for_position(&app, principal.as_deref().unwrap_or_default(), min_position).await {
+        Ok(()) => {
+            let position = app.projector.position();
+            let mut response = next.run(request).await;
+            response.headers_mut().insert(HeaderName::from_static("projection-position"), position.into());
+            response
+        }
+        Err(error) => error.into_response(),
+    }
+}
+
+/// Begins a repeatable-read snapshot for several questions.
+///
+/// Locks the `tables` before the snapshot is taken: a table that a rebuild swapped in afterwards would be empty in it.
+pub async fn snapshot(pool: &PgPool, tables: &str) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+    let mut transaction = pool.begin_with("begin isolation level repeatable read read only").await?;
+    transaction.execute(format!("lock table {tables} in access share mode").as_str()).await?;
+    Ok(transaction)
+}
+
+/// The position that the request demands, or 0.
+fn min_position(headers: &HeaderMap) -> Result<i64, ApiError> {
+    let Some(value) = headers.get("min-position") else { return Ok(0) };
+    let position = value.to_str().ok().and_then(|value| value.parse().ok());
+    position.ok_or_else(|| ApiError::invalid_field("Min-Position", "must be a position of the log, a whole number"))
+}
+
+/// Waits for the last command of `principal`, and for `min_position`.
+pub async fn wait_for_position(app: &App, principal: &str, min_position: i64) -> Result<(), ApiError> {
+    let wanted = app.recent_writes.last_write(principal).max(min_position);
+    if app.projector.wait_for(wanted, WAIT).await {
+        return Ok(());
+    }
+    let detail =
+        format!("the read tables have not reached position {wanted} yet; they are at {}", app.projector.position());
+    Err(ApiError::unavailable("position_not_reached", detail))
+}
