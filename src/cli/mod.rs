@@ -181,7 +181,7 @@ async fn settle(engine: &Engine, position: i64) -> anyhow::Result<()> {
         bar.set_position(engine.projector.position().unsigned_abs());
         let stopped = engine.projector.status().await?.into_iter().find_map(|projection| projection.last_error);
         if let Some(error) = stopped {
-            bail!("everything was played, but the projector stands still: {error}");
+            bail!("everything was played, but the projector has stopped: {error}");
         }
     }
     bar.finish_and_clear();
@@ -302,7 +302,7 @@ async fn status(location: &Location, config: &DatabaseConfig) -> anyhow::Result<
         say(&format!("{:17} ran {last}, due {}{error}", task.name, task.due_at.format("%F %T")));
     }
     match projections.into_iter().find_map(|projection| projection.last_error) {
-        Some(error) => bail!("the projector stands still: {error}"),
+        Some(error) => bail!("the projector has stopped: {error}"),
         None => Ok(ExitCode::SUCCESS),
     }
 }

@@ -20,7 +20,6 @@ pub(super) struct Books {
 }
 
 /// The event that asked for a payment.
-#[derive(sqlx::FromRow)]
 pub(super) struct Request {
     pub event_id: Uuid,
     pub method: String,
@@ -80,12 +79,9 @@ impl Books {
 
     /// What asked for the payment of an attempt.
     pub async fn request(&self, order_id: OrderId, attempt: i64) -> Result<Option<Request>, Fault> {
-        let request = sqlx::query_as(
-            "select event_id, payload ->> 'method' as method from events
-             where aggregate_type = 'Order' and aggregate_id = $1 and event_type = 'OrderPaymentRequested'
-                and (payload ->> 'attempt')::bigint = $2",
-        );
-        Ok(request.bind(order_id.to_string()).bind(attempt).fetch_optional(&self.pool).await?)
+        let id = order_id.to_string();
+        let request = sqlx::query_file_as!(Request, "src/payments/queries/request.sql", id, attempt);
+        Ok(request.fetch_optional(&self.pool).await?)
     }
 
     /// What the provider calls the money that it holds for an attempt.

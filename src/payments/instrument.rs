@@ -57,19 +57,23 @@ impl Instrument {
 }
 
 /// What an attempt is to be made with, if it is still kept.
-#[derive(sqlx::FromRow)]
 pub struct Kept {
-    #[sqlx(try_from = "String")]
     pub token: PaymentToken,
     /// Whether the provider may have been asked already.
     pub asked: bool,
 }
 
+/// Without `Debug`, so that no token gets into a log.
+struct KeptRow {
+    token: String,
+    asked: bool,
+}
+
 pub async fn kept_instrument(pool: &PgPool, order_id: i64, attempt: i64) -> Result<Option<Kept>, sqlx::Error> {
-    let kept = sqlx::query_as(
-        "select token, asked_at is not null as asked from payment_instrument where order_id = $1 and attempt = $2",
-    );
-    kept.bind(order_id).bind(attempt).fetch_optional(pool).await
+    let kept = sqlx::query_file_as!(KeptRow, "src/payments/queries/kept_instrument.sql", order_id, attempt);
+    let Some(kept) = kept.fetch_optional(pool).await? else { return Ok(None) };
+    let token = PaymentToken::try_from(kept.token).map_err(|error| sqlx::Error::Decode(error.into()))?;
+    Ok(Some(Kept { token, asked: kept.asked }))
 }
 
 /// Notes that the provider is about to be asked, before it is.

@@ -63,7 +63,6 @@ impl TestCard {
     }
 }
 
-#[derive(sqlx::FromRow)]
 struct Row {
     reference: String,
     request: Uuid,
@@ -175,10 +174,8 @@ impl TestProvider {
     }
 
     async fn row(&self, reference: &str) -> Result<Row, PaymentError> {
-        let row = sqlx::query_as(
-            "select reference, request, order_id, attempt, amount, card, state from test_charge where reference = $1",
-        );
-        let row = row.bind(reference).fetch_optional(&self.pool).await?;
+        let row = sqlx::query_file_as!(Row, "src/payments/queries/test_charge_by_reference.sql", reference);
+        let row = row.fetch_optional(&self.pool).await?;
         row.ok_or_else(|| PaymentError::declined("unknown_payment"))
     }
 }
@@ -206,12 +203,8 @@ impl Provider for TestProvider {
 
     fn find(&self, request: Uuid) -> Asked<'_, Option<Intent>> {
         let find = async move {
-            let row: Option<Row> = sqlx::query_as(
-                "select reference, request, order_id, attempt, amount, card, state from test_charge where request = $1",
-            )
-            .bind(request)
-            .fetch_optional(&self.pool)
-            .await?;
+            let row = sqlx::query_file_as!(Row, "src/payments/queries/test_charge_by_request.sql", request);
+            let row = row.fetch_optional(&self.pool).await?;
             Ok(row.map(Intent::from))
         };
         find.boxed()

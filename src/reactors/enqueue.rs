@@ -143,13 +143,8 @@ async fn enqueue(connection: &mut PgConnection, reactor: &dyn Reactor) -> Result
         return Ok(None);
     }
     let mut transaction = connection.begin().await?;
-    let taken: Option<(i64, i64)> = sqlx::query_as(
-        "select reactor.position, journal_head.position from reactor, journal_head where name = $1
-         for update of reactor skip locked",
-    )
-    .bind(reactor.name())
-    .fetch_optional(&mut *transaction)
-    .await?;
+    let taken = sqlx::query_file!("src/reactors/queries/positions.sql", reactor.name());
+    let taken = taken.fetch_optional(&mut *transaction).await?.map(|row| (row.position, row.head));
     let Some((position, head)) = taken.filter(|(position, head)| position < head) else { return Ok(None) };
     let upto = head.min(position.saturating_add(BATCH));
     // Who begins to want something now does not want what happened before.
@@ -178,17 +173,9 @@ async fn read(
     upto: i64,
     wanted: &[String],
 ) -> Result<Vec<Fact>, sqlx::Error> {
-    sqlx::query_as(
-        "select position, event_id, event_type, aggregate_type, aggregate_id, sequence, recorded_at, payload, metadata
-         from events
-         where position > $1 and position <= $2 and ('*' = any($3) or event_type = any($3))
-         order by position",
-    )
-    .bind(position)
-    .bind(upto)
-    .bind(wanted)
-    .fetch_all(connection)
-    .await
+    sqlx::query_file_as!(Fact, "src/reactors/queries/wanted_events.sql", position, upto, wanted)
+        .fetch_all(connection)
+        .await
 }
 
 /// Writes a row for each position and target; returns how many there are.

@@ -14,8 +14,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 use serde_json::Value;
+use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{FromRow, PgPool};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use uuid::Uuid;
@@ -64,7 +64,7 @@ pub trait Reactor: Send + Sync + 'static {
 }
 
 /// One event that a reactor asked for.
-#[derive(Clone, Debug, FromRow)]
+#[derive(Clone, Debug)]
 pub struct Fact {
     pub position: i64,
     pub event_id: Uuid,

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use sqlx::{FromRow, PgPool};
+use sqlx::PgPool;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -10,7 +10,7 @@ use super::NAME;
 use crate::reactors::{self, Failure};
 
 /// A webhook, without its secret.
-#[derive(Clone, Debug, Serialize, FromRow, ToSchema)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct WebhookRow {
     pub webhook_id: i64,
     pub url: String,
@@ -26,7 +26,7 @@ pub struct WebhookRow {
 }
 
 /// What became of a message.
-#[derive(Clone, Debug, Serialize, FromRow, ToSchema)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Delivery {
     /// The `webhook-id` of the message.
     pub event_id: Uuid,
@@ -44,45 +44,20 @@ pub struct Delivery {
     pub due_at: Option<DateTime<Utc>>,
 }
 
-const WEBHOOK: &str = "select webhook_id, url, description, event_types, active, created_at, changed_at, \
-                       case when previous_secret_until > now() then previous_secret_until end \
-                       as previous_secret_until from webhook where webhook_id ";
-
 /// In the order of their numbers; those after `after`.
 pub async fn list(pool: &PgPool, after: i64, limit: i64) -> Result<Vec<WebhookRow>, sqlx::Error> {
-    let query = format!("{WEBHOOK} > $1 order by webhook_id limit $2");
-    sqlx::query_as(&query).bind(after).bind(limit).fetch_all(pool).await
+    sqlx::query_file_as!(WebhookRow, "src/webhooks/queries/list.sql", after, limit).fetch_all(pool).await
 }
 
 pub async fn find(pool: &PgPool, webhook_id: i64) -> Result<Option<WebhookRow>, sqlx::Error> {
-    sqlx::query_as(&format!("{WEBHOOK} = $1")).bind(webhook_id).fetch_optional(pool).await
+    sqlx::query_file_as!(WebhookRow, "src/webhooks/queries/find.sql", webhook_id).fetch_optional(pool).await
 }
 
 /// Those with at least one attempt, newest event first; those before `before`.
 pub async fn deliveries(pool: &PgPool, webhook_id: i64, before: i64, limit: i64) -> Result<Vec<Delivery>, sqlx::Error> {
-    sqlx::query_as(
-        "select event.event_id, delivery.position, event.event_type, delivery.attempts, delivery.status as last_status,
-            delivery.error, delivery.tried_at, reaction.due_at,
-            case
-                when reaction.parked_at is not null then 'parked'
-                when reaction.due_at is not null then 'due'
-                when delivery.delivered_at is not null then 'delivered'
-                else 'dropped'
-            end as outcome
-         from webhook_delivery as delivery
-         join events as event on event.position = delivery.position
-         left join reaction
-            on reaction.reactor = $4 and reaction.position = delivery.position and reaction.target = $1::text
-         where webhook_id = $1 and delivery.position < $2
-         order by delivery.position desc
-         limit $3",
-    )
-    .bind(webhook_id)
-    .bind(before)
-    .bind(limit)
-    .bind(NAME)
-    .fetch_all(pool)
-    .await
+    sqlx::query_file_as!(Delivery, "src/webhooks/queries/deliveries.sql", webhook_id, before, limit, NAME)
+        .fetch_all(pool)
+        .await
 }
 
 /// Tells a webhook of an event once more, or for the first time; `false` if there is no such event.

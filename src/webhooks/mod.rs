@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
+use sqlx::PgPool;
 use sqlx::postgres::PgConnection;
-use sqlx::{FromRow, PgPool};
 
 use crate::domain::ids::WebhookId;
 use crate::journal::{Actor, Context, Journal};
@@ -27,7 +27,7 @@ pub struct Webhooks {
     sender: Sender,
 }
 
-#[derive(FromRow)]
+/// Without `Debug`, so that no secret gets into a log.
 struct Subscription {
     url: String,
     active: bool,
@@ -45,13 +45,10 @@ impl Webhooks {
     }
 
     async fn deliver(&self, webhook_id: i64, fact: &Fact) -> Result<(), Failure> {
-        let subscription: Option<Subscription> = sqlx::query_as(
-            "select url, active, secret, previous_secret, previous_secret_until from webhook where webhook_id = $1",
-        )
-        .bind(webhook_id)
-        .fetch_optional(&self.pool)
-        .await
-        .map_err(|_| Failure::Later("the database was away".to_owned()))?;
+        let subscription = sqlx::query_file_as!(Subscription, "src/webhooks/queries/subscription.sql", webhook_id)
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(|_| Failure::Later("the database was away".to_owned()))?;
         // Removed since: nobody is told any more.
         let Some(subscription) = subscription else { return Ok(()) };
         if !subscription.active {
@@ -127,18 +124,9 @@ impl Reactor for Webhooks {
     ) -> BoxFuture<'a, Result<Vec<(i64, String)>, sqlx::Error>> {
         Box::pin(async move {
             let (positions, event_types): (Vec<_>, Vec<_>) =
-                facts.iter().map(|fact| (fact.position, fact.event_type.as_str())).unzip();
-            sqlx::query_as(
-                "select event.position, webhook_id::text
-                 from unnest($1, $2) as event (position, event_type)
-                 join webhook on active and since < event.position
-                    and (event.event_type = any(event_types) or '*' = any(event_types))
-                 order by event.position, webhook_id",
-            )
-            .bind(positions)
-            .bind(event_types)
-            .fetch_all(connection)
-            .await
+                facts.iter().map(|fact| (fact.position, fact.event_type.clone())).unzip();
+            let targets = sqlx::query_file!("src/webhooks/queries/targets.sql", &positions, &event_types);
+            Ok(targets.fetch_all(connection).await?.into_iter().map(|row| (row.position, row.target)).collect())
         })
     }
 

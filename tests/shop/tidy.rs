@@ -138,6 +138,21 @@ fn projections_take_no_time_from_the_clock(path: &str, text: &str) -> Option<Str
     found.filter(|_| path.ends_with(".sql")).map(|clock| format!("asks the clock: {clock}"))
 }
 
+/// The rooms whose statements are short and many, or made at run time.
+const RUNTIME_READERS: [&str; 3] = ["src/journal/", "src/projector/", "src/database/"];
+
+fn reads_are_checked_by_the_compiler(path: &str, text: &str) -> Option<String> {
+    let searched = path.starts_with("src/") && !RUNTIME_READERS.iter().any(|room| path.starts_with(room));
+    let code = product_code(text);
+    // A call `query(…)` that fetches rows reads columns; one column is read by `query_scalar`.
+    let calls = |name: &str| {
+        code.split(name).skip(1).map(|rest| rest.split(';').next().unwrap_or_default()).collect::<Vec<_>>()
+    };
+    let maps_rows = ["query_as(", "query_as::<", "query_as_with("].iter().any(|call| code.contains(call));
+    let fetches_rows = calls("query(").iter().any(|call| call.contains(".fetch"));
+    (searched && (maps_rows || fetches_rows)).then(|| "reads columns that the compiler does not check".to_owned())
+}
+
 /// The last migration that created functions other than those of triggers.
 const LAST_WITH_FUNCTIONS: u32 = 14;
 
@@ -196,7 +211,7 @@ fn files_tell_one_story(path: &str, text: &str) -> Option<String> {
 }
 
 /// Every rule with offenders that it must find.
-const RULES: [(Rule, &str, &[&str]); 13] = [
+const RULES: [(Rule, &str, &[&str]); 14] = [
     (
         domain_imports_only_its_crates,
         "src/domain/x.rs",
@@ -233,6 +248,15 @@ const RULES: [(Rule, &str, &[&str]); 13] = [
             "create function y() returns void language sql set search_path from current as $$ $$;",
         ],
     ),
+    (
+        reads_are_checked_by_the_compiler,
+        "src/accounts/x.rs",
+        &[
+            "let rows: Vec<(i64, String)> = sqlx::query_as(\"select a, b from c\").fetch_all(pool).await?;",
+            "sqlx::query_as::<_, Row>(&statement)",
+            "let row = sqlx::query(\"select a, b from c\")\n.bind(1)\n.fetch_one(pool).await?;",
+        ],
+    ),
     (modules_say_what_they_are_for, "src/shop/x.rs", &["use std::fmt;"]),
     (nothing_unwraps, "src/shop/x.rs", &["let x = y.unwrap();", "let x = y.expect(\"it is there\");"]),
     (files_tell_one_story, "src/shop/x.rs", &[LONG]),
@@ -254,7 +278,18 @@ fn every_rule_finds_its_offenders() {
 
 #[test]
 fn what_only_looks_like_an_offence_is_let_pass() {
-    let harmless: [(Rule, &str, &str); 8] = [
+    let harmless: [(Rule, &str, &str); 11] = [
+        (reads_are_checked_by_the_compiler, "src/journal/x.rs", "sqlx::query_as(\"select a, b from c\")"),
+        (
+            reads_are_checked_by_the_compiler,
+            "src/accounts/x.rs",
+            "sqlx::query_scalar(\"select a\").fetch_one(pool).await?;",
+        ),
+        (
+            reads_are_checked_by_the_compiler,
+            "src/accounts/x.rs",
+            "sqlx::query(\"delete from a\").execute(pool).await?; b.fetch_one(pool)",
+        ),
         (functions_are_files_of_their_own, "migrations/0015_x.sql", "create function x() returns trigger as $$ $$;"),
         (functions_are_files_of_their_own, "migrations/0014_x.sql", "create function x() returns void as $$ $$;"),
         (

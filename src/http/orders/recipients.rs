@@ -5,14 +5,14 @@ use sqlx::PgConnection;
 use utoipa::ToSchema;
 
 /// Who a guest is.
-#[derive(Serialize, ToSchema, sqlx::FromRow)]
+#[derive(Serialize, ToSchema)]
 pub struct Contact {
     pub name: String,
     pub email: String,
 }
 
 /// An address as it was when the order was placed.
-#[derive(Serialize, Deserialize, ToSchema, sqlx::FromRow)]
+#[derive(Serialize, Deserialize, ToSchema)]
 pub struct OrderAddress {
     /// `shipping` or `billing`.
     pub kind: String,
@@ -36,18 +36,11 @@ pub struct Known {
 
 /// What is known of the people of an order.
 pub async fn known(connection: &mut PgConnection, order_id: i64) -> Result<Known, sqlx::Error> {
-    let contact = sqlx::query_as("select name, email from order_contact where order_id = $1")
-        .bind(order_id)
+    let contact = sqlx::query_as!(Contact, "select name, email from order_contact where order_id = $1", order_id)
         .fetch_optional(&mut *connection)
         .await?;
-    let addresses = sqlx::query_as(
-        "select kind, name, line1, line2, postal_code, city, region, country
-         from order_address
-         where order_id = $1
-         order by kind desc",
-    )
-    .bind(order_id)
-    .fetch_all(connection)
-    .await?;
+    let addresses = sqlx::query_file_as!(OrderAddress, "src/http/queries/order_addresses.sql", order_id)
+        .fetch_all(connection)
+        .await?;
     Ok(Known { contact, addresses })
 }

@@ -280,7 +280,7 @@ async fn a_node_whose_lease_was_taken_over_writes_nothing() {
     assert_eq!(rows, 0);
 }
 
-/// Polls until the projector stands still, and returns why.
+/// Polls until the projector has stopped, and returns why.
 async fn standstill(shop: &TestShop) -> String {
     let stopped = async {
         loop {
