@@ -289,7 +289,8 @@ from fact.event where event_type = 'OrderPaymentAuthorised';
 
 create view fact.order_payment_failed as
 select position, recorded_at, sequence, aggregate_id::bigint as order_id, (payload ->> 'attempt')::bigint as attempt,
-    payload ->> 'reason' as reason
+    -- Older events have the provider's spelling.
+    case payload ->> 'reason' when 'canceled' then 'cancelled' else payload ->> 'reason' end as reason
 from fact.event where event_type = 'OrderPaymentFailed';
 
 create view fact.order_paid as

@@ -1,4 +1,4 @@
-//! Settings: each field names its flag, its variable, its default and its unit.
+//! Settings: each field names its flag, its environment variable, its default and its unit.
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -16,71 +16,72 @@ use crate::http::{AllowedOrigins, ConnectionLimits, Edge, RateLimits, TrustedPro
 use crate::payments::{CardConfig, Currency, PaymentsConfig, ProviderSecret};
 use crate::shop::Terms;
 
-/// Where the data is, keys and mails included. For every subcommand.
-#[derive(Args, Clone, Debug)]
+/// Locations of the database, the signing keys and the mails. Every subcommand accepts them.
+#[derive(Args, Clone)]
 pub struct DatabaseConfig {
-    /// PostgreSQL 15 to 18 to use instead of the embedded one: postgres://user@host/database
+    /// PostgreSQL 15 to 18 to use instead of the embedded one, as postgres://user@host/database
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, global = true)]
     pub database_url: Option<String>,
-    /// File with the password for that database, for those who keep it out of addresses
+    /// File that holds the database password, so that the URL need not
     #[arg(long, env = "SHOP_DATABASE_PASSWORD_FILE", global = true)]
     pub database_password_file: Option<PathBuf>,
-    /// Folder of the embedded PostgreSQL [default: /var/lib/cartwright for root; else ./data if it exists, else the XDG data folder]
+    /// Data folder, with the embedded PostgreSQL [default: /var/lib/cartwright for root; else ./data if it exists, else the XDG data folder]
     #[arg(long, env = "SHOP_DATA_DIR", global = true)]
     pub data_dir: Option<PathBuf>,
-    /// Folder of the keys that this node signs access tokens with [default: `keys` in the data folder]
+    /// Folder of this node's signing keys for access tokens [default: `keys` in the data folder]
     #[arg(long, env = "SHOP_KEYS_DIR", global = true)]
     pub keys_dir: Option<PathBuf>,
-    /// SMTP server for mails, smtps://user:password@host [default: mails are written into a folder]
+    /// SMTP server for mails, as smtps://user:password@host [default: none, mails are written to a folder]
     #[arg(long, env = "SHOP_SMTP_URL", hide_env_values = true, global = true)]
     pub smtp_url: Option<String>,
-    /// Folder that mails are written into where there is no SMTP server [default: `mail` in the data folder]
+    /// Folder that mails are written to without an SMTP server [default: `mail` in the data folder]
     #[arg(long, env = "SHOP_MAIL_DIR", global = true)]
     pub mail_dir: Option<PathBuf>,
-    /// Folder with `initdb` and `postgres` for the embedded PostgreSQL [default: searched for]
+    /// Folder with `initdb` and `postgres` for the embedded PostgreSQL [default: search the usual folders]
     #[arg(long, env = "SHOP_PG_BIN", global = true)]
     pub pg_bin: Option<PathBuf>,
 }
 
-#[derive(Args, Clone, Debug)]
+/// Settings of a server.
+#[derive(Args, Clone)]
 pub struct ServeConfig {
     /// Address to listen on
     #[arg(long, env = "SHOP_LISTEN", default_value = "127.0.0.1:8000")]
     pub listen: SocketAddr,
-    /// Where clients find the shop, for links in mails [default: http:// and the address that it listens on]
+    /// Public URL of the shop, for links in mails [default: http:// and the listen address]
     #[arg(long, env = "SHOP_PUBLIC_URL")]
     pub public_url: Option<String>,
-    /// Who mails are from
+    /// Sender of all mails
     #[arg(long, env = "SHOP_MAIL_FROM", default_value = "Cartwright <shop@localhost>")]
     pub mail_from: String,
-    /// Folder whose files in `mail` replace the built-in templates of mails, each by its name
+    /// Folder with your own mail templates: a file in its `mail` folder replaces the built-in one of that name
     #[arg(long, env = "SHOP_TEMPLATES_DIR")]
     pub templates_dir: Option<PathBuf>,
-    /// Days for which log-ins and failures are kept
+    /// Delete records of log-ins and failed log-ins after this many days
     #[arg(long, env = "SHOP_AUDIT_DAYS", default_value_t = 90)]
     pub audit_days: u32,
-    /// Days after which a cart that nobody touched is emptied, and a guest's is gone; 0 for never
+    /// Empty a cart after this many days without a change, and delete a guest's; 0 disables
     #[arg(long, env = "SHOP_CART_DAYS", default_value_t = 30)]
     pub cart_days: u32,
-    /// Whether webhooks may be told at private addresses [default: if the shop listens on a loopback address]
+    /// Allow webhook URLs at private addresses [default: true if the shop listens on a loopback address]
     #[arg(long, env = "SHOP_WEBHOOK_PRIVATE")]
     pub webhook_private: Option<bool>,
-    /// Days for which it is kept what became of the messages of webhooks
+    /// Delete webhook delivery records after this many days
     #[arg(long, env = "SHOP_WEBHOOK_DAYS", default_value_t = 30)]
     pub webhook_days: u32,
-    /// Attempts at what follows from an event, such as the message of a webhook, before it waits for a decision
+    /// Attempts at a side effect (webhook, mail, payment) before it is parked for an operator
     #[arg(long, env = "SHOP_REACTION_ATTEMPTS", default_value_t = 10, value_parser = clap::value_parser!(i32).range(1..=100))]
     pub reaction_attempts: i32,
-    /// Leave an empty shop empty, instead of playing the sample commands in it
+    /// Start an empty shop without the sample data
     #[arg(long, env = "SHOP_NO_SEEDS")]
     pub no_seeds: bool,
-    /// Bound of the aggregate cache, in entries (an aggregate, an item or a line counts one)
+    /// Size limit of the aggregate cache, in entries; each aggregate, cart item and order line counts one
     #[arg(long, env = "SHOP_CACHE_ENTRIES", default_value_t = 200_000)]
     pub cache_entries: usize,
-    /// Minutes after which an order that a provider could not get paid is cancelled
+    /// Cancel an order if the payment provider has not collected the money within this many minutes
     #[arg(long, env = "SHOP_PAY_WITHIN_MINUTES", default_value_t = 60)]
     pub pay_within_minutes: u32,
-    /// Days after which a buyer's order is cancelled that was to be paid by invoice, or in no told way, and was not; 0 for never
+    /// Cancel unpaid orders after this many days when the payment method is invoice or unset; 0 disables
     #[arg(long, env = "SHOP_INVOICE_DAYS", default_value_t = 30)]
     pub invoice_days: u32,
     #[command(flatten)]
@@ -89,48 +90,48 @@ pub struct ServeConfig {
     pub payments: PaymentArgs,
 }
 
-/// Whom customers pay through.
-#[derive(Args, Clone, Debug)]
+/// Payment providers and the currency.
+#[derive(Args, Clone)]
 pub struct PaymentArgs {
-    /// Currency of all prices, by its three letters; one with cents
+    /// Currency of all prices: an ISO 4217 code of a currency with two decimals
     #[arg(long, env = "SHOP_CURRENCY", default_value = "EUR")]
     pub currency: Currency,
-    /// Let orders be paid with the documented numbers of cards that do not exist
+    /// Accept the documented test card numbers as payment
     #[arg(long, env = "SHOP_TEST_PAYMENTS")]
     pub test_payments: bool,
-    /// Card provider: Stripe, or who speaks its protocol
+    /// API of the card provider: Stripe or a compatible one; plain HTTP is allowed for localhost only
     #[arg(long, env = "SHOP_CARD_URL", default_value = "https://api.stripe.com")]
     pub card_url: Url,
-    /// Secret key of the card provider, sk_…; without one no cards are taken
-    #[arg(long, env = "SHOP_CARD_KEY", hide_env_values = true)]
-    pub card_key: Option<String>,
-    /// File with that key, for those who keep it out of the environment
+    /// Secret API key of the card provider, sk_…; without it, card payments are disabled
+    #[arg(long, env = "SHOP_CARD_KEY", hide_env_values = true, value_parser = parse_secret)]
+    pub card_key: Option<ProviderSecret>,
+    /// File that holds the API key of the card provider
     #[arg(long, env = "SHOP_CARD_KEY_FILE")]
     pub card_key_file: Option<PathBuf>,
-    /// Secret with which the card provider signs its messages, whsec_…; without one they are refused
-    #[arg(long, env = "SHOP_CARD_WEBHOOK_SECRET", hide_env_values = true)]
-    pub card_webhook_secret: Option<String>,
-    /// File with that secret
+    /// Secret that verifies the card provider's webhooks, whsec_…; without it, they are rejected
+    #[arg(long, env = "SHOP_CARD_WEBHOOK_SECRET", hide_env_values = true, value_parser = parse_secret)]
+    pub card_webhook_secret: Option<ProviderSecret>,
+    /// File that holds the secret of the card provider's webhooks
     #[arg(long, env = "SHOP_CARD_WEBHOOK_SECRET_FILE")]
     pub card_webhook_secret_file: Option<PathBuf>,
 }
 
-/// How much of the network is let in.
-#[derive(Args, Clone, Debug)]
+/// Limits on incoming connections and requests.
+#[derive(Args, Clone)]
 pub struct EdgeConfig {
-    /// Requests a second for each caller and for each client address; 0 for any number
+    /// Requests per second for each caller and for each client address; 0 disables the limit
     #[arg(long, env = "SHOP_RATE_LIMIT", default_value_t = 100)]
     pub rate_limit: u32,
-    /// Attempts a minute at a credential for each client address; 0 for any number
+    /// Attempts per minute at a password, token or key for each client address; 0 disables the limit
     #[arg(long, env = "SHOP_LOGIN_LIMIT", default_value_t = 10)]
     pub login_limit: u32,
-    /// Proxies whose X-Forwarded-For is believed: addresses or CIDR blocks, separated by commas
+    /// Trusted proxies, whose X-Forwarded-For names the client: addresses or CIDR blocks, comma-separated
     #[arg(long, env = "SHOP_TRUSTED_PROXIES", default_value = "", hide_default_value = true)]
     pub trusted_proxies: TrustedProxies,
-    /// Connections at once; further ones wait, and one address may hold a quarter of them
+    /// Concurrent connections, at most a quarter of them from one address; further connections wait
     #[arg(long, env = "SHOP_MAX_CONNECTIONS", default_value = "1024")]
     pub max_connections: NonZeroUsize,
-    /// AllowedOrigins whose pages may call the API from a browser, separated by commas
+    /// Origins that browsers may call the API from (CORS), comma-separated
     #[arg(long, env = "SHOP_CORS_ORIGINS", default_value = "", hide_default_value = true)]
     pub cors_origins: AllowedOrigins,
 }
@@ -160,10 +161,10 @@ impl EdgeConfig {
 
 impl PaymentArgs {
     pub fn config(&self) -> anyhow::Result<PaymentsConfig> {
-        let key = secret(self.card_key.as_deref(), self.card_key_file.as_deref())?;
-        let webhook_secret = secret(self.card_webhook_secret.as_deref(), self.card_webhook_secret_file.as_deref())?;
+        let key = read_secret(self.card_key.as_ref(), self.card_key_file.as_deref())?;
+        let webhook_secret = read_secret(self.card_webhook_secret.as_ref(), self.card_webhook_secret_file.as_deref())?;
         let url = self.card_url.clone();
-        // The key goes along with every request.
+        // Every request carries the key.
         let local = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
         ensure!(url.scheme() == "https" || url.scheme() == "http" && local, "SHOP_CARD_URL must begin with https://");
         let card = key.map(|key| CardConfig { url, key, webhook_secret, patience: CardConfig::PATIENCE });
@@ -171,16 +172,20 @@ impl PaymentArgs {
     }
 }
 
-/// A secret that is given, or else stands in a file.
-fn secret(given: Option<&str>, file: Option<&Path>) -> anyhow::Result<Option<ProviderSecret>> {
-    let read = match (given.filter(|secret| !secret.is_empty()), file) {
-        (Some(secret), _) => secret.to_owned(),
+fn parse_secret(text: &str) -> Result<ProviderSecret, std::convert::Infallible> {
+    Ok(ProviderSecret::new(text.trim()))
+}
+
+/// The secret from the flag or variable, or else from the file. An empty value counts as none.
+fn read_secret(given: Option<&ProviderSecret>, file: Option<&Path>) -> anyhow::Result<Option<ProviderSecret>> {
+    match (given.filter(|secret| !secret.expose().is_empty()), file) {
+        (Some(secret), _) => Ok(Some(secret.clone())),
         (None, Some(file)) => {
-            std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?
+            let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+            Ok(Some(ProviderSecret::new(text.trim())))
         }
-        (None, None) => return Ok(None),
-    };
-    Ok(Some(ProviderSecret::new(read.trim())))
+        (None, None) => Ok(None),
+    }
 }
 
 impl DatabaseConfig {
@@ -196,7 +201,7 @@ impl DatabaseConfig {
         self.data_dir.clone().unwrap_or_else(default_data_dir)
     }
 
-    /// Everything that accounts need, with the address that the shop listens on.
+    /// Settings of accounts; `listening` is the default of the public URL.
     pub fn accounts(&self, serve: &ServeConfig, listening: SocketAddr) -> AccountsConfig {
         let public_url = serve.public_url.clone().unwrap_or_else(|| format!("http://{listening}"));
         let mail = MailConfig {
@@ -238,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_taken_unless_it_is_set_up() {
+    fn card_and_test_payments_are_off_by_default() {
         let plain = read(&[]).unwrap();
         assert!(plain.card.is_none() && !plain.test && plain.currency == Currency::EUR);
         let card = read(&["--card-key", "sk_test_1", "--currency", "usd"]).unwrap().card.unwrap();
@@ -247,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_may_stand_in_a_file() {
+    fn a_secret_can_be_read_from_a_file() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("key");
         std::fs::write(&file, "sk_test_2\n").unwrap();

@@ -1,10 +1,11 @@
-//! The running shop: a journal and a projector on one database, served over HTTP until it is told to stop.
+//! The running shop: a journal and a projector on one database, served over HTTP until SIGINT or SIGTERM.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 use tokio::net::TcpListener;
@@ -27,16 +28,23 @@ use crate::scheduler::{Scheduler, SchedulerOptions};
 use crate::seeds;
 use crate::webhooks::Webhooks;
 
-/// The parts of a shop that work without HTTP.
+/// The parts of a shop that work without HTTP: journal and projector.
 pub struct Engine {
     pub journal: Journal,
     pub projector: Projector,
     writer: Writer,
 }
 
-/// Who may log in to an embedded shop at first.
+/// A shop that has become ready for requests.
+pub struct Opening {
+    pub address: SocketAddr,
+    /// E-mail address and password of the admin account that this start created.
+    pub first_admin: Option<(&'static str, Secret)>,
+}
+
+/// E-mail address of the admin account that the first start creates.
 const FIRST_ADMIN: &str = "admin@shop.localhost";
-/// How long the commands under way may take when the shop stops.
+/// Time limit for requests and commands in progress when the shop stops.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(15);
 
 impl Engine {
@@ -52,21 +60,26 @@ impl Engine {
         Ok(Self { journal, projector, writer })
     }
 
-    /// Answers every command that was accepted, then stops.
+    /// Finishes every accepted command, then stops.
     pub async fn stop(self) -> anyhow::Result<()> {
         let Self { journal, projector, writer } = self;
         drop(journal);
         let drained = tokio::time::timeout(SHUTDOWN_TIMEOUT, writer.finish()).await;
         projector.stop().await;
         match drained {
-            Ok(ended) => ended.context("the writer ended badly"),
-            Err(_) => bail!("the log could not be written while the shop stopped"),
+            Ok(ended) => ended.context("the writer failed"),
+            Err(_) => bail!("the writer did not finish within the shutdown timeout; commands in progress may be lost"),
         }
     }
 }
 
-/// Serves the shop until SIGINT or SIGTERM.
-pub async fn serve(config: &ServeConfig, database_config: &DatabaseConfig, location: &Location) -> anyhow::Result<()> {
+/// Serves the shop until SIGINT or SIGTERM. Calls `on_open` once, when the shop is ready for requests.
+pub async fn serve(
+    config: &ServeConfig,
+    database_config: &DatabaseConfig,
+    location: &Location,
+    on_open: impl FnOnce(&Opening),
+) -> anyhow::Result<()> {
     let (stop, stopping) = watch::channel(false);
     stop_on_signal(stop)?;
     let payments_config = config.payments.config()?;
@@ -76,7 +89,7 @@ pub async fn serve(config: &ServeConfig, database_config: &DatabaseConfig, locat
     let journal = JournalOptions { cache_entries: config.cache_entries, ..JournalOptions::default() };
     let engine = Engine::start(&database.connect, &database.pool, journal, ProjectorOptions::default()).await?;
     if !config.no_seeds && seeds::is_empty_shop(&database.pool).await? {
-        seeds::load(&engine.journal).await.context("the sample commands could not be played")?;
+        seeds::load(&engine.journal).await.context("cannot load the sample data")?;
     }
     let (connect, pool) = (database.connect.clone(), database.pool.clone());
     let listening = http_listener.local_addr()?;
@@ -98,8 +111,8 @@ pub async fn serve(config: &ServeConfig, database_config: &DatabaseConfig, locat
     let scheduler = Scheduler::start(database.connect.clone(), tasks, SchedulerOptions::default());
     let head = engine.journal.head();
     let default = reactors::Settings { max_attempts: config.reaction_attempts, ..reactors::Settings::default() };
-    let mails = order_mails(config, &accounts_config.mail, &database.pool);
-    let mut reactors = reactors(config, listening, &database.pool, &engine.journal, &payments)?;
+    let mails = build_order_mails(config, &accounts_config.mail, &database.pool);
+    let mut reactors = build_reactors(config, listening, &database.pool, &engine.journal, &payments)?;
     reactors.push(mails);
     let (connect, pool) = (database.connect.clone(), database.pool.clone());
     let reactors = Reactors::start_with(connect, pool, head, reactors, &default).await?;
@@ -110,20 +123,20 @@ pub async fn serve(config: &ServeConfig, database_config: &DatabaseConfig, locat
         accounts,
         database.pool.clone(),
         http::AppSettings { edge: config.edge.edge(), terms: config.terms(), payments },
-        crate::cli::install_metrics(),
+        install_metrics(),
         stopping.clone(),
     );
-    crate::cli::greet(listening, location, first_password.as_ref().map(|password| (FIRST_ADMIN, password)));
+    on_open(&Opening { address: listening, first_admin: first_password.map(|password| (FIRST_ADMIN, password)) });
     let mut stopped = stopping;
     tokio::select! {
         served = http::serve(http_listener, app) => served?,
-        // A client that never ends its request must not keep the shop from stopping.
+        // A client that never ends its request must not prevent the shutdown.
         () = async {
             let _ = stopped.wait_for(|stopped| *stopped).await;
             tokio::time::sleep(SHUTDOWN_TIMEOUT).await;
-        } => tracing::warn!("requests that did not end were cut off"),
+        } => tracing::warn!("the shutdown timeout is over; closing the connections of unfinished requests"),
     }
-    tracing::info!("stopping");
+    tracing::info!("shutting down");
     scheduler.stop().await;
     reactors.stop().await;
     let stopped = engine.stop().await;
@@ -131,8 +144,8 @@ pub async fn serve(config: &ServeConfig, database_config: &DatabaseConfig, locat
     stopped
 }
 
-/// Everything that follows from events outside of the database.
-fn reactors(
+/// The reactors of webhooks and payments.
+fn build_reactors(
     config: &ServeConfig,
     listening: SocketAddr,
     pool: &PgPool,
@@ -141,18 +154,23 @@ fn reactors(
 ) -> anyhow::Result<Vec<Arc<dyn Reactor>>> {
     let private_allowed = config.webhook_private.unwrap_or_else(|| listening.ip().is_loopback());
     let webhooks = Webhooks::new(pool.clone(), journal.clone(), private_allowed);
-    let webhooks = webhooks.context("webhooks cannot be told over TLS")?;
+    let webhooks = webhooks.context("cannot set up TLS for webhook deliveries")?;
     let payments = PaymentReactor::new(payments.clone(), journal.clone(), pool.clone());
     Ok(vec![Arc::new(webhooks), Arc::new(payments)])
 }
 
-fn order_mails(config: &ServeConfig, mail: &MailConfig, pool: &PgPool) -> Arc<dyn Reactor> {
+fn build_order_mails(config: &ServeConfig, mail: &MailConfig, pool: &PgPool) -> Arc<dyn Reactor> {
     let templates = Templates::new(config.templates_dir.as_ref().map(|folder| folder.join("mail")));
-    // What is wrong must not keep the shop from selling: its mails wait, and say so.
+    // A broken template must not stop sales: only the mails that need it are parked.
     for error in mail::check(&templates) {
-        tracing::error!(%error, "a template of mails is wrong; mails that need it are parked");
+        tracing::error!(%error, "a mail template is invalid; mails that need it will be parked");
     }
     Arc::new(OrderMails::new(pool.clone(), Mailer::new(mail), templates, config.payments.currency))
+}
+
+/// Starts collecting metrics; `None` if this process already collects them.
+fn install_metrics() -> Option<PrometheusHandle> {
+    PrometheusBuilder::new().install_recorder().ok()
 }
 
 fn stop_on_signal(stop: watch::Sender<bool>) -> std::io::Result<()> {
@@ -167,8 +185,8 @@ fn stop_on_signal(stop: watch::Sender<bool>) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Opens an account for the owner of an embedded shop that nobody can log in to yet, and returns its password. Who
-/// brings a database of their own makes accounts on the command line.
+/// Creates the first admin account of an embedded shop without accounts, and returns its password. With an external
+/// database, accounts are created on the command line.
 async fn open_first_account(accounts: &Accounts, location: &Location) -> anyhow::Result<Option<Secret>> {
     if !matches!(location, Location::Embedded(_)) || !accounts.has_no_account().await? {
         return Ok(None);

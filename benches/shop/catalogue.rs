@@ -1,4 +1,4 @@
-//! Products and customers for the sections that need no HTTP.
+//! Products and customers for sections without HTTP.
 
 use cartwright::domain::money::Money;
 use cartwright::domain::text::{Description, Email, Name};

@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 
 use crate::tokens::{ADMIN, claims, sign};
 
-/// The tokens of the first customers, by their numbers: each has one of its own, as real ones do.
+/// Access tokens of the first customers, by number.
 static CUSTOMERS_BEARERS: LazyLock<Vec<HeaderValue>> =
     LazyLock::new(|| (0..2_100).map(|customer| bearer(&sign(&claims("customer", customer, Some(customer))))).collect());
 static ADMIN_BEARER: LazyLock<HeaderValue> = LazyLock::new(|| bearer(&ADMIN));
@@ -25,7 +25,7 @@ fn bearer(token: &str) -> HeaderValue {
 pub struct Client {
     sender: SendRequest<Full<Bytes>>,
     host: String,
-    /// Whose token it sends: a customer's, or else an admin's.
+    /// Customer whose token is sent; `None` for an admin's.
     pub customer: Option<i64>,
 }
 
@@ -76,13 +76,13 @@ impl Client {
 }
 
 impl Answer {
-    /// The JSON of an answer that is no error.
+    /// JSON of a successful answer.
     pub fn json(&self) -> Value {
         assert!(self.status.is_success(), "{}: {}", self.status, String::from_utf8_lossy(&self.body));
         serde_json::from_slice(&self.body).expect("the answer is JSON")
     }
 
-    /// Where the log ended with the command.
+    /// Log position of the command's last event.
     pub fn position(&self) -> i64 {
         self.headers["journal-position"].to_str().ok().and_then(|text| text.parse().ok()).expect("a position")
     }

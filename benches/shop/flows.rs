@@ -1,4 +1,4 @@
-//! The shop over HTTP: customers who put three products into a cart and check out.
+//! Flows over HTTP: three adds to a cart and a checkout.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -15,15 +15,15 @@ use crate::report::{Report, Spread, milliseconds, number};
 const PRODUCTS: i64 = 1_000;
 const CUSTOMERS: i64 = 2_000;
 
-/// One flow a call: three adds and a checkout, for one customer after the other.
+/// A shopper whose every call is one flow, for one customer after the other.
 struct Shopper {
     client: Client,
-    /// Whose turn it is; shared, so that no two shoppers use one cart at once.
+    /// Next customer; shared, so that two shoppers never use one cart at once.
     next_customer: Arc<AtomicI64>,
-    /// The first product of every cart; `None` for any.
+    /// First product of every cart; `None` for a random one.
     wanted: Option<i64>,
     random: u64,
-    /// Flows that ended with "out of stock".
+    /// Number of flows that ended with `out_of_stock`.
     sold_out: Arc<AtomicU64>,
     bought: Arc<AtomicU64>,
 }
@@ -46,7 +46,7 @@ impl Shopper {
         shoppers
     }
 
-    /// A product, by xorshift.
+    /// Random product, by xorshift.
     fn any_product(&mut self) -> i64 {
         self.random ^= self.random << 13;
         self.random ^= self.random >> 7;
@@ -84,7 +84,7 @@ impl Caller for Shopper {
     }
 }
 
-/// Puts an item into a cart, and waits until the read tables hold it.
+/// Adds an item to a cart and waits until the read tables show it.
 struct Watcher {
     client: Client,
     reader: Client,
@@ -101,7 +101,7 @@ impl Caller for Watcher {
         let path = format!("/shop/api/customer/{}/cart/", self.customer);
         let seen = self.reader.get(&path, Some(added.position())).await;
         assert_eq!(seen.status, StatusCode::OK, "{:?}", seen.body);
-        self.seen_after.lock().expect("nobody panicked").push(answered.elapsed());
+        self.seen_after.lock().expect("no thread panicked").push(answered.elapsed());
     }
 }
 
@@ -160,7 +160,7 @@ async fn flows(program: &Program, callers: usize) -> Load {
     all
 }
 
-/// Everybody buys one product, against everybody buys what they like, in alternating rounds.
+/// Flows with one common product against flows with random ones, in alternating rounds.
 async fn flash_sale(report: &mut Report, program: &Program) {
     let mut one = Shopper::many(32, &program.host, Some(1)).await;
     let mut any = Shopper::many(32, &program.host, None).await;
@@ -173,16 +173,16 @@ async fn flash_sale(report: &mut Report, program: &Program) {
         rates.push(rate);
         ratios.push(rate / base * 100.0);
     }
-    assert_eq!(one[0].sold_out.load(Ordering::Relaxed), 0, "there was enough for all");
+    assert_eq!(one[0].sold_out.load(Ordering::Relaxed), 0, "the stock was large enough");
     report.add(
-        "flash sale: 32 clients, all buy one product",
+        "flash sale: 32 clients buy one product",
         format!("{} flows/s", Spread::of(rates)),
         format!("{} % of the flow on distinct products", Spread::of(ratios)),
         "≥ 95 %",
     );
 }
 
-/// A product that runs out while 32 clients buy it: nothing is oversold, and nothing fails but "out of stock".
+/// A flash sale with limited stock: nothing is oversold, and `out_of_stock` is the only error.
 async fn sell_out(report: &mut Report, program: &Program) {
     const STOCK: i64 = 3_000;
     let mut client = Client::connect(&program.host).await;
@@ -192,20 +192,20 @@ async fn sell_out(report: &mut Report, program: &Program) {
     let load = load::run(&mut shoppers, round(), None).await;
     let (bought, sold_out) = (&shoppers[0].bought, &shoppers[0].sold_out);
     let (bought, sold_out) = (bought.load(Ordering::Relaxed), sold_out.load(Ordering::Relaxed));
-    assert!(sold_out > 0 || load::quick(), "there was too much of it");
+    assert!(sold_out > 0 || load::quick(), "the stock did not run out");
     settle(program).await;
     let path = format!("/shop/api/product/{}/", product.expect("a number"));
     let left = client.get(&path, None).await.json()["stock"].as_i64().expect("a number");
     assert!(left >= 0, "{left} are left");
     report.add(
-        format!("the same with a stock of {}", number(STOCK as f64)),
+        format!("flash sale with a stock of {}", number(STOCK as f64)),
         format!("{} flows/s: {bought} orders, {sold_out} times out of stock, {left} left", number(load.rate())),
         "–".to_owned(),
-        "no other failure",
+        "no other error",
     );
 }
 
-/// How long it takes from a command's answer to its effect in the read tables, at a steady load.
+/// Delay of the read tables after a command's answer, at a steady load.
 async fn effect(report: &mut Report, program: &Program, flows_per_second: f64) {
     const CLIENTS: usize = 32;
     let every = Duration::from_secs_f64(CLIENTS as f64 / flows_per_second);
@@ -225,18 +225,18 @@ async fn effect(report: &mut Report, program: &Program, flows_per_second: f64) {
         load::run(&mut shoppers, duration, Some(every)),
         load::run(&mut watchers, duration, Some(Duration::from_millis(20)))
     );
-    let mut seen_after = std::mem::take(&mut *seen_after.lock().expect("nobody panicked"));
+    let mut seen_after = std::mem::take(&mut *seen_after.lock().expect("no thread panicked"));
     seen_after.sort_unstable();
     let quantile = |share: f64| milliseconds(seen_after[(seen_after.len() as f64 * share) as usize]);
     report.add(
-        format!("from a command's answer to its effect in the read tables, at {} flows/s", number(load.rate())),
-        format!("p50 {}, p99 {}, with the read itself ({} samples)", quantile(0.5), quantile(0.99), seen_after.len()),
+        format!("delay of the read tables, including the read, at {} flows/s", number(load.rate())),
+        format!("p50 {}, p99 {} ({} samples)", quantile(0.5), quantile(0.99), seen_after.len()),
         "–".to_owned(),
         "p50 < 5 ms, p99 < 50 ms",
     );
 }
 
-/// Waits until the read tables hold everything, and says for how long if it is long.
+/// Waits until the read tables have caught up; prints the time if it is long.
 async fn settle(program: &Program) {
     let started = Instant::now();
     let mut client = Client::connect(&program.host).await;
@@ -254,7 +254,7 @@ async fn settle(program: &Program) {
     }
 }
 
-/// Products and customers, made as a client makes them.
+/// Creates products and customers over HTTP.
 async fn stock_up(host: &str) {
     let mut client = Client::connect(host).await;
     for category in 0..20 {
@@ -288,7 +288,7 @@ async fn stock_up(host: &str) {
         })
     });
     for task in tasks.collect::<Vec<_>>() {
-        task.await.expect("the shop takes what it is given");
+        task.await.expect("the shop accepts the requests");
     }
 }
 

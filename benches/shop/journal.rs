@@ -1,5 +1,5 @@
-//! The journal alone: items added to carts, against a stock postgres-es on the same database, and against the limit of
-//! the machine.
+//! The journal alone, adding items to carts: against stock postgres-es on the same database, and against the machine's
+//! limit.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -21,12 +21,12 @@ use crate::program::{self, Database};
 use crate::report::{Report, Spread, milliseconds};
 
 const CALLERS: [usize; 4] = [1, 8, 32, 128];
-/// A caller goes on to a new cart after this many items.
+/// Items of a cart, after which a caller uses a new one.
 const ITEMS_A_CART: usize = 10;
-/// The connections of the stock side: more were not faster, and the default of postgres-es, 10, was not either.
+/// Connections of stock postgres-es; neither more nor its default of 10 was faster.
 const STOCK_CONNECTIONS: u32 = 32;
 
-/// The tables of the stock side: those that postgres-es documents, with `jsonb` as the shop has it.
+/// Tables of stock postgres-es: the documented ones, with `jsonb` as in the shop.
 const STOCK_TABLES: &str = "
     create table stock_events (
         aggregate_type text not null, aggregate_id text not null, sequence bigint not null check (sequence >= 0),
@@ -34,14 +34,14 @@ const STOCK_TABLES: &str = "
         primary key (aggregate_type, aggregate_id, sequence)
     )";
 
-/// The table of the limit: the log's columns, keys and indexes, and nothing that watches over it.
+/// Table for the machine's limit: the log's columns, keys and indexes, without triggers.
 const LIMIT_TABLE: &str = "create table limit_events (like events including defaults including indexes)";
 
 fn add_item() -> CartCommand {
     CartCommand::AddItem { product_id: ProductId(7), quantity: Quantity::new(1).expect("one is a quantity") }
 }
 
-/// The use case of the comparison does what the stock side does: the cart's own decision, and nothing else.
+/// Use case of the comparison: the cart's own decision only, as in stock postgres-es.
 struct AddItem {
     cart: Arc<str>,
 }
@@ -57,9 +57,9 @@ impl UseCase for AddItem {
 /// The carts of one caller.
 #[derive(Clone)]
 enum Carts {
-    /// Another one after every ten items.
+    /// A new cart after every ten items.
     Fresh { current: Arc<str>, items: usize },
-    /// These, in turn.
+    /// The given carts in turn.
     Prepared { carts: Vec<Arc<str>>, turn: usize },
 }
 
@@ -108,7 +108,7 @@ impl Caller for Stock {
     }
 }
 
-/// Inserts 100 rows a call.
+/// Inserts 100 rows per call.
 struct Limit {
     connection: PgConnection,
     position: i64,
@@ -193,7 +193,7 @@ async fn against_stock(report: &mut Report, database: &Database, journal: &Journ
         for place in 0..=rounds() {
             let our_round = load::run(&mut ours, round(), None).await;
             let stock_round = load::run(&mut stock, round(), None).await;
-            // The first round warms both up.
+            // The first round warms up both sides.
             if place > 0 {
                 rates.push(our_round.rate());
                 stock_rates.push(stock_round.rate());
@@ -206,7 +206,7 @@ async fn against_stock(report: &mut Report, database: &Database, journal: &Journ
             1 => "1.5×",
             8 => "3×",
             32 => "6×",
-            _ => "10×; our p99 below its p50",
+            _ => "10×; p99 below the p50 of stock postgres-es",
         };
         let latency = |load: &Load| {
             format!("p50 {}, p99 {}", milliseconds(load.quantile(0.5)), milliseconds(load.quantile(0.99)))
@@ -235,14 +235,14 @@ async fn against_limit(report: &mut Report, database: &Database, journal: &Journ
         }
     }
     report.add(
-        "the same, 128 callers",
+        "add an item against the machine's limit, 128 callers",
         format!("{}: **{} %**", Spread::of(rates), Spread::of(shares)),
         format!("loop of 100-row inserts, rows/s: {}", Spread::of(limits)),
         "≥ 50 %",
     );
 }
 
-/// Carts of 100 events and more against fresh ones, and the first command on one that is not in memory.
+/// Carts of 100 events and more against fresh ones, and the first command on an uncached one.
 async fn on_long_carts(report: &mut Report, database: &Database, journal: &Journal) {
     const EVENTS: usize = 100;
     const CARTS_A_CALLER: usize = 20;
@@ -276,14 +276,14 @@ async fn on_long_carts(report: &mut Report, database: &Database, journal: &Journ
         shares.push(rate / fresh_rate * 100.0);
     }
     report.add(
-        "the same on carts of 100 events and more, 32 callers",
+        "add an item to carts of 100 events and more, 32 callers",
         format!("{}: **{} %**", Spread::of(rates), Spread::of(shares)),
         format!("fresh carts: {}", Spread::of(fresh_rates)),
         "within 10 %",
     );
 }
 
-/// A journal that has just started knows no cart.
+/// Measures the first command on carts that a restarted journal has not cached.
 async fn first_command(report: &mut Report, database: &Database, prepared: &[Vec<Arc<str>>]) {
     let journal = start_journal(database).await;
     let (mut first, mut second) = (vec![], vec![]);
@@ -297,7 +297,7 @@ async fn first_command(report: &mut Report, database: &Database, prepared: &[Vec
         }
     }
     report.add(
-        "first command on a cart of 100 events that is not in memory, ms",
+        "first command on an uncached cart of 100 events, ms",
         Spread::of(first).to_string(),
         format!("the second command: {}", Spread::of(second)),
         "–",

@@ -1,15 +1,15 @@
-//! Callers that ask again as soon as they are answered, and what they waited.
+//! Closed-loop callers and their latencies.
 
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 
-/// How many rounds each comparison has.
+/// Rounds of each comparison.
 pub fn rounds() -> usize {
     if quick() { 1 } else { 5 }
 }
 
-/// How long a round lasts.
+/// Duration of a round.
 pub fn round() -> Duration {
     Duration::from_secs(if quick() { 2 } else { 4 })
 }
@@ -19,11 +19,11 @@ pub fn quick() -> bool {
     std::env::args().any(|arg| arg == "--quick")
 }
 
-/// What a load came to.
+/// Result of a load.
 #[derive(Default)]
 pub struct Load {
     seconds: f64,
-    /// In ascending order.
+    /// Latencies in ascending order.
     latencies: Vec<Duration>,
 }
 
@@ -37,13 +37,13 @@ impl Load {
         self.count() as f64 / self.seconds
     }
 
-    /// How long the given share of the calls took at the most: 0.5 for the median.
+    /// Latency that the given share of calls did not exceed: 0.5 for the median.
     pub fn quantile(&self, share: f64) -> Duration {
         let place = (self.latencies.len() as f64 * share) as usize;
         self.latencies[place.min(self.latencies.len() - 1)]
     }
 
-    /// Takes the calls of another round in.
+    /// Adds the calls of another round.
     pub fn join(&mut self, other: &Self) {
         self.seconds += other.seconds;
         self.latencies.extend(&other.latencies);
@@ -51,21 +51,21 @@ impl Load {
     }
 }
 
-/// Somebody who calls again and again.
+/// A client in a closed loop.
 pub trait Caller: Send + 'static {
-    /// One call, from the question to the answer; a wrong answer panics.
+    /// One call, from the request to the answer; panics on a wrong answer.
     fn call(&mut self) -> impl Future<Output = ()> + Send;
 }
 
-/// Lets all callers call at once for `duration`, and gives them back. Each calls as soon as it is answered, or, with
-/// `every`, at that interval.
+/// Runs all callers at once for `duration` and returns them. Each calls again after its answer or, with `every`, at that
+/// interval.
 pub async fn run<C: Caller>(callers: &mut Vec<C>, duration: Duration, every: Option<Duration>) -> Load {
     let started = Instant::now();
     let end = started + duration;
     let tasks = callers.drain(..).enumerate().map(|(place, mut caller)| {
         tokio::spawn(async move {
             let mut latencies = Vec::new();
-            // Callers at an interval do not all call at the same moment.
+            // Spreads callers over the interval.
             let mut next = started + every.unwrap_or_default().mul_f64(place as f64 * 0.618 % 1.0);
             while Instant::now() < end {
                 if let Some(every) = every {

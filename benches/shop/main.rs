@@ -1,9 +1,9 @@
-//! Measures the claims of `docs/benchmarks.md`, and prints them as one table.
+//! Measures the figures of `docs/benchmarks.md` and prints them as one table.
 //!
-//! `cargo bench` runs every section, `cargo bench -- flows reads` only those named, `--quick` with short rounds. Each section has a PostgreSQL of its
-//! own, on disk and with durable settings; client, server and database share the machine. Whatever is compared runs in
-//! the same call, side by side in alternating rounds, so that the ratios hold where the machine is noisy. After every
-//! load the log is checked and the read tables are verified: a wrong answer is no measurement.
+//! `cargo bench` runs every section, `cargo bench -- flows reads` only those named, `--quick` with short rounds.
+//! Each section has its own PostgreSQL, on disk and with durable settings; client, server and database share the machine.
+//! Compared variants run in the same call in alternating rounds, so that the ratios hold on a noisy machine.
+//! After every load the log is checked and the read tables are verified: a wrong result fails the run.
 
 #![expect(clippy::print_stdout, reason = "a benchmark reports on standard output")]
 
@@ -28,7 +28,7 @@ async fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
     let known = ["journal", "flows", "reads", "rebuild", "whole"];
     if let Some(unknown) = wanted.iter().find(|name| !known.contains(&name.as_str())) {
-        println!("no section `{unknown}`; there are {}", known.join(", "));
+        println!("unknown section `{unknown}`; sections: {}", known.join(", "));
         std::process::exit(2);
     }
     let runs = |name: &str| wanted.is_empty() || wanted.iter().any(|wanted| wanted == name);

@@ -1,4 +1,4 @@
-//! The shop's program as a process of its own, and databases for what runs in this one.
+//! The server as a child process, and databases for code that runs in this process.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -17,12 +17,12 @@ use tempfile::TempDir;
 
 use crate::tokens;
 
-/// A folder on disk, where `/tmp` may be memory.
+/// A temporary folder on disk; `/tmp` may be in memory.
 pub fn folder() -> TempDir {
     tempfile::Builder::new().prefix("cartwright-bench-").tempdir_in("/var/tmp").expect("/var/tmp can be written")
 }
 
-/// A PostgreSQL of a section's own, durable, with an empty shop in it.
+/// A durable PostgreSQL with an empty shop, for one section.
 pub struct Database {
     pub connect: PgConnectOptions,
     pub pool: PgPool,
@@ -43,7 +43,7 @@ impl Database {
         Self { connect, pool, server, _folder: folder }
     }
 
-    /// Checks the log, and the read tables against it.
+    /// Checks the log and verifies the read tables.
     pub async fn check(&self) {
         check(&self.pool, true).await;
     }
@@ -54,7 +54,7 @@ impl Database {
     }
 }
 
-/// Nothing that is measured may have left a wrong row behind.
+/// Panics if the log breaks a rule or a read table differs from it.
 pub async fn check(pool: &PgPool, tables: bool) {
     for rule in check_log(pool).await.expect("the log can be read") {
         assert_eq!(rule.offences, 0, "{}: {:?}", rule.name, rule.findings);
@@ -70,14 +70,14 @@ pub struct Program {
     child: Child,
     /// `127.0.0.1:port`
     pub host: String,
-    /// From the start until it said where it is.
+    /// Time from the start until the server printed its address.
     pub ready_after: Duration,
 }
 
 pub fn command(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cartwright"));
     command.env_remove("DATABASE_URL").env("SHOP_DATA_DIR", folder).env("SHOP_LOG", "error");
-    // All load comes from one address.
+    // All requests come from one address, so rate limits are off.
     command.env("SHOP_KEYS_DIR", &*tokens::FOLDER);
     command.env("SHOP_RATE_LIMIT", "0").env("SHOP_MAX_CONNECTIONS", "8192");
     command
@@ -99,7 +99,7 @@ impl Program {
         Self { child, host, ready_after }
     }
 
-    /// Memory in use, and the most that was ever in use, in MB.
+    /// Current and peak memory in MB.
     pub fn memory(&self) -> (f64, f64) {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
         let field = |name: &str| -> f64 {
@@ -109,7 +109,7 @@ impl Program {
         (field("VmRSS:"), field("VmHWM:"))
     }
 
-    /// Processor time that the server process has used so far, without its PostgreSQL, in seconds.
+    /// Processor time of the server process in seconds, without its PostgreSQL.
     pub fn processor_seconds(&self) -> f64 {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("it runs");
         // The name, in brackets, may hold anything; the two times are the 12th and 13th field after it, in hundredths.
@@ -118,7 +118,7 @@ impl Program {
         times.map(|time| time.parse::<f64>().expect("a number")).sum::<f64>() / 100.0
     }
 
-    /// Tells it to stop, and waits until it has.
+    /// Stops the server and waits for its end.
     pub fn stop(mut self) {
         let pid = i32::try_from(self.child.id()).expect("a process id");
         kill(Pid::from_raw(pid), Signal::SIGTERM).expect("it can be told to stop");
@@ -128,7 +128,7 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        // A program that was stopped is gone; one that was not must not outlive a benchmark that failed.
+        // A server must not outlive a failed benchmark.
         let _ = self.child.kill();
     }
 }

@@ -1,4 +1,4 @@
-//! A page of 100 products, against a constant body of the same size from the same router.
+//! A page of 100 products against a constant body of the same size from the same router.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Rebuilds from a log of one million events, against a `copy` of the log to nowhere.
+//! Rebuilds from a log of one million events, against a `copy` of the log to `/dev/null`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -35,7 +35,7 @@ pub async fn measure(report: &mut Report) {
     let position = engine.journal.position();
     assert!(engine.projector.wait_for(position, Duration::from_secs(600)).await, "the projector is stuck");
     let rate = position as f64 / started.elapsed().as_secs_f64();
-    report.add("the live tables from position 0, events/s", number(rate), "–".to_owned(), "–");
+    report.add("fill the live tables from position 0, events/s", number(rate), "–".to_owned(), "–");
     (&database.pool).execute("vacuum analyze").await.expect("tables can be vacuumed");
 
     let bestsellers = Projection::find("bestsellers").expect("it is one of the projections");
@@ -71,7 +71,7 @@ pub async fn measure(report: &mut Report) {
     database.stop().await;
 }
 
-/// As `cartwright replay` does it: two at a time.
+/// Rebuilds two tables at a time, as `cartwright replay` does.
 async fn rebuild_all(pool: &PgPool) -> Result<(), cartwright::projector::RebuildError> {
     stream::iter(PROJECTIONS)
         .map(|projection| rebuild(pool, projection, &|_| ()))
@@ -86,7 +86,7 @@ async fn seconds<E: std::fmt::Debug>(work: impl Future<Output = Result<(), E>>) 
     started.elapsed().as_secs_f64()
 }
 
-/// Carts and orders until the log is long enough, through the journal, with no projector beside it.
+/// Fills the log with carts and orders through the journal, without a projector.
 async fn write_log(database: &Database) {
     let (head, _) = watch::channel(0);
     let (journal, writer) =

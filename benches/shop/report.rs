@@ -1,4 +1,4 @@
-//! The table that a run prints: Markdown, so that it can stand in the documentation as it is.
+//! The results table as Markdown, ready for the documentation.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,7 +9,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// Adds a row, and prints it at once: a run is long.
+    /// Adds a row and prints it at once, because a run is long.
     pub fn add(&mut self, what: impl Into<String>, measured: String, against: String, goal: &str) {
         let row = [what.into(), measured, against, goal.to_owned()];
         println!("{}", line(&row));
@@ -29,7 +29,7 @@ fn line(cells: &[String; 4]) -> String {
     format!("| {} |", cells.join(" | "))
 }
 
-/// The middle of what several rounds gave, with the lowest and the highest.
+/// Median of several rounds, with the lowest and the highest.
 #[derive(Clone, Copy)]
 pub struct Spread {
     pub median: f64,

@@ -1,4 +1,4 @@
-//! The whole program: a half year of a real shop played, and how soon and how small it stands.
+//! The whole program: the half-year import, start-up time and idle memory.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,13 +8,13 @@ use crate::load::rounds;
 use crate::program::{self, Program, command};
 use crate::report::{Report, Spread};
 
-/// A real shop's half year, in a folder beside this project's.
+/// Six months of a real shop's sales, in a folder beside this project.
 const HALF_YEAR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data/online_retail_2010-12_2011-05.csv.xz");
 
 pub async fn measure(report: &mut Report) {
     starts(report);
     if !Path::new(HALF_YEAR).exists() {
-        println!("there is no sales history in {HALF_YEAR}");
+        println!("{HALF_YEAR} not found: skipping the half-year import");
         return;
     }
     let unpacked = Command::new("xz").args(["--decompress", "--stdout", HALF_YEAR]).output().expect("xz is installed");
@@ -44,7 +44,7 @@ fn starts(report: &mut Report) {
     report.add("memory of the idle server process, MB", Spread::of(memory).to_string(), "–".to_owned(), "< 50");
 }
 
-/// From nothing until all tables stand at the end.
+/// Imports the half year into a new shop and waits until all tables have caught up.
 fn play(report: &mut Report, file: &Path) {
     let mut seconds = vec![];
     for _ in 0..rounds().min(3) {
@@ -57,7 +57,7 @@ fn play(report: &mut Report, file: &Path) {
         assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
     }
     report.add(
-        "half a year of a real shop played, first start included, s",
+        "half-year import, including the first start, s",
         Spread::of(seconds).to_string(),
         "–".to_owned(),
         "< 20",

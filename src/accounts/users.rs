@@ -55,7 +55,7 @@ impl Accounts {
         let password = Secret::password()?;
         let hash = self.passwords().hash(&Password::from_secret(&password)).await?;
         let open = OpenAccount { role, customer_id: None, email, password_hash: Some(hash), link_hash: None };
-        let context = Context::of(Actor { id: "first-start".to_owned(), role: Role::Admin.name() });
+        let context = Context::of(Actor { id: "first-start".to_owned(), role: Role::Admin.as_str() });
         self.journal().run(open, context).await?;
         Ok(password)
     }

@@ -1,82 +1,94 @@
-//! `cartwright reactions`: what could not be carried out after its event, by those who have the machine.
+//! `cartwright reactions`: parked side effects of events, for operators with access to the machine.
 
 use std::process::ExitCode;
 
 use anyhow::bail;
 use clap::Subcommand;
 
-use super::say;
-use crate::database::Database;
+use super::database::with_database;
+use super::output::print;
+use crate::database::{Database, Location};
 use crate::reactors::{self, State};
 
-#[derive(Debug, Subcommand)]
+#[derive(Subcommand)]
 pub(super) enum ReactionsCommand {
-    /// Show how the reactors stand, and the reactions that wait
+    /// List the reactors with their positions, and the failed or waiting reactions
     List {
+        /// State of the reactions to list: due or parked
         #[arg(long, default_value = "parked")]
         state: State,
-        /// Only those of one reactor
+        /// List the reactions of this reactor only
         #[arg(long)]
         reactor: Option<String>,
     },
-    /// Try a reaction again, or everything that a reactor has parked
+    /// Retry a reaction, or all parked reactions of a reactor
     Retry {
         /// Number of the reaction
         #[arg(required_unless_present = "all")]
         reaction_id: Option<i64>,
+        /// Retry all parked reactions of --reactor
         #[arg(long, requires = "reactor", conflicts_with = "reaction_id")]
         all: bool,
+        /// Name of a reactor
         #[arg(long, requires = "all")]
         reactor: Option<String>,
     },
-    /// Give a reaction up for good
-    Drop { reaction_id: i64 },
+    /// Drop a reaction permanently
+    Drop {
+        /// Number of the reaction
+        reaction_id: i64,
+    },
 }
 
-/// Who the decisions are by.
+/// Recorded as the operator who retried or dropped a reaction.
 const ACTOR: &str = "cli";
 
-pub(super) async fn reactions(command: &ReactionsCommand, database: &Database) -> anyhow::Result<ExitCode> {
+pub(super) async fn run_reactions_command(command: &ReactionsCommand, location: &Location) -> anyhow::Result<ExitCode> {
+    with_database(location, async |database| run_on(command, database).await).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn run_on(command: &ReactionsCommand, database: &Database) -> anyhow::Result<()> {
     let pool = &database.pool;
     match command {
-        ReactionsCommand::List { state, reactor } => list(database, *state, reactor.as_deref()).await?,
+        ReactionsCommand::List { state, reactor } => list_reactions(database, *state, reactor.as_deref()).await?,
         ReactionsCommand::Retry { reaction_id: Some(reaction_id), .. } => {
             if !reactors::retry(pool, *reaction_id, ACTOR).await? {
-                bail!("there is no reaction {reaction_id}");
+                bail!("no reaction has the number {reaction_id}");
             }
-            say(&format!("reaction {reaction_id} is tried again"));
+            print(&format!("reaction {reaction_id} will be retried"));
         }
         ReactionsCommand::Retry { reaction_id: None, reactor, .. } => {
             let reactor = reactor.as_deref().unwrap_or_default();
             let retried = reactors::retry_all(pool, reactor, ACTOR).await?;
-            say(&format!("{retried} reactions of {reactor} are tried again"));
+            print(&format!("{retried} reactions of {reactor} will be retried"));
         }
         ReactionsCommand::Drop { reaction_id } => {
             if !reactors::drop_one(pool, *reaction_id, ACTOR).await? {
-                bail!("there is no reaction {reaction_id}");
+                bail!("no reaction has the number {reaction_id}");
             }
-            say(&format!("reaction {reaction_id} is dropped"));
+            print(&format!("reaction {reaction_id} was dropped"));
         }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
-async fn list(database: &Database, state: State, reactor: Option<&str>) -> anyhow::Result<()> {
-    const AT_ONCE: i64 = 1_000;
+async fn list_reactions(database: &Database, state: State, reactor: Option<&str>) -> anyhow::Result<()> {
+    const PAGE_SIZE: i64 = 1_000;
     for reactor in reactors::status(&database.pool).await? {
         let reactors::ReactorStatus { name, position, lag, due, parked, .. } = reactor;
-        say(&format!("{name:16} at {position}, {lag} behind, {due} due, {parked} parked"));
+        print(&format!("{name:16} at {position}, {lag} events behind, {due} due, {parked} parked"));
     }
     let mut after = 0;
     loop {
-        let rows = reactors::list(&database.pool, Some(state), reactor, after, AT_ONCE).await?;
+        let rows = reactors::list(&database.pool, Some(state), reactor, after, PAGE_SIZE).await?;
         let Some(last) = rows.last() else { return Ok(()) };
         after = last.reaction_id;
         for row in rows {
             let target = if row.target.is_empty() { String::new() } else { format!(" for {}", row.target) };
             let reason = row.reason.unwrap_or_default();
-            say(&format!(
-                "{:>9} {}{target}: {} at {}, {} attempts; {reason}",
+            print(&format!(
+                "{:>9} {}{target}: {} at position {}, {} attempts; {reason}",
                 row.reaction_id, row.reactor, row.event_type, row.position, row.attempts
             ));
         }

@@ -1,4 +1,4 @@
-//! Public ids: integers, short enough to read out from an invoice.
+//! Public ids: integers, short enough to read aloud from an invoice.
 
 use std::fmt;
 use std::str::FromStr;
@@ -46,7 +46,7 @@ number!(
     CustomerId
 );
 number!(
-    /// The number of an address, among those of its customer.
+    /// The number of an address within its customer.
     AddressId
 );
 number!(
@@ -58,7 +58,7 @@ number!(
     WebhookId
 );
 
-/// Whose cart it is: a customer's, found by the customer's number, or a guest's, found by what is left of a secret token.
+/// Id of a cart: the customer's number, or a digest of a guest's secret token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CartId {
     Customer(CustomerId),
@@ -66,14 +66,13 @@ pub enum CartId {
 }
 
 impl CartId {
-    /// The guest's cart that a token opens. The token is the only key to the cart, so it is not the cart's id, which stands
-    /// in the log: the id is a digest of it.
+    /// Cart of a guest's token. The id is a digest, because ids are in the log and the token must stay secret.
     pub fn of_token(token: Uuid) -> Self {
         const GUEST_CARTS: Uuid = Uuid::from_u128(0x8f0e_64b2_1d0b_4f4e_9f3a_5c47_2b8d_6a11);
         Self::Guest(Uuid::new_v5(&GUEST_CARTS, token.as_bytes()))
     }
 
-    /// The customer's number; a guest has none.
+    /// Number of the customer; `None` for a guest.
     pub fn customer(self) -> Option<CustomerId> {
         match self {
             Self::Customer(customer_id) => Some(customer_id),
@@ -85,7 +84,7 @@ impl CartId {
 impl FromStr for CartId {
     type Err = uuid::Error;
 
-    /// As it is written into the log.
+    /// Reads the form that is stored in the log.
     fn from_str(id: &str) -> Result<Self, uuid::Error> {
         match id.parse() {
             Ok(number) => Ok(Self::Customer(CustomerId(number))),

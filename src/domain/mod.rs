@@ -1,12 +1,13 @@
-//! The rules of the shop, pure: no I/O, no clock, no randomness, no configuration.
+//! Business rules, pure: no I/O, no clock, no randomness, no configuration.
 //!
-//! Every aggregate is a state with two functions: [`Decider::decide`] answers a command with events or with the rule
-//! that it breaks, and [`Decider::evolve`] takes an event into the state.
-//! What a decision needs from outside (time, new numbers, other aggregates) is carried in the command.
+//! Every aggregate is a state with two functions: [`Decider::decide`] turns a command into events or an error, and
+//! [`Decider::evolve`] applies an event to the state.
+//! A command carries everything else that its decision needs: time, new numbers, data of other aggregates.
 //!
-//! The payload of an event does not repeat the id of its own stream; ids of other streams are in it.
+//! The payload of an event does not repeat the id of its own stream, only ids of other streams.
 
 use cqrs_es::Aggregate;
+use serde::{Deserialize, Deserializer};
 
 pub mod account;
 pub mod cart;
@@ -14,6 +15,7 @@ pub mod category;
 pub mod claim;
 pub mod customer;
 pub mod discount;
+mod event;
 pub mod ids;
 pub mod money;
 pub mod order;
@@ -23,22 +25,31 @@ pub mod quantity;
 pub mod refusal;
 pub mod text;
 pub mod webhook;
+mod words;
 
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod samples;
 
-/// An aggregate as two pure functions; cqrs-es's `handle` and `apply` are only the plug around them.
+/// An aggregate as two pure functions; cqrs-es's `handle` and `apply` only call them.
 pub trait Decider: Aggregate + Clone + 'static {
-    /// Answers `command` with what happens, in order, or with the rule that forbids it.
-    /// No events and no error means that the wish is already fulfilled.
+    /// Returns the events that `command` causes, in order, or the rule that forbids it.
+    /// No events and no error means that the command would change nothing.
     fn decide(&self, command: Self::Command) -> Result<Vec<Self::Event>, Self::Error>;
 
-    /// Takes one event, decided earlier on this state, into the state.
+    /// Applies one event, decided earlier on this state.
     fn evolve(&mut self, event: &Self::Event);
 
-    /// How many entries the state holds: the unit in which the aggregate cache is bounded.
+    /// Reads the payload of a stored event: the seam for upcasters.
+    ///
+    /// The default reads the current shape. An aggregate that raises the version of an event overrides this and brings
+    /// payloads of older versions up to date; everything that reads stored events calls it.
+    fn read_event<'de, D: Deserializer<'de>>(_version: &str, payload: D) -> Result<Self::Event, D::Error> {
+        Self::Event::deserialize(payload)
+    }
+
+    /// Number of entries in the state, the unit of the aggregate cache's bound.
     fn weight(&self) -> usize {
         1
     }
@@ -68,16 +79,6 @@ macro_rules! aggregate {
 
             fn apply(&mut self, event: Self::Event) {
                 $crate::domain::Decider::evolve(self, &event);
-            }
-        }
-
-        impl cqrs_es::DomainEvent for $event {
-            fn event_type(&self) -> String {
-                self.name().to_owned()
-            }
-
-            fn event_version(&self) -> String {
-                "1.0".to_owned()
             }
         }
     };

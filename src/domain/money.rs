@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use super::quantity::Quantity;
 
-/// An amount from `0.00` to [`Money::MAX`], with at most two decimals. In JSON a string: `"235.99"`.
+/// Amount from `0.00` to [`Money::MAX`] with at most two decimals; in JSON a string: `"235.99"`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Money(Decimal);
@@ -30,7 +30,7 @@ impl Money {
     /// `999999999999.99`, the largest amount that `numeric(14, 2)` holds.
     pub const MAX: Self = Self(Decimal::from_parts(276_447_231, 23_283, 0, false, 2));
 
-    /// Reads `"12.5"` or `"12.50"`; refuses exponents, signs, more than two decimals and what is out of range.
+    /// Parses `"12.5"` or `"12.50"`; rejects exponents, signs, more than two decimals and amounts out of range.
     pub fn parse(text: &str) -> Result<Self, MoneyError> {
         if text.starts_with('-') && text[1..].starts_with(|first: char| first.is_ascii_digit()) {
             return Err(MoneyError::Negative);
@@ -46,22 +46,22 @@ impl Money {
         Decimal::from_str_exact(text).map_err(|_| MoneyError::TooPrecise)?.try_into()
     }
 
-    /// The amount for `quantity` units; `None` above [`Money::MAX`].
+    /// Price of `quantity` units; `None` above [`Money::MAX`].
     pub fn times(self, quantity: Quantity) -> Option<Self> {
         self.0.checked_mul(Decimal::from(quantity.get())).and_then(|amount| Self::try_from(amount).ok())
     }
 
-    /// The sum; `None` above [`Money::MAX`].
+    /// Sum; `None` above [`Money::MAX`].
     pub fn plus(self, other: Self) -> Option<Self> {
         self.0.checked_add(other.0).and_then(|amount| Self::try_from(amount).ok())
     }
 
-    /// The difference; nothing where `other` is more.
+    /// Difference; zero if `other` is larger.
     pub fn less(self, other: Self) -> Self {
         Self((self.0 - other.0).max(Decimal::ZERO))
     }
 
-    /// What `part` of `whole` units have of the amount, rounded half away from zero. All of them have all of it.
+    /// Share of `part` out of `whole` units, rounded half away from zero. All units have the whole amount.
     pub fn share(self, part: i64, whole: i64) -> Self {
         let share = self.0 * Decimal::from(part) / Decimal::from(whole.max(1));
         Self(share.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero))
@@ -75,20 +75,20 @@ impl Money {
         self.0
     }
 
-    /// The amount in hundredths.
+    /// Amount in hundredths.
     pub fn cents(self) -> i128 {
         let mut amount = self.0;
         amount.rescale(2);
         amount.mantissa()
     }
 
-    /// An amount in hundredths; `None` below zero and above [`Money::MAX`].
+    /// Amount from hundredths; `None` below zero and above [`Money::MAX`].
     pub fn from_cents(cents: i128) -> Option<Self> {
         Decimal::try_from_i128_with_scale(cents, 2).ok().and_then(|amount| Self::try_from(amount).ok())
     }
 }
 
-/// `amount` as the interface shows money: two decimals, rounded half away from zero.
+/// Formats an amount with two decimals, rounded half away from zero.
 pub fn two_decimals(amount: Decimal) -> String {
     format!("{:.2}", amount.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero))
 }
@@ -145,9 +145,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_money_is_refused_with_its_reason() {
+    fn an_invalid_amount_is_rejected_with_its_reason() {
         for text in ["", ".5", "1.", "1e3", "+1", "NaN", "1,00", "١", "-", "--1", "1.2.3"] {
-            assert!(Money::parse(text).is_err(), "{text:?} was taken for money");
+            assert!(Money::parse(text).is_err(), "{text:?} was parsed as money");
         }
         assert_eq!(Money::parse("-1"), Err(MoneyError::Negative));
         assert_eq!(Money::parse("1.005"), Err(MoneyError::TooPrecise));

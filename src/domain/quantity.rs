@@ -1,9 +1,9 @@
-//! How many units a client orders.
+//! A quantity of units, bounded.
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// A number of units, from 1 to [`Quantity::MAX`].
+/// Number of units from 1 to [`Quantity::MAX`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "i64", into = "i64")]
 pub struct Quantity(i64);

@@ -1,4 +1,4 @@
-//! Every rule that can refuse a command, whichever aggregate or use case holds it.
+//! Every business rule that can refuse a command, of aggregates and of use cases.
 
 use serde::Serialize;
 use thiserror::Error;
@@ -38,20 +38,20 @@ pub enum Refusal {
     #[error(transparent)]
     Webhook(#[from] WebhookError),
 
-    #[error("{}", describe(.0))]
+    #[error("{}", list_shortages(.0))]
     OutOfStock(Vec<Shortage>),
-    #[error("the category name is taken by category {0}")]
+    #[error("the name already belongs to category {0}")]
     CategoryNameTaken(CategoryId),
-    #[error("the sku is taken by product {0}")]
+    #[error("the SKU already belongs to product {0}")]
     SkuTaken(ProductId),
-    #[error("the e-mail address is taken")]
+    #[error("the e-mail address already belongs to an account")]
     EmailTaken,
-    #[error("the link was used, has expired, or never was")]
+    #[error("the link is invalid, expired or already used")]
     LinkInvalid,
-    /// Between what was decided and what is on record.
-    #[error("the address was removed or changed meanwhile: look at it, and order again")]
+    /// The stored address differs from the one that the command was decided with.
+    #[error("the address was changed or removed in the meantime; check it and try again")]
     AddressChanged,
-    /// A product that the command names, and that cannot be ordered.
+    /// The command names a product that cannot be ordered.
     #[error("product {product_id}: {error}")]
     Unavailable { product_id: ProductId, error: ProductError },
     #[error("category {0} not found")]
@@ -64,7 +64,7 @@ pub enum Refusal {
     PlacedTooEarly,
 }
 
-/// A product of which less is available than was requested.
+/// A product with fewer available units than requested.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Shortage {
     pub product_id: ProductId,
@@ -73,7 +73,7 @@ pub struct Shortage {
     pub available: i64,
 }
 
-fn describe(shortages: &[Shortage]) -> String {
+fn list_shortages(shortages: &[Shortage]) -> String {
     let shortages = shortages.iter().map(|short| {
         format!(
             "product {} ({}): {} requested, {} available",

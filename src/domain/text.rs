@@ -1,4 +1,4 @@
-//! Text that clients send: bounded, trimmed, and free of control characters, which PostgreSQL's jsonb would refuse.
+//! Text from clients: bounded, trimmed and without control characters, which PostgreSQL's jsonb rejects.
 
 use std::fmt;
 
@@ -12,19 +12,19 @@ pub struct Text<const MAX: usize>(String);
 
 /// The name of a product, a category or a person.
 pub type Name = Text<200>;
-/// The code under which a product stands in somebody's books, upper case by custom.
+/// Stock-keeping unit: a merchant's own code for a product, by custom in upper case.
 pub type Sku = Text<64>;
-/// The number of an order in the books it comes from.
+/// Number of an order in an external system.
 pub type Reference = Text<100>;
-/// Why stock changed.
+/// Reason for a change, as staff enter it.
 pub type Reason = Text<200>;
 
-/// Several lines of text, possibly none, of at most [`Description::MAX`] characters.
+/// Text of several lines with at most [`Description::MAX`] characters; may be empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Description(String);
 
-/// An e-mail address; compared without regard to case.
+/// E-mail address; compared case-insensitively.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Email(String);
@@ -59,7 +59,7 @@ impl<const MAX: usize> Text<MAX> {
         &self.0
     }
 
-    /// The form in which two names count as the same: white space folded, lower case.
+    /// Canonical form for comparison: lower case, white space collapsed.
     pub fn folded(&self) -> String {
         self.0.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
     }
@@ -84,7 +84,7 @@ impl Description {
 }
 
 impl Email {
-    /// Checks the shape only, `local@domain`: whether mail arrives is for a mail to find out.
+    /// Checks only the shape `local@domain`; a confirmation mail proves that the address works.
     pub fn parse(text: &str) -> Result<Self, TextError> {
         let text = Text::<254>::parse(text)?.0;
         let shaped = text.split_once('@').is_some_and(|(local, domain)| {
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_compared_without_regard_to_case_and_spacing() {
+    fn names_are_compared_without_case_and_extra_white_space() {
         assert_eq!(Name::parse("Tea  &  Coffee").unwrap().folded(), Name::parse("tea & coffee").unwrap().folded());
     }
 

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use utoipa::openapi::Object;
 use utoipa::openapi::schema::ObjectBuilder;
 
-use crate::domain::discount::{DiscountCode, Terms};
+use crate::domain::discount::{DiscountCode, DiscountTerms};
 use crate::domain::money::{Money, two_decimals};
 use crate::domain::pricing::{Benefit, Percent};
 use crate::http::App;
@@ -190,7 +190,7 @@ pub async fn find(State(app): State<App>, Ids(code): Ids<DiscountCode>) -> Resul
 pub async fn create(State(app): State<App>, command: Command<NewDiscount>) -> Result<Answer<DiscountView>, ApiError> {
     let NewDiscount { code, kind, value, from, until, total_limit, customer_limit, minimum } = command.body;
     let benefit = benefit(kind, value.as_deref())?;
-    let terms = Terms { benefit, from, until, total_limit, customer_limit, minimum };
+    let terms = DiscountTerms { benefit, from, until, total_limit, customer_limit, minimum };
     let created = app.run(CreateDiscount { code, terms }, command.context).await?;
     Ok(created.created(|created| format!("/shop/api/discount/{}/", created.code)))
 }

@@ -42,6 +42,7 @@ struct Row {
     position: i64,
     recorded_at: DateTime<Utc>,
     event_type: String,
+    event_version: String,
     payload: Value,
     metadata: Value,
 }
@@ -143,7 +144,7 @@ async fn history<A: Decider>(
     let mut before = Map::new();
     let mut changes = Vec::new();
     for row in rows {
-        let event: A::Event = serde_json::from_value(row.payload.clone()).map_err(ApiError::internal)?;
+        let event = A::read_event(&row.event_version, &row.payload).map_err(ApiError::internal)?;
         aggregate.evolve(&event);
         let state = fields(&aggregate)?;
         if row.sequence > after {

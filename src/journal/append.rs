@@ -24,6 +24,7 @@ pub(super) struct StoredEvent {
     pub aggregate_type: String,
     pub aggregate_id: String,
     pub sequence: i64,
+    pub event_version: String,
     pub payload: Value,
     pub position: i64,
     /// Names the idempotency key that its command came with.
@@ -116,7 +117,9 @@ pub(super) async fn position_of(connection: &mut PgConnection, event_id: Uuid) -
 /// The next events after `position`, at most 1,000.
 pub(super) async fn tail(connection: &mut PgConnection, position: i64) -> Result<Vec<StoredEvent>, sqlx::Error> {
     sqlx::query_as(
-        "select aggregate_type, aggregate_id, sequence, payload, position, metadata ->> $2 as key_digest from events
+        "select aggregate_type, aggregate_id, sequence, event_version, payload, position,
+            metadata ->> $2 as key_digest
+         from events
          where position > $1 order by position limit 1000",
     )
     .bind(position)

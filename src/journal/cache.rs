@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lru::LruCache;
-use serde_json::Value;
 
+use super::append::StoredEvent;
 use super::stream::{StreamId, Versioned};
 
 pub(super) struct Cache {
@@ -52,12 +52,13 @@ impl Cache {
     }
 
     /// Takes an event over that another process has appended. What is not cached stays so.
-    pub fn take_over(&self, stream: &StreamId, sequence: i64, payload: &Value) -> Result<(), serde_json::Error> {
+    pub fn take_over(&self, stream: &StreamId, event: &StoredEvent) -> Result<(), serde_json::Error> {
+        let sequence = event.sequence;
         let mut entries = self.lock();
         entries.invalidate_loads(stream);
         let Some(cached) = entries.states.peek(stream) else { return Ok(()) };
         if sequence == cached.version + 1 {
-            let evolved = cached.state.evolved(payload);
+            let evolved = cached.state.evolved(&event.event_version, &event.payload);
             match evolved {
                 Ok(state) => entries.put(stream.clone(), Versioned { version: sequence, state }),
                 Err(error) => {

@@ -79,7 +79,7 @@ pub(super) fn read_aggregate<'a, A: Decider>(
         for stored in stored_events.map_err(persistence_error)? {
             let unreadable =
                 |error| CommandError::Internal(format!("event {}/{}/{}: {error}", stream.kind, stream.id, version + 1));
-            let event: A::Event = serde_json::from_value(stored.payload).map_err(unreadable)?;
+            let event = A::read_event(&stored.event_version, stored.payload).map_err(unreadable)?;
             aggregate.evolve(&event);
             version += 1;
         }
@@ -118,7 +118,7 @@ pub(super) fn read_answer<'a>(
 }
 
 impl State for StoredAnswer {
-    fn evolved(&self, _payload: &Value) -> Result<Arc<dyn State>, serde_json::Error> {
+    fn evolved(&self, _version: &str, _payload: &Value) -> Result<Arc<dyn State>, serde_json::Error> {
         Err(serde::de::Error::custom("an answer has no events"))
     }
 

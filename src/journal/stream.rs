@@ -31,8 +31,8 @@ pub(super) struct Versioned {
 
 /// An aggregate of any type, or an answer stored under an idempotency key.
 pub(super) trait State: Any + Send + Sync {
-    /// The state after one more stored event.
-    fn evolved(&self, payload: &Value) -> Result<Arc<dyn State>, serde_json::Error>;
+    /// The state after one more stored event; `version` is that of its shape.
+    fn evolved(&self, version: &str, payload: &Value) -> Result<Arc<dyn State>, serde_json::Error>;
     /// What is stored to begin from, instead of from the first event.
     fn snapshot(&self) -> Result<Value, serde_json::Error>;
     fn weight(&self) -> usize;
@@ -40,8 +40,8 @@ pub(super) trait State: Any + Send + Sync {
 }
 
 impl<A: Decider> State for A {
-    fn evolved(&self, payload: &Value) -> Result<Arc<dyn State>, serde_json::Error> {
-        let event: A::Event = serde::Deserialize::deserialize(payload)?;
+    fn evolved(&self, version: &str, payload: &Value) -> Result<Arc<dyn State>, serde_json::Error> {
+        let event = A::read_event(version, payload)?;
         let mut state = self.clone();
         state.evolve(&event);
         Ok(Arc::new(state))

@@ -262,8 +262,9 @@ impl Log {
                 if let Some(key_digest) = &event.key_digest {
                     self.cache.forget(&answer_id(key_digest));
                 }
-                let stream = StreamId { kind: event.aggregate_type.into(), id: event.aggregate_id.into() };
-                if let Err(error) = self.cache.take_over(&stream, event.sequence, &event.payload) {
+                let stream =
+                    StreamId { kind: event.aggregate_type.clone().into(), id: event.aggregate_id.as_str().into() };
+                if let Err(error) = self.cache.take_over(&stream, &event) {
                     tracing::error!(position = event.position, %error, "an event of another process is unreadable");
                 }
             }

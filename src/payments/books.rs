@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::provider::PaymentError;
 use crate::domain::ids::OrderId;
 use crate::domain::money::Money;
-use crate::domain::order::{OrderCommand, OrderError, ProviderReference};
+use crate::domain::order::{OrderCommand, OrderError, PaymentFailure, ProviderReference};
 use crate::domain::refusal::Refusal;
 use crate::domain::text::{Reason, TextError};
 use crate::journal::{Actor, CommandError, Context, Journal};
@@ -50,31 +50,31 @@ impl Books {
         reference: &str,
     ) -> Result<MoneyStanding, Fault> {
         let reference = ProviderReference::parse(reference)?;
-        Ok(self.tell(order_id, Some(OrderCommand::NoteAuthorised { attempt, amount, reference })).await?)
+        Ok(self.tell(order_id, Some(OrderCommand::RecordAuthorisation { attempt, amount, reference })).await?)
     }
 
     /// Whether the order takes the money; else it has been paid otherwise.
     pub async fn paid(&self, order_id: OrderId, attempt: i64, amount: Money, reference: &str) -> Result<bool, Fault> {
         let reference = ProviderReference::parse(reference)?;
-        match self.tell(order_id, Some(OrderCommand::NotePaid { attempt, amount, reference })).await {
-            Err(CommandError::Refused(Refusal::Order(OrderError::PaidOtherwise))) => Ok(false),
+        match self.tell(order_id, Some(OrderCommand::RecordCapture { attempt, amount, reference })).await {
+            Err(CommandError::Refused(Refusal::Order(OrderError::PaidByOtherAttempt))) => Ok(false),
             told => Ok(told.map(|_| true)?),
         }
     }
 
     pub async fn failed(&self, order_id: OrderId, attempt: i64, reason: &str) -> Result<(), Fault> {
-        let reason = Reason::parse(reason)?;
-        Ok(self.tell(order_id, Some(OrderCommand::NotePaymentFailed { attempt, reason })).await.map(drop)?)
+        let reason = PaymentFailure::parse(reason)?;
+        Ok(self.tell(order_id, Some(OrderCommand::RecordPaymentFailure { attempt, reason })).await.map(drop)?)
     }
 
     pub async fn refunded(&self, order_id: OrderId, refund: i64, reference: &str) -> Result<(), Fault> {
         let reference = ProviderReference::parse(reference)?;
-        Ok(self.tell(order_id, Some(OrderCommand::NoteRefunded { refund, reference })).await.map(drop)?)
+        Ok(self.tell(order_id, Some(OrderCommand::RecordRefund { refund, reference })).await.map(drop)?)
     }
 
     pub async fn refund_failed(&self, order_id: OrderId, refund: i64, reason: &str) -> Result<(), Fault> {
         let reason = Reason::parse(reason)?;
-        Ok(self.tell(order_id, Some(OrderCommand::NoteRefundFailed { refund, reason })).await.map(drop)?)
+        Ok(self.tell(order_id, Some(OrderCommand::RecordRefundFailure { refund, reason })).await.map(drop)?)
     }
 
     /// What asked for the payment of an attempt.

@@ -217,7 +217,7 @@ impl WantedUnits {
                 continue;
             }
             let before = returned.get(&line.line).copied().unwrap_or_default();
-            let part = left.min(line.standing(moved) - before);
+            let part = left.min(line.remaining(moved) - before);
             if part > 0 {
                 returned.insert(line.line, before + part);
                 left -= part;

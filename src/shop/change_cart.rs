@@ -53,10 +53,10 @@ impl UseCase for ChangeCart {
 pub(super) fn check_owner(work: &mut UnitOfWork<'_>, cart_id: CartId) -> Result<(), Stop> {
     match cart_id {
         CartId::Customer(customer_id) => check_customer(work, customer_id),
-        CartId::Guest(_) => Ok(work.get::<Cart>(cart_id)?.opened()?),
+        CartId::Guest(_) => Ok(work.get::<Cart>(cart_id)?.require_opened()?),
     }
 }
 
 pub(super) fn check_customer(work: &mut UnitOfWork<'_>, customer_id: CustomerId) -> Result<(), Stop> {
-    work.execute::<Customer>(customer_id, CustomerCommand::Check)
+    work.execute::<Customer>(customer_id, CustomerCommand::CheckRegistered)
 }

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use chrono::{DateTime, Utc};
 
 use super::create_discount::DiscountView;
-use crate::domain::discount::{Discount, DiscountCode, DiscountCommand, Terms};
+use crate::domain::discount::{Discount, DiscountCode, DiscountCommand, DiscountTerms};
 use crate::domain::money::Money;
 use crate::domain::pricing::Benefit;
 use crate::journal::{Load, Stop, UnitOfWork, UseCase};
@@ -32,7 +32,7 @@ impl UseCase for ChangeDiscount {
     fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<DiscountView, Stop> {
         let before = work.get::<Discount>(self.code.folded())?.created()?.terms;
         let TermsChange { benefit, from, until, total_limit, customer_limit, minimum } = self.change;
-        let terms = Terms {
+        let terms = DiscountTerms {
             benefit: benefit.unwrap_or(before.benefit),
             from: from.unwrap_or(before.from),
             until: until.unwrap_or(before.until),

@@ -21,8 +21,8 @@ impl UseCase for ChangeWebhook {
 
     fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<WebhookRef, Stop> {
         let Self { webhook_id, url, description, event_types, active } = self;
-        let beside = url.is_some() || description.is_some();
-        let change = WebhookCommand::Change { event_types: event_types.clone(), active: *active, beside };
+        let endpoint_changed = url.is_some() || description.is_some();
+        let change = WebhookCommand::Change { event_types: event_types.clone(), active: *active, endpoint_changed };
         work.execute::<Webhook>(webhook_id, change)?;
         work.write_profile(Profile::ChangeWebhook {
             webhook_id: webhook_id.0,

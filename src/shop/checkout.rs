@@ -43,7 +43,7 @@ impl UseCase for Checkout {
     fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<OrderView, Stop> {
         check_owner(work, self.cart_id)?;
         let cart = work.get::<Cart>(self.cart_id)?;
-        let lines = cart.to_check_out()?.iter().map(|(&product_id, &quantity)| NewLine {
+        let lines = cart.checkout_items()?.iter().map(|(&product_id, &quantity)| NewLine {
             product_id,
             quantity,
             unit_price: None,

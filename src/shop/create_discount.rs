@@ -4,13 +4,13 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::domain::discount::{Discount, DiscountCode, DiscountCommand, Terms};
+use crate::domain::discount::{Discount, DiscountCode, DiscountCommand, DiscountTerms};
 use crate::domain::pricing::Benefit;
 use crate::journal::{Load, Stop, UnitOfWork, UseCase};
 
 pub struct CreateDiscount {
     pub code: DiscountCode,
-    pub terms: Terms,
+    pub terms: DiscountTerms,
 }
 
 /// A discount and its uses.
@@ -56,7 +56,7 @@ impl DiscountView {
     pub(super) fn of(work: &UnitOfWork<'_>, code: &DiscountCode) -> Result<Self, Stop> {
         let discount = work.get::<Discount>(code.folded())?;
         let discount = discount.created()?;
-        let Terms { benefit, from, until, total_limit, customer_limit, minimum } = discount.terms;
+        let DiscountTerms { benefit, from, until, total_limit, customer_limit, minimum } = discount.terms;
         let (kind, value) = match benefit {
             Benefit::Percent(percent) => ("percent", Some(percent.to_string())),
             Benefit::Amount(amount) => ("amount", Some(amount.to_string())),

@@ -20,8 +20,8 @@ impl UseCase for MergeCarts {
         check_customer(work, self.customer_id)?;
         let guest_cart = CartId::of_token(self.cart_token);
         let items = work.get::<Cart>(guest_cart)?.items();
-        work.execute::<Cart>(guest_cart, CartCommand::CloseMerged { customer_id: self.customer_id })?;
-        work.execute::<Cart>(self.customer_id, CartCommand::TakeOver { items, mode: self.mode })?;
+        work.execute::<Cart>(guest_cart, CartCommand::CloseAfterMerge { customer_id: self.customer_id })?;
+        work.execute::<Cart>(self.customer_id, CartCommand::MergeItems { items, mode: self.mode })?;
         CartView::of(work, CartId::Customer(self.customer_id))
     }
 

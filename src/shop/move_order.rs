@@ -51,7 +51,7 @@ fn stock_moved(work: &UnitOfWork<'_>, order_id: OrderId) -> Result<BTreeMap<Prod
         let product = moved.entry(product_id).or_default();
         product.released += line.released;
         product.shipped += line.shipped;
-        product.taken_back += line.taken_back;
+        product.restocked += line.restocked;
     }
     Ok(moved)
 }
@@ -60,11 +60,11 @@ fn stock_moved(work: &UnitOfWork<'_>, order_id: OrderId) -> Result<BTreeMap<Prod
 fn stock_commands(order_id: OrderId, before: StockMoved, after: StockMoved) -> impl Iterator<Item = ProductCommand> {
     let released = after.released - before.released;
     let shipped = after.shipped - before.shipped;
-    let taken_back = after.taken_back - before.taken_back;
+    let restocked = after.restocked - before.restocked;
     [
         (released > 0).then_some(ProductCommand::Release { order_id, quantity: released }),
         (shipped > 0).then_some(ProductCommand::Ship { order_id, quantity: shipped }),
-        (taken_back > 0).then_some(ProductCommand::TakeBack { order_id, quantity: taken_back }),
+        (restocked > 0).then_some(ProductCommand::Restock { order_id, quantity: restocked }),
     ]
     .into_iter()
     .flatten()

@@ -35,7 +35,7 @@ impl UseCase for OpenAccount {
             work.write_profile(Profile::UseLink { hash: hash.clone() });
         }
         if let Some(customer_id) = self.customer_id {
-            work.execute::<Customer>(customer_id, CustomerCommand::Check)?;
+            work.execute::<Customer>(customer_id, CustomerCommand::CheckRegistered)?;
         }
         let account_id = AccountId(work.next_number::<Account>()?);
         let open = AccountCommand::Open { role: self.role, customer_id: self.customer_id };

@@ -1,7 +1,7 @@
 //! What an order costs beyond its goods, by the tables in force and the discount that the buyer asks for.
 
 use crate::domain::customer::Country;
-use crate::domain::discount::{Discount, DiscountCode, DiscountCommand, Use};
+use crate::domain::discount::{Discount, DiscountCode, DiscountCommand, DiscountUse};
 use crate::domain::ids::{CustomerId, OrderId};
 use crate::domain::order::{Order, OrderError, OrderLine, PlacedOrder, Status};
 use crate::domain::pricing::{Priced, Pricing, SHOP};
@@ -41,7 +41,7 @@ pub(super) fn use_discount(work: &mut UnitOfWork<'_>, order_id: OrderId) -> Resu
     let order = order.placed()?;
     let (Some(pricing), Some(discount)) = (&order.pricing, discount_in_use(order)) else { return Ok(()) };
     let (customer_id, subtotal) = (discount.customer_id, pricing.subtotal);
-    let wanted = Use { order_id, customer_id, at: work.now(), subtotal };
+    let wanted = DiscountUse { order_id, customer_id, at: work.now(), subtotal };
     work.execute::<Discount>(discount.code, DiscountCommand::Use(wanted))
 }
 

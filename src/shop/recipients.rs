@@ -73,7 +73,7 @@ fn snapshot(
     customer_id: CustomerId,
     address: &KnownAddress,
 ) -> Result<(), Stop> {
-    work.get::<Customer>(customer_id)?.check_address(address.address_id)?;
+    work.get::<Customer>(customer_id)?.require_address(address.address_id)?;
     work.write_profile(Profile::SnapshotAddress {
         order_id: order_id.0,
         kind,

@@ -3,19 +3,19 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::ids::OrderId;
-use crate::domain::order::{Bill, Order, OrderCommand, States};
+use crate::domain::order::{Bill, Order, OrderCommand, OrderStates};
 use crate::journal::{Stop, UnitOfWork, UseCase};
 
 pub struct RecordPayment {
     pub order_id: OrderId,
-    /// One of those whose names begin with `Note`.
+    /// One of those whose names begin with `Record`.
     pub note: Option<OrderCommand>,
 }
 
 /// How an order and its money stand now.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct MoneyStanding {
-    pub states: States,
+    pub states: OrderStates,
     pub bill: Bill,
 }
 

@@ -1,4 +1,4 @@
-//! Who may log in, without the person: e-mail address and password live in tables that can be forgotten.
+//! An account for logging in, without personal data: e-mail address and password live in erasable tables.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,33 +9,35 @@ use thiserror::Error;
 use uuid::Uuid;
 
 use super::Decider;
+use super::event::events;
 use super::ids::CustomerId;
+use super::words::words;
 
 #[cfg(test)]
 mod tests;
 
-/// What an account may do. Each role may do what those before it may, but that customers own things and staff do not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// Their own things.
-    Customer,
-    /// All reads but credentials.
-    Reader,
-    /// Catalogue, orders and customers.
-    Editor,
-    /// Everything.
-    Admin,
-}
+words!(
+    /// Permissions of an account. Each role includes those before it, except that only customers own carts and orders.
+    Role {
+        /// Access to the customer's own cart, orders and profile.
+        Customer = "customer",
+        /// Read access to everything except credentials.
+        Reader = "reader",
+        /// Changes to catalogue, orders and customers.
+        Editor = "editor",
+        /// Every route.
+        Admin = "admin",
+    }
+);
 
-/// Unknown, open or erased; an account that is erased never comes back.
+/// Life cycle of an account. An erased account cannot be opened again.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Account {
     #[default]
     Unknown,
     Open {
         role: Role,
-        /// Whose account it is, if it is a customer's.
+        /// Owner, if the account is a customer's.
         customer_id: Option<CustomerId>,
         disabled: bool,
         keys: BTreeMap<Uuid, Role>,
@@ -45,7 +47,7 @@ pub enum Account {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AccountCommand {
-    /// With a customer for that customer's account, without one for staff.
+    /// Opens an account for a customer, or for staff if `customer_id` is `None`.
     Open {
         role: Role,
         customer_id: Option<CustomerId>,
@@ -66,44 +68,36 @@ pub enum AccountCommand {
     Erase,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "event")]
-pub enum AccountEvent {
-    #[serde(rename = "AccountOpened")]
-    Opened { role: Role, customer_id: Option<CustomerId> },
-    #[serde(rename = "AccountRoleChanged")]
-    RoleChanged { role: Role, previous_role: Role },
-    #[serde(rename = "AccountDisabled")]
-    Disabled {},
-    #[serde(rename = "AccountEnabled")]
-    Enabled {},
-    #[serde(rename = "AccountPasswordChanged")]
-    PasswordChanged {},
-    #[serde(rename = "ApiKeyCreated")]
-    KeyCreated { key_id: Uuid, role: Role },
-    #[serde(rename = "ApiKeyRevoked")]
-    KeyRevoked { key_id: Uuid },
-    #[serde(rename = "AccountErased")]
-    Erased {},
+events! {
+    pub enum AccountEvent {
+        Opened { role: Role, customer_id: Option<CustomerId> } = "AccountOpened",
+        RoleChanged { role: Role, previous_role: Role } = "AccountRoleChanged",
+        Disabled {} = "AccountDisabled",
+        Enabled {} = "AccountEnabled",
+        PasswordChanged {} = "AccountPasswordChanged",
+        KeyCreated { key_id: Uuid, role: Role } = "ApiKeyCreated",
+        KeyRevoked { key_id: Uuid } = "ApiKeyRevoked",
+        Erased {} = "AccountErased",
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum AccountError {
     #[error("account not found")]
     NotFound,
-    #[error("the account is open already")]
+    #[error("the account already exists")]
     AlreadyOpen,
-    #[error("a customer's account has the role customer, and no other account has it")]
+    #[error("the role customer is for accounts of customers only, and they can have no other")]
     RoleDoesNotFit,
     #[error("the account is disabled")]
     Disabled,
-    #[error("API keys are for staff, with the role of their account at the most")]
+    #[error("only staff can have API keys, with at most the role of their account")]
     KeyExceedsAccount,
     #[error("API key not found")]
     KeyNotFound,
-    #[error("the API key exists")]
+    #[error("the API key already exists")]
     KeyExists,
-    #[error("an account has at most {} API keys", Account::MAX_KEYS)]
+    #[error("an account can have at most {} API keys", Account::MAX_KEYS)]
     TooManyKeys,
 }
 
@@ -111,22 +105,9 @@ pub enum AccountError {
 #[error("must be customer, reader, editor or admin")]
 pub struct UnknownRole;
 
-impl Role {
-    pub const ALL: [Self; 4] = [Self::Customer, Self::Reader, Self::Editor, Self::Admin];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Customer => "customer",
-            Self::Reader => "reader",
-            Self::Editor => "editor",
-            Self::Admin => "admin",
-        }
-    }
-}
-
 impl fmt::Display for Role {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.name())
+        formatter.write_str(self.as_str())
     }
 }
 
@@ -134,22 +115,7 @@ impl FromStr for Role {
     type Err = UnknownRole;
 
     fn from_str(text: &str) -> Result<Self, UnknownRole> {
-        Self::ALL.into_iter().find(|role| role.name() == text).ok_or(UnknownRole)
-    }
-}
-
-impl AccountEvent {
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Opened { .. } => "AccountOpened",
-            Self::RoleChanged { .. } => "AccountRoleChanged",
-            Self::Disabled {} => "AccountDisabled",
-            Self::Enabled {} => "AccountEnabled",
-            Self::PasswordChanged {} => "AccountPasswordChanged",
-            Self::KeyCreated { .. } => "ApiKeyCreated",
-            Self::KeyRevoked { .. } => "ApiKeyRevoked",
-            Self::Erased {} => "AccountErased",
-        }
+        Self::ALL.iter().copied().find(|role| role.as_str() == text).ok_or(UnknownRole)
     }
 }
 

@@ -12,7 +12,7 @@ fn opened(role: Role) -> AccountEvent {
 }
 
 #[test]
-fn the_role_customer_is_for_customers_and_stays() {
+fn the_role_customer_is_for_customers_only_and_cannot_change() {
     let open = |role, customer_id| AccountCommand::Open { role, customer_id };
     let fresh = || TestFramework::<Account>::with(()).given_no_previous_events();
     fresh().when(open(Role::Admin, None)).then_expect_events(vec![opened(Role::Admin)]);
@@ -41,7 +41,7 @@ fn a_key_never_has_more_rights_than_its_account() {
 }
 
 #[test]
-fn a_disabled_account_takes_no_password_and_no_key_until_it_is_enabled() {
+fn a_disabled_account_cannot_change_its_password_until_it_is_enabled() {
     let disabled = vec![opened(Role::Admin), AccountEvent::Disabled {}];
     account(disabled.clone()).when(AccountCommand::ChangePassword).then_expect_error(AccountError::Disabled);
     account(disabled.clone()).when(AccountCommand::Disable).then_expect_events(vec![]);
@@ -49,7 +49,7 @@ fn a_disabled_account_takes_no_password_and_no_key_until_it_is_enabled() {
 }
 
 #[test]
-fn an_erased_account_never_comes_back() {
+fn an_erased_account_cannot_be_opened_again() {
     let erased = vec![opened(Role::Customer), AccountEvent::Erased {}];
     account(erased.clone()).when(AccountCommand::Enable).then_expect_error(AccountError::NotFound);
     let open = AccountCommand::Open { role: Role::Customer, customer_id: Some(CustomerId(7)) };

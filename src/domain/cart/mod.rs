@@ -1,7 +1,7 @@
-//! A cart, a customer's or a guest's: what somebody wants to buy, until it is checked out.
+//! A cart of a customer or a guest: the items to buy, until checkout.
 //!
-//! A cart that was checked out, and a customer's that expired, opens again, empty, with the next item that is added.
-//! Item events carry the quantity as it is after them, so that a reader needs only the last one of each product.
+//! Adding an item reopens a checked-out cart, and an expired cart of a customer, as an empty one.
+//! Item events carry the resulting quantity, so that a reader needs only the last event of each product.
 
 use std::collections::BTreeMap;
 
@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::Decider;
+use super::event::events;
 use super::ids::{CustomerId, OrderId, ProductId};
 use super::quantity::Quantity;
 
@@ -27,114 +28,91 @@ pub enum Cart {
     CheckedOut {
         order_id: OrderId,
     },
-    /// A guest's cart whose items moved to a customer's.
+    /// Guest cart whose items moved to a customer's cart.
     Merged,
-    /// Nobody touched it for long. A customer's opens again with the next item; a guest's is gone.
+    /// Unused for too long. A customer's cart reopens with the next item, a guest's cart is gone.
     Expired,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CartCommand {
-    /// Opens a guest's cart; a customer's opens with its first item.
+    /// Opens a guest cart. A customer's cart opens with its first item.
     Open,
     AddItem {
         product_id: ProductId,
         quantity: Quantity,
     },
-    /// Sets the quantity of a product; `None` takes it out.
+    /// Sets the quantity of a product; `None` removes the product.
     SetItem {
         product_id: ProductId,
         quantity: Option<Quantity>,
     },
     Empty,
-    /// Takes a guest's items over.
-    TakeOver {
+    /// Merges the items of a guest cart into this cart.
+    MergeItems {
         items: Items,
         mode: MergeMode,
     },
-    /// Closes a guest's cart whose items a customer took over.
-    CloseMerged {
+    /// Closes a guest cart after its items were merged into a customer's cart.
+    CloseAfterMerge {
         customer_id: CustomerId,
     },
     CheckOut {
         order_id: OrderId,
     },
-    /// Nobody has touched the cart for long.
+    /// Closes a cart that has been unused for too long.
     Expire,
 }
 
-/// What becomes of a product that stands in both carts, or in only one of them.
+/// Rule for merging the items of a guest cart and a customer's cart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MergeMode {
-    /// The quantities are added up.
+    /// Add the quantities of each product.
     Sum,
-    /// The larger quantity stays.
+    /// Keep the larger quantity of each product.
     KeepLarger,
-    /// The guest's items replace the customer's.
+    /// Replace the customer's items with the guest's.
     KeepGuest,
-    /// The customer's items stay, the guest's are dropped.
+    /// Keep the customer's items and drop the guest's.
     KeepCustomer,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "event")]
-pub enum CartEvent {
-    #[serde(rename = "CartOpened")]
-    Opened {},
-    #[serde(rename = "CartItemAdded")]
-    ItemAdded { product_id: ProductId, quantity: Quantity, new_quantity: Quantity },
-    #[serde(rename = "CartItemQuantityChanged")]
-    ItemQuantityChanged { product_id: ProductId, new_quantity: Quantity },
-    #[serde(rename = "CartItemRemoved")]
-    ItemRemoved { product_id: ProductId },
-    #[serde(rename = "CartEmptied")]
-    Emptied {},
-    #[serde(rename = "CartMerged")]
-    Merged { customer_id: CustomerId },
-    #[serde(rename = "CartExpired")]
-    Expired {},
-    #[serde(rename = "CartCheckedOut")]
-    CheckedOut { order_id: OrderId },
+events! {
+    pub enum CartEvent {
+        Opened {} = "CartOpened",
+        ItemAdded { product_id: ProductId, quantity: Quantity, new_quantity: Quantity } = "CartItemAdded",
+        ItemQuantityChanged { product_id: ProductId, new_quantity: Quantity } = "CartItemQuantityChanged",
+        ItemRemoved { product_id: ProductId } = "CartItemRemoved",
+        Emptied {} = "CartEmptied",
+        Merged { customer_id: CustomerId } = "CartMerged",
+        Expired {} = "CartExpired",
+        CheckedOut { order_id: OrderId } = "CartCheckedOut",
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum CartError {
     #[error("cart not found")]
     NotFound,
-    #[error("the cart exists already")]
+    #[error("the cart already exists")]
     AlreadyExists,
     #[error("the product is not in the cart")]
     ItemNotFound,
     #[error("the cart is empty")]
     Empty,
-    #[error("the cart was checked out already as order {order_id}")]
+    #[error("the cart was already checked out as order {order_id}")]
     AlreadyCheckedOut { order_id: OrderId },
-    #[error("a cart holds at most {} products", Cart::MAX_ITEMS)]
+    #[error("a cart can hold at most {} products", Cart::MAX_ITEMS)]
     TooManyItems,
-    #[error("a cart holds at most {} units of a product", Quantity::MAX)]
+    #[error("a cart can hold at most {} units of a product", Quantity::MAX)]
     TooManyUnits,
-}
-
-impl CartEvent {
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Opened {} => "CartOpened",
-            Self::ItemAdded { .. } => "CartItemAdded",
-            Self::ItemQuantityChanged { .. } => "CartItemQuantityChanged",
-            Self::ItemRemoved { .. } => "CartItemRemoved",
-            Self::Emptied {} => "CartEmptied",
-            Self::Merged { .. } => "CartMerged",
-            Self::Expired {} => "CartExpired",
-            Self::CheckedOut { .. } => "CartCheckedOut",
-        }
-    }
 }
 
 impl Cart {
     pub const MAX_ITEMS: usize = 500;
 
-    /// What stands in the cart; nothing once it was checked out.
+    /// Items of the open cart; none in any other state.
     pub fn items(&self) -> Items {
         match self {
             Self::Open { items } => items.clone(),
@@ -142,8 +120,8 @@ impl Cart {
         }
     }
 
-    /// The items as they can be ordered now.
-    pub fn to_check_out(&self) -> Result<&Items, CartError> {
+    /// Items to order at checkout: at least one.
+    pub fn checkout_items(&self) -> Result<&Items, CartError> {
         match self {
             Self::Open { items } if items.is_empty() => Err(CartError::Empty),
             Self::Expired => Err(CartError::Empty),
@@ -153,8 +131,8 @@ impl Cart {
         }
     }
 
-    /// Proves that a guest may use this cart: guests' carts are opened first, so that nobody invents a token.
-    pub fn opened(&self) -> Result<(), CartError> {
+    /// Refuses a guest cart that was never opened, so that clients cannot invent tokens.
+    pub fn require_opened(&self) -> Result<(), CartError> {
         match self {
             Self::Open { .. } | Self::CheckedOut { .. } => Ok(()),
             Self::Unknown | Self::Merged | Self::Expired => Err(CartError::NotFound),
@@ -190,13 +168,13 @@ impl Decider for Cart {
                 _ if items.is_empty() => Ok(vec![]),
                 _ => Ok(vec![CartEvent::Emptied {}]),
             },
-            CartCommand::TakeOver { items: guest_items, mode } => take_over(&items, &guest_items, mode),
-            CartCommand::CloseMerged { customer_id } => {
-                self.opened()?;
+            CartCommand::MergeItems { items: guest_items, mode } => take_over(&items, &guest_items, mode),
+            CartCommand::CloseAfterMerge { customer_id } => {
+                self.require_opened()?;
                 Ok(vec![CartEvent::Merged { customer_id }])
             }
             CartCommand::CheckOut { order_id } => {
-                self.to_check_out()?;
+                self.checkout_items()?;
                 Ok(vec![CartEvent::CheckedOut { order_id }])
             }
             CartCommand::Expire => match self {
@@ -231,7 +209,7 @@ impl Decider for Cart {
 }
 
 impl Cart {
-    /// The items of the open cart, opened now if it is not.
+    /// Items of the open cart; opens the cart if necessary.
     fn open_items(&mut self) -> &mut Items {
         if !matches!(self, Self::Open { .. }) {
             *self = Self::Open { items: Items::new() };

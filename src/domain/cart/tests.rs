@@ -32,13 +32,13 @@ fn checked_out() -> CartEvent {
 }
 
 #[test]
-fn adding_a_product_twice_adds_the_quantities_up() {
+fn adding_a_product_twice_adds_up_the_quantities() {
     given(vec![]).when(add(1, 2)).then_expect_events(vec![added(1, 2, 2)]);
     given(vec![added(1, 2, 2)]).when(add(1, 3)).then_expect_events(vec![added(1, 3, 5)]);
 }
 
 #[test]
-fn setting_the_quantity_that_is_there_changes_nothing() {
+fn setting_the_current_quantity_causes_no_event() {
     let set = |quantity| CartCommand::SetItem { product_id: ProductId(1), quantity };
     given(vec![added(1, 2, 2)]).when(set(Some(units(2)))).then_expect_events(vec![]);
     given(vec![added(1, 2, 2)]).when(set(Some(units(7)))).then_expect_events(vec![changed(1, 7)]);
@@ -64,19 +64,19 @@ fn a_cart_is_checked_out_once() {
 }
 
 #[test]
-fn the_next_item_opens_a_checked_out_cart_again() {
+fn the_next_item_reopens_a_checked_out_cart() {
     given(vec![added(1, 2, 2), checked_out()]).when(add(1, 1)).then_expect_events(vec![added(1, 1, 1)]);
 }
 
 #[test]
-fn emptying_an_empty_cart_changes_nothing_and_an_unknown_cart_is_not_found() {
+fn emptying_an_empty_cart_causes_no_event_and_an_unknown_cart_is_not_found() {
     given(vec![added(1, 2, 2)]).when(CartCommand::Empty).then_expect_events(vec![CartEvent::Emptied {}]);
     given(vec![CartEvent::Opened {}]).when(CartCommand::Empty).then_expect_events(vec![]);
     given(vec![]).when(CartCommand::Empty).then_expect_error(CartError::NotFound);
 }
 
 #[test]
-fn each_way_of_merging_keeps_what_its_name_says() {
+fn every_merge_mode_keeps_what_its_name_says() {
     let guest_items = Items::from([(ProductId(1), units(5)), (ProductId(3), units(1))]);
     for (mode, events) in [
         (MergeMode::Sum, vec![changed(1, 7), changed(3, 1)]),
@@ -85,15 +85,15 @@ fn each_way_of_merging_keeps_what_its_name_says() {
         (MergeMode::KeepCustomer, vec![]),
     ] {
         given(vec![added(1, 2, 2), added(2, 4, 4)])
-            .when(CartCommand::TakeOver { items: guest_items.clone(), mode })
+            .when(CartCommand::MergeItems { items: guest_items.clone(), mode })
             .then_expect_events(events);
     }
 }
 
 #[test]
-fn a_merged_cart_is_gone() {
+fn a_merged_cart_is_not_found() {
     let merged = CartEvent::Merged { customer_id: CustomerId(1) };
-    let close = CartCommand::CloseMerged { customer_id: CustomerId(1) };
+    let close = CartCommand::CloseAfterMerge { customer_id: CustomerId(1) };
     given(vec![CartEvent::Opened {}]).when(close.clone()).then_expect_events(vec![merged.clone()]);
     for command in [close, add(1, 1), CartCommand::Empty, CartCommand::Open] {
         given(vec![CartEvent::Opened {}, merged.clone()]).when(command).then_expect_error(CartError::NotFound);
@@ -101,7 +101,7 @@ fn a_merged_cart_is_gone() {
 }
 
 #[test]
-fn only_an_open_cart_expires_and_the_next_item_opens_it_again() {
+fn only_an_open_cart_expires_and_the_next_item_reopens_it() {
     let expired = CartEvent::Expired {};
     for open in [vec![CartEvent::Opened {}], vec![added(1, 2, 2)]] {
         given(open).when(CartCommand::Expire).then_expect_events(vec![expired.clone()]);
@@ -114,12 +114,12 @@ fn only_an_open_cart_expires_and_the_next_item_opens_it_again() {
     let gone = || vec![added(1, 2, 2), CartEvent::Expired {}];
     given(gone()).when(add(1, 1)).then_expect_events(vec![added(1, 1, 1)]);
     given(gone()).when(CartCommand::CheckOut { order_id: OrderId(9) }).then_expect_error(CartError::Empty);
-    let take = CartCommand::CloseMerged { customer_id: CustomerId(1) };
+    let take = CartCommand::CloseAfterMerge { customer_id: CustomerId(1) };
     given(gone()).when(take).then_expect_error(CartError::NotFound);
 }
 
 #[test]
-fn a_cart_has_bounds() {
+fn a_cart_has_limits() {
     let full: Vec<_> = (1..=500).map(|product| added(product, 1, 1)).collect();
     given(full.clone()).when(add(501, 1)).then_expect_error(CartError::TooManyItems);
     given(full.clone()).when(add(500, 1)).then_expect_events(vec![added(500, 1, 2)]);

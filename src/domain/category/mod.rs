@@ -1,9 +1,10 @@
-//! A category: its name, and how many products stand in it.
+//! A category: its name and the number of its products.
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::Decider;
+use super::event::events;
 use super::ids::ProductId;
 use super::text::Name;
 
@@ -14,7 +15,9 @@ mod tests;
 pub enum Category {
     #[default]
     Unknown,
-    Standing {
+    // The name in stored snapshots.
+    #[serde(rename = "Standing")]
+    Active {
         name: String,
         product_count: i64,
     },
@@ -30,48 +33,31 @@ pub enum CategoryCommand {
     RemoveProduct { product_id: ProductId },
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "event")]
-pub enum CategoryEvent {
-    #[serde(rename = "CategoryCreated")]
-    Created { name: String },
-    #[serde(rename = "CategoryRenamed")]
-    Renamed { name: String, previous_name: String },
-    #[serde(rename = "CategoryDeleted")]
-    Deleted { name: String },
-    #[serde(rename = "CategoryProductAdded")]
-    ProductAdded { product_id: ProductId },
-    #[serde(rename = "CategoryProductRemoved")]
-    ProductRemoved { product_id: ProductId },
+events! {
+    pub enum CategoryEvent {
+        Created { name: String } = "CategoryCreated",
+        Renamed { name: String, previous_name: String } = "CategoryRenamed",
+        Deleted { name: String } = "CategoryDeleted",
+        ProductAdded { product_id: ProductId } = "CategoryProductAdded",
+        ProductRemoved { product_id: ProductId } = "CategoryProductRemoved",
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum CategoryError {
     #[error("category not found")]
     NotFound,
-    #[error("the category exists already")]
+    #[error("the category already exists")]
     AlreadyExists,
     #[error("the category has {product_count} products")]
     HasProducts { product_count: i64 },
 }
 
-impl CategoryEvent {
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Created { .. } => "CategoryCreated",
-            Self::Renamed { .. } => "CategoryRenamed",
-            Self::Deleted { .. } => "CategoryDeleted",
-            Self::ProductAdded { .. } => "CategoryProductAdded",
-            Self::ProductRemoved { .. } => "CategoryProductRemoved",
-        }
-    }
-}
-
 impl Category {
-    /// The name, if the category stands.
+    /// Name of an existing category.
     pub fn name(&self) -> Result<&str, CategoryError> {
         match self {
-            Self::Standing { name, .. } => Ok(name),
+            Self::Active { name, .. } => Ok(name),
             Self::Unknown | Self::Deleted => Err(CategoryError::NotFound),
         }
     }
@@ -84,7 +70,7 @@ impl Decider for Category {
                 return Ok(vec![CategoryEvent::Created { name: name.to_string() }]);
             }
             (Self::Unknown | Self::Deleted, _) => return Err(CategoryError::NotFound),
-            (Self::Standing { name, product_count }, _) => (name, *product_count),
+            (Self::Active { name, product_count }, _) => (name, *product_count),
         };
         match command {
             CategoryCommand::Create { .. } => Err(CategoryError::AlreadyExists),
@@ -101,9 +87,9 @@ impl Decider for Category {
 
     fn evolve(&mut self, event: &CategoryEvent) {
         match event {
-            CategoryEvent::Created { name } => *self = Self::Standing { name: name.clone(), product_count: 0 },
+            CategoryEvent::Created { name } => *self = Self::Active { name: name.clone(), product_count: 0 },
             CategoryEvent::Renamed { name: new_name, .. } => {
-                if let Self::Standing { name, .. } = self {
+                if let Self::Active { name, .. } = self {
                     name.clone_from(new_name);
                 }
             }
@@ -116,7 +102,7 @@ impl Decider for Category {
 
 impl Category {
     fn count(&mut self, change: i64) {
-        if let Self::Standing { product_count, .. } = self {
+        if let Self::Active { product_count, .. } = self {
             *product_count += change;
         }
     }

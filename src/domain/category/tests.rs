@@ -23,7 +23,7 @@ fn a_category_is_created_once() {
 }
 
 #[test]
-fn renaming_to_the_same_name_changes_nothing() {
+fn renaming_to_the_same_name_causes_no_event() {
     given(vec![created()]).when(CategoryCommand::Rename { name: name("Tea") }).then_expect_events(vec![]);
     given(vec![created()]).when(CategoryCommand::Rename { name: name("Coffee") }).then_expect_events(vec![
         CategoryEvent::Renamed { name: "Coffee".to_owned(), previous_name: "Tea".to_owned() },
@@ -48,4 +48,12 @@ fn a_deleted_or_unknown_category_is_not_found() {
     for events in [vec![], vec![created(), deleted]] {
         given(events).when(CategoryCommand::Delete).then_expect_error(CategoryError::NotFound);
     }
+}
+
+#[test]
+fn a_snapshot_keeps_the_stored_name_of_the_state() {
+    let category = Category::Active { name: "Tea".to_owned(), product_count: 2 };
+    let stored = serde_json::json!({ "Standing": { "name": "Tea", "product_count": 2 } });
+    assert_eq!(serde_json::to_value(&category).unwrap(), stored);
+    assert_eq!(serde_json::from_value::<Category>(stored).unwrap(), category);
 }

@@ -1,14 +1,15 @@
-//! A name that only one thing in the shop may hold at a time: a category's name, a product's sku, an order's reference.
+//! A unique name with at most one holder: a category's name, a product's SKU or an order's reference.
 //!
-//! The stream id is the name itself, behind its kind ([`claim_id`]), so that two holders can never both win, and
-//! looking a name up is loading its claim.
+//! The stream id is made of the kind and the name ([`claim_id`]): two holders cannot both win, and loading the claim
+//! finds the holder of a name.
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::Decider;
+use super::event::events;
 
-/// Free, or held by the number of the thing that holds it.
+/// Holder of a name, by number; `None` if the name is free.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claim {
     pub holder: Option<i64>,
@@ -20,13 +21,11 @@ pub enum ClaimCommand {
     Release,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "event")]
-pub enum ClaimEvent {
-    #[serde(rename = "ClaimTaken")]
-    Taken { holder: i64 },
-    #[serde(rename = "ClaimReleased")]
-    Released { holder: i64 },
+events! {
+    pub enum ClaimEvent {
+        Taken { holder: i64 } = "ClaimTaken",
+        Released { holder: i64 } = "ClaimReleased",
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -35,7 +34,7 @@ pub enum ClaimError {
     Taken { holder: i64 },
 }
 
-/// What a name names.
+/// Kind of a unique name. Names of different kinds do not conflict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClaimKind {
     CategoryName,
@@ -43,7 +42,7 @@ pub enum ClaimKind {
     OrderReference,
 }
 
-/// The stream id of the claim on `name`.
+/// Stream id of the claim on `name`.
 pub fn claim_id(kind: ClaimKind, name: &str) -> String {
     let kind = match kind {
         ClaimKind::CategoryName => "category-name",
@@ -51,15 +50,6 @@ pub fn claim_id(kind: ClaimKind, name: &str) -> String {
         ClaimKind::OrderReference => "order-reference",
     };
     format!("{kind}:{name}")
-}
-
-impl ClaimEvent {
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Taken { .. } => "ClaimTaken",
-            Self::Released { .. } => "ClaimReleased",
-        }
-    }
 }
 
 impl Decider for Claim {

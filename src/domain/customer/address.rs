@@ -1,4 +1,4 @@
-//! A postal address as a client writes it, the same shape on the wire and in side writes. Events never carry its values.
+//! A postal address, in one shape for requests and side writes. Events never carry its values.
 
 use std::fmt;
 
@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::text::{Name, Text, TextError};
 
-/// A line of an address.
-pub type Line = Text<200>;
+/// One line of an address.
+pub type AddressLine = Text<200>;
 pub type PostalCode = Text<20>;
 
 /// A complete address.
@@ -16,8 +16,8 @@ pub type PostalCode = Text<20>;
 pub struct Address {
     /// The recipient's name.
     pub name: Name,
-    pub line1: Line,
-    pub line2: Option<Line>,
+    pub line1: AddressLine,
+    pub line2: Option<AddressLine>,
     pub postal_code: PostalCode,
     pub city: Name,
     pub region: Option<Name>,
@@ -31,7 +31,7 @@ pub struct AddressChange {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<Name>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub line1: Option<Line>,
+    pub line1: Option<AddressLine>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line2: Option<OptionalLine>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -76,13 +76,13 @@ impl AddressChange {
 /// New value of a line that an address may lack; the empty text removes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct OptionalLine(Option<Line>);
+pub struct OptionalLine(Option<AddressLine>);
 
 impl TryFrom<String> for OptionalLine {
     type Error = TextError;
 
     fn try_from(text: String) -> Result<Self, TextError> {
-        if text.trim().is_empty() { Ok(Self(None)) } else { Line::parse(&text).map(|line| Self(Some(line))) }
+        if text.trim().is_empty() { Ok(Self(None)) } else { AddressLine::parse(&text).map(|line| Self(Some(line))) }
     }
 }
 

@@ -1,21 +1,23 @@
-//! A customer, without the person: name, e-mail and addresses live in tables that can be forgotten, never in an event.
+//! A customer, without personal data: name, e-mail and addresses live in erasable tables, never in events.
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::Decider;
+use super::event::events;
 use super::ids::AddressId;
 
 mod address;
 #[cfg(test)]
 mod tests;
 
-pub use address::{Address, AddressChange, AddressField, Country, Line, OptionalLine, PostalCode};
+pub use address::{Address, AddressChange, AddressField, AddressLine, Country, OptionalLine, PostalCode};
 
-/// How many addresses a customer can have at a time.
+/// Maximum number of addresses of a customer.
 pub const MAX_ADDRESSES: usize = 50;
 
-/// One without addresses is written as it was before there were any, so that old snapshots and new ones are alike.
+/// Life cycle of a customer. Without addresses it is serialised as before addresses existed, so that old snapshots stay
+/// readable.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Stored", into = "Stored")]
 pub enum Customer {
@@ -25,14 +27,14 @@ pub enum Customer {
     Erased,
 }
 
-/// Which addresses there are, by number. A number is never given twice.
+/// Numbers of a customer's addresses. A number is never reused.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AddressBook {
     pub addresses: Vec<AddressId>,
     pub last_address: i64,
 }
 
-/// A customer as snapshots have it.
+/// A customer as stored in snapshots.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 enum Stored {
@@ -50,7 +52,7 @@ enum Bare {
     Erased,
 }
 
-/// A field of the profile, named in an event that says it changed.
+/// Name of a changed field of the profile, for events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProfileField {
@@ -74,32 +76,26 @@ pub enum CustomerCommand {
         address_id: AddressId,
     },
     Erase,
-    /// Proves that the customer exists, and changes nothing.
-    Check,
+    /// Refuses an unknown or erased customer; changes nothing.
+    CheckRegistered,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "event")]
-pub enum CustomerEvent {
-    #[serde(rename = "CustomerRegistered")]
-    Registered {},
-    #[serde(rename = "CustomerChanged")]
-    Changed { fields: Vec<ProfileField> },
-    #[serde(rename = "CustomerAddressAdded")]
-    AddressAdded { address_id: AddressId },
-    #[serde(rename = "CustomerAddressChanged")]
-    AddressChanged { address_id: AddressId, fields: Vec<AddressField> },
-    #[serde(rename = "CustomerAddressRemoved")]
-    AddressRemoved { address_id: AddressId },
-    #[serde(rename = "CustomerErased")]
-    Erased {},
+events! {
+    pub enum CustomerEvent {
+        Registered {} = "CustomerRegistered",
+        Changed { fields: Vec<ProfileField> } = "CustomerChanged",
+        AddressAdded { address_id: AddressId } = "CustomerAddressAdded",
+        AddressChanged { address_id: AddressId, fields: Vec<AddressField> } = "CustomerAddressChanged",
+        AddressRemoved { address_id: AddressId } = "CustomerAddressRemoved",
+        Erased {} = "CustomerErased",
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum CustomerError {
     #[error("customer not found")]
     NotFound,
-    #[error("the customer is registered already")]
+    #[error("the customer is already registered")]
     AlreadyRegistered,
     #[error("the customer has no address {0}")]
     AddressNotFound(AddressId),
@@ -107,28 +103,15 @@ pub enum CustomerError {
     TooManyAddresses,
 }
 
-impl CustomerEvent {
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Registered {} => "CustomerRegistered",
-            Self::Changed { .. } => "CustomerChanged",
-            Self::AddressAdded { .. } => "CustomerAddressAdded",
-            Self::AddressChanged { .. } => "CustomerAddressChanged",
-            Self::AddressRemoved { .. } => "CustomerAddressRemoved",
-            Self::Erased {} => "CustomerErased",
-        }
-    }
-}
-
 impl Customer {
-    /// The number that the next address gets.
+    /// Number of the next address.
     pub fn next_address(&self) -> AddressId {
         let last = if let Self::Registered(book) = self { book.last_address } else { 0 };
         AddressId(last + 1)
     }
 
-    /// Proves that the customer has the address.
-    pub fn check_address(&self, address_id: AddressId) -> Result<(), CustomerError> {
+    /// Refuses an address that the customer does not have.
+    pub fn require_address(&self, address_id: AddressId) -> Result<(), CustomerError> {
         match self {
             Self::Registered(book) => book.holds(address_id),
             Self::Unknown | Self::Erased => Err(CustomerError::NotFound),
@@ -167,7 +150,7 @@ impl Decider for Customer {
                 Ok(vec![CustomerEvent::AddressRemoved { address_id }])
             }
             CustomerCommand::Erase => Ok(vec![CustomerEvent::Erased {}]),
-            CustomerCommand::Check => Ok(vec![]),
+            CustomerCommand::CheckRegistered => Ok(vec![]),
         }
     }
 

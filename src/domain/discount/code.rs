@@ -1,11 +1,11 @@
-//! The code under which a discount is asked for.
+//! The code of a discount, as buyers enter it.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// 1 to [`DiscountCode::MAX`] letters and digits of ASCII, `-` and `_`; found without regard to case.
+/// 1 to [`DiscountCode::MAX`] ASCII letters, digits, `-` and `_`; case-insensitive.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct DiscountCode(String);
@@ -24,12 +24,12 @@ impl DiscountCode {
         if good { Ok(Self(text.to_owned())) } else { Err(DiscountCodeError) }
     }
 
-    /// As it was written.
+    /// The code as entered.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The form in which two codes count as the same, and the id of the discount's stream: upper case.
+    /// The code in upper case, for comparison: the id of the discount's stream.
     pub fn folded(&self) -> String {
         self.0.to_ascii_uppercase()
     }

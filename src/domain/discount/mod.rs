@@ -1,7 +1,7 @@
-//! A discount that whoever knows its code may ask for, within its time and its limits.
+//! A discount for buyers with its code, within its dates and limits.
 //!
-//! The discount is used in the unit of work that places the order, so its limits hold exactly, however many check out
-//! at once. A cancelled order gives its use back. A code is never given again: in the log it means one discount.
+//! The unit of work that places an order also uses the discount, so that limits hold exactly under concurrent checkouts.
+//! Cancelling the order releases the use. A code is never reused: in the log it always means the same discount.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::Decider;
+use super::event::events;
 use super::ids::{CustomerId, OrderId};
 use super::money::Money;
 use super::pricing::{Benefit, Percent};
@@ -31,45 +32,45 @@ pub enum Discount {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CreatedDiscount {
-    /// As it was written.
+    /// The code as entered.
     pub code: DiscountCode,
-    pub terms: Terms,
+    pub terms: DiscountTerms,
     pub ended: bool,
-    /// By orders that were not cancelled.
+    /// Number of orders with the discount, without cancelled ones.
     pub uses: u32,
-    /// Of those, by customers; guests are counted in `uses` only.
+    /// Number of orders of each customer. Guests are counted in `uses` only.
     pub uses_by_customer: BTreeMap<CustomerId, u32>,
 }
 
-/// What a discount gives, and to whom and when.
+/// Benefit, dates and limits of a discount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Terms {
+pub struct DiscountTerms {
     #[serde(flatten)]
     pub benefit: Benefit,
-    /// The first moment.
+    /// First moment of validity.
     pub from: Option<DateTime<Utc>>,
-    /// The first moment when it is over.
+    /// End of validity, exclusive.
     pub until: Option<DateTime<Utc>>,
-    /// How many orders may use it.
+    /// Maximum number of orders.
     pub total_limit: Option<NonZeroU32>,
-    /// How many orders of one customer may use it.
+    /// Maximum number of orders of one customer.
     pub customer_limit: Option<NonZeroU32>,
-    /// The least subtotal of an order.
+    /// Minimum subtotal of an order.
     pub minimum: Option<Money>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DiscountCommand {
-    Create { code: DiscountCode, terms: Terms },
-    Change { terms: Terms },
+    Create { code: DiscountCode, terms: DiscountTerms },
+    Change { terms: DiscountTerms },
     End,
-    Use(Use),
+    Use(DiscountUse),
     Release { order_id: OrderId, customer_id: Option<CustomerId> },
 }
 
-/// An order that asks for the discount.
+/// An order that is to use the discount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Use {
+pub struct DiscountUse {
     pub order_id: OrderId,
     /// `None` for a guest.
     pub customer_id: Option<CustomerId>,
@@ -77,35 +78,30 @@ pub struct Use {
     pub subtotal: Money,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "event")]
-pub enum DiscountEvent {
-    #[serde(rename = "DiscountCreated")]
-    Created {
-        /// As it was written; the id of the stream is its folded form.
-        code: DiscountCode,
-        #[serde(flatten)]
-        terms: Terms,
-    },
-    /// Carries all terms, as they are now.
-    #[serde(rename = "DiscountChanged")]
-    Changed {
-        #[serde(flatten)]
-        terms: Terms,
-    },
-    #[serde(rename = "DiscountEnded")]
-    Ended {},
-    #[serde(rename = "DiscountUsed")]
-    Used { order_id: OrderId, customer_id: Option<CustomerId> },
-    #[serde(rename = "DiscountReleased")]
-    Released { order_id: OrderId, customer_id: Option<CustomerId> },
+events! {
+    pub enum DiscountEvent {
+        Created {
+            /// The code as entered; its upper-case form is the stream id.
+            code: DiscountCode,
+            #[serde(flatten)]
+            terms: DiscountTerms,
+        } = "DiscountCreated",
+        /// Carries all terms, changed or not.
+        Changed {
+            #[serde(flatten)]
+            terms: DiscountTerms,
+        } = "DiscountChanged",
+        Ended {} = "DiscountEnded",
+        Used { order_id: OrderId, customer_id: Option<CustomerId> } = "DiscountUsed",
+        Released { order_id: OrderId, customer_id: Option<CustomerId> } = "DiscountReleased",
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum DiscountError {
     #[error("discount not found")]
     NotFound,
-    #[error("the code was given to a discount before")]
+    #[error("the code already belongs to a discount")]
     AlreadyExists,
     #[error("a discount must give something: a value above 0, or free shipping")]
     NothingGiven,
@@ -119,24 +115,12 @@ pub enum DiscountError {
     Expired { until: DateTime<Utc> },
     #[error("the discount is used up")]
     UsedUp,
-    #[error("the customer has used the discount as often as one may")]
+    #[error("the customer has used up the discount")]
     UsedUpByCustomer,
-    #[error("the discount is for customers only, because it is limited for each")]
+    #[error("the discount is limited per customer, so guests cannot use it")]
     NeedsCustomer,
-    #[error("the discount is for orders of {minimum} or more; this one has a subtotal of {subtotal}")]
+    #[error("the discount needs a subtotal of {minimum} or more; the order has {subtotal}")]
     BelowMinimum { minimum: Money, subtotal: Money },
-}
-
-impl DiscountEvent {
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Created { .. } => "DiscountCreated",
-            Self::Changed { .. } => "DiscountChanged",
-            Self::Ended {} => "DiscountEnded",
-            Self::Used { .. } => "DiscountUsed",
-            Self::Released { .. } => "DiscountReleased",
-        }
-    }
 }
 
 impl Discount {
@@ -172,7 +156,7 @@ impl Decider for Discount {
                 discount.check(&wanted)?;
                 vec![DiscountEvent::Used { order_id: wanted.order_id, customer_id: wanted.customer_id }]
             }
-            // The life of the order sees to it that this is said once.
+            // The order's life cycle guarantees that this happens once.
             DiscountCommand::Release { order_id, customer_id } => {
                 vec![DiscountEvent::Released { order_id, customer_id }]
             }
@@ -201,13 +185,13 @@ impl Decider for Discount {
             DiscountEvent::Released { customer_id, .. } => self.change(|discount| {
                 discount.uses = discount.uses.saturating_sub(1);
                 if let Some(customer_id) = customer_id {
-                    discount.give_back(*customer_id);
+                    discount.release_use(*customer_id);
                 }
             }),
         }
     }
 
-    /// Its customers with uses, which are what it grows by.
+    /// The state grows with the number of customers who use the discount.
     fn weight(&self) -> usize {
         match self {
             Self::Created(discount) => 1 + discount.uses_by_customer.len(),
@@ -225,8 +209,8 @@ impl Discount {
 }
 
 impl CreatedDiscount {
-    fn check(&self, wanted: &Use) -> Result<(), DiscountError> {
-        let Terms { from, until, total_limit, customer_limit, minimum, .. } = self.terms;
+    fn check(&self, wanted: &DiscountUse) -> Result<(), DiscountError> {
+        let DiscountTerms { from, until, total_limit, customer_limit, minimum, .. } = self.terms;
         if self.ended {
             return Err(DiscountError::Ended);
         }
@@ -252,7 +236,7 @@ impl CreatedDiscount {
         Ok(())
     }
 
-    fn give_back(&mut self, customer_id: CustomerId) {
+    fn release_use(&mut self, customer_id: CustomerId) {
         if let Some(uses) = self.uses_by_customer.get_mut(&customer_id) {
             *uses = uses.saturating_sub(1);
             if *uses == 0 {
@@ -262,7 +246,7 @@ impl CreatedDiscount {
     }
 }
 
-impl Terms {
+impl DiscountTerms {
     fn check(&self) -> Result<(), DiscountError> {
         let nothing = [Benefit::Percent(Percent::ZERO), Benefit::Amount(Money::ZERO)];
         if nothing.contains(&self.benefit) {

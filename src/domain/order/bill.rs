@@ -1,25 +1,26 @@
-//! The money of one order: what it is worth, what was paid, what went back.
+//! The money of one order: agreed, credited, paid and refunded.
 //!
-//! `total` is what was agreed. `credited` is by how much the order has been worth less since, because units were taken
-//! back, it was cancelled, or money was given back for another reason. `paid` and `refunded` are what has really moved.
-//! What is left of the one, `worth`, and of the other, `kept`, are the same once everybody has what is theirs.
+//! `total` is the agreed amount. `credited` is the reduction since then, by returns, a cancellation or refunds.
+//! `paid` and `refunded` are the amounts that really moved.
+//! The order is settled when `worth` (`total - credited`) equals `kept` (`paid - refunded`).
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::money::Money;
+use crate::domain::words::words;
 
-/// How an order is paid for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PaymentMethod {
-    /// Later; staff note it.
-    Invoice,
-    /// The provider for trying things out.
-    Test,
-    /// The card provider.
-    Card,
-}
+words!(
+    /// Payment method of an order.
+    PaymentMethod {
+        /// Payment by invoice, recorded by staff.
+        Invoice = "invoice",
+        /// The built-in test provider.
+        Test = "test",
+        /// The card provider.
+        Card = "card",
+    }
+);
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bill {
@@ -28,20 +29,20 @@ pub struct Bill {
     pub paid: Money,
     pub refunded: Money,
     pub method: Option<PaymentMethod>,
-    /// When the order is cancelled if it is not paid by then.
+    /// Deadline: an unpaid order is cancelled then.
     pub pay_by: Option<DateTime<Utc>>,
-    /// How often a provider was asked for the money; the last attempt is this one.
+    /// Number of payment attempts, which is also the number of the last one.
     pub attempts: i64,
-    /// Whether the provider has not said yet what became of the last attempt.
+    /// Whether the outcome of the last attempt is still unknown.
     pub open_attempt: bool,
-    /// The attempt that brought the money, and what the provider calls it.
-    pub charge: Option<Charge>,
-    /// By number, from 1.
+    /// The successful attempt, with the provider's reference.
+    pub charge: Option<CapturedCharge>,
+    /// Refunds in the order of their numbers, which count from 1.
     pub refunds: Vec<Refund>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Charge {
+pub struct CapturedCharge {
     pub attempt: i64,
     pub reference: String,
 }
@@ -61,51 +62,43 @@ pub enum RefundState {
 }
 
 impl PaymentMethod {
-    /// Whether a provider is asked for the money.
+    /// Whether a payment provider collects the money.
     pub fn is_online(self) -> bool {
         match self {
             Self::Invoice => false,
             Self::Test | Self::Card => true,
         }
     }
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Invoice => "invoice",
-            Self::Test => "test",
-            Self::Card => "card",
-        }
-    }
 }
 
 impl Bill {
-    /// What the order is worth now.
+    /// Current value of the order.
     pub fn worth(&self) -> Money {
         self.total.less(self.credited)
     }
 
-    /// What the shop has of it.
+    /// Money that the shop has received and not refunded.
     pub fn kept(&self) -> Money {
         self.paid.less(self.refunded)
     }
 
-    /// What is still to be paid.
+    /// Amount that is still to be paid.
     pub fn due(&self) -> Money {
         self.worth().less(self.kept())
     }
 
-    /// What can be given back: what was paid, less what has gone back or is on its way.
+    /// Amount that can still be refunded: requested refunds count as refunded.
     pub fn refundable(&self) -> Money {
         let requested = self.refunds.iter().filter(|refund| refund.state == RefundState::Requested);
         requested.fold(self.kept(), |left, refund| left.less(refund.amount))
     }
 
-    /// What of units taken back is not asked for any more; the rest was paid, and is a matter of a refund.
+    /// Credit for returned units: the unpaid part of their value. The paid part needs a refund.
     pub fn credit_for(&self, value: Money) -> Money {
         value.min(self.due())
     }
 
-    /// By how much a refund makes the order worth less. What was paid beyond its worth goes back for nothing.
+    /// Credit for a refund. Refunding an overpayment does not reduce the value of the order.
     pub fn credit_of_refund(&self, amount: Money) -> Money {
         amount.less(self.kept().less(self.worth()))
     }

@@ -1,8 +1,8 @@
-//! Who carries shipments, and where one can look where they are.
+//! Carriers of shipments and their tracking links.
 
 use super::{Carrier, TrackingNumber};
 
-/// Carriers by name, with the page that shows a shipment, but for its number.
+/// Known carriers with the URL of their tracking page, up to the tracking number.
 const CARRIERS: [(&str, &str); 4] = [
     ("DHL", "https://www.dhl.de/de/privatkunden/pakete-empfangen/verfolgen.html?piececode="),
     ("DPD", "https://tracking.dpd.de/status/de_DE/parcel/"),
@@ -10,13 +10,13 @@ const CARRIERS: [(&str, &str); 4] = [
     ("Hermes", "https://www.myhermes.de/empfangen/sendungsverfolgung/sendungsinformation#"),
 ];
 
-/// The carrier as it writes its own name, if it is one that has links; else as it was given.
-pub fn known_carrier(given: Carrier) -> Carrier {
+/// Spells a known carrier as the carrier does; keeps any other name.
+pub fn canonical_carrier(given: Carrier) -> Carrier {
     let known = CARRIERS.iter().find(|(name, _)| name.eq_ignore_ascii_case(given.as_str()));
     known.and_then(|(name, _)| Carrier::parse(name).ok()).unwrap_or(given)
 }
 
-/// Where a shipment can be followed.
+/// URL of the tracking page; `None` for an unknown carrier.
 pub fn tracking_url(carrier: &str, tracking_number: &str) -> Option<String> {
     let (_, page) = CARRIERS.iter().find(|(name, _)| *name == carrier)?;
     let number = TrackingNumber::parse(tracking_number).ok()?;
@@ -33,8 +33,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_known_carrier_has_links_and_any_other_keeps_its_name() {
-        let carrier = |name| known_carrier(Carrier::parse(name).unwrap());
+    fn a_known_carrier_has_tracking_links_and_any_other_keeps_its_name() {
+        let carrier = |name| canonical_carrier(Carrier::parse(name).unwrap());
         assert_eq!(carrier("dhl").as_str(), "DHL");
         assert_eq!(carrier("hermes").as_str(), "Hermes");
         assert_eq!(carrier("Bicycle").as_str(), "Bicycle");

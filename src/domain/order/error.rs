@@ -1,8 +1,8 @@
-//! Every rule that an order can refuse a command for.
+//! Rules that can refuse a command of an order.
 
 use thiserror::Error;
 
-use super::{Action, Order, States};
+use super::{Action, Order, OrderStates};
 use crate::domain::ids::CustomerId;
 use crate::domain::money::Money;
 
@@ -10,51 +10,51 @@ use crate::domain::money::Money;
 pub enum OrderError {
     #[error("order not found")]
     NotFound,
-    #[error("the order exists already")]
+    #[error("the order already exists")]
     AlreadyPlaced,
-    #[error("an order has at least one line")]
+    #[error("an order must have at least one line")]
     NoLines,
-    #[error("an order has at most {} lines", Order::MAX_LINES)]
+    #[error("an order can have at most {} lines", Order::MAX_LINES)]
     TooManyLines,
     #[error("the total is above {}", Money::MAX)]
     TotalTooLarge,
     #[error("{}", illegal(*action, *states))]
-    IllegalMove { action: Action, states: States },
+    IllegalMove { action: Action, states: OrderStates },
     #[error("the order has no line {0}")]
     UnknownLine(i64),
     #[error("line {0} is named twice")]
-    LineTwice(i64),
-    #[error("of line {line} {available} units are left, not {requested}")]
+    DuplicateLine(i64),
+    #[error("line {line} has {available} units left, not {requested}")]
     TooManyUnits { line: i64, requested: i64, available: i64 },
-    #[error("there is nothing left to be shipped")]
+    #[error("all units are already shipped")]
     NothingToShip,
     #[error("the order has no shipment {0}")]
     UnknownShipment(i64),
-    #[error("shipment {0} has arrived already")]
+    #[error("shipment {0} is already delivered")]
     AlreadyDelivered(i64),
-    #[error("the order is to be paid before it is shipped")]
+    #[error("the order must be paid before it is shipped")]
     NotPaid,
-    #[error("nothing is due")]
+    #[error("the order has no amount due")]
     NothingDue,
-    #[error("the provider has not said yet what became of the payment")]
-    PaymentUnderWay,
-    #[error("at most {refundable} can be given back")]
+    #[error("the outcome of the last payment attempt is not known yet")]
+    PaymentPending,
+    #[error("at most {refundable} can be refunded")]
     RefundTooLarge { refundable: Money },
-    #[error("no provider can be asked for the money; name another method")]
-    NotOnline,
-    #[error("the order was paid by another attempt")]
-    PaidOtherwise,
+    #[error("the payment method has no payment provider; choose an online method")]
+    NoProvider,
+    #[error("another attempt has already paid the order")]
+    PaidByOtherAttempt,
     #[error("the order has no payment attempt {0}")]
     UnknownAttempt(i64),
-    #[error("the order is of customer {0}, who can be forgotten")]
-    OfCustomer(CustomerId),
+    #[error("the order belongs to customer {0}; erase the customer instead")]
+    HasCustomer(CustomerId),
     #[error("the order has no refund {0}")]
     UnknownRefund(i64),
 }
 
-fn illegal(action: Action, states: States) -> String {
+fn illegal(action: Action, states: OrderStates) -> String {
     let allowed: Vec<_> = states.allowed().into_iter().map(Action::as_str).collect();
     let allowed = if allowed.is_empty() { "nothing".to_owned() } else { allowed.join(", ") };
-    let [status, payment, fulfilment] = states.each().map(super::State::as_str);
+    let [status, payment, fulfilment] = states.each().map(super::StateValue::as_str);
     format!("cannot {} an order that is {status}, {payment} and {fulfilment}; allowed: {allowed}", action.as_str())
 }

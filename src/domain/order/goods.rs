@@ -1,4 +1,4 @@
-//! The goods of an order: sent in shipments, arrived, taken back, or never sent.
+//! The goods of an order: shipments, deliveries, returns and cancellation.
 
 use chrono::{DateTime, Utc};
 
@@ -10,7 +10,7 @@ use crate::domain::money::Money;
 use crate::domain::quantity::Quantity;
 use crate::domain::text::Reason;
 
-/// Why the scheduler cancels an order.
+/// Reason of the scheduler's cancellations.
 const NOT_PAID_IN_TIME: &str = "not paid in time";
 
 impl PlacedOrder {
@@ -20,17 +20,17 @@ impl PlacedOrder {
         tracking_number: Option<TrackingNumber>,
         wanted: &[LineUnits],
     ) -> Result<Vec<OrderEvent>, OrderError> {
-        self.check(Action::Ship)?;
+        self.require_allowed(Action::Ship)?;
         let online = self.bill.method.is_some_and(super::PaymentMethod::is_online);
         if online && matches!(self.states.payment, Payment::Pending | Payment::Failed) {
             return Err(OrderError::NotPaid);
         }
-        let lines = if wanted.is_empty() { self.all_open() } else { self.some_open(wanted)? };
+        let lines = if wanted.is_empty() { self.all_unshipped() } else { self.select_unshipped(wanted)? };
         if lines.is_empty() {
             return Err(OrderError::NothingToShip);
         }
         let mut next = self.clone();
-        next.send(&lines);
+        next.apply_shipment(&lines);
         let shipment = self.next_shipment();
         next.shipments.push(false);
         let fulfilment = next.fulfilment();
@@ -41,34 +41,34 @@ impl PlacedOrder {
             lines,
             fulfilment,
         };
-        Ok([vec![sent], next.statuses_after(fulfilment)].concat())
+        Ok([vec![sent], next.status_events(fulfilment)].concat())
     }
 
     fn next_shipment(&self) -> i64 {
-        // There are at most as many as there are units.
+        // An order has at most as many shipments as units.
         i64::try_from(self.shipments.len()).unwrap_or(i64::MAX - 1) + 1
     }
 
-    fn all_open(&self) -> Vec<SentUnits> {
+    fn all_unshipped(&self) -> Vec<SentUnits> {
         let open = self.lines().filter_map(|(line, units)| {
-            let quantity = Quantity::new(line.open(units)).ok()?;
+            let quantity = Quantity::new(line.unshipped(units)).ok()?;
             Some(SentUnits { line: line.line, product_id: line.product_id, quantity })
         });
         open.collect()
     }
 
-    fn some_open(&self, wanted: &[LineUnits]) -> Result<Vec<SentUnits>, OrderError> {
-        check_once(wanted.iter().map(|wanted| wanted.line))?;
+    fn select_unshipped(&self, wanted: &[LineUnits]) -> Result<Vec<SentUnits>, OrderError> {
+        require_distinct(wanted.iter().map(|wanted| wanted.line))?;
         let sent = wanted.iter().map(|&LineUnits { line: number, quantity }| {
             let (line, units) = self.line(number)?;
-            check_left(number, quantity.get(), line.open(units))?;
+            require_available(number, quantity.get(), line.unshipped(units))?;
             Ok(SentUnits { line: number, product_id: line.product_id, quantity })
         });
         sent.collect()
     }
 
     pub(super) fn deliver(&self, shipment: Option<i64>) -> Result<Vec<OrderEvent>, OrderError> {
-        self.check(Action::Deliver)?;
+        self.require_allowed(Action::Deliver)?;
         let arrived: Vec<i64> = match shipment {
             Some(number) => {
                 let index = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
@@ -86,18 +86,18 @@ impl PlacedOrder {
         }
         let mut events = Vec::with_capacity(arrived.len() + 1);
         for shipment in arrived {
-            next.arrive(shipment);
+            next.mark_delivered(shipment);
             events.push(OrderEvent::ShipmentDelivered { shipment, fulfilment: next.fulfilment() });
         }
-        events.extend(next.statuses_after(next.fulfilment()));
+        events.extend(next.status_events(next.fulfilment()));
         Ok(events)
     }
 
     pub(super) fn cancel(&self, reason: Option<Reason>) -> Result<Vec<OrderEvent>, OrderError> {
-        self.check(Action::Cancel)?;
+        self.require_allowed(Action::Cancel)?;
         let lines = self.lines().filter_map(|(line, units)| {
-            let quantity = Quantity::new(line.standing(units)).ok()?;
-            let subtotal = line.part(line.subtotal, units, quantity.get());
+            let quantity = Quantity::new(line.remaining(units)).ok()?;
+            let subtotal = line.share_of(line.subtotal, units, quantity.get());
             Some(OrderedUnits { product_id: line.product_id, quantity, subtotal })
         });
         let cancelled = OrderEvent::Cancelled {
@@ -109,7 +109,7 @@ impl PlacedOrder {
         };
         let mut next = self.clone();
         next.evolve_money(&cancelled);
-        Ok([vec![cancelled], next.give_back(next.bill.refundable(), reason)].concat())
+        Ok([vec![cancelled], next.begin_refund(next.bill.refundable(), reason)].concat())
     }
 
     pub(super) fn cancel_unpaid(&self, now: DateTime<Utc>) -> Result<Vec<OrderEvent>, OrderError> {
@@ -122,23 +122,23 @@ impl PlacedOrder {
         }
     }
 
-    pub(super) fn take_back(
+    pub(super) fn return_units(
         &self,
         wanted: &[ReturnLine],
         refund: bool,
         reason: Option<Reason>,
     ) -> Result<Vec<OrderEvent>, OrderError> {
-        self.check(Action::Return)?;
+        self.require_allowed(Action::Return)?;
         if wanted.is_empty() {
             return Err(OrderError::NoLines);
         }
-        check_once(wanted.iter().map(|wanted| wanted.line))?;
+        require_distinct(wanted.iter().map(|wanted| wanted.line))?;
         let lines = wanted.iter().map(|wanted| self.returned_units(wanted));
         let lines = lines.collect::<Result<Vec<_>, OrderError>>()?;
 
         let mut next = self.clone();
-        next.unsend(&lines);
-        let nothing_left = next.lines().all(|(line, units)| units.shipped == 0 && line.standing(units) == 0);
+        next.apply_return(&lines);
+        let nothing_left = next.lines().all(|(line, units)| units.shipped == 0 && line.remaining(units) == 0);
         if nothing_left && self.states.allow(Action::Cancel) {
             return self.cancel(reason);
         }
@@ -153,56 +153,55 @@ impl PlacedOrder {
             customer_id: self.customer_id,
             placed_at: self.placed_at,
         };
-        let statuses = next.statuses_after(fulfilment);
+        let statuses = next.status_events(fulfilment);
         next.evolve_money(&returned);
         let back = if refund { value.less(credit).min(next.bill.refundable()) } else { Money::ZERO };
-        Ok([vec![returned], statuses, next.give_back(back, reason)].concat())
+        Ok([vec![returned], statuses, next.begin_refund(back, reason)].concat())
     }
 
     fn returned_units(&self, wanted: &ReturnLine) -> Result<ReturnedUnits, OrderError> {
         let (line, units) = self.line(wanted.line)?;
         let quantity = wanted.quantity.get();
-        check_left(wanted.line, quantity, line.standing(units))?;
+        require_available(wanted.line, quantity, line.remaining(units))?;
         Ok(ReturnedUnits {
             line: wanted.line,
             product_id: line.product_id,
             quantity: wanted.quantity,
             withdrawn: (quantity - (units.shipped - units.returned)).max(0),
             restocked: wanted.restock,
-            subtotal: line.part(line.subtotal, units, quantity),
-            amount: line.part(line.amount(), units, quantity),
+            subtotal: line.share_of(line.subtotal, units, quantity),
+            amount: line.share_of(line.amount(), units, quantity),
         })
     }
 
-    /// Where the goods are, from where the units and shipments are.
+    /// Fulfilment state that follows from units and shipments.
     fn fulfilment(&self) -> Fulfilment {
         let sum = |count: fn(&super::Units) -> i64| self.units.iter().map(count).sum::<i64>();
         let (shipped, returned) = (sum(|units| units.shipped), sum(|units| units.returned));
-        let open = self.lines().any(|(line, units)| line.open(units) > 0);
+        let open = self.lines().any(|(line, units)| line.unshipped(units) > 0);
         if shipped == 0 {
             Fulfilment::Unfulfilled
         } else if open {
             Fulfilment::PartiallyShipped
         } else if returned == shipped {
             Fulfilment::Returned
-        } else if self.arrived() {
+        } else if self.all_delivered() {
             Fulfilment::Delivered
         } else {
             Fulfilment::Shipped
         }
     }
 
-    /// Whether all that was sent has arrived. What was sent before there were shipments is in none: only the state says
-    /// where it is.
-    fn arrived(&self) -> bool {
+    /// Whether all shipments are delivered. Orders that are older than shipments have none, only a state.
+    fn all_delivered(&self) -> bool {
         match self.shipments.is_empty() {
             true => self.states.fulfilment == Fulfilment::Delivered,
             false => self.shipments.iter().all(|arrived| *arrived),
         }
     }
 
-    /// What the status becomes when the goods are at `fulfilment`.
-    fn statuses_after(&self, fulfilment: Fulfilment) -> Vec<OrderEvent> {
+    /// Events that change the status when the goods reach `fulfilment`.
+    fn status_events(&self, fulfilment: Fulfilment) -> Vec<OrderEvent> {
         let all_sent = !matches!(fulfilment, Fulfilment::Unfulfilled | Fulfilment::PartiallyShipped);
         let shipped = all_sent && self.states.status == Status::Processing;
         let completed = fulfilment == Fulfilment::Delivered && (shipped || self.states.status == Status::Shipped);
@@ -215,18 +214,18 @@ impl PlacedOrder {
         match event {
             OrderEvent::ProcessingStarted {} => self.states.status = Status::Processing,
             OrderEvent::ShipmentSent { lines, fulfilment, .. } => {
-                self.send(lines);
+                self.apply_shipment(lines);
                 self.shipments.push(false);
                 self.states.fulfilment = *fulfilment;
             }
             OrderEvent::ShipmentDelivered { shipment, fulfilment } => {
-                self.arrive(*shipment);
+                self.mark_delivered(*shipment);
                 self.states.fulfilment = *fulfilment;
             }
             OrderEvent::Shipped { fulfilment } => {
                 self.states.status = Status::Shipped;
                 if fulfilment.is_none() {
-                    self.send(&self.all_open());
+                    self.apply_shipment(&self.all_unshipped());
                 }
                 self.states.fulfilment = fulfilment.unwrap_or(Fulfilment::Shipped);
             }
@@ -236,14 +235,14 @@ impl PlacedOrder {
             }
             OrderEvent::Cancelled { .. } => self.states.status = Status::Cancelled,
             OrderEvent::Returned { lines, fulfilment, .. } => {
-                self.unsend(lines);
+                self.apply_return(lines);
                 self.states.fulfilment = *fulfilment;
             }
             _ => {}
         }
     }
 
-    fn send(&mut self, lines: &[SentUnits]) {
+    fn apply_shipment(&mut self, lines: &[SentUnits]) {
         for sent in lines {
             if let Some(units) = self.units_of(sent.line) {
                 units.shipped += sent.quantity.get();
@@ -251,7 +250,7 @@ impl PlacedOrder {
         }
     }
 
-    fn unsend(&mut self, lines: &[ReturnedUnits]) {
+    fn apply_return(&mut self, lines: &[ReturnedUnits]) {
         for back in lines {
             if let Some(units) = self.units_of(back.line) {
                 let returned = back.quantity.get() - back.withdrawn;
@@ -262,7 +261,7 @@ impl PlacedOrder {
         }
     }
 
-    fn arrive(&mut self, shipment: i64) {
+    fn mark_delivered(&mut self, shipment: i64) {
         let index = usize::try_from(shipment - 1).ok();
         if let Some(arrived) = index.and_then(|index| self.shipments.get_mut(index)) {
             *arrived = true;
@@ -274,17 +273,17 @@ impl PlacedOrder {
     }
 }
 
-fn check_once(lines: impl Iterator<Item = i64>) -> Result<(), OrderError> {
+fn require_distinct(lines: impl Iterator<Item = i64>) -> Result<(), OrderError> {
     let mut seen = std::collections::HashSet::new();
     for line in lines {
         if !seen.insert(line) {
-            return Err(OrderError::LineTwice(line));
+            return Err(OrderError::DuplicateLine(line));
         }
     }
     Ok(())
 }
 
-fn check_left(line: i64, requested: i64, available: i64) -> Result<(), OrderError> {
+fn require_available(line: i64, requested: i64, available: i64) -> Result<(), OrderError> {
     if requested > available {
         return Err(OrderError::TooManyUnits { line, requested, available });
     }

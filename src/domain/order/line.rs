@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::OrderError;
 use crate::domain::ids::{CategoryId, ProductId};
 use crate::domain::money::Money;
-use crate::domain::pricing::{Item, PricedLine};
+use crate::domain::pricing::{PricedLine, PricingItem};
 use crate::domain::product::Listing;
 use crate::domain::quantity::Quantity;
 
@@ -50,7 +50,9 @@ fn restock_by_default() -> bool {
     true
 }
 
-/// Where the units of a line are. `shipped + withdrawn <= quantity`, `restocked <= returned <= shipped`.
+/// Units of a line by what happened to them.
+///
+/// `shipped + withdrawn <= quantity`, `restocked <= returned <= shipped`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Units {
     pub shipped: i64,
@@ -62,7 +64,7 @@ pub struct Units {
     pub restocked: i64,
 }
 
-/// What is left of a line when its order is cancelled.
+/// Remaining units of a line when its order is cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderedUnits {
     pub product_id: ProductId,
@@ -118,8 +120,8 @@ impl OrderLine {
     }
 
     /// The line as far as shipping, taxes and discounts depend on it.
-    pub fn item(&self) -> Item {
-        Item { category_id: self.category_id, subtotal: self.subtotal }
+    pub fn item(&self) -> PricingItem {
+        PricingItem { category_id: self.category_id, subtotal: self.subtotal }
     }
 
     /// What the buyer pays for the line.
@@ -128,18 +130,18 @@ impl OrderLine {
     }
 
     /// Units still to be shipped.
-    pub fn open(&self, units: Units) -> i64 {
+    pub fn unshipped(&self, units: Units) -> i64 {
         self.quantity.get() - units.shipped - units.withdrawn
     }
 
-    /// Units that the buyer has or waits for.
-    pub fn standing(&self, units: Units) -> i64 {
+    /// Units that are not taken back.
+    pub fn remaining(&self, units: Units) -> i64 {
         self.quantity.get() - units.withdrawn - units.returned
     }
 
-    /// What the next `quantity` units to be taken back have of `whole`. All of them together have all of it, however
-    /// they come back, because each part ends where the next begins.
-    pub fn part(&self, whole: Money, units: Units, quantity: i64) -> Money {
+    /// Share of `whole` for the next `quantity` units that are taken back. Shares always add up to the whole, because
+    /// each begins where the one before ended.
+    pub fn share_of(&self, whole: Money, units: Units, quantity: i64) -> Money {
         let taken = units.withdrawn + units.returned;
         let upto = |taken| whole.share(taken, self.quantity.get());
         upto(taken + quantity).less(upto(taken))

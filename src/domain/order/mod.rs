@@ -1,36 +1,35 @@
-//! An order: lines with name, category and price as they were, and a life from placed to completed or cancelled, with
-//! the money and the goods on their ways.
+//! An order: its lines as they were when it was placed, and its life cycle with money and goods.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::Decider;
-use super::customer::Country;
-use super::discount::DiscountCode;
 use super::ids::{CustomerId, ProductId};
 use super::money::Money;
-use super::pricing::Priced;
-use super::text::{Reason, Reference, Text};
 
 mod bill;
 mod carrier;
+mod command;
 mod error;
 mod event;
 mod goods;
 mod line;
 mod moves;
 mod payment;
+mod payment_failure;
 mod payment_token;
 mod pricing;
 #[cfg(test)]
 mod tests;
 
-pub use bill::{Bill, Charge, PaymentMethod, Refund, RefundState};
-pub use carrier::{known_carrier, tracking_url};
+pub use bill::{Bill, CapturedCharge, PaymentMethod, Refund, RefundState};
+pub use carrier::{canonical_carrier, tracking_url};
+pub use command::{Carrier, OrderCommand, PlaceOrder, ProviderReference, TrackingNumber};
 pub use error::OrderError;
 pub use event::OrderEvent;
 pub use line::{LineUnits, OrderLine, OrderedUnits, ReturnLine, ReturnedUnits, SentUnits, Units};
-pub use moves::{Action, Fulfilment, MOVES, Move, Payment, State, States, Status};
+pub use moves::{Action, Fulfilment, MOVES, Move, OrderStates, Payment, StateValue, Status};
+pub use payment_failure::PaymentFailure;
 pub use payment_token::PaymentToken;
 pub use pricing::OrderPricing;
 
@@ -41,124 +40,33 @@ pub enum Order {
     Placed(Box<PlacedOrder>),
 }
 
-/// What later decisions need to know of an order.
+/// State of a placed order, as far as later decisions depend on it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlacedOrder {
     #[serde(flatten)]
-    pub states: States,
+    pub states: OrderStates,
     pub customer_id: Option<CustomerId>,
     pub placed_at: DateTime<Utc>,
     pub reference: Option<String>,
     pub lines: Vec<OrderLine>,
-    /// Beside `lines`, one each.
+    /// One for each of `lines`.
     pub units: Vec<Units>,
-    /// By number, from 1: whether it has arrived.
+    /// Whether each shipment is delivered, in the order of their numbers, which count from 1.
     pub shipments: Vec<bool>,
     pub bill: Bill,
-    /// The guest who ordered is forgotten.
+    /// Whether the guest's personal data is erased.
     #[serde(default)]
     pub contact_erased: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pricing: Option<OrderPricing>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum OrderCommand {
-    Place(PlaceOrder),
-    Process,
-    /// Hands units to a carrier; without lines all that are still to be sent.
-    Ship {
-        carrier: Option<Carrier>,
-        tracking_number: Option<TrackingNumber>,
-        lines: Vec<LineUnits>,
-    },
-    /// Notes that one shipment has arrived, or all that are on their way.
-    Deliver {
-        shipment: Option<i64>,
-    },
-    Cancel {
-        reason: Option<Reason>,
-    },
-    /// Cancels the order if it is not paid and was to be by `now`; else there is nothing to do.
-    CancelUnpaid {
-        now: DateTime<Utc>,
-    },
-    /// Takes units back: those that were shipped first, then those that are not yet.
-    Return {
-        lines: Vec<ReturnLine>,
-        /// Whether the money for what was paid goes back with them.
-        refund: bool,
-        reason: Option<Reason>,
-    },
-    /// Gives money back; without an amount all of it.
-    Refund {
-        amount: Option<Money>,
-        reason: Option<Reason>,
-    },
-    /// Staff have got all that is due.
-    MarkPaid {
-        reference: Option<Reference>,
-    },
-    /// A provider is to be asked for all that is due; without a method the one of before.
-    RequestPayment {
-        method: Option<PaymentMethod>,
-    },
-    NoteAuthorised {
-        attempt: i64,
-        amount: Money,
-        reference: ProviderReference,
-    },
-    NotePaid {
-        attempt: i64,
-        amount: Money,
-        reference: ProviderReference,
-    },
-    NotePaymentFailed {
-        attempt: i64,
-        reason: Reason,
-    },
-    NoteRefunded {
-        refund: i64,
-        reference: ProviderReference,
-    },
-    NoteRefundFailed {
-        refund: i64,
-        reason: Reason,
-    },
-    /// Forgets the guest who ordered.
-    EraseContact,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PlaceOrder {
-    pub customer_id: Option<CustomerId>,
-    pub placed_at: DateTime<Utc>,
-    pub reference: Option<Reference>,
-    /// In the order in which they are numbered.
-    pub lines: Vec<OrderLine>,
-    pub payment_method: Option<PaymentMethod>,
-    /// When the order is cancelled if it is not paid by then.
-    pub pay_by: Option<DateTime<Utc>>,
-    pub shipping_country: Option<Country>,
-    /// Shipping, taxes and discount for the same lines; `None` if the buyer pays the line prices only.
-    pub priced: Option<Priced>,
-    /// The discount in `priced`.
-    pub discount_code: Option<DiscountCode>,
-}
-
-/// Who carries a shipment.
-pub type Carrier = Text<50>;
-/// What the carrier calls it.
-pub type TrackingNumber = Text<100>;
-/// What a provider calls a payment or a refund. Those of Stripe have up to 255 characters.
-pub type ProviderReference = Text<255>;
-
-/// Units of a product that an order has moved in the store, counted over its life.
+/// Units of a product that an order has moved in stock so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StockMoved {
     pub released: i64,
     pub shipped: i64,
-    pub taken_back: i64,
+    pub restocked: i64,
 }
 
 impl Order {
@@ -173,34 +81,34 @@ impl Order {
 }
 
 impl PlacedOrder {
-    /// Each line with where its units are.
+    /// Each line with its units.
     pub fn lines(&self) -> impl Iterator<Item = (&OrderLine, Units)> {
         self.lines.iter().zip(self.units.iter().copied())
     }
 
-    /// What the order has done to the stock of what it ordered, line by line. The store follows it.
+    /// Stock movements of the order, line by line. The stock of the products follows them.
     pub fn stock_moved(&self) -> impl Iterator<Item = (ProductId, StockMoved)> {
         let cancelled = self.states.status == Status::Cancelled;
         self.lines().map(move |(line, units)| {
             let unsent = line.quantity.get() - units.shipped;
             let released = if cancelled { unsent } else { units.withdrawn };
-            (line.product_id, StockMoved { released, shipped: units.shipped, taken_back: units.restocked })
+            (line.product_id, StockMoved { released, shipped: units.shipped, restocked: units.restocked })
         })
     }
 
     fn erase_contact(&self) -> Result<Vec<OrderEvent>, OrderError> {
         match self.customer_id {
-            Some(customer_id) => Err(OrderError::OfCustomer(customer_id)),
+            Some(customer_id) => Err(OrderError::HasCustomer(customer_id)),
             None if self.contact_erased => Ok(vec![]),
             None => Ok(vec![OrderEvent::ContactErased {}]),
         }
     }
 
-    fn check(&self, action: Action) -> Result<(), OrderError> {
+    fn require_allowed(&self, action: Action) -> Result<(), OrderError> {
         if self.states.allow(action) { Ok(()) } else { Err(OrderError::IllegalMove { action, states: self.states }) }
     }
 
-    /// The line of a number, with where its units are.
+    /// A line by number, with its units.
     fn line(&self, line: i64) -> Result<(&OrderLine, Units), OrderError> {
         let index = usize::try_from(line).ok().and_then(|line| line.checked_sub(1));
         index.and_then(|index| self.lines().nth(index)).ok_or(OrderError::UnknownLine(line))
@@ -219,24 +127,26 @@ impl Decider for Order {
         match command {
             OrderCommand::Place(_) => Err(OrderError::AlreadyPlaced),
             OrderCommand::Process => {
-                order.check(Action::Process)?;
+                order.require_allowed(Action::Process)?;
                 Ok(vec![OrderEvent::ProcessingStarted {}])
             }
             OrderCommand::Ship { carrier, tracking_number, lines } => order.ship(carrier, tracking_number, &lines),
             OrderCommand::Deliver { shipment } => order.deliver(shipment),
             OrderCommand::Cancel { reason } => order.cancel(reason),
             OrderCommand::CancelUnpaid { now } => order.cancel_unpaid(now),
-            OrderCommand::Return { lines, refund, reason } => order.take_back(&lines, refund, reason),
+            OrderCommand::Return { lines, refund, reason } => order.return_units(&lines, refund, reason),
             OrderCommand::Refund { amount, reason } => order.refund(amount, reason),
             OrderCommand::MarkPaid { reference } => order.mark_paid(reference),
             OrderCommand::RequestPayment { method } => order.request_payment(method),
-            OrderCommand::NoteAuthorised { attempt, amount, reference } => {
-                Ok(order.note_authorised(attempt, amount, reference))
+            OrderCommand::RecordAuthorisation { attempt, amount, reference } => {
+                Ok(order.record_authorisation(attempt, amount, reference))
             }
-            OrderCommand::NotePaid { attempt, amount, reference } => order.note_paid(attempt, amount, reference),
-            OrderCommand::NotePaymentFailed { attempt, reason } => Ok(order.note_failed(attempt, reason)),
-            OrderCommand::NoteRefunded { refund, reference } => order.note_refunded(refund, reference),
-            OrderCommand::NoteRefundFailed { refund, reason } => order.note_refund_failed(refund, reason),
+            OrderCommand::RecordCapture { attempt, amount, reference } => {
+                order.record_capture(attempt, amount, reference)
+            }
+            OrderCommand::RecordPaymentFailure { attempt, reason } => Ok(order.record_payment_failure(attempt, reason)),
+            OrderCommand::RecordRefund { refund, reference } => order.record_refund(refund, reference),
+            OrderCommand::RecordRefundFailure { refund, reason } => order.record_refund_failure(refund, reason),
             OrderCommand::EraseContact => order.erase_contact(),
         }
     }
@@ -255,7 +165,7 @@ impl Decider for Order {
         } = event
         {
             *self = Self::Placed(Box::new(PlacedOrder {
-                states: States::default(),
+                states: OrderStates::default(),
                 customer_id: *customer_id,
                 placed_at: *placed_at,
                 reference: reference.clone(),

@@ -1,29 +1,15 @@
-//! What may be done with an order, as one table.
+//! The allowed moves of an order, as one table.
 //!
-//! An order has three states at once. An action is allowed when each of the states that the table names for it is one
-//! that it may begin from; every change of a state is a row, and a row from a state to itself says that the action may
-//! leave it as it is. A property test walks the table and nothing else.
+//! An order has three states at once. An action is allowed if the table has a row for the action and each of the states
+//! that its rows name. A row from a state to itself means that the action may keep that state.
+//! A property test checks that orders change by rows of this table only.
 
 use serde::{Deserialize, Serialize};
 
-macro_rules! words {
-    ($(#[$meta:meta])* $name:ident { $($(#[$variant_meta:meta])* $variant:ident = $word:literal,)* }) => {
-        $(#[$meta])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        pub enum $name { $($(#[$variant_meta])* #[serde(rename = $word)] $variant,)* }
-
-        impl $name {
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
-
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $word,)* }
-            }
-        }
-    };
-}
+use crate::domain::words::words;
 
 words!(
-    /// Where an order is in its life.
+    /// Status of an order in its life cycle.
     #[derive(Default)]
     Status {
         #[default]
@@ -36,12 +22,12 @@ words!(
 );
 
 words!(
-    /// Where the money is.
+    /// State of an order's payment.
     #[derive(Default)]
     Payment {
         #[default]
         Pending = "pending",
-        /// The provider holds it for the shop.
+        /// The provider holds the money for the shop.
         Authorised = "authorised",
         Paid = "paid",
         PartiallyRefunded = "partially_refunded",
@@ -51,7 +37,7 @@ words!(
 );
 
 words!(
-    /// Where the goods are.
+    /// State of an order's goods.
     #[derive(Default)]
     Fulfilment {
         #[default]
@@ -64,7 +50,7 @@ words!(
 );
 
 words!(
-    /// What can be done with an order: for clients the last part of the route.
+    /// Action on an order; clients name it by the last part of the route.
     Action {
         Process = "process",
         Pay = "pay",
@@ -75,16 +61,16 @@ words!(
         Refund = "refund",
         /// The provider holds the money.
         Authorise = "authorise",
-        /// The provider has taken the money.
+        /// The provider has captured the money.
         Capture = "capture",
-        /// The provider could not get the money.
+        /// The payment attempt has failed.
         Fail = "fail",
     }
 );
 
 /// One of the three states of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum State {
+pub enum StateValue {
     Status(Status),
     Payment(Payment),
     Fulfilment(Fulfilment),
@@ -94,20 +80,20 @@ pub enum State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Move {
     pub action: Action,
-    pub from: State,
-    pub to: State,
+    pub from: StateValue,
+    pub to: StateValue,
 }
 
 const fn status(action: Action, from: Status, to: Status) -> Move {
-    Move { action, from: State::Status(from), to: State::Status(to) }
+    Move { action, from: StateValue::Status(from), to: StateValue::Status(to) }
 }
 
 const fn payment(action: Action, from: Payment, to: Payment) -> Move {
-    Move { action, from: State::Payment(from), to: State::Payment(to) }
+    Move { action, from: StateValue::Payment(from), to: StateValue::Payment(to) }
 }
 
 const fn fulfilment(action: Action, from: Fulfilment, to: Fulfilment) -> Move {
-    Move { action, from: State::Fulfilment(from), to: State::Fulfilment(to) }
+    Move { action, from: StateValue::Fulfilment(from), to: StateValue::Fulfilment(to) }
 }
 
 /// Every allowed move.
@@ -187,8 +173,8 @@ pub const MOVES: &[Move] = {
     ]
 };
 
-impl State {
-    /// Which of the three it is.
+impl StateValue {
+    /// Name of the state: `status`, `payment` or `fulfilment`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Status(_) => "status",
@@ -208,7 +194,7 @@ impl State {
 
 /// The three states of an order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct States {
+pub struct OrderStates {
     pub status: Status,
     #[serde(default)]
     pub payment: Payment,
@@ -216,9 +202,9 @@ pub struct States {
     pub fulfilment: Fulfilment,
 }
 
-impl States {
-    pub fn each(self) -> [State; 3] {
-        [State::Status(self.status), State::Payment(self.payment), State::Fulfilment(self.fulfilment)]
+impl OrderStates {
+    pub fn each(self) -> [StateValue; 3] {
+        [StateValue::Status(self.status), StateValue::Payment(self.payment), StateValue::Fulfilment(self.fulfilment)]
     }
 
     pub fn allow(self, action: Action) -> bool {
@@ -229,7 +215,7 @@ impl States {
         })
     }
 
-    /// What clients may do next.
+    /// Actions that clients may take next.
     pub fn allowed(self) -> Vec<Action> {
         let for_clients = Action::ALL.iter().copied().filter(|action| *action < Action::Authorise);
         for_clients.filter(|action| self.allow(*action)).collect()

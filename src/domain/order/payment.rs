@@ -1,16 +1,16 @@
-//! The money of an order on its way: asked of a provider, held, taken, given back.
+//! Payments and refunds of an order: requested, authorised, captured, refunded.
 //!
-//! What a provider tells may come late, twice, or in another order than it happened. What is known already is no event
-//! again; money that comes for an order that no longer stands goes back.
+//! Reports of a provider may arrive late, twice or out of order. A known fact causes no second event; money for a
+//! cancelled order is refunded.
 
 use super::{
-    Action, Charge, OrderError, OrderEvent, Payment, PaymentMethod, PlacedOrder, ProviderReference, Refund,
-    RefundState, Status,
+    Action, CapturedCharge, OrderError, OrderEvent, Payment, PaymentFailure, PaymentMethod, PlacedOrder,
+    ProviderReference, Refund, RefundState, Status,
 };
 use crate::domain::money::Money;
 use crate::domain::text::{Reason, Reference};
 
-/// What follows at once when an order is placed: an order for nothing is paid.
+/// First payment event of a new order. A total of zero counts as paid.
 pub(super) fn first_step(method: PaymentMethod, total: Money) -> Option<OrderEvent> {
     match method {
         PaymentMethod::Invoice => None,
@@ -25,18 +25,18 @@ pub(super) fn first_step(method: PaymentMethod, total: Money) -> Option<OrderEve
 
 impl PlacedOrder {
     pub(super) fn mark_paid(&self, reference: Option<Reference>) -> Result<Vec<OrderEvent>, OrderError> {
-        self.check(Action::Pay)?;
+        self.require_allowed(Action::Pay)?;
         if self.bill.open_attempt {
-            return Err(OrderError::PaymentUnderWay);
+            return Err(OrderError::PaymentPending);
         }
         Ok(vec![OrderEvent::Paid { attempt: None, amount: self.bill.due(), reference: reference.map(String::from) }])
     }
 
     pub(super) fn request_payment(&self, method: Option<PaymentMethod>) -> Result<Vec<OrderEvent>, OrderError> {
-        self.check(Action::Pay)?;
-        let method = method.or(self.bill.method).filter(|method| method.is_online()).ok_or(OrderError::NotOnline)?;
+        self.require_allowed(Action::Pay)?;
+        let method = method.or(self.bill.method).filter(|method| method.is_online()).ok_or(OrderError::NoProvider)?;
         if self.bill.open_attempt {
-            return Err(OrderError::PaymentUnderWay);
+            return Err(OrderError::PaymentPending);
         }
         let amount = self.bill.due();
         if amount.is_zero() {
@@ -45,7 +45,12 @@ impl PlacedOrder {
         Ok(vec![OrderEvent::PaymentRequested { attempt: self.bill.attempts + 1, method, amount }])
     }
 
-    pub(super) fn note_authorised(&self, attempt: i64, amount: Money, reference: ProviderReference) -> Vec<OrderEvent> {
+    pub(super) fn record_authorisation(
+        &self,
+        attempt: i64,
+        amount: Money,
+        reference: ProviderReference,
+    ) -> Vec<OrderEvent> {
         let last = attempt == self.bill.attempts;
         if last && self.states.allow(Action::Authorise) {
             vec![OrderEvent::PaymentAuthorised { attempt, amount, reference: reference.into() }]
@@ -54,7 +59,7 @@ impl PlacedOrder {
         }
     }
 
-    pub(super) fn note_paid(
+    pub(super) fn record_capture(
         &self,
         attempt: i64,
         amount: Money,
@@ -67,7 +72,7 @@ impl PlacedOrder {
             return Ok(vec![]);
         }
         if !self.states.allow(Action::Capture) {
-            return Err(OrderError::PaidOtherwise);
+            return Err(OrderError::PaidByOtherAttempt);
         }
         let paid = OrderEvent::Paid { attempt: Some(attempt), amount, reference: Some(reference.into()) };
         let mut next = self.clone();
@@ -75,31 +80,31 @@ impl PlacedOrder {
         let too_much = next.bill.kept().less(next.bill.worth());
         let reason =
             if next.states.status == Status::Cancelled { "cancelled before it was paid" } else { "paid too much" };
-        let back = next.give_back(too_much, Reason::parse(reason).ok());
+        let back = next.begin_refund(too_much, Reason::parse(reason).ok());
         Ok([vec![paid], back].concat())
     }
 
-    pub(super) fn note_failed(&self, attempt: i64, reason: Reason) -> Vec<OrderEvent> {
+    pub(super) fn record_payment_failure(&self, attempt: i64, reason: PaymentFailure) -> Vec<OrderEvent> {
         let last = attempt == self.bill.attempts;
         if last && self.states.allow(Action::Fail) {
-            vec![OrderEvent::PaymentFailed { attempt, reason: reason.into() }]
+            vec![OrderEvent::PaymentFailed { attempt, reason }]
         } else {
             vec![]
         }
     }
 
     pub(super) fn refund(&self, amount: Option<Money>, reason: Option<Reason>) -> Result<Vec<OrderEvent>, OrderError> {
-        self.check(Action::Refund)?;
+        self.require_allowed(Action::Refund)?;
         let refundable = self.bill.refundable();
         let amount = amount.unwrap_or(refundable);
         if amount > refundable || amount.is_zero() {
             return Err(OrderError::RefundTooLarge { refundable });
         }
-        Ok(self.give_back(amount, reason))
+        Ok(self.begin_refund(amount, reason))
     }
 
-    /// Gives money back the way it came: a provider is asked, anything else is done by staff at once.
-    pub(super) fn give_back(&self, amount: Money, reason: Option<Reason>) -> Vec<OrderEvent> {
+    /// Starts a refund the way the money came: by the provider, or at once if staff do it.
+    pub(super) fn begin_refund(&self, amount: Money, reason: Option<Reason>) -> Vec<OrderEvent> {
         if amount.is_zero() {
             return vec![];
         }
@@ -107,11 +112,17 @@ impl PlacedOrder {
         let reason = reason.map(String::from);
         vec![match self.bill.charge {
             Some(_) => OrderEvent::RefundRequested { refund, amount, reason },
-            None => self.refunded(refund, amount, None, reason),
+            None => self.refunded_event(refund, amount, None, reason),
         }]
     }
 
-    fn refunded(&self, refund: i64, amount: Money, reference: Option<String>, reason: Option<String>) -> OrderEvent {
+    fn refunded_event(
+        &self,
+        refund: i64,
+        amount: Money,
+        reference: Option<String>,
+        reason: Option<String>,
+    ) -> OrderEvent {
         let all = self.bill.kept().less(amount).is_zero();
         OrderEvent::Refunded {
             refund,
@@ -125,32 +136,32 @@ impl PlacedOrder {
         }
     }
 
-    pub(super) fn note_refunded(
+    pub(super) fn record_refund(
         &self,
         refund: i64,
         reference: ProviderReference,
     ) -> Result<Vec<OrderEvent>, OrderError> {
-        let Refund { amount, state } = *self.refund_of(refund)?;
+        let Refund { amount, state } = *self.require_refund(refund)?;
         let refundable = self.bill.refundable();
         match state {
             RefundState::Done => Ok(vec![]),
             RefundState::Failed if amount > refundable => Err(OrderError::RefundTooLarge { refundable }),
-            // What went back went back, also if it was thought to have failed.
+            // The money has moved, even if the refund was recorded as failed before.
             RefundState::Requested | RefundState::Failed => {
-                Ok(vec![self.refunded(refund, amount, Some(reference.into()), None)])
+                Ok(vec![self.refunded_event(refund, amount, Some(reference.into()), None)])
             }
         }
     }
 
-    pub(super) fn note_refund_failed(&self, refund: i64, reason: Reason) -> Result<Vec<OrderEvent>, OrderError> {
-        Ok(match self.refund_of(refund)?.state {
+    pub(super) fn record_refund_failure(&self, refund: i64, reason: Reason) -> Result<Vec<OrderEvent>, OrderError> {
+        Ok(match self.require_refund(refund)?.state {
             RefundState::Requested => vec![OrderEvent::RefundFailed { refund, reason: reason.into() }],
             RefundState::Done | RefundState::Failed => vec![],
         })
     }
 
-    /// A refund that the order asked for, by number.
-    pub fn refund_of(&self, refund: i64) -> Result<&Refund, OrderError> {
+    /// A requested refund, by number.
+    pub fn require_refund(&self, refund: i64) -> Result<&Refund, OrderError> {
         let index = usize::try_from(refund).ok().and_then(|refund| refund.checked_sub(1));
         index.and_then(|index| self.bill.refunds.get(index)).ok_or(OrderError::UnknownRefund(refund))
     }
@@ -172,7 +183,8 @@ impl PlacedOrder {
             OrderEvent::Paid { attempt, amount, reference } => {
                 bill.open_attempt = false;
                 bill.paid = sum(bill.paid, *amount);
-                bill.charge = attempt.zip(reference.clone()).map(|(attempt, reference)| Charge { attempt, reference });
+                bill.charge =
+                    attempt.zip(reference.clone()).map(|(attempt, reference)| CapturedCharge { attempt, reference });
                 self.states.payment = Payment::Paid;
             }
             OrderEvent::RefundRequested { amount, .. } => {
@@ -191,7 +203,7 @@ impl PlacedOrder {
         }
     }
 
-    /// One that was never requested is new.
+    /// Closes a refund; adds it if it was never requested.
     fn close_refund(&mut self, refund: i64, amount: Money, state: RefundState) {
         match usize::try_from(refund - 1).ok().and_then(|index| self.bill.refunds.get_mut(index)) {
             Some(known) => known.state = state,
@@ -200,7 +212,7 @@ impl PlacedOrder {
     }
 }
 
-/// Sums of one order's money stay below its total, which is within bounds.
+/// Adds two amounts of one order, whose sums stay within its total.
 fn sum(one: Money, other: Money) -> Money {
     one.plus(other).unwrap_or(Money::MAX)
 }

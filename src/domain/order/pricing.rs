@@ -1,4 +1,4 @@
-//! What an order's total is made of, as its event keeps it.
+//! The parts of an order's total, as its event stores them.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,21 +6,21 @@ use crate::domain::discount::DiscountCode;
 use crate::domain::money::Money;
 use crate::domain::pricing::{Percent, Priced};
 
-/// Only of orders to which something was added, or from which something was taken off.
+/// Parts of the total; only for orders with shipping, taxes or a discount.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderPricing {
-    /// Of all lines, before the discount.
+    /// Sum of all lines before the discount.
     pub subtotal: Money,
     pub discount: Money,
-    /// In upper case.
+    /// Code in upper case.
     pub discount_code: Option<String>,
     pub shipping: Money,
     pub shipping_tax_rate: Percent,
     /// Contained in `shipping`, or added to it.
     pub shipping_tax: Money,
-    /// Of all lines and of shipping.
+    /// Tax of all lines and of shipping.
     pub tax: Money,
-    /// Whether the tax is contained in subtotals and shipping, or added to them.
+    /// Whether subtotals and shipping contain the tax; otherwise it is added.
     pub prices_include_tax: bool,
 }
 

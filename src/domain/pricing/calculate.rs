@@ -1,15 +1,14 @@
-//! What an order costs, line by line and to the cent.
+//! Calculation of an order's price, line by line and to the cent.
 //!
-//! - All arithmetic is in whole cents; what is rounded is rounded half away from zero, once, where it arises.
-//! - A discount is taken off the subtotal of the order: a percentage of it, or an amount, but never more than all of it.
+//! - All arithmetic is in whole cents. Each amount is rounded once, half away from zero.
+//! - A discount reduces the subtotal of the order by a percentage or an amount, at most to zero.
 //! - It is split over the lines in proportion to their subtotals by largest remainder: each line gets the whole cents of
-//!   its share, and the cents that are left go to the lines with the largest remainders, of equal ones to the earlier.
-//! - Each line is taxed on what is left of it after the discount. Tax that the prices include is `amount × r / (100 + r)`
-//!   and changes no total; tax that is added is `amount × r / 100`.
-//! - Shipping follows from the value of the goods after the discount, and is taxed at the standard rate of the country,
-//!   which is the one without a category.
-//! - So the totals of the lines, with shipping and the tax added to it, are the total of the order: always, because
-//!   nothing is rounded twice.
+//!   its share, and the remaining cents go to the lines with the largest remainders, earlier lines first.
+//! - Each line is taxed after its discount. Tax included in prices is `amount × r / (100 + r)` and changes no total;
+//!   added tax is `amount × r / 100`.
+//! - The shipping fee depends on the value of the goods after the discount. It is taxed at the country's standard rate,
+//!   the one without a category.
+//! - No amount is rounded twice, so the totals of lines and shipping always add up to the total of the order.
 
 use std::collections::BTreeMap;
 
@@ -22,44 +21,44 @@ use crate::domain::money::Money;
 
 /// One line of an order, as far as shipping, taxes and discounts depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Item {
+pub struct PricingItem {
     pub category_id: CategoryId,
     /// Quantity times unit price.
     pub subtotal: Money,
 }
 
-/// What a discount takes off an order.
+/// Benefit of a discount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", content = "value", rename_all = "snake_case")]
 pub enum Benefit {
-    /// Of the subtotal.
+    /// Percentage of the subtotal.
     Percent(Percent),
-    /// Of the subtotal, as much of it as there is.
+    /// Amount off the subtotal, at most all of it.
     Amount(Money),
     FreeShipping,
 }
 
-/// What an order costs, with everything that the figure is made of.
+/// Price of an order with all its parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Priced {
-    /// In the order of the items.
+    /// Lines in the order of the items.
     pub lines: Vec<PricedLine>,
-    /// Of all lines, before the discount.
+    /// Sum of all lines before the discount.
     pub subtotal: Money,
     pub discount: Money,
     pub shipping: Money,
     pub shipping_tax_rate: Percent,
     /// Contained in `shipping`, or added to it.
     pub shipping_tax: Money,
-    /// Of all lines and of shipping.
+    /// Tax of all lines and of shipping.
     pub tax: Money,
-    /// What the customer pays.
+    /// Amount that the buyer pays.
     pub total: Money,
-    /// Whether the tax is contained in subtotals and shipping, or added to them.
+    /// Whether subtotals and shipping contain the tax; otherwise it is added.
     pub prices_include_tax: bool,
 }
 
-/// Discount and tax of one line, and what the buyer pays for it.
+/// Discount, tax and total of one line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PricedLine {
     /// The line's share of the order's discount.
@@ -71,8 +70,8 @@ pub struct PricedLine {
 }
 
 impl Pricing {
-    /// The price of an order; `None` if a sum is above [`Money::MAX`].
-    pub fn price(&self, items: &[Item], country: Option<&Country>, benefit: Option<Benefit>) -> Option<Priced> {
+    /// Calculates the price of an order; `None` if a sum is above [`Money::MAX`].
+    pub fn price(&self, items: &[PricingItem], country: Option<&Country>, benefit: Option<Benefit>) -> Option<Priced> {
         let subtotals: Vec<i128> = items.iter().map(|item| item.subtotal.cents()).collect();
         let subtotal: i128 = subtotals.iter().sum();
         let discount = benefit.map_or(0, |benefit| benefit.taken_off(subtotal));
@@ -113,7 +112,7 @@ impl Pricing {
         })
     }
 
-    /// The tax on an amount, and the amount with its tax, in cents.
+    /// Tax on an amount, and the amount with tax, in cents.
     fn taxed(&self, amount: i128, rate: Percent) -> (i128, i128) {
         let rate = rate.thousandths();
         if self.inclusive {
@@ -126,7 +125,7 @@ impl Pricing {
 }
 
 impl Benefit {
-    /// In cents, from 0 to the subtotal.
+    /// Reduction of a subtotal in cents, from 0 to the subtotal.
     fn taken_off(self, subtotal: i128) -> i128 {
         match self {
             Self::Percent(percent) => rounded(subtotal * percent.thousandths(), Percent::WHOLE),
@@ -136,22 +135,22 @@ impl Benefit {
     }
 }
 
-/// The quotient, rounded half away from zero; neither number is negative.
+/// Divides, rounding half away from zero; neither number is negative.
 fn rounded(dividend: i128, divisor: i128) -> i128 {
     (2 * dividend + divisor) / (2 * divisor)
 }
 
-/// Splits cents in proportion to `weights`, of which they are at most the sum, by largest remainder.
+/// Splits cents in proportion to `weights` by largest remainder; `cents` is at most the sum of the weights.
 pub(super) fn split(cents: i128, weights: &[i128]) -> Vec<i128> {
     let whole: i128 = weights.iter().sum();
     if whole == 0 {
         return vec![0; weights.len()];
     }
     let mut shares: Vec<_> = weights.iter().map(|weight| cents * weight / whole).collect();
-    // There are fewer cents left than lines with a remainder, because the remainders add up to them.
+    // Fewer cents are left than lines have a remainder, because the remainders add up to the cents.
     let left = cents - shares.iter().sum::<i128>();
     let mut by_remainder: Vec<_> = (0..weights.len()).collect();
-    // The sort is stable, so of equal remainders the earlier line comes first.
+    // The sort is stable: with equal remainders the earlier line comes first.
     by_remainder.sort_by_key(|&line| std::cmp::Reverse(cents * weights[line] % whole));
     for line in by_remainder.into_iter().take(usize::try_from(left).unwrap_or_default()) {
         shares[line] += 1;

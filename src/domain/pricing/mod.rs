@@ -1,13 +1,14 @@
-//! What shipping costs and how things are taxed: two tables for the whole shop, and the arithmetic over them.
+//! Shipping fees and tax rates: two tables for the whole shop, and price calculation.
 //!
-//! The rules of the arithmetic stand in `calculate`. The tables are one stream, [`SHOP`], so that an order is priced
-//! by tables that were in force together.
+//! `calculate` holds the rules of calculation. Both tables are in one stream, [`SHOP`], so that an order is priced by
+//! tables that were in force at the same time.
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::Decider;
 use super::customer::Country;
+use super::event::events;
 use super::ids::CategoryId;
 use super::money::Money;
 
@@ -18,39 +19,39 @@ mod properties;
 #[cfg(test)]
 mod tests;
 
-pub use calculate::{Benefit, Item, Priced, PricedLine};
+pub use calculate::{Benefit, Priced, PricedLine, PricingItem};
 pub use percent::{Percent, PercentError};
 
-/// The id of the only stream.
+/// Id of the only stream.
 pub const SHOP: &str = "shop";
 
-/// The tables in force. Without rows nothing is charged for shipping and nothing is taxed.
+/// The tables in force. Without rows shipping is free and there are no taxes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pricing {
-    /// Sorted, so that the same rows are the same table.
+    /// Sorted, so that tables with the same rows are equal.
     pub fees: Vec<ShippingFee>,
-    /// Whether tax is contained in the prices, or added to them.
+    /// Whether prices contain the tax; otherwise it is added.
     pub inclusive: bool,
     /// Sorted.
     pub rates: Vec<TaxRate>,
 }
 
-/// What shipping costs from some value of the order on.
+/// Shipping fee of orders from a minimum value on.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ShippingFee {
-    /// `None` is for every country that has no row for the value.
+    /// `None` applies to countries without a row for the value.
     pub country: Option<Country>,
-    /// The least value of the goods after the discount.
+    /// Minimum value of the goods after the discount.
     pub from: Money,
     pub fee: Money,
 }
 
-/// How things are taxed.
+/// Tax rate of a category in a country.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct TaxRate {
-    /// `None` is for every category that has no row of its own.
+    /// `None` applies to categories without a row of their own.
     pub category_id: Option<CategoryId>,
-    /// `None` is for every country that has no row of its own.
+    /// `None` applies to countries without a row of their own.
     pub country: Option<Country>,
     pub percent: Percent,
 }
@@ -61,49 +62,38 @@ pub enum PricingCommand {
     ChangeTaxRates { inclusive: bool, rates: Vec<TaxRate> },
 }
 
-/// Each event carries its whole table.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "event")]
-pub enum PricingEvent {
-    #[serde(rename = "ShippingFeesChanged")]
-    ShippingFeesChanged { fees: Vec<ShippingFee> },
-    #[serde(rename = "TaxRatesChanged")]
-    TaxRatesChanged { inclusive: bool, rates: Vec<TaxRate> },
+events! {
+    /// Each event carries its whole table.
+    pub enum PricingEvent {
+        ShippingFeesChanged { fees: Vec<ShippingFee> } = "ShippingFeesChanged",
+        TaxRatesChanged { inclusive: bool, rates: Vec<TaxRate> } = "TaxRatesChanged",
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum PricingError {
-    #[error("a table has at most {} rows", Pricing::MAX_ROWS)]
+    #[error("a table can have at most {} rows", Pricing::MAX_ROWS)]
     TooManyRows,
-    #[error("two fees are for {} from {from} on", name(country.as_ref()))]
-    FeeTwice { country: Option<Country>, from: Money },
-    #[error("two rates are for category {} and {}", category_id.map_or("any".to_owned(), |id| id.to_string()), name(country.as_ref()))]
-    RateTwice { category_id: Option<CategoryId>, country: Option<Country> },
+    #[error("two fees apply to {} from {from} on", name(country.as_ref()))]
+    DuplicateFee { country: Option<Country>, from: Money },
+    #[error("two rates apply to category {} and {}", category_id.map_or("any".to_owned(), |id| id.to_string()), name(country.as_ref()))]
+    DuplicateRate { category_id: Option<CategoryId>, country: Option<Country> },
 }
 
 fn name(country: Option<&Country>) -> String {
     country.map_or_else(|| "any country".to_owned(), Country::to_string)
 }
 
-impl PricingEvent {
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::ShippingFeesChanged { .. } => "ShippingFeesChanged",
-            Self::TaxRatesChanged { .. } => "TaxRatesChanged",
-        }
-    }
-}
-
 impl Pricing {
     pub const MAX_ROWS: usize = 1_000;
 
-    /// Whether nothing is charged but the goods themselves.
+    /// Whether orders cost only their goods.
     pub fn is_empty(&self) -> bool {
         self.fees.is_empty() && self.rates.is_empty()
     }
 
-    /// What shipping costs for goods of this value: the country's row with the highest `from` that the value reaches,
-    /// else such a row without country, else nothing.
+    /// Shipping fee for goods of this value: the country's row with the highest `from` up to the value, else such a row
+    /// without country, else zero.
     pub fn shipping_fee(&self, country: Option<&Country>, value: Money) -> Money {
         let row_for = |country: Option<&Country>| {
             let reached = self.fees.iter().filter(|row| row.country.as_ref() == country && row.from <= value);
@@ -113,8 +103,8 @@ impl Pricing {
         row.map_or(Money::ZERO, |row| row.fee)
     }
 
-    /// The rate of the most specific row: category and country, country, category, neither; 0 without a row.
-    /// Without a category it is the country's standard rate.
+    /// Rate of the most specific row: category and country, country, category, neither; 0 without a row.
+    /// Without a category: the country's standard rate.
     pub fn tax_rate(&self, category_id: Option<CategoryId>, country: Option<&Country>) -> Percent {
         let row_for = |category_id: Option<CategoryId>, country: Option<&Country>| {
             self.rates.iter().find(|row| row.category_id == category_id && row.country.as_ref() == country)
@@ -135,7 +125,7 @@ impl Decider for Pricing {
                 fees.sort();
                 let same = |pair: &&[ShippingFee]| (&pair[0].country, pair[0].from) == (&pair[1].country, pair[1].from);
                 if let Some([twice, ..]) = fees.windows(2).find(same) {
-                    return Err(PricingError::FeeTwice { country: twice.country.clone(), from: twice.from });
+                    return Err(PricingError::DuplicateFee { country: twice.country.clone(), from: twice.from });
                 }
                 let unchanged = fees == self.fees;
                 Ok(if unchanged { vec![] } else { vec![PricingEvent::ShippingFeesChanged { fees }] })
@@ -148,7 +138,7 @@ impl Decider for Pricing {
                 };
                 if let Some([twice, ..]) = rates.windows(2).find(same) {
                     let TaxRate { category_id, country, .. } = twice.clone();
-                    return Err(PricingError::RateTwice { category_id, country });
+                    return Err(PricingError::DuplicateRate { category_id, country });
                 }
                 let unchanged = inclusive == self.inclusive && rates == self.rates;
                 Ok(if unchanged { vec![] } else { vec![PricingEvent::TaxRatesChanged { inclusive, rates }] })

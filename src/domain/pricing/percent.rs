@@ -1,11 +1,11 @@
-//! A share of a hundred, exact to three decimals.
+//! A percentage, exact to three decimals.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// From `0` to `100`, with at most three decimals. In JSON a string: `"19"`, `"7.5"`, `"8.875"`.
+/// Percentage from `0` to `100` with at most three decimals; in JSON a string: `"19"`, `"8.875"`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Percent(u32);
@@ -22,11 +22,11 @@ pub enum PercentError {
 
 impl Percent {
     pub const ZERO: Self = Self(0);
-    /// How many thousandths of a percent the whole is.
+    /// 100 % in thousandths of a percent.
     pub const WHOLE: i128 = 100_000;
     const DECIMALS: usize = 3;
 
-    /// Reads `"7.5"` or `"7.50"`; refuses signs, exponents, more than three decimals and what is out of range.
+    /// Parses `"7.5"` or `"7.50"`; rejects signs, exponents, more than three decimals and values out of range.
     pub fn parse(text: &str) -> Result<Self, PercentError> {
         let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
         let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_percentage_is_read_and_shown_without_needless_zeros() {
+    fn a_percentage_is_shown_without_trailing_zeros() {
         for (text, shown) in [
             ("0", "0"),
             ("0.000", "0"),
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_percentage_is_refused_with_its_reason() {
+    fn an_invalid_percentage_is_rejected_with_its_reason() {
         for text in ["", ".5", "5.", "-1", "+1", "1e1", "NaN", "1,5", "١", "1.2.3", " 1"] {
             assert_eq!(Percent::parse(text), Err(PercentError::NotADecimal), "{text:?}");
         }

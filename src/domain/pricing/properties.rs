@@ -1,4 +1,4 @@
-//! What holds of any order's price.
+//! Invariants of every price.
 
 use proptest::prelude::*;
 
@@ -20,13 +20,13 @@ fn country() -> impl Strategy<Value = Option<Country>> {
         .prop_map(|code| code.map(|code| Country::try_from(code.to_owned()).unwrap()))
 }
 
-/// Cheap things more often, because there cents matter.
+/// Mostly low prices, where cents matter.
 fn price() -> impl Strategy<Value = Money> {
     prop_oneof![4 => 0..=300_i64, 4 => 0..=10_000_i64, 1 => 0..=1_000_000_000_i64].prop_map(money)
 }
 
-fn items() -> impl Strategy<Value = Vec<Item>> {
-    let item = (price(), 1..=20_i64, 1..=3_i64).prop_map(|(unit_price, quantity, category)| Item {
+fn items() -> impl Strategy<Value = Vec<PricingItem>> {
+    let item = (price(), 1..=20_i64, 1..=3_i64).prop_map(|(unit_price, quantity, category)| PricingItem {
         category_id: CategoryId(category),
         subtotal: unit_price.times(Quantity::new(quantity).unwrap()).unwrap(),
     });
@@ -84,7 +84,7 @@ proptest! {
             let left = item.subtotal.cents() - line.discount.cents();
             let rate = line.tax_rate.thousandths();
             let whole = if pricing.inclusive { Percent::WHOLE + rate } else { Percent::WHOLE };
-            // Not further than half a cent from the exact tax.
+            // At most half a cent from the exact tax.
             prop_assert!((2 * (line.tax.cents() * whole - left * rate)).abs() <= whole);
             let added = if pricing.inclusive { 0 } else { line.tax.cents() };
             prop_assert_eq!(line.total.cents(), left + added);
@@ -92,7 +92,7 @@ proptest! {
     }
 
     #[test]
-    fn a_split_is_exact_and_no_share_is_a_cent_from_its_due(
+    fn a_split_is_exact_and_every_share_is_less_than_a_cent_off(
         weights in proptest::collection::vec(0..=100_000_i128, 1..30), part in 0..=1_000_i128,
     ) {
         let whole: i128 = weights.iter().sum();
@@ -105,7 +105,7 @@ proptest! {
         }
     }
 
-    /// Two lines change places: each keeps its share, unless both have the same remainder.
+    /// Rotated lines keep their shares, unless remainders are equal.
     #[test]
     fn the_order_of_the_lines_decides_only_between_equal_remainders(
         weights in proptest::collection::vec(0..=1_000_i128, 2..12), part in 0..=1_000_i128, turn in 1..12_usize,

@@ -28,16 +28,16 @@ fn rate(category: i64, code: &str, percent: &str) -> TaxRate {
     }
 }
 
-fn item(category: i64, unit_price: &str, quantity: i64) -> Item {
+fn item(category: i64, unit_price: &str, quantity: i64) -> PricingItem {
     let subtotal = money(unit_price).times(Quantity::new(quantity).unwrap()).unwrap();
-    Item { category_id: CategoryId(category), subtotal }
+    PricingItem { category_id: CategoryId(category), subtotal }
 }
 
-/// Everything of an order as text: `subtotal discount rate tax total` of each line, and
-/// `subtotal discount shipping shipping_tax tax total`.
-fn shown(items: &[Item], priced: &Priced) -> (Vec<String>, String) {
+/// A price as text: `subtotal discount rate tax total` of each line, and
+/// `subtotal discount shipping shipping_tax tax total` of the order.
+fn shown(items: &[PricingItem], priced: &Priced) -> (Vec<String>, String) {
     let Priced { subtotal, discount, shipping, shipping_tax, tax, total, .. } = priced;
-    let line = |(Item { subtotal, .. }, line): (&Item, &PricedLine)| {
+    let line = |(PricingItem { subtotal, .. }, line): (&PricingItem, &PricedLine)| {
         let PricedLine { discount, tax_rate, tax, total } = line;
         format!("{subtotal} {discount} {tax_rate} {tax} {total}")
     };
@@ -56,7 +56,7 @@ fn a_table_is_replaced_as_a_whole_and_sorted() {
 }
 
 #[test]
-fn the_same_rates_with_another_meaning_of_prices_are_a_change() {
+fn switching_between_included_and_added_tax_is_a_change() {
     let rates = vec![rate(0, "DE", "19")];
     let inclusive = PricingEvent::TaxRatesChanged { inclusive: true, rates: rates.clone() };
     let exclusive = PricingEvent::TaxRatesChanged { inclusive: false, rates: rates.clone() };
@@ -66,15 +66,15 @@ fn the_same_rates_with_another_meaning_of_prices_are_a_change() {
 }
 
 #[test]
-fn a_table_has_one_row_for_each_case_and_at_most_a_thousand() {
+fn a_table_has_one_row_per_case_and_at_most_a_thousand() {
     let fees = vec![fee("DE", "10", "1"), fee("", "10", "1"), fee("DE", "10.00", "2")];
     given(vec![])
         .when(PricingCommand::ChangeShippingFees { fees })
-        .then_expect_error(PricingError::FeeTwice { country: Some(country("DE")), from: money("10") });
+        .then_expect_error(PricingError::DuplicateFee { country: Some(country("DE")), from: money("10") });
     let rates = vec![rate(3, "", "19"), rate(3, "DE", "19"), rate(3, "", "7")];
     given(vec![])
         .when(PricingCommand::ChangeTaxRates { inclusive: true, rates })
-        .then_expect_error(PricingError::RateTwice { category_id: Some(CategoryId(3)), country: None });
+        .then_expect_error(PricingError::DuplicateRate { category_id: Some(CategoryId(3)), country: None });
     let fees: Vec<_> = (0..=1_000).map(|from| fee("", &from.to_string(), "1")).collect();
     let changed = PricingEvent::ShippingFeesChanged { fees: fees[1..].to_vec() };
     given(vec![])
@@ -84,7 +84,7 @@ fn a_table_has_one_row_for_each_case_and_at_most_a_thousand() {
 }
 
 #[test]
-fn the_row_of_the_country_with_the_highest_reached_value_sets_the_fee() {
+fn the_countrys_row_with_the_highest_reached_value_sets_the_fee() {
     let fees = vec![fee("", "0", "9.90"), fee("", "100", "5"), fee("DE", "10", "4.90"), fee("DE", "50", "0")];
     let pricing = Pricing { fees, ..Pricing::default() };
     for (code, value, expected) in [
@@ -121,7 +121,7 @@ fn the_most_specific_rate_wins() {
 }
 
 #[test]
-fn without_tables_an_order_costs_its_goods() {
+fn without_tables_an_order_costs_only_its_goods() {
     let items = [item(1, "9.99", 3), item(2, "0", 1)];
     let priced = Pricing::default().price(&items, None, None).unwrap();
     let lines = vec!["29.97 0.00 0 0.00 29.97".to_owned(), "0.00 0.00 0 0.00 0.00".to_owned()];
@@ -132,7 +132,7 @@ fn without_tables_an_order_costs_its_goods() {
 /// 2.99 + 2.49, and the cent that is left goes to the first. Tax in 26.97 at 19 %: 4.30613; in 22.41 at 7 %: 1.46607.
 /// The goods are worth 49.38, so shipping to Germany costs 4.90, with 0.78235 of tax in it.
 #[test]
-fn an_order_with_tax_in_its_prices_is_right_to_the_cent() {
+fn an_order_with_included_tax_is_correct_to_the_cent() {
     let pricing = Pricing {
         fees: vec![fee("DE", "0", "4.90"), fee("DE", "50", "0")],
         inclusive: true,
@@ -147,7 +147,7 @@ fn an_order_with_tax_in_its_prices_is_right_to_the_cent() {
 
 /// The same with tax added: 26.97 × 19 % = 5.1243, 22.41 × 7 % = 1.5687, 4.90 × 19 % = 0.931.
 #[test]
-fn an_order_with_tax_added_to_its_prices_is_right_to_the_cent() {
+fn an_order_with_added_tax_is_correct_to_the_cent() {
     let pricing = Pricing {
         fees: vec![fee("DE", "0", "4.90")],
         inclusive: false,
@@ -170,7 +170,7 @@ fn half_a_cent_is_rounded_away_from_zero() {
 }
 
 #[test]
-fn a_discount_takes_no_more_than_there_is_and_free_shipping_only_the_fee() {
+fn a_discount_is_at_most_the_subtotal_and_free_shipping_removes_only_the_fee() {
     let pricing = Pricing { fees: vec![fee("", "0", "4.90")], ..Pricing::default() };
     let items = [item(1, "10", 1), item(2, "5", 1)];
     let amount = |text| Some(Benefit::Amount(money(text)));
@@ -184,7 +184,7 @@ fn a_discount_takes_no_more_than_there_is_and_free_shipping_only_the_fee() {
 }
 
 #[test]
-fn the_cents_that_are_left_go_to_the_largest_remainders_and_then_to_the_earlier_lines() {
+fn remaining_cents_go_to_the_largest_remainders_and_earlier_lines_first() {
     assert_eq!(calculate::split(100, &[1, 1, 1]), [34, 33, 33]);
     assert_eq!(calculate::split(200, &[100, 100, 100]), [67, 67, 66]);
     // 1.2, 2.4, 2.4

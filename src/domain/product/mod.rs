@@ -1,30 +1,37 @@
-//! A product: what the catalogue says of it, and its stock.
+//! A product: its catalogue data and its stock.
 //!
-//! `on_hand` units stand in the store, `reserved` of them belong to open orders, the rest is available.
-//! Every stock event carries both figures as they are after it, so that a reader needs only the last one.
+//! `on_hand` counts the units in the warehouse, `reserved` those of open orders; the rest is available.
+//! Every stock event carries both resulting figures, so that a reader needs only the last event.
 
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
 use super::Decider;
-use super::ids::{CategoryId, OrderId};
+use super::ids::CategoryId;
 use super::money::Money;
-use super::text::{Description, Name, Reason, Sku};
 
+mod command;
+mod error;
+mod event;
+mod stock;
 #[cfg(test)]
 mod tests;
+
+pub use command::ProductCommand;
+pub use error::ProductError;
+pub use event::ProductEvent;
+pub use stock::Stock;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Product {
     #[default]
     Unknown,
     Listed(Listing),
-    /// No longer sold, but it stands in orders, and what is reserved can still be shipped or given back.
+    /// No longer sold. Units of earlier orders can still be shipped, released and returned.
     Discontinued(Listing),
     Deleted,
 }
 
-/// A product in the catalogue.
+/// Catalogue data and stock of a product.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listing {
     pub name: String,
@@ -33,137 +40,12 @@ pub struct Listing {
     pub category_id: CategoryId,
     pub sku: Option<String>,
     pub stock: Stock,
-    /// Whether an order ever reserved it.
+    /// Whether an order has ever reserved units.
     pub ordered: bool,
 }
 
-/// Units in the store. `0 <= reserved <= on_hand <= Stock::MAX`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Stock {
-    pub on_hand: i64,
-    pub reserved: i64,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ProductCommand {
-    Create {
-        name: Name,
-        description: Description,
-        price: Money,
-        category_id: CategoryId,
-        sku: Option<Sku>,
-    },
-    /// Catalogue data; what is `None` stays as it is.
-    Change {
-        name: Option<Name>,
-        description: Option<Description>,
-        category_id: Option<CategoryId>,
-    },
-    Reprice {
-        price: Money,
-    },
-    Discontinue,
-    Delete,
-    /// Units came in (positive) or went missing (negative).
-    AdjustStock {
-        change: i64,
-        reason: Option<Reason>,
-    },
-    /// Somebody counted what is on hand.
-    CountStock {
-        counted: i64,
-        reason: Option<Reason>,
-    },
-    Reserve {
-        order_id: OrderId,
-        quantity: i64,
-    },
-    Release {
-        order_id: OrderId,
-        quantity: i64,
-    },
-    Ship {
-        order_id: OrderId,
-        quantity: i64,
-    },
-    /// Shipped units came back and can be sold again.
-    TakeBack {
-        order_id: OrderId,
-        quantity: i64,
-    },
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "event")]
-pub enum ProductEvent {
-    #[serde(rename = "ProductCreated")]
-    Created { name: String, description: String, price: Money, category_id: CategoryId, sku: Option<String> },
-    #[serde(rename = "ProductChanged")]
-    Changed { name: String, description: String, category_id: CategoryId },
-    #[serde(rename = "ProductRepriced")]
-    Repriced { price: Money, previous_price: Money },
-    #[serde(rename = "ProductDiscontinued")]
-    Discontinued {},
-    #[serde(rename = "ProductDeleted")]
-    Deleted {},
-    #[serde(rename = "StockReceived")]
-    StockReceived { quantity: i64, reason: Option<String>, on_hand: i64, reserved: i64 },
-    #[serde(rename = "StockCorrected")]
-    StockCorrected { change: i64, reason: Option<String>, on_hand: i64, reserved: i64 },
-    #[serde(rename = "StockReserved")]
-    StockReserved { order_id: OrderId, quantity: i64, on_hand: i64, reserved: i64 },
-    #[serde(rename = "StockReleased")]
-    StockReleased { order_id: OrderId, quantity: i64, on_hand: i64, reserved: i64 },
-    #[serde(rename = "StockShipped")]
-    StockShipped { order_id: OrderId, quantity: i64, on_hand: i64, reserved: i64 },
-    #[serde(rename = "StockReturned")]
-    StockReturned { order_id: OrderId, quantity: i64, on_hand: i64, reserved: i64 },
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum ProductError {
-    #[error("product not found")]
-    NotFound,
-    #[error("the product exists already")]
-    AlreadyExists,
-    #[error("the product is discontinued")]
-    Discontinued,
-    #[error("the product stands in an order; discontinue it instead")]
-    Ordered,
-    #[error("{requested} requested, {available} available")]
-    OutOfStock { requested: i64, available: i64 },
-    #[error("{reserved} units are reserved by open orders, so at least as many must be on hand")]
-    BelowReserved { reserved: i64 },
-    #[error("at most {} units can be on hand", Stock::MAX)]
-    TooManyUnits,
-    #[error("the change must not be zero")]
-    NoChange,
-    #[error("a count must not be negative")]
-    NegativeCount,
-}
-
-impl Stock {
-    pub const MAX: i64 = 1_000_000_000;
-
-    pub fn available(self) -> i64 {
-        self.on_hand - self.reserved
-    }
-
-    /// The stock with `change` more units on hand, unless a bound forbids it.
-    fn with_change(self, change: i64) -> Result<Self, ProductError> {
-        let on_hand = self.on_hand.checked_add(change).ok_or(ProductError::TooManyUnits)?;
-        if on_hand > Self::MAX {
-            Err(ProductError::TooManyUnits)
-        } else if on_hand < self.reserved {
-            Err(ProductError::BelowReserved { reserved: self.reserved })
-        } else {
-            Ok(Self { on_hand, ..self })
-        }
-    }
-}
-
 impl Product {
-    /// The product as it can be sold now.
+    /// Listing of a product that can be sold.
     pub fn for_sale(&self) -> Result<&Listing, ProductError> {
         match self {
             Self::Listed(listing) => Ok(listing),
@@ -172,29 +54,11 @@ impl Product {
         }
     }
 
-    /// The product, sold or not.
+    /// Listing of a product, discontinued or not.
     pub fn listing(&self) -> Result<&Listing, ProductError> {
         match self {
             Self::Listed(listing) | Self::Discontinued(listing) => Ok(listing),
             Self::Unknown | Self::Deleted => Err(ProductError::NotFound),
-        }
-    }
-}
-
-impl ProductEvent {
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Created { .. } => "ProductCreated",
-            Self::Changed { .. } => "ProductChanged",
-            Self::Repriced { .. } => "ProductRepriced",
-            Self::Discontinued {} => "ProductDiscontinued",
-            Self::Deleted {} => "ProductDeleted",
-            Self::StockReceived { .. } => "StockReceived",
-            Self::StockCorrected { .. } => "StockCorrected",
-            Self::StockReserved { .. } => "StockReserved",
-            Self::StockReleased { .. } => "StockReleased",
-            Self::StockShipped { .. } => "StockShipped",
-            Self::StockReturned { .. } => "StockReturned",
         }
     }
 }
@@ -276,7 +140,7 @@ impl Decider for Product {
                     reserved: reserved - quantity,
                 }])
             }
-            ProductCommand::TakeBack { order_id, quantity } => {
+            ProductCommand::Restock { order_id, quantity } => {
                 let Stock { on_hand, reserved } = listing.stock.with_change(quantity)?;
                 Ok(vec![ProductEvent::StockReturned { order_id, quantity, on_hand, reserved }])
             }

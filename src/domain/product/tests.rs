@@ -1,6 +1,8 @@
 use cqrs_es::test::{AggregateTestExecutor, TestFramework};
 
 use super::*;
+use crate::domain::ids::OrderId;
+use crate::domain::text::Name;
 
 fn given(events: Vec<ProductEvent>) -> AggregateTestExecutor<Product> {
     TestFramework::with(()).given(events)
@@ -29,14 +31,14 @@ fn reserve(quantity: i64) -> ProductCommand {
 }
 
 #[test]
-fn no_more_can_be_reserved_than_is_available() {
+fn only_available_units_can_be_reserved() {
     let on_the_shelf = vec![created(), received(5), reserved(3, 5, 3)];
     given(on_the_shelf.clone()).when(reserve(2)).then_expect_events(vec![reserved(2, 5, 5)]);
     given(on_the_shelf).when(reserve(3)).then_expect_error(ProductError::OutOfStock { requested: 3, available: 2 });
 }
 
 #[test]
-fn shipping_takes_units_from_the_store_and_releasing_gives_them_back() {
+fn shipping_removes_units_from_stock_and_releasing_makes_them_available() {
     let on_the_shelf = vec![created(), received(5), reserved(3, 5, 3)];
     given(on_the_shelf.clone()).when(ProductCommand::Ship { order_id: OrderId(1), quantity: 3 }).then_expect_events(
         vec![ProductEvent::StockShipped { order_id: OrderId(1), quantity: 3, on_hand: 2, reserved: 0 }],
@@ -47,7 +49,7 @@ fn shipping_takes_units_from_the_store_and_releasing_gives_them_back() {
 }
 
 #[test]
-fn a_correction_never_goes_below_what_is_reserved() {
+fn a_correction_never_goes_below_the_reserved_units() {
     let on_the_shelf = vec![created(), received(5), reserved(3, 5, 3)];
     for command in [
         ProductCommand::AdjustStock { change: -3, reason: None },
@@ -93,7 +95,7 @@ fn a_discontinued_product_cannot_be_reserved_but_its_orders_can_still_be_shipped
 }
 
 #[test]
-fn a_change_to_what_is_so_already_leaves_no_event() {
+fn a_change_to_the_current_value_causes_no_event() {
     let same_name = ProductCommand::Change {
         name: Some(Name::parse("Kettle").unwrap()),
         description: None,
@@ -107,7 +109,7 @@ fn a_change_to_what_is_so_already_leaves_no_event() {
 }
 
 #[test]
-fn nothing_can_be_done_with_an_unknown_or_deleted_product() {
+fn an_unknown_or_deleted_product_is_not_found() {
     for events in [vec![], vec![created(), ProductEvent::Deleted {}]] {
         given(events.clone()).when(reserve(1)).then_expect_error(ProductError::NotFound);
         given(events).when(ProductCommand::Discontinue).then_expect_error(ProductError::NotFound);

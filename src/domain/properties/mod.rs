@@ -1,4 +1,4 @@
-//! What holds after any sequence of commands, across aggregates, whoever sends them in whatever order.
+//! Invariants across aggregates after any sequence of commands.
 
 use std::collections::BTreeMap;
 
@@ -8,18 +8,20 @@ use super::Decider;
 use super::cart::{Cart, CartCommand, MergeMode};
 use super::ids::{CustomerId, OrderId, ProductId};
 use super::money::Money;
-use super::order::{Fulfilment, Payment, State, Status};
+use super::order::{Fulfilment, Payment, StateValue, Status};
 use super::quantity::Quantity;
 
+mod invariants;
+mod ledger;
 mod shop;
 mod steps;
 
 use shop::Shop;
 use steps::Step;
 
-/// What a client asks for. Products, customers and orders are few, so that commands meet each other.
+/// A request of a client. Few products, customers and orders, so that requests meet each other.
 #[derive(Clone, Debug)]
-enum Wish {
+enum Request {
     Create { product: i64, category: i64, price: Money },
     MoveProduct { product: i64, category: i64 },
     Reprice { product: i64, price: Money },
@@ -38,7 +40,7 @@ enum Wish {
 
 const CATEGORIES: i64 = 2;
 
-fn wish() -> impl Strategy<Value = Wish> {
+fn request() -> impl Strategy<Value = Request> {
     let product = || 1..=5_i64;
     let category = || 1..=CATEGORIES;
     let cart = || 1..=3_i64;
@@ -57,20 +59,20 @@ fn wish() -> impl Strategy<Value = Wish> {
     ];
     let line = (product(), quantity(), proptest::option::of(price()));
     prop_oneof![
-        10 => (product(), category(), price()).prop_map(|(product, category, price)| Wish::Create { product, category, price }),
-        1 => (product(), category()).prop_map(|(product, category)| Wish::MoveProduct { product, category }),
-        1 => (product(), price()).prop_map(|(product, price)| Wish::Reprice { product, price }),
-        1 => product().prop_map(|product| Wish::Discontinue { product }),
-        1 => product().prop_map(|product| Wish::Delete { product }),
-        20 => (product(), change).prop_map(|(product, change)| Wish::Adjust { product, change }),
-        5 => (product(), counted).prop_map(|(product, counted)| Wish::Count { product, counted }),
-        20 => (cart(), product(), quantity()).prop_map(|(cart, product, quantity)| Wish::Add { cart, product, quantity }),
-        5 => (cart(), product(), 0..=6_i64).prop_map(|(cart, product, quantity)| Wish::Set { cart, product, quantity }),
-        1 => cart().prop_map(|cart| Wish::Empty { cart }),
-        1 => (cart(), cart(), mode).prop_map(|(cart, into, mode)| Wish::Merge { cart, into, mode }),
-        20 => cart().prop_map(|cart| Wish::CheckOut { cart }),
-        20 => proptest::collection::vec(line, 0..4).prop_map(|lines| Wish::PlaceOrder { lines }),
-        80 => (1..=3_i64, steps::step()).prop_map(|(order, step)| Wish::Step { order, step }),
+        10 => (product(), category(), price()).prop_map(|(product, category, price)| Request::Create { product, category, price }),
+        1 => (product(), category()).prop_map(|(product, category)| Request::MoveProduct { product, category }),
+        1 => (product(), price()).prop_map(|(product, price)| Request::Reprice { product, price }),
+        1 => product().prop_map(|product| Request::Discontinue { product }),
+        1 => product().prop_map(|product| Request::Delete { product }),
+        20 => (product(), change).prop_map(|(product, change)| Request::Adjust { product, change }),
+        5 => (product(), counted).prop_map(|(product, counted)| Request::Count { product, counted }),
+        20 => (cart(), product(), quantity()).prop_map(|(cart, product, quantity)| Request::Add { cart, product, quantity }),
+        5 => (cart(), product(), 0..=6_i64).prop_map(|(cart, product, quantity)| Request::Set { cart, product, quantity }),
+        1 => cart().prop_map(|cart| Request::Empty { cart }),
+        1 => (cart(), cart(), mode).prop_map(|(cart, into, mode)| Request::Merge { cart, into, mode }),
+        20 => cart().prop_map(|cart| Request::CheckOut { cart }),
+        20 => proptest::collection::vec(line, 0..4).prop_map(|lines| Request::PlaceOrder { lines }),
+        80 => (1..=3_i64, steps::step()).prop_map(|(order, step)| Request::Step { order, step }),
     ]
 }
 
@@ -78,11 +80,11 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn stock_orders_and_categories_agree_after_any_wishes(wishes in proptest::collection::vec(wish(), 1..80)) {
+    fn stock_orders_and_categories_agree_after_any_requests(requests in proptest::collection::vec(request(), 1..80)) {
         let mut shop = Shop::new();
-        for wish in wishes {
+        for request in requests {
             let before = shop.clone();
-            if shop.fulfil(wish).is_err() {
+            if shop.attempt(request).is_err() {
                 prop_assert_eq!(&shop, &before, "a refused command changes nothing");
             }
             shop.check();
@@ -108,28 +110,28 @@ proptest! {
     }
 }
 
-/// The wishes must reach what the properties speak of, or the properties would hold of nothing.
+/// The requests must reach every state, or the invariants would be checked on nothing.
 #[test]
-fn the_wishes_reach_every_part_of_an_orders_life() {
+fn random_requests_reach_every_state_of_an_order() {
     use proptest::strategy::ValueTree;
     use proptest::test_runner::TestRunner;
 
     let mut runner = TestRunner::deterministic();
-    let mut reached = BTreeMap::<State, usize>::new();
+    let mut reached = BTreeMap::<StateValue, usize>::new();
     for _ in 0..200 {
-        let wishes = proptest::collection::vec(wish(), 120).new_tree(&mut runner).unwrap().current();
+        let requests = proptest::collection::vec(request(), 120).new_tree(&mut runner).unwrap().current();
         let mut shop = Shop::new();
-        for wish in wishes {
-            // Refusals are part of it.
-            let _ = shop.fulfil(wish);
+        for request in requests {
+            // Refused requests are part of the story.
+            let _ = shop.attempt(request);
         }
         for state in shop.orders.values().flat_map(|order| order.placed().unwrap().states.each()) {
             *reached.entry(state).or_default() += 1;
         }
     }
-    let states = (Status::ALL.iter().map(|status| State::Status(*status)))
-        .chain(Payment::ALL.iter().map(|payment| State::Payment(*payment)))
-        .chain(Fulfilment::ALL.iter().map(|fulfilment| State::Fulfilment(*fulfilment)));
+    let states = (Status::ALL.iter().map(|status| StateValue::Status(*status)))
+        .chain(Payment::ALL.iter().map(|payment| StateValue::Payment(*payment)))
+        .chain(Fulfilment::ALL.iter().map(|fulfilment| StateValue::Fulfilment(*fulfilment)));
     for state in states {
         assert!(reached.get(&state).is_some_and(|orders| *orders >= 5), "too few {state:?}: {reached:?}");
     }
@@ -152,8 +154,8 @@ fn cart_command() -> impl Strategy<Value = CartCommand> {
         4 => (product_id, prop::option::of(quantity))
             .prop_map(|(product_id, quantity)| CartCommand::SetItem { product_id, quantity }),
         1 => Just(CartCommand::Empty),
-        1 => (items, mode).prop_map(|(items, mode)| CartCommand::TakeOver { items, mode }),
+        1 => (items, mode).prop_map(|(items, mode)| CartCommand::MergeItems { items, mode }),
         1 => Just(CartCommand::CheckOut { order_id: OrderId(1) }),
-        1 => Just(CartCommand::CloseMerged { customer_id: CustomerId(1) }),
+        1 => Just(CartCommand::CloseAfterMerge { customer_id: CustomerId(1) }),
     ]
 }

@@ -1,6 +1,4 @@
-//! A shop in memory that carries commands out in the way of the use cases: all or nothing, stock with its order.
-//!
-//! Beside it stands a ledger that knows no stock figures, only what came in, went out and was given back.
+//! A shop in memory that executes requests like the use cases do: all or nothing, stock together with its order.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -9,41 +7,32 @@ use chrono::DateTime;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::invariants::check_moves;
+use super::ledger::Ledger;
 use super::steps::Step;
-use super::{CATEGORIES, Wish};
+use super::{CATEGORIES, Request};
 use crate::domain::Decider;
 use crate::domain::cart::{Cart, CartCommand, Items};
 use crate::domain::category::{Category, CategoryCommand};
 use crate::domain::ids::{CategoryId, CustomerId, OrderId, ProductId};
 use crate::domain::money::Money;
 use crate::domain::order::{
-    Action, MOVES, Order, OrderCommand, OrderError, OrderLine, PaymentMethod, PlaceOrder, PlacedOrder, States, Status,
-    StockMoved,
+    Order, OrderCommand, OrderError, OrderLine, PaymentMethod, PlaceOrder, PlacedOrder, StockMoved,
 };
 use crate::domain::pricing::{Benefit, Percent, Priced, Pricing, ShippingFee, TaxRate};
-use crate::domain::product::{Product, ProductCommand, ProductEvent, Stock};
+use crate::domain::product::{Product, ProductCommand};
 use crate::domain::quantity::Quantity;
 use crate::domain::refusal::Refusal;
 use crate::domain::text::{Description, Name};
 
-/// The shop as use cases see it, and everything that ever happened.
+/// States of all aggregates, and the ledger.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Shop {
-    categories: BTreeMap<i64, Category>,
-    products: BTreeMap<i64, Product>,
-    carts: BTreeMap<i64, Cart>,
+    pub(super) categories: BTreeMap<i64, Category>,
+    pub(super) products: BTreeMap<i64, Product>,
+    pub(super) carts: BTreeMap<i64, Cart>,
     pub(super) orders: BTreeMap<i64, Order>,
-    ledger: Ledger,
-}
-
-/// Units by product, counted from the events' quantities alone, never from the figures they carry.
-#[derive(Clone, Debug, Default, PartialEq)]
-struct Ledger {
-    received: BTreeMap<i64, i64>,
-    corrected: BTreeMap<i64, i64>,
-    shipped: BTreeMap<(i64, i64), i64>,
-    returned: BTreeMap<(i64, i64), i64>,
-    released: BTreeMap<(i64, i64), i64>,
+    pub(super) ledger: Ledger,
 }
 
 impl Shop {
@@ -55,23 +44,23 @@ impl Shop {
         }
         for product in 1..=3 {
             let price = Money::parse("19.99").unwrap();
-            shop.fulfil(Wish::Create { product, category: 1, price }).unwrap();
-            shop.fulfil(Wish::Adjust { product, change: 40 }).unwrap();
+            shop.attempt(Request::Create { product, category: 1, price }).unwrap();
+            shop.attempt(Request::Adjust { product, change: 40 }).unwrap();
         }
         shop
     }
 
-    /// Fulfils the wish, or changes nothing.
-    pub(super) fn fulfil(&mut self, wish: Wish) -> Result<(), Refusal> {
+    /// Executes the request, or changes nothing.
+    pub(super) fn attempt(&mut self, request: Request) -> Result<(), Refusal> {
         let mut next = self.clone();
-        next.carry_out(wish)?;
+        next.execute_request(request)?;
         *self = next;
         Ok(())
     }
 
-    fn carry_out(&mut self, wish: Wish) -> Result<(), Refusal> {
-        match wish {
-            Wish::Create { product, category, price } => {
+    fn execute_request(&mut self, request: Request) -> Result<(), Refusal> {
+        match request {
+            Request::Create { product, category, price } => {
                 let create = ProductCommand::Create {
                     name: Name::parse("Kettle").unwrap(),
                     description: Description::default(),
@@ -82,7 +71,7 @@ impl Shop {
                 self.change_product(product, create)?;
                 self.change_category(category, CategoryCommand::AddProduct { product_id: ProductId(product) })
             }
-            Wish::MoveProduct { product, category } => {
+            Request::MoveProduct { product, category } => {
                 let previous = self.product(product).listing()?.category_id;
                 let category_id = Some(CategoryId(category));
                 self.change_product(product, ProductCommand::Change { name: None, description: None, category_id })?;
@@ -93,44 +82,44 @@ impl Shop {
                 }
                 Ok(())
             }
-            Wish::Reprice { product, price } => self.change_product(product, ProductCommand::Reprice { price }),
-            Wish::Discontinue { product } => self.change_product(product, ProductCommand::Discontinue),
-            Wish::Delete { product } => {
+            Request::Reprice { product, price } => self.change_product(product, ProductCommand::Reprice { price }),
+            Request::Discontinue { product } => self.change_product(product, ProductCommand::Discontinue),
+            Request::Delete { product } => {
                 let category = self.product(product).listing()?.category_id.0;
                 self.change_product(product, ProductCommand::Delete)?;
                 self.change_category(category, CategoryCommand::RemoveProduct { product_id: ProductId(product) })
             }
-            Wish::Adjust { product, change } => {
+            Request::Adjust { product, change } => {
                 self.change_product(product, ProductCommand::AdjustStock { change, reason: None })
             }
-            Wish::Count { product, counted } => {
+            Request::Count { product, counted } => {
                 self.change_product(product, ProductCommand::CountStock { counted, reason: None })
             }
-            Wish::Add { cart, product, quantity } => {
+            Request::Add { cart, product, quantity } => {
                 self.product(product).for_sale()?;
                 let quantity = Quantity::new(quantity).unwrap();
                 self.change_cart(cart, CartCommand::AddItem { product_id: ProductId(product), quantity })
             }
-            Wish::Set { cart, product, quantity } => {
+            Request::Set { cart, product, quantity } => {
                 let quantity = Quantity::new(quantity).ok();
                 self.change_cart(cart, CartCommand::SetItem { product_id: ProductId(product), quantity })
             }
-            Wish::Empty { cart } => self.change_cart(cart, CartCommand::Empty),
-            Wish::Merge { cart, into, mode } => {
+            Request::Empty { cart } => self.change_cart(cart, CartCommand::Empty),
+            Request::Merge { cart, into, mode } => {
                 let items = self.cart(cart).items();
-                self.change_cart(cart, CartCommand::CloseMerged { customer_id: CustomerId(into) })?;
-                self.change_cart(into, CartCommand::TakeOver { items, mode })
+                self.change_cart(cart, CartCommand::CloseAfterMerge { customer_id: CustomerId(into) })?;
+                self.change_cart(into, CartCommand::MergeItems { items, mode })
             }
-            Wish::CheckOut { cart } => {
-                let items: Items = self.cart(cart).to_check_out()?.clone();
+            Request::CheckOut { cart } => {
+                let items: Items = self.cart(cart).checkout_items()?.clone();
                 let lines = items.iter().map(|(product_id, quantity)| (product_id.0, quantity.get(), None));
                 let order_id = self.place_order(lines.collect())?;
                 let checked_out = self.change_cart(cart, CartCommand::CheckOut { order_id });
                 assert_eq!(checked_out, Ok(()), "the order stands, so the cart must follow");
                 Ok(())
             }
-            Wish::PlaceOrder { lines } => self.place_order(lines).map(drop),
-            Wish::Step { order, step } => self.step(order, &step),
+            Request::PlaceOrder { lines } => self.place_order(lines).map(drop),
+            Request::Step { order, step } => self.step(order, &step),
         }
     }
 
@@ -184,11 +173,11 @@ impl Shop {
             let before = before[&product];
             let released = ProductCommand::Release { order_id, quantity: after.released - before.released };
             let shipped = ProductCommand::Ship { order_id, quantity: after.shipped - before.shipped };
-            let taken_back = ProductCommand::TakeBack { order_id, quantity: after.taken_back - before.taken_back };
-            for command in [released, shipped, taken_back] {
+            let restocked = ProductCommand::Restock { order_id, quantity: after.restocked - before.restocked };
+            for command in [released, shipped, restocked] {
                 let (ProductCommand::Release { quantity, .. }
                 | ProductCommand::Ship { quantity, .. }
-                | ProductCommand::TakeBack { quantity, .. }) = command
+                | ProductCommand::Restock { quantity, .. }) = command
                 else {
                     unreachable!("these are the three")
                 };
@@ -203,7 +192,7 @@ impl Shop {
 
     fn change_product(&mut self, product: i64, command: ProductCommand) -> Result<(), Refusal> {
         for event in execute(&mut self.products, product, command)? {
-            self.ledger.note(product, &event);
+            self.ledger.record(product, &event);
         }
         Ok(())
     }
@@ -223,122 +212,21 @@ impl Shop {
     fn cart(&self, cart: i64) -> Cart {
         self.carts.get(&cart).cloned().unwrap_or_default()
     }
-
-    pub(super) fn check(&self) {
-        for (&product, state) in &self.products {
-            let Ok(listing) = state.listing() else { continue };
-            let Stock { on_hand, reserved } = listing.stock;
-            assert!(0 <= reserved && reserved <= on_hand && on_hand <= Stock::MAX, "{product}: {on_hand}, {reserved}");
-            assert_eq!(on_hand, self.ledger.on_hand(product), "on hand of product {product}");
-            assert_eq!(reserved, self.units_of_open_orders(product), "reserved of product {product}");
-        }
-        for (&order, state) in &self.orders {
-            self.check_order(order, state);
-        }
-        for (&category, state) in &self.categories {
-            let members = self.products.values().filter_map(|product| product.listing().ok());
-            let members = members.filter(|listing| listing.category_id == CategoryId(category)).count();
-            let expected = Category::Standing {
-                name: state.name().unwrap().to_owned(),
-                product_count: i64::try_from(members).unwrap(),
-            };
-            assert_eq!(state, &expected);
-        }
-    }
-
-    fn check_order(&self, order: i64, state: &Order) {
-        let placed = state.placed().unwrap();
-        let total = placed.lines.iter().try_fold(Money::ZERO, |total, line| {
-            assert_eq!(line.unit_price.times(line.quantity), Some(line.subtotal));
-            total.plus(line.amount())
-        });
-        let bill = &placed.bill;
-        let shipping =
-            placed.pricing.as_ref().map_or(Money::ZERO, |pricing| pricing.shipping.plus(pricing.shipping_tax).unwrap());
-        assert_eq!(total.unwrap().plus(shipping), Some(bill.total), "total of order {order}");
-        assert!(bill.refunded <= bill.paid && bill.paid <= bill.total && bill.credited <= bill.total, "{bill:?}");
-        let cancelled = placed.states.status == Status::Cancelled;
-        assert!(!cancelled || bill.worth().is_zero(), "{bill:?}");
-        // What the shop has beyond the order's worth is on its way back, or can be given back.
-        assert!(bill.kept() <= bill.worth() || !bill.refunds.is_empty() || !bill.refundable().is_zero(), "{bill:?}");
-        for (line, units) in placed.lines() {
-            assert!(units.shipped + units.withdrawn <= line.quantity.get(), "{units:?}");
-            assert!(units.restocked <= units.returned && units.returned <= units.shipped, "{units:?}");
-        }
-        // The store has seen of the order what the order says that it did.
-        for (product, moved) in moved(placed) {
-            let seen =
-                |counted: &BTreeMap<(i64, i64), i64>| counted.get(&(order, product)).copied().unwrap_or_default();
-            let ledger = &self.ledger;
-            let store = (seen(&ledger.released), seen(&ledger.shipped), seen(&ledger.returned));
-            assert_eq!(store, (moved.released, moved.shipped, moved.taken_back), "order {order}, product {product}");
-        }
-    }
-
-    fn units_of_open_orders(&self, product: i64) -> i64 {
-        let lines = self.orders.values().map(|order| order.placed().unwrap()).flat_map(|placed| {
-            let open = placed.states.status != Status::Cancelled;
-            placed.lines().filter(move |_| open)
-        });
-        lines.filter(|(line, _)| line.product_id.0 == product).map(|(line, units)| line.open(units)).sum()
-    }
 }
 
-/// Every state that changed moved along the table.
-fn check_moves(action: Option<Action>, before: States, after: States) {
-    for (from, to) in before.each().into_iter().zip(after.each()).filter(|(from, to)| from != to) {
-        let row = MOVES
-            .iter()
-            .find(|row| (row.from, row.to) == (from, to) && action.is_none_or(|action| row.action == action));
-        assert!(row.is_some(), "{action:?} led from {from:?} to {to:?}, which the table does not allow");
-    }
-}
-
-/// What an order has done to the stock, by product.
-fn moved(placed: &PlacedOrder) -> BTreeMap<i64, StockMoved> {
+/// Stock movements of an order, by product.
+pub(super) fn moved(placed: &PlacedOrder) -> BTreeMap<i64, StockMoved> {
     let mut products = BTreeMap::<i64, StockMoved>::new();
     for (product_id, line) in placed.stock_moved() {
         let product = products.entry(product_id.0).or_default();
         product.released += line.released;
         product.shipped += line.shipped;
-        product.taken_back += line.taken_back;
+        product.restocked += line.restocked;
     }
     products
 }
 
-impl Ledger {
-    fn note(&mut self, product: i64, event: &ProductEvent) {
-        match event {
-            ProductEvent::StockReceived { quantity, .. } => *self.received.entry(product).or_default() += quantity,
-            ProductEvent::StockCorrected { change, .. } => *self.corrected.entry(product).or_default() += change,
-            ProductEvent::StockShipped { order_id, quantity, .. } => {
-                *self.shipped.entry((order_id.0, product)).or_default() += quantity;
-            }
-            ProductEvent::StockReturned { order_id, quantity, .. } => {
-                *self.returned.entry((order_id.0, product)).or_default() += quantity;
-            }
-            ProductEvent::StockReleased { order_id, quantity, .. } => {
-                *self.released.entry((order_id.0, product)).or_default() += quantity;
-            }
-            ProductEvent::StockReserved { .. }
-            | ProductEvent::Created { .. }
-            | ProductEvent::Changed { .. }
-            | ProductEvent::Repriced { .. }
-            | ProductEvent::Discontinued {}
-            | ProductEvent::Deleted {} => {}
-        }
-    }
-
-    fn on_hand(&self, product: i64) -> i64 {
-        let units = |counted: &BTreeMap<i64, i64>| counted.get(&product).copied().unwrap_or_default();
-        let moved = |counted: &BTreeMap<(i64, i64), i64>| {
-            counted.iter().filter(|((_, moved), _)| *moved == product).map(|(_, units)| units).sum::<i64>()
-        };
-        units(&self.received) + units(&self.corrected) - moved(&self.shipped) + moved(&self.returned)
-    }
-}
-
-/// Decides the command and takes what happened into the state, each event by way of its stored form.
+/// Decides a command and applies its events, each by way of its stored form.
 fn execute<A>(states: &mut BTreeMap<i64, A>, id: i64, command: A::Command) -> Result<Vec<A::Event>, A::Error>
 where
     A: Decider + PartialEq + Debug + Serialize + DeserializeOwned,
@@ -368,7 +256,7 @@ fn units_by_product(lines: impl Iterator<Item = (i64, i64)>) -> BTreeMap<i64, i6
     units
 }
 
-/// What lines cost where shipping and taxes are added and a discount is taken off.
+/// Price of lines with shipping, taxes and a discount.
 fn priced(lines: &[OrderLine]) -> Option<Priced> {
     let money = |text| Money::parse(text).unwrap();
     let pricing = Pricing {

@@ -1,11 +1,11 @@
-//! Any step that somebody might want an order to take: right, too much, too late, twice, or out of order.
+//! Random steps of an order: valid, excessive, late, repeated or out of order.
 
 use chrono::DateTime;
 use proptest::prelude::*;
 
 use crate::domain::money::Money;
 use crate::domain::order::{
-    Action, LineUnits, OrderCommand, PaymentMethod, PlacedOrder, ProviderReference, ReturnLine,
+    Action, LineUnits, OrderCommand, PaymentFailure, PaymentMethod, PlacedOrder, ProviderReference, ReturnLine,
 };
 use crate::domain::quantity::Quantity;
 use crate::domain::text::Reason;
@@ -33,7 +33,7 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
     let line = || 1..=3_i64;
     let units = || 1..=4_i64;
     let money = (1..=6_000_i64).prop_map(|cents| Money::parse(&format!("{}.{:02}", cents / 100, cents % 100)).unwrap());
-    // Mostly the last attempt, sometimes one that is over or never was.
+    // Mostly the last attempt, sometimes an earlier or unknown one.
     let before = || prop_oneof![8 => Just(0), 1 => 1..=2_i64, 1 => Just(-1_i64)];
     prop_oneof![
         12 => Just(Step::Process),
@@ -91,7 +91,7 @@ impl Step {
                 lines: order
                     .lines()
                     .filter_map(|(line, units)| {
-                        let quantity = Quantity::new(line.standing(units)).ok()?;
+                        let quantity = Quantity::new(line.remaining(units)).ok()?;
                         Some(ReturnLine { line: line.line, quantity, restock: true })
                     })
                     .collect(),
@@ -99,22 +99,24 @@ impl Step {
                 reason: None,
             },
             Self::Refund { amount } => OrderCommand::Refund { amount: *amount, reason: None },
-            Self::Authorised { before } => OrderCommand::NoteAuthorised {
+            Self::Authorised { before } => OrderCommand::RecordAuthorisation {
                 attempt: last - before,
                 amount: order.bill.due(),
                 reference: reference(),
             },
-            // A provider takes what was due when it was asked, which may be more than is due now.
+            // A provider captures the amount that was due at the request, which may be more than is due now.
             Self::Paid { before } => {
-                OrderCommand::NotePaid { attempt: last - before, amount: order.bill.total, reference: reference() }
+                OrderCommand::RecordCapture { attempt: last - before, amount: order.bill.total, reference: reference() }
             }
-            Self::Failed { before } => OrderCommand::NotePaymentFailed { attempt: last - before, reason: reason() },
-            Self::Refunded { refund } => OrderCommand::NoteRefunded { refund: *refund, reference: reference() },
-            Self::RefundFailed { refund } => OrderCommand::NoteRefundFailed { refund: *refund, reason: reason() },
+            Self::Failed { before } => {
+                OrderCommand::RecordPaymentFailure { attempt: last - before, reason: PaymentFailure::InsufficientFunds }
+            }
+            Self::Refunded { refund } => OrderCommand::RecordRefund { refund: *refund, reference: reference() },
+            Self::RefundFailed { refund } => OrderCommand::RecordRefundFailure { refund: *refund, reason: reason() },
         }
     }
 
-    /// What the step may move along the table; `None` for the news of a provider, which may make any of several moves.
+    /// Action whose rows the step may use; `None` for a provider's report, which may use rows of several.
     pub fn action(&self) -> Option<Action> {
         match self {
             Self::Process => Some(Action::Process),

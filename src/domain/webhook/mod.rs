@@ -1,9 +1,10 @@
-//! A webhook: which events somebody outside is told of. Where, and the secret, stand in a table beside the log.
+//! A webhook: the event types it receives. URL and secret live in a table outside the log.
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::Decider;
+use super::event::events;
 
 mod secret;
 #[cfg(test)]
@@ -13,7 +14,7 @@ mod url;
 pub use secret::WebhookSecret;
 pub use url::{WebhookUrl, WebhookUrlError};
 
-/// The events that a webhook is told of, by their names: 1 to [`EventTypes::MAX`] of them, or `*` for all events.
+/// Event types of a webhook: 1 to [`EventTypes::MAX`] names, or `*` for all events.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<String>", into = "Vec<String>")]
 pub struct EventTypes(Vec<String>);
@@ -24,7 +25,7 @@ pub enum EventTypesError {
     Empty,
     #[error("must name at most {} events", EventTypes::MAX)]
     TooMany,
-    #[error("must be names of events, such as \"OrderPlaced\", or \"*\" for all")]
+    #[error("must contain event names, such as \"OrderPlaced\", or \"*\" for all")]
     NotAName,
 }
 
@@ -32,9 +33,11 @@ pub enum EventTypesError {
 pub enum Webhook {
     #[default]
     Unknown,
-    Standing {
+    // The name in stored snapshots.
+    #[serde(rename = "Standing")]
+    Registered {
         event_types: EventTypes,
-        /// Whether it is told of events at present.
+        /// Whether events are delivered; a paused webhook receives none.
         active: bool,
     },
     Removed,
@@ -45,35 +48,31 @@ pub enum WebhookCommand {
     Create {
         event_types: EventTypes,
     },
-    /// What is `None` stays as it is.
+    /// Changes the given fields; `None` keeps a field.
     Change {
         event_types: Option<EventTypes>,
         active: Option<bool>,
-        /// Whether something changes that stands beside the log.
-        beside: bool,
+        /// Whether the URL or the description changes, which the log does not hold.
+        endpoint_changed: bool,
     },
     RotateSecret,
     Remove,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "event")]
-pub enum WebhookEvent {
-    #[serde(rename = "WebhookCreated")]
-    Created { event_types: EventTypes },
-    #[serde(rename = "WebhookChanged")]
-    Changed { event_types: EventTypes, active: bool },
-    #[serde(rename = "WebhookSecretRotated")]
-    SecretRotated {},
-    #[serde(rename = "WebhookRemoved")]
-    Removed {},
+events! {
+    pub enum WebhookEvent {
+        Created { event_types: EventTypes } = "WebhookCreated",
+        Changed { event_types: EventTypes, active: bool } = "WebhookChanged",
+        SecretRotated {} = "WebhookSecretRotated",
+        Removed {} = "WebhookRemoved",
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum WebhookError {
     #[error("webhook not found")]
     NotFound,
-    #[error("the webhook exists already")]
+    #[error("the webhook already exists")]
     AlreadyExists,
 }
 
@@ -114,17 +113,6 @@ impl From<EventTypes> for Vec<String> {
     }
 }
 
-impl WebhookEvent {
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Created { .. } => "WebhookCreated",
-            Self::Changed { .. } => "WebhookChanged",
-            Self::SecretRotated {} => "WebhookSecretRotated",
-            Self::Removed {} => "WebhookRemoved",
-        }
-    }
-}
-
 impl Decider for Webhook {
     fn decide(&self, command: WebhookCommand) -> Result<Vec<WebhookEvent>, WebhookError> {
         let (event_types, active) = match (self, &command) {
@@ -132,17 +120,17 @@ impl Decider for Webhook {
                 return Ok(vec![WebhookEvent::Created { event_types: event_types.clone() }]);
             }
             (Self::Unknown | Self::Removed, _) => return Err(WebhookError::NotFound),
-            (Self::Standing { event_types, active }, _) => (event_types, *active),
+            (Self::Registered { event_types, active }, _) => (event_types, *active),
         };
         match command {
             WebhookCommand::Create { .. } => Err(WebhookError::AlreadyExists),
-            WebhookCommand::Change { event_types: wanted, active: wanted_active, beside } => {
+            WebhookCommand::Change { event_types: wanted, active: wanted_active, endpoint_changed } => {
                 let changed = WebhookEvent::Changed {
                     event_types: wanted.unwrap_or_else(|| event_types.clone()),
                     active: wanted_active.unwrap_or(active),
                 };
                 let same = changed == WebhookEvent::Changed { event_types: event_types.clone(), active };
-                Ok(if same && !beside { vec![] } else { vec![changed] })
+                Ok(if same && !endpoint_changed { vec![] } else { vec![changed] })
             }
             WebhookCommand::RotateSecret => Ok(vec![WebhookEvent::SecretRotated {}]),
             WebhookCommand::Remove => Ok(vec![WebhookEvent::Removed {}]),
@@ -152,10 +140,10 @@ impl Decider for Webhook {
     fn evolve(&mut self, event: &WebhookEvent) {
         match event {
             WebhookEvent::Created { event_types } => {
-                *self = Self::Standing { event_types: event_types.clone(), active: true };
+                *self = Self::Registered { event_types: event_types.clone(), active: true };
             }
             WebhookEvent::Changed { event_types, active } => {
-                *self = Self::Standing { event_types: event_types.clone(), active: *active };
+                *self = Self::Registered { event_types: event_types.clone(), active: *active };
             }
             WebhookEvent::SecretRotated {} => {}
             WebhookEvent::Removed {} => *self = Self::Removed,

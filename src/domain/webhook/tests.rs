@@ -14,8 +14,8 @@ fn created() -> WebhookEvent {
     WebhookEvent::Created { event_types: types(&["OrderPlaced"]) }
 }
 
-fn change(event_types: Option<EventTypes>, active: Option<bool>, beside: bool) -> WebhookCommand {
-    WebhookCommand::Change { event_types, active, beside }
+fn change(event_types: Option<EventTypes>, active: Option<bool>, endpoint_changed: bool) -> WebhookCommand {
+    WebhookCommand::Change { event_types, active, endpoint_changed }
 }
 
 #[test]
@@ -26,7 +26,7 @@ fn a_webhook_is_created_once() {
 }
 
 #[test]
-fn a_change_tells_the_whole_state_and_no_change_tells_nothing() {
+fn a_change_event_carries_the_whole_state_and_no_change_causes_no_event() {
     let all = types(&["*"]);
     given(vec![created()])
         .when(change(Some(all.clone()), None, false))
@@ -51,7 +51,7 @@ fn a_removed_or_unknown_webhook_is_not_found() {
 }
 
 #[test]
-fn event_types_are_names_or_a_star() {
+fn event_types_are_event_names_or_a_star() {
     let parse = |names: &[&str]| EventTypes::parse(names.iter().map(|name| (*name).to_owned()).collect());
     assert!(parse(&["OrderPlaced", "*"]).is_ok());
     assert_eq!(parse(&[]), Err(EventTypesError::Empty));
@@ -59,4 +59,12 @@ fn event_types_are_names_or_a_star() {
     for name in ["", "orderPlaced", "Order Placed", "Order*", &"A".repeat(101)] {
         assert_eq!(parse(&[name]), Err(EventTypesError::NotAName), "{name}");
     }
+}
+
+#[test]
+fn a_snapshot_keeps_the_stored_name_of_the_state() {
+    let webhook = Webhook::Registered { event_types: types(&["*"]), active: true };
+    let stored = serde_json::json!({ "Standing": { "event_types": ["*"], "active": true } });
+    assert_eq!(serde_json::to_value(&webhook).unwrap(), stored);
+    assert_eq!(serde_json::from_value::<Webhook>(stored).unwrap(), webhook);
 }

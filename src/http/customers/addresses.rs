@@ -4,7 +4,7 @@ use axum::extract::{OriginalUri, State};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::domain::customer::{self as domain, Country, Line, OptionalLine, PostalCode};
+use crate::domain::customer::{self as domain, AddressLine, Country, OptionalLine, PostalCode};
 use crate::domain::ids::{AddressId, CustomerId};
 use crate::domain::text::Name;
 use crate::http::App;
@@ -36,9 +36,9 @@ body! {
         #[schema(value_type = String, min_length = 1, max_length = 200, example = "Jo Miller")]
         pub name: Name,
         #[schema(value_type = String, min_length = 1, max_length = 200, example = "12 Mill Lane")]
-        pub line1: Line,
+        pub line1: AddressLine,
         #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
-        pub line2: Option<Line>,
+        pub line2: Option<AddressLine>,
         #[schema(value_type = String, min_length = 1, max_length = 20, example = "AB1 2CD")]
         pub postal_code: PostalCode,
         #[schema(value_type = String, min_length = 1, max_length = 200, example = "Milltown")]
@@ -57,7 +57,7 @@ body! {
         #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
         pub name: Option<Name>,
         #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
-        pub line1: Option<Line>,
+        pub line1: Option<AddressLine>,
         /// Empty to take it away.
         #[schema(value_type = Option<String>, max_length = 200)]
         pub line2: Option<OptionalLine>,

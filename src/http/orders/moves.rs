@@ -9,8 +9,7 @@ use crate::domain::account::Role;
 use crate::domain::ids::OrderId;
 use crate::domain::money::Money;
 use crate::domain::order::{
-    Action, LineUnits, MOVES, OrderCommand, PaymentMethod, ReturnLine, State as OrderState, TrackingNumber,
-    known_carrier,
+    Action, LineUnits, MOVES, OrderCommand, PaymentMethod, ReturnLine, StateValue, TrackingNumber, canonical_carrier,
 };
 use crate::domain::quantity::Quantity;
 use crate::domain::text::{Reason, Reference};
@@ -151,7 +150,7 @@ pub async fn pay(
     Ids(order_id): Ids<i64>,
     command: Command<Payment>,
 ) -> Result<Answer<OrderStanding>, ApiError> {
-    let by_buyer = command.context.actor.role == Role::Customer.name();
+    let by_buyer = command.context.actor.role == Role::Customer.as_str();
     let Command { body: Payment { method, payment, reference }, context } = command;
     let order_id = OrderId(order_id);
     match app.instrument(method, payment)? {
@@ -181,7 +180,7 @@ pub async fn ship(
         return Err(ApiError::invalid_field("lines", "must not be empty"));
     }
     let ship = |Shipment { carrier, tracking_number, lines }| OrderCommand::Ship {
-        carrier: carrier.map(known_carrier),
+        carrier: carrier.map(canonical_carrier),
         tracking_number,
         lines: lines.into_iter().flatten().map(|SentLine { line, quantity }| LineUnits { line, quantity }).collect(),
     };
@@ -252,7 +251,7 @@ pub async fn refund(
 pub async fn list() -> Json<Vec<AllowedMove>> {
     let shown = MOVES.iter().map(|allowed| AllowedMove {
         action: allowed.action,
-        state: OrderState::name(allowed.from),
+        state: StateValue::name(allowed.from),
         from: allowed.from.as_str(),
         to: allowed.to.as_str(),
     });

@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 use utoipa::ToSchema;
 
 use crate::domain::money::two_decimals;
-use crate::domain::order::{Action, States, tracking_url};
+use crate::domain::order::{Action, OrderStates, PaymentFailure, tracking_url};
 use crate::http::App;
 use crate::http::orders::recipients::{Contact, Known, OrderAddress, known};
 use crate::http::orders::unknown;
@@ -164,8 +164,11 @@ pub async fn summary(app: &App, order_id: i64) -> Result<Versioned<Summary>, Api
     let Known { contact, addresses } = known(&mut transaction, order_id).await?;
     transaction.commit().await?;
 
-    let states =
-        States { status: word(&order.status)?, payment: word(&order.payment)?, fulfilment: word(&order.fulfilment)? };
+    let states = OrderStates {
+        status: word(&order.status)?,
+        payment: word(&order.payment)?,
+        fulfilment: word(&order.fulfilment)?,
+    };
     let mut shipments: Vec<SummaryShipment> = Vec::new();
     for row in sent {
         if shipments.last().is_none_or(|last| last.shipment != row.shipment) {
@@ -231,7 +234,7 @@ pub async fn summary(app: &App, order_id: i64) -> Result<Versioned<Summary>, Api
 
 /// The provider's reason, or the shop's.
 async fn last_failure(connection: &mut PgConnection, order_id: i64) -> Result<Option<String>, sqlx::Error> {
-    sqlx::query_scalar(
+    let reason: Option<String> = sqlx::query_scalar(
         "select payload ->> 'reason'
          from events
          where aggregate_type = 'Order' and aggregate_id = $1 and event_type = 'OrderPaymentFailed'
@@ -240,7 +243,8 @@ async fn last_failure(connection: &mut PgConnection, order_id: i64) -> Result<Op
     )
     .bind(order_id.to_string())
     .fetch_optional(connection)
-    .await
+    .await?;
+    Ok(reason.map(PaymentFailure::from).map(String::from))
 }
 
 /// One of the words that a read table has for a state.

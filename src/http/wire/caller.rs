@@ -43,7 +43,7 @@ impl Caller {
                     Credential::Session(_) => format!("account/{account_id}"),
                     Credential::Key(key_id) => format!("account/{account_id}/key/{key_id}"),
                 };
-                Actor { id, role: role.name() }
+                Actor { id, role: role.as_str() }
             }
         }
     }

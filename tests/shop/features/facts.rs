@@ -130,3 +130,20 @@ async fn every_sample_is_read_back_through_its_fact() {
         assert_eq!(rows(&shop.pool, &schema, view).await.len(), expected, "{view}");
     }
 }
+
+#[tokio::test]
+async fn both_spellings_of_a_cancelled_payment_are_one_reason() {
+    let shop = TestShop::new().await;
+    shop.engine.projector.stop().await;
+    let schema: String = sqlx::query_scalar("select nspname::text from pg_namespace where nspname ~ '^fact_'")
+        .fetch_one(&shop.pool)
+        .await
+        .unwrap();
+    for (id, reason) in [(1, "cancelled"), (2, "canceled")] {
+        let payload = serde_json::json!({ "event": "OrderPaymentFailed", "attempt": 1, "reason": reason });
+        store(&shop.pool, id, "OrderPaymentFailed", &payload).await;
+    }
+    for row in rows(&shop.pool, &schema, "order_payment_failed").await {
+        assert_eq!(row["reason"], "cancelled");
+    }
+}

@@ -453,16 +453,16 @@ fn parked_reactions_are_listed_retried_and_dropped_on_the_command_line() {
         })
     };
     let id = parked("it answered 410");
-    assert_eq!(reactions(&["retry", &id]), (Some(0), format!("reaction {id} is tried again\n")));
+    assert_eq!(reactions(&["retry", &id]), (Some(0), format!("reaction {id} will be retried\n")));
     parked("the webhook is not active");
     let all = ["retry", "--all", "--reactor", "webhooks"];
-    assert_eq!(reactions(&all), (Some(0), "1 reactions of webhooks are tried again\n".to_owned()));
+    assert_eq!(reactions(&all), (Some(0), "1 reactions of webhooks will be retried\n".to_owned()));
     parked("the webhook is not active");
-    assert_eq!(reactions(&["drop", &id]), (Some(0), format!("reaction {id} is dropped\n")));
+    assert_eq!(reactions(&["drop", &id]), (Some(0), format!("reaction {id} was dropped\n")));
     let (code, listed) = reactions(&["list", "--state", "parked"]);
     assert!(code == Some(0) && listed.lines().all(|line| line.ends_with("0 due, 0 parked")), "{listed}");
     let (code, refused) = reactions(&["drop", &id]);
-    assert_eq!((code, refused.contains("there is no reaction")), (Some(1), true), "{refused}");
+    assert_eq!((code, refused.contains("no reaction has the number")), (Some(1), true), "{refused}");
     assert_eq!(receiver.messages().len(), 1, "a webhook that is not active is told nothing");
     let decided = server.get("/shop/api/reaction-decisions/");
     assert_eq!(decided.matches("\"actor\":\"cli\"").count(), 3, "{decided}");

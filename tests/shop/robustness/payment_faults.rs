@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use cartwright::domain::ids::OrderId;
-use cartwright::domain::order::OrderCommand;
-use cartwright::domain::text::Reason;
+use cartwright::domain::order::{OrderCommand, PaymentFailure};
 use cartwright::journal::{Actor, Context};
 use cartwright::shop::RecordPayment;
 use futures_util::future::join_all;
@@ -263,7 +262,7 @@ async fn what_is_held_for_an_attempt_that_is_said_to_have_failed_is_let_go_of() 
     let order = till.order(GOOD).await;
     till.becomes(order, "payment", "authorised").await;
     // As somebody says who looked at the order a moment too early.
-    let note = OrderCommand::NotePaymentFailed { attempt: 1, reason: Reason::parse("instrument_missing").unwrap() };
+    let note = OrderCommand::RecordPaymentFailure { attempt: 1, reason: PaymentFailure::InstrumentMissing };
     let record = RecordPayment { order_id: OrderId(order), note: Some(note) };
     let context = Context::of(Actor { id: "payments".to_owned(), role: "system" });
     till.shop.engine.journal.run(record, context).await.unwrap();

@@ -1,10 +1,22 @@
 //! Invariants of the source tree, each a rule over a file's path and text that is known to fail on an offender.
 
+mod language;
+mod names;
+mod rooms;
+
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 /// What is wrong with a file, if anything.
 type Rule = fn(path: &str, text: &str) -> Option<String>;
+
+/// A rule with a path, texts that break it there, and texts that only look like it.
+type Tried = (Rule, &'static str, &'static [&'static str], &'static [&'static str]);
+
+/// The rules of the other files.
+fn more_rules() -> impl Iterator<Item = Tried> {
+    rooms::RULES.into_iter().chain(names::RULES).chain(language::RULES)
+}
 
 const DOMAIN_CRATES: [&str; 6] = ["serde", "cqrs_es", "rust_decimal", "uuid", "chrono", "thiserror"];
 const FILE_LINES: usize = 400;
@@ -15,6 +27,7 @@ const LONG_FILES: [&str; 2] = ["src/database/embedded/server.rs", "src/database/
 fn is_test(path: &str) -> bool {
     ["/tests.rs", "/properties.rs", "/samples.rs"].iter().any(|end| path.ends_with(end))
         || path.contains("/properties/")
+        || path.contains("/tests/")
 }
 
 fn is_domain(path: &str) -> bool {
@@ -31,6 +44,13 @@ fn product_code(text: &str) -> String {
 fn names(code: &str, path: &str) -> bool {
     let inside = |before: char| before.is_alphanumeric() || before == '_';
     code.match_indices(path).any(|(place, _)| !code[..place].ends_with(inside))
+}
+
+/// Whether `name` stands in the code, and not as a part of a longer name.
+fn contains_name(code: &str, name: &str) -> bool {
+    let inside = |letter: char| letter.is_alphanumeric() || letter == '_';
+    code.match_indices(name)
+        .any(|(place, _)| !code[..place].ends_with(inside) && !code[place + name.len()..].starts_with(inside))
 }
 
 /// The package's dependencies as code names them.
@@ -104,7 +124,7 @@ fn only_the_journal_appends(path: &str, text: &str) -> Option<String> {
     let may = may.iter().any(|start| path.starts_with(start));
     let log = |table: &String| table == "events" || table == "journal_head";
     let writes = text.contains("journal_append") || written_tables(text).iter().any(log);
-    (!may && writes).then(|| "writes to the log".to_owned())
+    (!may && !path.ends_with(".md") && writes).then(|| "writes to the log".to_owned())
 }
 
 /// The folders of `projections/`.
@@ -188,7 +208,8 @@ fn functions_are_files_of_their_own(path: &str, text: &str) -> Option<String> {
 }
 
 fn modules_say_what_they_are_for(path: &str, text: &str) -> Option<String> {
-    let module = path.starts_with("src/") && path.ends_with(".rs") && !path.ends_with("/tests.rs");
+    let searched = ["src/", "tests/", "benches/"].iter().any(|start| path.starts_with(start));
+    let module = searched && path.ends_with(".rs") && !path.ends_with("/tests.rs");
     (module && !text.starts_with("//!")).then(|| "does not begin with //!".to_owned())
 }
 
@@ -206,7 +227,7 @@ fn nothing_unwraps(path: &str, text: &str) -> Option<String> {
 
 fn files_tell_one_story(path: &str, text: &str) -> Option<String> {
     let lines = text.lines().count();
-    let long = path.starts_with("src/") && lines > FILE_LINES && !LONG_FILES.contains(&path);
+    let long = path.starts_with("src/") && path.ends_with(".rs") && lines > FILE_LINES && !LONG_FILES.contains(&path);
     long.then(|| format!("has {lines} lines"))
 }
 
@@ -262,13 +283,24 @@ const RULES: [(Rule, &str, &[&str]); 14] = [
     (files_tell_one_story, "src/shop/x.rs", &[LONG]),
 ];
 
+/// Rules that some rooms have still to pass.
+const NOT_YET: [Rule; 6] = [
+    rooms::routes_come_before_layers,
+    names::files_are_nouns,
+    names::files_have_searchable_names,
+    rooms::journal_names_no_foreign_table,
+    rooms::journal_knows_no_noun,
+    language::texts_use_plain_words,
+];
+
 /// Stands for a file that is too long.
 const LONG: &str = "";
 
 #[test]
 fn every_rule_finds_its_offenders() {
     let long = "x\n".repeat(FILE_LINES + 1);
-    for (rule, path, offenders) in RULES {
+    let more = more_rules().map(|(rule, path, offenders, _)| (rule, path, offenders));
+    for (rule, path, offenders) in RULES.into_iter().chain(more) {
         for offender in offenders {
             let text = if *offender == LONG { &long } else { *offender };
             assert!(rule(path, text).is_some(), "nothing is found in {path}: {offender:?}");
@@ -307,28 +339,26 @@ fn what_only_looks_like_an_offence_is_let_pass() {
         ),
         (nothing_unwraps, "src/shop/x.rs", "//! x\n#[cfg(test)]\nmod tests {\nx.unwrap()"),
     ];
-    for (rule, path, text) in harmless {
+    let more = more_rules().flat_map(|(rule, path, _, harmless)| harmless.iter().map(move |text| (rule, path, *text)));
+    for (rule, path, text) in harmless.into_iter().chain(more) {
         assert_eq!(rule(path, text), None, "{path}: {text:?}");
     }
 }
 
 #[test]
 fn the_source_tree_keeps_every_rule() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut files = Vec::new();
-    for folder in ["src", "database", "projections", "migrations", "tests"] {
-        collect(&root.join(folder), &mut files);
-    }
-    assert!(files.len() > 80, "only {} files were found", files.len());
+    let files =
+        source_files(&["src", "projections", "migrations", "database", "tests", "benches", "docs", "templates", ""]);
+    assert!(files.len() > 250, "only {} files were found", files.len());
+    let more = more_rules().map(|(rule, ..)| rule);
+    let mut rules: Vec<Rule> = RULES.iter().map(|(rule, ..)| *rule).chain(more).collect();
+    rules.retain(|rule| !NOT_YET.iter().any(|not_yet| *not_yet as usize == *rule as usize));
+    rules.dedup_by_key(|rule| *rule as usize);
     let mut offences = Vec::new();
-    for file in files {
-        let path = file.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
-        let text = std::fs::read_to_string(&file).unwrap();
-        offences.extend(
-            RULES.iter().filter_map(|(rule, ..)| rule(&path, &text)).map(|offence| format!("{path} {offence}")),
-        );
+    for (path, text) in files {
+        offences.extend(rules.iter().filter_map(|rule| rule(&path, &text)).map(|offence| format!("{path} {offence}")));
     }
-    assert_eq!(offences, Vec::<String>::new());
+    assert!(offences.is_empty(), "{} offences:\n{}", offences.len(), offences.join("\n"));
 }
 
 #[test]
@@ -348,13 +378,27 @@ fn migrations_are_listed_and_numbered_without_gaps() {
     assert_eq!(new, (LAST_WITH_FUNCTIONS..).take(new.len()).collect::<Vec<_>>());
 }
 
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(folder).unwrap() {
+/// The texts of the files below some folders, by their paths from the root; `""` stands for the root without folders.
+fn source_files(folders: &[&str]) -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = Vec::new();
+    for folder in folders {
+        collect(&root.join(folder), !folder.is_empty(), &mut files);
+    }
+    let path = |file: &PathBuf| file.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+    files.iter().map(|file| (path(file), std::fs::read_to_string(file).unwrap())).collect()
+}
+
+fn collect(folder: &Path, deep: bool, files: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten() {
         let path = entry.unwrap().path();
         let kind = path.extension().and_then(|kind| kind.to_str()).unwrap_or_default();
         if path.is_dir() {
-            collect(&path, files);
-        } else if ["rs", "sql", "md"].contains(&kind) && !path.ends_with("tests/shop/tidy.rs") {
+            // The rules here quote what they forbid.
+            if deep && !path.ends_with("tests/shop/tidy") {
+                collect(&path, deep, files);
+            }
+        } else if ["rs", "sql", "md", "html", "txt"].contains(&kind) {
             files.push(path);
         }
     }

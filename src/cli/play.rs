@@ -1,0 +1,78 @@
+//! `cartwright play`: imports a sales history.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::Args;
+use indicatif::ProgressBar;
+
+use super::database::{start_engine, with_database};
+use super::output::{bar_style, print};
+use crate::database::{Database, Location};
+use crate::play::{PlayOptions, PlayReport, play};
+use crate::server::Engine;
+
+#[derive(Args)]
+pub(super) struct PlayArgs {
+    /// CSV file with the columns InvoiceNo, StockCode, Description, Quantity, InvoiceDate, UnitPrice, CustomerID, Country
+    file: PathBuf,
+    /// Write every skipped row to this file, with its line number and reason
+    #[arg(long)]
+    skipped: Option<PathBuf>,
+    /// Number of orders sent concurrently
+    #[arg(long, default_value_t = 64)]
+    concurrency: usize,
+    /// Skip cancellations
+    #[arg(long)]
+    sales_only: bool,
+}
+
+pub(super) async fn play_file(args: &PlayArgs, location: &Location) -> anyhow::Result<ExitCode> {
+    let file = File::open(&args.file).with_context(|| format!("cannot read {}", args.file.display()))?;
+    let mut skipped = match &args.skipped {
+        Some(path) => Some(File::create(path).with_context(|| format!("cannot write {}", path.display()))?),
+        None => None,
+    };
+    let report = with_database(location, async |database| play_into(database, file, args).await).await?;
+    if let Some(skipped) = &mut skipped {
+        report.write_skipped(skipped).context("cannot write the skipped rows")?;
+    }
+    print(&report.to_string());
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn play_into(database: &Database, file: File, args: &PlayArgs) -> anyhow::Result<PlayReport> {
+    let engine = start_engine(database).await?;
+    let style = bar_style("{msg:12} {wide_bar} {pos}/{len} orders, {per_sec}, {eta} left")?;
+    let bar = ProgressBar::new(0).with_style(style);
+    let options = PlayOptions { concurrency: args.concurrency, sales_only: args.sales_only };
+    let file = BufReader::new(file);
+    let played = play(&engine.journal, &engine.projector, &database.pool, file, &bar, &options).await;
+    bar.finish_and_clear();
+    let position = engine.journal.position();
+    if played.is_ok() {
+        wait_for_read_tables(&engine, position).await?;
+    }
+    engine.stop().await?;
+    Ok(played?)
+}
+
+/// Waits until the read tables reach `position`; fails if the projector stops.
+async fn wait_for_read_tables(engine: &Engine, position: i64) -> anyhow::Result<()> {
+    let bar = ProgressBar::new(position.unsigned_abs())
+        .with_style(bar_style("{msg:12} {wide_bar} {pos}/{len} events")?)
+        .with_message("read tables");
+    while !engine.projector.wait_for(position, Duration::from_millis(200)).await {
+        bar.set_position(engine.projector.position().unsigned_abs());
+        let stopped = engine.projector.status().await?.into_iter().find_map(|projection| projection.last_error);
+        if let Some(error) = stopped {
+            bail!("the history is imported, but the projector has stopped: {error}");
+        }
+    }
+    bar.finish_and_clear();
+    Ok(())
+}

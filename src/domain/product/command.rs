@@ -1,0 +1,54 @@
+//! Commands of a product.
+
+use crate::domain::ids::{CategoryId, OrderId};
+use crate::domain::money::Money;
+use crate::domain::text::{Description, Name, Reason, Sku};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProductCommand {
+    Create {
+        name: Name,
+        description: Description,
+        price: Money,
+        category_id: CategoryId,
+        sku: Option<Sku>,
+    },
+    /// Changes catalogue data; `None` keeps a field.
+    Change {
+        name: Option<Name>,
+        description: Option<Description>,
+        category_id: Option<CategoryId>,
+    },
+    Reprice {
+        price: Money,
+    },
+    Discontinue,
+    Delete,
+    /// Adds received units (positive) or removes missing ones (negative).
+    AdjustStock {
+        change: i64,
+        reason: Option<Reason>,
+    },
+    /// Corrects the stock to the counted units on hand.
+    CountStock {
+        counted: i64,
+        reason: Option<Reason>,
+    },
+    Reserve {
+        order_id: OrderId,
+        quantity: i64,
+    },
+    Release {
+        order_id: OrderId,
+        quantity: i64,
+    },
+    Ship {
+        order_id: OrderId,
+        quantity: i64,
+    },
+    /// Adds returned units that can be sold again.
+    Restock {
+        order_id: OrderId,
+        quantity: i64,
+    },
+}

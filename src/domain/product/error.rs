@@ -1,0 +1,27 @@
+//! Rules that can refuse a command of a product.
+
+use thiserror::Error;
+
+use super::Stock;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum ProductError {
+    #[error("product not found")]
+    NotFound,
+    #[error("the product already exists")]
+    AlreadyExists,
+    #[error("the product is discontinued")]
+    Discontinued,
+    #[error("the product is part of an order; discontinue it instead")]
+    Ordered,
+    #[error("{requested} requested, {available} available")]
+    OutOfStock { requested: i64, available: i64 },
+    #[error("at least {reserved} units must stay on hand, because open orders reserve them")]
+    BelowReserved { reserved: i64 },
+    #[error("a product can have at most {} units on hand", Stock::MAX)]
+    TooManyUnits,
+    #[error("the change must not be zero")]
+    NoChange,
+    #[error("the count must not be negative")]
+    NegativeCount,
+}

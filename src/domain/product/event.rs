@@ -1,0 +1,21 @@
+//! Events of a product. Stock events carry both resulting figures.
+
+use crate::domain::event::events;
+use crate::domain::ids::{CategoryId, OrderId};
+use crate::domain::money::Money;
+
+events! {
+    pub enum ProductEvent {
+        Created { name: String, description: String, price: Money, category_id: CategoryId, sku: Option<String> } = "ProductCreated",
+        Changed { name: String, description: String, category_id: CategoryId } = "ProductChanged",
+        Repriced { price: Money, previous_price: Money } = "ProductRepriced",
+        Discontinued {} = "ProductDiscontinued",
+        Deleted {} = "ProductDeleted",
+        StockReceived { quantity: i64, reason: Option<String>, on_hand: i64, reserved: i64 } = "StockReceived",
+        StockCorrected { change: i64, reason: Option<String>, on_hand: i64, reserved: i64 } = "StockCorrected",
+        StockReserved { order_id: OrderId, quantity: i64, on_hand: i64, reserved: i64 } = "StockReserved",
+        StockReleased { order_id: OrderId, quantity: i64, on_hand: i64, reserved: i64 } = "StockReleased",
+        StockShipped { order_id: OrderId, quantity: i64, on_hand: i64, reserved: i64 } = "StockShipped",
+        StockReturned { order_id: OrderId, quantity: i64, on_hand: i64, reserved: i64 } = "StockReturned",
+    }
+}
