@@ -14,7 +14,7 @@ use crate::database::Location;
 use crate::database::embedded::{Durability, EmbeddedOptions, default_data_dir};
 use crate::http::{AllowedOrigins, ConnectionLimits, Edge, RateLimits, TrustedProxies};
 use crate::payments::{CardConfig, Currency, PaymentsConfig, ProviderSecret};
-use crate::shop::Terms;
+use crate::shop::PaymentPolicy;
 
 /// Locations of the database, the signing keys and the mails. Every subcommand accepts them.
 #[derive(Args, Clone)]
@@ -137,8 +137,8 @@ pub struct EdgeConfig {
 }
 
 impl ServeConfig {
-    pub fn terms(&self) -> Terms {
-        Terms {
+    pub fn payment_policy(&self) -> PaymentPolicy {
+        PaymentPolicy {
             online: TimeDelta::minutes(self.pay_within_minutes.into()),
             invoice: (self.invoice_days > 0).then(|| TimeDelta::days(self.invoice_days.into())),
         }
@@ -167,7 +167,7 @@ impl PaymentArgs {
         // Every request carries the key.
         let local = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
         ensure!(url.scheme() == "https" || url.scheme() == "http" && local, "SHOP_CARD_URL must begin with https://");
-        let card = key.map(|key| CardConfig { url, key, webhook_secret, patience: CardConfig::PATIENCE });
+        let card = key.map(|key| CardConfig { url, key, webhook_secret, timeout: CardConfig::DEFAULT_TIMEOUT });
         Ok(PaymentsConfig { currency: self.currency, test: self.test_payments, card })
     }
 }

@@ -10,6 +10,7 @@
 //! - A read table holds nothing that the log and the profiles of people cannot give back.
 
 pub mod accounts;
+mod background;
 pub mod cli;
 pub mod config;
 pub mod database;

@@ -15,9 +15,9 @@ use crate::domain::money::Money;
 use crate::domain::order::{Action, OrderCommand};
 use crate::domain::quantity::Quantity;
 use crate::domain::text::{Description, Email, Name};
-use crate::journal::{Actor, CommandError, Context, Journal, Stop, UnitOfWork, UseCase};
+use crate::journal::{Actor, CommandError, Context, Interrupt, Journal, UnitOfWork, UseCase};
 use crate::shop::{
-    CartChange, CategoryRef, ChangeCart, ChangeProduct, CreateCategory, CreateProduct, MoveOrder, PlaceOrder,
+    CartChange, CategoryKey, ChangeCart, ChangeProduct, CreateCategory, CreateProduct, MoveOrder, PlaceOrder,
     RegisterCustomer, RequestedLine,
 };
 
@@ -111,7 +111,7 @@ struct Item {
 impl UseCase for Seeds {
     type Answer = Loaded;
 
-    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<Loaded, Stop> {
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<Loaded, Interrupt> {
         // Named at once, so that they are loaded together.
         let names = self.categories.iter().map(|name| claim_id(ClaimKind::CategoryName, &name.folded()));
         if work.get_all::<Claim, _>(names)?.iter().any(|claim| claim.holder.is_some()) {
@@ -146,12 +146,12 @@ impl UseCase for Seeds {
 }
 
 impl Product {
-    fn create(&self, work: &mut UnitOfWork<'_>) -> Result<ProductId, Stop> {
+    fn create(&self, work: &mut UnitOfWork<'_>) -> Result<ProductId, Interrupt> {
         let create = CreateProduct {
             name: self.name.clone(),
             description: self.description.clone(),
             price: self.price,
-            category: CategoryRef::Name(self.category.clone()),
+            category: CategoryKey::Name(self.category.clone()),
             sku: None,
             stock: self.stock,
         };
@@ -160,7 +160,7 @@ impl Product {
 }
 
 impl Customer {
-    fn register(&self, work: &mut UnitOfWork<'_>) -> Result<CustomerId, Stop> {
+    fn register(&self, work: &mut UnitOfWork<'_>) -> Result<CustomerId, Interrupt> {
         let (first_name, last_name, email) = (self.first_name.clone(), self.last_name.clone(), self.email.clone());
         Ok(RegisterCustomer { first_name, last_name, email }.decide(work)?.customer_id)
     }
@@ -172,7 +172,7 @@ impl Order {
         work: &mut UnitOfWork<'_>,
         products: &HashMap<&str, ProductId>,
         customers: &HashMap<String, CustomerId>,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), Interrupt> {
         let customer_id = self.customer.as_ref().map(|name| find(customers, name)).transpose()?;
         let lines = self.lines.iter().map(|item| {
             let product_id = find(products, item.product.as_str())?;
@@ -182,7 +182,7 @@ impl Order {
             customer_id,
             placed_at: Some(work.now() - TimeDelta::days(self.days_ago)),
             reference: None,
-            lines: lines.collect::<Result<_, Stop>>()?,
+            lines: lines.collect::<Result<_, Interrupt>>()?,
         };
         let order_id = place.decide(work)?.order_id;
         for action in &self.moves {
@@ -192,7 +192,7 @@ impl Order {
                 Action::Ship => OrderCommand::Ship { carrier: None, tracking_number: None, lines: Vec::new() },
                 Action::Deliver => OrderCommand::Deliver { shipment: None },
                 Action::Cancel => OrderCommand::Cancel { reason: None },
-                other => return Err(Stop::Broken(format!("seeds/ cannot {}", other.as_str()))),
+                other => return Err(Interrupt::Broken(format!("seeds/ cannot {}", other.as_str()))),
             };
             MoveOrder { order_id: OrderId(order_id), command }.decide(work)?;
         }
@@ -206,7 +206,7 @@ impl Cart {
         work: &mut UnitOfWork<'_>,
         products: &HashMap<&str, ProductId>,
         customers: &HashMap<String, CustomerId>,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), Interrupt> {
         let cart_id = CartId::Customer(find(customers, &self.customer)?);
         for item in &self.items {
             let product_id = find(products, item.product.as_str())?;
@@ -218,9 +218,9 @@ impl Cart {
 }
 
 /// The number behind a name; the data is our own, so a name that is not there is a defect.
-fn find<Key, Id: Copy>(named: &HashMap<Key, Id>, name: &str) -> Result<Id, Stop>
+fn find<Key, Id: Copy>(named: &HashMap<Key, Id>, name: &str) -> Result<Id, Interrupt>
 where
     Key: std::borrow::Borrow<str> + std::hash::Hash + Eq,
 {
-    named.get(name).copied().ok_or_else(|| Stop::Broken(format!("seeds/ has no {name}")))
+    named.get(name).copied().ok_or_else(|| Interrupt::Broken(format!("seeds/ has no {name}")))
 }

@@ -18,21 +18,21 @@ use crate::database::{Database, Location};
 use crate::domain::account::Role;
 use crate::domain::text::Email;
 use crate::http::{self, App};
-use crate::journal::{Journal, JournalOptions, Writer};
+use crate::journal::{Journal, JournalOptions, WriterHandle};
 use crate::mail::{self, MailConfig, Mailer, OrderMails, Templates};
 use crate::payments::{PaymentReactor, Payments};
 use crate::projector::{Projector, ProjectorOptions};
 use crate::reactors::{self, Reactor, Reactors};
-use crate::scheduler::tasks::{self, Tools};
+use crate::scheduler::tasks::{self, TaskContext};
 use crate::scheduler::{Scheduler, SchedulerOptions};
 use crate::seeds;
-use crate::webhooks::Webhooks;
+use crate::webhooks::WebhookReactor;
 
 /// The parts of a shop that work without HTTP: journal and projector.
 pub struct Engine {
     pub journal: Journal,
     pub projector: Projector,
-    writer: Writer,
+    writer: WriterHandle,
 }
 
 /// A shop that has become ready for requests.
@@ -97,20 +97,24 @@ pub async fn serve(
     let accounts = Accounts::start(&accounts_config, connect, pool, engine.journal.clone()).await?;
     let first_password = open_first_account(&accounts, location).await?;
     let payments = Payments::new(&payments_config, &database.pool)?;
-    let tools =
-        Tools { journal: engine.journal.clone(), projector: engine.projector.clone(), pool: database.pool.clone() };
+    let task_context = TaskContext {
+        journal: engine.journal.clone(),
+        projector: engine.projector.clone(),
+        pool: database.pool.clone(),
+    };
     let tasks = vec![
-        tasks::forget_answers(&tools),
+        tasks::forget_answers(&task_context),
         tasks::sweep_accounts(&accounts, config.audit_days),
-        tasks::sweep_deliveries(&tools, config.webhook_days),
-        tasks::sweep_instruments(&tools),
-        tasks::expire_carts(&tools, config.cart_days),
-        tasks::cancel_unpaid(&tools),
+        tasks::sweep_deliveries(&task_context, config.webhook_days),
+        tasks::sweep_instruments(&task_context),
+        tasks::expire_carts(&task_context, config.cart_days),
+        tasks::cancel_unpaid(&task_context),
     ];
-    drop(tools);
+    drop(task_context);
     let scheduler = Scheduler::start(database.connect.clone(), tasks, SchedulerOptions::default());
     let head = engine.journal.head();
-    let default = reactors::Settings { max_attempts: config.reaction_attempts, ..reactors::Settings::default() };
+    let default =
+        reactors::ReactorOptions { max_attempts: config.reaction_attempts, ..reactors::ReactorOptions::default() };
     let mails = build_order_mails(config, &accounts_config.mail, &database.pool);
     let mut reactors = build_reactors(config, listening, &database.pool, &engine.journal, &payments)?;
     reactors.push(mails);
@@ -122,7 +126,7 @@ pub async fn serve(
         engine.projector.clone(),
         accounts,
         database.pool.clone(),
-        http::AppSettings { edge: config.edge.edge(), terms: config.terms(), payments },
+        http::AppSettings { edge: config.edge.edge(), payment_policy: config.payment_policy(), payments },
         install_metrics(),
         stopping.clone(),
     );
@@ -153,7 +157,7 @@ fn build_reactors(
     payments: &Payments,
 ) -> anyhow::Result<Vec<Arc<dyn Reactor>>> {
     let private_allowed = config.webhook_private.unwrap_or_else(|| listening.ip().is_loopback());
-    let webhooks = Webhooks::new(pool.clone(), journal.clone(), private_allowed);
+    let webhooks = WebhookReactor::new(pool.clone(), journal.clone(), private_allowed);
     let webhooks = webhooks.context("cannot set up TLS for webhook deliveries")?;
     let payments = PaymentReactor::new(payments.clone(), journal.clone(), pool.clone());
     Ok(vec![Arc::new(webhooks), Arc::new(payments)])

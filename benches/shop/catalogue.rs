@@ -3,7 +3,7 @@
 use cartwright::domain::money::Money;
 use cartwright::domain::text::{Description, Email, Name};
 use cartwright::journal::{Actor, Context, Journal, UseCase};
-use cartwright::shop::{CategoryRef, CreateCategory, CreateProduct, RegisterCustomer};
+use cartwright::shop::{CategoryKey, CreateCategory, CreateProduct, RegisterCustomer};
 use futures_util::{StreamExt, stream};
 
 pub fn context() -> Context {
@@ -19,7 +19,7 @@ pub async fn stock_up(journal: &Journal, products: i64, customers: i64) {
         name: name(format!("Product {product:05}")),
         description: Description::try_from("From the best makers.".to_owned()).expect("a description"),
         price: Money::try_from(format!("{}.{:02}", product % 90 + 1, product % 100)).expect("a price"),
-        category: CategoryRef::Name(category_name(product % 20)),
+        category: CategoryKey::Name(category_name(product % 20)),
         stock: 1_000_000_000,
         sku: None,
     });

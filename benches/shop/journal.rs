@@ -7,7 +7,7 @@ use std::time::Instant;
 use cartwright::domain::cart::{Cart, CartCommand};
 use cartwright::domain::ids::ProductId;
 use cartwright::domain::quantity::Quantity;
-use cartwright::journal::{Actor, Context, Journal, JournalOptions, Stop, UnitOfWork, UseCase};
+use cartwright::journal::{Actor, Context, Interrupt, Journal, JournalOptions, UnitOfWork, UseCase};
 use cqrs_es::CqrsFramework;
 use cqrs_es::persist::PersistedEventStore;
 use postgres_es::{PostgresCqrs, PostgresEventRepository};
@@ -49,7 +49,7 @@ struct AddItem {
 impl UseCase for AddItem {
     type Answer = ();
 
-    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<(), Stop> {
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<(), Interrupt> {
         work.execute::<Cart>(&self.cart, add_item())
     }
 }

@@ -14,7 +14,7 @@ use super::account_mails::AccountMail;
 use super::secret::{self, Secret};
 use super::sign_ins::{self, ClientInfo, Outcome};
 use super::{Accounts, AccountsError, Password};
-use crate::domain::account::Role;
+use crate::domain::account::{LinkHash, PasswordHash, Role};
 use crate::domain::ids::{AccountId, CustomerId};
 use crate::domain::text::{Email, Name};
 use crate::journal::Context;
@@ -66,7 +66,7 @@ impl Accounts {
         .bind(email.as_str())
         .bind(first_name.map(|name| name.to_string()))
         .bind(last_name.map(|name| name.to_string()))
-        .bind(hash)
+        .bind(hash.as_ref().map(PasswordHash::expose))
         .bind(within)
         .execute(self.pool())
         .await?;
@@ -91,12 +91,12 @@ impl Accounts {
             return Err(AccountsError::InvalidLink);
         };
         let confirm = ConfirmRegistration {
-            link_hash: hex::encode(secret::hash(token)),
+            link_hash: LinkHash::new(secret::hash(token)),
             customer_id: link.customer_id.map(CustomerId),
             first_name,
             last_name,
             email,
-            password_hash,
+            password_hash: PasswordHash::new(password_hash),
         };
         Ok(self.journal().run(confirm, context).await?.answer)
     }
@@ -111,7 +111,7 @@ impl Accounts {
     ) -> Result<(), AccountsError> {
         let link = self.find_link("reset", token).await?.ok_or(AccountsError::InvalidLink)?;
         let password_hash = self.passwords().hash(new).await?;
-        let link_hash = Some(hex::encode(secret::hash(token)));
+        let link_hash = Some(LinkHash::new(secret::hash(token)));
         let account_id = match (link.account_id.map(AccountId), link.customer_id.map(CustomerId)) {
             (Some(account_id), _) => {
                 self.journal().run(ChangePassword { account_id, password_hash, link_hash }, context).await?.answer

@@ -11,6 +11,7 @@ use thiserror::Error;
 use tokio::sync::Semaphore;
 
 use super::{AccountsError, Secret};
+use crate::domain::account;
 
 /// A password that may be chosen. Never shown, not even by `Debug`.
 #[derive(Clone, Deserialize)]
@@ -93,9 +94,9 @@ impl Default for Passwords {
 
 impl Passwords {
     /// The hash of a password, as a PHC string.
-    pub async fn hash(&self, password: &Password) -> Result<String, AccountsError> {
+    pub async fn hash(&self, password: &Password) -> Result<account::PasswordHash, AccountsError> {
         let password = password.0.clone();
-        self.work(move || hash(password.as_bytes())).await
+        self.work(move || hash(password.as_bytes())).await.map(account::PasswordHash::new)
     }
 
     /// Whether a password is the one of a hash. Takes as long where there is no hash, and says no.
@@ -163,7 +164,7 @@ mod tests {
     async fn a_password_matches_its_own_hash_only() {
         let passwords = Passwords::default();
         let password = Password::parse("brown teapot, no lid".to_owned()).unwrap();
-        let hash = passwords.hash(&password).await.unwrap();
+        let hash = passwords.hash(&password).await.unwrap().expose().to_owned();
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
         assert!(passwords.verify("brown teapot, no lid", Some(hash.clone())).await.unwrap());
         assert!(!passwords.verify("brown teapot, no lib", Some(hash)).await.unwrap());

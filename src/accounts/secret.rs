@@ -8,6 +8,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
 
 use super::authenticator::KEY_PREFIX;
+use crate::domain::account::ApiKeyHash;
 
 /// 256 random bits, as base64url behind a prefix that tells what they are for. Shown once, and never logged.
 #[derive(Clone)]
@@ -43,9 +44,9 @@ impl Secret {
         hash(&self.0)
     }
 
-    /// In hexadecimal.
-    pub fn hex_hash(&self) -> String {
-        hex::encode(self.hash())
+    /// The hash under which an API key is stored.
+    pub fn api_key_hash(&self) -> ApiKeyHash {
+        ApiKeyHash::new(self.hash())
     }
 }
 

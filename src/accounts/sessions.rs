@@ -113,7 +113,7 @@ impl Accounts {
         self.refresh().await?;
         sign_ins::record_sign_in(self.pool(), Some(account_id), Outcome::PasswordChanged, client).await?;
         let candidate = self.find_candidate(account_id).await?.ok_or(AccountsError::WrongCredentials)?;
-        self.begin_session(&candidate, &password_hash).await
+        self.begin_session(&candidate, password_hash.expose()).await
     }
 
     pub async fn list_sign_ins(&self, before: i64, limit: i64) -> Result<Vec<sign_ins::SignIn>, sqlx::Error> {

@@ -8,15 +8,15 @@ use clap::Subcommand;
 use super::database::with_database;
 use super::output::print;
 use crate::database::{Database, Location};
-use crate::reactors::{self, State};
+use crate::reactors::{self, ReactionState};
 
 #[derive(Subcommand)]
 pub(super) enum ReactionsCommand {
     /// List the reactors with their positions, and the failed or waiting reactions
     List {
-        /// State of the reactions to list: due or parked
+        /// ReactionState of the reactions to list: due or parked
         #[arg(long, default_value = "parked")]
-        state: State,
+        state: ReactionState,
         /// List the reactions of this reactor only
         #[arg(long)]
         reactor: Option<String>,
@@ -73,7 +73,7 @@ async fn run_on(command: &ReactionsCommand, database: &Database) -> anyhow::Resu
     Ok(())
 }
 
-async fn list_reactions(database: &Database, state: State, reactor: Option<&str>) -> anyhow::Result<()> {
+async fn list_reactions(database: &Database, state: ReactionState, reactor: Option<&str>) -> anyhow::Result<()> {
     const PAGE_SIZE: i64 = 1_000;
     for reactor in reactors::status(&database.pool).await? {
         let reactors::ReactorStatus { name, position, lag, due, parked, .. } = reactor;

@@ -12,7 +12,7 @@ use super::database::{start_engine, with_database};
 use super::output::print;
 use crate::accounts::{self, Password, Passwords, Secret, TokenKeys};
 use crate::database::{Database, Location};
-use crate::domain::account::Role;
+use crate::domain::account::{PasswordHash, Role};
 use crate::domain::ids::AccountId;
 use crate::domain::text::Email;
 use crate::journal::{Actor, Context, UseCase};
@@ -128,7 +128,7 @@ pub(super) async fn run_keys_command(
     Ok(ExitCode::SUCCESS)
 }
 
-async fn open_staff_account(database: &Database, email: Email, role: Role, hash: String) -> anyhow::Result<()> {
+async fn open_staff_account(database: &Database, email: Email, role: Role, hash: PasswordHash) -> anyhow::Result<()> {
     run_use_case(database, OpenAccount { role, customer_id: None, email, password_hash: Some(hash), link_hash: None })
         .await
 }
@@ -178,7 +178,7 @@ async fn list_users(pool: &PgPool) -> anyhow::Result<()> {
 }
 
 /// Reads or generates a password; returns its hash, and the password itself if it was generated.
-async fn choose_password(from_stdin: bool) -> anyhow::Result<(String, Option<Secret>)> {
+async fn choose_password(from_stdin: bool) -> anyhow::Result<(PasswordHash, Option<Secret>)> {
     let (text, generated) = if from_stdin {
         let mut line = String::new();
         std::io::stdin().lock().read_line(&mut line).context("cannot read the password from standard input")?;

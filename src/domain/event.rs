@@ -67,19 +67,68 @@ pub(crate) use {events, version};
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+
+    use serde::{Deserialize, Deserializer, Serialize};
+    use serde_json::json;
+
+    use crate::domain::{Decider, aggregate};
+
     events! {
         pub enum KettleEvent {
-            Filled { litres: i64 } = "KettleFilled" version "1.1",
+            Filled { millilitres: i64 } = "KettleFilled" version "2.0",
             Boiled {} = "KettleBoiled",
         }
     }
 
+    #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+    struct Kettle;
+
+    /// Events as they were at 1.0.
+    #[derive(Deserialize)]
+    #[serde(tag = "event")]
+    enum OldKettleEvent {
+        #[serde(rename = "KettleFilled")]
+        Filled { litres: i64 },
+        #[serde(untagged)]
+        Unchanged(KettleEvent),
+    }
+
+    impl Decider for Kettle {
+        fn decide(&self, (): ()) -> Result<Vec<KettleEvent>, Infallible> {
+            Ok(vec![])
+        }
+
+        fn evolve(&mut self, _event: &KettleEvent) {}
+
+        fn read_event<'de, D: Deserializer<'de>>(version: &str, payload: D) -> Result<KettleEvent, D::Error> {
+            match version {
+                "1.0" => OldKettleEvent::deserialize(payload).map(|event| match event {
+                    OldKettleEvent::Filled { litres } => KettleEvent::Filled { millilitres: 1_000 * litres },
+                    OldKettleEvent::Unchanged(event) => event,
+                }),
+                _ => KettleEvent::deserialize(payload),
+            }
+        }
+    }
+
+    aggregate!(Kettle, "Kettle", (), KettleEvent, Infallible);
+
     #[test]
     fn each_event_has_its_own_name_and_version() {
-        let filled = KettleEvent::Filled { litres: 2 };
-        assert_eq!((filled.name(), filled.version()), ("KettleFilled", "1.1"));
-        assert_eq!(KettleEvent::VERSIONS, [("KettleFilled", "1.1"), ("KettleBoiled", "1.0")]);
-        let stored = serde_json::to_value(KettleEvent::Boiled {}).unwrap();
-        assert_eq!(stored, serde_json::json!({ "event": "KettleBoiled" }));
+        let filled = KettleEvent::Filled { millilitres: 500 };
+        assert_eq!((filled.name(), filled.version()), ("KettleFilled", "2.0"));
+        assert_eq!(KettleEvent::VERSIONS, [("KettleFilled", "2.0"), ("KettleBoiled", "1.0")]);
+        assert_eq!(serde_json::to_value(KettleEvent::Boiled {}).unwrap(), json!({ "event": "KettleBoiled" }));
+    }
+
+    #[test]
+    fn an_aggregate_reads_events_of_older_versions() {
+        let read = |version: &str, payload| Kettle::read_event(version, payload).unwrap();
+        let old = json!({ "event": "KettleFilled", "litres": 2 });
+        assert_eq!(read("1.0", old), KettleEvent::Filled { millilitres: 2_000 });
+        assert_eq!(read("1.0", json!({ "event": "KettleBoiled" })), KettleEvent::Boiled {});
+        let new = json!({ "event": "KettleFilled", "millilitres": 500 });
+        assert_eq!(read("2.0", new), KettleEvent::Filled { millilitres: 500 });
     }
 }

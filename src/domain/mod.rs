@@ -55,6 +55,23 @@ pub trait Decider: Aggregate + Clone + 'static {
     }
 }
 
+/// An aggregate whose ids are numbers from 1, in sequence, without gaps.
+pub trait Numbered: Decider {}
+
+/// The kind of every [`Numbered`] aggregate.
+pub const NUMBERED_KINDS: [&str; 6] = [
+    kind::<account::Account>(),
+    kind::<category::Category>(),
+    kind::<customer::Customer>(),
+    kind::<order::Order>(),
+    kind::<product::Product>(),
+    kind::<webhook::Webhook>(),
+];
+
+const fn kind<A: Numbered>() -> &'static str {
+    A::TYPE
+}
+
 /// Plugs a [`Decider`] into cqrs-es.
 macro_rules! aggregate {
     ($aggregate:ty, $kind:literal, $command:ty, $event:ty, $error:ty) => {

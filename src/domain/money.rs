@@ -71,6 +71,7 @@ impl Money {
         self.0.is_zero()
     }
 
+    /// The amount as a decimal number.
     pub fn amount(self) -> Decimal {
         self.0
     }

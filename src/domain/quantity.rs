@@ -8,11 +8,13 @@ use thiserror::Error;
 #[serde(try_from = "i64", into = "i64")]
 pub struct Quantity(i64);
 
+/// A number that is not a quantity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("must be a whole number from 1 to {}", Quantity::MAX)]
 pub struct QuantityError;
 
 impl Quantity {
+    /// Maximum quantity.
     pub const MAX: i64 = 1_000_000;
 
     pub fn new(units: i64) -> Result<Self, QuantityError> {

@@ -15,6 +15,7 @@ use super::pricing::PricingError;
 use super::product::ProductError;
 use super::webhook::WebhookError;
 
+/// A broken business rule, of an aggregate or a use case.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Refusal {
     #[error(transparent)]

@@ -29,6 +29,7 @@ pub struct Description(String);
 #[serde(try_from = "String", into = "String")]
 pub struct Email(String);
 
+/// Why a text from a client is rejected.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum TextError {
     #[error("must not be empty")]
@@ -66,6 +67,7 @@ impl<const MAX: usize> Text<MAX> {
 }
 
 impl Description {
+    /// Maximum number of characters.
     pub const MAX: usize = 10_000;
 
     pub fn parse(text: &str) -> Result<Self, TextError> {

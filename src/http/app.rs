@@ -13,7 +13,7 @@ use crate::accounts::Accounts;
 use crate::journal::Journal;
 use crate::payments::Payments;
 use crate::projector::Projector;
-use crate::shop::Terms;
+use crate::shop::PaymentPolicy;
 
 /// The application state. Cheap to clone, because each layer and handler of a request clones it.
 #[derive(Clone)]
@@ -28,7 +28,7 @@ pub struct AppParts {
     pub(super) pool: PgPool,
     pub(super) recent_writes: RecentWrites,
     pub(super) edge: Edge,
-    pub(super) terms: Terms,
+    pub(super) payment_policy: PaymentPolicy,
     pub(super) metrics: Option<PrometheusHandle>,
     /// Becomes true when the server begins to stop; event streams end then.
     pub(super) stopping: watch::Receiver<bool>,
@@ -39,7 +39,7 @@ pub struct AppParts {
 pub struct AppSettings {
     pub edge: Edge,
     pub payments: Payments,
-    pub terms: Terms,
+    pub payment_policy: PaymentPolicy,
 }
 
 impl Deref for App {
@@ -62,7 +62,7 @@ impl App {
         stopping: watch::Receiver<bool>,
     ) -> Self {
         let recent_writes = RecentWrites::default();
-        let AppSettings { edge, terms, payments } = settings;
+        let AppSettings { edge, payment_policy, payments } = settings;
         Self(Arc::new(AppParts {
             journal,
             projector,
@@ -71,7 +71,7 @@ impl App {
             pool,
             recent_writes,
             edge,
-            terms,
+            payment_policy,
             metrics,
             stopping,
         }))

@@ -16,7 +16,7 @@ use crate::http::wire::consistency::snapshot;
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::openapi;
 use crate::http::wire::page::{Ids, Versioned};
-use crate::shop::{CartChange, CartLine, CartView, ChangeCart, GuestCartOpened, MergeCarts, OpenGuestCart};
+use crate::shop::{CartChange, CartLineView, CartView, ChangeCart, GuestCartRef, MergeCarts, OpenGuestCart};
 
 body! {
     /// A product to put into a cart.
@@ -178,11 +178,11 @@ pub async fn empty_guest_cart(
 
 /// Opens a guest's cart; its token is the only key to it
 #[utoipa::path(post, path = "/carts", tag = "carts", security((), ("bearer" = [])),
-    responses((status = 201, body = GuestCartOpened), CommandProblems))]
+    responses((status = 201, body = GuestCartRef), CommandProblems))]
 pub async fn open_guest_cart(
     State(app): State<App>,
     mut command: Command<NoBody>,
-) -> Result<Answer<GuestCartOpened>, ApiError> {
+) -> Result<Answer<GuestCartRef>, ApiError> {
     // A replay would need the token to be stored, and give it to whoever shares the guest's address and guesses the key.
     // A second cart that is empty does no harm.
     command.context.idempotency = None;
@@ -216,7 +216,7 @@ async fn find_cart(app: &App, cart_id: CartId) -> Result<Versioned<CartView>, Ap
     let items = sqlx::query_file!("projections/cart_items/by_cart.sql", id).fetch_all(&mut *transaction).await?;
     transaction.commit().await?;
     let total = items.iter().map(|item| item.subtotal).sum();
-    let items = items.into_iter().map(|item| CartLine {
+    let items = items.into_iter().map(|item| CartLineView {
         product_name: item.product_name,
         price: two_decimals(item.price),
         quantity: item.quantity,

@@ -11,7 +11,7 @@ use crate::http::wire::body::{NoBody, body};
 use crate::http::wire::command::{Answer, Command, CommandParams, CommandProblems};
 use crate::http::wire::error::ApiError;
 use crate::http::wire::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params};
-use crate::shop::{CategoryCreated, CategoryRef, CreateCategory, DeleteCategory, RenameCategory};
+use crate::shop::{CategoryKey, CategoryRef, CreateCategory, DeleteCategory, RenameCategory};
 
 #[derive(Serialize, ToSchema)]
 pub struct CategoryRow {
@@ -31,7 +31,7 @@ body! {
 
 /// A category by its number, or by its name.
 #[derive(Clone, Debug)]
-pub struct CategoryField(pub CategoryRef);
+pub struct CategoryField(pub CategoryKey);
 
 impl<'de> Deserialize<'de> for CategoryField {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -39,10 +39,10 @@ impl<'de> Deserialize<'de> for CategoryField {
         match serde_json::Value::deserialize(deserializer)? {
             serde_json::Value::Number(number) => {
                 let number = number.as_i64().ok_or_else(|| D::Error::custom("must be a whole number or a name"))?;
-                Ok(Self(CategoryRef::Id(CategoryId(number))))
+                Ok(Self(CategoryKey::Id(CategoryId(number))))
             }
             serde_json::Value::String(name) => {
-                Name::parse(&name).map(|name| Self(CategoryRef::Name(name))).map_err(D::Error::custom)
+                Name::parse(&name).map(|name| Self(CategoryKey::Name(name))).map_err(D::Error::custom)
             }
             _ => Err(D::Error::custom("must be the number or the name of a category")),
         }
@@ -76,11 +76,11 @@ pub async fn list_categories(
 /// Creates a category
 #[utoipa::path(post, path = "/categories", tag = "catalogue", security(("bearer" = ["editor"])),
     request_body = CategoryName, params(CommandParams),
-    responses((status = 201, body = CategoryCreated), CommandProblems))]
+    responses((status = 201, body = CategoryRef), CommandProblems))]
 pub async fn create_category(
     State(app): State<App>,
     command: Command<CategoryName>,
-) -> Result<Answer<CategoryCreated>, ApiError> {
+) -> Result<Answer<CategoryRef>, ApiError> {
     let created = app.run(CreateCategory { name: command.body.category_name }, command.context).await?;
     Ok(created.created(|created| format!("/shop/api/categories/{}/", created.category_id)))
 }
@@ -89,12 +89,12 @@ pub async fn create_category(
 #[utoipa::path(patch, path = "/categories/{category_id}", tag = "catalogue", security(("bearer" = ["editor"])),
     request_body = CategoryName,
     params(("category_id" = i64, Path), CommandParams),
-    responses((status = 200, body = CategoryCreated), CommandProblems))]
+    responses((status = 200, body = CategoryRef), CommandProblems))]
 pub async fn rename_category(
     State(app): State<App>,
     Ids(category_id): Ids<i64>,
     command: Command<CategoryName>,
-) -> Result<Answer<CategoryCreated>, ApiError> {
+) -> Result<Answer<CategoryRef>, ApiError> {
     let rename = RenameCategory { category_id: CategoryId(category_id), name: command.body.category_name };
     app.run(rename, command.context).await
 }

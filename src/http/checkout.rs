@@ -18,7 +18,7 @@ use crate::http::wire::command::{Answer, Command, CommandParams, CommandProblems
 use crate::http::wire::error::ApiError;
 use crate::http::wire::openapi;
 use crate::http::wire::page::Ids;
-use crate::shop::{Asked, Checkout, Guest, OrderView, Recipients};
+use crate::shop::{Checkout, Guest, OrderView, PricingRequest, Recipients};
 
 body! {
     /// Where an order goes.
@@ -98,9 +98,9 @@ pub async fn check_out(
         cart_id: CartId::Customer(customer_id),
         recipients: Recipients::Customer { shipping, billing },
         payment_method,
-        asked: Asked { country, discount_code: body.discount_code },
+        pricing: PricingRequest { country, discount_code: body.discount_code },
         instrument,
-        terms: app.terms.clone(),
+        payment_policy: app.payment_policy.clone(),
     };
     let order = app.run(checkout, command.context).await?;
     Ok(order.created(|order| format!("/shop/api/order/{}/", order.order_id)))
@@ -118,16 +118,16 @@ pub async fn check_out_guest(
     let body = command.body;
     let (payment_method, instrument) = chosen(&app, body.payment_method, body.payment)?;
     let shipping = body.shipping_address.0;
-    let asked = Asked { country: Some(shipping.country.clone()), discount_code: body.discount_code };
+    let pricing = PricingRequest { country: Some(shipping.country.clone()), discount_code: body.discount_code };
     let billing = body.billing_address.map(|address| address.0);
     let guest = Guest { name: body.name, email: body.email, shipping, billing };
     let checkout = Checkout {
         cart_id: CartId::of_token(token),
         recipients: Recipients::Guest(Box::new(guest)),
         payment_method,
-        asked,
+        pricing,
         instrument,
-        terms: app.terms.clone(),
+        payment_policy: app.payment_policy.clone(),
     };
     let order = app.run(checkout, command.context).await?;
     // Where a guest may look.

@@ -15,7 +15,7 @@ use crate::http::App;
 use crate::http::wire::body;
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::openapi::words;
-use crate::payments::{Instrument, Notice, NoticeError, PaymentReactor};
+use crate::payments::{Instrument, Notification, NotificationError, PaymentReactor};
 
 /// `{"method": "card", "token": "pm_…"}` or `{"method": "test", "card_number": "4242…"}`.
 #[derive(Clone, Debug)]
@@ -133,11 +133,11 @@ pub async fn list_methods(State(app): State<App>) -> Json<Vec<Method>> {
 pub async fn take_notice(State(app): State<App>, headers: HeaderMap, request: Request) -> Result<StatusCode, ApiError> {
     let signature = headers.get("stripe-signature").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let bytes = body::take_bytes(request, &app).await?;
-    match app.payments.read_notice(signature, &bytes, chrono::Utc::now()).map_err(refuse)? {
-        Notice::Other => {}
-        Notice::About(reference) => {
+    match app.payments.read_notification(signature, &bytes, chrono::Utc::now()).map_err(refuse)? {
+        Notification::Other => {}
+        Notification::About(reference) => {
             let reactor = PaymentReactor::new(app.payments.clone(), app.journal.clone(), app.pool.clone());
-            reactor.look_again(&reference).await.map_err(|fault| {
+            reactor.refresh_payment(&reference).await.map_err(|fault| {
                 tracing::warn!(reason = fault.reason, "a payment that has changed could not be looked at");
                 // The provider sends the message again.
                 ApiError::unavailable("payment_unavailable", "the payment cannot be looked at now")
@@ -147,12 +147,12 @@ pub async fn take_notice(State(app): State<App>, headers: HeaderMap, request: Re
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn refuse(error: NoticeError) -> ApiError {
+fn refuse(error: NotificationError) -> ApiError {
     let code = match error {
-        NoticeError::Forged => "signature_invalid",
-        NoticeError::Stale => "signature_expired",
-        NoticeError::Unreadable => return ApiError::invalid_field("body", "is no message of the card provider"),
-        NoticeError::NotTaken => return ApiError::not_found("payments_not_set_up", "Payments not set up"),
+        NotificationError::InvalidSignature => "signature_invalid",
+        NotificationError::Expired => "signature_expired",
+        NotificationError::Unreadable => return ApiError::invalid_field("body", "is no message of the card provider"),
+        NotificationError::NotConfigured => return ApiError::not_found("payments_not_set_up", "Payments not set up"),
     };
     ApiError::new(StatusCode::BAD_REQUEST, code, "Signature not valid", error.to_string())
 }

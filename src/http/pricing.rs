@@ -13,7 +13,7 @@ use crate::http::wire::body::body;
 use crate::http::wire::command::{Answer, Command, CommandParams, CommandProblems};
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::Versioned;
-use crate::shop::{ChangeShippingFees, ChangeTaxRates, ShippingFees, TaxRates};
+use crate::shop::{ChangeShippingFees, ChangeTaxRates, ShippingFeesView, TaxRatesView};
 
 body! {
     /// All fees for shipping.
@@ -63,11 +63,11 @@ pub struct NewTaxRate {
 
 /// What shipping costs
 #[utoipa::path(get, path = "/pricing/shipping", tag = "pricing", security(("bearer" = ["reader"])),
-    responses((status = 200, body = ShippingFees), (status = 503, body = Problem)))]
-pub async fn find_fees(State(app): State<App>) -> Result<Versioned<ShippingFees>, ApiError> {
+    responses((status = 200, body = ShippingFeesView), (status = 503, body = Problem)))]
+pub async fn find_fees(State(app): State<App>) -> Result<Versioned<ShippingFeesView>, ApiError> {
     let found = sqlx::query_file!("projections/pricing/find.sql", SHOP).fetch_optional(&app.pool).await?;
-    let Some(row) = found else { return Ok(Versioned { version: 0, body: ShippingFees::default() }) };
-    Ok(Versioned { version: row.version, body: ShippingFees { fees: rows(row.fees)? } })
+    let Some(row) = found else { return Ok(Versioned { version: 0, body: ShippingFeesView::default() }) };
+    Ok(Versioned { version: row.version, body: ShippingFeesView { fees: rows(row.fees)? } })
 }
 
 /// Replaces what shipping costs
@@ -75,11 +75,11 @@ pub async fn find_fees(State(app): State<App>) -> Result<Versioned<ShippingFees>
 /// Both tables of `pricing/` have one version between them.
 #[utoipa::path(put, path = "/pricing/shipping", tag = "pricing", security(("bearer" = ["admin"])),
     request_body = NewShippingFees, params(CommandParams),
-    responses((status = 200, body = ShippingFees), CommandProblems))]
+    responses((status = 200, body = ShippingFeesView), CommandProblems))]
 pub async fn change_fees(
     State(app): State<App>,
     command: Command<NewShippingFees>,
-) -> Result<Answer<ShippingFees>, ApiError> {
+) -> Result<Answer<ShippingFeesView>, ApiError> {
     let fees = command.body.fees.into_iter();
     let fees = fees.map(|NewShippingFee { country, from, fee }| ShippingFee { country, from, fee });
     app.run(ChangeShippingFees { fees: fees.collect() }, command.context).await
@@ -87,11 +87,11 @@ pub async fn change_fees(
 
 /// How things are taxed
 #[utoipa::path(get, path = "/pricing/taxes", tag = "pricing", security(("bearer" = ["reader"])),
-    responses((status = 200, body = TaxRates), (status = 503, body = Problem)))]
-pub async fn find_rates(State(app): State<App>) -> Result<Versioned<TaxRates>, ApiError> {
+    responses((status = 200, body = TaxRatesView), (status = 503, body = Problem)))]
+pub async fn find_rates(State(app): State<App>) -> Result<Versioned<TaxRatesView>, ApiError> {
     let found = sqlx::query_file!("projections/pricing/find.sql", SHOP).fetch_optional(&app.pool).await?;
-    let Some(row) = found else { return Ok(Versioned { version: 0, body: TaxRates::default() }) };
-    Ok(Versioned { version: row.version, body: TaxRates { inclusive: row.inclusive, rates: rows(row.rates)? } })
+    let Some(row) = found else { return Ok(Versioned { version: 0, body: TaxRatesView::default() }) };
+    Ok(Versioned { version: row.version, body: TaxRatesView { inclusive: row.inclusive, rates: rows(row.rates)? } })
 }
 
 /// Replaces how things are taxed
@@ -99,8 +99,11 @@ pub async fn find_rates(State(app): State<App>) -> Result<Versioned<TaxRates>, A
 /// Both tables of `pricing/` have one version between them.
 #[utoipa::path(put, path = "/pricing/taxes", tag = "pricing", security(("bearer" = ["admin"])),
     request_body = NewTaxRates, params(CommandParams),
-    responses((status = 200, body = TaxRates), CommandProblems))]
-pub async fn change_rates(State(app): State<App>, command: Command<NewTaxRates>) -> Result<Answer<TaxRates>, ApiError> {
+    responses((status = 200, body = TaxRatesView), CommandProblems))]
+pub async fn change_rates(
+    State(app): State<App>,
+    command: Command<NewTaxRates>,
+) -> Result<Answer<TaxRatesView>, ApiError> {
     let NewTaxRates { inclusive, rates } = command.body;
     let rates = rates.into_iter();
     let rates = rates.map(|NewTaxRate { category_id, country, percent }| TaxRate { category_id, country, percent });

@@ -17,7 +17,7 @@ use crate::http::wire::format::money;
 use crate::http::wire::openapi::{number_or_name, number_or_name_or_null};
 use crate::http::wire::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params, Versioned};
 use crate::shop::{
-    AdjustStock, ChangeProduct, CreateProduct, DeleteProduct, ProductCreated, ProductView, StockChange, StockView,
+    AdjustStock, ChangeProduct, CreateProduct, DeleteProduct, ProductRef, ProductView, StockChange, StockView,
 };
 
 /// A product in a list.
@@ -204,11 +204,11 @@ pub async fn find_product(
 /// Creates a product
 #[utoipa::path(post, path = "/products", tag = "catalogue", security(("bearer" = ["editor"])),
     request_body = NewProduct, params(CommandParams),
-    responses((status = 201, body = ProductCreated), CommandProblems))]
+    responses((status = 201, body = ProductRef), CommandProblems))]
 pub async fn create_product(
     State(app): State<App>,
     command: Command<NewProduct>,
-) -> Result<Answer<ProductCreated>, ApiError> {
+) -> Result<Answer<ProductRef>, ApiError> {
     let NewProduct { name, price, category, description, stock, sku } = command.body;
     let (description, stock) = (description.unwrap_or_default(), stock.unwrap_or(0));
     let create = CreateProduct { name, description, price, category: category.0, sku, stock };

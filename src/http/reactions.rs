@@ -11,14 +11,14 @@ use crate::http::App;
 use crate::http::wire::caller::Caller;
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params};
-use crate::reactors::{self, Decision, ReactionRow, ReactorStatus};
+use crate::reactors::{self, Decision, ReactionView, ReactorStatus};
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ReactionFilter {
     /// Only those that are to be carried out, or only those that were given up.
     #[param(inline)]
-    state: Option<reactors::State>,
+    state: Option<reactors::ReactionState>,
     /// Only those of one reactor: `webhooks`.
     reactor: Option<String>,
 }
@@ -32,13 +32,13 @@ pub async fn list_reactors(State(app): State<App>) -> Result<Json<Vec<ReactorSta
 
 /// What is to be carried out, and what was given up, oldest first
 #[utoipa::path(get, path = "/reactions", tag = "operation", security(("bearer" = ["admin"])),
-    params(ReactionFilter, Page), responses((status = 200, body = Vec<ReactionRow>), (status = 400, body = Problem)))]
+    params(ReactionFilter, Page), responses((status = 200, body = Vec<ReactionView>), (status = 400, body = Problem)))]
 pub async fn list(
     State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Params(filter): Params<ReactionFilter>,
     Params(page): Params<Page>,
-) -> Result<PageOf<ReactionRow>, ApiError> {
+) -> Result<PageOf<ReactionView>, ApiError> {
     let limit = page.limit(DEFAULT_LIMIT)?;
     let (after, reactor) = (page.after()?.unwrap_or(0), filter.reactor.as_deref());
     let rows = reactors::list(&app.pool, filter.state, reactor, after, limit + 1).await?;

@@ -21,7 +21,7 @@ use crate::http::wire::command::{Answer, Command, CommandParams, CommandProblems
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params};
 use crate::shop::{ChangeWebhook, CreateWebhook, RemoveWebhook, RotateWebhookSecret, WebhookRef};
-use crate::webhooks::{self, Delivery, Endpoint, WebhookRow};
+use crate::webhooks::{self, DeliveryView, Endpoint, WebhookView};
 
 body! {
     /// Who is to be told of which events.
@@ -63,12 +63,12 @@ pub struct WebhookMade {
 
 /// All webhooks
 #[utoipa::path(get, path = "/webhooks", tag = "webhooks", security(("bearer" = ["admin"])), params(Page),
-    responses((status = 200, body = Vec<WebhookRow>)))]
+    responses((status = 200, body = Vec<WebhookView>)))]
 pub async fn list(
     State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Params(page): Params<Page>,
-) -> Result<PageOf<WebhookRow>, ApiError> {
+) -> Result<PageOf<WebhookView>, ApiError> {
     let limit = page.limit(DEFAULT_LIMIT)?;
     let rows = webhooks::list(&app.pool, page.after()?.unwrap_or(0), limit + 1).await?;
     Ok(PageOf::new(&uri, rows, limit, |row| row.webhook_id))
@@ -76,8 +76,8 @@ pub async fn list(
 
 /// A webhook
 #[utoipa::path(get, path = "/webhook/{webhook_id}", tag = "webhooks", security(("bearer" = ["admin"])),
-    params(("webhook_id" = i64, Path)), responses((status = 200, body = WebhookRow), (status = 404, body = Problem)))]
-pub async fn find(State(app): State<App>, Ids(webhook_id): Ids<i64>) -> Result<Json<WebhookRow>, ApiError> {
+    params(("webhook_id" = i64, Path)), responses((status = 200, body = WebhookView), (status = 404, body = Problem)))]
+pub async fn find(State(app): State<App>, Ids(webhook_id): Ids<i64>) -> Result<Json<WebhookView>, ApiError> {
     Ok(Json(known(&app, webhook_id).await?))
 }
 
@@ -139,13 +139,13 @@ pub async fn rotate_secret(
 /// What became of the messages of a webhook, newest event first; those that were tried at least once
 #[utoipa::path(get, path = "/webhook/{webhook_id}/deliveries", tag = "webhooks", security(("bearer" = ["admin"])),
     params(("webhook_id" = i64, Path), Page),
-    responses((status = 200, body = Vec<Delivery>), (status = 404, body = Problem)))]
+    responses((status = 200, body = Vec<DeliveryView>), (status = 404, body = Problem)))]
 pub async fn list_deliveries(
     State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Ids(webhook_id): Ids<i64>,
     Params(page): Params<Page>,
-) -> Result<PageOf<Delivery>, ApiError> {
+) -> Result<PageOf<DeliveryView>, ApiError> {
     let limit = page.limit(DEFAULT_LIMIT)?;
     known(&app, webhook_id).await?;
     let rows = webhooks::deliveries(&app.pool, webhook_id, page.after()?.unwrap_or(i64::MAX), limit + 1).await?;
@@ -168,7 +168,7 @@ pub async fn redeliver(
     Ok((StatusCode::ACCEPTED, Json(json!({ "event_id": event_id, "outcome": "due" }))))
 }
 
-async fn known(app: &App, webhook_id: i64) -> Result<WebhookRow, ApiError> {
+async fn known(app: &App, webhook_id: i64) -> Result<WebhookView, ApiError> {
     let found = webhooks::find(&app.pool, webhook_id).await?;
     found.ok_or_else(|| Refusal::from(WebhookError::NotFound).into())
 }

@@ -1,8 +1,8 @@
-//! The aggregates at hand: bounded, and always as new as the log that the writer has seen.
+//! Cache of aggregates: bounded, and always as new as the log that the writer has seen.
 //!
-//! The writer is the only reader that decides; loaders only put in what the writer missed.
+//! Only the writer decides on cached states; loaders only add what the writer missed.
 //! A load is registered before it reads. If an event of its stream passes the writer meanwhile, the load is out of date
-//! and reads again, so what it puts in is never older than what the writer has seen.
+//! and reads again, so what it adds is never older than what the writer has seen.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,8 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lru::LruCache;
 
-use super::append::StoredEvent;
-use super::stream::{StreamId, Versioned};
+use super::stream::{StoredEvent, StreamId, Versioned};
 
 pub(super) struct Cache {
     entries: Mutex<Entries>,
@@ -21,11 +20,11 @@ struct Entries {
     states: LruCache<StreamId, Versioned>,
     weight: usize,
     bound: usize,
-    /// For each stream that is being loaded, the flags that tell its loaders that they are out of date.
+    /// For each stream that is being loaded: flags that mark its loads as out of date.
     loading: HashMap<StreamId, Vec<Arc<AtomicBool>>>,
 }
 
-/// A load under way; dropping it ends it.
+/// A load in progress; dropping it ends it.
 pub(super) struct LoadTicket<'cache> {
     cache: &'cache Cache,
     stream: StreamId,
@@ -42,7 +41,7 @@ impl Cache {
         self.lock().states.get(stream).cloned()
     }
 
-    /// Takes over what the writer has committed.
+    /// Adds the states that the writer has committed.
     pub fn commit(&self, changed: impl IntoIterator<Item = (StreamId, Versioned)>) {
         let mut entries = self.lock();
         for (stream, versioned) in changed {
@@ -51,8 +50,8 @@ impl Cache {
         }
     }
 
-    /// Takes an event over that another process has appended. What is not cached stays so.
-    pub fn take_over(&self, stream: &StreamId, event: &StoredEvent) -> Result<(), serde_json::Error> {
+    /// Applies an event of another process, if its stream is cached.
+    pub fn apply_event(&self, stream: &StreamId, event: &StoredEvent) -> Result<(), serde_json::Error> {
         let sequence = event.sequence;
         let mut entries = self.lock();
         entries.invalidate_loads(stream);
@@ -72,7 +71,7 @@ impl Cache {
         Ok(())
     }
 
-    pub fn forget(&self, stream: &StreamId) {
+    pub fn remove(&self, stream: &StreamId) {
         let mut entries = self.lock();
         entries.invalidate_loads(stream);
         entries.remove(stream);
@@ -97,7 +96,7 @@ impl Cache {
 }
 
 impl LoadTicket<'_> {
-    /// Puts what was loaded into the cache; `false` means that it is out of date and must be loaded again.
+    /// Adds what was loaded; `false` if it is out of date and must be loaded again.
     pub fn finish(self, loaded: Versioned) -> bool {
         let mut entries = self.cache.lock();
         if self.out_of_date.load(Ordering::Acquire) {
@@ -129,7 +128,7 @@ impl Entries {
         if let Some(previous) = self.states.put(stream, versioned) {
             self.weight -= previous.state.weight();
         }
-        // The entry that was just put stays, however heavy it is: somebody waits for it.
+        // The new entry stays, however heavy it is: a caller waits for it.
         while self.weight > self.bound && self.states.len() > 1 {
             if let Some((_, evicted)) = self.states.pop_lru() {
                 self.weight -= evicted.state.weight();

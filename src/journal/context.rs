@@ -1,30 +1,30 @@
-//! Who sends a command, and how it is to be carried out.
+//! Context of a command: its actor, and how to carry it out.
 
 use chrono::{DateTime, SubsecRound, Utc};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-/// Where the metadata of an event names the idempotency key of its command.
+/// Field of an event's metadata that names the idempotency key of its command.
 pub(super) const KEY_DIGEST: &str = "key_digest";
 
-/// Everything about a command that is not its content.
+/// Everything about a command except its content.
 #[derive(Clone, Debug)]
 pub struct Context {
     pub actor: Actor,
-    /// Who shares idempotency keys and sees own writes; the actor, unless said otherwise.
+    /// Scope of idempotency keys and of read-your-writes; by default the actor.
     pub principal: String,
-    /// When the command arrived. Use cases take the time from here, so that running them again decides the same.
+    /// Arrival of the command. Use cases take the time from here, so that running them again decides the same.
     pub received_at: DateTime<Utc>,
     pub request_id: String,
-    /// Joins everything that one cause led to, across services.
+    /// Shared by all effects of one cause, across services.
     pub correlation_id: String,
-    /// Names this command as the cause of its events.
+    /// Id of this command, the causation id of its events.
     pub command_id: Uuid,
     pub idempotency: Option<IdempotencyKey>,
-    /// The version that the caller last saw of the use case's subject.
+    /// The version of the use case's subject that the caller last read.
     pub if_match: Option<i64>,
-    /// Decide and answer, but store nothing.
+    /// Whether to decide and answer only, and store nothing.
     pub dry_run: bool,
 }
 
@@ -35,24 +35,24 @@ pub struct Actor {
     pub role: &'static str,
 }
 
-/// The same key and principal get the same answer, for 24 hours.
+/// Names a command for 24 hours: the same key of the same principal returns the same answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyKey {
-    /// SHA-256 of principal and key, in hexadecimal: the key itself is not kept, because it may hold anything.
+    /// SHA-256 of principal and key, in hexadecimal. The key itself is not stored, because it may contain anything.
     pub(super) digest: String,
-    /// SHA-256 of what the request asks for.
+    /// SHA-256 of the request.
     pub(super) fingerprint: [u8; 32],
 }
 
 impl IdempotencyKey {
-    /// `request` is what makes two requests the same, part by part.
+    /// Two requests are the same if all parts of `request` are.
     pub fn new(principal: &str, key: &str, request: &[&[u8]]) -> Self {
         let digest = sha256(&[principal.as_bytes(), key.as_bytes()]);
         Self { digest: hex::encode(digest), fingerprint: sha256(request) }
     }
 }
 
-/// The parts with their lengths, so that none can run into the next.
+/// Hashes the parts with their lengths, so that their boundaries count.
 fn sha256(parts: &[&[u8]]) -> [u8; 32] {
     let mut digest = Sha256::new();
     for part in parts {
@@ -80,7 +80,7 @@ impl Context {
         }
     }
 
-    /// The metadata of every event that the command leads to: a flat object of strings, as postgres-es reads it.
+    /// Metadata of the command's events: a flat object of strings, as postgres-es reads it.
     pub(super) fn metadata(&self) -> String {
         // Strings and UUIDs can always be written.
         serde_json::to_string(&Metadata {
@@ -102,7 +102,7 @@ struct Metadata<'context> {
     request_id: &'context str,
     correlation_id: &'context str,
     causation_id: Uuid,
-    /// Tells other nodes that the key has its answer now. [`KEY_DIGEST`] is its name.
+    /// Tells other nodes that the key has an answer now. [`KEY_DIGEST`] is its name.
     #[serde(skip_serializing_if = "Option::is_none")]
     key_digest: Option<&'context str>,
 }

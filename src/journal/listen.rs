@@ -1,4 +1,4 @@
-//! Hears of events that other nodes append, so that this node's readers need not poll.
+//! Listens for events of other nodes, so that this node's readers need not poll.
 
 use std::time::Duration;
 
@@ -7,15 +7,15 @@ use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// The channel of `migrations/0001_journal.sql`; a notification is the position that the log ends with.
+/// The channel of `migrations/0001_journal.sql`; a notification is the position at the end of the log.
 const CHANNEL: &str = "journal";
 
-/// Raises `head` with every notification. A lost connection costs nothing but time: readers poll as well.
+/// Raises `head` with every notification. A lost connection only costs time: readers poll as well.
 pub(super) fn start(connect: PgConnectOptions, head: watch::Sender<i64>) -> JoinHandle<()> {
     tokio::spawn(async move {
         loop {
             if let Err(error) = listen(&connect, &head).await {
-                tracing::debug!(%error, "notifications are not heard");
+                tracing::debug!(%error, "lost the connection for notifications");
             }
             tokio::time::sleep(Duration::from_secs(1)).await;
         }

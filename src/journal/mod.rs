@@ -1,67 +1,75 @@
-//! The log's write side: one log, one order, appended by compare-and-set.
+//! Write side of the log: one log, one order, appended by compare-and-set.
 //!
 //! Commands queue in front of one writer task. It takes what has queued, runs each command's use case on cached
-//! aggregates, one after the other, and appends everything that they decided with one statement. Everybody is answered
-//! after the commit. So there are no write conflicts inside a process, and one flush to disk serves many commands;
-//! between processes the compare-and-set on `journal_head` keeps the order.
+//! aggregates, one after the other, and appends everything that they decided with one statement. All callers get their
+//! answers after the commit. So there are no write conflicts inside a process, and one flush to disk serves many
+//! commands; between processes the compare-and-set on `journal_head` keeps the order.
 //!
-//! The writer never loads: a use case that needs an aggregate which is not cached stops with [`Stop::Missing`], the
+//! The writer never loads: a use case that needs an uncached aggregate ends with [`Interrupt::Missing`], the
 //! caller's own task loads it, and the use case is queued again.
 //!
 //! Nothing else in the program writes to `events`.
 
+use std::fmt::Display;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
 use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
-use thiserror::Error;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinHandle};
 
-use crate::domain::refusal::Refusal;
+use crate::domain::Decider;
 
+mod answers;
 mod append;
 mod batch;
 mod cache;
 mod check;
 mod context;
+mod error;
 mod listen;
 mod load;
 mod numbers;
+mod queue;
+mod side_write;
 mod snapshots;
 mod stream;
 mod unit_of_work;
+mod use_case;
 mod writer;
 
 pub use check::{CheckedRule, LogFinding, check_log};
 pub use context::{Actor, Context, IdempotencyKey};
+pub use error::CommandError;
+pub use load::AggregateRef;
+pub use side_write::SideWrite;
 pub use stream::StreamId;
-pub use unit_of_work::{AddressKind, Load, NewEvent, Profile, Stop, UnitOfWork, UseCase};
+pub use unit_of_work::{Interrupt, NewEvent, UnitOfWork, UseCase};
 
-use batch::{Job, Verdict};
 use cache::Cache;
 use load::Loader;
+use queue::{QueuedCommand, Verdict};
+use use_case::ErasedUseCase;
 
 /// Sends commands to the writer. Cheap to clone.
 #[derive(Clone)]
 pub struct Journal {
-    queue: mpsc::Sender<Request>,
+    queue: mpsc::Sender<QueuedCommand>,
     loader: Loader,
     head: watch::Receiver<i64>,
     options: JournalOptions,
 }
 
-/// The tasks behind the journal. The writer ends when every [`Journal`] is dropped and the queue is empty.
-pub struct Writer {
+/// Handle of the journal's tasks. The writer ends when every [`Journal`] is dropped and the queue is empty.
+pub struct WriterHandle {
     task: JoinHandle<()>,
     listener: JoinHandle<()>,
 }
 
-impl Writer {
-    /// Waits until every command that was accepted is answered. Drop every [`Journal`] before.
+impl WriterHandle {
+    /// Waits until every accepted command is answered. Drop every [`Journal`] before.
     pub async fn finish(self) -> Result<(), JoinError> {
         let ended = self.task.await;
         self.listener.abort();
@@ -71,17 +79,17 @@ impl Writer {
 
 #[derive(Clone, Debug)]
 pub struct JournalOptions {
-    /// How many commands may wait; one more is refused with [`CommandError::Busy`].
+    /// Bound of the queue; further commands are refused with [`CommandError::Busy`].
     pub queue_length: usize,
-    /// How many commands one append serves at the most.
+    /// Maximum number of commands in one append.
     pub batch_size: usize,
-    /// The bound of the aggregate cache, in entries: an aggregate counts one, and one more for each item or line.
+    /// Bound of the aggregate cache in entries: an aggregate counts one, plus one for each item or line.
     pub cache_entries: usize,
-    /// How long a command may wait for the writer; then it is withdrawn and never carried out.
+    /// How long a command waits for the writer; then it is withdrawn and never carried out.
     pub queue_timeout: Duration,
-    /// How long a caller waits for an append whose outcome is not known yet.
+    /// How long a caller waits for an append of unknown outcome.
     pub outcome_timeout: Duration,
-    /// A snapshot is taken each time a stream has grown by this many events.
+    /// Number of events between two snapshots of a stream.
     pub snapshot_every: i64,
 }
 
@@ -98,60 +106,29 @@ impl Default for JournalOptions {
     }
 }
 
-/// What a command led to.
+/// Outcome of a command.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Receipt<Answer> {
     pub answer: Answer,
-    /// Where the log ended with the command's last event, or where it stood if there was none.
+    /// Position of the command's last event; without events, the end of the log.
     pub position: i64,
-    /// The answer was given before, to the same idempotency key.
+    /// The answer was stored under the same idempotency key before.
     pub replayed: bool,
-    /// What a dry run would have appended; empty for a real one.
+    /// Events that a dry run would have appended; empty otherwise.
     pub events: Vec<NewEvent>,
 }
 
-/// Why a command has no receipt. Except for [`CommandError::OutcomeUnknown`], it left no trace.
-#[derive(Clone, Debug, PartialEq, Error)]
-pub enum CommandError {
-    #[error(transparent)]
-    Refused(#[from] Refusal),
-    #[error("the resource has version {current}")]
-    Stale { current: i64 },
-    #[error("the idempotency key was used for another request")]
-    KeyReused,
-    #[error("too many commands are waiting")]
-    Busy,
-    #[error("the database is not available: {0}")]
-    Unavailable(String),
-    #[error("the connection to the database was lost, and it is not known yet whether the command was carried out")]
-    OutcomeUnknown,
-    #[error("{0}")]
-    Internal(String),
-}
-
-/// A command on its way to the writer.
-pub(crate) struct Request {
-    job: Arc<dyn Job>,
-    context: Arc<Context>,
-    reply: oneshot::Sender<Verdict>,
-    state: Arc<AtomicU8>,
-}
-
-const QUEUED: u8 = 0;
-const TAKEN: u8 = 1;
-const WITHDRAWN: u8 = 2;
-
-/// How often a use case may ask for more aggregates before it is given up: each round names all it can, so a few do.
+/// Bound on the rounds of loading for one use case: each round names all it can, so a few suffice.
 const LOAD_ROUNDS: usize = 32;
 
 impl Journal {
-    /// Connects the writer and starts it. `head_sender` is told where the log ends, after every append, also of others.
+    /// Connects the writer and starts it. `head_sender` gets the end of the log after every append, of other nodes too.
     pub async fn start(
         connect: PgConnectOptions,
         pool: PgPool,
         head_sender: watch::Sender<i64>,
         options: JournalOptions,
-    ) -> Result<(Self, Writer), sqlx::Error> {
+    ) -> Result<(Self, WriterHandle), sqlx::Error> {
         let cache = Arc::new(Cache::new(options.cache_entries));
         let loader = Loader::new(pool.clone(), Arc::clone(&cache));
         let head = head_sender.subscribe();
@@ -160,21 +137,21 @@ impl Journal {
         let writer = writer::Writer::connect(connect, cache, head_sender, snapshots, options.batch_size).await?;
         let (queue, requests) = mpsc::channel(options.queue_length);
         let task = tokio::spawn(writer.run(requests));
-        Ok((Self { queue, loader, head, options }, Writer { task, listener }))
+        Ok((Self { queue, loader, head, options }, WriterHandle { task, listener }))
     }
 
-    /// Carries out one use case, all of it or nothing.
+    /// Carries out one use case completely or not at all.
     pub async fn run<U: UseCase>(&self, use_case: U, context: Context) -> Result<Receipt<U::Answer>, CommandError> {
-        let job: Arc<dyn Job> = Arc::new(use_case);
+        let use_case: Arc<dyn ErasedUseCase> = Arc::new(use_case);
         let context = Arc::new(context);
         for _ in 0..LOAD_ROUNDS {
-            match self.ask(Arc::clone(&job), Arc::clone(&context)).await? {
-                Verdict::Missing(loads) => self.loader.load_all(loads).await?,
+            match self.submit(Arc::clone(&use_case), Arc::clone(&context)).await? {
+                Verdict::Missing(references) => self.loader.load_all(references).await?,
                 Verdict::Accepted { answer, position, events } => {
                     let answer = answer
                         .into_any()
                         .downcast()
-                        .map_err(|_| CommandError::Internal("a use case was given the answer of another".to_owned()))?;
+                        .map_err(|_| CommandError::Internal("a use case got the answer of another".to_owned()))?;
                     return Ok(Receipt { answer: *answer, position, replayed: false, events });
                 }
                 Verdict::Replayed { answer, position } => {
@@ -186,58 +163,48 @@ impl Journal {
         Err(CommandError::Internal(format!("a use case still missed aggregates after {LOAD_ROUNDS} rounds")))
     }
 
-    /// Tells where the log ends, whenever it grows.
+    /// Reads an aggregate as the log in the database has it now, without the cache and the queue.
+    pub async fn read<A: Decider>(&self, id: impl Display) -> Result<A, CommandError> {
+        self.loader.read(id).await
+    }
+
+    /// Watches where the log ends.
     pub fn head(&self) -> watch::Receiver<i64> {
         self.head.clone()
     }
 
-    /// Where the log ends, as far as this process knows.
+    /// End of the log, as far as this process knows.
     pub fn position(&self) -> i64 {
         *self.head.borrow()
     }
 
-    /// Deletes the answers whose idempotency keys are forgotten by now; returns how many.
+    /// Deletes the answers to expired idempotency keys; returns how many.
     pub async fn forget_answers(&self) -> Result<u64, sqlx::Error> {
-        append::forget_answers(self.loader.pool()).await
+        answers::delete_old_answers(self.loader.pool()).await
     }
 
-    async fn ask(&self, job: Arc<dyn Job>, context: Arc<Context>) -> Result<Verdict, CommandError> {
-        let (reply, mut verdict) = oneshot::channel();
-        let state = Arc::new(AtomicU8::new(QUEUED));
-        let request = Request { job, context, reply, state: Arc::clone(&state) };
-        self.queue.try_send(request).map_err(|error| match error {
+    async fn submit(&self, use_case: Arc<dyn ErasedUseCase>, context: Arc<Context>) -> Result<Verdict, CommandError> {
+        let (command, mut pending) = QueuedCommand::new(use_case, context);
+        self.queue.try_send(command).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => CommandError::Busy,
             mpsc::error::TrySendError::Closed(_) => CommandError::Unavailable("the shop is stopping".to_owned()),
         })?;
         let stopped = |_| CommandError::Internal("the writer stopped without an answer".to_owned());
-        if let Ok(verdict) = tokio::time::timeout(self.options.queue_timeout, &mut verdict).await {
+        if let Ok(verdict) = tokio::time::timeout(self.options.queue_timeout, &mut pending.verdict).await {
             return verdict.map_err(stopped);
         }
-        if state.compare_exchange(QUEUED, WITHDRAWN, Ordering::AcqRel, Ordering::Acquire).is_ok() {
+        if pending.withdraw() {
             return Err(CommandError::Unavailable("the log could not be written in time".to_owned()));
         }
-        match tokio::time::timeout(self.options.outcome_timeout, verdict).await {
+        match tokio::time::timeout(self.options.outcome_timeout, pending.verdict).await {
             Ok(verdict) => verdict.map_err(stopped),
             Err(_) => Err(CommandError::OutcomeUnknown),
         }
     }
 }
 
-impl Request {
-    /// Takes the request from its caller, unless the caller withdrew it or is gone.
-    fn take(&self) -> bool {
-        !self.reply.is_closed()
-            && self.state.compare_exchange(QUEUED, TAKEN, Ordering::AcqRel, Ordering::Acquire).is_ok()
-    }
-
-    fn answer(self, verdict: Verdict) {
-        // A caller that has gone away needs no answer.
-        let _ = self.reply.send(verdict);
-    }
-}
-
 fn read_answer<Answer: serde::de::DeserializeOwned>(answer: Value) -> Result<Answer, CommandError> {
-    // A command that answers nothing is kept as an empty object.
+    // The answer of a command without an answer is stored as an empty object.
     let nothing = size_of::<Answer>() == 0 && answer.as_object().is_some_and(serde_json::Map::is_empty);
     let answer = if nothing { Value::Null } else { answer };
     serde_json::from_value(answer).map_err(|error| CommandError::Internal(format!("unreadable answer: {error}")))

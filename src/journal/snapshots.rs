@@ -7,26 +7,26 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 use tokio::sync::mpsc;
 
-use super::stream::{State, StreamId, Versioned};
+use super::stream::{AggregateState, StreamId, Versioned};
 use crate::domain::Decider;
 use crate::failpoints::failpoint;
 
-/// Raised when the meaning of a state changes, so that older snapshots are passed over.
+/// Raised when the meaning of a state changes, so that older snapshots are ignored.
 const FORMAT: i64 = 1;
 
-/// Offers states to be written; what finds the queue full is left for the next time.
+/// Queue of states to write as snapshots; a full queue drops them.
 pub(super) struct Snapshots {
-    queue: mpsc::Sender<(StreamId, i64, Arc<dyn State>)>,
+    queue: mpsc::Sender<(StreamId, i64, Arc<dyn AggregateState>)>,
     pub every: i64,
 }
 
 pub(super) fn start(pool: PgPool, every: i64) -> Snapshots {
-    let (queue, mut offered) = mpsc::channel::<(StreamId, i64, Arc<dyn State>)>(64);
+    let (queue, mut offered) = mpsc::channel::<(StreamId, i64, Arc<dyn AggregateState>)>(64);
     tokio::spawn(async move {
         while let Some((stream, version, state)) = offered.recv().await {
             failpoint!("snapshot-taken");
             if let Err(error) = write(&pool, &stream, version, state.as_ref()).await {
-                tracing::warn!(stream = ?stream.kind, %error, "a snapshot was not written");
+                tracing::warn!(stream = ?stream.kind, %error, "could not write a snapshot");
             }
         }
     });
@@ -35,12 +35,12 @@ pub(super) fn start(pool: PgPool, every: i64) -> Snapshots {
 
 impl Snapshots {
     pub fn offer(&self, stream: &StreamId, versioned: &Versioned) {
-        // A full queue means that snapshots come faster than they are written; the next one will do.
+        // A full queue means that snapshots come faster than they are written; the next one suffices.
         let _ = self.queue.try_send((stream.clone(), versioned.version, Arc::clone(&versioned.state)));
     }
 }
 
-async fn write(pool: &PgPool, stream: &StreamId, version: i64, state: &dyn State) -> Result<(), sqlx::Error> {
+async fn write(pool: &PgPool, stream: &StreamId, version: i64, state: &dyn AggregateState) -> Result<(), sqlx::Error> {
     let state = state.snapshot().map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
     sqlx::query(
         "insert into snapshots (aggregate_type, aggregate_id, last_sequence, current_snapshot, payload)
@@ -59,7 +59,7 @@ async fn write(pool: &PgPool, stream: &StreamId, version: i64, state: &dyn State
     .map(drop)
 }
 
-/// The version and state in a snapshot, unless it is of another format.
+/// Version and state of a snapshot; `None` if it has another format.
 pub(super) fn read_snapshot<A: Decider>(snapshot: SerializedSnapshot) -> Option<(i64, A)> {
     let Value::Object(mut payload) = snapshot.aggregate else { return None };
     if payload.get("format") != Some(&json!(FORMAT)) {

@@ -1,4 +1,4 @@
-//! Streams and the states at their ends, whatever the aggregate.
+//! Streams, their stored events and their states, for aggregates of any type.
 
 use std::any::Any;
 use std::borrow::Cow;
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::domain::Decider;
 
-/// One aggregate's events: `Order` and `17`.
+/// One aggregate's stream of events, such as `Order` and `17`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct StreamId {
     pub kind: Cow<'static, str>,
@@ -22,25 +22,38 @@ impl StreamId {
     }
 }
 
+/// An event of the log's tail.
+#[derive(sqlx::FromRow)]
+pub(super) struct StoredEvent {
+    pub aggregate_type: String,
+    pub aggregate_id: String,
+    pub sequence: i64,
+    pub event_version: String,
+    pub payload: Value,
+    pub position: i64,
+    /// Digest of the idempotency key of its command.
+    pub key_digest: Option<String>,
+}
+
 /// The state of a stream after `version` events.
 #[derive(Clone)]
 pub(super) struct Versioned {
     pub version: i64,
-    pub state: Arc<dyn State>,
+    pub state: Arc<dyn AggregateState>,
 }
 
 /// An aggregate of any type, or an answer stored under an idempotency key.
-pub(super) trait State: Any + Send + Sync {
+pub(super) trait AggregateState: Any + Send + Sync {
     /// The state after one more stored event; `version` is that of its shape.
-    fn evolved(&self, version: &str, payload: &Value) -> Result<Arc<dyn State>, serde_json::Error>;
-    /// What is stored to begin from, instead of from the first event.
+    fn evolved(&self, version: &str, payload: &Value) -> Result<Arc<dyn AggregateState>, serde_json::Error>;
+    /// The state as a snapshot stores it.
     fn snapshot(&self) -> Result<Value, serde_json::Error>;
     fn weight(&self) -> usize;
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 }
 
-impl<A: Decider> State for A {
-    fn evolved(&self, version: &str, payload: &Value) -> Result<Arc<dyn State>, serde_json::Error> {
+impl<A: Decider> AggregateState for A {
+    fn evolved(&self, version: &str, payload: &Value) -> Result<Arc<dyn AggregateState>, serde_json::Error> {
         let event = A::read_event(version, payload)?;
         let mut state = self.clone();
         state.evolve(&event);
@@ -61,7 +74,7 @@ impl<A: Decider> State for A {
 }
 
 impl Versioned {
-    /// The state as what it is; `None` means that two types share a stream, which the kinds rule out.
+    /// The state as its own type; `None` if two types share a stream, which distinct kinds rule out.
     pub fn as_type<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
         Arc::clone(&self.state).into_any().downcast().ok()
     }

@@ -1,4 +1,4 @@
-//! The one task that appends: takes what has queued, decides it, stores it, answers.
+//! The one task that appends: takes the queued commands, decides them, stores them, and replies.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,14 +8,16 @@ use sqlx::{ConnectOptions, Connection};
 use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
-use super::append::{self, Failure, Head};
-use super::batch::{Batch, Verdict};
+use super::answers::answer_id;
+use super::append::{self, Head};
+use super::batch::Batch;
 use super::cache::Cache;
-use super::load::answer_id;
+use super::error::{AppendFailure, CommandError};
+use super::load::AggregateRef;
 use super::numbers::Numbers;
+use super::queue::{QueuedCommand, Verdict};
 use super::snapshots::Snapshots;
 use super::stream::StreamId;
-use super::{CommandError, Load, Request};
 use crate::database::failure::broken_constraint;
 use crate::domain::refusal::Refusal;
 use crate::failpoints::failpoint;
@@ -27,7 +29,7 @@ pub(super) struct Writer {
     batch_size: usize,
 }
 
-/// What the writer knows of the log.
+/// The end of the log, with everything derived from it.
 struct Log {
     head: Head,
     cache: Arc<Cache>,
@@ -38,17 +40,21 @@ struct Log {
 
 /// Why a batch was not stored.
 enum NotStored {
-    /// Somebody else appended first, or the connection was lost and the batch with it: to be decided again.
+    /// Another process appended first, or the connection was lost and the batch with it: to be decided again.
     Again {
         locked: bool,
     },
-    Rejected(sqlx::Error),
+    /// The database refused the batch; `refusal` is what its side writes make of the broken constraint.
+    Rejected {
+        error: sqlx::Error,
+        refusal: Option<Refusal>,
+    },
     Unavailable(sqlx::Error),
 }
 
-/// How long a process that stands still may hold the head: the database then ends its session, and nothing of it is
-/// stored. It is far longer than a process that runs needs, and shorter than commands wait.
-const STANDSTILL: &str = "2s";
+/// How long a paused process may hold the head; then the database ends its session and stores nothing of it.
+/// It is far longer than a running process needs, and shorter than commands wait.
+const MAX_PAUSE: &str = "2s";
 
 impl Writer {
     pub async fn connect(
@@ -58,8 +64,8 @@ impl Writer {
         snapshots: Snapshots,
         batch_size: usize,
     ) -> Result<Self, sqlx::Error> {
-        // Between two statements of [`Self::append_locked`] this process holds up all other writers.
-        let connect = connect.options([("idle_in_transaction_session_timeout", STANDSTILL)]);
+        // Between two statements of [`Self::append_locked`] this process blocks all other writers.
+        let connect = connect.options([("idle_in_transaction_session_timeout", MAX_PAUSE)]);
         let mut connection = connect.connect().await?;
         let head = append::head(&mut connection).await?;
         let numbers = Numbers::read(&mut connection).await?;
@@ -68,40 +74,40 @@ impl Writer {
         Ok(Self { connect, connection, log, batch_size })
     }
 
-    pub async fn run(mut self, mut queue: mpsc::Receiver<Request>) {
-        let mut requests = Vec::with_capacity(self.batch_size);
-        while queue.recv_many(&mut requests, self.batch_size).await > 0 {
-            requests.retain(Request::take);
-            metrics::histogram!("journal_batch_commands").record(requests.len() as f64);
-            self.serve(&mut requests).await;
+    pub async fn run(mut self, mut queue: mpsc::Receiver<QueuedCommand>) {
+        let mut commands = Vec::with_capacity(self.batch_size);
+        while queue.recv_many(&mut commands, self.batch_size).await > 0 {
+            commands.retain(QueuedCommand::claim);
+            metrics::histogram!("journal_batch_commands").record(commands.len() as f64);
+            self.serve(&mut commands).await;
         }
     }
 
-    /// Decides, stores and answers `requests`, and leaves none.
-    async fn serve(&mut self, requests: &mut Vec<Request>) {
-        while !requests.is_empty() {
-            match self.store(requests).await {
+    /// Decides and stores `commands`, replies to all of them, and leaves none.
+    async fn serve(&mut self, commands: &mut Vec<QueuedCommand>) {
+        while !commands.is_empty() {
+            match self.store(commands).await {
                 Ok(verdicts) => {
-                    for (request, verdict) in requests.drain(..verdicts.len()).zip(verdicts) {
-                        request.answer(verdict);
+                    for (command, verdict) in commands.drain(..verdicts.len()).zip(verdicts) {
+                        command.reply(verdict);
                     }
                 }
-                Err(NotStored::Rejected(error)) if requests.len() == 1 => {
-                    for request in requests.drain(..) {
-                        let verdict = self.log.judge(&error, &request);
-                        request.answer(verdict);
+                Err(NotStored::Rejected { error, refusal }) if commands.len() == 1 => {
+                    for command in commands.drain(..) {
+                        let verdict = self.log.classify_error(&error, refusal.clone(), &command);
+                        command.reply(verdict);
                     }
                 }
-                // Each command goes alone, so that only the one at fault fails.
-                Err(NotStored::Rejected(_)) => {
-                    for request in requests.drain(..) {
-                        Box::pin(self.serve(&mut vec![request])).await;
+                // Each command is stored alone, so that only the faulty one fails.
+                Err(NotStored::Rejected { .. }) => {
+                    for command in commands.drain(..) {
+                        Box::pin(self.serve(&mut vec![command])).await;
                     }
                 }
                 Err(NotStored::Unavailable(error)) => {
                     tracing::error!(%error, "the log could not be written");
-                    for request in requests.drain(..) {
-                        request.answer(Verdict::Failed(append::command_error(&error)));
+                    for command in commands.drain(..) {
+                        command.reply(Verdict::Failed(CommandError::of_statement(&error)));
                     }
                 }
                 Err(NotStored::Again { .. }) => {}
@@ -109,11 +115,11 @@ impl Writer {
         }
     }
 
-    /// Stores as many of `requests` as fit one append, and returns their verdicts.
-    async fn store(&mut self, requests: &[Request]) -> Result<Vec<Verdict>, NotStored> {
+    /// Stores as many of `commands` as fit one append, and returns their verdicts.
+    async fn store(&mut self, commands: &[QueuedCommand]) -> Result<Vec<Verdict>, NotStored> {
         let mut locked = false;
         loop {
-            let stored = if locked { self.append_locked(requests).await } else { self.append(requests).await };
+            let stored = if locked { self.append_locked(commands).await } else { self.append(commands).await };
             match stored {
                 Err(NotStored::Again { locked: next }) => locked = next,
                 concluded => return concluded,
@@ -121,15 +127,15 @@ impl Writer {
         }
     }
 
-    /// One round trip, if nobody else appended since the last one.
-    async fn append(&mut self, requests: &[Request]) -> Result<Vec<Verdict>, NotStored> {
-        let batch = self.log.decide(requests);
+    /// One round trip, if no other process appended since the last one.
+    async fn append(&mut self, commands: &[QueuedCommand]) -> Result<Vec<Verdict>, NotStored> {
+        let batch = self.log.decide(commands);
         if !batch.has_answers() {
             return Ok(batch.verdicts);
         }
         let event_ids = batch.new_event_ids();
         let sent = if batch.is_empty() {
-            // Even a refusal must speak of the newest state.
+            // Even a refusal must be based on the newest state.
             append::head(&mut self.connection).await.map(|head| (head == self.log.head, head))
         } else {
             failpoint!("journal-append-decided");
@@ -144,15 +150,15 @@ impl Writer {
         self.conclude(sent, batch, &event_ids).await
     }
 
-    /// Takes the head's lock before deciding, so that nobody can come in between: after a lost race.
-    async fn append_locked(&mut self, requests: &[Request]) -> Result<Vec<Verdict>, NotStored> {
+    /// Locks the head before deciding, after a lost race, so that no other process can append in between.
+    async fn append_locked(&mut self, commands: &[QueuedCommand]) -> Result<Vec<Verdict>, NotStored> {
         let Self { connection, log, .. } = self;
         let mut decided = None;
         let sent = async {
             let mut transaction = connection.begin().await?;
             let head = append::lock_head(&mut transaction).await?;
             log.catch_up(&mut transaction, head).await?;
-            let batch = log.decide(requests);
+            let batch = log.decide(commands);
             let event_ids = batch.new_event_ids();
             let (batch, event_ids) = decided.insert((batch, event_ids));
             if batch.is_empty() {
@@ -170,23 +176,26 @@ impl Writer {
         self.conclude(sent, batch, &event_ids).await
     }
 
-    /// What became of a batch that was sent.
+    /// Applies a batch that was stored; otherwise says why it was not.
     async fn conclude(
         &mut self,
         sent: Result<(bool, Head), sqlx::Error>,
         batch: Batch,
         event_ids: &[Uuid],
     ) -> Result<Vec<Verdict>, NotStored> {
-        match sent.map_err(append::failure) {
+        match sent.map_err(AppendFailure::classify) {
             Ok((true, head)) => Ok(self.log.apply(batch, head)),
             Ok((false, _)) => {
                 metrics::counter!("journal_lost_races_total").increment(1);
                 Err(NotStored::Again { locked: true })
             }
-            Err(Failure::Rejected(error)) => Err(NotStored::Rejected(error)),
-            Err(Failure::Unavailable(error)) => Err(NotStored::Unavailable(error)),
-            Err(Failure::Unknown(error)) => {
-                tracing::warn!(%error, "the connection was lost during an append");
+            Err(AppendFailure::Rejected(error)) => {
+                let refusal = broken_constraint(&error).and_then(|constraint| batch.refusal(constraint));
+                Err(NotStored::Rejected { error, refusal })
+            }
+            Err(AppendFailure::Unavailable(error)) => Err(NotStored::Unavailable(error)),
+            Err(AppendFailure::Unknown(error)) => {
+                tracing::warn!(%error, "lost the database connection during an append");
                 match self.recover(event_ids).await {
                     Some(head) => Ok(self.log.apply(batch, head)),
                     None => Err(NotStored::Again { locked: false }),
@@ -195,18 +204,18 @@ impl Writer {
         }
     }
 
-    /// Connects again, however long it takes, and finds out whether the batch with these events was stored.
-    /// Returns where the log ended with it; afterwards nothing that was sent earlier can be stored any more.
+    /// Reconnects, however long it takes, and finds out whether the batch with these events was stored.
+    /// Returns where the log ended with it. Nothing sent earlier can be stored afterwards.
     async fn recover(&mut self, event_ids: &[Uuid]) -> Option<Head> {
         let mut pause = Duration::from_millis(20);
         loop {
             match self.reconnect(event_ids).await {
                 Ok(stored) => {
-                    tracing::info!(stored = stored.is_some(), "the connection is back");
+                    tracing::info!(stored = stored.is_some(), "reconnected to the database");
                     return stored;
                 }
                 Err(error) => {
-                    tracing::debug!(%error, "the database does not answer yet");
+                    tracing::debug!(%error, "cannot reconnect to the database yet");
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(Duration::from_secs(1));
                 }
@@ -229,11 +238,11 @@ impl Writer {
 }
 
 impl Log {
-    fn decide(&self, requests: &[Request]) -> Batch {
-        Batch::decide(requests, &self.cache, &self.numbers, self.head.position)
+    fn decide(&self, commands: &[QueuedCommand]) -> Batch {
+        Batch::decide(commands, &self.cache, &self.numbers, self.head.position)
     }
 
-    /// Takes over what was stored, with the log ending at `head` after it.
+    /// Applies a stored batch; the log ends at `head` after it.
     fn apply(&mut self, batch: Batch, head: Head) -> Vec<Verdict> {
         for (event, _) in &batch.events {
             if event.sequence % self.snapshots.every == 0
@@ -249,23 +258,23 @@ impl Log {
         batch.verdicts
     }
 
-    /// Reads what others have appended, up to `head`.
+    /// Reads what other processes have appended, up to `head`.
     async fn catch_up(&mut self, connection: &mut PgConnection, head: Head) -> Result<(), sqlx::Error> {
         while self.head.position < head.position {
             let events = append::tail(connection, self.head.position).await?;
             let Some(last) = events.last().map(|event| event.position) else { break };
             for event in events {
                 if event.sequence == 1 {
-                    self.numbers.notice(&event.aggregate_type, &event.aggregate_id);
+                    self.numbers.observe(&event.aggregate_type, &event.aggregate_id);
                 }
-                // Its answer is read when it is asked for; what was read before is out of date.
+                // A cached answer to this key is out of date; it is loaded on demand.
                 if let Some(key_digest) = &event.key_digest {
-                    self.cache.forget(&answer_id(key_digest));
+                    self.cache.remove(&answer_id(key_digest));
                 }
                 let stream =
                     StreamId { kind: event.aggregate_type.clone().into(), id: event.aggregate_id.as_str().into() };
-                if let Err(error) = self.cache.take_over(&stream, &event) {
-                    tracing::error!(position = event.position, %error, "an event of another process is unreadable");
+                if let Err(error) = self.cache.apply_event(&stream, &event) {
+                    tracing::error!(position = event.position, %error, "cannot read an event of another process");
                 }
             }
             self.head.position = last;
@@ -283,22 +292,20 @@ impl Log {
         });
     }
 
-    /// What a command is told that the database refused to store.
-    fn judge(&self, error: &sqlx::Error, request: &Request) -> Verdict {
-        match (broken_constraint(error), &request.context.idempotency) {
-            (Some("customer_profile_email_key" | "account_email_key" | "account_customer_id_key"), _) => {
-                Verdict::Failed(Refusal::EmailTaken.into())
-            }
-            (Some("mailed_link_used_once"), _) => Verdict::Failed(Refusal::LinkInvalid.into()),
-            (Some("order_address_as_known"), _) => Verdict::Failed(Refusal::AddressChanged.into()),
-            // Another process answered the key first; its answer is loaded and given.
+    /// Verdict on a command that the database refused to store.
+    fn classify_error(&self, error: &sqlx::Error, refusal: Option<Refusal>, command: &QueuedCommand) -> Verdict {
+        if let Some(refusal) = refusal {
+            return Verdict::Failed(refusal.into());
+        }
+        match (broken_constraint(error), &command.context.idempotency) {
+            // Another process answered the key first; its answer is loaded and returned.
             (Some("idempotency_pkey"), Some(idempotency)) => {
                 let answer = answer_id(&idempotency.digest);
-                self.cache.forget(&answer);
-                Verdict::Missing(vec![Load::answer(answer)])
+                self.cache.remove(&answer);
+                Verdict::Missing(vec![AggregateRef::answer(answer)])
             }
             _ => {
-                tracing::error!(%error, "the database refused a command");
+                tracing::error!(%error, "the database refused to store a command");
                 self.cache.clear();
                 Verdict::Failed(CommandError::Internal(error.to_string()))
             }

@@ -1,5 +1,6 @@
-//! Mails: composed, and sent by SMTP, or written into a folder where there is no SMTP.
+//! E-mail: composes mails, and sends them by SMTP or writes them to a folder.
 
+use std::fmt;
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
@@ -17,44 +18,60 @@ mod templates;
 pub use order_mails::{OrderMails, check};
 pub use templates::{Rendered, TemplateError, Templates};
 
-#[derive(Clone, Debug)]
+/// How mails are sent. Debug output does not show the SMTP password.
+#[derive(Clone)]
 pub struct MailConfig {
-    /// `smtps://user:password@host`; without it mails are written into the folder.
+    /// `smtps://user:password@host`. Without it, mails are written to `folder`.
     pub smtp_url: Option<String>,
     pub folder: PathBuf,
-    /// Who the mails are from: `The Shop <shop@example.com>`.
+    /// Sender of the mails, such as `The Shop <shop@example.com>`.
     pub from: String,
-    /// Where the shop is for those who read the mails, without a slash at the end.
+    /// Base URL of links in mails, without a trailing slash.
     pub public_url: String,
 }
 
+/// Why a mail was not sent.
 #[derive(Debug, Error)]
 pub enum MailError {
-    #[error("the SMTP settings are not usable: {0}")]
+    #[error("invalid SMTP settings: {0}")]
     Settings(String),
-    #[error("a mail cannot be written: {0}")]
-    Unwritable(String),
-    /// Trying again does not help.
-    #[error("a mail cannot be sent: {0}")]
+    /// The mail itself is invalid; a retry cannot succeed.
+    #[error("cannot compose the mail: {0}")]
+    Invalid(String),
+    /// The server refused the mail for good; a retry cannot succeed.
+    #[error("cannot send the mail: {0}")]
     Refused(String),
-    #[error("a mail cannot be sent: {0}")]
+    /// A retry may succeed.
+    #[error("cannot send the mail: {0}")]
     Unsent(String),
 }
 
-/// What somebody is sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A mail to one recipient. It has no debug output, because its text may hold a link that opens an account.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Mail {
     pub to: String,
-    /// One line.
+    /// A single line.
     pub subject: String,
     pub text: String,
     pub html: Option<String>,
-    /// The same for a mail that may be sent twice, so that the reader's program shows one; random if there is none.
+    /// Message id, the same for each copy of a mail that may be sent twice, so that mail programs show one. Random if
+    /// `None`.
     pub id: Option<String>,
 }
 
+/// Sends mails. Cheap to clone.
 #[derive(Clone)]
 pub struct Mailer(Arc<MailConfig>);
+
+impl fmt::Debug for MailConfig {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let smtp_url = self.smtp_url.as_ref().map(|_| "…");
+        let Self { folder, from, public_url, .. } = self;
+        let mut fields = formatter.debug_struct("MailConfig");
+        fields.field("smtp_url", &smtp_url).field("folder", folder).field("from", from);
+        fields.field("public_url", public_url).finish()
+    }
+}
 
 impl Mailer {
     pub fn new(config: &MailConfig) -> Self {
@@ -65,6 +82,7 @@ impl Mailer {
         &self.0
     }
 
+    /// Sends a mail by SMTP, or writes it to the folder.
     pub async fn send(&self, mail: &Mail) -> Result<(), MailError> {
         let message = self.compose(mail)?;
         match &self.0.smtp_url {
@@ -72,10 +90,10 @@ impl Mailer {
                 let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(url)
                     .map_err(|error| MailError::Settings(error.to_string()))?
                     .build();
-                transport.send(message).await.map(drop).map_err(|error| judge(&error))
+                transport.send(message).await.map(drop).map_err(|error| classify_error(&error))
             }
             None => {
-                // A mail may hold what opens an account: nobody else on the machine is to read it.
+                // A mail may hold a link that opens an account, so other users of the machine must not read it.
                 let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.0.folder);
                 made.map_err(|error| MailError::Unsent(error.to_string()))?;
                 let transport = AsyncFileTransport::<Tokio1Executor>::new(&self.0.folder);
@@ -85,10 +103,10 @@ impl Mailer {
     }
 
     fn compose(&self, mail: &Mail) -> Result<Message, MailError> {
-        let from: Mailbox = self.0.from.parse().map_err(unwritable)?;
-        let to = mail.to.parse().map_err(|_| unwritable("the address is not usable"))?;
+        let from: Mailbox = self.0.from.parse().map_err(invalid)?;
+        let to = mail.to.parse().map_err(|_| invalid("invalid address"))?;
         let id = mail.id.as_ref().map(|id| format!("<{id}@{}>", from.email.domain()));
-        // Programs that answer mails by themselves leave these alone.
+        // Stops automatic replies (RFC 3834).
         let automatic = HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".to_owned());
         let message = Message::builder()
             .from(from)
@@ -100,27 +118,27 @@ impl Mailer {
             Some(html) => message.multipart(MultiPart::alternative_plain_html(mail.text.clone(), html.clone())),
             None => message.singlepart(SinglePart::plain(mail.text.clone())),
         }
-        .map_err(unwritable)
+        .map_err(invalid)
     }
 }
 
-fn unwritable(error: impl ToString) -> MailError {
-    MailError::Unwritable(error.to_string())
+fn invalid(error: impl ToString) -> MailError {
+    MailError::Invalid(error.to_string())
 }
 
-/// What went wrong, without the server's words: they may name the address.
-fn judge(error: &smtp::Error) -> MailError {
-    // 53x is about how the shop logs in, which somebody may mend.
+/// Classifies an SMTP error. The text does not quote the server, which may name the recipient.
+fn classify_error(error: &smtp::Error) -> MailError {
+    // 53x is about the shop's authentication, which an operator can correct.
     let logs_in = error.status().is_some_and(|code| code.to_string().starts_with("53"));
     if error.is_timeout() {
-        MailError::Unsent("the SMTP server did not answer in time".to_owned())
+        MailError::Unsent("the SMTP server timed out".to_owned())
     } else if error.is_permanent() && logs_in {
-        MailError::Unsent("the SMTP server does not let the shop log in".to_owned())
+        MailError::Unsent("the SMTP server rejected the login".to_owned())
     } else if error.is_permanent() {
-        MailError::Refused("the SMTP server refuses it".to_owned())
+        MailError::Refused("the SMTP server refused it".to_owned())
     } else if error.is_transient() {
-        MailError::Unsent("the SMTP server cannot take it now".to_owned())
+        MailError::Unsent("the SMTP server is temporarily unable to accept it".to_owned())
     } else {
-        MailError::Unsent("the SMTP server could not be reached".to_owned())
+        MailError::Unsent("cannot reach the SMTP server".to_owned())
     }
 }

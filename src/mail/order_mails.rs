@@ -1,8 +1,8 @@
-//! What buyers are told of their orders.
+//! The reactor that mails buyers about their orders.
 //!
-//! Everything that a mail says comes from the log, but for the person, who comes from the tables that can forget. An order
-//! from other books, with their number as its reference or with a date in the past, was told of elsewhere: it leads to
-//! no mail, now or later. Nor does one whose buyer is forgotten.
+//! A mail's content comes from the log; name and addresses come from the tables that can be erased. No mail goes to
+//! erased customers, to guests without an e-mail address, or for imported orders: those with a reference to another
+//! system, or placed in the past.
 
 use std::collections::HashMap;
 
@@ -17,6 +17,7 @@ use crate::domain::order::tracking_url;
 use crate::payments::Currency;
 use crate::reactors::{Failure, Reaction, Reactor};
 
+/// Sends a mail for each event of an order that concerns its buyer.
 pub struct OrderMails {
     pool: PgPool,
     mailer: Mailer,
@@ -24,7 +25,7 @@ pub struct OrderMails {
     currency: Currency,
 }
 
-/// Each event with its mail.
+/// Each event with the name of its template.
 const MAILS: [(&str, &str); 5] = [
     ("OrderPlaced", "order_placed"),
     ("OrderPaid", "order_paid"),
@@ -34,10 +35,10 @@ const MAILS: [(&str, &str); 5] = [
 ];
 const EVENT_TYPES: [&str; MAILS.len()] = [MAILS[0].0, MAILS[1].0, MAILS[2].0, MAILS[3].0, MAILS[4].0];
 
-/// An order that was placed longer than this before it was recorded is taken over from elsewhere.
+/// An order that was placed longer than this before it was recorded is an import.
 const PLACED_NOW: TimeDelta = TimeDelta::hours(1);
 
-struct Placed {
+struct PlacedOrder {
     payload: Value,
     recorded_at: DateTime<Utc>,
 }
@@ -69,7 +70,7 @@ impl Reactor for OrderMails {
     }
 
     fn react<'a>(&'a self, reaction: &'a Reaction) -> BoxFuture<'a, Result<(), Failure>> {
-        Box::pin(self.tell(reaction))
+        Box::pin(self.send_mail(reaction))
     }
 }
 
@@ -78,25 +79,29 @@ impl OrderMails {
         Self { pool, mailer, templates, currency }
     }
 
-    async fn tell(&self, reaction: &Reaction) -> Result<(), Failure> {
-        let fact = &reaction.fact;
-        let Some((_, name)) = MAILS.iter().find(|(event_type, _)| *event_type == fact.event_type) else {
+    async fn send_mail(&self, reaction: &Reaction) -> Result<(), Failure> {
+        let event = &reaction.event;
+        let Some((_, name)) = MAILS.iter().find(|(event_type, _)| *event_type == event.event_type) else {
             return Ok(());
         };
-        let Some(placed) = self.placed(&fact.aggregate_id).await.map_err(away)? else { return Ok(()) };
-        if placed.is_from_elsewhere() {
+        let Some(placed) = self.find_placed_order(&event.aggregate_id).await.map_err(retry_later)? else {
+            return Ok(());
+        };
+        if placed.is_imported() {
             return Ok(());
         }
         let customer_id = placed.payload["customer_id"].as_i64();
-        let Some(buyer) = self.buyer(&fact.aggregate_id, customer_id).await.map_err(away)? else { return Ok(()) };
-        let addresses = self.addresses(&fact.aggregate_id).await.map_err(away)?;
+        let Some(buyer) = self.find_buyer(&event.aggregate_id, customer_id).await.map_err(retry_later)? else {
+            return Ok(());
+        };
+        let addresses = self.list_addresses(&event.aggregate_id).await.map_err(retry_later)?;
         let address = |kind: &str| addresses.iter().find(|address| address.kind == kind);
         let context = json!({
             "shop": { "url": self.mailer.config().public_url, "currency": self.currency.code() },
             "name": buyer.name,
             "order": {
-                "order_id": fact.aggregate_id,
-                "placed_on": day(&placed.payload["placed_at"]),
+                "order_id": event.aggregate_id,
+                "placed_on": format_day(&placed.payload["placed_at"]),
                 "total": placed.payload["total"],
                 "lines": placed.payload["lines"],
                 "pricing": placed.payload["pricing"],
@@ -105,7 +110,7 @@ impl OrderMails {
                 "shipping_address": address("shipping"),
                 "billing_address": address("billing"),
             },
-            "event": told(&fact.payload, &placed.payload["lines"]),
+            "event": event_with_names(&event.payload, &placed.payload["lines"]),
         });
         let content = self.templates.render(name, &context).map_err(|error| Failure::Park(error.to_string()))?;
         let mail = Mail {
@@ -113,48 +118,50 @@ impl OrderMails {
             subject: content.subject,
             text: content.text,
             html: Some(content.html),
-            id: Some(format!("order.{}", fact.event_id)),
+            id: Some(format!("order.{}", event.event_id)),
         };
         self.mailer.send(&mail).await.map_err(|error| match error {
-            MailError::Refused(_) | MailError::Unwritable(_) => Failure::Park(error.to_string()),
-            MailError::Settings(_) | MailError::Unsent(_) => Failure::Later(error.to_string()),
+            MailError::Refused(_) | MailError::Invalid(_) => Failure::Park(error.to_string()),
+            MailError::Settings(_) | MailError::Unsent(_) => Failure::Retry(error.to_string()),
         })
     }
 
-    async fn placed(&self, order_id: &str) -> Result<Option<Placed>, sqlx::Error> {
-        sqlx::query_file_as!(Placed, "src/mail/queries/placed_order.sql", order_id).fetch_optional(&self.pool).await
+    async fn find_placed_order(&self, order_id: &str) -> Result<Option<PlacedOrder>, sqlx::Error> {
+        sqlx::query_file_as!(PlacedOrder, "src/mail/queries/placed_order.sql", order_id)
+            .fetch_optional(&self.pool)
+            .await
     }
 
-    /// Nobody once the person is forgotten.
-    async fn buyer(&self, order_id: &str, customer_id: Option<i64>) -> Result<Option<Buyer>, sqlx::Error> {
+    /// Finds the buyer; `None` once the customer or the guest's contact is erased.
+    async fn find_buyer(&self, order_id: &str, customer_id: Option<i64>) -> Result<Option<Buyer>, sqlx::Error> {
         sqlx::query_file_as!(Buyer, "src/mail/queries/buyer.sql", order_id, customer_id)
             .fetch_optional(&self.pool)
             .await
     }
 
-    async fn addresses(&self, order_id: &str) -> Result<Vec<OrderAddress>, sqlx::Error> {
+    async fn list_addresses(&self, order_id: &str) -> Result<Vec<OrderAddress>, sqlx::Error> {
         sqlx::query_file_as!(OrderAddress, "src/mail/queries/order_addresses.sql", order_id).fetch_all(&self.pool).await
     }
 }
 
-impl Placed {
-    fn is_from_elsewhere(&self) -> bool {
-        let placed_at = time(&self.payload["placed_at"]);
+impl PlacedOrder {
+    fn is_imported(&self) -> bool {
+        let placed_at = parse_time(&self.payload["placed_at"]);
         self.payload["reference"].is_string()
             || placed_at.is_none_or(|placed_at| placed_at < self.recorded_at - PLACED_NOW)
     }
 
-    /// The day of an invoice; of everything else, which is due within the hour, the minute.
+    /// When the payment is due: the day for invoices, the minute for other methods, which are due within the hour.
     fn pay_by(&self) -> Option<String> {
         let pay_by = &self.payload["pay_by"];
         if self.payload["payment_method"] == "invoice" {
-            return day(pay_by);
+            return format_day(pay_by);
         }
-        Some(time(pay_by)?.format("%-d %B %Y, %H:%M UTC").to_string())
+        Some(parse_time(pay_by)?.format("%-d %B %Y, %H:%M UTC").to_string())
     }
 }
 
-/// What is wrong with the templates, by trying each with everything that an order may have.
+/// Checks the templates by rendering each for an order with every optional part. Returns what is wrong.
 pub fn check(templates: &Templates) -> Vec<TemplateError> {
     let address = json!({
         "name": "Jo Miller", "line1": "12 Mill Lane", "line2": "Mill", "postal_code": "AB1 2CD", "city": "Milltown",
@@ -180,11 +187,15 @@ pub fn check(templates: &Templates) -> Vec<TemplateError> {
             "tracking_url": "https://example.com/123", "lines": [line],
         },
     });
-    MAILS.iter().filter_map(|(_, name)| templates.render(name, &context).err()).chain(templates.strangers()).collect()
+    MAILS
+        .iter()
+        .filter_map(|(_, name)| templates.render(name, &context).err())
+        .chain(templates.unknown_files())
+        .collect()
 }
 
-/// The event, its lines with the names of their products, and where its parcel can be followed.
-fn told(payload: &Value, placed_lines: &Value) -> Value {
+/// The event's payload, with the product names of its lines and the tracking URL of its parcel.
+fn event_with_names(payload: &Value, placed_lines: &Value) -> Value {
     let placed_lines = placed_lines.as_array().into_iter().flatten();
     let names: HashMap<_, _> = placed_lines.map(|line| (line["line"].as_i64(), &line["product_name"])).collect();
     let mut payload = payload.clone();
@@ -201,15 +212,15 @@ fn told(payload: &Value, placed_lines: &Value) -> Value {
     payload
 }
 
-fn time(text: &Value) -> Option<DateTime<Utc>> {
+fn parse_time(text: &Value) -> Option<DateTime<Utc>> {
     DateTime::parse_from_rfc3339(text.as_str()?).ok().map(|time| time.to_utc())
 }
 
-/// As people write it.
-fn day(text: &Value) -> Option<String> {
-    Some(time(text)?.format("%-d %B %Y").to_string())
+/// Formats a date for people, such as 1 May 2026.
+fn format_day(text: &Value) -> Option<String> {
+    Some(parse_time(text)?.format("%-d %B %Y").to_string())
 }
 
-fn away(error: sqlx::Error) -> Failure {
-    Failure::Later(format!("the order cannot be read: {error}"))
+fn retry_later(error: sqlx::Error) -> Failure {
+    Failure::Retry(format!("cannot read the order: {error}"))
 }

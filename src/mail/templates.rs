@@ -1,7 +1,7 @@
-//! What mails to buyers say: templates that are built in, of which each file may be replaced by one in a folder.
+//! Templates of mails: built in, and each file can be replaced by a file of the same name in a folder.
 //!
-//! A mail is three templates, `<name>.subject.txt`, `<name>.txt` and `<name>.html`, and those that they include or
-//! extend. In HTML everything that comes from outside is escaped. A variable that is misspelt is an error, not a gap.
+//! A mail has three templates, `<name>.subject.txt`, `<name>.txt` and `<name>.html`, and the files that they include or
+//! extend. Values are escaped in HTML. An undefined variable is an error.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -12,14 +12,15 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
 use serde::Serialize;
 use thiserror::Error;
 
+/// The templates of mails. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Templates {
     folder: Option<PathBuf>,
-    /// Those that are built in, which stay as they are.
+    /// The parsed built-in templates, used if there is no folder.
     built_in: Arc<OnceLock<Environment<'static>>>,
 }
 
-/// A mail's content.
+/// The content of a mail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rendered {
     pub subject: String,
@@ -27,20 +28,21 @@ pub struct Rendered {
     pub html: String,
 }
 
+/// Why a template cannot be used.
 #[derive(Debug, Error)]
 pub enum TemplateError {
     /// Names the file and the line.
-    #[error("a template cannot be used: {0}")]
+    #[error("invalid template: {0}")]
     Broken(String),
-    #[error("{0} replaces no template: there is none of that name")]
+    #[error("unknown template {0}: no built-in template has this name")]
     Unknown(String),
-    #[error("the template {file} cannot be read: {error}")]
+    #[error("cannot read the template {file}: {error}")]
     Unreadable { file: String, error: std::io::Error },
 }
 
 macro_rules! built_in {
     ($($name:literal),* $(,)?) => {
-        /// The names of all files, with their texts.
+        /// All files with their contents.
         const BUILT_IN: &[(&str, &str)] =
             &[$(($name, include_str!(concat!("../../templates/mail/", $name)))),*];
     };
@@ -69,16 +71,17 @@ built_in![
     "order_shipment_sent.txt",
 ];
 
-/// How much a template may do: far more than a mail of 500 lines needs, and far less than would hold up the shop.
+/// The most instructions that a template may execute: more than a mail with 500 lines needs, and few enough that a
+/// faulty template cannot block the shop.
 const FUEL: u64 = 1_000_000;
 
 impl Templates {
-    /// The built-in ones, but for files of the same names in the folder.
+    /// The built-in templates, with those files replaced that `folder` contains.
     pub fn new(folder: Option<PathBuf>) -> Self {
         Self { folder, ..Self::default() }
     }
 
-    /// Files of the folder are read anew for each mail, so that one that was mended needs no restart.
+    /// Renders a mail. Files of the folder are read for each mail, so a corrected one takes effect without a restart.
     pub fn render(&self, name: &str, context: &impl Serialize) -> Result<Rendered, TemplateError> {
         let environment = match &self.folder {
             Some(_) => &self.environment()?,
@@ -97,15 +100,15 @@ impl Templates {
         };
         let subject = render("subject.txt").map_err(|error| broken(&error))?;
         Ok(Rendered {
-            // Whatever a name in it may hold, it is one line.
+            // A single line, whatever a buyer's name contains.
             subject: subject.split_whitespace().collect::<Vec<_>>().join(" "),
             text: render("txt").map_err(|error| broken(&error))?,
             html: render("html").map_err(|error| broken(&error))?,
         })
     }
 
-    /// Files in the folder that replace nothing.
-    pub(super) fn strangers(&self) -> Vec<TemplateError> {
+    /// Reports files in the folder that have no built-in counterpart.
+    pub(super) fn unknown_files(&self) -> Vec<TemplateError> {
         let entries = self.folder.as_ref().and_then(|folder| std::fs::read_dir(folder).ok());
         let names = entries.into_iter().flatten().flatten().map(|entry| entry.file_name());
         let strange = names.filter(|found| !BUILT_IN.iter().any(|(name, _)| found == name));
@@ -138,14 +141,14 @@ impl Templates {
     }
 }
 
-/// A line with nothing but a block's tag leaves no line behind.
+/// A line that consists of a block tag produces no output line.
 fn syntax() -> Result<SyntaxConfig, TemplateError> {
     let mut syntax = SyntaxConfig::builder();
     syntax.trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true);
     syntax.build().map_err(|error| broken(&error))
 }
 
-/// The error and its place, without values: they may be personal.
+/// Describes an error and its place, without values, which may be personal.
 fn broken(error: &minijinja::Error) -> TemplateError {
     let place = match (error.name(), error.line()) {
         (Some(name), Some(line)) => format!(" in {name}, line {line}"),
@@ -170,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_in_the_folder_replaces_the_built_in_one_and_a_broken_one_says_where() {
+    fn a_file_replaces_its_built_in_template_and_an_error_names_its_place() {
         let folder = tempfile::tempdir().unwrap();
         let templates = Templates::new(Some(folder.path().to_owned()));
         let context = json!({
@@ -184,17 +187,17 @@ mod tests {
         assert!(mail.html.contains("&lt;b&gt;Jo") && !mail.html.contains("<b>Jo"), "{}", mail.html);
         assert!(mail.text.contains("we have received 12.50 EUR for your order 7"), "{}", mail.text);
 
-        for (text, told) in [
+        for (text, expected) in [
             ("one\n{{ nobody }}", "undefined value in order_paid.txt, line 2"),
             ("{% if %}", "syntax error"),
             ("{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}", "ran out of fuel"),
         ] {
             write("order_paid.txt", text);
             let error = templates.render("order_paid", &context).unwrap_err().to_string();
-            assert!(error.contains(told), "{error}");
+            assert!(error.contains(expected), "{error}");
         }
         std::fs::write(folder.path().join("order_paid.txt"), [0xff, 0xfe]).unwrap();
         let error = templates.render("order_paid", &context).unwrap_err().to_string();
-        assert!(error.contains("order_paid.txt cannot be read"), "{error}");
+        assert!(error.contains("cannot read the template order_paid.txt"), "{error}");
     }
 }

@@ -1,4 +1,4 @@
-//! The currency of the shop's prices, of which there is one.
+//! The currency of the shop's prices. A shop has one.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,31 +9,30 @@ use thiserror::Error;
 
 use crate::domain::money::Money;
 
-/// A currency of ISO 4217 with two decimals, because money has two.
+/// An ISO 4217 currency with two decimals, because `Money` has two.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Currency([u8; 3]);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum CurrencyError {
-    #[error("must be the three letters of a currency, such as EUR")]
+    #[error("must be a three-letter currency code such as EUR")]
     NotACurrency,
-    #[error("has no cents, and the shop's prices have")]
+    #[error("must be a currency with two decimals")]
     NotTwoDecimals,
 }
 
-/// Those that providers of payments count without decimals, or in thousandths.
-const OTHERWISE: [&str; 21] = [
+/// Currencies that payment providers count without decimals or in thousandths.
+const WITHOUT_CENTS: [&str; 24] = [
     "BHD", "BIF", "CLP", "DJF", "GNF", "IQD", "JOD", "JPY", "KMF", "KRW", "KWD", "LYD", "OMR", "PYG", "RWF", "TND",
-    "UGX", "VND", "VUV", "XAF", "XOF",
+    "UGX", "VND", "VUV", "XAF", "XOF", "ISK", "MGA", "XPF",
 ];
-const ALSO_OTHERWISE: [&str; 3] = ["ISK", "MGA", "XPF"];
 
 impl Currency {
     pub const EUR: Self = Self(*b"EUR");
 
-    /// `EUR`.
+    /// The three letters, such as `EUR`.
     pub fn code(&self) -> &str {
-        // They are ASCII letters.
+        // ASCII letters are valid UTF-8.
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 }
@@ -49,7 +48,7 @@ impl FromStr for Currency {
 
     fn from_str(text: &str) -> Result<Self, CurrencyError> {
         let code = text.to_ascii_uppercase();
-        if OTHERWISE.contains(&code.as_str()) || ALSO_OTHERWISE.contains(&code.as_str()) {
+        if WITHOUT_CENTS.contains(&code.as_str()) {
             return Err(CurrencyError::NotTwoDecimals);
         }
         let letters = <[u8; 3]>::try_from(code.as_bytes()).map_err(|_| CurrencyError::NotACurrency)?;
@@ -63,12 +62,12 @@ impl fmt::Debug for Currency {
     }
 }
 
-/// The amount in cents. Every amount has some: the largest has fourteen digits.
+/// The amount in cents. The largest has fourteen digits, so it fits.
 pub fn cents(amount: Money) -> i64 {
     (amount.amount() * Decimal::ONE_HUNDRED).to_i64().unwrap_or(i64::MAX)
 }
 
-/// `None` below zero and above what money can be.
+/// `None` if the amount is negative or exceeds the range of `Money`.
 pub fn from_cents(cents: i64) -> Option<Money> {
     Money::try_from(Decimal::new(cents, 2)).ok()
 }
@@ -78,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_currencies_with_cents_are_taken() {
+    fn only_currencies_with_cents_are_accepted() {
         assert_eq!("eur".parse(), Ok(Currency::EUR));
         assert_eq!("JPY".parse::<Currency>(), Err(CurrencyError::NotTwoDecimals));
         assert_eq!("KWD".parse::<Currency>(), Err(CurrencyError::NotTwoDecimals));

@@ -1,5 +1,5 @@
-//! What an attempt to pay is made with: given with the order or with the attempt, kept until it was used, and a day at
-//! the most. It stands beside the log, never in it.
+//! The payment instrument of an attempt: sent with the order or the attempt, stored until it is used, for a day at
+//! most. It is stored beside the log, never in it.
 
 use sqlx::PgPool;
 use thiserror::Error;
@@ -7,25 +7,25 @@ use thiserror::Error;
 use super::test_provider::TestCard;
 use crate::domain::order::PaymentToken;
 
-/// A way to pay that a client has chosen.
+/// A payment instrument that a client has chosen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Instrument {
-    /// A token that the provider gave to the client for a card.
+    /// The token that the provider gave the client for a card.
     Card(PaymentToken),
     Test(TestCard),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum InstrumentError {
-    /// A card's own number has no such form: it must not be sent here.
-    #[error("must be a token of the provider, such as pm_1NXWPnA, and never the number of a card")]
+    /// The number of a card never has the form of a token.
+    #[error("must be a provider's token such as pm_1NXWPnA, never a card number")]
     NotAToken,
-    #[error("must be one of the documented numbers for tests")]
+    #[error("must be one of the documented test card numbers")]
     NotATestCard,
 }
 
 impl Instrument {
-    /// `pm_` and the like, and what the provider put behind it.
+    /// Parses a provider's token: a kind such as `pm`, an underscore, and the rest.
     pub fn card(token: &str) -> Result<Self, InstrumentError> {
         let (kind, rest) = token.split_once('_').ok_or(InstrumentError::NotAToken)?;
         let kind_fits = (2..=8).contains(&kind.len()) && kind.bytes().all(|byte| byte.is_ascii_lowercase());
@@ -35,11 +35,12 @@ impl Instrument {
         if kind_fits && rest_fits { Ok(Self::Card(PaymentToken::new(token))) } else { Err(InstrumentError::NotAToken) }
     }
 
+    /// Parses a documented test card number.
     pub fn test(card_number: &str) -> Result<Self, InstrumentError> {
         TestCard::of_number(card_number).map(Self::Test).ok_or(InstrumentError::NotATestCard)
     }
 
-    /// The method as orders name it.
+    /// The payment method of the order, as its events name it.
     pub fn method(&self) -> &'static str {
         match self {
             Self::Card(_) => "card",
@@ -47,7 +48,7 @@ impl Instrument {
         }
     }
 
-    /// As it is kept, and handed to the provider.
+    /// The token that is stored and sent to the provider.
     pub fn token(&self) -> PaymentToken {
         match self {
             Self::Card(token) => token.clone(),
@@ -56,39 +57,44 @@ impl Instrument {
     }
 }
 
-/// What an attempt is to be made with, if it is still kept.
-pub struct Kept {
+/// The stored instrument of an attempt.
+pub struct StoredInstrument {
     pub token: PaymentToken,
-    /// Whether the provider may have been asked already.
-    pub asked: bool,
+    /// Whether the authorisation may have been requested already.
+    pub requested: bool,
 }
 
 /// Without `Debug`, so that no token gets into a log.
-struct KeptRow {
+struct InstrumentRow {
     token: String,
-    asked: bool,
+    requested: bool,
 }
 
-pub async fn kept_instrument(pool: &PgPool, order_id: i64, attempt: i64) -> Result<Option<Kept>, sqlx::Error> {
-    let kept = sqlx::query_file_as!(KeptRow, "src/payments/queries/kept_instrument.sql", order_id, attempt);
-    let Some(kept) = kept.fetch_optional(pool).await? else { return Ok(None) };
-    let token = PaymentToken::try_from(kept.token).map_err(|error| sqlx::Error::Decode(error.into()))?;
-    Ok(Some(Kept { token, asked: kept.asked }))
+/// Finds the instrument of an attempt; `None` once it is deleted.
+pub async fn find_instrument(
+    pool: &PgPool,
+    order_id: i64,
+    attempt: i64,
+) -> Result<Option<StoredInstrument>, sqlx::Error> {
+    let row = sqlx::query_file_as!(InstrumentRow, "src/payments/queries/find_instrument.sql", order_id, attempt);
+    let Some(row) = row.fetch_optional(pool).await? else { return Ok(None) };
+    let token = PaymentToken::try_from(row.token).map_err(|error| sqlx::Error::Decode(error.into()))?;
+    Ok(Some(StoredInstrument { token, requested: row.requested }))
 }
 
-/// Notes that the provider is about to be asked, before it is.
-pub async fn note_asked(pool: &PgPool, order_id: i64, attempt: i64) -> Result<(), sqlx::Error> {
+/// Records that the authorisation is about to be requested. Call it before the request.
+pub async fn mark_requested(pool: &PgPool, order_id: i64, attempt: i64) -> Result<(), sqlx::Error> {
     let note = sqlx::query("update payment_instrument set asked_at = now() where order_id = $1 and attempt = $2");
     note.bind(order_id).bind(attempt).execute(pool).await.map(drop)
 }
 
-/// Deletes what is of no use any more.
-pub async fn drop_instrument(pool: &PgPool, order_id: i64, attempt: i64) -> Result<(), sqlx::Error> {
+/// Deletes the instrument of an attempt whose outcome is known.
+pub async fn delete_instrument(pool: &PgPool, order_id: i64, attempt: i64) -> Result<(), sqlx::Error> {
     let delete = sqlx::query("delete from payment_instrument where order_id = $1 and attempt = $2");
     delete.bind(order_id).bind(attempt).execute(pool).await.map(drop)
 }
 
-/// Deletes what was never used in a day.
+/// Deletes instruments that are older than a day, and returns their number.
 pub async fn sweep_instruments(pool: &PgPool) -> Result<u64, sqlx::Error> {
     let swept = sqlx::query("delete from payment_instrument where given_at < now() - interval '1 day'");
     Ok(swept.execute(pool).await?.rows_affected())
@@ -99,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_number_of_a_card_is_no_token() {
+    fn a_card_number_is_not_a_token() {
         for token in ["pm_card_visa", "pm_1NXWPnA2eZvKYlo2", "tok_visa"] {
             assert_eq!(Instrument::card(token).unwrap().token().expose(), token);
         }

@@ -1,9 +1,9 @@
-//! Payments: whom the shop asks to hold, take and give back money, and how it never asks for the same twice.
+//! Payments: authorises, captures, voids and refunds through payment providers, and never charges twice.
 //!
-//! What was paid stands in the log, as events of the order. What is asked of a provider is asked after the event that
-//! wishes it was stored, with a key that the event gives: so an answer that is lost is asked for again, and nothing is
-//! charged twice. A card number never comes here, only a token that the provider gave to the client, and that token
-//! stands in a table of its own until it was used.
+//! The log records what was paid, as events of the order. A request to a provider is sent only after the event that
+//! causes it is stored, with that event's id as its idempotency key. So a request whose response was lost is repeated
+//! safely. The shop never sees a card number, only the token that the provider gave the client; a table of its own
+//! stores the token until it is used.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,72 +11,79 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 
-mod books;
 mod card;
 mod currency;
 mod instrument;
+mod order_payments;
 mod provider;
 mod reactor;
 mod test_provider;
 
-pub use books::Fault;
 pub use card::{CardConfig, CardProvider};
 pub use currency::{Currency, CurrencyError};
 pub use instrument::{
-    Instrument, InstrumentError, Kept, drop_instrument, kept_instrument, note_asked, sweep_instruments,
+    Instrument, InstrumentError, StoredInstrument, delete_instrument, find_instrument, mark_requested,
+    sweep_instruments,
 };
+pub use order_payments::PaymentFault;
 pub use provider::{
-    Asked, Authorisation, Charge, Intent, IntentState, NoticeError, PaymentError, Provider, ProviderSecret, Purpose,
-    Refunded, Repayment,
+    AcceptedRefund, Authorisation, AuthorisationRequest, IntentState, NotificationError, PaymentError, PaymentIntent,
+    PaymentProvider, PaymentPurpose, ProviderFuture, ProviderSecret, RefundRequest,
 };
 pub use reactor::PaymentReactor;
 pub use test_provider::{TestCard, TestProvider};
 
-/// How long a provider knows a request again, with an hour to spare. Later it would take it for another.
+/// How long a provider recognises a repeated request, less a margin of one hour. Later it would charge again.
 pub const REPEATABLE: Duration = Duration::from_secs(23 * 60 * 60);
 
-/// Nothing but invoices by default.
+/// Which providers are configured. By default there are none, and orders are paid by invoice.
 #[derive(Clone, Debug, Default)]
 pub struct PaymentsConfig {
     pub currency: Currency,
-    /// Whether orders can be paid with the documented numbers of cards that do not exist.
+    /// Whether the documented test card numbers are accepted.
     pub test: bool,
     pub card: Option<CardConfig>,
 }
 
-/// The providers that are set up; none by default. Cheap to clone.
+/// The configured providers; none by default. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct Payments {
     pub currency: Currency,
-    test: Option<Arc<dyn Provider>>,
-    card: Option<Arc<dyn Provider>>,
+    test: Option<Arc<dyn PaymentProvider>>,
+    card: Option<Arc<dyn PaymentProvider>>,
 }
 
-/// What a message of a provider is a reason for.
-pub enum Notice {
-    /// To look at the payment of this reference.
+/// What to do after a provider's notification.
+pub enum Notification {
+    /// Refresh the payment with this reference.
     About(String),
+    /// Nothing: it is not about a payment.
     Other,
 }
 
 impl Payments {
     pub fn new(config: &PaymentsConfig, pool: &PgPool) -> Result<Self, PaymentError> {
-        let test = config.test.then(|| Arc::new(TestProvider::new(pool.clone())) as Arc<dyn Provider>);
+        let test = config.test.then(|| Arc::new(TestProvider::new(pool.clone())) as Arc<dyn PaymentProvider>);
         let card = match &config.card {
-            Some(card) => Some(Arc::new(CardProvider::new(card)?) as Arc<dyn Provider>),
+            Some(card) => Some(Arc::new(CardProvider::new(card)?) as Arc<dyn PaymentProvider>),
             None => None,
         };
         Ok(Self { currency: config.currency, test, card })
     }
 
-    /// Reads a message of the card provider.
-    pub fn read_notice(&self, signature: &str, body: &[u8], now: DateTime<Utc>) -> Result<Notice, NoticeError> {
-        let card = self.card.as_deref().ok_or(NoticeError::NotTaken)?;
-        Ok(card.read_notice(signature, body, now)?.map_or(Notice::Other, Notice::About))
+    /// Verifies a notification of the card provider and returns what to do about it.
+    pub fn read_notification(
+        &self,
+        signature: &str,
+        body: &[u8],
+        now: DateTime<Utc>,
+    ) -> Result<Notification, NotificationError> {
+        let card = self.card.as_deref().ok_or(NotificationError::NotConfigured)?;
+        Ok(card.read_notification(signature, body, now)?.map_or(Notification::Other, Notification::About))
     }
 
-    /// Whom an order of this method is paid through, if it is set up.
-    pub fn provider(&self, method: &str) -> Option<&dyn Provider> {
+    /// The provider for a payment method, if it is configured.
+    pub fn provider(&self, method: &str) -> Option<&dyn PaymentProvider> {
         match method {
             "test" => self.test.as_deref(),
             "card" => self.card.as_deref(),

@@ -1,4 +1,4 @@
-//! What the shop asks of whoever moves the money, and what can come of it.
+//! What a payment provider does for the shop, and which errors it reports.
 
 use std::fmt;
 
@@ -11,63 +11,116 @@ use super::currency::Currency;
 use crate::domain::money::Money;
 use crate::domain::order::PaymentToken;
 
-/// Holds, takes and gives back money. Every call may be repeated, and does nothing more then.
-pub trait Provider: Send + Sync + 'static {
-    /// Holds the amount. A card that is refused is [`PaymentError::Declined`]. The same request holds it once, as long
-    /// as [`REPEATABLE`](super::REPEATABLE) is not over.
-    fn authorise<'a>(&'a self, charge: &'a Charge) -> Asked<'a, Authorisation>;
+/// A service that moves money: authorises, captures, voids and refunds payments.
+///
+/// The shop calls it from [`PaymentReactor`](super::PaymentReactor) only, after the event that causes the call is
+/// stored.
+///
+/// # What an implementation guarantees
+///
+/// - **Idempotency.** Every call may be repeated, concurrently, from another node and after a crash, and moves money
+///   once. [`authorise`](Self::authorise) and [`refund`](Self::refund) carry an idempotency key, the id of the event
+///   that requests them; the other calls name a payment by its reference.
+/// - **Honest errors.** [`PaymentError::Declined`] is final and means that no money moved. Whenever the outcome is not
+///   certain, such as after a timeout or a 5xx response, the error is [`PaymentError::Unavailable`], and the shop
+///   repeats the call.
+/// - **No secrets.** References and error codes are stored in the log and shown to staff: they contain no token, no
+///   card number and no personal data.
+pub trait PaymentProvider: Send + Sync + 'static {
+    /// Authorises a payment: holds the amount until it is captured or voided.
+    ///
+    /// The same `purpose.request` must authorise once for at least [`REPEATABLE`](super::REPEATABLE); after that the
+    /// shop calls [`find`](Self::find) instead of repeating the call.
+    ///
+    /// # Errors
+    ///
+    /// [`PaymentError::Declined`] if the instrument is refused or needs the holder's confirmation.
+    fn authorise<'a>(&'a self, authorisation_request: &'a AuthorisationRequest) -> ProviderFuture<'a, Authorisation>;
 
-    /// Takes what is held, and tells how much was taken. What was taken already is no error.
-    fn capture<'a>(&'a self, reference: &'a str, amount: Money) -> Asked<'a, Money>;
+    /// Captures an authorised payment and returns the captured amount. A payment that is already captured is no error.
+    ///
+    /// # Errors
+    ///
+    /// [`PaymentError::Declined`] if the payment cannot be captured, for example because its authorisation expired.
+    fn capture<'a>(&'a self, reference: &'a str, amount: Money) -> ProviderFuture<'a, Money>;
 
-    /// Lets go of what is held. What was let go of already is no error; what was taken is.
-    fn cancel<'a>(&'a self, reference: &'a str) -> Asked<'a, ()>;
+    /// Voids an authorised payment: releases the held amount. A payment that is already void is no error.
+    ///
+    /// # Errors
+    ///
+    /// [`PaymentError::Declined`] if the payment cannot be voided, for example because it is captured. The shop then
+    /// retrieves the payment and records its state.
+    fn void<'a>(&'a self, reference: &'a str) -> ProviderFuture<'a, ()>;
 
-    /// Gives back what was taken, or part of it: once for each request.
-    fn refund<'a>(&'a self, repayment: &'a Repayment) -> Asked<'a, Refunded>;
+    /// Refunds a captured payment or a part of it, once for each `refund_request.request`, at any time.
+    ///
+    /// A refund that the provider has accepted but not completed counts as accepted.
+    ///
+    /// # Errors
+    ///
+    /// [`PaymentError::Declined`] if the provider refuses the refund or if it has failed.
+    fn refund<'a>(&'a self, refund_request: &'a RefundRequest) -> ProviderFuture<'a, AcceptedRefund>;
 
-    /// What became of a payment, as the provider knows it.
-    fn look<'a>(&'a self, reference: &'a str) -> Asked<'a, Intent>;
+    /// Retrieves the current state of a payment.
+    ///
+    /// # Errors
+    ///
+    /// [`PaymentError::Declined`] if the provider has no such payment.
+    fn retrieve<'a>(&'a self, reference: &'a str) -> ProviderFuture<'a, PaymentIntent>;
 
-    /// The payment of a request whose answer was lost. `None` is no proof: it may become known a little later.
-    fn find(&self, request: Uuid) -> Asked<'_, Option<Intent>>;
+    /// Finds the payment that a request made, after its response was lost.
+    ///
+    /// `None` is no proof that there is none: a search index may lag behind.
+    ///
+    /// # Errors
+    ///
+    /// [`PaymentError::Declined`] if the provider cannot search; the shop treats it as `None`.
+    fn find(&self, request: Uuid) -> ProviderFuture<'_, Option<PaymentIntent>>;
 
-    /// Reads a message of the provider, if its signature is good: which payment to look at, if any. What else it says
-    /// is not believed, because messages come twice, late, and out of order.
-    fn read_notice(&self, signature: &str, body: &[u8], now: DateTime<Utc>) -> Result<Option<String>, NoticeError>;
+    /// Verifies the signature of a notification and returns the reference of the payment that it is about, if any.
+    ///
+    /// Nothing else is taken from a notification, because notifications are repeated, delayed and reordered: the shop
+    /// retrieves the payment instead.
+    fn read_notification(
+        &self,
+        signature: &str,
+        body: &[u8],
+        now: DateTime<Utc>,
+    ) -> Result<Option<String>, NotificationError>;
 }
 
-/// An answer that takes its time.
-pub type Asked<'a, T> = BoxFuture<'a, Result<T, PaymentError>>;
+/// The response of a provider.
+pub type ProviderFuture<'a, T> = BoxFuture<'a, Result<T, PaymentError>>;
 
+/// A payment to be authorised.
 #[derive(Clone, Debug)]
-pub struct Charge {
-    pub purpose: Purpose,
+pub struct AuthorisationRequest {
+    pub purpose: PaymentPurpose,
     pub amount: Money,
     pub currency: Currency,
     pub instrument: PaymentToken,
 }
 
-/// What a payment is made for.
+/// The order and attempt that a payment is made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Purpose {
+pub struct PaymentPurpose {
     pub order_id: i64,
     /// Counts from 1 for each order.
     pub attempt: i64,
-    /// The event that asks for it. No other shop has one of this id.
+    /// Id of the event that requests the payment; the idempotency key. It is unique across shops.
     pub request: Uuid,
 }
 
-/// Money to be given back.
+/// A refund to be made.
 #[derive(Clone, Debug)]
-pub struct Repayment {
-    /// The payment that it comes from.
+pub struct RefundRequest {
+    /// The payment to be refunded.
     pub reference: String,
     pub order_id: i64,
     /// Counts from 1 for each order.
     pub refund: i64,
     pub amount: Money,
-    /// The event that asks for it.
+    /// Id of the event that requests the refund; the idempotency key.
     pub request: Uuid,
 }
 
@@ -75,33 +128,35 @@ pub struct Repayment {
 #[derive(Clone, PartialEq, Eq)]
 pub struct ProviderSecret(String);
 
-/// The provider holds the money.
+/// An authorised payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authorisation {
-    /// The payment's name at the provider.
+    /// The provider's id of the payment.
     pub reference: String,
 }
 
+/// A refund that the provider has accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refunded {
-    /// The refund's name at the provider.
+pub struct AcceptedRefund {
+    /// The provider's id of the refund.
     pub reference: String,
 }
 
-/// A payment as the provider knows it.
+/// A payment as the provider reports it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Intent {
+pub struct PaymentIntent {
     pub reference: String,
-    /// `None` if no shop made it.
-    pub purpose: Option<Purpose>,
+    /// `None` if the payment was not made by a shop.
+    pub purpose: Option<PaymentPurpose>,
     pub state: IntentState,
-    /// What was taken, or else what was asked for.
+    /// The captured amount, or the requested amount before the capture.
     pub amount: Money,
 }
 
+/// How far a payment is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IntentState {
-    /// The provider is still at it.
+    /// The provider is still processing it.
     Open,
     Authorised,
     Captured,
@@ -111,29 +166,31 @@ pub enum IntentState {
     },
 }
 
+/// Why a call to a provider failed.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum PaymentError {
-    /// Final, and nothing was moved.
+    /// Final: no money moved. The code is the provider's, such as `insufficient_funds`.
     #[error("declined: {code}")]
     Declined { code: String },
-    /// It may have been done or not. To be asked again with the same key.
-    #[error("the outcome is not known: {0}")]
+    /// The outcome is unknown: money may have moved. Repeat the call with the same idempotency key.
+    #[error("unknown outcome: {0}")]
     Unavailable(String),
-    /// Nothing was moved, and nothing will be until somebody changes the settings.
-    #[error("payments are not set up as they must be: {0}")]
+    /// No money moved. Every call fails until an operator corrects the settings.
+    #[error("payments are misconfigured: {0}")]
     Misconfigured(String),
 }
 
+/// Why a notification is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum NoticeError {
-    #[error("the signature is not good")]
-    Forged,
+pub enum NotificationError {
+    #[error("the signature is invalid")]
+    InvalidSignature,
     #[error("the signature is older than five minutes")]
-    Stale,
-    #[error("the message cannot be read")]
+    Expired,
+    #[error("the notification cannot be parsed")]
     Unreadable,
-    #[error("messages are not taken, because no secret for their signatures is set")]
-    NotTaken,
+    #[error("notifications are not accepted: no signing secret is configured")]
+    NotConfigured,
 }
 
 impl ProviderSecret {
@@ -154,17 +211,17 @@ impl fmt::Debug for ProviderSecret {
 }
 
 impl PaymentError {
-    /// `code` comes from outside and goes into the log for ever: what does not look like a code does not get there.
+    /// The code comes from outside and is stored in the log for ever, so anything that does not look like a code is replaced.
     pub fn declined(code: &str) -> Self {
         Self::Declined { code: plain_code(code) }
     }
 }
 
-/// A code as providers write it, such as `insufficient_funds`.
+/// Returns `code` if it looks like a provider's code, such as `insufficient_funds`; otherwise `declined`.
 pub fn plain_code(code: &str) -> String {
     let plain = !code.is_empty() && code.len() <= 64;
     let plain = plain && code.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
-    // A number may be one that nobody is to keep.
+    // Many digits may be a card number, which must not be stored.
     let plain = plain && code.bytes().filter(u8::is_ascii_digit).count() < 8;
     if plain { code.to_owned() } else { "declined".to_owned() }
 }
@@ -174,7 +231,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_code_from_outside_is_a_code_and_nothing_else() {
+    fn only_a_plain_code_is_stored() {
         assert_eq!(plain_code("insufficient_funds"), "insufficient_funds");
         for strange in ["", "Ada Miller", "4242424242424242", "card_4242424242424242", "<b>", &"x".repeat(65)] {
             assert_eq!(plain_code(strange), "declined", "{strange}");

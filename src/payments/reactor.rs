@@ -1,8 +1,8 @@
-//! What follows from the events of an order: the provider is asked, and what it answers becomes an event.
+//! The reactor that authorises, captures, voids and refunds payments, and records the results on the order.
 //!
-//! Everything here may run twice, on two nodes, and after a crash between any two steps: so what is asked of the
-//! provider carries the id of the event that wishes it, and what is told to the order is no event again if the order
-//! knows it. An outcome that is not known is asked for again, never guessed.
+//! Any step may run twice, on two nodes, and after a crash between any two steps. So each request to the provider
+//! carries the id of the event that caused it as its idempotency key, and a result that the order already has is not
+//! recorded again. An unknown outcome is looked up, never guessed.
 
 use std::time::Duration;
 
@@ -12,22 +12,25 @@ use futures_util::future::BoxFuture;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::books::{Books, Fault};
-use super::instrument::{Kept, drop_instrument, kept_instrument, note_asked};
-use super::provider::{Authorisation, Charge, Intent, IntentState, PaymentError, Provider, Purpose, Repayment};
+use super::instrument::{StoredInstrument, delete_instrument, find_instrument, mark_requested};
+use super::order_payments::{OrderPayments, PaymentFault, PaymentRequest};
+use super::provider::{
+    Authorisation, AuthorisationRequest, IntentState, PaymentError, PaymentIntent, PaymentProvider, PaymentPurpose,
+    RefundRequest,
+};
 use super::{Payments, REPEATABLE};
 use crate::domain::ids::OrderId;
 use crate::domain::money::Money;
-use crate::domain::order::{OrderEvent, Payment, RefundState, Status};
+use crate::domain::order::{OrderEvent, Payment, PaymentFailure, RefundState, Status};
 use crate::failpoints::failpoint;
 use crate::journal::Journal;
-use crate::reactors::{Failure, Reaction, Reactor, Settings};
+use crate::reactors::{Failure, Reaction, Reactor, ReactorOptions};
 
-/// Asks providers for what orders wish. Cheap to clone.
+/// Moves the money that orders request. Cheap to clone.
 #[derive(Clone)]
 pub struct PaymentReactor {
     payments: Payments,
-    books: Books,
+    order_payments: OrderPayments,
     pool: PgPool,
 }
 
@@ -43,18 +46,18 @@ impl Reactor for PaymentReactor {
     }
 
     fn react<'a>(&'a self, reaction: &'a Reaction) -> BoxFuture<'a, Result<(), Failure>> {
-        self.follow(reaction).map(|outcome| outcome.map_err(Failure::from)).boxed()
+        self.handle_event(reaction).map(|outcome| outcome.map_err(Failure::from)).boxed()
     }
 
-    /// Somebody is waiting for the answer at first; and it goes on for longer than a provider knows a request again.
-    fn settings(&self, default: Settings) -> Settings {
+    /// Retries quickly at first because a buyer is waiting, and keeps retrying beyond the provider's idempotency window.
+    fn options(&self, default: ReactorOptions) -> ReactorOptions {
         let hour = Duration::from_secs(60 * 60);
-        Settings {
+        ReactorOptions {
             max_attempts: 48,
             first_retry: default.first_retry.min(Duration::from_secs(2)),
             longest_retry: default.longest_retry.min(hour),
             time_limit: Duration::from_secs(100),
-            at_once_per_target: default.at_once,
+            concurrency_per_target: default.concurrency,
             ..default
         }
     }
@@ -62,157 +65,180 @@ impl Reactor for PaymentReactor {
 
 impl PaymentReactor {
     pub fn new(payments: Payments, journal: Journal, pool: PgPool) -> Self {
-        Self { payments, books: Books::new(journal, pool.clone()), pool }
+        Self { payments, order_payments: OrderPayments::new(journal, pool.clone()), pool }
     }
 
-    async fn follow(&self, reaction: &Reaction) -> Result<(), Fault> {
-        let fact = &reaction.fact;
-        let order_id = OrderId(fact.aggregate_id.parse().map_err(|_| Fault::defect("the order has no number"))?);
-        let event = serde_json::from_value(fact.payload.clone()).map_err(|error| Fault::defect(error.to_string()))?;
+    async fn handle_event(&self, reaction: &Reaction) -> Result<(), PaymentFault> {
+        let recorded = &reaction.event;
+        let order_id =
+            OrderId(recorded.aggregate_id.parse().map_err(|_| PaymentFault::defect("the order id is not a number"))?);
+        let event = serde_json::from_value(recorded.payload.clone())
+            .map_err(|error| PaymentFault::defect(error.to_string()))?;
         match event {
             OrderEvent::PaymentRequested { attempt, method, amount } => {
-                let purpose = Purpose { order_id: order_id.0, attempt, request: fact.event_id };
-                let age = (Utc::now() - fact.recorded_at).to_std().unwrap_or_default();
+                let purpose = PaymentPurpose { order_id: order_id.0, attempt, request: recorded.event_id };
+                let age = (Utc::now() - recorded.recorded_at).to_std().unwrap_or_default();
                 self.authorise(purpose, method.as_str(), amount, age >= REPEATABLE).await
             }
             OrderEvent::PaymentAuthorised { attempt, amount, reference } => {
-                self.take(order_id, attempt, amount, &reference).await
+                self.capture(order_id, attempt, amount, &reference).await
             }
             OrderEvent::RefundRequested { refund, amount, .. } => {
-                self.give_back(order_id, refund, amount, fact.event_id).await
+                self.refund(order_id, refund, amount, recorded.event_id).await
             }
-            OrderEvent::Cancelled { .. } => self.let_go(order_id).await,
+            OrderEvent::Cancelled { .. } => self.void_if_held(order_id).await,
             _ => Ok(()),
         }
     }
 
-    /// Asks for the money of an attempt. `too_late` says that the provider would not know the request again.
-    async fn authorise(&self, purpose: Purpose, method: &str, amount: Money, too_late: bool) -> Result<(), Fault> {
-        let Purpose { order_id, attempt, request } = purpose;
+    /// Authorises the payment of an attempt. `too_late` means that the provider no longer recognises a repeated request.
+    async fn authorise(
+        &self,
+        purpose: PaymentPurpose,
+        method: &str,
+        amount: Money,
+        too_late: bool,
+    ) -> Result<(), PaymentFault> {
+        let PaymentPurpose { order_id, attempt, request } = purpose;
         let order = OrderId(order_id);
-        // Read before the order: whoever tells the order what became of the attempt deletes it afterwards, so an order
-        // that still waits has really lost it.
-        let kept = kept_instrument(&self.pool, order_id, attempt).await?;
-        let standing = self.books.standing(order).await?;
-        let bill = &standing.bill;
-        let open = bill.attempts == attempt && bill.open_attempt && standing.states.payment == Payment::Pending;
-        if !open && kept.as_ref().is_none_or(|kept| !kept.asked) {
-            // What became of it is known, and nothing is left to be done about it.
-            return Ok(drop_instrument(&self.pool, order_id, attempt).await?);
+        // Read the instrument before the order: it is deleted after the outcome is recorded. So if it is missing while the
+        // order still waits, it is lost.
+        let stored = find_instrument(&self.pool, order_id, attempt).await?;
+        let state = self.order_payments.state(order).await?;
+        let bill = &state.bill;
+        let open = bill.attempts == attempt && bill.open_attempt && state.states.payment == Payment::Pending;
+        if !open && stored.as_ref().is_none_or(|stored| !stored.requested) {
+            // The outcome is recorded, and the provider holds nothing.
+            return Ok(delete_instrument(&self.pool, order_id, attempt).await?);
         }
         let provider = self.provider(method)?;
-        let token = match kept {
-            Some(Kept { asked: false, .. }) if standing.states.status == Status::Cancelled => {
-                return self.failed(order, attempt, "cancelled").await;
+        let token = match stored {
+            Some(StoredInstrument { requested: false, .. }) if state.states.status == Status::Cancelled => {
+                return self.record_failed(order, attempt, PaymentFailure::Cancelled).await;
             }
-            Some(Kept { asked: false, .. }) if too_late => return self.failed(order, attempt, "expired").await,
-            // It is kept until the outcome is known, or for a day.
-            None if !too_late => return self.failed(order, attempt, "instrument_missing").await,
-            Some(Kept { asked: false, token }) => token,
-            asked => match (find(provider, request).await?, asked) {
-                (Some(intent), _) => return self.conclude(provider, order, attempt, intent).await,
-                (None, Some(kept)) if !too_late => kept.token,
-                (None, _) => return self.failed(order, attempt, "outcome_unknown").await,
+            Some(StoredInstrument { requested: false, .. }) if too_late => {
+                return self.record_failed(order, attempt, PaymentFailure::Expired).await;
+            }
+            // An instrument is stored until the outcome is known, for a day at most.
+            None if !too_late => return self.record_failed(order, attempt, PaymentFailure::InstrumentMissing).await,
+            Some(StoredInstrument { requested: false, token }) => token,
+            stored => match (find_authorisation(provider, request).await?, stored) {
+                (Some(intent), _) => return self.record_outcome(provider, order, attempt, intent).await,
+                (None, Some(stored)) if !too_late => stored.token,
+                (None, _) => return self.record_failed(order, attempt, PaymentFailure::OutcomeUnknown).await,
             },
         };
-        note_asked(&self.pool, order_id, attempt).await?;
-        let charge = Charge { purpose, amount, currency: self.payments.currency, instrument: token };
-        let outcome = provider.authorise(&charge).await;
+        mark_requested(&self.pool, order_id, attempt).await?;
+        let authorisation_request =
+            AuthorisationRequest { purpose, amount, currency: self.payments.currency, instrument: token };
+        let outcome = provider.authorise(&authorisation_request).await;
         failpoint!("payment-authorised");
         match outcome {
             Ok(Authorisation { reference }) => {
                 let state = IntentState::Authorised;
-                let intent = Intent { reference, purpose: Some(purpose), state, amount };
-                self.conclude(provider, order, attempt, intent).await
+                let intent = PaymentIntent { reference, purpose: Some(purpose), state, amount };
+                self.record_outcome(provider, order, attempt, intent).await
             }
-            Err(PaymentError::Declined { code }) => self.failed(order, attempt, &code).await,
+            Err(PaymentError::Declined { code }) => {
+                self.record_failed(order, attempt, PaymentFailure::parse(&code)?).await
+            }
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Tells the order what became of an attempt. Money that the order does not want is let go of, or goes back.
-    async fn conclude(
+    /// Records the outcome of an attempt on the order. Voids or refunds money that the order does not accept.
+    async fn record_outcome(
         &self,
-        provider: &dyn Provider,
+        provider: &dyn PaymentProvider,
         order_id: OrderId,
         attempt: i64,
-        intent: Intent,
-    ) -> Result<(), Fault> {
-        let Intent { reference, amount, .. } = intent;
+        intent: PaymentIntent,
+    ) -> Result<(), PaymentFault> {
+        let PaymentIntent { reference, amount, .. } = intent;
         match intent.state {
-            IntentState::Open => Err(Fault::later("the provider is still at it")),
-            IntentState::Failed { code } => self.failed(order_id, attempt, &code).await,
-            IntentState::Cancelled => self.failed(order_id, attempt, "canceled").await,
-            IntentState::Captured => self.paid(provider, order_id, attempt, amount, &reference).await,
+            IntentState::Open => Err(PaymentFault::retry("the provider is still processing the payment")),
+            IntentState::Failed { code } => self.record_failed(order_id, attempt, PaymentFailure::parse(&code)?).await,
+            IntentState::Cancelled => self.record_failed(order_id, attempt, PaymentFailure::Cancelled).await,
+            IntentState::Captured => self.record_paid(provider, order_id, attempt, amount, &reference).await,
             IntentState::Authorised => {
-                let standing = self.books.authorised(order_id, attempt, amount, &reference).await?;
-                let bill = standing.bill;
-                let wanted = bill.attempts == attempt && standing.states.payment == Payment::Authorised
+                let state = self.order_payments.record_authorised(order_id, attempt, amount, &reference).await?;
+                let bill = state.bill;
+                let accepted = bill.attempts == attempt && state.states.payment == Payment::Authorised
                     || bill.charge.is_some_and(|charge| charge.attempt == attempt);
-                if wanted {
-                    return Ok(drop_instrument(&self.pool, order_id.0, attempt).await?);
+                if accepted {
+                    return Ok(delete_instrument(&self.pool, order_id.0, attempt).await?);
                 }
-                self.release(provider, order_id, attempt, &reference, "not_wanted").await
+                self.void(provider, order_id, attempt, &reference, PaymentFailure::NotWanted).await
             }
         }
     }
 
-    /// Takes what is held, if the order still stands.
-    async fn take(&self, order_id: OrderId, attempt: i64, amount: Money, reference: &str) -> Result<(), Fault> {
-        let standing = self.books.standing(order_id).await?;
-        let charge = standing.bill.charge.as_ref();
+    /// Captures an authorised payment, or voids it if the order is cancelled.
+    async fn capture(
+        &self,
+        order_id: OrderId,
+        attempt: i64,
+        amount: Money,
+        reference: &str,
+    ) -> Result<(), PaymentFault> {
+        let state = self.order_payments.state(order_id).await?;
+        let charge = state.bill.charge.as_ref();
         if charge.is_some_and(|charge| charge.attempt == attempt) {
             return Ok(());
         }
         let provider = self.provider_of(order_id, attempt).await?;
-        if standing.states.status == Status::Cancelled {
-            return self.release(provider, order_id, attempt, reference, "cancelled").await;
+        if state.states.status == Status::Cancelled {
+            return self.void(provider, order_id, attempt, reference, PaymentFailure::Cancelled).await;
         }
-        // The attempt is said to have failed, or the money came from elsewhere: nothing may stay held for it.
-        if standing.bill.attempts != attempt || standing.states.payment != Payment::Authorised {
-            return self.release(provider, order_id, attempt, reference, "not_wanted").await;
+        // The attempt has failed, or the order was paid another way: nothing may stay held.
+        if state.bill.attempts != attempt || state.states.payment != Payment::Authorised {
+            return self.void(provider, order_id, attempt, reference, PaymentFailure::NotWanted).await;
         }
         let outcome = provider.capture(reference, amount).await;
         failpoint!("payment-captured");
         match outcome {
-            Ok(taken) => self.paid(provider, order_id, attempt, taken, reference).await,
-            // Nothing is to be held for an attempt that has failed.
-            Err(PaymentError::Declined { code }) => self.release(provider, order_id, attempt, reference, &code).await,
+            Ok(captured) => self.record_paid(provider, order_id, attempt, captured, reference).await,
+            // Nothing may stay held for a failed attempt.
+            Err(PaymentError::Declined { code }) => {
+                self.void(provider, order_id, attempt, reference, PaymentFailure::parse(&code)?).await
+            }
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Lets go of what is held for an order that was cancelled.
-    async fn let_go(&self, order_id: OrderId) -> Result<(), Fault> {
-        let standing = self.books.standing(order_id).await?;
-        if standing.states.payment != Payment::Authorised {
+    /// Voids the authorised payment of a cancelled order, if there is one.
+    async fn void_if_held(&self, order_id: OrderId) -> Result<(), PaymentFault> {
+        let state = self.order_payments.state(order_id).await?;
+        if state.states.payment != Payment::Authorised {
             return Ok(());
         }
-        let attempt = standing.bill.attempts;
-        let Some(reference) = self.books.authorisation(order_id, attempt).await? else { return Ok(()) };
+        let attempt = state.bill.attempts;
+        let Some(reference) = self.order_payments.find_authorisation(order_id, attempt).await? else { return Ok(()) };
         let provider = self.provider_of(order_id, attempt).await?;
-        self.release(provider, order_id, attempt, &reference, "cancelled").await
+        self.void(provider, order_id, attempt, &reference, PaymentFailure::Cancelled).await
     }
 
-    /// Lets go of what is held, for a reason. What was taken meanwhile is told to the order, which gives it back if it
-    /// does not want it.
-    async fn release(
+    /// Voids an authorised payment and records the reason. If it was captured in the meantime, records that instead; the
+    /// order then requests a refund if it does not accept the money.
+    async fn void(
         &self,
-        provider: &dyn Provider,
+        provider: &dyn PaymentProvider,
         order_id: OrderId,
         attempt: i64,
         reference: &str,
-        reason: &str,
-    ) -> Result<(), Fault> {
-        match provider.cancel(reference).await {
-            Ok(()) => self.failed(order_id, attempt, reason).await,
+        reason: PaymentFailure,
+    ) -> Result<(), PaymentFault> {
+        match provider.void(reference).await {
+            Ok(()) => self.record_failed(order_id, attempt, reason).await,
             Err(PaymentError::Declined { code }) => {
-                let Intent { state, amount, .. } = provider.look(reference).await?;
+                let PaymentIntent { state, amount, .. } = provider.retrieve(reference).await?;
                 match state {
-                    IntentState::Captured => self.paid(provider, order_id, attempt, amount, reference).await,
-                    IntentState::Cancelled | IntentState::Failed { .. } => self.failed(order_id, attempt, reason).await,
+                    IntentState::Captured => self.record_paid(provider, order_id, attempt, amount, reference).await,
+                    IntentState::Cancelled | IntentState::Failed { .. } => {
+                        self.record_failed(order_id, attempt, reason).await
+                    }
                     IntentState::Open | IntentState::Authorised => {
-                        Err(Fault::later(format!("what is held cannot be let go of: {code}")))
+                        Err(PaymentFault::retry(format!("the provider cannot void the payment: {code}")))
                     }
                 }
             }
@@ -220,82 +246,98 @@ impl PaymentReactor {
         }
     }
 
-    async fn give_back(&self, order_id: OrderId, refund: i64, amount: Money, request: Uuid) -> Result<(), Fault> {
-        let standing = self.books.standing(order_id).await?;
+    /// Refunds a captured payment or a part of it, and records the result.
+    async fn refund(&self, order_id: OrderId, refund: i64, amount: Money, request: Uuid) -> Result<(), PaymentFault> {
+        let state = self.order_payments.state(order_id).await?;
         let index = usize::try_from(refund - 1).unwrap_or(usize::MAX);
-        if standing.bill.refunds.get(index).is_none_or(|refund| refund.state != RefundState::Requested) {
+        if state.bill.refunds.get(index).is_none_or(|refund| refund.state != RefundState::Requested) {
             return Ok(());
         }
-        let charge = standing.bill.charge.ok_or_else(|| Fault::defect("no provider has the money"))?;
+        let charge = state.bill.charge.ok_or_else(|| PaymentFault::defect("the order has no captured payment"))?;
         let provider = self.provider_of(order_id, charge.attempt).await?;
         let reference = charge.reference;
-        let repayment = Repayment { reference, order_id: order_id.0, refund, amount, request };
-        let outcome = provider.refund(&repayment).await;
+        let request = RefundRequest { reference, order_id: order_id.0, refund, amount, request };
+        let outcome = provider.refund(&request).await;
         failpoint!("payment-refunded");
         match outcome {
-            Ok(refunded) => self.books.refunded(order_id, refund, &refunded.reference).await,
+            Ok(refunded) => self.order_payments.record_refunded(order_id, refund, &refunded.reference).await,
             Err(PaymentError::Declined { code }) => {
-                tracing::warn!(order_id = order_id.0, refund, code, "a refund was refused, and waits for a decision");
-                self.books.refund_failed(order_id, refund, &code).await
+                tracing::warn!(
+                    order_id = order_id.0,
+                    refund,
+                    code,
+                    "the provider declined a refund; staff must decide"
+                );
+                self.order_payments.record_refund_failed(order_id, refund, &code).await
             }
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Looks at a payment because the provider says that it has changed. One of another shop is let be.
-    pub async fn look_again(&self, reference: &str) -> Result<(), Fault> {
+    /// Retrieves a payment after a provider notification and records its outcome. Payments of other shops are ignored.
+    pub async fn refresh_payment(&self, reference: &str) -> Result<(), PaymentFault> {
         let provider = self.provider("card")?;
-        let intent = match provider.look(reference).await {
+        let intent = match provider.retrieve(reference).await {
             Err(PaymentError::Declined { .. }) => return Ok(()),
             intent => intent?,
         };
-        let Some(Purpose { order_id, attempt, request }) = intent.purpose else { return Ok(()) };
-        let asked = self.books.request(OrderId(order_id), attempt).await?;
-        if intent.state == IntentState::Open || asked.is_none_or(|asked| asked.event_id != request) {
+        let Some(PaymentPurpose { order_id, attempt, request }) = intent.purpose else { return Ok(()) };
+        let requested = self.order_payments.find_request(OrderId(order_id), attempt).await?;
+        if intent.state == IntentState::Open || requested.is_none_or(|requested| requested.event_id != request) {
             return Ok(());
         }
-        self.conclude(provider, OrderId(order_id), attempt, intent).await
+        self.record_outcome(provider, OrderId(order_id), attempt, intent).await
     }
 
-    async fn paid(
+    /// Records a captured payment, or refunds it if the order was paid another way.
+    async fn record_paid(
         &self,
-        provider: &dyn Provider,
+        provider: &dyn PaymentProvider,
         order_id: OrderId,
         attempt: i64,
         amount: Money,
         reference: &str,
-    ) -> Result<(), Fault> {
-        if self.books.paid(order_id, attempt, amount, reference).await? {
-            return Ok(drop_instrument(&self.pool, order_id.0, attempt).await?);
+    ) -> Result<(), PaymentFault> {
+        if self.order_payments.record_paid(order_id, attempt, amount, reference).await? {
+            return Ok(delete_instrument(&self.pool, order_id.0, attempt).await?);
         }
-        // The order has its money from elsewhere.
-        let asked = self.books.request(order_id, attempt).await?;
-        let request = asked.ok_or_else(|| Fault::defect("nobody asked for this payment"))?.event_id;
-        let repayment = Repayment { reference: reference.to_owned(), order_id: order_id.0, refund: 0, amount, request };
-        tracing::warn!(order_id = order_id.0, attempt, "a second payment of an order goes back");
-        Ok(provider.refund(&repayment).await.map(drop)?)
+        let request = self.find_request(order_id, attempt).await?.event_id;
+        let request =
+            RefundRequest { reference: reference.to_owned(), order_id: order_id.0, refund: 0, amount, request };
+        tracing::warn!(order_id = order_id.0, attempt, "refunding a second payment of an order");
+        Ok(provider.refund(&request).await.map(drop)?)
     }
 
-    async fn failed(&self, order_id: OrderId, attempt: i64, reason: &str) -> Result<(), Fault> {
-        self.books.failed(order_id, attempt, reason).await?;
-        Ok(drop_instrument(&self.pool, order_id.0, attempt).await?)
+    /// Records that an attempt failed, and deletes its instrument.
+    async fn record_failed(&self, order_id: OrderId, attempt: i64, reason: PaymentFailure) -> Result<(), PaymentFault> {
+        self.order_payments.record_failed(order_id, attempt, reason).await?;
+        Ok(delete_instrument(&self.pool, order_id.0, attempt).await?)
     }
 
-    fn provider(&self, method: &str) -> Result<&dyn Provider, Fault> {
-        self.payments.provider(method).ok_or_else(|| Fault::later(format!("payments by {method} are not set up")))
+    async fn find_request(&self, order_id: OrderId, attempt: i64) -> Result<PaymentRequest, PaymentFault> {
+        let request = self.order_payments.find_request(order_id, attempt).await?;
+        request.ok_or_else(|| PaymentFault::defect("the order never requested this payment"))
     }
 
-    async fn provider_of(&self, order_id: OrderId, attempt: i64) -> Result<&dyn Provider, Fault> {
-        let asked = self.books.request(order_id, attempt).await?;
-        self.provider(&asked.ok_or_else(|| Fault::defect("nobody asked for this payment"))?.method)
+    fn provider(&self, method: &str) -> Result<&dyn PaymentProvider, PaymentFault> {
+        self.payments
+            .provider(method)
+            .ok_or_else(|| PaymentFault::retry(format!("no provider is configured for payments by {method}")))
+    }
+
+    async fn provider_of(&self, order_id: OrderId, attempt: i64) -> Result<&dyn PaymentProvider, PaymentFault> {
+        self.provider(&self.find_request(order_id, attempt).await?.method)
     }
 }
 
-/// What is known of a request that was sent before. What a search finds may be old, so it is looked at again. A provider
-/// that cannot search knows nothing.
-async fn find(provider: &dyn Provider, request: Uuid) -> Result<Option<Intent>, Fault> {
+/// Finds the payment of a request that was sent before. A search may return an outdated state, so the payment is
+/// retrieved as well. Returns `None` if the provider cannot search.
+async fn find_authorisation(
+    provider: &dyn PaymentProvider,
+    request: Uuid,
+) -> Result<Option<PaymentIntent>, PaymentFault> {
     match provider.find(request).await {
-        Ok(Some(found)) => Ok(Some(provider.look(&found.reference).await?)),
+        Ok(Some(found)) => Ok(Some(provider.retrieve(&found.reference).await?)),
         Ok(None) | Err(PaymentError::Declined { .. }) => Ok(None),
         Err(error) => Err(error.into()),
     }

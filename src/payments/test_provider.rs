@@ -1,4 +1,4 @@
-//! A provider for tests: cards that do not exist, each with a fate of its own, and a ledger in the shop's database.
+//! A provider for tests: test cards with a fixed outcome each, and a ledger in the shop's database.
 
 use std::time::Duration;
 
@@ -8,35 +8,36 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::provider::{
-    Asked, Authorisation, Charge, Intent, IntentState, NoticeError, PaymentError, Provider, Purpose, Refunded,
-    Repayment,
+    AcceptedRefund, Authorisation, AuthorisationRequest, IntentState, NotificationError, PaymentError, PaymentIntent,
+    PaymentProvider, PaymentPurpose, ProviderFuture, RefundRequest,
 };
 use crate::domain::money::Money;
 
-/// What becomes of a payment with a card for tests.
+/// The outcome of a payment with a test card.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TestCard {
     Succeeds,
     Declined,
     InsufficientFunds,
-    /// Wants its holder to confirm the payment, which the shop does not support.
+    /// The holder would have to confirm the payment, which the shop does not support.
     AuthenticationRequired,
-    /// The money is held, and cannot be taken.
+    /// The payment is authorised, and its capture is declined.
     CaptureFails,
-    /// The answer comes after some seconds.
+    /// The response takes a few seconds.
     Slow,
-    /// The money is held, and the first answer does not arrive.
+    /// The payment is authorised, and the first response is lost.
     AnswerLost,
 }
 
+/// Moves no money.
 pub struct TestProvider {
     pool: PgPool,
 }
 
-/// How long a slow card takes.
+/// How long the slow card takes.
 const SLOW: Duration = Duration::from_secs(3);
 
-/// Every card: what it does, its number, and its name.
+/// Every card with its number and its name.
 const CARDS: [(TestCard, &str, &str); 7] = [
     (TestCard::Succeeds, "4242424242424242", "succeeds"),
     (TestCard::Declined, "4000000000000002", "declined"),
@@ -48,10 +49,10 @@ const CARDS: [(TestCard, &str, &str); 7] = [
 ];
 
 impl TestCard {
-    /// The card with a number, which may be written in groups.
+    /// Finds the card with a number; the number may contain spaces.
     pub fn of_number(number: &str) -> Option<Self> {
         let digits: String = number.chars().filter(|letter| *letter != ' ').collect();
-        CARDS.iter().find(|(_, known, _)| *known == digits).map(|(card, ..)| *card)
+        CARDS.iter().find(|(_, number, _)| *number == digits).map(|(card, ..)| *card)
     }
 
     pub fn name(self) -> &'static str {
@@ -59,11 +60,11 @@ impl TestCard {
     }
 
     fn of_name(name: &str) -> Option<Self> {
-        CARDS.iter().find(|(_, _, known)| *known == name).map(|(card, ..)| *card)
+        CARDS.iter().find(|(_, _, card_name)| *card_name == name).map(|(card, ..)| *card)
     }
 }
 
-struct Row {
+struct TestCharge {
     reference: String,
     request: Uuid,
     order_id: i64,
@@ -78,9 +79,12 @@ impl TestProvider {
         Self { pool }
     }
 
-    async fn hold(&self, charge: &Charge) -> Result<Authorisation, PaymentError> {
-        let card =
-            TestCard::of_name(charge.instrument.expose()).ok_or_else(|| PaymentError::declined("invalid_number"))?;
+    async fn authorise_payment(
+        &self,
+        authorisation_request: &AuthorisationRequest,
+    ) -> Result<Authorisation, PaymentError> {
+        let card = TestCard::of_name(authorisation_request.instrument.expose())
+            .ok_or_else(|| PaymentError::declined("invalid_number"))?;
         match card {
             TestCard::Declined => return Err(PaymentError::declined("card_declined")),
             TestCard::InsufficientFunds => return Err(PaymentError::declined("insufficient_funds")),
@@ -88,145 +92,145 @@ impl TestProvider {
             TestCard::Slow => tokio::time::sleep(SLOW).await,
             TestCard::Succeeds | TestCard::CaptureFails | TestCard::AnswerLost => {}
         }
-        let made = sqlx::query(
+        let insert = sqlx::query(
             "insert into test_charge (reference, request, order_id, attempt, amount, card, state)
              values ($1, $2, $3, $4, $5, $6, 'authorised') on conflict (request) do nothing",
         )
         .bind(new_reference("test"))
-        .bind(charge.purpose.request)
-        .bind(charge.purpose.order_id)
-        .bind(charge.purpose.attempt)
-        .bind(charge.amount.amount())
+        .bind(authorisation_request.purpose.request)
+        .bind(authorisation_request.purpose.order_id)
+        .bind(authorisation_request.purpose.attempt)
+        .bind(authorisation_request.amount.amount())
         .bind(card.name())
         .execute(&self.pool)
         .await?;
-        if card == TestCard::AnswerLost && made.rows_affected() == 1 {
-            return Err(PaymentError::Unavailable("the answer was lost".to_owned()));
+        if card == TestCard::AnswerLost && insert.rows_affected() == 1 {
+            return Err(PaymentError::Unavailable("the response was lost".to_owned()));
         }
         let reference = sqlx::query_scalar("select reference from test_charge where request = $1")
-            .bind(charge.purpose.request)
+            .bind(authorisation_request.purpose.request)
             .fetch_one(&self.pool)
             .await?;
         Ok(Authorisation { reference })
     }
 
-    async fn take(&self, reference: &str, amount: Money) -> Result<Money, PaymentError> {
-        let row = self.row(reference).await?;
-        if row.card == TestCard::CaptureFails.name() {
+    async fn capture_payment(&self, reference: &str, amount: Money) -> Result<Money, PaymentError> {
+        let charge = self.find_charge(reference).await?;
+        if charge.card == TestCard::CaptureFails.name() {
             return Err(PaymentError::declined("capture_failed"));
         }
-        if row.amount != amount.amount() {
+        if charge.amount != amount.amount() {
             return Err(PaymentError::declined("amount_differs"));
         }
-        let taken = sqlx::query(
+        let capture = sqlx::query(
             "update test_charge set state = 'captured' where reference = $1 and state in ('authorised', 'captured')",
         );
-        match taken.bind(reference).execute(&self.pool).await?.rows_affected() {
+        match capture.bind(reference).execute(&self.pool).await?.rows_affected() {
             0 => Err(PaymentError::declined("authorisation_gone")),
             _ => Ok(amount),
         }
     }
 
-    async fn let_go(&self, reference: &str) -> Result<(), PaymentError> {
-        let gone = sqlx::query(
+    async fn void_payment(&self, reference: &str) -> Result<(), PaymentError> {
+        let void = sqlx::query(
             "update test_charge set state = 'cancelled' where reference = $1 and state in ('authorised', 'cancelled')",
         );
-        match gone.bind(reference).execute(&self.pool).await?.rows_affected() {
+        match void.bind(reference).execute(&self.pool).await?.rows_affected() {
             0 => Err(PaymentError::declined("not_held")),
             _ => Ok(()),
         }
     }
 
-    async fn give_back(&self, repayment: &Repayment) -> Result<Refunded, PaymentError> {
+    async fn refund_payment(&self, refund_request: &RefundRequest) -> Result<AcceptedRefund, PaymentError> {
         let mut transaction = self.pool.begin().await?;
-        // Refunds of one payment go one after the other.
-        let held: Option<rust_decimal::Decimal> =
+        // Locks the payment, so that its refunds run one after the other.
+        let captured: Option<rust_decimal::Decimal> =
             sqlx::query_scalar("select amount from test_charge where reference = $1 and state = 'captured' for update")
-                .bind(&repayment.reference)
+                .bind(&refund_request.reference)
                 .fetch_optional(&mut *transaction)
                 .await?;
-        let held = held.ok_or_else(|| PaymentError::declined("not_captured"))?;
-        let known = sqlx::query_scalar("select reference from test_refund where request = $1")
-            .bind(repayment.request)
+        let captured = captured.ok_or_else(|| PaymentError::declined("not_captured"))?;
+        let earlier = sqlx::query_scalar("select reference from test_refund where request = $1")
+            .bind(refund_request.request)
             .fetch_optional(&mut *transaction)
             .await?;
-        if let Some(reference) = known {
-            return Ok(Refunded { reference });
+        if let Some(reference) = earlier {
+            return Ok(AcceptedRefund { reference });
         }
         let refunded: rust_decimal::Decimal =
             sqlx::query_scalar("select coalesce(sum(amount), 0) from test_refund where charge_reference = $1")
-                .bind(&repayment.reference)
+                .bind(&refund_request.reference)
                 .fetch_one(&mut *transaction)
                 .await?;
-        if refunded + repayment.amount.amount() > held {
+        if refunded + refund_request.amount.amount() > captured {
             return Err(PaymentError::declined("refund_exceeds_payment"));
         }
         let reference = new_reference("test_refund");
         sqlx::query("insert into test_refund (reference, request, charge_reference, amount) values ($1, $2, $3, $4)")
             .bind(&reference)
-            .bind(repayment.request)
-            .bind(&repayment.reference)
-            .bind(repayment.amount.amount())
+            .bind(refund_request.request)
+            .bind(&refund_request.reference)
+            .bind(refund_request.amount.amount())
             .execute(&mut *transaction)
             .await?;
         transaction.commit().await?;
-        Ok(Refunded { reference })
+        Ok(AcceptedRefund { reference })
     }
 
-    async fn row(&self, reference: &str) -> Result<Row, PaymentError> {
-        let row = sqlx::query_file_as!(Row, "src/payments/queries/test_charge_by_reference.sql", reference);
-        let row = row.fetch_optional(&self.pool).await?;
-        row.ok_or_else(|| PaymentError::declined("unknown_payment"))
+    async fn find_charge(&self, reference: &str) -> Result<TestCharge, PaymentError> {
+        let charge = sqlx::query_file_as!(TestCharge, "src/payments/queries/test_charge_by_reference.sql", reference);
+        let charge = charge.fetch_optional(&self.pool).await?;
+        charge.ok_or_else(|| PaymentError::declined("unknown_payment"))
     }
 }
 
-impl Provider for TestProvider {
-    fn authorise<'a>(&'a self, charge: &'a Charge) -> Asked<'a, Authorisation> {
-        self.hold(charge).boxed()
+impl PaymentProvider for TestProvider {
+    fn authorise<'a>(&'a self, authorisation_request: &'a AuthorisationRequest) -> ProviderFuture<'a, Authorisation> {
+        self.authorise_payment(authorisation_request).boxed()
     }
 
-    fn capture<'a>(&'a self, reference: &'a str, amount: Money) -> Asked<'a, Money> {
-        self.take(reference, amount).boxed()
+    fn capture<'a>(&'a self, reference: &'a str, amount: Money) -> ProviderFuture<'a, Money> {
+        self.capture_payment(reference, amount).boxed()
     }
 
-    fn cancel<'a>(&'a self, reference: &'a str) -> Asked<'a, ()> {
-        self.let_go(reference).boxed()
+    fn void<'a>(&'a self, reference: &'a str) -> ProviderFuture<'a, ()> {
+        self.void_payment(reference).boxed()
     }
 
-    fn refund<'a>(&'a self, repayment: &'a Repayment) -> Asked<'a, Refunded> {
-        self.give_back(repayment).boxed()
+    fn refund<'a>(&'a self, refund_request: &'a RefundRequest) -> ProviderFuture<'a, AcceptedRefund> {
+        self.refund_payment(refund_request).boxed()
     }
 
-    fn look<'a>(&'a self, reference: &'a str) -> Asked<'a, Intent> {
-        async move { Ok(self.row(reference).await?.into()) }.boxed()
+    fn retrieve<'a>(&'a self, reference: &'a str) -> ProviderFuture<'a, PaymentIntent> {
+        async move { Ok(self.find_charge(reference).await?.into()) }.boxed()
     }
 
-    fn find(&self, request: Uuid) -> Asked<'_, Option<Intent>> {
+    fn find(&self, request: Uuid) -> ProviderFuture<'_, Option<PaymentIntent>> {
         let find = async move {
-            let row = sqlx::query_file_as!(Row, "src/payments/queries/test_charge_by_request.sql", request);
-            let row = row.fetch_optional(&self.pool).await?;
-            Ok(row.map(Intent::from))
+            let charge = sqlx::query_file_as!(TestCharge, "src/payments/queries/test_charge_by_request.sql", request);
+            let charge = charge.fetch_optional(&self.pool).await?;
+            Ok(charge.map(PaymentIntent::from))
         };
         find.boxed()
     }
 
-    /// It sends none.
-    fn read_notice(&self, _: &str, _: &[u8], _: DateTime<Utc>) -> Result<Option<String>, NoticeError> {
-        Err(NoticeError::NotTaken)
+    /// The test provider sends no notifications.
+    fn read_notification(&self, _: &str, _: &[u8], _: DateTime<Utc>) -> Result<Option<String>, NotificationError> {
+        Err(NotificationError::NotConfigured)
     }
 }
 
-impl From<Row> for Intent {
-    fn from(row: Row) -> Self {
-        let state = match row.state.as_str() {
+impl From<TestCharge> for PaymentIntent {
+    fn from(charge: TestCharge) -> Self {
+        let state = match charge.state.as_str() {
             "captured" => IntentState::Captured,
             "cancelled" => IntentState::Cancelled,
             _ => IntentState::Authorised,
         };
-        // It was an amount of money when it was written.
-        let amount = Money::try_from(row.amount).unwrap_or_default();
-        let purpose = Purpose { order_id: row.order_id, attempt: row.attempt, request: row.request };
-        Self { reference: row.reference, purpose: Some(purpose), state, amount }
+        // The column was written from `Money`, so the conversion succeeds.
+        let amount = Money::try_from(charge.amount).unwrap_or_default();
+        let purpose = PaymentPurpose { order_id: charge.order_id, attempt: charge.attempt, request: charge.request };
+        Self { reference: charge.reference, purpose: Some(purpose), state, amount }
     }
 }
 

@@ -20,7 +20,7 @@ use crate::domain::money::Money;
 use crate::domain::order::{Order, OrderCommand, PlacedOrder, ReturnLine, Status};
 use crate::domain::quantity::Quantity;
 use crate::domain::text::{Reason, Reference};
-use crate::journal::{CommandError, Journal, Stop, UnitOfWork, UseCase};
+use crate::journal::{CommandError, Interrupt, Journal, UnitOfWork, UseCase};
 use crate::shop::MoveOrder;
 
 const NO_SALE: &str = "cancellation of what the customer did not buy before";
@@ -155,7 +155,7 @@ struct ReturnedUnits {
 impl UseCase for PlayCancellation {
     type Answer = ReturnedUnits;
 
-    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<ReturnedUnits, Stop> {
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<ReturnedUnits, Interrupt> {
         let claim = reference_claim(&self.reference);
         let mut returned = ReturnedUnits { units: vec![0; self.wanted.len()], ..ReturnedUnits::default() };
         if work.get::<Claim>(&claim)?.holder.is_some() {
@@ -190,14 +190,14 @@ impl PlayCancellation {
         work: &mut UnitOfWork<'_>,
         order_id: OrderId,
         lines: &BTreeMap<i64, i64>,
-    ) -> Result<(), Stop> {
-        let broken = |error: &dyn std::error::Error| Stop::Broken(error.to_string());
+    ) -> Result<(), Interrupt> {
+        let broken = |error: &dyn std::error::Error| Interrupt::Broken(error.to_string());
         let line = |(&line, &units): (&i64, &i64)| {
             let quantity = Quantity::new(units).map_err(|error| broken(&error))?;
             Ok(ReturnLine { line, quantity, restock: true })
         };
         let command = OrderCommand::Return {
-            lines: lines.iter().map(line).collect::<Result<_, Stop>>()?,
+            lines: lines.iter().map(line).collect::<Result<_, Interrupt>>()?,
             refund: true,
             reason: Some(Reason::parse(self.reference.as_str()).map_err(|error| broken(&error))?),
         };

@@ -16,8 +16,8 @@ use crate::domain::money::Money;
 use crate::domain::product::Product;
 use crate::domain::refusal::Refusal;
 use crate::domain::text::{Description, Name, Sku};
-use crate::journal::{CommandError, Journal, Stop, UnitOfWork, UseCase};
-use crate::shop::{AdjustStock, CategoryRef, CreateCategory, CreateProduct, RegisterCustomer, StockChange};
+use crate::journal::{CommandError, Interrupt, Journal, UnitOfWork, UseCase};
+use crate::shop::{AdjustStock, CategoryKey, CreateCategory, CreateProduct, RegisterCustomer, StockChange};
 
 /// By place in the history; what no due invoice names is not in it.
 pub(super) type ProductIds = HashMap<usize, ProductId>;
@@ -144,7 +144,7 @@ impl StockUp {
 impl UseCase for StockUp {
     type Answer = StockedProduct;
 
-    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<StockedProduct, Stop> {
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<StockedProduct, Interrupt> {
         if let Some(holder) = work.get::<Claim>(self.claim())?.holder {
             let product_id = ProductId(holder);
             let missing = self.units - work.get::<Product>(product_id)?.listing()?.stock.available();
@@ -157,7 +157,7 @@ impl UseCase for StockUp {
             name: self.name.clone(),
             description: Description::default(),
             price: self.price,
-            category: CategoryRef::Id(find_or_create_category(work)?),
+            category: CategoryKey::Id(find_or_create_category(work)?),
             sku: Some(self.sku.clone()),
             stock: self.units,
         };
@@ -166,8 +166,8 @@ impl UseCase for StockUp {
 }
 
 /// The category of everything that is played, created with its first product.
-fn find_or_create_category(work: &mut UnitOfWork<'_>) -> Result<CategoryId, Stop> {
-    let name = Name::parse(CATEGORY).map_err(|error| Stop::Broken(error.to_string()))?;
+fn find_or_create_category(work: &mut UnitOfWork<'_>) -> Result<CategoryId, Interrupt> {
+    let name = Name::parse(CATEGORY).map_err(|error| Interrupt::Broken(error.to_string()))?;
     match work.get::<Claim>(claim_id(ClaimKind::CategoryName, &name.folded()))?.holder {
         Some(holder) => Ok(CategoryId(holder)),
         None => Ok(CreateCategory { name }.decide(work)?.category_id),

@@ -8,7 +8,7 @@ use crate::domain::claim::Claim;
 use crate::domain::customer::Customer;
 use crate::domain::ids::{CustomerId, ProductId};
 use crate::domain::product::Product;
-use crate::journal::{Actor, CommandError, Context, Journal, Stop, UnitOfWork, UseCase};
+use crate::journal::{Actor, CommandError, Context, Interrupt, Journal, UnitOfWork, UseCase};
 
 /// How often a command is sent before it is given up: half a minute, when nothing answers.
 const ATTEMPTS: u32 = 12;
@@ -50,7 +50,7 @@ struct ReadClaimHolders(Vec<String>);
 impl UseCase for ReadClaimHolders {
     type Answer = Vec<Option<i64>>;
 
-    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<Self::Answer, Stop> {
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<Self::Answer, Interrupt> {
         Ok(work.get_all::<Claim, _>(&self.0)?.iter().map(|claim| claim.holder).collect())
     }
 }
@@ -68,7 +68,7 @@ pub(super) struct Preload {
 impl UseCase for Preload {
     type Answer = ();
 
-    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<(), Stop> {
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<(), Interrupt> {
         let claims = work.get_all::<Claim, _>(&self.claims).map(drop);
         let customers = work.get_all::<Customer, _>(&self.customers).map(drop);
         let products = work.get_all::<Product, _>(&self.products);
@@ -85,14 +85,14 @@ impl UseCase for Preload {
 }
 
 /// All that is missing in one answer, so that it is loaded together.
-fn combine_missing<const COUNT: usize>(parts: [Result<(), Stop>; COUNT]) -> Result<(), Stop> {
+fn combine_missing<const COUNT: usize>(parts: [Result<(), Interrupt>; COUNT]) -> Result<(), Interrupt> {
     let mut missing = Vec::new();
     for part in parts {
         match part {
             Ok(()) => {}
-            Err(Stop::Missing(loads)) => missing.extend(loads),
-            Err(stop) => return Err(stop),
+            Err(Interrupt::Missing(loads)) => missing.extend(loads),
+            Err(interrupt) => return Err(interrupt),
         }
     }
-    if missing.is_empty() { Ok(()) } else { Err(Stop::Missing(missing)) }
+    if missing.is_empty() { Ok(()) } else { Err(Interrupt::Missing(missing)) }
 }

@@ -1,7 +1,7 @@
-//! The first step: every event that concerns a reactor becomes a row, exactly once.
+//! Enqueues each event that a reactor subscribes to, exactly once.
 //!
-//! One transaction takes the row of the reactor, reads the next events, writes the reactions, and moves the position.
-//! A node that finds the row taken leaves the work to the node that has it.
+//! One transaction locks the reactor's row, reads the next events, inserts their reactions and moves the reactor's
+//! position. A node that finds the row locked leaves the work to the node that holds the lock.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -12,36 +12,37 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions, Connection, PgPool};
 use tokio::sync::{Notify, watch};
 
-use super::{Fact, Reactor};
+use super::{Reactor, RecordedEvent};
+use crate::background::StopSignal;
 use crate::failpoints::failpoint;
 
-/// Follows the log for all reactors of this node, on one connection.
+/// Reads the log for all reactors of this node, on one connection.
 pub(super) struct Enqueuer {
     connect: PgConnectOptions,
     head: watch::Receiver<i64>,
-    /// Each with what wakes its worker.
+    /// Each with the notifier of its worker.
     reactors: Vec<(Arc<dyn Reactor>, Arc<Notify>)>,
-    stopped: watch::Receiver<bool>,
-    poll: Duration,
+    stop: StopSignal,
+    poll_interval: Duration,
 }
 
-/// What one transaction did.
-struct Step {
+/// The outcome of one transaction.
+struct EnqueuedBatch {
     reactions: usize,
-    /// Whether there are more events already.
+    /// Whether further events are already in the log.
     more: bool,
 }
 
-/// How many positions one transaction takes at the most.
+/// The most positions that one transaction covers.
 const BATCH: i64 = 1_000;
-/// While the shop is busy, events are left to gather for so long, because each look costs some statements.
-const REST: Duration = Duration::from_millis(100);
+/// Pause between two batches, in which events gather: each batch costs several statements.
+const GATHER_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Lets a reactor that is new follow the log from its end, or from its beginning.
-pub(super) async fn register(
+/// Registers a reactor that runs for the first time, at the end of the log or at its beginning.
+pub(super) async fn register_reactor(
     pool: &PgPool,
     reactor: &dyn Reactor,
-    from_the_beginning: bool,
+    start_at_first_event: bool,
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
         "insert into reactor (name, position, started_at)
@@ -49,7 +50,7 @@ pub(super) async fn register(
          on conflict do nothing",
     )
     .bind(reactor.name())
-    .bind(from_the_beginning)
+    .bind(start_at_first_event)
     .execute(pool)
     .await?;
     Ok(())
@@ -60,46 +61,45 @@ impl Enqueuer {
         connect: PgConnectOptions,
         head: watch::Receiver<i64>,
         reactors: Vec<(Arc<dyn Reactor>, Arc<Notify>)>,
-        stopped: watch::Receiver<bool>,
-        poll: Duration,
+        stop: StopSignal,
+        poll_interval: Duration,
     ) -> Self {
-        Self { connect, head, reactors, stopped, poll }
+        Self { connect, head, reactors, stop, poll_interval }
     }
 
     pub async fn run(mut self) {
-        while !*self.stopped.borrow() {
-            if let Err(error) = self.follow().await {
-                tracing::warn!(%error, "the log cannot be followed for reactors");
-                self.sleep(self.poll).await;
+        while !self.stop.is_set() {
+            if let Err(error) = self.follow_log().await {
+                self.stop.pause_after(&error, "enqueue reactions", self.poll_interval).await;
             }
         }
     }
 
-    async fn follow(&mut self) -> Result<(), sqlx::Error> {
+    async fn follow_log(&mut self) -> Result<(), sqlx::Error> {
         let mut connection = self.connect.connect().await?;
-        while !*self.stopped.borrow() {
+        while !self.stop.is_set() {
             self.head.borrow_and_update();
             let mut more = false;
             let mut failed = false;
             for (reactor, wake) in &self.reactors {
-                // A reactor that fails, or panics, must not keep the others from what is theirs.
-                let step = match AssertUnwindSafe(enqueue(&mut connection, &**reactor)).catch_unwind().await {
-                    Ok(Ok(Some(step))) => step,
+                // A reactor that fails or panics must not stop the others.
+                let batch = match AssertUnwindSafe(enqueue_next(&mut connection, &**reactor)).catch_unwind().await {
+                    Ok(Ok(Some(batch))) => batch,
                     Ok(Ok(None)) => continue,
                     Ok(Err(error)) => {
-                        tracing::warn!(%error, reactor = reactor.name(), "events could not be enqueued");
+                        tracing::warn!(%error, reactor = reactor.name(), "cannot enqueue events");
                         failed = true;
                         continue;
                     }
                     Err(_) => {
-                        tracing::error!(reactor = reactor.name(), "a reactor panicked while events were enqueued");
+                        tracing::error!(reactor = reactor.name(), "reactor panicked while its events were enqueued");
                         failed = true;
                         continue;
                     }
                 };
                 failpoint!("reactions-enqueued");
-                more |= step.more;
-                if step.reactions > 0 {
+                more |= batch.more;
+                if batch.reactions > 0 {
                     wake.notify_one();
                 }
             }
@@ -109,28 +109,22 @@ impl Enqueuer {
             if more && !failed {
                 continue;
             }
-            self.sleep(if failed { self.poll } else { REST }).await;
-            let mut stopped = self.stopped.clone();
+            self.stop.sleep(if failed { self.poll_interval } else { GATHER_INTERVAL }).await;
             tokio::select! {
                 _ = self.head.changed() => {}
-                _ = stopped.wait_for(|stopped| *stopped) => {}
-                () = tokio::time::sleep(self.poll) => {}
+                () = self.stop.sleep(self.poll_interval) => {}
             }
         }
         connection.close().await
     }
-
-    async fn sleep(&mut self, duration: Duration) {
-        tokio::select! {
-            () = tokio::time::sleep(duration) => {}
-            _ = self.stopped.wait_for(|stopped| *stopped) => {}
-        }
-    }
 }
 
-/// Enqueues the next events; `None` when there are none, or when another node does it.
-async fn enqueue(connection: &mut PgConnection, reactor: &dyn Reactor) -> Result<Option<Step>, sqlx::Error> {
-    // A look costs less than a lock.
+/// Enqueues the next batch of events. Returns `None` if there is none, or if another node is enqueueing it.
+async fn enqueue_next(
+    connection: &mut PgConnection,
+    reactor: &dyn Reactor,
+) -> Result<Option<EnqueuedBatch>, sqlx::Error> {
+    // Check without locking first; it is cheaper.
     let behind: bool = sqlx::query_scalar(
         "select exists (
             select from reactor, journal_head where name = $1 and reactor.position < journal_head.position
@@ -143,19 +137,23 @@ async fn enqueue(connection: &mut PgConnection, reactor: &dyn Reactor) -> Result
         return Ok(None);
     }
     let mut transaction = connection.begin().await?;
-    let taken = sqlx::query_file!("src/reactors/queries/positions.sql", reactor.name());
-    let taken = taken.fetch_optional(&mut *transaction).await?.map(|row| (row.position, row.head));
-    let Some((position, head)) = taken.filter(|(position, head)| position < head) else { return Ok(None) };
+    let locked = sqlx::query_file!("src/reactors/queries/positions.sql", reactor.name());
+    let locked = locked.fetch_optional(&mut *transaction).await?.map(|row| (row.position, row.head));
+    let Some((position, head)) = locked.filter(|(position, head)| position < head) else { return Ok(None) };
     let upto = head.min(position.saturating_add(BATCH));
-    // Who begins to want something now does not want what happened before.
-    let wanted = match reactor.wanted(&mut transaction).await? {
-        Some(wanted) => wanted,
+    // A new subscription does not receive earlier events.
+    let event_types = match reactor.subscribed_event_types(&mut transaction).await? {
+        Some(event_types) => event_types,
         None if reactor.event_types().is_empty() => vec!["*".to_owned()],
         None => reactor.event_types().iter().map(|name| (*name).to_owned()).collect(),
     };
-    let facts = if wanted.is_empty() { vec![] } else { read(&mut transaction, position, upto, &wanted).await? };
-    let targets = if facts.is_empty() { vec![] } else { reactor.targets(&mut transaction, &facts).await? };
-    let reactions = write(&mut transaction, reactor.name(), targets).await?;
+    let events = if event_types.is_empty() {
+        vec![]
+    } else {
+        read_events(&mut transaction, position, upto, &event_types).await?
+    };
+    let targets = if events.is_empty() { vec![] } else { reactor.targets(&mut transaction, &events).await? };
+    let reactions = insert_reactions(&mut transaction, reactor.name(), targets).await?;
     sqlx::query("update reactor set position = $2 where name = $1")
         .bind(reactor.name())
         .bind(upto)
@@ -163,23 +161,23 @@ async fn enqueue(connection: &mut PgConnection, reactor: &dyn Reactor) -> Result
         .await?;
     failpoint!("reactions-written");
     transaction.commit().await?;
-    Ok(Some(Step { reactions, more: upto < head }))
+    Ok(Some(EnqueuedBatch { reactions, more: upto < head }))
 }
 
-/// The wanted events after `position`, up to another.
-async fn read(
+/// The events of some types after `position`, up to and including `upto`.
+async fn read_events(
     connection: &mut PgConnection,
     position: i64,
     upto: i64,
-    wanted: &[String],
-) -> Result<Vec<Fact>, sqlx::Error> {
-    sqlx::query_file_as!(Fact, "src/reactors/queries/wanted_events.sql", position, upto, wanted)
+    event_types: &[String],
+) -> Result<Vec<RecordedEvent>, sqlx::Error> {
+    sqlx::query_file_as!(RecordedEvent, "src/reactors/queries/wanted_events.sql", position, upto, event_types)
         .fetch_all(connection)
         .await
 }
 
-/// Writes a row for each position and target; returns how many there are.
-async fn write(
+/// Inserts a reaction for each position and target, and returns their number.
+async fn insert_reactions(
     connection: &mut PgConnection,
     reactor: &str,
     targets: Vec<(i64, String)>,
@@ -189,7 +187,7 @@ async fn write(
         return Ok(0);
     }
     let (positions, targets): (Vec<i64>, Vec<String>) = targets.into_iter().unzip();
-    // What somebody has asked for already, ahead of this, is there.
+    // A redelivery may have inserted the same reaction before.
     sqlx::query(
         "insert into reaction (reactor, position, target, due_at)
          select $1, fresh.position, fresh.target, clock_timestamp()

@@ -1,8 +1,8 @@
-//! What the shop does by the clock: named tasks, each with an interval and a row that says when it is due.
+//! Periodic tasks: each has a name, an interval and a row that says when it is due.
 //!
-//! Of several nodes the first that looks runs a due task, and no other runs it meanwhile; all of it survives a restart.
-//! A node that dies is replaced at once, and one that stands still when the time of its run is up. So a run may end
-//! anywhere, and a task must do its work in steps of which each is all or nothing and does no harm when it comes twice.
+//! The first node that finds a task due claims and runs it; no other node runs it at the same time. The rows survive a
+//! restart. If a node dies, its tasks are released at once; if it hangs, when the run's time limit is over. So a run
+//! may be interrupted anywhere: a task must work in steps that are all or nothing and harmless when repeated.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 use futures_util::future::BoxFuture;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions, Connection};
-use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
+use crate::background::{StopSignal, Stopper, stop_signal};
 use crate::failpoints::failpoint;
 
 mod status;
@@ -21,129 +21,146 @@ pub mod tasks;
 
 pub use status::{TaskStatus, run_now, status};
 
-/// A thing to be done again and again.
+/// A periodic task.
 pub struct Task {
     pub name: &'static str,
-    /// From the end of a run to the beginning of the next.
-    pub every: Duration,
-    run: Box<dyn Fn() -> BoxFuture<'static, anyhow::Result<Run>> + Send + Sync>,
+    /// Time between the end of a run and the start of the next.
+    pub interval: Duration,
+    run: Box<dyn Fn() -> BoxFuture<'static, anyhow::Result<RunReport>> + Send + Sync>,
 }
 
-/// What a run did.
+/// The result of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Run {
+pub struct RunReport {
+    /// How many things the run handled.
     pub handled: u64,
-    /// There is more than a run deals with: the next follows at once.
+    /// Whether more remains than one run handles; the next run starts at once.
     pub more: bool,
 }
 
+/// How a node polls and limits runs.
 #[derive(Clone, Debug)]
 pub struct SchedulerOptions {
-    /// How often a node looks for what is due.
-    pub look_every: Duration,
-    /// How long a run may take; then it is broken off, and another node may begin.
-    pub longest_run: Duration,
+    /// How often a node polls for due tasks.
+    pub poll_interval: Duration,
+    /// How long a run may take. After that it is aborted, and another node may claim the task.
+    pub time_limit: Duration,
 }
 
-/// Runs what is due until it is stopped.
+/// Runs due tasks until it is stopped.
 pub struct Scheduler {
-    stop: watch::Sender<bool>,
+    stopper: Stopper,
     task: JoinHandle<()>,
 }
 
-/// The first wait after a run that failed; each is twice as long as the one before, up to the task's interval.
+/// Delay after the first failed run. Each later delay doubles, up to the task's interval.
 const FIRST_RETRY: Duration = Duration::from_secs(10);
-/// How long a node waits before it connects again.
-const RECONNECT: Duration = Duration::from_secs(1);
+/// Pause before a node reconnects to the database.
+const RECONNECT_DELAY: Duration = Duration::from_secs(1);
 
-struct Node {
+/// The scheduler of this node.
+struct SchedulerNode {
     connect: PgConnectOptions,
     tasks: HashMap<&'static str, Task>,
     options: SchedulerOptions,
-    stopped: watch::Receiver<bool>,
+    stop: StopSignal,
     id: Uuid,
 }
 
-/// A task that this node holds.
-struct Held {
+/// A task that this node has claimed.
+struct ClaimedTask {
     name: String,
     epoch: i64,
     failures: i32,
 }
 
 /// How a run ended.
-enum End {
-    Done(Run),
+enum RunOutcome {
+    Done(RunReport),
     Failed(String),
-    /// The node is to stop.
-    BrokenOff,
+    /// The node stops.
+    Interrupted,
 }
 
 impl Default for SchedulerOptions {
     fn default() -> Self {
-        Self { look_every: Duration::from_secs(1), longest_run: Duration::from_secs(60) }
+        Self { poll_interval: Duration::from_secs(1), time_limit: Duration::from_secs(60) }
     }
 }
 
 impl Task {
-    pub fn new<F>(name: &'static str, every: Duration, run: impl Fn() -> F + Send + Sync + 'static) -> Self
+    pub fn new<F>(name: &'static str, interval: Duration, run: impl Fn() -> F + Send + Sync + 'static) -> Self
     where
-        F: Future<Output = anyhow::Result<Run>> + Send + 'static,
+        F: Future<Output = anyhow::Result<RunReport>> + Send + 'static,
     {
-        Self { name, every, run: Box::new(move || Box::pin(run())) }
+        Self { name, interval, run: Box::new(move || Box::pin(run())) }
     }
 
-    /// Runs it once, whoever holds it.
-    pub fn run(&self) -> BoxFuture<'static, anyhow::Result<Run>> {
+    /// A task whose every run gets a clone of `input`.
+    pub fn with<I, F>(
+        name: &'static str,
+        interval: Duration,
+        input: &I,
+        run: impl Fn(I) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        I: Clone + Send + Sync + 'static,
+        F: Future<Output = anyhow::Result<RunReport>> + Send + 'static,
+    {
+        let input = input.clone();
+        Self::new(name, interval, move || run(input.clone()))
+    }
+
+    /// Runs the task once, without claiming it.
+    pub fn run(&self) -> BoxFuture<'static, anyhow::Result<RunReport>> {
         (self.run)()
     }
 }
 
 impl Scheduler {
     pub fn start(connect: PgConnectOptions, tasks: Vec<Task>, options: SchedulerOptions) -> Self {
-        let (stop, stopped) = watch::channel(false);
+        let (stopper, stop) = stop_signal();
         let tasks = tasks.into_iter().map(|task| (task.name, task)).collect();
-        let node = Node { connect, tasks, options, stopped, id: Uuid::new_v4() };
-        Self { stop, task: tokio::spawn(node.run()) }
+        let node = SchedulerNode { connect, tasks, options, stop, id: Uuid::new_v4() };
+        Self { stopper, task: tokio::spawn(node.run()) }
     }
 
-    /// Breaks off what is being run, and lets another node have it.
+    /// Aborts the current run and releases its task.
     pub async fn stop(self) {
-        self.stop.send_replace(true);
+        self.stopper.stop();
         if let Err(error) = self.task.await {
-            tracing::error!(%error, "the scheduler ended badly");
+            tracing::error!(%error, "the scheduler panicked");
         }
     }
 }
 
-impl Node {
+impl SchedulerNode {
     async fn run(mut self) {
-        while !*self.stopped.borrow() {
-            if let Err(error) = self.work().await {
-                tracing::warn!(%error, "the scheduler lost the database");
-                self.rest(RECONNECT).await;
+        while !self.stop.is_set() {
+            if let Err(error) = self.run_due_tasks().await {
+                self.stop.pause_after(&error, "scheduler", RECONNECT_DELAY).await;
             }
         }
     }
 
-    /// Runs what is due on one connection, whose end frees what this node holds.
-    async fn work(&mut self) -> Result<(), sqlx::Error> {
+    /// Runs due tasks on one connection. The end of the connection releases the claims of this node.
+    async fn run_due_tasks(&mut self) -> Result<(), sqlx::Error> {
         let mut connection = self.connect.connect().await?;
-        self.enter(&mut connection).await?;
-        while !*self.stopped.borrow() {
-            let Some(held) = self.take(&mut connection).await? else {
-                self.rest(self.options.look_every).await;
+        self.register_tasks(&mut connection).await?;
+        while !self.stop.is_set() {
+            let Some(claimed) = self.claim_due(&mut connection).await? else {
+                self.stop.sleep(self.options.poll_interval).await;
                 continue;
             };
             failpoint!("scheduler-task-taken");
-            let end = self.run_one(&held).await;
-            self.put_back(&mut connection, &held, end).await?;
+            let end = self.run_one(&claimed).await;
+            self.record_outcome(&mut connection, &claimed, end).await?;
         }
         connection.close().await
     }
 
-    /// Tasks that are new are due at once.
-    async fn enter(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    /// Adds the rows of new tasks, which are due at once.
+    async fn register_tasks(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
         sqlx::query(
             "insert into scheduler_task (name, due_at)
              select name, clock_timestamp() from unnest($1::text[]) as name
@@ -155,60 +172,69 @@ impl Node {
         Ok(())
     }
 
-    async fn take(&self, connection: &mut PgConnection) -> Result<Option<Held>, sqlx::Error> {
+    /// Claims a due task; `None` if there is none.
+    async fn claim_due(&self, connection: &mut PgConnection) -> Result<Option<ClaimedTask>, sqlx::Error> {
         sqlx::query_file_as!(
-            Held,
-            "src/scheduler/queries/take.sql",
+            ClaimedTask,
+            "src/scheduler/queries/claim_due.sql",
             self.names() as _,
             self.id,
-            self.options.longest_run as _
+            self.options.time_limit as _
         )
         .fetch_optional(connection)
         .await
     }
 
-    async fn run_one(&mut self, held: &Held) -> End {
-        let Some(task) = self.tasks.get(held.name.as_str()) else { return End::BrokenOff };
+    async fn run_one(&mut self, claimed: &ClaimedTask) -> RunOutcome {
+        let Some(task) = self.tasks.get(claimed.name.as_str()) else { return RunOutcome::Interrupted };
         let started = Instant::now();
-        // A task of its own, so that one that panics is one that fails.
+        // Spawned, so that a panic counts as a failed run.
         let mut run = tokio::spawn(task.run());
         let end = tokio::select! {
             ended = &mut run => match ended {
-                Ok(Ok(run)) => End::Done(run),
-                Ok(Err(error)) => End::Failed(format!("{error:#}")),
-                Err(panicked) => End::Failed(panicked.to_string()),
+                Ok(Ok(run)) => RunOutcome::Done(run),
+                Ok(Err(error)) => RunOutcome::Failed(format!("{error:#}")),
+                Err(panicked) => RunOutcome::Failed(panicked.to_string()),
             },
-            () = tokio::time::sleep(self.options.longest_run) => End::Failed("it took too long".to_owned()),
-            _ = self.stopped.wait_for(|stopped| *stopped) => End::BrokenOff,
+            () = tokio::time::sleep(self.options.time_limit) => RunOutcome::Failed("the run exceeded its time limit".to_owned()),
+            () = self.stop.wait() => RunOutcome::Interrupted,
         };
         run.abort();
         let outcome = match &end {
-            End::Done(run) => {
+            RunOutcome::Done(run) => {
                 metrics::counter!("scheduler_handled_total", "task" => task.name).increment(run.handled);
                 "done"
             }
-            End::Failed(error) => {
-                tracing::warn!(task = task.name, error, "a task failed; it will be tried again");
+            RunOutcome::Failed(error) => {
+                tracing::warn!(task = task.name, error, "task failed; it will be retried");
                 "failed"
             }
-            End::BrokenOff => "broken_off",
+            RunOutcome::Interrupted => "broken_off",
         };
         metrics::counter!("scheduler_runs_total", "task" => task.name, "outcome" => outcome).increment(1);
         metrics::histogram!("scheduler_run_seconds", "task" => task.name).record(started.elapsed());
         end
     }
 
-    async fn put_back(&self, connection: &mut PgConnection, held: &Held, end: End) -> Result<(), sqlx::Error> {
-        let every = self.tasks.get(held.name.as_str()).map_or(Duration::ZERO, |task| task.every);
+    /// Releases the task and schedules its next run.
+    async fn record_outcome(
+        &self,
+        connection: &mut PgConnection,
+        claimed: &ClaimedTask,
+        end: RunOutcome,
+    ) -> Result<(), sqlx::Error> {
+        let every = self.tasks.get(claimed.name.as_str()).map_or(Duration::ZERO, |task| task.interval);
         let (wait, handled, error) = match end {
-            End::Done(Run { handled, more }) => (if more { Duration::ZERO } else { every }, Some(handled), None),
-            End::Failed(error) => {
-                let doubled = FIRST_RETRY * 2_u32.pow(held.failures.clamp(0, 10).unsigned_abs());
+            RunOutcome::Done(RunReport { handled, more }) => {
+                (if more { Duration::ZERO } else { every }, Some(handled), None)
+            }
+            RunOutcome::Failed(error) => {
+                let doubled = FIRST_RETRY * 2_u32.pow(claimed.failures.clamp(0, 10).unsigned_abs());
                 (doubled.min(every), None, Some(error))
             }
-            End::BrokenOff => {
+            RunOutcome::Interrupted => {
                 let free = "update scheduler_task set holder = null where name = $1 and epoch = $2";
-                sqlx::query(free).bind(&held.name).bind(held.epoch).execute(connection).await?;
+                sqlx::query(free).bind(&claimed.name).bind(claimed.epoch).execute(connection).await?;
                 return Ok(());
             }
         };
@@ -222,8 +248,8 @@ impl Node {
                  failures = case when $5 is null then 0 else task.failures + 1 end
              where task.name = $1 and task.epoch = $2",
         )
-        .bind(&held.name)
-        .bind(held.epoch)
+        .bind(&claimed.name)
+        .bind(claimed.epoch)
         .bind(wait)
         .bind(handled.map(|handled| i64::try_from(handled).unwrap_or(i64::MAX)))
         .bind(error)
@@ -234,12 +260,5 @@ impl Node {
 
     fn names(&self) -> Vec<&'static str> {
         self.tasks.keys().copied().collect()
-    }
-
-    async fn rest(&mut self, duration: Duration) {
-        tokio::select! {
-            () = tokio::time::sleep(duration) => {}
-            _ = self.stopped.wait_for(|stopped| *stopped) => {}
-        }
     }
 }

@@ -1,33 +1,34 @@
-//! How the tasks stand, for people.
+//! The state of the tasks, for operators.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::PgPool;
 use utoipa::ToSchema;
 
+/// The state of a task.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct TaskStatus {
     pub name: String,
-    /// Not before then; a node begins within moments.
+    /// When the next run is due; a node starts it within about a second.
     pub due_at: DateTime<Utc>,
-    /// Whether a node runs it now.
+    /// Whether a node is running it now.
     pub running: bool,
-    /// When it ended the last time.
+    /// When the last run ended.
     pub last_run_at: Option<DateTime<Utc>>,
-    /// How many things the last run that did not fail dealt with.
+    /// How many things the last successful run handled.
     pub last_handled: Option<i64>,
-    /// Why the last run failed, if it did.
+    /// Why the last run failed; null if it succeeded.
     pub last_error: Option<String>,
-    /// Runs that failed since the last that did not.
+    /// Failed runs since the last successful one.
     pub failures: i32,
 }
 
-/// How every task stands, by name.
+/// The state of every task, by name.
 pub async fn status(pool: &PgPool) -> Result<Vec<TaskStatus>, sqlx::Error> {
     sqlx::query_file_as!(TaskStatus, "src/scheduler/queries/status.sql").fetch_all(pool).await
 }
 
-/// Makes a task due at once; whether there is one of that name.
+/// Makes a task due at once. Returns `false` if there is no task with that name.
 pub async fn run_now(pool: &PgPool, name: &str) -> Result<bool, sqlx::Error> {
     let due = "update scheduler_task set due_at = least(due_at, clock_timestamp()) where name = $1";
     Ok(sqlx::query(due).bind(name).execute(pool).await?.rows_affected() > 0)

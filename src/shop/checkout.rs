@@ -1,38 +1,37 @@
-//! A cart becomes an order: cart, stock and order change together.
+//! Checkout: a cart becomes an order; cart, stock and order change together.
 
-use super::change_cart::check_owner;
-use super::ordering::{NewLine, NewOrder, place_order};
-use super::pricing::Asked;
+use super::carts::check_owner;
+use super::orders::{NewOrder, OrderView, RequestedLine, place_order};
+use super::payments::{PaymentPolicy, store_instrument};
+use super::pricing::PricingRequest;
 use super::recipients::Recipients;
-use super::request_payment::keep_instrument;
-use super::terms::Terms;
-use super::view::OrderView;
 use crate::domain::cart::{Cart, CartCommand};
 use crate::domain::ids::{CartId, OrderId};
 use crate::domain::order::{PaymentMethod, PaymentToken};
-use crate::journal::{Load, Stop, UnitOfWork, UseCase};
+use crate::journal::{AggregateRef, Interrupt, UnitOfWork, UseCase};
 
+/// Places the order of a cart.
 pub struct Checkout {
     pub cart_id: CartId,
     pub recipients: Recipients,
-    /// `None` is left to staff.
+    /// `None` leaves the payment to staff.
     pub payment_method: Option<PaymentMethod>,
-    pub asked: Asked,
-    /// What a provider is shown, where one is asked.
+    pub pricing: PricingRequest,
+    /// Instrument for the payment provider, if the method has one.
     pub instrument: Option<PaymentToken>,
-    pub terms: Terms,
+    pub payment_policy: PaymentPolicy,
 }
 
 impl Checkout {
-    /// One that staff see to: nothing is asked of a provider, and nothing is known that prices depend on.
+    /// A checkout without payment instrument, addresses and pricing inputs.
     pub fn of(cart_id: CartId) -> Self {
         Self {
             cart_id,
             recipients: Recipients::unnamed(),
             payment_method: None,
-            asked: Asked::default(),
+            pricing: PricingRequest::default(),
             instrument: None,
-            terms: Terms::default(),
+            payment_policy: PaymentPolicy::default(),
         }
     }
 }
@@ -40,10 +39,10 @@ impl Checkout {
 impl UseCase for Checkout {
     type Answer = OrderView;
 
-    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<OrderView, Stop> {
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<OrderView, Interrupt> {
         check_owner(work, self.cart_id)?;
         let cart = work.get::<Cart>(self.cart_id)?;
-        let lines = cart.checkout_items()?.iter().map(|(&product_id, &quantity)| NewLine {
+        let lines = cart.checkout_items()?.iter().map(|(&product_id, &quantity)| RequestedLine {
             product_id,
             quantity,
             unit_price: None,
@@ -58,20 +57,20 @@ impl UseCase for Checkout {
             reference: None,
             lines: lines.collect(),
             payment_method: self.payment_method,
-            pay_by: self.terms.pay_by(self.payment_method, work.now()),
-            asked: Some(self.asked.clone()),
+            pay_by: self.payment_policy.pay_by(self.payment_method, work.now()),
+            pricing: Some(self.pricing.clone()),
         };
         let placed = place_order(work, order)?;
         let order_id = OrderId(placed.order_id);
         self.recipients.write(work, order_id, customer_id)?;
         work.execute::<Cart>(self.cart_id, CartCommand::CheckOut { order_id })?;
         if let Some(token) = &self.instrument {
-            keep_instrument(work, order_id, token)?;
+            store_instrument(work, order_id, token)?;
         }
         Ok(placed)
     }
 
-    fn subject(&self) -> Option<Load> {
-        Some(Load::of::<Cart>(self.cart_id))
+    fn subject(&self) -> Option<AggregateRef> {
+        Some(AggregateRef::of::<Cart>(self.cart_id))
     }
 }

@@ -1,13 +1,17 @@
-//! Who an order is for, and where it goes: personal, so it stands beside the log, where it can be forgotten.
+//! Recipients of an order: contact and addresses, which live beside the log, where they can be erased.
+
+use serde::Serialize;
 
 use crate::domain::customer::{Address, Country, Customer};
 use crate::domain::ids::{AddressId, CustomerId, OrderId};
+use crate::domain::order::{Order, OrderCommand};
+use crate::domain::refusal::Refusal;
 use crate::domain::text::{Email, Name};
-use crate::journal::{AddressKind, Profile, Stop, UnitOfWork};
+use crate::journal::{AggregateRef, Interrupt, SideWrite, UnitOfWork, UseCase};
 
 #[derive(Clone, Debug)]
 pub enum Recipients {
-    /// Addresses that the customer has; the person is known.
+    /// Addresses of the customer who orders.
     Customer {
         shipping: Option<KnownAddress>,
         billing: Option<KnownAddress>,
@@ -15,7 +19,7 @@ pub enum Recipients {
     Guest(Box<Guest>),
 }
 
-/// What a guest tells.
+/// Contact and addresses of a guest, as the checkout gives them.
 #[derive(Clone, Debug)]
 pub struct Guest {
     pub name: Name,
@@ -24,41 +28,61 @@ pub struct Guest {
     pub billing: Option<Address>,
 }
 
-/// An address of a customer, and the country that it was seen to be in, if it was seen.
+/// An address of a customer, and its country if the caller has read it.
 #[derive(Clone, Debug)]
 pub struct KnownAddress {
     pub address_id: AddressId,
     pub country: Option<Country>,
 }
 
+/// Erases a guest's contact and addresses; the order and its sums stay.
+pub struct EraseContact {
+    pub order_id: OrderId,
+}
+
+impl UseCase for EraseContact {
+    type Answer = ();
+
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<(), Interrupt> {
+        work.execute::<Order>(self.order_id, OrderCommand::EraseContact)?;
+        work.add_side_write(&DeleteOrderContact { order_id: self.order_id })
+    }
+
+    fn subject(&self) -> Option<AggregateRef> {
+        Some(AggregateRef::of::<Order>(self.order_id))
+    }
+}
+
 impl Recipients {
-    /// Of a customer who names no address.
+    /// A customer who names no address.
     pub fn unnamed() -> Self {
         Self::Customer { shipping: None, billing: None }
     }
 
-    /// Keeps them with the order, as they are at its commit.
+    /// Stores them with the order, as they are at its commit.
     pub(super) fn write(
         &self,
         work: &mut UnitOfWork<'_>,
         order_id: OrderId,
         customer_id: Option<CustomerId>,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), Interrupt> {
         match self {
             Self::Customer { shipping, billing } => {
                 for (kind, address) in [(AddressKind::Shipping, shipping), (AddressKind::Billing, billing)] {
                     if let (Some(address), Some(customer_id)) = (address, customer_id) {
-                        snapshot(work, order_id, kind, customer_id, address)?;
+                        let KnownAddress { address_id, country } = address;
+                        let (address_id, country) = (*address_id, country.as_ref());
+                        work.get::<Customer>(customer_id)?.require_address(address_id)?;
+                        work.add_side_write(&CopyAddress { order_id, kind, customer_id, address_id, country })?;
                     }
                 }
             }
             Self::Guest(guest) => {
                 let Guest { name, email, shipping, billing } = &**guest;
-                let (name, email) = (name.to_string(), email.to_string());
-                work.write_profile(Profile::PutOrderContact { order_id: order_id.0, name, email });
-                work.write_profile(put(order_id, AddressKind::Shipping, shipping));
-                if let Some(billing) = billing {
-                    work.write_profile(put(order_id, AddressKind::Billing, billing));
+                work.add_side_write(&PutOrderContact { order_id, name, email })?;
+                work.add_side_write(&PutOrderAddress { order_id, kind: AddressKind::Shipping, address: shipping })?;
+                if let Some(address) = billing {
+                    work.add_side_write(&PutOrderAddress { order_id, kind: AddressKind::Billing, address })?;
                 }
             }
         }
@@ -66,35 +90,62 @@ impl Recipients {
     }
 }
 
-fn snapshot(
-    work: &mut UnitOfWork<'_>,
+/// Purpose of an order's address.
+#[derive(Clone, Copy, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum AddressKind {
+    Shipping,
+    Billing,
+}
+
+/// Copies a customer's address to an order; refuses the command if the address is gone or has another country.
+#[derive(Serialize)]
+struct CopyAddress<'a> {
     order_id: OrderId,
     kind: AddressKind,
     customer_id: CustomerId,
-    address: &KnownAddress,
-) -> Result<(), Stop> {
-    work.get::<Customer>(customer_id)?.require_address(address.address_id)?;
-    work.write_profile(Profile::SnapshotAddress {
-        order_id: order_id.0,
-        kind,
-        customer_id: customer_id.0,
-        address_id: address.address_id.0,
-        country: address.country.as_ref().map(ToString::to_string),
-    });
-    Ok(())
+    address_id: AddressId,
+    /// `None` accepts any country.
+    country: Option<&'a Country>,
 }
 
-fn put(order_id: OrderId, kind: AddressKind, address: &Address) -> Profile {
-    let Address { name, line1, line2, postal_code, city, region, country } = address;
-    Profile::PutOrderAddress {
-        order_id: order_id.0,
-        kind,
-        name: name.to_string(),
-        line1: line1.to_string(),
-        line2: line2.as_ref().map(ToString::to_string),
-        postal_code: postal_code.to_string(),
-        city: city.to_string(),
-        region: region.as_ref().map(ToString::to_string),
-        country: country.to_string(),
+impl SideWrite for CopyAddress<'_> {
+    const FUNCTION: &'static str = "snapshot_address";
+
+    fn refusal(constraint: &str) -> Option<Refusal> {
+        (constraint == "order_address_as_known").then_some(Refusal::AddressChanged)
     }
+}
+
+#[derive(Serialize)]
+struct PutOrderAddress<'a> {
+    order_id: OrderId,
+    kind: AddressKind,
+    #[serde(flatten)]
+    address: &'a Address,
+}
+
+impl SideWrite for PutOrderAddress<'_> {
+    const FUNCTION: &'static str = "put_order_address";
+}
+
+#[derive(Serialize)]
+struct PutOrderContact<'a> {
+    order_id: OrderId,
+    name: &'a Name,
+    email: &'a Email,
+}
+
+impl SideWrite for PutOrderContact<'_> {
+    const FUNCTION: &'static str = "put_order_contact";
+}
+
+/// Deletes the guest's addresses too.
+#[derive(Serialize)]
+struct DeleteOrderContact {
+    order_id: OrderId,
+}
+
+impl SideWrite for DeleteOrderContact {
+    const FUNCTION: &'static str = "forget_order_contact";
 }

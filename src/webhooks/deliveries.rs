@@ -1,4 +1,4 @@
-//! What is shown of webhooks, and of what became of their messages.
+//! Reads webhooks and their deliveries, and records attempts.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -11,63 +11,68 @@ use crate::reactors::{self, Failure};
 
 /// A webhook, without its secret.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct WebhookRow {
+pub struct WebhookView {
     pub webhook_id: i64,
     pub url: String,
     pub description: Option<String>,
-    /// Names of events; `*` for all.
+    /// Names of events; `*` means all.
     pub event_types: Vec<String>,
-    /// Whether it is told of events at present.
+    /// Whether it receives events.
     pub active: bool,
-    /// Until when the secret before signs beside the present one.
+    /// Until when messages are signed with the previous secret as well.
     pub previous_secret_until: Option<DateTime<Utc>>,
     pub created_at: DateTime<Utc>,
     pub changed_at: DateTime<Utc>,
 }
 
-/// What became of a message.
+/// The delivery of one event to a webhook.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct Delivery {
+pub struct DeliveryView {
     /// The `webhook-id` of the message.
     pub event_id: Uuid,
     pub position: i64,
     pub event_type: String,
-    /// `delivered`; `due`, when it is tried again; `parked`, when it waits for a decision; `dropped`.
+    /// `delivered`; `due` if another attempt is scheduled; `parked` if an operator must decide; `dropped`.
     pub outcome: String,
     pub attempts: i32,
-    /// Status of the last answer; null if there was none.
+    /// HTTP status of the last attempt; null if there was no response.
     pub last_status: Option<i32>,
     /// Why the last attempt failed.
     pub error: Option<String>,
     pub tried_at: DateTime<Utc>,
-    /// When it is tried next.
+    /// When the next attempt is due.
     pub due_at: Option<DateTime<Utc>>,
 }
 
-/// In the order of their numbers; those after `after`.
-pub async fn list(pool: &PgPool, after: i64, limit: i64) -> Result<Vec<WebhookRow>, sqlx::Error> {
-    sqlx::query_file_as!(WebhookRow, "src/webhooks/queries/list.sql", after, limit).fetch_all(pool).await
+/// Lists webhooks after the number `after`, by number.
+pub async fn list(pool: &PgPool, after: i64, limit: i64) -> Result<Vec<WebhookView>, sqlx::Error> {
+    sqlx::query_file_as!(WebhookView, "src/webhooks/queries/list.sql", after, limit).fetch_all(pool).await
 }
 
-pub async fn find(pool: &PgPool, webhook_id: i64) -> Result<Option<WebhookRow>, sqlx::Error> {
-    sqlx::query_file_as!(WebhookRow, "src/webhooks/queries/find.sql", webhook_id).fetch_optional(pool).await
+pub async fn find(pool: &PgPool, webhook_id: i64) -> Result<Option<WebhookView>, sqlx::Error> {
+    sqlx::query_file_as!(WebhookView, "src/webhooks/queries/find.sql", webhook_id).fetch_optional(pool).await
 }
 
-/// Those with at least one attempt, newest event first; those before `before`.
-pub async fn deliveries(pool: &PgPool, webhook_id: i64, before: i64, limit: i64) -> Result<Vec<Delivery>, sqlx::Error> {
-    sqlx::query_file_as!(Delivery, "src/webhooks/queries/deliveries.sql", webhook_id, before, limit, NAME)
+/// Lists attempted deliveries of events before the position `before`, newest event first.
+pub async fn deliveries(
+    pool: &PgPool,
+    webhook_id: i64,
+    before: i64,
+    limit: i64,
+) -> Result<Vec<DeliveryView>, sqlx::Error> {
+    sqlx::query_file_as!(DeliveryView, "src/webhooks/queries/deliveries.sql", webhook_id, before, limit, NAME)
         .fetch_all(pool)
         .await
 }
 
-/// Tells a webhook of an event once more, or for the first time; `false` if there is no such event.
+/// Schedules a delivery of an event, also if it was delivered before. Returns `false` if there is no such event.
 pub async fn redeliver(pool: &PgPool, webhook_id: i64, event_id: Uuid, actor: &str) -> Result<bool, sqlx::Error> {
     let mut connection = pool.acquire().await?;
     reactors::react_again(&mut connection, NAME, event_id, &webhook_id.to_string(), actor).await
 }
 
-/// Notes an attempt.
-pub(super) async fn note(
+/// Records an attempt.
+pub(super) async fn record_attempt(
     pool: &PgPool,
     webhook_id: i64,
     position: i64,
@@ -76,7 +81,7 @@ pub(super) async fn note(
 ) -> Result<(), sqlx::Error> {
     let error = match outcome {
         Ok(()) => None,
-        Err(Failure::Later(reason) | Failure::After(reason, _) | Failure::Park(reason)) => Some(reason),
+        Err(Failure::Retry(reason) | Failure::RetryAfter(reason, _) | Failure::Park(reason)) => Some(reason),
     };
     sqlx::query(
         "insert into webhook_delivery (webhook_id, position, attempts, status, error, tried_at, delivered_at)
@@ -97,7 +102,7 @@ pub(super) async fn note(
     Ok(())
 }
 
-/// Deletes what is older than a number of days, and what waits for a decision about a webhook that was removed.
+/// Deletes deliveries that are older than a number of days, and parked deliveries of deleted webhooks.
 pub async fn sweep(pool: &PgPool, kept_days: u32) -> Result<(), sqlx::Error> {
     sqlx::query("delete from webhook_delivery where tried_at < now() - make_interval(days => $1)")
         .bind(i32::try_from(kept_days).unwrap_or(i32::MAX))

@@ -1,7 +1,7 @@
-//! Where a webhook is told: an address on the web, and not inside the network of the shop unless that is allowed.
+//! The address of a webhook, which must be public unless private addresses are allowed (protection against SSRF).
 //!
-//! A name is resolved here, for each connection, and connected to is what was checked: a name that means something else
-//! a moment later (DNS rebinding) helps nobody.
+//! A host name is resolved here, once per connection, and the connection goes to the checked address. So a name that
+//! resolves differently a moment later (DNS rebinding) cannot reach a private address.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::LazyLock;
@@ -14,7 +14,7 @@ use thiserror::Error;
 
 use crate::domain::webhook::{WebhookUrl, WebhookUrlError};
 
-/// The parsed URL of a webhook, which connections are opened to.
+/// The parsed URL of a webhook.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Endpoint {
@@ -22,15 +22,15 @@ pub struct Endpoint {
     webhook_url: WebhookUrl,
 }
 
-/// The address is one inside of a network.
+/// The address is inside a private network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("the address is private, and webhooks of this shop may not be told there")]
-pub(super) struct Private;
+#[error("deliveries to private addresses are not allowed")]
+pub(super) struct PrivateAddress;
 
-/// Resolves names as the system does, without the addresses that are private.
-pub(super) struct PublicNames;
+/// Resolves names as the system does, and removes private addresses.
+pub(super) struct PublicResolver;
 
-/// What no message may be sent to over the open network, by RFC 6890 and its successors.
+/// Networks that are not globally reachable, by RFC 6890 and its successors.
 static NOT_PUBLIC: LazyLock<Vec<IpNet>> = LazyLock::new(|| {
     let networks = [
         "0.0.0.0/8",
@@ -48,7 +48,7 @@ static NOT_PUBLIC: LazyLock<Vec<IpNet>> = LazyLock::new(|| {
         "203.0.113.0/24",
         "224.0.0.0/4",
         "240.0.0.0/4",
-        // Within 2000::/3, which holds everything that is public: protocols, 6to4, and what documents use.
+        // Parts of the public range 2000::/3: protocols, documentation and 6to4.
         "2001::/23",
         "2001:db8::/32",
         "2002::/16",
@@ -69,11 +69,11 @@ impl Endpoint {
         self.url.clone()
     }
 
-    /// A host that is written as a number is never resolved, so it is looked at by itself.
-    pub(super) fn check_number(&self) -> Result<(), Private> {
+    /// Checks a host that is an IP address, which the resolver never sees.
+    pub(super) fn check_literal_address(&self) -> Result<(), PrivateAddress> {
         let host = self.url.host_str().unwrap_or_default().trim_matches(['[', ']']);
         match host.parse::<IpAddr>() {
-            Ok(address) if !is_public(address) => Err(Private),
+            Ok(address) if !is_public(address) => Err(PrivateAddress),
             _ => Ok(()),
         }
     }
@@ -101,20 +101,20 @@ impl From<Endpoint> for WebhookUrl {
 
 fn is_public(address: IpAddr) -> bool {
     let address = address.to_canonical();
-    let known = match address {
+    let in_public_range = match address {
         IpAddr::V4(_) => true,
         IpAddr::V6(address) => address.segments()[0] & 0xe000 == 0x2000,
     };
-    known && !NOT_PUBLIC.iter().any(|network| network.contains(&address))
+    in_public_range && !NOT_PUBLIC.iter().any(|network| network.contains(&address))
 }
 
-impl Resolve for PublicNames {
+impl Resolve for PublicResolver {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
             let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
             let public: Vec<_> = found.iter().copied().filter(|address| is_public(address.ip())).collect();
             if public.is_empty() && !found.is_empty() {
-                return Err(Private.into());
+                return Err(PrivateAddress.into());
             }
             Ok(Box::new(public.into_iter()) as Addrs)
         })
@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_endpoint_is_a_url_of_the_web_without_a_password() {
+    fn an_endpoint_is_an_http_url_without_credentials() {
         for text in ["http://example.com", "https://example.com:8443/a?b=c", "http://[2a00:1450::1]/"] {
             assert!(Endpoint::parse(text).is_ok(), "{text}");
         }
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_of_private_networks_are_refused_however_they_are_written() {
+    fn private_ip_addresses_are_refused_in_every_notation() {
         for host in [
             "127.0.0.1",
             "127.1",
@@ -168,17 +168,17 @@ mod tests {
             "[ff02::1]",
         ] {
             let endpoint = Endpoint::parse(&format!("http://{host}/")).unwrap();
-            assert_eq!(endpoint.check_number(), Err(Private), "{host}");
+            assert_eq!(endpoint.check_literal_address(), Err(PrivateAddress), "{host}");
         }
         for host in ["8.8.8.8", "172.32.0.1", "[2a00:1450:4001::1]", "example.com"] {
-            assert_eq!(Endpoint::parse(&format!("http://{host}/")).unwrap().check_number(), Ok(()), "{host}");
+            assert_eq!(Endpoint::parse(&format!("http://{host}/")).unwrap().check_literal_address(), Ok(()), "{host}");
         }
         assert_eq!(NOT_PUBLIC.len(), 19);
     }
 
     #[tokio::test]
-    async fn a_name_that_means_the_own_machine_is_refused() {
-        let resolved = PublicNames.resolve("localhost".parse().unwrap()).await;
-        assert!(resolved.is_err_and(|error| error.is::<Private>()));
+    async fn a_name_that_resolves_to_a_private_address_is_refused() {
+        let resolved = PublicResolver.resolve("localhost".parse().unwrap()).await;
+        assert!(resolved.is_err_and(|error| error.is::<PrivateAddress>()));
     }
 }

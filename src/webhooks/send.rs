@@ -1,4 +1,4 @@
-//! One message to a webhook: signed as Standard Webhooks says, and sent with patience that ends.
+//! Sends one message to a webhook: signed by the Standard Webhooks specification, with timeouts and bounded reads.
 
 use std::error::Error;
 use std::time::Duration;
@@ -10,90 +10,96 @@ use reqwest::{Client, StatusCode};
 use serde_json::json;
 use standardwebhooks::{HEADER_WEBHOOK_ID, HEADER_WEBHOOK_SIGNATURE, HEADER_WEBHOOK_TIMESTAMP, Webhook};
 
-use super::endpoint::{Endpoint, Private, PublicNames};
-use crate::reactors::{Fact, Failure};
+use super::endpoint::{Endpoint, PrivateAddress, PublicResolver};
+use crate::domain::webhook::WebhookSecret;
+use crate::reactors::{Failure, RecordedEvent};
 
-/// Sends messages. Its connections are reused.
-pub(super) struct Sender {
+/// An HTTP client for webhooks. It reuses connections.
+pub(super) struct WebhookSender {
     client: Client,
     private_allowed: bool,
 }
 
-/// What came of an attempt.
-pub(super) struct Sent {
-    /// Of the answer, if there was one.
+/// The result of an attempt.
+pub(super) struct DeliveryAttempt {
+    /// Status of the response, if there was one.
     pub status: Option<StatusCode>,
     pub outcome: Result<(), Failure>,
 }
 
-const CONNECT_WITHIN: Duration = Duration::from_secs(5);
-/// With the answer.
-pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(15);
-/// How much of an answer is read, in bytes: nothing is done with it, but the connection can be used again.
-const ANSWER_READ: usize = 64 * 1024;
-/// A webhook that asks for more time than this gets this.
-const LONGEST_WISH: Duration = Duration::from_secs(60 * 60);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// For the whole exchange, including the response.
+pub(super) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(15);
+/// How much of a response is read, in bytes. The content is ignored, but a connection whose response is read can be
+/// reused.
+const RESPONSE_READ_LIMIT: usize = 64 * 1024;
+/// The longest `Retry-After` that is honoured.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
 
-impl Sender {
+impl WebhookSender {
     pub fn new(private_allowed: bool) -> Result<Self, reqwest::Error> {
         let client = || {
             let client = Client::builder()
                 .user_agent(concat!("Cartwright/", env!("CARGO_PKG_VERSION")))
                 .redirect(Policy::none())
-                // A proxy would resolve names by itself.
+                // A proxy would resolve names itself and bypass the check of the address.
                 .no_proxy()
-                .connect_timeout(CONNECT_WITHIN)
-                .timeout(ANSWER_WITHIN);
-            if private_allowed { client } else { client.dns_resolver(PublicNames) }
+                .connect_timeout(CONNECT_TIMEOUT)
+                .timeout(RESPONSE_TIMEOUT);
+            if private_allowed { client } else { client.dns_resolver(PublicResolver) }
         };
         let client = client().build().or_else(|error| {
-            // A shop sells without: only webhooks at https fail, and are tried again, perhaps by another server.
-            tracing::warn!(?error, "no certificate authorities were found: no webhook can be told at https");
+            // The shop must start all the same. Only deliveries over https fail; they are retried, perhaps by another
+            // node.
+            tracing::warn!(?error, "found no certificate authorities; deliveries to https webhooks will fail");
             client().tls_certs_only([]).build()
         });
         Ok(Self { client: client?, private_allowed })
     }
 
-    /// Tells of a fact; signed with each of the secrets.
-    pub async fn send(&self, endpoint: &Endpoint, secrets: &[&str], fact: &Fact) -> Sent {
-        if !self.private_allowed && endpoint.check_number().is_err() {
-            return Sent { status: None, outcome: Err(Failure::Park(Private.to_string())) };
+    /// Sends an event, signed with each of the secrets.
+    pub async fn send(&self, endpoint: &Endpoint, secrets: &[WebhookSecret], event: &RecordedEvent) -> DeliveryAttempt {
+        if !self.private_allowed && endpoint.check_literal_address().is_err() {
+            return DeliveryAttempt { status: None, outcome: Err(Failure::Park(PrivateAddress.to_string())) };
         }
-        let Some((body, headers)) = message(secrets, fact, Utc::now()) else {
-            return Sent { status: None, outcome: Err(Failure::Park("the message cannot be signed".to_owned())) };
+        let Some((body, headers)) = signed_message(secrets, event, Utc::now()) else {
+            return DeliveryAttempt {
+                status: None,
+                outcome: Err(Failure::Park("cannot sign the message: invalid secret".to_owned())),
+            };
         };
         let request = self.client.post(endpoint.url()).headers(headers).body(body);
-        let mut answer = match request.send().await {
-            Ok(answer) => answer,
-            Err(error) => return Sent { status: None, outcome: Err(unanswered(&error)) },
+        let mut response = match request.send().await {
+            Ok(response) => response,
+            Err(error) => return DeliveryAttempt { status: None, outcome: Err(classify_error(&error)) },
         };
-        let (status, wish) = (answer.status(), wish(answer.headers(), Utc::now()));
+        let (status, wait) = (response.status(), retry_after(response.headers(), Utc::now()));
         let mut read = 0;
-        while let Ok(Some(chunk)) = answer.chunk().await {
+        while let Ok(Some(chunk)) = response.chunk().await {
             read += chunk.len();
-            if read > ANSWER_READ {
+            if read > RESPONSE_READ_LIMIT {
                 break;
             }
         }
-        Sent { status: Some(status), outcome: judge(status, wish) }
+        DeliveryAttempt { status: Some(status), outcome: classify_response(status, wait) }
     }
 }
 
-/// The body of a message, and its headers.
-fn message(secrets: &[&str], fact: &Fact, now: DateTime<Utc>) -> Option<(String, HeaderMap)> {
+/// The body and headers of a message.
+fn signed_message(secrets: &[WebhookSecret], event: &RecordedEvent, now: DateTime<Utc>) -> Option<(String, HeaderMap)> {
     let body = json!({
-        "type": fact.event_type,
-        "timestamp": fact.recorded_at,
+        "type": event.event_type,
+        "timestamp": event.recorded_at,
         "data": {
-            "position": fact.position,
-            "aggregate_type": fact.aggregate_type,
-            "aggregate_id": fact.aggregate_id,
-            "sequence": fact.sequence,
-            "payload": fact.payload,
+            "position": event.position,
+            "aggregate_type": event.aggregate_type,
+            "aggregate_id": event.aggregate_id,
+            "sequence": event.sequence,
+            "payload": event.payload,
         },
     });
-    let (body, id, timestamp) = (body.to_string(), fact.event_id.to_string(), now.timestamp());
-    let sign = |secret: &&str| Webhook::new(secret).ok()?.sign(&id, timestamp, body.as_bytes()).ok();
+    let (body, id, timestamp) = (body.to_string(), event.event_id.to_string(), now.timestamp());
+    let sign = |secret: &WebhookSecret| Webhook::new(secret.expose()).ok()?.sign(&id, timestamp, body.as_bytes()).ok();
     let signatures = secrets.iter().map(sign).collect::<Option<Vec<_>>>()?.join(" ");
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, "application/json".parse().ok()?);
@@ -103,47 +109,48 @@ fn message(secrets: &[&str], fact: &Fact, now: DateTime<Utc>) -> Option<(String,
     Some((body, headers))
 }
 
-/// Why there is no answer, without the URL, which may hold a secret.
-fn unanswered(error: &reqwest::Error) -> Failure {
+/// Classifies a transport error. The reason does not contain the URL, which may hold a secret.
+fn classify_error(error: &reqwest::Error) -> Failure {
     let mut cause: Option<&dyn Error> = Some(error);
     while let Some(error) = cause {
-        if error.is::<Private>() {
-            return Failure::Park(Private.to_string());
+        if error.is::<PrivateAddress>() {
+            return Failure::Park(PrivateAddress.to_string());
         }
         cause = error.source();
     }
     let reason = if error.is_connect() {
-        "no connection could be made"
+        "cannot connect"
     } else if error.is_timeout() {
-        "there was no answer in time"
+        "no response in time"
     } else {
-        "the connection was lost before there was an answer"
+        "connection lost before the response"
     };
-    Failure::Later(reason.to_owned())
+    Failure::Retry(reason.to_owned())
 }
 
-fn judge(status: StatusCode, wish: Option<Duration>) -> Result<(), Failure> {
+/// Success is any 2xx. 410 parks the reaction; everything else is retried.
+fn classify_response(status: StatusCode, retry_after: Option<Duration>) -> Result<(), Failure> {
     if status.is_success() {
         return Ok(());
     }
-    let reason = format!("it answered {}", status.as_u16());
-    match (status, wish) {
+    let reason = format!("returned {}", status.as_u16());
+    match (status, retry_after) {
         (StatusCode::GONE, _) => Err(Failure::Park(reason)),
-        (StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE, Some(wish)) => {
-            Err(Failure::After(reason, wish))
+        (StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE, Some(retry_after)) => {
+            Err(Failure::RetryAfter(reason, retry_after))
         }
-        _ => Err(Failure::Later(reason)),
+        _ => Err(Failure::Retry(reason)),
     }
 }
 
-/// How long the webhook wishes to be left alone: in seconds, or until a time.
-fn wish(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
+/// The delay that a `Retry-After` header asks for, as seconds or as a time.
+fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let wish = match text.parse() {
+    let delay = match text.parse() {
         Ok(seconds) => Duration::from_secs(seconds),
         Err(_) => (DateTime::parse_from_rfc2822(text).ok()?.to_utc() - now).to_std().ok()?,
     };
-    Some(wish.min(LONGEST_WISH))
+    Some(delay.min(LONGEST_RETRY_AFTER))
 }
 
 #[cfg(test)]
@@ -151,35 +158,36 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_counts_as_success_and_when_it_is_tried_again() {
+    fn a_status_decides_between_success_retry_and_parking() {
         let minute = Some(Duration::from_secs(60));
-        let judged = |status: u16, wish| judge(StatusCode::from_u16(status).unwrap(), wish);
+        let classified =
+            |status: u16, retry_after| classify_response(StatusCode::from_u16(status).unwrap(), retry_after);
         for status in [200, 201, 202, 204, 299] {
-            assert_eq!(judged(status, minute), Ok(()));
+            assert_eq!(classified(status, minute), Ok(()));
         }
         for status in [301, 302, 400, 401, 404, 500, 502] {
-            assert_eq!(judged(status, minute), Err(Failure::Later(format!("it answered {status}"))));
+            assert_eq!(classified(status, minute), Err(Failure::Retry(format!("returned {status}"))));
         }
         for status in [429, 503] {
-            let reason = format!("it answered {status}");
-            assert_eq!(judged(status, None), Err(Failure::Later(reason.clone())));
-            assert_eq!(judged(status, minute), Err(Failure::After(reason, Duration::from_secs(60))));
+            let reason = format!("returned {status}");
+            assert_eq!(classified(status, None), Err(Failure::Retry(reason.clone())));
+            assert_eq!(classified(status, minute), Err(Failure::RetryAfter(reason, Duration::from_secs(60))));
         }
-        assert_eq!(judged(410, None), Err(Failure::Park("it answered 410".to_owned())));
+        assert_eq!(classified(410, None), Err(Failure::Park("returned 410".to_owned())));
     }
 
     #[test]
-    fn a_wish_is_in_seconds_or_a_time_and_bounded() {
+    fn retry_after_is_seconds_or_a_time_and_bounded() {
         let now: DateTime<Utc> = "2026-01-01T00:00:00Z".parse().unwrap();
-        let wished = |text: &str| {
+        let parsed = |text: &str| {
             let headers = HeaderMap::from_iter([(RETRY_AFTER, text.parse().unwrap())]);
-            wish(&headers, now).map(|wish| wish.as_secs())
+            retry_after(&headers, now).map(|retry_after| retry_after.as_secs())
         };
-        assert_eq!(wished("120"), Some(120));
-        assert_eq!(wished("Thu, 01 Jan 2026 00:00:30 GMT"), Some(30));
-        assert_eq!(wished("Wed, 31 Dec 2025 00:00:30 GMT"), None);
-        assert_eq!(wished("99999999999"), Some(3_600));
-        assert_eq!(wished("soon"), None);
-        assert_eq!(wished("-1"), None);
+        assert_eq!(parsed("120"), Some(120));
+        assert_eq!(parsed("Thu, 01 Jan 2026 00:00:30 GMT"), Some(30));
+        assert_eq!(parsed("Wed, 31 Dec 2025 00:00:30 GMT"), None);
+        assert_eq!(parsed("99999999999"), Some(3_600));
+        assert_eq!(parsed("soon"), None);
+        assert_eq!(parsed("-1"), None);
     }
 }

@@ -13,8 +13,11 @@ use super::event::events;
 use super::ids::CustomerId;
 use super::words::words;
 
+mod credentials;
 #[cfg(test)]
 mod tests;
+
+pub use credentials::{ApiKeyHash, LinkHash, PasswordHash};
 
 words!(
     /// Permissions of an account. Each role includes those before it, except that only customers own carts and orders.
@@ -101,6 +104,7 @@ pub enum AccountError {
     TooManyKeys,
 }
 
+/// A role that does not exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("must be customer, reader, editor or admin")]
 pub struct UnknownRole;
@@ -120,6 +124,7 @@ impl FromStr for Role {
 }
 
 impl Account {
+    /// Maximum number of API keys of an account.
     pub const MAX_KEYS: usize = 100;
 }
 
@@ -186,4 +191,5 @@ impl Decider for Account {
     }
 }
 
+impl super::Numbered for Account {}
 super::aggregate!(Account, "Account", AccountCommand, AccountEvent, AccountError);

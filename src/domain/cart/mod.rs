@@ -16,8 +16,10 @@ use super::quantity::Quantity;
 #[cfg(test)]
 mod tests;
 
+/// Quantity of each product in a cart.
 pub type Items = BTreeMap<ProductId, Quantity>;
 
+/// Life cycle of a cart.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Cart {
     #[default]
@@ -110,6 +112,7 @@ pub enum CartError {
 }
 
 impl Cart {
+    /// Maximum number of products in a cart.
     pub const MAX_ITEMS: usize = 500;
 
     /// Items of the open cart; none in any other state.

@@ -11,6 +11,7 @@ use super::text::Name;
 #[cfg(test)]
 mod tests;
 
+/// Life cycle of a category.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Category {
     #[default]
@@ -108,4 +109,5 @@ impl Category {
     }
 }
 
+impl super::Numbered for Category {}
 super::aggregate!(Category, "Category", CategoryCommand, CategoryEvent, CategoryError);

@@ -193,4 +193,5 @@ impl From<Customer> for Stored {
     }
 }
 
+impl super::Numbered for Customer {}
 super::aggregate!(Customer, "Customer", CustomerCommand, CustomerEvent, CustomerError);

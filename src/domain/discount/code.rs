@@ -10,11 +10,13 @@ use thiserror::Error;
 #[serde(try_from = "String", into = "String")]
 pub struct DiscountCode(String);
 
+/// A text that is not a discount code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("must have 1 to {} letters, digits, \"-\" and \"_\"", DiscountCode::MAX)]
 pub struct DiscountCodeError;
 
 impl DiscountCode {
+    /// Maximum number of characters.
     pub const MAX: usize = 40;
 
     pub fn parse(text: &str) -> Result<Self, DiscountCodeError> {

@@ -23,6 +23,7 @@ mod tests;
 
 pub use code::{DiscountCode, DiscountCodeError};
 
+/// Life cycle of a discount, by the folded code as stream id.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Discount {
     #[default]
@@ -30,6 +31,7 @@ pub enum Discount {
     Created(CreatedDiscount),
 }
 
+/// Terms and uses of a discount.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CreatedDiscount {
     /// The code as entered.
@@ -124,6 +126,7 @@ pub enum DiscountError {
 }
 
 impl Discount {
+    /// The discount, if the code belongs to one.
     pub fn created(&self) -> Result<&CreatedDiscount, DiscountError> {
         match self {
             Self::Created(discount) => Ok(discount),

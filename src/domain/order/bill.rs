@@ -22,6 +22,7 @@ words!(
     }
 );
 
+/// Money of an order, and the state of its payment attempts and refunds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bill {
     pub total: Money,
@@ -41,18 +42,21 @@ pub struct Bill {
     pub refunds: Vec<Refund>,
 }
 
+/// A successful payment attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CapturedCharge {
     pub attempt: i64,
     pub reference: String,
 }
 
+/// A refund of an order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refund {
     pub amount: Money,
     pub state: RefundState,
 }
 
+/// State of a refund.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RefundState {

@@ -79,6 +79,7 @@ pub enum OrderCommand {
     EraseContact,
 }
 
+/// A new order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlaceOrder {
     pub customer_id: Option<CustomerId>,

@@ -33,6 +33,7 @@ pub use payment_failure::PaymentFailure;
 pub use payment_token::PaymentToken;
 pub use pricing::OrderPricing;
 
+/// Life cycle of an order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Order {
     #[default]
@@ -70,8 +71,10 @@ pub struct StockMoved {
 }
 
 impl Order {
+    /// Maximum number of lines of an order.
     pub const MAX_LINES: usize = 2_000;
 
+    /// The order, if it was placed.
     pub fn placed(&self) -> Result<&PlacedOrder, OrderError> {
         match self {
             Self::Placed(order) => Ok(order),
@@ -221,4 +224,5 @@ fn place(order: PlaceOrder) -> Result<Vec<OrderEvent>, OrderError> {
     Ok(events)
 }
 
+impl super::Numbered for Order {}
 super::aggregate!(Order, "Order", OrderCommand, OrderEvent, OrderError);

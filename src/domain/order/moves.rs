@@ -203,10 +203,12 @@ pub struct OrderStates {
 }
 
 impl OrderStates {
+    /// Status, payment and fulfilment, in this order.
     pub fn each(self) -> [StateValue; 3] {
         [StateValue::Status(self.status), StateValue::Payment(self.payment), StateValue::Fulfilment(self.fulfilment)]
     }
 
+    /// Whether the table allows an action in these states.
     pub fn allow(self, action: Action) -> bool {
         self.each().into_iter().all(|state| {
             let mut rows =

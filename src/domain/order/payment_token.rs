@@ -1,4 +1,4 @@
-//! What stands for a buyer's card at the payment provider.
+//! The payment provider's token for a buyer's card.
 
 use std::fmt;
 

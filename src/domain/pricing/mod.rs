@@ -85,6 +85,7 @@ fn name(country: Option<&Country>) -> String {
 }
 
 impl Pricing {
+    /// Maximum number of rows of a table.
     pub const MAX_ROWS: usize = 1_000;
 
     /// Whether orders cost only their goods.

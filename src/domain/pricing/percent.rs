@@ -44,6 +44,7 @@ impl Percent {
         }
     }
 
+    /// The percentage in thousandths of a percent.
     pub fn thousandths(self) -> i128 {
         i128::from(self.0)
     }

@@ -21,6 +21,7 @@ pub use error::ProductError;
 pub use event::ProductEvent;
 pub use stock::Stock;
 
+/// Life cycle of a product.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Product {
     #[default]
@@ -195,4 +196,5 @@ impl Product {
     }
 }
 
+impl super::Numbered for Product {}
 super::aggregate!(Product, "Product", ProductCommand, ProductEvent, ProductError);

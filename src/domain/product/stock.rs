@@ -12,8 +12,10 @@ pub struct Stock {
 }
 
 impl Stock {
+    /// Maximum number of units on hand.
     pub const MAX: i64 = 1_000_000_000;
 
+    /// Units that can be ordered.
     pub fn available(self) -> i64 {
         self.on_hand - self.reserved
     }

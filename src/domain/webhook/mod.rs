@@ -29,6 +29,7 @@ pub enum EventTypesError {
     NotAName,
 }
 
+/// Life cycle of a webhook.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Webhook {
     #[default]
@@ -77,6 +78,7 @@ pub enum WebhookError {
 }
 
 impl EventTypes {
+    /// Maximum number of event types of a webhook.
     pub const MAX: usize = 50;
     const NAME_MAX: usize = 100;
 
@@ -94,6 +96,7 @@ impl EventTypes {
         if names.iter().all(is_name) { Ok(Self(names)) } else { Err(EventTypesError::NotAName) }
     }
 
+    /// The names, or `*`, as the client gave them.
     pub fn names(&self) -> &[String] {
         &self.0
     }
@@ -151,4 +154,5 @@ impl Decider for Webhook {
     }
 }
 
+impl super::Numbered for Webhook {}
 super::aggregate!(Webhook, "Webhook", WebhookCommand, WebhookEvent, WebhookError);

@@ -2,13 +2,15 @@
 
 use std::fmt;
 
+use serde::Serialize;
 use thiserror::Error;
 
 /// An absolute http or https URL with a host, without credentials.
 ///
 /// It is in the normal form of the WHATWG URL Standard: the rooms that know URLs parse what a client sends, and this
 /// type checks the rules of the shop.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
 pub struct WebhookUrl(String);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]

@@ -143,7 +143,8 @@ pub async fn create_key(
     let NewKey { name, role } = command.body;
     let identity = session_of_staff(&caller)?;
     let secret = Secret::api_key()?;
-    let create = CreateKey { account_id: identity, key_id: Uuid::new_v4(), name, role, secret_hash: secret.hex_hash() };
+    let create =
+        CreateKey { account_id: identity, key_id: Uuid::new_v4(), name, role, secret_hash: secret.api_key_hash() };
     let dry_run = command.context.dry_run;
     let made = app.run(create, command.context).await?;
     if !dry_run {

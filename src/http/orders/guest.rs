@@ -12,7 +12,7 @@ use crate::http::wire::body::{NoBody, body};
 use crate::http::wire::command::{Answer, Command, CommandParams, CommandProblems};
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::{Ids, Versioned};
-use crate::shop::{EraseContact, OrderStanding, RequestPayment};
+use crate::shop::{EraseContact, OrderStateView, RequestPayment};
 
 body! {
     /// What a guest pays with.
@@ -38,12 +38,12 @@ pub async fn find_guests_order(
 #[utoipa::path(post, path = "/carts/{cart_token}/order/{order_id}/pay", tag = "carts", security((), ("bearer" = [])),
     request_body = GuestPayment,
     params(("cart_token" = Uuid, Path), ("order_id" = i64, Path), CommandParams),
-    responses((status = 200, body = OrderStanding), CommandProblems))]
+    responses((status = 200, body = OrderStateView), CommandProblems))]
 pub async fn pay_guests_order(
     State(app): State<App>,
     Ids((token, order_id)): Ids<(Uuid, i64)>,
     command: Command<GuestPayment>,
-) -> Result<Answer<OrderStanding>, ApiError> {
+) -> Result<Answer<OrderStateView>, ApiError> {
     check_came_from(&app, token, order_id).await?;
     let chosen = app.instrument(None, Some(command.body.payment))?;
     let (method, token) = chosen.ok_or_else(|| ApiError::invalid_field("payment", "is required"))?;

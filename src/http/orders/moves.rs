@@ -19,7 +19,7 @@ use crate::http::wire::body::{NoBody, body};
 use crate::http::wire::command::{Answer, Command, CommandParams, CommandProblems};
 use crate::http::wire::error::ApiError;
 use crate::http::wire::page::Ids;
-use crate::shop::{MoveOrder, OrderStanding, RequestPayment};
+use crate::shop::{MoveOrder, OrderStateView, RequestPayment};
 
 /// A move that an order may make: one change of one of its three states.
 #[derive(Serialize, ToSchema)]
@@ -130,12 +130,12 @@ fn yes() -> bool {
 
 /// Begins to pack an order
 #[utoipa::path(post, path = "/order/{order_id}/process", tag = "orders", security(("bearer" = ["editor"])),
-    params(("order_id" = i64, Path), CommandParams), responses((status = 200, body = OrderStanding), CommandProblems))]
+    params(("order_id" = i64, Path), CommandParams), responses((status = 200, body = OrderStateView), CommandProblems))]
 pub async fn process(
     State(app): State<App>,
     Ids(order_id): Ids<i64>,
     command: Command<NoBody>,
-) -> Result<Answer<OrderStanding>, ApiError> {
+) -> Result<Answer<OrderStateView>, ApiError> {
     run(&app, order_id, command.map(|NoBody| OrderCommand::Process)).await
 }
 
@@ -144,12 +144,12 @@ pub async fn process(
 /// Buyers ask a provider, after an attempt that failed for example; that the money has come is noted by staff.
 #[utoipa::path(post, path = "/order/{order_id}/pay", tag = "orders", security(("bearer" = ["owner", "editor"])),
     request_body = Payment,
-    params(("order_id" = i64, Path), CommandParams), responses((status = 200, body = OrderStanding), CommandProblems))]
+    params(("order_id" = i64, Path), CommandParams), responses((status = 200, body = OrderStateView), CommandProblems))]
 pub async fn pay(
     State(app): State<App>,
     Ids(order_id): Ids<i64>,
     command: Command<Payment>,
-) -> Result<Answer<OrderStanding>, ApiError> {
+) -> Result<Answer<OrderStateView>, ApiError> {
     let by_buyer = command.context.actor.role == Role::Customer.as_str();
     let Command { body: Payment { method, payment, reference }, context } = command;
     let order_id = OrderId(order_id);
@@ -170,12 +170,12 @@ pub async fn pay(
 /// Hands units of an order to a carrier; they leave the store
 #[utoipa::path(post, path = "/order/{order_id}/ship", tag = "orders", security(("bearer" = ["editor"])),
     request_body = Shipment,
-    params(("order_id" = i64, Path), CommandParams), responses((status = 200, body = OrderStanding), CommandProblems))]
+    params(("order_id" = i64, Path), CommandParams), responses((status = 200, body = OrderStateView), CommandProblems))]
 pub async fn ship(
     State(app): State<App>,
     Ids(order_id): Ids<i64>,
     command: Command<Shipment>,
-) -> Result<Answer<OrderStanding>, ApiError> {
+) -> Result<Answer<OrderStateView>, ApiError> {
     if command.body.lines.as_ref().is_some_and(Vec::is_empty) {
         return Err(ApiError::invalid_field("lines", "must not be empty"));
     }
@@ -190,24 +190,24 @@ pub async fn ship(
 /// Notes that a shipment has arrived, or all of them
 #[utoipa::path(post, path = "/order/{order_id}/deliver", tag = "orders", security(("bearer" = ["editor"])),
     request_body = Arrival,
-    params(("order_id" = i64, Path), CommandParams), responses((status = 200, body = OrderStanding), CommandProblems))]
+    params(("order_id" = i64, Path), CommandParams), responses((status = 200, body = OrderStateView), CommandProblems))]
 pub async fn deliver(
     State(app): State<App>,
     Ids(order_id): Ids<i64>,
     command: Command<Arrival>,
-) -> Result<Answer<OrderStanding>, ApiError> {
+) -> Result<Answer<OrderStateView>, ApiError> {
     run(&app, order_id, command.map(|Arrival { shipment }| OrderCommand::Deliver { shipment })).await
 }
 
 /// Cancels an order; its stock can be sold again, and what was paid goes back
 #[utoipa::path(post, path = "/order/{order_id}/cancel", tag = "orders", security(("bearer" = ["owner", "editor"])),
     request_body = Cancellation,
-    params(("order_id" = i64, Path), CommandParams), responses((status = 200, body = OrderStanding), CommandProblems))]
+    params(("order_id" = i64, Path), CommandParams), responses((status = 200, body = OrderStateView), CommandProblems))]
 pub async fn cancel(
     State(app): State<App>,
     Ids(order_id): Ids<i64>,
     command: Command<Cancellation>,
-) -> Result<Answer<OrderStanding>, ApiError> {
+) -> Result<Answer<OrderStateView>, ApiError> {
     run(&app, order_id, command.map(|Cancellation { reason }| OrderCommand::Cancel { reason })).await
 }
 
@@ -216,12 +216,12 @@ pub async fn cancel(
 /// What is not paid of them is no longer asked for. An order of which nothing was sent and nothing is left is cancelled.
 #[utoipa::path(post, path = "/order/{order_id}/return", tag = "orders", security(("bearer" = ["editor"])),
     request_body = Return,
-    params(("order_id" = i64, Path), CommandParams), responses((status = 200, body = OrderStanding), CommandProblems))]
+    params(("order_id" = i64, Path), CommandParams), responses((status = 200, body = OrderStateView), CommandProblems))]
 pub async fn take_back(
     State(app): State<App>,
     Ids(order_id): Ids<i64>,
     command: Command<Return>,
-) -> Result<Answer<OrderStanding>, ApiError> {
+) -> Result<Answer<OrderStateView>, ApiError> {
     let line = |ReturnedLine { line, quantity, restock }| ReturnLine { line, quantity, restock };
     let take_back = |Return { lines, refund, reason }| OrderCommand::Return {
         lines: lines.into_iter().map(line).collect(),
@@ -234,12 +234,12 @@ pub async fn take_back(
 /// Gives money back, never more than was paid
 #[utoipa::path(post, path = "/order/{order_id}/refund", tag = "orders", security(("bearer" = ["editor"])),
     request_body = Refund,
-    params(("order_id" = i64, Path), CommandParams), responses((status = 200, body = OrderStanding), CommandProblems))]
+    params(("order_id" = i64, Path), CommandParams), responses((status = 200, body = OrderStateView), CommandProblems))]
 pub async fn refund(
     State(app): State<App>,
     Ids(order_id): Ids<i64>,
     command: Command<Refund>,
-) -> Result<Answer<OrderStanding>, ApiError> {
+) -> Result<Answer<OrderStateView>, ApiError> {
     run(&app, order_id, command.map(|Refund { amount, reason }| OrderCommand::Refund { amount, reason })).await
 }
 
@@ -258,6 +258,6 @@ pub async fn list() -> Json<Vec<AllowedMove>> {
     Json(shown.collect())
 }
 
-async fn run(app: &App, order_id: i64, command: Command<OrderCommand>) -> Result<Answer<OrderStanding>, ApiError> {
+async fn run(app: &App, order_id: i64, command: Command<OrderCommand>) -> Result<Answer<OrderStateView>, ApiError> {
     app.run(MoveOrder { order_id: OrderId(order_id), command: command.body }, command.context).await
 }

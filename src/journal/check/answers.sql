@@ -1,5 +1,5 @@
--- A stored answer speaks of its command's last event. A command without events has an answer all the same; events from
--- more than 24 hours before it are of an earlier command with the same key.
+-- A stored answer names the position of its command's last event. A command without events has an answer too; events
+-- recorded more than 24 hours before the answer belong to an earlier command with the same key.
 with named as (
     select stored.key_digest, stored.position, max(event.position) as last_position
     from idempotency as stored

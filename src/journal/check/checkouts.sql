@@ -1,4 +1,4 @@
--- A checkout turns one cart, filled since its last checkout, into one order of its own, which the same command placed.
+-- A checkout turns one cart, filled since its last checkout, into one order, placed by the same command.
 with cart as (
     select position, aggregate_id as cart_id, event_type, payload ->> 'order_id' as order_id,
         metadata ->> 'causation_id' as command_id,

@@ -1,5 +1,5 @@
--- An order that has a discount's code uses it once, and gives the use back if it is cancelled; nothing else uses it.
--- When it is used its limits, as they are then, are not exceeded: not in all, and not by the customer.
+-- An order with a discount code uses that discount once, and releases it when it is cancelled; nothing else uses it.
+-- A use exceeds neither the total limit nor the customer's limit, as they are at that moment.
 with ordered as (
     select position, aggregate_id as order_id, payload #>> '{pricing,discount_code}' as code
     from events

@@ -1,4 +1,4 @@
--- An idempotency key is carried out once in 24 hours: its events are of one command, one behind the other.
+-- An idempotency key is carried out once in 24 hours: its events belong to one command and are consecutive.
 with keyed as (
     select position, recorded_at, metadata ->> 'key_digest' as key_digest, metadata ->> 'causation_id' as command_id
     from events

@@ -1,31 +1,31 @@
-//! Checks the log against the promises that the journal and the rules of the shop make: an audit that anyone can run.
+//! Audit of the log against the guarantees of the journal and the rules of the shop.
 //!
-//! Each rule is a question in SQL that finds its offences in the log itself, and trusts nothing that was derived from
-//! it. All are asked on one snapshot of the database, so the shop may sell meanwhile. Nothing here writes.
+//! Each rule is a SQL query that finds its violations in the log itself, and trusts nothing derived from it.
+//! All queries run on one snapshot of the database, so the shop may sell meanwhile. Nothing here writes.
 
 use std::fmt::{Display, Formatter};
 
 use sqlx::{Connection, Executor, PgConnection, PgPool};
 
-/// What was found out about one rule.
+/// Result of one rule.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CheckedRule {
     pub name: &'static str,
-    /// How many of `unit` the rule was held against.
+    /// How many of `unit` the rule was checked on.
     pub checked: i64,
     pub unit: &'static str,
-    /// How many offences there are.
+    /// Number of violations.
     pub offences: i64,
-    /// The first of them, by position.
+    /// The first violations by position.
     pub findings: Vec<LogFinding>,
 }
 
-/// One place where the log is not as it must be.
+/// One violation of a rule.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct LogFinding {
-    /// Where in the log it was noticed.
+    /// Its position in the log.
     pub position: i64,
-    /// What is wrong: a stream, an order and its product, a key.
+    /// The subject of the violation: a stream, an order and its product, a key.
     pub subject: String,
     pub expected: String,
     pub found: String,
@@ -38,11 +38,11 @@ impl Display for LogFinding {
     }
 }
 
-/// A question that answers with a [`LogFinding`] for each offence.
+/// A query that returns a [`LogFinding`] for each violation.
 struct Rule {
     name: &'static str,
     unit: &'static str,
-    /// Counts what the rule is held against.
+    /// Counts what the rule is checked on.
     count: &'static str,
     offences: &'static str,
 }
@@ -71,15 +71,15 @@ rules! {
     "answers": "answers", "select count(*) from idempotency";
 }
 
-/// How many findings are shown for each rule.
+/// Maximum number of findings for each rule.
 const FINDINGS: i64 = 10;
 
-/// Holds the whole log against every rule, as it stands now.
+/// Checks the whole log against every rule.
 pub async fn check_log(pool: &PgPool) -> Result<Vec<CheckedRule>, sqlx::Error> {
     let mut connection = pool.acquire().await?;
     let mut transaction = connection.begin().await?;
     transaction.execute("set transaction isolation level repeatable read, read only").await?;
-    // A long log takes longer than any question of a client may.
+    // A long log needs more time than any query of a client may take.
     transaction.execute("set local statement_timeout = 0").await?;
     let mut checked = Vec::with_capacity(RULES.len());
     for rule in RULES {

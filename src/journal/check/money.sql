@@ -1,5 +1,5 @@
--- At every position of an order's life its money adds up: the total is the sum of its parts, no more is given back than
--- was paid, it is never worth less than nothing, and what left the books is what its events say.
+-- At every position the money of an order adds up: the total is the sum of its parts, refunds do not exceed payments,
+-- its value is never negative, and each amount matches its events.
 with step as (
     select position, aggregate_id as order_id, event_type, payload,
         case when event_type = 'OrderPaid' then (payload ->> 'amount')::numeric else 0 end as paid,

@@ -1,4 +1,4 @@
--- Positions are 1..n without a hole, and the head stands at n.
+-- Positions are 1..n without a gap, and the head is at n.
 select
     position,
     aggregate_type || '/' || aggregate_id as subject,

@@ -1,6 +1,6 @@
--- An order reserves exactly what it holds, gives free what it takes back before it is sent, and all that is left when it
--- is cancelled; what it sends leaves the store, and what comes back and can be sold again is there again. Nothing else
--- is reserved, so what is reserved of a product at the end of the log is what its open orders hold.
+-- An order reserves its units, releases those that are withdrawn before they ship, and releases the rest when it is
+-- cancelled. Shipped units leave the stock; restockable returns enter it again. Nothing else reserves units, so the
+-- reserved units of a product at the end of the log are those of its open orders.
 with ordered as (
     select placed.position, placed.aggregate_id as order_id, line.product_id, sum(line.quantity) as units
     from events as placed
@@ -10,7 +10,7 @@ with ordered as (
 ), life as (
     select aggregate_id as order_id, max(position) as position,
         bool_or(event_type = 'OrderCancelled') as cancelled,
-        -- From before there were shipments: everything was sent at once.
+        -- Events without shipments: the whole order shipped at once.
         bool_or(event_type = 'OrderShipped' and not payload ? 'fulfilment') as sent_at_once
     from events
     where aggregate_type = 'Order'

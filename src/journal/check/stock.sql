@@ -1,5 +1,5 @@
--- At every position, what each product's stock events add up to is what the event says, and neither the reserved nor
--- the available units are below zero.
+-- At every position the stock events of a product add up to the figures in the event, and neither reserved nor available
+-- units are negative.
 with change as (
     select position, aggregate_id as product_id, event_type,
         (payload ->> 'on_hand')::bigint as on_hand,

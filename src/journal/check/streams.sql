@@ -1,4 +1,4 @@
--- The events of every stream are 1..k, in the order of their positions.
+-- The events of every stream are numbered 1..k, in the order of their positions.
 select
     position,
     aggregate_type || '/' || aggregate_id as subject,

@@ -1,5 +1,4 @@
--- The time of recording never goes back with the position, and the head, from which the next one is taken, is not
--- behind.
+-- Recording times never decrease with the position, and the time of the head is not earlier than the last one.
 select
     position,
     aggregate_type || '/' || aggregate_id as subject,

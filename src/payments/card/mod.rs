@@ -1,4 +1,4 @@
-//! Cards, by a provider that speaks the protocol of Stripe's PaymentIntents, over HTTP.
+//! Card payments through Stripe, or a provider with a compatible PaymentIntents API.
 
 use std::time::Duration;
 
@@ -9,168 +9,183 @@ use uuid::Uuid;
 
 use super::currency::cents;
 use super::provider::{
-    Asked, Authorisation, Charge, Intent, IntentState, NoticeError, PaymentError, Provider, ProviderSecret, Refunded,
-    Repayment,
+    AcceptedRefund, Authorisation, AuthorisationRequest, IntentState, NotificationError, PaymentError, PaymentIntent,
+    PaymentProvider, ProviderFuture, ProviderSecret, RefundRequest,
 };
 use crate::domain::money::Money;
 
-mod answers;
 mod client;
-mod notice;
+mod notification;
+mod responses;
 
-use answers::{Answer, IntentBody, List, RefundBody};
-use client::Client;
-use notice::NoticeSecret;
+use client::CardClient;
+use notification::NotificationSecret;
+use responses::{IntentBody, List, ProviderResponse, RefundBody};
 
+/// How to reach the card provider.
 #[derive(Clone, Debug)]
 pub struct CardConfig {
-    /// Without a path: `https://api.stripe.com`.
+    /// Base URL without a path, such as `https://api.stripe.com`.
     pub url: Url,
     pub key: ProviderSecret,
-    /// With which the provider signs its messages; without it none are taken.
+    /// The key that the provider signs notifications with. Without it, notifications are rejected.
     pub webhook_secret: Option<ProviderSecret>,
-    /// How long an answer may take; then its outcome is unknown.
-    pub patience: Duration,
+    /// How long a response may take. After that, the outcome is unknown.
+    pub timeout: Duration,
 }
 
+/// The card provider's client.
 pub struct CardProvider {
-    client: Client,
-    notices: Option<NoticeSecret>,
+    client: CardClient,
+    notification_secret: Option<NotificationSecret>,
 }
 
 impl CardConfig {
-    /// An authorisation takes as long as the bank does.
-    pub const PATIENCE: Duration = Duration::from_secs(30);
+    /// Generous, because an authorisation waits for the bank.
+    pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 }
 
 impl CardProvider {
     pub fn new(config: &CardConfig) -> Result<Self, PaymentError> {
-        let notices = config.webhook_secret.as_ref().map(NoticeSecret::new);
-        Ok(Self { client: Client::new(config)?, notices })
+        let notification_secret = config.webhook_secret.as_ref().map(NotificationSecret::new);
+        Ok(Self { client: CardClient::new(config)?, notification_secret })
     }
 
-    async fn hold(&self, charge: &Charge) -> Result<Authorisation, PaymentError> {
+    async fn authorise_payment(
+        &self,
+        authorisation_request: &AuthorisationRequest,
+    ) -> Result<Authorisation, PaymentError> {
         let form = [
-            ("amount", cents(charge.amount).to_string()),
-            ("currency", charge.currency.code().to_ascii_lowercase()),
-            ("payment_method", charge.instrument.expose().to_owned()),
+            ("amount", cents(authorisation_request.amount).to_string()),
+            ("currency", authorisation_request.currency.code().to_ascii_lowercase()),
+            ("payment_method", authorisation_request.instrument.expose().to_owned()),
             ("payment_method_types[]", "card".to_owned()),
             ("capture_method", "manual".to_owned()),
             ("confirm", "true".to_owned()),
-            // Nobody is there to confirm it at the bank: the attempt fails, and another card may do.
+            // The shop does not support confirmation by the card holder: the attempt fails, and the buyer may use another
+            // card.
             ("error_on_requires_action", "true".to_owned()),
-            ("metadata[order_id]", charge.purpose.order_id.to_string()),
-            ("metadata[attempt]", charge.purpose.attempt.to_string()),
-            ("metadata[request]", charge.purpose.request.to_string()),
+            ("metadata[order_id]", authorisation_request.purpose.order_id.to_string()),
+            ("metadata[attempt]", authorisation_request.purpose.attempt.to_string()),
+            ("metadata[request]", authorisation_request.purpose.request.to_string()),
         ];
-        let key = format!("authorise-{}", charge.purpose.request);
+        let key = format!("authorise-{}", authorisation_request.purpose.request);
         let intent = match self.client.post::<IntentBody>("/v1/payment_intents", &form, Some(&key)).await? {
-            Answer::Done(intent) => intent,
-            Answer::Refused(refusal) => return Err(refusal.declined()),
+            ProviderResponse::Done(intent) => intent,
+            ProviderResponse::Refused(refusal) => return Err(refusal.declined()),
         };
         match intent.state() {
             IntentState::Authorised | IntentState::Captured => Ok(Authorisation { reference: intent.id }),
-            IntentState::Cancelled => Err(PaymentError::declined("canceled")),
+            IntentState::Cancelled => Err(PaymentError::declined("cancelled")),
             IntentState::Failed { code } => Err(PaymentError::Declined { code }),
-            IntentState::Open => Err(PaymentError::Unavailable(format!("payment {} is not done", intent.id))),
+            IntentState::Open => {
+                Err(PaymentError::Unavailable(format!("payment {} is still being processed", intent.id)))
+            }
         }
     }
 
-    async fn take(&self, reference: &str, amount: Money) -> Result<Money, PaymentError> {
-        // Without a key: what was taken cannot be taken again, and a refusal is not to be remembered.
+    async fn capture_payment(&self, reference: &str, amount: Money) -> Result<Money, PaymentError> {
+        // No idempotency key: a payment can be captured only once, and the provider would replay a refusal.
         let form = [("amount_to_capture", cents(amount).to_string())];
         match self.client.post::<IntentBody>(&intent_path(reference, "/capture"), &form, None).await? {
-            Answer::Done(intent) => match intent.read()? {
-                Intent { state: IntentState::Captured, amount, .. } => Ok(amount),
-                _ => Err(PaymentError::Unavailable(format!("payment {reference} is not taken yet"))),
+            ProviderResponse::Done(intent) => match intent.into_intent()? {
+                PaymentIntent { state: IntentState::Captured, amount, .. } => Ok(amount),
+                _ => Err(PaymentError::Unavailable(format!("payment {reference} is not captured yet"))),
             },
-            // Somebody else may have taken it, and another amount.
-            Answer::Refused(refusal) => match self.look_at(reference).await? {
-                Intent { state: IntentState::Captured, amount, .. } => Ok(amount),
-                Intent { state: IntentState::Cancelled, .. } => Err(PaymentError::declined("authorisation_gone")),
+            // Another request may have captured it, perhaps with another amount.
+            ProviderResponse::Refused(refusal) => match self.retrieve_payment(reference).await? {
+                PaymentIntent { state: IntentState::Captured, amount, .. } => Ok(amount),
+                PaymentIntent { state: IntentState::Cancelled, .. } => {
+                    Err(PaymentError::declined("authorisation_gone"))
+                }
                 _ => Err(refusal.declined()),
             },
         }
     }
 
-    async fn let_go(&self, reference: &str) -> Result<(), PaymentError> {
+    async fn void_payment(&self, reference: &str) -> Result<(), PaymentError> {
         match self.client.post::<IntentBody>(&intent_path(reference, "/cancel"), &[], None).await? {
-            Answer::Done(_) => Ok(()),
-            Answer::Refused(refusal) => match self.look_at(reference).await?.state {
+            ProviderResponse::Done(_) => Ok(()),
+            ProviderResponse::Refused(refusal) => match self.retrieve_payment(reference).await?.state {
                 IntentState::Cancelled => Ok(()),
                 _ => Err(refusal.declined()),
             },
         }
     }
 
-    async fn give_back(&self, repayment: &Repayment) -> Result<Refunded, PaymentError> {
-        // A key is forgotten after a day, so what was given back already is looked for first.
-        let path = format!("/v1/refunds?payment_intent={}&limit=100", path_part(&repayment.reference));
-        let known = match self.client.get::<List<RefundBody>>(&path).await? {
-            Answer::Done(list) => list.data,
-            Answer::Refused(refusal) => return Err(refusal.declined()),
+    async fn refund_payment(&self, refund_request: &RefundRequest) -> Result<AcceptedRefund, PaymentError> {
+        // The provider forgets idempotency keys after a day, so look for an earlier refund first.
+        let path = format!("/v1/refunds?payment_intent={}&limit=100", path_part(&refund_request.reference));
+        let earlier = match self.client.get::<List<RefundBody>>(&path).await? {
+            ProviderResponse::Done(list) => list.data,
+            ProviderResponse::Refused(refusal) => return Err(refusal.declined()),
         };
-        if let Some(refund) = known.into_iter().find(|refund| refund.is_for(repayment)) {
+        if let Some(refund) = earlier.into_iter().find(|refund| refund.is_for(refund_request)) {
             return refund.outcome();
         }
         let form = [
-            ("payment_intent", repayment.reference.clone()),
-            ("amount", cents(repayment.amount).to_string()),
-            ("metadata[order_id]", repayment.order_id.to_string()),
-            ("metadata[refund]", repayment.refund.to_string()),
-            ("metadata[request]", repayment.request.to_string()),
+            ("payment_intent", refund_request.reference.clone()),
+            ("amount", cents(refund_request.amount).to_string()),
+            ("metadata[order_id]", refund_request.order_id.to_string()),
+            ("metadata[refund]", refund_request.refund.to_string()),
+            ("metadata[request]", refund_request.request.to_string()),
         ];
-        let key = format!("refund-{}", repayment.request);
+        let key = format!("refund-{}", refund_request.request);
         match self.client.post::<RefundBody>("/v1/refunds", &form, Some(&key)).await? {
-            Answer::Done(refund) => refund.outcome(),
-            Answer::Refused(refusal) => Err(refusal.declined()),
+            ProviderResponse::Done(refund) => refund.outcome(),
+            ProviderResponse::Refused(refusal) => Err(refusal.declined()),
         }
     }
 
-    async fn look_at(&self, reference: &str) -> Result<Intent, PaymentError> {
+    async fn retrieve_payment(&self, reference: &str) -> Result<PaymentIntent, PaymentError> {
         match self.client.get::<IntentBody>(&intent_path(reference, "")).await? {
-            Answer::Done(intent) => intent.read(),
-            Answer::Refused(refusal) => Err(refusal.declined()),
+            ProviderResponse::Done(intent) => intent.into_intent(),
+            ProviderResponse::Refused(refusal) => Err(refusal.declined()),
         }
     }
 
-    async fn search(&self, request: Uuid) -> Result<Option<Intent>, PaymentError> {
+    async fn search_payment(&self, request: Uuid) -> Result<Option<PaymentIntent>, PaymentError> {
         let query = format!("metadata['request']:'{request}'");
         let path = format!("/v1/payment_intents/search?query={}", path_part(&query));
         match self.client.get::<List<IntentBody>>(&path).await? {
-            Answer::Done(list) => list.data.into_iter().next().map(IntentBody::read).transpose(),
-            Answer::Refused(refusal) => Err(refusal.declined()),
+            ProviderResponse::Done(list) => list.data.into_iter().next().map(IntentBody::into_intent).transpose(),
+            ProviderResponse::Refused(refusal) => Err(refusal.declined()),
         }
     }
 }
 
-impl Provider for CardProvider {
-    fn authorise<'a>(&'a self, charge: &'a Charge) -> Asked<'a, Authorisation> {
-        self.hold(charge).boxed()
+impl PaymentProvider for CardProvider {
+    fn authorise<'a>(&'a self, authorisation_request: &'a AuthorisationRequest) -> ProviderFuture<'a, Authorisation> {
+        self.authorise_payment(authorisation_request).boxed()
     }
 
-    fn capture<'a>(&'a self, reference: &'a str, amount: Money) -> Asked<'a, Money> {
-        self.take(reference, amount).boxed()
+    fn capture<'a>(&'a self, reference: &'a str, amount: Money) -> ProviderFuture<'a, Money> {
+        self.capture_payment(reference, amount).boxed()
     }
 
-    fn cancel<'a>(&'a self, reference: &'a str) -> Asked<'a, ()> {
-        self.let_go(reference).boxed()
+    fn void<'a>(&'a self, reference: &'a str) -> ProviderFuture<'a, ()> {
+        self.void_payment(reference).boxed()
     }
 
-    fn refund<'a>(&'a self, repayment: &'a Repayment) -> Asked<'a, Refunded> {
-        self.give_back(repayment).boxed()
+    fn refund<'a>(&'a self, refund_request: &'a RefundRequest) -> ProviderFuture<'a, AcceptedRefund> {
+        self.refund_payment(refund_request).boxed()
     }
 
-    fn look<'a>(&'a self, reference: &'a str) -> Asked<'a, Intent> {
-        self.look_at(reference).boxed()
+    fn retrieve<'a>(&'a self, reference: &'a str) -> ProviderFuture<'a, PaymentIntent> {
+        self.retrieve_payment(reference).boxed()
     }
 
-    fn find(&self, request: Uuid) -> Asked<'_, Option<Intent>> {
-        self.search(request).boxed()
+    fn find(&self, request: Uuid) -> ProviderFuture<'_, Option<PaymentIntent>> {
+        self.search_payment(request).boxed()
     }
 
-    fn read_notice(&self, signature: &str, body: &[u8], now: DateTime<Utc>) -> Result<Option<String>, NoticeError> {
-        self.notices.as_ref().ok_or(NoticeError::NotTaken)?.read(signature, body, now)
+    fn read_notification(
+        &self,
+        signature: &str,
+        body: &[u8],
+        now: DateTime<Utc>,
+    ) -> Result<Option<String>, NotificationError> {
+        self.notification_secret.as_ref().ok_or(NotificationError::NotConfigured)?.read(signature, body, now)
     }
 }
 
@@ -178,7 +193,7 @@ fn intent_path(reference: &str, action: &str) -> String {
     format!("/v1/payment_intents/{}{action}", path_part(reference))
 }
 
-/// With everything encoded that means something in an address.
+/// Percent-encodes a path segment or query value.
 fn path_part(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {

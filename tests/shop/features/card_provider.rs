@@ -6,7 +6,8 @@ use axum::http::StatusCode;
 use cartwright::domain::money::Money;
 use cartwright::domain::order::PaymentToken;
 use cartwright::payments::{
-    CardProvider, Charge, Currency, Instrument, IntentState, PaymentError, Provider, Purpose, Repayment, TestProvider,
+    AuthorisationRequest, CardProvider, Currency, Instrument, IntentState, PaymentError, PaymentProvider,
+    PaymentPurpose, RefundRequest, TestProvider,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -19,13 +20,18 @@ fn money(text: &str) -> Money {
     Money::parse(text).unwrap()
 }
 
-fn charge(token: &str) -> Charge {
-    let purpose = Purpose { order_id: 17, attempt: 2, request: Uuid::now_v7() };
-    Charge { purpose, amount: money("12.50"), currency: Currency::EUR, instrument: PaymentToken::new(token) }
+fn charge(token: &str) -> AuthorisationRequest {
+    let purpose = PaymentPurpose { order_id: 17, attempt: 2, request: Uuid::now_v7() };
+    AuthorisationRequest {
+        purpose,
+        amount: money("12.50"),
+        currency: Currency::EUR,
+        instrument: PaymentToken::new(token),
+    }
 }
 
-fn repayment(reference: &str, amount: &str) -> Repayment {
-    Repayment {
+fn request(reference: &str, amount: &str) -> RefundRequest {
+    RefundRequest {
         reference: reference.to_owned(),
         order_id: 17,
         refund: 1,
@@ -47,7 +53,7 @@ fn client(stub: &CardStub) -> CardProvider {
 }
 
 /// What holds of any provider, with a card that works: the reference of a payment that was taken.
-async fn each_step_is_done_once(provider: &dyn Provider, token: &str) -> (Charge, String) {
+async fn each_step_is_done_once(provider: &dyn PaymentProvider, token: &str) -> (AuthorisationRequest, String) {
     let charge = charge(token);
     let first = provider.authorise(&charge).await.unwrap();
     assert_eq!(provider.authorise(&charge).await.unwrap(), first);
@@ -60,24 +66,24 @@ async fn each_step_is_done_once(provider: &dyn Provider, token: &str) -> (Charge
     for _ in 0..2 {
         assert_eq!(provider.capture(&reference, charge.amount).await.unwrap(), charge.amount);
     }
-    assert_eq!(provider.look(&reference).await.unwrap().state, IntentState::Captured);
-    assert!(matches!(provider.cancel(&reference).await, Err(PaymentError::Declined { .. })), "it was taken");
+    assert_eq!(provider.retrieve(&reference).await.unwrap().state, IntentState::Captured);
+    assert!(matches!(provider.void(&reference).await, Err(PaymentError::Declined { .. })), "it was taken");
 
-    let half = repayment(&reference, "6.25");
+    let half = request(&reference, "6.25");
     let refunded = provider.refund(&half).await.unwrap();
     assert_eq!(provider.refund(&half).await.unwrap(), refunded, "the same request");
-    let other_half = repayment(&reference, "6.25");
+    let other_half = request(&reference, "6.25");
     assert_ne!(provider.refund(&other_half).await.unwrap(), refunded);
-    let too_much = provider.refund(&repayment(&reference, "0.01")).await;
+    let too_much = provider.refund(&request(&reference, "0.01")).await;
     assert!(matches!(too_much, Err(PaymentError::Declined { .. })), "{too_much:?}");
 
     let another = self::charge(token);
     let held = provider.authorise(&another).await.unwrap().reference;
     assert_ne!(held, reference);
     for _ in 0..2 {
-        provider.cancel(&held).await.unwrap();
+        provider.void(&held).await.unwrap();
     }
-    assert_eq!(provider.look(&held).await.unwrap().state, IntentState::Cancelled);
+    assert_eq!(provider.retrieve(&held).await.unwrap().state, IntentState::Cancelled);
     assert_eq!(provider.capture(&held, another.amount).await, Err(declined("authorisation_gone")));
     (charge, reference)
 }
@@ -108,7 +114,8 @@ async fn the_provider_for_tests_does_each_step_once() {
 async fn every_card_for_tests_has_its_fate() {
     let pool = pool(&fresh_database().await).await;
     let provider = TestProvider::new(pool.clone());
-    let of = |number: &str| Charge { instrument: Instrument::test(number).unwrap().token(), ..charge("") };
+    let of =
+        |number: &str| AuthorisationRequest { instrument: Instrument::test(number).unwrap().token(), ..charge("") };
     for (number, code) in [
         ("4000000000000002", "card_declined"),
         ("4000000000009995", "insufficient_funds"),
@@ -146,11 +153,11 @@ async fn a_refusal_is_final_and_says_why() {
             assert_eq!(provider.authorise(&charge).await, Err(declined(code)), "{token}");
         }
     }
-    let little = Charge { amount: money("0.49"), ..charge("pm_card_visa") };
+    let little = AuthorisationRequest { amount: money("0.49"), ..charge("pm_card_visa") };
     assert_eq!(provider.authorise(&little).await, Err(declined("amount_too_small")));
-    assert_eq!(provider.look("pi_nobody").await, Err(declined("resource_missing")));
+    assert_eq!(provider.retrieve("pi_nobody").await, Err(declined("resource_missing")));
     assert_eq!(stub.ledger().charges(17).len(), 0);
-    let intent = provider.look(&stub.ledger().payments[1].id).await.unwrap();
+    let intent = provider.retrieve(&stub.ledger().payments[1].id).await.unwrap();
     assert_eq!(intent.state, IntentState::Failed { code: "insufficient_funds".to_owned() });
 }
 
@@ -167,10 +174,10 @@ async fn what_was_done_without_an_answer_is_found_again_and_not_done_again() {
         is_unknown(provider.capture(&reference, charge.amount).await);
     }
     provider.capture(&reference, charge.amount).await.unwrap();
-    let repayment = repayment(&reference, "12.50");
+    let request = request(&reference, "12.50");
     stub.fault(Operation::Refund, Fault::LoseAnswer);
-    is_unknown(provider.refund(&repayment).await);
-    provider.refund(&repayment).await.unwrap();
+    is_unknown(provider.refund(&request).await);
+    provider.refund(&request).await.unwrap();
     let ledger = stub.ledger();
     assert_eq!((ledger.payments.len(), ledger.refunds.len()), (1, 1));
 }
@@ -200,10 +207,10 @@ async fn a_failure_that_the_provider_repeats_for_the_key_is_cleared_up_by_lookin
     }
     let found = provider.find(charge.purpose.request).await.unwrap().unwrap();
     provider.capture(&found.reference, charge.amount).await.unwrap();
-    let repayment = repayment(&found.reference, "12.50");
+    let request = request(&found.reference, "12.50");
     stub.fault(Operation::Refund, Fault::FailAfterwards);
-    is_unknown(provider.refund(&repayment).await);
-    provider.refund(&repayment).await.unwrap();
+    is_unknown(provider.refund(&request).await);
+    provider.refund(&request).await.unwrap();
     assert_eq!(stub.requests(Operation::Refund), 1, "what went back is seen before it is asked for again");
 }
 
@@ -228,8 +235,8 @@ async fn what_says_nothing_of_the_outcome_is_not_taken_for_one() {
 async fn an_answer_that_cannot_be_read_is_not_repeated_and_one_without_an_end_is_not_read() {
     let endless = format!("{{\"id\": \"{}\"}}", "x".repeat(3 * 1024 * 1024));
     for (answer, reason) in [
-        (r#"{"id": "pi_1", "status": "requires_capture", "amount": "pm_card_visa"}"#, "the answer cannot be read"),
-        (endless.as_str(), "the answer is too long"),
+        (r#"{"id": "pi_1", "status": "requires_capture", "amount": "pm_card_visa"}"#, "unreadable response"),
+        (endless.as_str(), "response too long"),
     ] {
         let answer = answer.to_owned();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

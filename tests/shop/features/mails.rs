@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use axum::http::StatusCode;
 use cartwright::mail::{MailConfig, Mailer, OrderMails, Templates, check};
 use cartwright::payments::Currency;
-use cartwright::reactors::{Fact, Reaction, Reactor, Reactors};
+use cartwright::reactors::{Reaction, Reactor, Reactors, RecordedEvent};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -166,13 +166,14 @@ async fn a_mail_that_is_sent_twice_has_one_message_id() {
         shop.add(ada, product, 1).await;
         shop.check_out(ada).await;
     }
-    let facts: Vec<Fact> = sqlx::query_as("select * from events where event_type = 'OrderPlaced' order by position")
-        .fetch_all(&shop.pool)
-        .await
-        .unwrap();
+    let events: Vec<RecordedEvent> =
+        sqlx::query_as("select * from events where event_type = 'OrderPlaced' order by position")
+            .fetch_all(&shop.pool)
+            .await
+            .unwrap();
     let mails = order_mails(&shop, None, Templates::default());
     for place in [0, 0, 1] {
-        let reaction = Reaction { fact: facts[place].clone(), target: String::new(), attempt: 1 };
+        let reaction = Reaction { event: events[place].clone(), target: String::new(), attempt: 1 };
         mails.react(&reaction).await.unwrap();
     }
     let mails = shop.mails(ADA, 3).await;
@@ -194,7 +195,7 @@ async fn a_broken_template_parks_its_mails_and_a_mended_one_sends_them() {
     let told: Vec<_> = check(&templates).iter().map(ToString::to_string).collect();
     assert_eq!(told.len(), 2, "{told:?}");
     assert!(told[0].contains("undefined value in order_placed.txt, line 2"), "{told:?}");
-    assert!(told[1].contains("order_placd.txt replaces no template"), "{told:?}");
+    assert!(told[1].contains("unknown template order_placd.txt"), "{told:?}");
 
     let reactors = start_all(&shop, vec![Arc::new(order_mails(&shop, None, templates))]).await;
     let product = shop.product("Kettle", "20.00", 50).await;
@@ -281,7 +282,7 @@ async fn a_mail_that_the_server_cannot_take_now_is_sent_later_and_one_that_it_re
     shop.done(&format!("order/{order}/cancel/"), json!({})).await;
     let waiting = parked(&shop).await;
     let reason = waiting["reason"].as_str().unwrap();
-    assert!(reason.contains("the SMTP server refuses it") && !reason.contains("ada"), "{reason}");
+    assert!(reason.contains("the SMTP server refused it") && !reason.contains("ada"), "{reason}");
     assert_eq!((taken().len(), count(&shop)), (1, 0));
     shop.done(&format!("reactions/{}/retry/", waiting["reaction_id"]), Value::Null).await;
     eventually("the second mail", async || (taken().len() == 2).then_some(())).await;

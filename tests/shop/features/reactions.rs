@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
 use cartwright::projector::{PROJECTIONS, rebuild};
-use cartwright::reactors::{Failure, Reaction, Reactor, Reactors, Settings};
+use cartwright::reactors::{Failure, Reaction, Reactor, ReactorOptions, Reactors};
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use sqlx::ConnectOptions;
@@ -27,7 +27,7 @@ struct Probe {
     broken: Option<bool>,
     event_types: &'static [&'static str],
     targets: &'static [&'static str],
-    settings: fn(Settings) -> Settings,
+    options: fn(ReactorOptions) -> ReactorOptions,
     react: Box<React>,
 }
 
@@ -37,7 +37,7 @@ impl Probe {
         F: Future<Output = Result<(), Failure>> + Send + 'static,
     {
         let react: Box<React> = Box::new(move |reaction| Box::pin(react(reaction)));
-        Self { name: "probe", broken: None, event_types, targets: &[""], settings: |settings| settings, react }
+        Self { name: "probe", broken: None, event_types, targets: &[""], options: |options| options, react }
     }
 }
 
@@ -57,9 +57,10 @@ impl Reactor for Probe {
     fn targets<'a>(
         &'a self,
         connection: &'a mut PgConnection,
-        facts: &'a [cartwright::reactors::Fact],
+        events: &'a [cartwright::reactors::RecordedEvent],
     ) -> BoxFuture<'a, Result<Vec<(i64, String)>, sqlx::Error>> {
-        let pairs = facts.iter().flat_map(|fact| self.targets.iter().map(|target| (fact.position, target.to_string())));
+        let pairs =
+            events.iter().flat_map(|event| self.targets.iter().map(|target| (event.position, target.to_string())));
         Box::pin(async move {
             match self.broken {
                 Some(true) => panic!("on purpose"),
@@ -69,8 +70,8 @@ impl Reactor for Probe {
         })
     }
 
-    fn settings(&self, default: Settings) -> Settings {
-        (self.settings)(default)
+    fn options(&self, default: ReactorOptions) -> ReactorOptions {
+        (self.options)(default)
     }
 }
 
@@ -92,9 +93,9 @@ async fn what_fails_is_tried_again_after_growing_pauses_then_parked_with_its_rea
     let (attempts, works) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(false)));
     let (seen, now_works) = (Arc::clone(&attempts), Arc::clone(&works));
     let probe = Probe::new(&["CategoryCreated"], move |reaction| {
-        seen.lock().unwrap().push((Instant::now(), reaction.attempt, reaction.fact.event_id));
+        seen.lock().unwrap().push((Instant::now(), reaction.attempt, reaction.event.event_id));
         let works = now_works.load(Ordering::Relaxed);
-        async move { if works { Ok(()) } else { Err(Failure::Later("the other side is away".to_owned())) } }
+        async move { if works { Ok(()) } else { Err(Failure::Retry("the other side is away".to_owned())) } }
     });
     let reactors = start(&shop, probe).await;
     shop.category("Tea").await;
@@ -155,11 +156,11 @@ async fn a_panic_and_an_attempt_without_end_are_failures_like_others() {
         assert_ne!(reaction.attempt, 1, "before there is a future at all");
         react(reaction)
     });
-    probe.settings = |settings| Settings { max_attempts: 3, time_limit: Duration::from_millis(50), ..settings };
+    probe.options = |options| ReactorOptions { max_attempts: 3, time_limit: Duration::from_millis(50), ..options };
     let reactors = start(&shop, probe).await;
     shop.category("Tea").await;
     let row = parked(&shop).await;
-    assert_eq!((&row["reason"], &row["attempts"]), (&json!("took longer than 0.05 s"), &json!(3)));
+    assert_eq!((&row["reason"], &row["attempts"]), (&json!("no result within 0.05 s"), &json!(3)));
     reactors.stop().await;
 }
 
@@ -182,7 +183,7 @@ async fn a_reaction_whose_last_attempt_ended_with_its_server_is_parked_and_not_b
     sqlx::query("update reaction set attempts = 3, due_at = clock_timestamp()").execute(&shop.pool).await.unwrap();
     let reactors = start(&shop, probe(count)).await;
     let row = parked(&shop).await;
-    assert!(row["reason"].as_str().unwrap().contains("did not end"), "{row}");
+    assert!(row["reason"].as_str().unwrap().contains("did not finish"), "{row}");
     assert_eq!(begun.load(Ordering::Relaxed), 1);
     reactors.stop().await;
 }
@@ -228,7 +229,7 @@ type Counts = Arc<Mutex<BTreeMap<(i64, String), usize>>>;
 fn counting(counts: &Counts, event_types: &'static [&'static str]) -> Probe {
     let counts = Arc::clone(counts);
     Probe::new(event_types, move |reaction| {
-        *counts.lock().unwrap().entry((reaction.fact.position, reaction.target)).or_default() += 1;
+        *counts.lock().unwrap().entry((reaction.event.position, reaction.target)).or_default() += 1;
         async { Ok(()) }
     })
 }
@@ -321,7 +322,7 @@ async fn reactions_survive_a_database_that_ends_their_sessions_again_and_again()
     }
     let counts = Counts::default();
     let mut probe = counting(&counts, &["CategoryCreated"]);
-    probe.settings = |settings| Settings { from_the_beginning: true, at_once: 1, ..settings };
+    probe.options = |options| ReactorOptions { start_at_first_event: true, concurrency: 1, ..options };
     let reactors = start(&shop, probe).await;
     let mut ended = 0;
     while counts.lock().unwrap().len() < 150 && ended < 100 {
@@ -343,19 +344,19 @@ async fn reactions_survive_a_database_that_ends_their_sessions_again_and_again()
 
 #[tokio::test]
 async fn a_new_reactor_begins_with_the_next_event_unless_it_says_otherwise() {
-    for (settings, expected) in [
-        ((|settings| settings) as fn(Settings) -> Settings, vec!["Coffee"]),
-        (|settings| Settings { from_the_beginning: true, ..settings }, vec!["Tea", "Coffee"]),
+    for (options, expected) in [
+        ((|options| options) as fn(ReactorOptions) -> ReactorOptions, vec!["Coffee"]),
+        (|options| ReactorOptions { start_at_first_event: true, ..options }, vec!["Tea", "Coffee"]),
     ] {
         let shop = TestShop::new().await;
         shop.category("Tea").await;
         let names = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&names);
         let mut probe = Probe::new(&["CategoryCreated"], move |reaction| {
-            seen.lock().unwrap().push(reaction.fact.payload["name"].as_str().unwrap().to_owned());
+            seen.lock().unwrap().push(reaction.event.payload["name"].as_str().unwrap().to_owned());
             async { Ok(()) }
         });
-        probe.settings = settings;
+        probe.options = options;
         let reactors = start(&shop, probe).await;
         shop.category("Coffee").await;
         drained(&shop).await;
@@ -381,7 +382,7 @@ async fn a_slow_target_does_not_hold_up_the_others() {
         }
     });
     probe.targets = &["fast", "slow"];
-    probe.settings = |settings| Settings { at_once: 4, at_once_per_target: 2, ..settings };
+    probe.options = |options| ReactorOptions { concurrency: 4, concurrency_per_target: 2, ..options };
     let reactors = start(&shop, probe).await;
     for number in 0..20 {
         shop.category(&format!("Tea {number}")).await;

@@ -6,7 +6,7 @@ use cartwright::domain::money::Money;
 use cartwright::domain::text::{Description, Name, Sku};
 use cartwright::journal::{Actor, Context};
 use cartwright::play::{PlayOptions, PlayReport, play};
-use cartwright::shop::{CategoryRef, ChangeProduct, CreateProduct};
+use cartwright::shop::{CategoryKey, ChangeProduct, CreateProduct};
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
@@ -116,7 +116,7 @@ async fn a_product_that_is_there_is_sold_and_only_what_is_missing_comes_in() {
         name: Name::parse("Spade").unwrap(),
         description: Description::default(),
         price: Money::parse("30.00").unwrap(),
-        category: CategoryRef::Name(Name::parse("Garden").unwrap()),
+        category: CategoryKey::Name(Name::parse("Garden").unwrap()),
         sku: Some(Sku::parse(sku).unwrap()),
         stock,
     };

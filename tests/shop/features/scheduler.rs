@@ -8,9 +8,9 @@ use axum::http::StatusCode;
 use cartwright::domain::ids::{CartId, CustomerId};
 use cartwright::domain::order::PaymentMethod;
 use cartwright::journal::{Actor, Context};
-use cartwright::scheduler::tasks::{Tools, cancel_unpaid, expire_carts};
-use cartwright::scheduler::{Run, Scheduler, SchedulerOptions, Task, TaskStatus, run_now, status};
-use cartwright::shop::{Checkout, Terms};
+use cartwright::scheduler::tasks::{TaskContext, cancel_unpaid, expire_carts};
+use cartwright::scheduler::{RunReport, Scheduler, SchedulerOptions, Task, TaskStatus, run_now, status};
+use cartwright::shop::{Checkout, PaymentPolicy};
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -24,11 +24,15 @@ use crate::support::{TestShop, fresh_database, pool};
 const HOUR: Duration = Duration::from_secs(3_600);
 
 fn options() -> SchedulerOptions {
-    SchedulerOptions { look_every: Duration::from_millis(5), longest_run: Duration::from_secs(20) }
+    SchedulerOptions { poll_interval: Duration::from_millis(5), time_limit: Duration::from_secs(20) }
 }
 
 /// A task that counts its runs, and the counter.
-fn counted(name: &'static str, every: Duration, outcome: fn(usize) -> anyhow::Result<Run>) -> (Task, Arc<AtomicUsize>) {
+fn counted(
+    name: &'static str,
+    every: Duration,
+    outcome: fn(usize) -> anyhow::Result<RunReport>,
+) -> (Task, Arc<AtomicUsize>) {
     let runs = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&runs);
     let task = Task::new(name, every, move || {
@@ -59,8 +63,8 @@ async fn of_two_nodes_one_runs_a_task_and_the_other_goes_on_with_the_rest() {
     let connect = fresh_database().await;
     let pool = pool(&connect).await;
     let (started, gate) = (Arc::new(AtomicUsize::new(0)), Arc::new(Semaphore::new(0)));
-    let (beat, beats) = counted("beat", Duration::ZERO, |_| Ok(Run::default()));
-    let (other_beat, other_beats) = counted("beat", Duration::ZERO, |_| Ok(Run::default()));
+    let (beat, beats) = counted("beat", Duration::ZERO, |_| Ok(RunReport::default()));
+    let (other_beat, other_beats) = counted("beat", Duration::ZERO, |_| Ok(RunReport::default()));
     let held = || {
         let (started, gate) = (Arc::clone(&started), Arc::clone(&gate));
         Task::new("held", HOUR, move || {
@@ -68,7 +72,7 @@ async fn of_two_nodes_one_runs_a_task_and_the_other_goes_on_with_the_rest() {
             async move {
                 started.fetch_add(1, Ordering::SeqCst);
                 gate.acquire().await?.forget();
-                Ok(Run { handled: 3, more: false })
+                Ok(RunReport { handled: 3, more: false })
             }
         })
     };
@@ -104,11 +108,11 @@ async fn of_two_nodes_one_runs_a_task_and_the_other_goes_on_with_the_rest() {
 async fn a_full_batch_is_followed_by_the_next_and_a_failure_is_shown_and_tried_again_later() {
     let connect = fresh_database().await;
     let pool = pool(&connect).await;
-    let (full, runs) = counted("full", HOUR, |run| Ok(Run { handled: 1, more: run < 4 }));
+    let (full, runs) = counted("full", HOUR, |run| Ok(RunReport { handled: 1, more: run < 4 }));
     let (failing, failed) = counted("failing", HOUR, |_| Err(anyhow::anyhow!("the moon is in the way")));
     let (panicking, _) = counted("panicking", HOUR, |_| panic!("oh"));
     let slow = Task::new("slow", HOUR, std::future::pending);
-    let options = SchedulerOptions { longest_run: Duration::from_millis(200), ..options() };
+    let options = SchedulerOptions { time_limit: Duration::from_millis(200), ..options() };
     let scheduler = Scheduler::start(connect, vec![full, failing, panicking, slow], options);
     let ended = |task: &TaskStatus| task.last_run_at.is_some() && !task.running;
     until("all of them", async || {
@@ -120,7 +124,7 @@ async fn a_full_batch_is_followed_by_the_next_and_a_failure_is_shown_and_tried_a
     let error = async |name: &str| task(&pool, name).await.last_error.unwrap_or_default();
     assert_eq!(error("failing").await, "the moon is in the way");
     assert!(error("panicking").await.contains("panicked"), "{}", error("panicking").await);
-    assert_eq!(error("slow").await, "it took too long");
+    assert_eq!(error("slow").await, "the run exceeded its time limit");
     assert_eq!(error("full").await, "");
     assert_eq!(failed.load(Ordering::SeqCst), 1);
     let failing = task(&pool, "failing").await;
@@ -145,10 +149,10 @@ async fn a_task_is_free_when_its_holder_is_gone_or_its_time_is_up() {
     hold("late", "now() - interval '1 second'", "pg_backend_pid()").await;
     // Whoever holds this one lives as long as the pool does.
     hold("held", "now() + interval '1 hour'", "pg_backend_pid()").await;
-    let (gone, gone_runs) = counted("gone", HOUR, |_| Ok(Run::default()));
-    let (late, late_runs) = counted("late", HOUR, |_| Ok(Run::default()));
-    let (held, held_runs) = counted("held", HOUR, |_| Ok(Run::default()));
-    let (beat, beats) = counted("beat", Duration::ZERO, |_| Ok(Run::default()));
+    let (gone, gone_runs) = counted("gone", HOUR, |_| Ok(RunReport::default()));
+    let (late, late_runs) = counted("late", HOUR, |_| Ok(RunReport::default()));
+    let (held, held_runs) = counted("held", HOUR, |_| Ok(RunReport::default()));
+    let (beat, beats) = counted("beat", Duration::ZERO, |_| Ok(RunReport::default()));
     let scheduler = Scheduler::start(connect, vec![gone, late, held, beat], options());
     more_than(&gone_runs, 0).await;
     more_than(&late_runs, 0).await;
@@ -183,8 +187,12 @@ fn a_server_that_dies_with_a_task_in_its_hands_is_replaced_at_once() {
     drop(again);
 }
 
-fn tools(shop: &TestShop) -> Tools {
-    Tools { journal: shop.engine.journal.clone(), projector: shop.engine.projector.clone(), pool: shop.pool.clone() }
+fn tools(shop: &TestShop) -> TaskContext {
+    TaskContext {
+        journal: shop.engine.journal.clone(),
+        projector: shop.engine.projector.clone(),
+        pool: shop.pool.clone(),
+    }
 }
 
 /// Lets all carts look as if nobody had touched them for so many days.
@@ -223,11 +231,11 @@ async fn carts_that_nobody_touches_expire_and_customers_go_on() {
     shop.settle().await;
 
     let expire = expire_carts(&tools(&shop), 30);
-    assert_eq!(expire.run().await.unwrap(), Run::default(), "it is not time yet");
+    assert_eq!(expire.run().await.unwrap(), RunReport::default(), "it is not time yet");
     age(&shop, 2).await;
-    assert_eq!(expire_carts(&tools(&shop), 0).run().await.unwrap(), Run::default(), "0 is never");
-    assert_eq!(expire.run().await.unwrap(), Run { handled: 3, more: false });
-    assert_eq!(expire.run().await.unwrap(), Run::default(), "once");
+    assert_eq!(expire_carts(&tools(&shop), 0).run().await.unwrap(), RunReport::default(), "0 is never");
+    assert_eq!(expire.run().await.unwrap(), RunReport { handled: 3, more: false });
+    assert_eq!(expire.run().await.unwrap(), RunReport::default(), "once");
 
     for gone in [&filled, &empty] {
         assert_eq!(shop.get(gone).await.problem(), "cart_not_found");
@@ -264,7 +272,7 @@ async fn a_cart_that_is_touched_after_it_was_found_stays() {
     // The read table does not hear of it any more, as in the moment between a look and a command.
     shop.engine.projector.stop().await;
     shop.add(ada, product, 1).await;
-    assert_eq!(expire_carts(&tools(&shop), 30).run().await.unwrap(), Run::default());
+    assert_eq!(expire_carts(&tools(&shop), 30).run().await.unwrap(), RunReport::default());
     let item = json!({ "product_id": product, "quantity": 1 });
     let looked = shop.post(&format!("customer/{ada}/cart/items/?dry_run=true"), item).await;
     assert_eq!(looked.body["items"][0]["quantity"], 4, "{}", looked.body);
@@ -279,8 +287,8 @@ async fn more_carts_than_a_batch_expire_in_several_runs() {
     }
     age(&shop, 31).await;
     let expire = expire_carts(&tools(&shop), 30);
-    assert_eq!(expire.run().await.unwrap(), Run { handled: 200, more: true });
-    assert_eq!(expire.run().await.unwrap(), Run { handled: 5, more: false });
+    assert_eq!(expire.run().await.unwrap(), RunReport { handled: 200, more: true });
+    assert_eq!(expire.run().await.unwrap(), RunReport { handled: 5, more: false });
 }
 
 #[tokio::test]
@@ -319,7 +327,7 @@ async fn order_by_invoice(shop: &TestShop, customer: i64, product: i64, invoice:
     shop.add(customer, product, 1).await;
     let checkout = Checkout {
         payment_method: Some(PaymentMethod::Invoice),
-        terms: Terms { invoice: Some(invoice), ..Terms::default() },
+        payment_policy: PaymentPolicy { invoice: Some(invoice), ..PaymentPolicy::default() },
         ..Checkout::of(CartId::Customer(CustomerId(customer)))
     };
     let context = Context::of(Actor { id: "test".to_owned(), role: "admin" });
@@ -346,8 +354,8 @@ async fn orders_that_are_not_paid_in_time_are_cancelled_and_their_stock_can_be_s
     }
     shop.settle().await;
     let cancel = cancel_unpaid(&tools(&shop));
-    assert_eq!(cancel.run().await.unwrap(), Run { handled: 2, more: false });
-    assert_eq!(cancel.run().await.unwrap(), Run::default(), "once");
+    assert_eq!(cancel.run().await.unwrap(), RunReport { handled: 2, more: false });
+    assert_eq!(cancel.run().await.unwrap(), RunReport::default(), "once");
     for (order, status) in
         [(late, "cancelled"), (packed, "cancelled"), (paid, "pending"), (sent, "shipped"), (in_time, "pending")]
     {
@@ -377,6 +385,6 @@ async fn an_order_that_is_paid_after_it_was_found_stands() {
     shop.engine.projector.stop().await;
     shop.done(&format!("order/{order}/pay/"), json!({})).await;
     let before = shop.engine.journal.position();
-    assert_eq!(cancel_unpaid(&tools(&shop)).run().await.unwrap(), Run::default());
+    assert_eq!(cancel_unpaid(&tools(&shop)).run().await.unwrap(), RunReport::default());
     assert_eq!(shop.engine.journal.position(), before);
 }

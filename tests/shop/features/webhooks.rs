@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use axum::http::header::{LOCATION, RETRY_AFTER};
 use axum::response::IntoResponse;
 use cartwright::reactors::Reactors;
-use cartwright::webhooks::{Webhooks, sweep};
+use cartwright::webhooks::{WebhookReactor, sweep};
 use chrono::{DateTime, TimeDelta, Utc};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
@@ -24,7 +24,7 @@ use crate::support::reactors::{drained, eventually, start_all};
 use crate::support::receiver::Receiver;
 
 async fn start(shop: &TestShop, private_allowed: bool) -> Reactors {
-    let webhooks = Webhooks::new(shop.pool.clone(), shop.engine.journal.clone(), private_allowed).unwrap();
+    let webhooks = WebhookReactor::new(shop.pool.clone(), shop.engine.journal.clone(), private_allowed).unwrap();
     start_all(shop, vec![Arc::new(webhooks)]).await
 }
 
@@ -177,7 +177,7 @@ async fn a_receiver_that_is_gone_is_told_nothing_more_until_somebody_says_so() {
     let (webhook, _) = subscribe(&shop, &receiver.url("/"), &["CategoryCreated"]).await;
     shop.category("Tea").await;
     let delivery = newest(&shop, webhook, "parked").await;
-    assert_eq!((&delivery["last_status"], &delivery["error"]), (&json!(410), &json!("it answered 410")));
+    assert_eq!((&delivery["last_status"], &delivery["error"]), (&json!(410), &json!("returned 410")));
     let path = format!("webhook/{webhook}/");
     assert_eq!(shop.read(&path).await["active"], false);
     let changed = shop.read("events/?type=WebhookChanged").await[0].clone();
@@ -452,12 +452,12 @@ fn parked_reactions_are_listed_retried_and_dropped_on_the_command_line() {
             Some(line.split_whitespace().next().unwrap().to_owned())
         })
     };
-    let id = parked("it answered 410");
+    let id = parked("returned 410");
     assert_eq!(reactions(&["retry", &id]), (Some(0), format!("reaction {id} will be retried\n")));
-    parked("the webhook is not active");
+    parked("the webhook is inactive");
     let all = ["retry", "--all", "--reactor", "webhooks"];
     assert_eq!(reactions(&all), (Some(0), "1 reactions of webhooks will be retried\n".to_owned()));
-    parked("the webhook is not active");
+    parked("the webhook is inactive");
     assert_eq!(reactions(&["drop", &id]), (Some(0), format!("reaction {id} was dropped\n")));
     let (code, listed) = reactions(&["list", "--state", "parked"]);
     assert!(code == Some(0) && listed.lines().all(|line| line.ends_with("0 due, 0 parked")), "{listed}");

@@ -7,7 +7,7 @@ use cartwright::domain::cart::{Cart, CartCommand, CartError};
 use cartwright::domain::ids::ProductId;
 use cartwright::domain::quantity::Quantity;
 use cartwright::domain::text::Name;
-use cartwright::journal::{Actor, CommandError, Context, JournalOptions, Stop, UnitOfWork, UseCase};
+use cartwright::journal::{Actor, CommandError, Context, Interrupt, JournalOptions, UnitOfWork, UseCase};
 use cartwright::shop::CreateCategory;
 use cqrs_es::{AggregateError, EventStore};
 use futures_util::future::join_all;
@@ -205,7 +205,7 @@ struct Defect;
 impl UseCase for Defect {
     type Answer = ();
 
-    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<(), Stop> {
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<(), Interrupt> {
         CreateCategory { name: Name::parse("Half").unwrap() }.decide(work)?;
         panic!("a defect");
     }

@@ -263,7 +263,7 @@ async fn what_is_held_for_an_attempt_that_is_said_to_have_failed_is_let_go_of() 
     till.becomes(order, "payment", "authorised").await;
     // As somebody says who looked at the order a moment too early.
     let note = OrderCommand::RecordPaymentFailure { attempt: 1, reason: PaymentFailure::InstrumentMissing };
-    let record = RecordPayment { order_id: OrderId(order), note: Some(note) };
+    let record = RecordPayment { order_id: OrderId(order), command: note };
     let context = Context::of(Actor { id: "payments".to_owned(), role: "system" });
     till.shop.engine.journal.run(record, context).await.unwrap();
     till.rests().await;

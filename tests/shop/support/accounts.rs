@@ -93,7 +93,7 @@ pub async fn api_key_called(shop: &TestShop, name: &str, role: Role, key_id: Uui
     let account_id = journal.run(open, context()).await.unwrap().answer.account_id;
     let secret = cartwright::accounts::Secret::api_key().unwrap();
     let name = Name::parse(name).unwrap();
-    let create = CreateKey { account_id, key_id, name, role, secret_hash: secret.hex_hash() };
+    let create = CreateKey { account_id, key_id, name, role, secret_hash: secret.api_key_hash() };
     journal.run(create, context()).await.unwrap();
     shop.accounts.refresh().await.unwrap();
     (account_id, key_id, secret.expose().to_owned())

@@ -1,6 +1,8 @@
 //! The PostgreSQL of a test run, with a fresh database for each test.
 
-use std::path::PathBuf;
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -11,22 +13,36 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, Executor, PgPool};
 use tokio::runtime::Runtime;
 
-/// The server of this run: in memory where there is any, with `template1` migrated. It is watched by a runtime of its
-/// own, because each test's runtime ends with the test.
-static SERVER: LazyLock<(Runtime, EmbeddedPostgres)> = LazyLock::new(|| {
+/// The server of this run: in memory where there is any, with `template1` migrated.
+///
+/// It is watched by a runtime of its own, because each test's runtime ends with the test.
+static SERVER: LazyLock<TestServer> = LazyLock::new(|| {
     let runtime = Runtime::new().unwrap();
-    let server = std::thread::scope(|scope| scope.spawn(|| runtime.block_on(start_server())).join().unwrap());
-    (runtime, server)
+    let data_dir = data_dir();
+    let start = || runtime.block_on(start_server(&data_dir));
+    let postgres = std::thread::scope(|scope| scope.spawn(start).join().unwrap());
+    let _sweeper = start_sweeper(&data_dir);
+    TestServer { runtime, postgres, _sweeper }
 });
+
+struct TestServer {
+    runtime: Runtime,
+    postgres: EmbeddedPostgres,
+    /// Removes the folder when this process has ended.
+    _sweeper: Child,
+}
 
 const PREFIX: &str = "cartwright-tests-";
 
-async fn start_server() -> EmbeddedPostgres {
+fn data_dir() -> PathBuf {
     let memory = PathBuf::from("/dev/shm");
     let folder = if memory.is_dir() { memory } else { std::env::temp_dir() };
     clear_leftovers(&folder);
-    let data_dir = folder.join(format!("{PREFIX}{}", std::process::id()));
-    let options = EmbeddedOptions { data_dir, durability: Durability::Volatile, binaries: None };
+    folder.join(format!("{PREFIX}{}", std::process::id()))
+}
+
+async fn start_server(data_dir: &Path) -> EmbeddedPostgres {
+    let options = EmbeddedOptions { data_dir: data_dir.to_owned(), durability: Durability::Volatile, binaries: None };
     let server = EmbeddedPostgres::start(&options).await.unwrap();
     let template = server.connect_options("template1");
     migrate(&template).await.unwrap();
@@ -49,8 +65,26 @@ begin
 end
 $$";
 
-/// Removes what runs left behind whose process is gone.
-fn clear_leftovers(folder: &std::path::Path) {
+/// Starts a shell that removes the folder as soon as this process and then its PostgreSQL have ended.
+///
+/// Its input is a pipe that only this process holds, so the end of the input is the end of this process.
+fn start_sweeper(data_dir: &Path) -> Child {
+    let script = r#"
+        cat
+        rounds=0
+        while [ -e "$1/pgdata/postmaster.pid" ] && [ "$rounds" -lt 300 ]; do
+            rounds=$((rounds + 1))
+            sleep 0.1
+        done
+        rm -rf "$1"
+    "#;
+    let mut sweeper = Command::new("sh");
+    sweeper.args(["-c", script, "sh"]).arg(data_dir);
+    sweeper.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+/// Removes the folders of runs whose sweeper was killed with them.
+fn clear_leftovers(folder: &Path) {
     for entry in std::fs::read_dir(folder).unwrap().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         let Some(pid) = name.strip_prefix(PREFIX) else { continue };
@@ -72,12 +106,33 @@ pub async fn bare_database() -> PgConnectOptions {
 
 async fn create_database(template: &str) -> PgConnectOptions {
     static COUNT: AtomicU32 = AtomicU32::new(0);
-    let server = &SERVER.1;
     let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
-    let mut connection = server.connect_options("postgres").connect().await.unwrap();
-    connection.execute(format!("create database {name} template {template}").as_str()).await.unwrap();
+    execute(&format!("create database {name} template {template}")).await;
+    let connect = prepared(SERVER.postgres.connect_options(&name));
+    DATABASES.with_borrow_mut(|databases| databases.0.push(name));
+    connect
+}
+
+async fn execute(statement: &str) {
+    let mut connection = SERVER.postgres.connect_options("postgres").connect().await.unwrap();
+    connection.execute(statement).await.unwrap();
     connection.close().await.unwrap();
-    prepared(server.connect_options(&name))
+}
+
+thread_local! {
+    /// The databases of the test that this thread runs.
+    static DATABASES: RefCell<Databases> = const { RefCell::new(Databases(Vec::new())) };
+}
+
+/// Databases that are dropped with the thread of their test, so that a run does not hold all of them to its end.
+struct Databases(Vec<String>);
+
+impl Drop for Databases {
+    fn drop(&mut self) {
+        for name in std::mem::take(&mut self.0) {
+            SERVER.runtime.spawn(async move { execute(&format!("drop database {name} with (force)")).await });
+        }
+    }
 }
 
 /// Smaller than in the product: many shops share the server of a run.

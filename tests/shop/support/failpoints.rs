@@ -1,4 +1,4 @@
-//! Servers that kill themselves at a named step: see `src/points.rs`.
+//! Servers that kill themselves at a named step: see `src/failpoints.rs`.
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;

@@ -4,16 +4,21 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cartwright::reactors::{Reactor, Reactors, Settings};
+use cartwright::reactors::{Reactor, ReactorOptions, Reactors};
 use serde_json::Value;
 use sqlx::postgres::PgConnectOptions;
 
 use super::TestShop;
 
 /// Reactors that lose no time.
-fn quick() -> Settings {
+fn quick() -> ReactorOptions {
     let short = Duration::from_millis(10);
-    Settings { max_attempts: 3, first_retry: Duration::from_millis(60), poll: short, ..Settings::default() }
+    ReactorOptions {
+        max_attempts: 3,
+        first_retry: Duration::from_millis(60),
+        poll_interval: short,
+        ..ReactorOptions::default()
+    }
 }
 
 pub async fn start_all(shop: &TestShop, reactors: Vec<Arc<dyn Reactor>>) -> Reactors {

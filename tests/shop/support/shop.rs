@@ -1,6 +1,7 @@
 //! A shop for one test: a fresh database, the journal, the projector, and the router called in process.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -29,6 +30,8 @@ pub struct TestShop {
     pub accounts: Accounts,
     /// Where its mails are.
     pub mail_dir: PathBuf,
+    /// Where the log ended with the admin's last command.
+    admin_position: AtomicI64,
     _folder: tempfile::TempDir,
     _stop: watch::Sender<bool>,
 }
@@ -86,6 +89,7 @@ impl TestShop {
         Self {
             accounts,
             mail_dir: config.mail.folder,
+            admin_position: AtomicI64::new(0),
             _folder: folder,
             pool,
             engine,
@@ -116,9 +120,15 @@ impl TestShop {
 
     /// Sends a request, by an admin if it names nobody else.
     pub async fn call(&self, mut request: Request<Body>) -> Answer {
+        let is_admin = !request.headers().contains_key("authorization");
         let admin = || HeaderValue::from_str(&format!("Bearer {}", *tokens::ADMIN)).unwrap();
         request.headers_mut().entry("authorization").or_insert_with(admin);
-        self.call_as_it_is(request).await
+        let answer = self.call_as_it_is(request).await;
+        if is_admin {
+            let position = answer.header("journal-position").parse().unwrap_or(0);
+            self.admin_position.fetch_max(position, Ordering::Relaxed);
+        }
+        answer
     }
 
     pub async fn call_as_it_is(&self, request: Request<Body>) -> Answer {
@@ -137,8 +147,13 @@ impl TestShop {
         self.send("POST", path, body, &[]).await
     }
 
-    /// The body of a GET that succeeds.
+    /// The body of an admin's GET that succeeds.
+    ///
+    /// The shop makes the read wait for the admin's own commands; this waits for those of all others on this node.
     pub async fn read(&self, path: &str) -> Value {
+        if self.engine.journal.position() > self.admin_position.load(Ordering::Relaxed) {
+            self.settle().await;
+        }
         let answer = self.get(path).await;
         assert_eq!(answer.status, StatusCode::OK, "GET {path}: {}", answer.body);
         answer.body

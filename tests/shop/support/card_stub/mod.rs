@@ -93,7 +93,7 @@ impl CardStub {
 
     pub fn card(&self, key: &str) -> CardConfig {
         let webhook_secret = Some(ProviderSecret::new(WEBHOOK_SECRET));
-        CardConfig { url: self.url.clone(), key: ProviderSecret::new(key), webhook_secret, patience: PATIENCE }
+        CardConfig { url: self.url.clone(), key: ProviderSecret::new(key), webhook_secret, timeout: PATIENCE }
     }
 
     /// Lets the next request of the kind that has no fault yet go wrong.

@@ -1,3 +1,0 @@
-select token, asked_at is not null as "asked!"
-from payment_instrument
-where order_id = $1 and attempt = $2

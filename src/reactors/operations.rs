@@ -1,0 +1,172 @@
+//! What operators see of reactors and reactions, and how they retry or drop them. Each decision is recorded in the
+//! same transaction.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use sqlx::{PgConnection, PgPool};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// Progress of a reactor.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ReactorStatus {
+    pub name: String,
+    /// Log position up to which events are enqueued.
+    pub position: i64,
+    /// Events between that position and the end of the log.
+    pub lag: i64,
+    /// Reactions that wait for an attempt, now or later.
+    pub due: i64,
+    /// Reactions that wait for an operator's decision.
+    pub parked: i64,
+    /// When the oldest event with a due reaction was recorded.
+    pub oldest_due: Option<DateTime<Utc>>,
+}
+
+/// A pending side effect of one event.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ReactionView {
+    pub reaction_id: i64,
+    pub reactor: String,
+    /// The recipient if one event has several reactions, such as the number of a webhook; otherwise empty.
+    pub target: String,
+    /// `due` or `parked`.
+    pub state: String,
+    pub attempts: i32,
+    /// When the next attempt is due; null if parked.
+    pub due_at: Option<DateTime<Utc>>,
+    pub parked_at: Option<DateTime<Utc>>,
+    /// Why the last attempt failed.
+    pub reason: Option<String>,
+    pub position: i64,
+    pub event_id: Uuid,
+    pub event_type: String,
+    pub aggregate_type: String,
+    pub aggregate_id: String,
+    pub recorded_at: DateTime<Utc>,
+}
+
+/// An operator's decision about a reaction.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Decision {
+    pub decision_id: i64,
+    pub decided_at: DateTime<Utc>,
+    pub actor: String,
+    /// `retry`, `drop` or `redeliver`.
+    pub decision: String,
+    pub reactor: String,
+    pub position: i64,
+    pub target: String,
+    /// Why the last attempt before the decision failed.
+    pub reason: Option<String>,
+}
+
+/// Whether a reaction waits for an attempt or for an operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ReactionState {
+    Due,
+    Parked,
+}
+
+/// Progress of every reactor, by name.
+pub async fn status(pool: &PgPool) -> Result<Vec<ReactorStatus>, sqlx::Error> {
+    sqlx::query_file_as!(ReactorStatus, "src/reactors/queries/status.sql").fetch_all(pool).await
+}
+
+/// Lists reactions after `after`, oldest first.
+pub async fn list(
+    pool: &PgPool,
+    state: Option<ReactionState>,
+    reactor: Option<&str>,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<ReactionView>, sqlx::Error> {
+    let parked = state.map(|state| state == ReactionState::Parked);
+    sqlx::query_file_as!(ReactionView, "src/reactors/queries/list.sql", after, parked, reactor, limit)
+        .fetch_all(pool)
+        .await
+}
+
+/// Lists decisions before `before`, newest first.
+pub async fn decisions(pool: &PgPool, before: i64, limit: i64) -> Result<Vec<Decision>, sqlx::Error> {
+    sqlx::query_file_as!(Decision, "src/reactors/queries/decisions.sql", before, limit).fetch_all(pool).await
+}
+
+/// Makes a reaction due now, with a full number of attempts. Returns `false` if there is no such reaction.
+pub async fn retry(pool: &PgPool, reaction_id: i64, actor: &str) -> Result<bool, sqlx::Error> {
+    Ok(make_due(pool, Some(reaction_id), None, actor).await? > 0)
+}
+
+/// Makes all parked reactions of a reactor due now, and returns their number.
+pub async fn retry_all(pool: &PgPool, reactor: &str, actor: &str) -> Result<u64, sqlx::Error> {
+    make_due(pool, None, Some(reactor), actor).await
+}
+
+async fn make_due(
+    pool: &PgPool,
+    reaction_id: Option<i64>,
+    parked_by: Option<&str>,
+    actor: &str,
+) -> Result<u64, sqlx::Error> {
+    let done = sqlx::query(
+        "with retried as (
+            update reaction
+            set attempts = 0, due_at = clock_timestamp(), parked_at = null
+            where reaction_id = $1 or (reactor = $2 and parked_at is not null)
+            returning reactor, position, target, reason
+        )
+        insert into reaction_decision (decided_at, actor, decision, reactor, position, target, reason)
+        select clock_timestamp(), $3, 'retry', reactor, position, target, reason from retried",
+    )
+    .bind(reaction_id)
+    .bind(parked_by)
+    .bind(actor)
+    .execute(pool)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// Deletes a reaction for good. Returns `false` if there is no such reaction.
+pub async fn drop_one(pool: &PgPool, reaction_id: i64, actor: &str) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query(
+        "with dropped as (
+            delete from reaction where reaction_id = $1 returning reactor, position, target, reason
+        )
+        insert into reaction_decision (decided_at, actor, decision, reactor, position, target, reason)
+        select clock_timestamp(), $2, 'drop', reactor, position, target, reason from dropped",
+    )
+    .bind(reaction_id)
+    .bind(actor)
+    .execute(pool)
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Makes the reaction to an event due again, also if it succeeded before. Returns `false` if there is no such event.
+pub async fn react_again(
+    connection: &mut PgConnection,
+    reactor: &str,
+    event_id: Uuid,
+    target: &str,
+    actor: &str,
+) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query(
+        "with again as (
+            insert into reaction (reactor, position, target, due_at)
+            select $1, position, $3, clock_timestamp() from events where event_id = $2
+            on conflict (reactor, position, target)
+            do update set attempts = 0, due_at = clock_timestamp(), parked_at = null
+            returning position, reason
+        )
+        insert into reaction_decision (decided_at, actor, decision, reactor, position, target, reason)
+        select clock_timestamp(), $4, 'redeliver', $1, position, $3, reason from again",
+    )
+    .bind(reactor)
+    .bind(event_id)
+    .bind(target)
+    .bind(actor)
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() > 0)
+}

@@ -1,0 +1,116 @@
+//! Addresses of a customer: numbers in the log, the addresses themselves beside it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::customer::{Address, AddressChange, Customer, CustomerCommand};
+use crate::domain::ids::{AddressId, CustomerId};
+use crate::journal::{AggregateRef, Interrupt, SideWrite, UnitOfWork, UseCase};
+
+/// Adds an address.
+pub struct AddAddress {
+    pub customer_id: CustomerId,
+    pub address: Address,
+}
+
+/// Changes some fields of an address.
+pub struct ChangeAddress {
+    pub customer_id: CustomerId,
+    pub address_id: AddressId,
+    pub change: AddressChange,
+}
+
+/// Removes an address; orders keep their copies.
+pub struct RemoveAddress {
+    pub customer_id: CustomerId,
+    pub address_id: AddressId,
+}
+
+/// An address by its number alone, because answers are stored and addresses can be erased.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct AddressRef {
+    #[schema(value_type = i64)]
+    pub address_id: AddressId,
+}
+
+impl UseCase for AddAddress {
+    type Answer = AddressRef;
+
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<AddressRef, Interrupt> {
+        let customer_id = self.customer_id;
+        let address_id = work.get::<Customer>(customer_id)?.next_address();
+        work.execute::<Customer>(customer_id, CustomerCommand::AddAddress)?;
+        work.add_side_write(&PutAddress { customer_id, address_id, address: &self.address })?;
+        Ok(AddressRef { address_id })
+    }
+
+    fn subject(&self) -> Option<AggregateRef> {
+        Some(AggregateRef::of::<Customer>(self.customer_id))
+    }
+}
+
+impl UseCase for ChangeAddress {
+    type Answer = AddressRef;
+
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<AddressRef, Interrupt> {
+        let Self { customer_id, address_id, change } = self;
+        let (customer_id, address_id, fields) = (*customer_id, *address_id, change.fields());
+        let changes = !fields.is_empty();
+        work.execute::<Customer>(customer_id, CustomerCommand::ChangeAddress { address_id, fields })?;
+        if changes {
+            work.add_side_write(&PatchAddress { customer_id, address_id, change })?;
+        }
+        Ok(AddressRef { address_id })
+    }
+
+    fn subject(&self) -> Option<AggregateRef> {
+        Some(AggregateRef::of::<Customer>(self.customer_id))
+    }
+}
+
+impl UseCase for RemoveAddress {
+    type Answer = ();
+
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<(), Interrupt> {
+        let (customer_id, address_id) = (self.customer_id, self.address_id);
+        work.execute::<Customer>(customer_id, CustomerCommand::RemoveAddress { address_id })?;
+        work.add_side_write(&DeleteAddress { customer_id, address_id })
+    }
+
+    fn subject(&self) -> Option<AggregateRef> {
+        Some(AggregateRef::of::<Customer>(self.customer_id))
+    }
+}
+
+#[derive(Serialize)]
+struct PutAddress<'a> {
+    customer_id: CustomerId,
+    address_id: AddressId,
+    #[serde(flatten)]
+    address: &'a Address,
+}
+
+impl SideWrite for PutAddress<'_> {
+    const FUNCTION: &'static str = "put_address";
+}
+
+#[derive(Serialize)]
+struct PatchAddress<'a> {
+    customer_id: CustomerId,
+    address_id: AddressId,
+    #[serde(flatten)]
+    change: &'a AddressChange,
+}
+
+impl SideWrite for PatchAddress<'_> {
+    const FUNCTION: &'static str = "change_address";
+}
+
+#[derive(Serialize)]
+struct DeleteAddress {
+    customer_id: CustomerId,
+    address_id: AddressId,
+}
+
+impl SideWrite for DeleteAddress {
+    const FUNCTION: &'static str = "remove_address";
+}

@@ -1,0 +1,116 @@
+//! Categories, each under a name of its own.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::category::{Category, CategoryCommand, CategoryError};
+use crate::domain::claim::{Claim, ClaimCommand, ClaimError, ClaimKind, claim_id};
+use crate::domain::ids::CategoryId;
+use crate::domain::refusal::Refusal;
+use crate::domain::text::Name;
+use crate::journal::{AggregateRef, Interrupt, UnitOfWork, UseCase};
+
+/// Creates a category under a name that no other category has.
+pub struct CreateCategory {
+    pub name: Name,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct CategoryRef {
+    #[schema(value_type = i64)]
+    pub category_id: CategoryId,
+}
+
+impl UseCase for CreateCategory {
+    type Answer = CategoryRef;
+
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<CategoryRef, Interrupt> {
+        let category_id = CategoryId(work.next_number::<Category>()?);
+        claim_name(work, &self.name, category_id)?;
+        work.execute::<Category>(category_id, CategoryCommand::Create { name: self.name.clone() })?;
+        Ok(CategoryRef { category_id })
+    }
+}
+
+/// Claims a name for a category, unless another category has it.
+fn claim_name(work: &mut UnitOfWork<'_>, name: &Name, category_id: CategoryId) -> Result<(), Interrupt> {
+    let claim = claim_id(ClaimKind::CategoryName, &name.folded());
+    work.execute::<Claim>(claim, ClaimCommand::Take { holder: category_id.0 }).map_err(|interrupt| match interrupt {
+        Interrupt::Refused(Refusal::Claim(ClaimError::Taken { holder })) => {
+            Refusal::CategoryNameTaken(CategoryId(holder)).into()
+        }
+        other => other,
+    })
+}
+
+/// Renames a category; its products follow.
+pub struct RenameCategory {
+    pub category_id: CategoryId,
+    pub name: Name,
+}
+
+impl UseCase for RenameCategory {
+    type Answer = CategoryRef;
+
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<CategoryRef, Interrupt> {
+        let category = work.get::<Category>(self.category_id)?;
+        let previous_name = Name::parse(category.name()?).map_err(|error| Interrupt::Broken(error.to_string()))?;
+        if previous_name.folded() != self.name.folded() {
+            claim_name(work, &self.name, self.category_id)?;
+            let previous = claim_id(ClaimKind::CategoryName, &previous_name.folded());
+            work.execute::<Claim>(previous, ClaimCommand::Release)?;
+        }
+        work.execute::<Category>(self.category_id, CategoryCommand::Rename { name: self.name.clone() })?;
+        Ok(CategoryRef { category_id: self.category_id })
+    }
+
+    fn subject(&self) -> Option<AggregateRef> {
+        Some(AggregateRef::of::<Category>(self.category_id))
+    }
+}
+
+/// Deletes a category without products and releases its name.
+pub struct DeleteCategory {
+    pub category_id: CategoryId,
+}
+
+impl UseCase for DeleteCategory {
+    type Answer = ();
+
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<(), Interrupt> {
+        let category = work.get::<Category>(self.category_id)?;
+        let name = Name::parse(category.name()?).map_err(|error| Interrupt::Broken(error.to_string()))?;
+        work.execute::<Category>(self.category_id, CategoryCommand::Delete)?;
+        work.execute::<Claim>(claim_id(ClaimKind::CategoryName, &name.folded()), ClaimCommand::Release)
+    }
+
+    fn subject(&self) -> Option<AggregateRef> {
+        Some(AggregateRef::of::<Category>(self.category_id))
+    }
+}
+
+/// A category by number or by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CategoryKey {
+    Id(CategoryId),
+    Name(Name),
+}
+
+impl CategoryKey {
+    /// The number of the category; an unknown one is refused.
+    pub(super) fn resolve(&self, work: &UnitOfWork<'_>) -> Result<CategoryId, Interrupt> {
+        let (shown, category_id) = match self {
+            Self::Id(category_id) => (category_id.to_string(), Some(*category_id)),
+            Self::Name(name) => {
+                let claim = work.get::<Claim>(claim_id(ClaimKind::CategoryName, &name.folded()))?;
+                (format!("\"{name}\""), claim.holder.map(CategoryId))
+            }
+        };
+        let unknown = || Refusal::UnknownCategory(shown);
+        let Some(category_id) = category_id else { return Err(unknown().into()) };
+        match work.get::<Category>(category_id)?.name() {
+            Ok(_) => Ok(category_id),
+            Err(CategoryError::NotFound) => Err(unknown().into()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}

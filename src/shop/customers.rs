@@ -1,0 +1,151 @@
+//! Customers: a number in the log, the person in a profile beside it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::account::{Account, AccountCommand};
+use crate::domain::cart::{Cart, CartCommand};
+use crate::domain::customer::{Customer, CustomerCommand, ProfileField};
+use crate::domain::ids::{AccountId, CustomerId};
+use crate::domain::refusal::Refusal;
+use crate::domain::text::{Email, Name};
+use crate::journal::{AggregateRef, Interrupt, SideWrite, UnitOfWork, UseCase};
+
+/// Registers a customer.
+pub struct RegisterCustomer {
+    pub first_name: Name,
+    pub last_name: Name,
+    pub email: Email,
+}
+
+/// Changes the name or e-mail address of a customer. `None` keeps a value.
+pub struct ChangeCustomer {
+    pub customer_id: CustomerId,
+    pub first_name: Option<Name>,
+    pub last_name: Option<Name>,
+    pub email: Option<Email>,
+}
+
+/// Erases a customer's personal data; orders and sums stay, without the person.
+pub struct EraseCustomer {
+    pub customer_id: CustomerId,
+    /// The customer's account, if there is one.
+    pub account_id: Option<AccountId>,
+}
+
+/// A customer by number alone, because answers are stored and people can be erased.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct CustomerRef {
+    #[schema(value_type = i64)]
+    pub customer_id: CustomerId,
+}
+
+impl UseCase for RegisterCustomer {
+    type Answer = CustomerRef;
+
+    /// The database refuses an e-mail address that is taken: the log holds no addresses.
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<CustomerRef, Interrupt> {
+        let customer_id = CustomerId(work.next_number::<Customer>()?);
+        work.execute::<Customer>(customer_id, CustomerCommand::Register)?;
+        let Self { first_name, last_name, email } = self;
+        work.add_side_write(&PutProfile { customer_id, first_name, last_name, email })?;
+        Ok(CustomerRef { customer_id })
+    }
+}
+
+impl UseCase for ChangeCustomer {
+    type Answer = CustomerRef;
+
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<CustomerRef, Interrupt> {
+        let given = [
+            (ProfileField::FirstName, self.first_name.is_some()),
+            (ProfileField::LastName, self.last_name.is_some()),
+            (ProfileField::Email, self.email.is_some()),
+        ];
+        let fields: Vec<_> = given.into_iter().filter_map(|(field, given)| given.then_some(field)).collect();
+        let changes = !fields.is_empty();
+        let Self { customer_id, first_name, last_name, email } = self;
+        let customer_id = *customer_id;
+        work.execute::<Customer>(customer_id, CustomerCommand::Change { fields })?;
+        if changes {
+            let (first_name, last_name, email) = (first_name.as_ref(), last_name.as_ref(), email.as_ref());
+            work.add_side_write(&PatchProfile { customer_id, first_name, last_name, email })?;
+        }
+        Ok(CustomerRef { customer_id })
+    }
+
+    fn subject(&self) -> Option<AggregateRef> {
+        Some(AggregateRef::of::<Customer>(self.customer_id))
+    }
+}
+
+impl UseCase for EraseCustomer {
+    type Answer = ();
+
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<(), Interrupt> {
+        let customer_id = self.customer_id;
+        work.execute::<Customer>(customer_id, CustomerCommand::Erase)?;
+        if !work.get::<Cart>(customer_id)?.items().is_empty() {
+            work.execute::<Cart>(customer_id, CartCommand::Empty)?;
+        }
+        if let Some(account_id) = self.account_id {
+            work.execute::<Account>(account_id, AccountCommand::Erase)?;
+        }
+        work.add_side_write(&DeletePerson { customer_id })
+    }
+
+    fn subject(&self) -> Option<AggregateRef> {
+        Some(AggregateRef::of::<Customer>(self.customer_id))
+    }
+}
+
+/// Refuses customers that are unknown or erased.
+pub(super) fn check_customer(work: &mut UnitOfWork<'_>, customer_id: CustomerId) -> Result<(), Interrupt> {
+    work.execute::<Customer>(customer_id, CustomerCommand::CheckRegistered)
+}
+
+#[derive(Serialize)]
+struct PutProfile<'a> {
+    customer_id: CustomerId,
+    first_name: &'a Name,
+    last_name: &'a Name,
+    email: &'a Email,
+}
+
+impl SideWrite for PutProfile<'_> {
+    const FUNCTION: &'static str = "put";
+
+    fn refusal(constraint: &str) -> Option<Refusal> {
+        email_taken(constraint)
+    }
+}
+
+/// Changes the e-mail address of the customer's account too.
+#[derive(Serialize)]
+struct PatchProfile<'a> {
+    customer_id: CustomerId,
+    first_name: Option<&'a Name>,
+    last_name: Option<&'a Name>,
+    email: Option<&'a Email>,
+}
+
+impl SideWrite for PatchProfile<'_> {
+    const FUNCTION: &'static str = "change";
+
+    fn refusal(constraint: &str) -> Option<Refusal> {
+        email_taken(constraint)
+    }
+}
+
+/// Deletes everything that refers to the person: profile, addresses, account, sessions, requested mails.
+#[derive(Serialize)]
+struct DeletePerson {
+    customer_id: CustomerId,
+}
+
+impl SideWrite for DeletePerson {
+    const FUNCTION: &'static str = "forget";
+}
+
+fn email_taken(constraint: &str) -> Option<Refusal> {
+    matches!(constraint, "customer_profile_email_key" | "account_email_key").then_some(Refusal::EmailTaken)
+}

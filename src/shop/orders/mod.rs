@@ -1,0 +1,78 @@
+//! Orders: placing them, and moving them along their life cycle.
+
+mod placing;
+mod views;
+
+use std::collections::BTreeMap;
+
+use super::pricing::{discount_in_use, release_discount};
+use crate::domain::ids::{OrderId, ProductId};
+use crate::domain::order::{Order, OrderCommand, StockMoved};
+use crate::domain::product::{Product, ProductCommand};
+use crate::journal::{AggregateRef, Interrupt, UnitOfWork, UseCase};
+
+pub(super) use placing::{NewOrder, place_order};
+pub use placing::{PlaceOrder, RequestedLine};
+pub use views::{OrderLineView, OrderStateView, OrderView, PricingView, ProductStockView};
+
+/// Moves an order along its life cycle, with its stock and its discount.
+pub struct MoveOrder {
+    pub order_id: OrderId,
+    pub command: OrderCommand,
+}
+
+impl UseCase for MoveOrder {
+    type Answer = OrderStateView;
+
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<OrderStateView, Interrupt> {
+        let order_id = self.order_id;
+        let before = stock_moved(work, order_id)?;
+        let discount = discount_in_use(work.get::<Order>(order_id)?.placed()?);
+        work.execute::<Order>(order_id, self.command.clone())?;
+        release_discount(work, order_id, discount)?;
+        let after = stock_moved(work, order_id)?;
+        let steps: Vec<_> = after
+            .into_iter()
+            .map(|(product_id, after)| (product_id, before.get(&product_id).copied().unwrap_or_default(), after))
+            .filter(|(_, before, after)| before != after)
+            .collect();
+        work.get_all::<Product, _>(steps.iter().map(|(product_id, ..)| product_id))?;
+        for (product_id, before, after) in &steps {
+            for command in stock_commands(order_id, *before, *after) {
+                work.execute::<Product>(product_id, command)?;
+            }
+        }
+        OrderStateView::of(work, order_id, steps.iter().map(|(product_id, ..)| *product_id))
+    }
+
+    fn subject(&self) -> Option<AggregateRef> {
+        Some(AggregateRef::of::<Order>(self.order_id))
+    }
+}
+
+/// Units that the order has moved so far, by product; several lines may have one product.
+fn stock_moved(work: &UnitOfWork<'_>, order_id: OrderId) -> Result<BTreeMap<ProductId, StockMoved>, Interrupt> {
+    let order = work.get::<Order>(order_id)?;
+    let mut moved = BTreeMap::<_, StockMoved>::new();
+    for (product_id, line) in order.placed()?.stock_moved() {
+        let product = moved.entry(product_id).or_default();
+        product.released += line.released;
+        product.shipped += line.shipped;
+        product.restocked += line.restocked;
+    }
+    Ok(moved)
+}
+
+/// The commands that move stock from `before` to `after`.
+fn stock_commands(order_id: OrderId, before: StockMoved, after: StockMoved) -> impl Iterator<Item = ProductCommand> {
+    let released = after.released - before.released;
+    let shipped = after.shipped - before.shipped;
+    let restocked = after.restocked - before.restocked;
+    [
+        (released > 0).then_some(ProductCommand::Release { order_id, quantity: released }),
+        (shipped > 0).then_some(ProductCommand::Ship { order_id, quantity: shipped }),
+        (restocked > 0).then_some(ProductCommand::Restock { order_id, quantity: restocked }),
+    ]
+    .into_iter()
+    .flatten()
+}

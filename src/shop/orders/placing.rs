@@ -1,0 +1,168 @@
+//! Placing an order: prices and names as they are now, stock reserved.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, Datelike, Utc};
+
+use super::views::OrderView;
+use crate::domain::category::Category;
+use crate::domain::claim::{Claim, ClaimCommand, ClaimKind, claim_id};
+use crate::domain::customer::CustomerError;
+use crate::domain::ids::{CustomerId, OrderId, ProductId};
+use crate::domain::money::Money;
+use crate::domain::order::{self, Order, OrderCommand, OrderLine, PaymentMethod};
+use crate::domain::product::{Listing, Product, ProductCommand};
+use crate::domain::quantity::Quantity;
+use crate::domain::refusal::{Refusal, Shortage};
+use crate::domain::text::Reference;
+use crate::journal::{Interrupt, UnitOfWork, UseCase};
+use crate::shop::customers::check_customer;
+use crate::shop::pricing::{PricingRequest, price, use_discount};
+
+/// Places an order of staff, perhaps imported: with agreed prices, a past date, a reference.
+pub struct PlaceOrder {
+    /// `None` is a guest.
+    pub customer_id: Option<CustomerId>,
+    /// `None` means now; a time in the future is refused.
+    pub placed_at: Option<DateTime<Utc>>,
+    /// Unique: a repeated reference returns the first order and places none.
+    pub reference: Option<Reference>,
+    pub lines: Vec<RequestedLine>,
+}
+
+/// A line of a new order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestedLine {
+    pub product_id: ProductId,
+    pub quantity: Quantity,
+    /// The agreed price; `None` means the product's.
+    pub unit_price: Option<Money>,
+}
+
+impl UseCase for PlaceOrder {
+    type Answer = OrderView;
+
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<OrderView, Interrupt> {
+        let claim = self.reference.as_ref().map(|text| claim_id(ClaimKind::OrderReference, text.as_str()));
+        if let Some(claim) = &claim
+            && let Some(holder) = work.get::<Claim>(claim)?.holder
+        {
+            return OrderView::of(work, OrderId(holder));
+        }
+        let placed_at = self.placed_at.map_or(work.now(), as_stored);
+        if placed_at > work.now() {
+            return Err(Refusal::PlacedInTheFuture.into());
+        }
+        if placed_at.year() < 1900 {
+            return Err(Refusal::PlacedTooEarly.into());
+        }
+        if let Some(customer_id) = self.customer_id {
+            check_customer(work, customer_id).map_err(|interrupt| match interrupt {
+                Interrupt::Refused(Refusal::Customer(CustomerError::NotFound)) => {
+                    Refusal::UnknownCustomer(customer_id).into()
+                }
+                other => other,
+            })?;
+        }
+        let placed = place_order(
+            work,
+            NewOrder {
+                customer_id: self.customer_id,
+                placed_at,
+                reference: self.reference.clone(),
+                lines: self.lines.clone(),
+                payment_method: None,
+                pay_by: None,
+                pricing: None,
+            },
+        )?;
+        if let Some(claim) = claim {
+            work.execute::<Claim>(claim, ClaimCommand::Take { holder: placed.order_id })?;
+        }
+        Ok(placed)
+    }
+}
+
+/// The time in whole microseconds: PostgreSQL would round nanoseconds and leap seconds, perhaps into another day than
+/// the answer shows.
+fn as_stored(time: DateTime<Utc>) -> DateTime<Utc> {
+    DateTime::from_timestamp_micros(time.timestamp_micros()).unwrap_or(time)
+}
+
+/// An order to place. Several lines may have one product.
+pub(in crate::shop) struct NewOrder {
+    pub customer_id: Option<CustomerId>,
+    pub placed_at: DateTime<Utc>,
+    pub reference: Option<Reference>,
+    pub lines: Vec<RequestedLine>,
+    pub payment_method: Option<PaymentMethod>,
+    pub pay_by: Option<DateTime<Utc>>,
+    /// Pricing inputs. `None`: line prices are final, nothing is added.
+    pub pricing: Option<PricingRequest>,
+}
+
+/// Places the order under the next number and reserves its stock. If stock is short, the refusal names every product
+/// concerned.
+pub(in crate::shop) fn place_order(work: &mut UnitOfWork<'_>, order: NewOrder) -> Result<OrderView, Interrupt> {
+    let requested = units_by_product(order.lines.iter().map(|line| (line.product_id, line.quantity.get())));
+    let listings = check_stock(work, &requested)?;
+    let category_ids: Vec<_> = listings.values().map(|listing| listing.category_id).collect();
+    let categories = work.get_all::<Category, _>(&category_ids)?;
+    let categories: BTreeMap<_, Arc<Category>> = category_ids.into_iter().zip(categories).collect();
+
+    let lines = order.lines.iter().map(|line| {
+        let listing = &listings[&line.product_id];
+        let category_name = categories[&listing.category_id].name()?;
+        Ok(OrderLine::of(line.product_id, listing, category_name, line.quantity, line.unit_price)?)
+    });
+    let lines = lines.collect::<Result<Vec<_>, Interrupt>>()?;
+    let NewOrder { customer_id, placed_at, reference, payment_method, pay_by, pricing, .. } = order;
+    let priced = pricing.as_ref().map(|request| price(work, request, &lines)).transpose()?.flatten();
+    let PricingRequest { country: shipping_country, discount_code } = pricing.unwrap_or_default();
+    let order_id = OrderId(work.next_number::<Order>()?);
+    let place = order::PlaceOrder {
+        customer_id,
+        placed_at,
+        reference,
+        lines,
+        payment_method,
+        pay_by,
+        shipping_country,
+        priced,
+        discount_code,
+    };
+    work.execute::<Order>(order_id, OrderCommand::Place(place))?;
+    use_discount(work, order_id)?;
+    for (product_id, quantity) in requested {
+        work.execute::<Product>(product_id, ProductCommand::Reserve { order_id, quantity })?;
+    }
+    OrderView::of(work, order_id)
+}
+
+/// Units by product, so that several lines of one product count together.
+fn units_by_product(lines: impl Iterator<Item = (ProductId, i64)>) -> BTreeMap<ProductId, i64> {
+    let mut units = BTreeMap::new();
+    for (product_id, quantity) in lines {
+        *units.entry(product_id).or_default() += quantity;
+    }
+    units
+}
+
+fn check_stock(
+    work: &UnitOfWork<'_>,
+    requested: &BTreeMap<ProductId, i64>,
+) -> Result<BTreeMap<ProductId, Listing>, Interrupt> {
+    let products = work.get_all::<Product, _>(requested.keys())?;
+    let mut listings = BTreeMap::new();
+    let mut shortages = Vec::new();
+    for ((&product_id, &requested), product) in requested.iter().zip(products) {
+        let listing = product.for_sale().map_err(|error| Refusal::Unavailable { product_id, error })?;
+        let available = listing.stock.available();
+        if requested > available {
+            shortages.push(Shortage { product_id, name: listing.name.clone(), requested, available });
+        }
+        listings.insert(product_id, listing.clone());
+    }
+    if shortages.is_empty() { Ok(listings) } else { Err(Refusal::OutOfStock(shortages).into()) }
+}

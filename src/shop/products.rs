@@ -1,0 +1,165 @@
+//! Products of the catalogue.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::categories::CategoryKey;
+use crate::domain::category::{Category, CategoryCommand};
+use crate::domain::claim::{Claim, ClaimCommand, ClaimError, ClaimKind, claim_id};
+use crate::domain::ids::ProductId;
+use crate::domain::money::Money;
+use crate::domain::product::{Product, ProductCommand, ProductError};
+use crate::domain::refusal::Refusal;
+use crate::domain::text::{Description, Name, Sku};
+use crate::journal::{AggregateRef, Interrupt, UnitOfWork, UseCase};
+
+/// Creates a product in a category, with its opening stock.
+pub struct CreateProduct {
+    pub name: Name,
+    pub description: Description,
+    pub price: Money,
+    pub category: CategoryKey,
+    pub sku: Option<Sku>,
+    /// Opening stock in units, 0 or more.
+    pub stock: i64,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ProductRef {
+    #[schema(value_type = i64)]
+    pub product_id: ProductId,
+}
+
+impl UseCase for CreateProduct {
+    type Answer = ProductRef;
+
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<ProductRef, Interrupt> {
+        let category_id = self.category.resolve(work)?;
+        let product_id = ProductId(work.next_number::<Product>()?);
+        if let Some(sku) = &self.sku {
+            claim_sku(work, sku, product_id)?;
+        }
+        let create = ProductCommand::Create {
+            name: self.name.clone(),
+            description: self.description.clone(),
+            price: self.price,
+            category_id,
+            sku: self.sku.clone(),
+        };
+        work.execute::<Product>(product_id, create)?;
+        work.execute::<Category>(category_id, CategoryCommand::AddProduct { product_id })?;
+        match self.stock {
+            0 => {}
+            ..0 => return Err(ProductError::NegativeCount.into()),
+            change => work.execute::<Product>(product_id, ProductCommand::AdjustStock { change, reason: None })?,
+        }
+        Ok(ProductRef { product_id })
+    }
+}
+
+fn claim_sku(work: &mut UnitOfWork<'_>, sku: &Sku, product_id: ProductId) -> Result<(), Interrupt> {
+    let claim = claim_id(ClaimKind::ProductSku, &sku.folded());
+    work.execute::<Claim>(claim, ClaimCommand::Take { holder: product_id.0 }).map_err(|interrupt| match interrupt {
+        Interrupt::Refused(Refusal::Claim(ClaimError::Taken { holder })) => Refusal::SkuTaken(ProductId(holder)).into(),
+        other => other,
+    })
+}
+
+/// Changes or discontinues a product. `None` keeps a value.
+pub struct ChangeProduct {
+    pub product_id: ProductId,
+    pub name: Option<Name>,
+    pub description: Option<Description>,
+    pub category: Option<CategoryKey>,
+    pub price: Option<Money>,
+    /// Removes the product from sale, for ever.
+    pub discontinue: bool,
+}
+
+impl UseCase for ChangeProduct {
+    type Answer = ProductView;
+
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<ProductView, Interrupt> {
+        let previous_category_id = work.get::<Product>(self.product_id)?.listing()?.category_id;
+        let category_id = self.category.as_ref().map(|category| category.resolve(work)).transpose()?;
+        let change =
+            ProductCommand::Change { name: self.name.clone(), description: self.description.clone(), category_id };
+        work.execute::<Product>(self.product_id, change)?;
+        if let Some(category_id) = category_id.filter(|category_id| *category_id != previous_category_id) {
+            let product_id = self.product_id;
+            work.execute::<Category>(previous_category_id, CategoryCommand::RemoveProduct { product_id })?;
+            work.execute::<Category>(category_id, CategoryCommand::AddProduct { product_id })?;
+        }
+        if let Some(price) = self.price {
+            work.execute::<Product>(self.product_id, ProductCommand::Reprice { price })?;
+        }
+        if self.discontinue {
+            work.execute::<Product>(self.product_id, ProductCommand::Discontinue)?;
+        }
+        ProductView::of(work, self.product_id)
+    }
+
+    fn subject(&self) -> Option<AggregateRef> {
+        Some(AggregateRef::of::<Product>(self.product_id))
+    }
+}
+
+/// Deletes a product that was never ordered.
+pub struct DeleteProduct {
+    pub product_id: ProductId,
+}
+
+impl UseCase for DeleteProduct {
+    type Answer = ();
+
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<(), Interrupt> {
+        let product_id = self.product_id;
+        let listing = work.get::<Product>(product_id)?.listing()?.clone();
+        work.execute::<Product>(product_id, ProductCommand::Delete)?;
+        work.execute::<Category>(listing.category_id, CategoryCommand::RemoveProduct { product_id })?;
+        if let Some(sku) = listing.sku {
+            let sku = Sku::parse(&sku).map_err(|error| Interrupt::Broken(error.to_string()))?;
+            work.execute::<Claim>(claim_id(ClaimKind::ProductSku, &sku.folded()), ClaimCommand::Release)?;
+        }
+        Ok(())
+    }
+
+    fn subject(&self) -> Option<AggregateRef> {
+        Some(AggregateRef::of::<Product>(self.product_id))
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ProductView {
+    pub product_id: i64,
+    pub name: String,
+    pub price: String,
+    /// Units available for sale.
+    pub stock: i64,
+    pub category: String,
+    pub description: String,
+    pub sku: Option<String>,
+    pub on_hand: i64,
+    pub reserved: i64,
+    pub discontinued: bool,
+}
+
+impl ProductView {
+    pub(super) fn of(work: &UnitOfWork<'_>, product_id: ProductId) -> Result<Self, Interrupt> {
+        let product = work.get::<Product>(product_id)?;
+        let listing = product.listing()?;
+        let category = work.get::<Category>(listing.category_id)?;
+        Ok(Self {
+            product_id: product_id.0,
+            name: listing.name.clone(),
+            price: listing.price.to_string(),
+            stock: listing.stock.available(),
+            category: category.name()?.to_owned(),
+            description: listing.description.clone(),
+            sku: listing.sku.clone(),
+            on_hand: listing.stock.on_hand,
+            reserved: listing.stock.reserved,
+            discontinued: matches!(*product, Product::Discontinued(_)),
+        })
+    }
+}

@@ -1,0 +1,125 @@
+//! What source files may import, and how large and how careful they are.
+
+use std::sync::LazyLock;
+
+use super::{Tried, is_test, product_code};
+
+pub const RULES: [Tried; 6] = [
+    (
+        domain_imports_only_its_crates,
+        "src/domain/x.rs",
+        &["use sqlx::PgPool;", "let x = serde_json::json!({});", "use crate::journal::Journal;"],
+        &["// as tokio::time does\nuse crate::domain::ids::OrderId;"],
+    ),
+    (
+        domain_is_pure,
+        "src/domain/x.rs",
+        &["let now = Utc::now();", "Uuid::now_v7()", "std::env::var(x)"],
+        &["let now = command.placed_at;"],
+    ),
+    (only_http_knows_axum, "src/shop/x.rs", &["use axum::Json;", "fn x() -> axum::Router"], &["// as axum::Json does"]),
+    (modules_say_what_they_are_for, "src/shop/x.rs", &["use std::fmt;"], &["//! Carts.\nuse std::fmt;"]),
+    (
+        nothing_unwraps,
+        "src/shop/x.rs",
+        &["let x = y.unwrap();", "let x = y.expect(\"it is there\");"],
+        &["//! x\n#[cfg(test)]\nmod tests {\nx.unwrap()"],
+    ),
+    (files_tell_one_story, "src/shop/x.rs", &[LONG_TEXT], &["//! Carts."]),
+];
+
+const DOMAIN_CRATES: [&str; 6] = ["serde", "cqrs_es", "rust_decimal", "uuid", "chrono", "thiserror"];
+const FILE_LINES: usize = 400;
+/// A line more than a file may have.
+const LONG_TEXT: &str = {
+    const LINES: [u8; FILE_LINES + 1] = [b'\n'; FILE_LINES + 1];
+    match std::str::from_utf8(&LINES) {
+        Ok(text) => text,
+        Err(_) => panic!("line breaks are text"),
+    }
+};
+/// Longer than that for one story each: what a server does in its life.
+const LONG_FILES: [&str; 2] = ["src/database/embedded/server.rs", "src/database/embedded/tests.rs"];
+
+fn is_domain(path: &str) -> bool {
+    path.starts_with("src/domain/") && path.ends_with(".rs") && !is_test(path)
+}
+
+/// Whether `path` is named in the code, and not as the end of a longer name.
+fn names(code: &str, path: &str) -> bool {
+    let inside = |before: char| before.is_alphanumeric() || before == '_';
+    code.match_indices(path).any(|(place, _)| !code[..place].ends_with(inside))
+}
+
+/// The package's dependencies as code names them.
+static CRATES: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let manifest = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).unwrap();
+    let dependencies = manifest.split("[dependencies]").nth(1).unwrap().split("\n[").next().unwrap();
+    let names = dependencies.lines().filter_map(|line| line.split_once(" = "));
+    let names: Vec<_> = names.map(|(name, _)| name.trim().replace('-', "_")).collect();
+    assert!(names.len() > 20, "{names:?}");
+    names
+});
+
+fn domain_imports_only_its_crates(path: &str, text: &str) -> Option<String> {
+    if !is_domain(path) {
+        return None;
+    }
+    let code = product_code(text);
+    let foreign = CRATES.iter().filter(|name| !DOMAIN_CRATES.contains(&name.as_str()));
+    let mut foreign = foreign.filter(|name| names(&code, &format!("{name}::")));
+    let other_room = code.replace("crate::domain", "").contains("crate::");
+    foreign
+        .next()
+        .map(|name| format!("uses {name}"))
+        .or(other_room.then(|| "uses another room of the crate".to_owned()))
+}
+
+fn domain_is_pure(path: &str, text: &str) -> Option<String> {
+    let impure = [
+        "::now()",
+        "now_v7",
+        "new_v4",
+        "SystemTime",
+        "Instant",
+        "std::env",
+        "std::fs",
+        "std::net",
+        "sqlx",
+        "tokio",
+        "rand::",
+        "tracing",
+    ];
+    let found = impure.into_iter().find(|word| is_domain(path) && product_code(text).contains(word));
+    found.map(|word| format!("uses {word}"))
+}
+
+fn only_http_knows_axum(path: &str, text: &str) -> Option<String> {
+    let outside = path.starts_with("src/") && !path.starts_with("src/http/") && !path.starts_with("src/admin/");
+    let uses = text.lines().any(|line| !line.trim_start().starts_with("//") && line.contains("axum::"));
+    (outside && uses).then(|| "uses axum".to_owned())
+}
+
+fn modules_say_what_they_are_for(path: &str, text: &str) -> Option<String> {
+    let searched = ["src/", "tests/", "benches/"].iter().any(|start| path.starts_with(start));
+    let module = searched && path.ends_with(".rs") && !path.ends_with("/tests.rs");
+    (module && !text.starts_with("//!")).then(|| "does not begin with //!".to_owned())
+}
+
+/// What cannot fail, because it was worked out from constants.
+const EXPECTED: [&str; 2] = [".expect(\"it is a day\")", ".expect(\"it is not zero\")"];
+
+fn nothing_unwraps(path: &str, text: &str) -> Option<String> {
+    let mut code = product_code(text);
+    for expected in EXPECTED {
+        code = code.replace(expected, "");
+    }
+    let unwraps = code.contains(".unwrap()") || code.contains(".expect(");
+    (path.starts_with("src/") && !is_test(path) && unwraps).then(|| "unwraps".to_owned())
+}
+
+fn files_tell_one_story(path: &str, text: &str) -> Option<String> {
+    let lines = text.lines().count();
+    let long = path.starts_with("src/") && path.ends_with(".rs") && lines > FILE_LINES && !LONG_FILES.contains(&path);
+    long.then(|| format!("has {lines} lines"))
+}
