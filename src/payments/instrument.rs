@@ -64,22 +64,15 @@ pub struct StoredInstrument {
     pub requested: bool,
 }
 
-/// Without `Debug`, so that no token gets into a log.
-struct InstrumentRow {
-    token: String,
-    requested: bool,
-}
-
 /// Finds the instrument of an attempt; `None` once it is deleted.
 pub async fn find_instrument(
     pool: &PgPool,
     order_id: i64,
     attempt: i64,
 ) -> Result<Option<StoredInstrument>, sqlx::Error> {
-    let row = sqlx::query_file_as!(InstrumentRow, "src/payments/queries/find_instrument.sql", order_id, attempt);
-    let Some(row) = row.fetch_optional(pool).await? else { return Ok(None) };
-    let token = PaymentToken::try_from(row.token).map_err(|error| sqlx::Error::Decode(error.into()))?;
-    Ok(Some(StoredInstrument { token, requested: row.requested }))
+    sqlx::query_file_as!(StoredInstrument, "src/payments/queries/find_instrument.sql", order_id, attempt)
+        .fetch_optional(pool)
+        .await
 }
 
 /// Records that the authorisation is about to be requested. Call it before the request.
