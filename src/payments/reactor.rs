@@ -18,10 +18,11 @@ use super::provider::{
     Authorisation, AuthorisationRequest, IntentState, PaymentError, PaymentIntent, PaymentProvider, PaymentPurpose,
     RefundRequest,
 };
-use super::{Payments, REPEATABLE};
+use super::{IDEMPOTENCY_WINDOW, Payments};
+use crate::domain::Decider;
 use crate::domain::ids::OrderId;
 use crate::domain::money::Money;
-use crate::domain::order::{OrderEvent, Payment, PaymentFailure, RefundState, Status};
+use crate::domain::order::{Order, OrderEvent, Payment, PaymentFailure, RefundState, Status};
 use crate::failpoints::failpoint;
 use crate::journal::Journal;
 use crate::reactors::{Failure, Reaction, Reactor, ReactorOptions};
@@ -72,13 +73,13 @@ impl PaymentReactor {
         let recorded = &reaction.event;
         let order_id =
             OrderId(recorded.aggregate_id.parse().map_err(|_| PaymentFault::defect("the order id is not a number"))?);
-        let event = serde_json::from_value(recorded.payload.clone())
+        let event = Order::read_event(&recorded.event_version, &recorded.payload)
             .map_err(|error| PaymentFault::defect(error.to_string()))?;
         match event {
             OrderEvent::PaymentRequested { attempt, method, amount } => {
                 let purpose = PaymentPurpose { order_id: order_id.0, attempt, request: recorded.event_id };
                 let age = (Utc::now() - recorded.recorded_at).to_std().unwrap_or_default();
-                self.authorise(purpose, method.as_str(), amount, age >= REPEATABLE).await
+                self.authorise(purpose, method.as_str(), amount, age >= IDEMPOTENCY_WINDOW).await
             }
             OrderEvent::PaymentAuthorised { attempt, amount, reference } => {
                 self.capture(order_id, attempt, amount, &reference).await

@@ -51,6 +51,7 @@ pub(super) async fn claim_due(
             position: row.position,
             event_id: row.event_id,
             event_type: row.event_type,
+            event_version: row.event_version,
             aggregate_type: row.aggregate_type,
             aggregate_id: row.aggregate_id,
             sequence: row.sequence,

@@ -50,7 +50,6 @@ pub struct ConfirmRegistration {
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct AccountRef {
-    #[schema(value_type = i64)]
     pub account_id: AccountId,
 }
 

@@ -35,7 +35,6 @@ pub struct EraseCustomer {
 /// A customer by number alone, because answers are stored and people can be erased.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct CustomerRef {
-    #[schema(value_type = i64)]
     pub customer_id: CustomerId,
 }
 

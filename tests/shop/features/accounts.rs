@@ -70,7 +70,7 @@ async fn no_answer_tells_whether_an_account_exists() {
 
     // The owner of the address is told what the answer does not tell.
     let mails = shop.mails("zoe@example.com", 3).await;
-    assert!(mails[2].contains("You have an account already"), "{}", mails[2]);
+    assert!(mails[2].contains("You already have an account"), "{}", mails[2]);
     shop.mails("mia@example.com", 1).await;
     // The wish of nobody is done with, and no mail was written.
     let waiting: i64 = sqlx::query_scalar("select count(*) from mailed_link where lower(email) = 'nobody@example.com'")
