@@ -104,7 +104,7 @@ pub trait Reactor: Send + Sync + 'static {
 }
 
 /// An event as it is stored in the log.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, sqlx::FromRow)]
 pub struct RecordedEvent {
     /// Position in the log, from 1.
     pub position: i64,
