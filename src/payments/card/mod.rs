@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use reqwest::Url;
 use uuid::Uuid;
 
@@ -115,7 +116,7 @@ impl CardProvider {
 
     async fn refund_payment(&self, refund_request: &RefundRequest) -> Result<AcceptedRefund, PaymentError> {
         // The provider forgets idempotency keys after a day, so look for an earlier refund first.
-        let path = format!("/v1/refunds?payment_intent={}&limit=100", path_part(&refund_request.reference));
+        let path = format!("/v1/refunds?payment_intent={}&limit=100", percent_encode(&refund_request.reference));
         let earlier = match self.client.get::<List<RefundBody>>(&path).await? {
             ProviderResponse::Done(list) => list.data,
             ProviderResponse::Refused(refusal) => return Err(refusal.declined()),
@@ -146,7 +147,7 @@ impl CardProvider {
 
     async fn search_payment(&self, request: Uuid) -> Result<Option<PaymentIntent>, PaymentError> {
         let query = format!("metadata['request']:'{request}'");
-        let path = format!("/v1/payment_intents/search?query={}", path_part(&query));
+        let path = format!("/v1/payment_intents/search?query={}", percent_encode(&query));
         match self.client.get::<List<IntentBody>>(&path).await? {
             ProviderResponse::Done(list) => list.data.into_iter().next().map(IntentBody::into_intent).transpose(),
             ProviderResponse::Refused(refusal) => Err(refusal.declined()),
@@ -190,17 +191,12 @@ impl PaymentProvider for CardProvider {
 }
 
 fn intent_path(reference: &str, action: &str) -> String {
-    format!("/v1/payment_intents/{}{action}", path_part(reference))
+    format!("/v1/payment_intents/{}{action}", percent_encode(reference))
 }
 
-/// Percent-encodes a path segment or query value.
-fn path_part(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' => encoded.push(char::from(byte)),
-            _ => encoded.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    encoded
+/// Everything but letters, digits, `-` and `_`, which mean nothing in a path or a query.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_');
+
+fn percent_encode(text: &str) -> PercentEncode<'_> {
+    utf8_percent_encode(text, ENCODED)
 }
