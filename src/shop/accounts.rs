@@ -184,7 +184,7 @@ struct DisableAccount {
 }
 
 impl SideWrite for DisableAccount {
-    const FUNCTION: &'static str = "disable";
+    const FUNCTION: &'static str = "disable_account";
 }
 
 #[derive(Serialize)]
@@ -193,7 +193,7 @@ struct EnableAccount {
 }
 
 impl SideWrite for EnableAccount {
-    const FUNCTION: &'static str = "enable";
+    const FUNCTION: &'static str = "enable_account";
 }
 
 /// Uses up a mailed link; a used, expired or unknown link refuses the command.

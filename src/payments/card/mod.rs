@@ -41,6 +41,9 @@ pub struct CardProvider {
     notification_secret: Option<NotificationSecret>,
 }
 
+/// Every character that could end a path segment or a query value.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'_').remove(b'-');
+
 impl CardConfig {
     /// Generous, because an authorisation waits for the bank.
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -116,7 +119,7 @@ impl CardProvider {
 
     async fn refund_payment(&self, refund_request: &RefundRequest) -> Result<AcceptedRefund, PaymentError> {
         // The provider forgets idempotency keys after a day, so look for an earlier refund first.
-        let path = format!("/v1/refunds?payment_intent={}&limit=100", percent_encode(&refund_request.reference));
+        let path = format!("/v1/refunds?payment_intent={}&limit=100", path_part(&refund_request.reference));
         let earlier = match self.client.get::<List<RefundBody>>(&path).await? {
             ProviderResponse::Done(list) => list.data,
             ProviderResponse::Refused(refusal) => return Err(refusal.declined()),
@@ -147,7 +150,7 @@ impl CardProvider {
 
     async fn search_payment(&self, request: Uuid) -> Result<Option<PaymentIntent>, PaymentError> {
         let query = format!("metadata['request']:'{request}'");
-        let path = format!("/v1/payment_intents/search?query={}", percent_encode(&query));
+        let path = format!("/v1/payment_intents/search?query={}", path_part(&query));
         match self.client.get::<List<IntentBody>>(&path).await? {
             ProviderResponse::Done(list) => list.data.into_iter().next().map(IntentBody::into_intent).transpose(),
             ProviderResponse::Refused(refusal) => Err(refusal.declined()),
@@ -191,12 +194,10 @@ impl PaymentProvider for CardProvider {
 }
 
 fn intent_path(reference: &str, action: &str) -> String {
-    format!("/v1/payment_intents/{}{action}", percent_encode(reference))
+    format!("/v1/payment_intents/{}{action}", path_part(reference))
 }
 
-/// Everything but letters, digits, `-` and `_`, which mean nothing in a path or a query.
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_');
-
-fn percent_encode(text: &str) -> PercentEncode<'_> {
-    utf8_percent_encode(text, ENCODED)
+/// Percent-encodes a path segment or query value.
+fn path_part(text: &str) -> PercentEncode<'_> {
+    utf8_percent_encode(text, RESERVED)
 }
