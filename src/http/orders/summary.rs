@@ -119,7 +119,10 @@ pub struct SummaryRefund {
 #[utoipa::path(get, path = "/order/{order_id}/summary", tag = "orders", security(("bearer" = ["owner", "reader"])),
     params(("order_id" = OrderId, Path)),
     responses((status = 200, body = Summary), (status = 404, body = Problem)))]
-pub async fn find(State(app): State<App>, Ids(order_id): Ids<OrderId>) -> Result<Versioned<Summary>, ApiError> {
+pub async fn find_order_summary(
+    State(app): State<App>,
+    Ids(order_id): Ids<OrderId>,
+) -> Result<Versioned<Summary>, ApiError> {
     read_summary(&app, order_id).await
 }
 
