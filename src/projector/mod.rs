@@ -15,6 +15,7 @@ use sqlx::postgres::PgConnectOptions;
 use tokio::sync::{Mutex, Semaphore, watch};
 use tokio::task::JoinHandle;
 
+use crate::background::{Stopper, stop_signal};
 use crate::database::failure::DatabaseFailure;
 
 mod definition;
@@ -38,7 +39,7 @@ pub struct Projector {
     pool: PgPool,
     position: watch::Receiver<i64>,
     leads: Arc<AtomicBool>,
-    stop: watch::Sender<bool>,
+    stopper: Stopper,
     worker: Arc<Mutex<Option<JoinHandle<()>>>>,
     /// Limits concurrent rebuilds: each keeps a core of the database busy.
     rebuilds: Arc<Semaphore>,
@@ -80,12 +81,12 @@ impl Projector {
         let reached: i64 = sqlx::query_scalar("select position from projector_lease").fetch_one(&pool).await?;
         let (position_sender, position) = watch::channel(reached);
         let leads = Arc::new(AtomicBool::new(false));
-        let (stop, stopped) = watch::channel(false);
-        let worker = worker::ProjectorWorker::new(connect, head, position_sender, Arc::clone(&leads), stopped, options);
+        let (stopper, stop) = stop_signal();
+        let worker = worker::ProjectorWorker::new(connect, head, position_sender, Arc::clone(&leads), stop, options);
         let worker = tokio::spawn(worker.run());
         let rebuilds = Arc::new(Semaphore::new(PARALLEL_REBUILDS));
         let worker = Arc::new(Mutex::new(Some(worker)));
-        let projector = Self { pool, position, leads, stop, worker, rebuilds };
+        let projector = Self { pool, position, leads, stopper, worker, rebuilds };
         projector.start_removing_abandoned();
         projector.install_fact_schema().await;
         for projection in outdated {
@@ -194,18 +195,18 @@ impl Projector {
 
     /// Runs background work that is cancelled when the projector stops.
     fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
-        let mut stopped = self.stop.subscribe();
+        let mut stop = self.stopper.signal();
         tokio::spawn(async move {
             tokio::select! {
                 () = work => {}
-                _ = stopped.wait_for(|stopped| *stopped) => {}
+                () = stop.wait() => {}
             }
         });
     }
 
     /// Stops after the current batch and releases the lease.
     pub async fn stop(&self) {
-        self.stop.send_replace(true);
+        self.stopper.stop();
         if let Some(worker) = self.worker.lock().await.take()
             && let Err(error) = worker.await
         {
