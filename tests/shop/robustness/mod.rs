@@ -1,4 +1,4 @@
-//! What the shop keeps when processes, networks, disks and clocks fail, and when many ask at once.
+//! What holds when processes, networks, disks and clocks fail, and under concurrency.
 
 mod abandoned_builds;
 mod connections;
@@ -16,3 +16,4 @@ mod projection_swaps;
 mod races;
 mod rolling_update;
 mod two_nodes;
+mod webhook_crashes;
