@@ -19,9 +19,10 @@ use super::provider::{
     RefundRequest,
 };
 use super::{Payments, REPEATABLE};
+use crate::domain::Decider;
 use crate::domain::ids::OrderId;
 use crate::domain::money::Money;
-use crate::domain::order::{OrderEvent, Payment, PaymentFailure, RefundState, Status};
+use crate::domain::order::{Order, OrderEvent, Payment, PaymentFailure, RefundState, Status};
 use crate::failpoints::failpoint;
 use crate::journal::Journal;
 use crate::reactors::{Failure, Reaction, Reactor, ReactorOptions};
@@ -72,7 +73,7 @@ impl PaymentReactor {
         let recorded = &reaction.event;
         let order_id =
             OrderId(recorded.aggregate_id.parse().map_err(|_| PaymentFault::defect("the order id is not a number"))?);
-        let event = serde_json::from_value(recorded.payload.clone())
+        let event = Order::read_event(&recorded.event_version, &recorded.payload)
             .map_err(|error| PaymentFault::defect(error.to_string()))?;
         match event {
             OrderEvent::PaymentRequested { attempt, method, amount } => {

@@ -64,8 +64,8 @@ pub(super) async fn claim_due(
         from due, events as event
         where reaction.reaction_id = due.reaction_id and event.position = reaction.position
         returning reaction.reaction_id, reaction.target, reaction.attempts,
-            event.position, event.event_id, event.event_type, event.aggregate_type, event.aggregate_id, event.sequence,
-            event.recorded_at, event.payload, event.metadata",
+            event.position, event.event_id, event.event_type, event.event_version, event.aggregate_type,
+            event.aggregate_id, event.sequence, event.recorded_at, event.payload, event.metadata",
     )
     .bind(reactor)
     .bind(busy_targets)

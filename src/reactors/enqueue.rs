@@ -177,7 +177,8 @@ async fn read_events(
     event_types: &[String],
 ) -> Result<Vec<RecordedEvent>, sqlx::Error> {
     sqlx::query_as(
-        "select position, event_id, event_type, aggregate_type, aggregate_id, sequence, recorded_at, payload, metadata
+        "select position, event_id, event_type, event_version, aggregate_type, aggregate_id, sequence, recorded_at,
+            payload, metadata
          from events
          where position > $1 and position <= $2 and ('*' = any($3) or event_type = any($3))
          order by position",

@@ -112,6 +112,8 @@ pub struct RecordedEvent {
     pub event_id: Uuid,
     /// The stored name, such as `OrderPlaced`.
     pub event_type: String,
+    /// Version of the payload's shape.
+    pub event_version: String,
     pub aggregate_type: String,
     pub aggregate_id: String,
     /// Place among the events of its aggregate, from 1.

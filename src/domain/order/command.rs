@@ -14,7 +14,7 @@ use crate::domain::text::{Reason, Reference, Text};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OrderCommand {
-    Place(PlaceOrder),
+    Place(OrderDraft),
     Process,
     /// Ships units; without lines all unshipped ones.
     Ship {
@@ -81,7 +81,7 @@ pub enum OrderCommand {
 
 /// A new order.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PlaceOrder {
+pub struct OrderDraft {
     pub customer_id: Option<CustomerId>,
     pub placed_at: DateTime<Utc>,
     pub reference: Option<Reference>,

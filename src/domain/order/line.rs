@@ -1,11 +1,12 @@
 //! The lines of an order, and the units of a line that commands and events name.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::OrderError;
 use crate::domain::ids::{CategoryId, ProductId};
 use crate::domain::money::Money;
-use crate::domain::pricing::{PricedLine, PricingItem};
+use crate::domain::pricing::{Percent, PricedLine, PricingItem};
 use crate::domain::product::Listing;
 use crate::domain::quantity::Quantity;
 
@@ -23,8 +24,26 @@ pub struct OrderLine {
     /// `quantity` times `unit_price`.
     pub subtotal: Money,
     /// Discount and tax of the line, if the order has a [`pricing`](super::OrderPricing).
-    #[serde(flatten)]
+    #[serde(flatten, deserialize_with = "all_or_none")]
     pub priced: Option<PricedLine>,
+}
+
+/// Reads the four fields of a [`PricedLine`], which a line has all or none of. Serde alone would ignore incomplete ones.
+fn all_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PricedLine>, D::Error> {
+    #[derive(Deserialize)]
+    struct Fields {
+        discount: Option<Money>,
+        tax_rate: Option<Percent>,
+        tax: Option<Money>,
+        total: Option<Money>,
+    }
+    match Fields::deserialize(deserializer)? {
+        Fields { discount: Some(discount), tax_rate: Some(tax_rate), tax: Some(tax), total: Some(total) } => {
+            Ok(Some(PricedLine { discount, tax_rate, tax, total }))
+        }
+        Fields { discount: None, tax_rate: None, tax: None, total: None } => Ok(None),
+        _ => Err(D::Error::custom("discount, tax_rate, tax and total of a line come together")),
+    }
 }
 
 /// Units of a line, by its number in the order.

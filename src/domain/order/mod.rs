@@ -24,7 +24,7 @@ mod tests;
 
 pub use bill::{Bill, CapturedCharge, PaymentMethod, Refund, RefundState};
 pub use carrier::{canonical_carrier, tracking_url};
-pub use command::{Carrier, OrderCommand, PlaceOrder, ProviderReference, TrackingNumber};
+pub use command::{Carrier, OrderCommand, OrderDraft, ProviderReference, TrackingNumber};
 pub use error::OrderError;
 pub use event::OrderEvent;
 pub use line::{LineUnits, OrderLine, OrderedUnits, ReturnLine, ReturnedUnits, SentUnits, Units};
@@ -194,7 +194,7 @@ impl Decider for Order {
     }
 }
 
-fn place(order: PlaceOrder) -> Result<Vec<OrderEvent>, OrderError> {
+fn place(order: OrderDraft) -> Result<Vec<OrderEvent>, OrderError> {
     if order.lines.is_empty() {
         return Err(OrderError::NoLines);
     }

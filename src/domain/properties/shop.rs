@@ -17,7 +17,7 @@ use crate::domain::category::{Category, CategoryCommand};
 use crate::domain::ids::{CategoryId, CustomerId, OrderId, ProductId};
 use crate::domain::money::Money;
 use crate::domain::order::{
-    Order, OrderCommand, OrderError, OrderLine, PaymentMethod, PlaceOrder, PlacedOrder, StockMoved,
+    Order, OrderCommand, OrderDraft, OrderError, OrderLine, PaymentMethod, PlacedOrder, StockMoved,
 };
 use crate::domain::pricing::{Benefit, Percent, Priced, Pricing, ShippingFee, TaxRate};
 use crate::domain::product::{Product, ProductCommand};
@@ -140,7 +140,7 @@ impl Shop {
         let lines = lines.collect::<Result<Vec<_>, OrderError>>()?;
         let priced = if self.orders.len().is_multiple_of(2) { None } else { priced(&lines) };
         let order = i64::try_from(self.orders.len()).unwrap() + 1;
-        let place = PlaceOrder {
+        let place = OrderDraft {
             customer_id: None,
             placed_at: DateTime::UNIX_EPOCH,
             reference: None,

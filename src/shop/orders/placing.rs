@@ -121,7 +121,7 @@ pub(in crate::shop) fn place_order(work: &mut UnitOfWork<'_>, order: NewOrder) -
     let priced = pricing.as_ref().map(|request| price(work, request, &lines)).transpose()?.flatten();
     let PricingRequest { country: shipping_country, discount_code } = pricing.unwrap_or_default();
     let order_id = OrderId(work.next_number::<Order>()?);
-    let place = order::PlaceOrder {
+    let place = order::OrderDraft {
         customer_id,
         placed_at,
         reference,

@@ -38,7 +38,7 @@ fn line(product: i64, quantity: i64, unit_price: &str) -> OrderLine {
 
 fn place(lines: Vec<OrderLine>) -> OrderCommand {
     let placed_at = Utc.with_ymd_and_hms(2026, 5, 1, 12, 0, 0).unwrap();
-    OrderCommand::Place(PlaceOrder {
+    OrderCommand::Place(OrderDraft {
         customer_id: Some(CustomerId(1)),
         placed_at,
         reference: None,
@@ -63,7 +63,7 @@ impl Story {
         let OrderCommand::Place(order) = place(vec![line(1, 2, "20.00"), line(2, 1, "19.99")]) else { unreachable!() };
         let pay_by = Some(order.placed_at);
         let mut story = Self(Order::default());
-        story.then(OrderCommand::Place(PlaceOrder { payment_method: method, pay_by, ..order }));
+        story.then(OrderCommand::Place(OrderDraft { payment_method: method, pay_by, ..order }));
         story
     }
 
@@ -155,11 +155,25 @@ fn an_unknown_order_is_not_found() {
 #[test]
 fn only_the_contact_of_a_guest_is_erased_and_only_once() {
     let OrderCommand::Place(order) = place(vec![line(1, 2, "20.00")]) else { unreachable!() };
-    let of_guest = Order::Unknown.decide(OrderCommand::Place(PlaceOrder { customer_id: None, ..order })).unwrap();
+    let of_guest = Order::Unknown.decide(OrderCommand::Place(OrderDraft { customer_id: None, ..order })).unwrap();
     given(of_guest.clone()).when(OrderCommand::EraseContact).then_expect_events(vec![OrderEvent::ContactErased {}]);
     given([of_guest, vec![OrderEvent::ContactErased {}]].concat())
         .when(OrderCommand::EraseContact)
         .then_expect_events(vec![]);
     given(vec![placed()]).when(OrderCommand::EraseContact).then_expect_error(OrderError::HasCustomer(CustomerId(1)));
     given(vec![]).when(OrderCommand::EraseContact).then_expect_error(OrderError::NotFound);
+}
+
+#[test]
+fn a_line_with_incomplete_prices_is_unreadable() {
+    let mut stored = serde_json::to_value(line(1, 1, "20.00")).unwrap();
+    assert_eq!(serde_json::from_value::<OrderLine>(stored.clone()).unwrap().priced, None);
+    stored["tax"] = "3.19".into();
+    assert!(serde_json::from_value::<OrderLine>(stored.clone()).is_err());
+    for (field, value) in [("discount", "0.00"), ("tax_rate", "19"), ("total", "20.00")] {
+        stored[field] = value.into();
+    }
+    assert_eq!(serde_json::from_value::<OrderLine>(stored.clone()).unwrap().amount(), money("20.00"));
+    stored["tax"] = "-1".into();
+    assert!(serde_json::from_value::<OrderLine>(stored).is_err());
 }

@@ -112,6 +112,6 @@ fn an_unpaid_order_is_cancelled_after_its_deadline() {
 fn an_order_with_a_total_of_zero_is_paid_when_it_is_placed() {
     let OrderCommand::Place(order) = place(vec![line(1, 1, "0.00")]) else { unreachable!() };
     let mut story = Story(Order::default());
-    story.then(OrderCommand::Place(PlaceOrder { payment_method: Some(PaymentMethod::Card), ..order }));
+    story.then(OrderCommand::Place(OrderDraft { payment_method: Some(PaymentMethod::Card), ..order }));
     assert_eq!(story.states().1, Payment::Paid);
 }
