@@ -1,6 +1,6 @@
-//! Sample commands for an empty shop: data in `seeds/`, played through the same use cases as a client's commands.
+//! Sample data of an empty shop: commands in `seeds/`, run through the same use cases as a client's commands.
 //!
-//! They are one use case of their own, so the shop is planted as a whole or not at all, and never twice.
+//! One use case runs them all, so the data is loaded completely or not at all, and never twice.
 
 use std::collections::HashMap;
 
@@ -23,13 +23,13 @@ use crate::shop::{
 
 #[derive(Debug, Error)]
 pub enum SeedError {
-    #[error("seeds/ cannot be read: {0}")]
+    #[error("cannot read seeds/: {0}")]
     Unreadable(#[from] serde_json::Error),
     #[error(transparent)]
     Command(#[from] CommandError),
 }
 
-/// How much was planted.
+/// Counts of the loaded sample data.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Loaded {
     pub products: usize,
@@ -37,12 +37,12 @@ pub struct Loaded {
     pub orders: usize,
 }
 
-/// Whether the log is empty.
+/// Returns whether the log is empty.
 pub async fn is_empty_shop(pool: &PgPool) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar("select position = 0 from journal_head").fetch_one(pool).await
 }
 
-/// Plays the sample commands on an empty log. Two servers may both have found it empty: the second plants nothing.
+/// Loads the sample data into an empty shop. If two servers start at once, the second loads nothing.
 pub async fn load(journal: &Journal) -> Result<Loaded, SeedError> {
     let seeds = Seeds {
         categories: serde_json::from_str(include_str!("../seeds/categories.json"))?,
@@ -90,7 +90,7 @@ struct Order {
     customer: Option<String>,
     days_ago: i64,
     lines: Vec<Item>,
-    /// What was done with it since, as in the routes.
+    /// Actions on the order, named as in the routes.
     moves: Vec<Action>,
 }
 
@@ -112,7 +112,7 @@ impl UseCase for Seeds {
     type Answer = Loaded;
 
     fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<Loaded, Interrupt> {
-        // Named at once, so that they are loaded together.
+        // Read together, so that they are loaded with one query.
         let names = self.categories.iter().map(|name| claim_id(ClaimKind::CategoryName, &name.folded()));
         if work.get_all::<Claim, _>(names)?.iter().any(|claim| claim.holder.is_some()) {
             return Ok(Loaded::default());
@@ -217,7 +217,7 @@ impl Cart {
     }
 }
 
-/// The number behind a name; the data is our own, so a name that is not there is a defect.
+/// Finds an id by name. The data is our own, so an unknown name is a bug.
 fn find<Key, Id: Copy>(named: &HashMap<Key, Id>, name: &str) -> Result<Id, Interrupt>
 where
     Key: std::borrow::Borrow<str> + std::hash::Hash + Eq,

@@ -22,7 +22,7 @@ use crate::journal::{Journal, JournalOptions, WriterHandle};
 use crate::mail::{self, MailConfig, Mailer, OrderMails, Templates};
 use crate::payments::{PaymentReactor, Payments};
 use crate::projector::{Projector, ProjectorOptions};
-use crate::reactors::{self, Reactor, Reactors};
+use crate::reactors::{Reactor, ReactorOptions, Reactors};
 use crate::scheduler::tasks::{self, TaskContext};
 use crate::scheduler::{Scheduler, SchedulerOptions};
 use crate::seeds;
@@ -113,11 +113,9 @@ pub async fn serve(
     drop(task_context);
     let scheduler = Scheduler::start(database.connect.clone(), tasks, SchedulerOptions::default());
     let head = engine.journal.head();
-    let default =
-        reactors::ReactorOptions { max_attempts: config.reaction_attempts, ..reactors::ReactorOptions::default() };
-    let mails = build_order_mails(config, &accounts_config.mail, &database.pool);
-    let mut reactors = build_reactors(config, listening, &database.pool, &engine.journal, &payments)?;
-    reactors.push(mails);
+    let default = ReactorOptions { max_attempts: config.reaction_attempts, ..ReactorOptions::default() };
+    let mail = &accounts_config.mail;
+    let reactors = build_reactors(config, listening, mail, &database.pool, &engine.journal, &payments)?;
     let (connect, pool) = (database.connect.clone(), database.pool.clone());
     let reactors = Reactors::start_with(connect, pool, head, reactors, &default).await?;
 
@@ -148,10 +146,11 @@ pub async fn serve(
     stopped
 }
 
-/// The reactors of webhooks and payments.
+/// All reactors of the shop.
 fn build_reactors(
     config: &ServeConfig,
     listening: SocketAddr,
+    mail: &MailConfig,
     pool: &PgPool,
     journal: &Journal,
     payments: &Payments,
@@ -159,17 +158,20 @@ fn build_reactors(
     let private_allowed = config.webhook_private.unwrap_or_else(|| listening.ip().is_loopback());
     let webhooks = WebhookReactor::new(pool.clone(), journal.clone(), private_allowed);
     let webhooks = webhooks.context("cannot set up TLS for webhook deliveries")?;
-    let payments = PaymentReactor::new(payments.clone(), journal.clone(), pool.clone());
-    Ok(vec![Arc::new(webhooks), Arc::new(payments)])
+    Ok(vec![
+        Arc::new(webhooks),
+        Arc::new(PaymentReactor::new(payments.clone(), journal.clone(), pool.clone())),
+        Arc::new(build_order_mails(config, mail, pool)),
+    ])
 }
 
-fn build_order_mails(config: &ServeConfig, mail: &MailConfig, pool: &PgPool) -> Arc<dyn Reactor> {
+fn build_order_mails(config: &ServeConfig, mail: &MailConfig, pool: &PgPool) -> OrderMails {
     let templates = Templates::new(config.templates_dir.as_ref().map(|folder| folder.join("mail")));
     // A broken template must not stop sales: only the mails that need it are parked.
     for error in mail::check(&templates) {
         tracing::error!(%error, "a mail template is invalid; mails that need it will be parked");
     }
-    Arc::new(OrderMails::new(pool.clone(), Mailer::new(mail), templates, config.payments.currency))
+    OrderMails::new(pool.clone(), Mailer::new(mail), templates, config.payments.currency)
 }
 
 /// Starts collecting metrics; `None` if this process already collects them.

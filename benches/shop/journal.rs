@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use cartwright::domain::cart::{Cart, CartCommand};
+use cartwright::domain::cart::{Cart, CartChange, CartCommand};
 use cartwright::domain::ids::ProductId;
 use cartwright::domain::quantity::Quantity;
 use cartwright::journal::{Actor, Context, Interrupt, Journal, JournalOptions, UnitOfWork, UseCase};
@@ -38,7 +38,10 @@ const STOCK_TABLES: &str = "
 const LIMIT_TABLE: &str = "create table limit_events (like events including defaults including indexes)";
 
 fn add_item() -> CartCommand {
-    CartCommand::AddItem { product_id: ProductId(7), quantity: Quantity::new(1).expect("one is a quantity") }
+    CartCommand::Change(CartChange::Add {
+        product_id: ProductId(7),
+        quantity: Quantity::new(1).expect("one is a quantity"),
+    })
 }
 
 /// Use case of the comparison: the cart's own decision only, as in stock postgres-es.

@@ -1,4 +1,4 @@
-//! What is mailed about accounts.
+//! Mails about accounts: confirm a registration, reset a password.
 
 use super::Secret;
 use crate::mail::Mail;
@@ -7,7 +7,7 @@ pub(super) enum AccountMail {
     Confirm {
         token: Secret,
     },
-    /// Somebody wants to register with an address that has an account.
+    /// A registration was requested for an address that already has an account.
     HasAccount,
     Reset {
         token: Secret,
@@ -15,31 +15,31 @@ pub(super) enum AccountMail {
 }
 
 impl AccountMail {
-    /// The account_mail as a mail; `url` is where the shop is.
+    /// Writes the mail; `url` is the public URL of the shop.
     pub fn write(&self, to: &str, url: &str) -> Mail {
-        // A token stands behind the `#`: it goes to no server and into no log.
+        // The token is the fragment of the URL, which browsers send to no server and which reaches no log.
         let (subject, text) = match self {
             Self::Confirm { token } => (
                 "Please confirm your registration",
                 format!(
-                    "Welcome!\n\nConfirm that this address is yours:\n\n{url}/account/confirm#{}\n\n\
-                     The link is good for one day, and once. If you did not register, do nothing.\n",
+                    "Welcome!\n\nPlease confirm your e-mail address:\n\n{url}/account/confirm#{}\n\n\
+                     The link works once, within one day. If you did not register, ignore this mail.\n",
                     token.expose()
                 ),
             ),
             Self::HasAccount => (
-                "You have an account already",
+                "You already have an account",
                 format!(
-                    "Somebody, perhaps you, wants to register with this address, which has an account already.\n\n\
-                     If you forgot your password, choose another one:\n\n{url}/account/reset\n\n\
-                     If it was not you, do nothing.\n"
+                    "A registration was requested for this address, which already has an account.\n\n\
+                     If you forgot your password, choose a new one:\n\n{url}/account/reset\n\n\
+                     If you did not request this, ignore this mail.\n"
                 ),
             ),
             Self::Reset { token } => (
-                "Choose another password",
+                "Choose a new password",
                 format!(
-                    "Choose another password:\n\n{url}/account/reset#{}\n\n\
-                     The link is good for one hour, and once. If you did not ask for it, do nothing.\n",
+                    "Choose a new password:\n\n{url}/account/reset#{}\n\n\
+                     The link works once, within one hour. If you did not request it, ignore this mail.\n",
                     token.expose()
                 ),
             ),

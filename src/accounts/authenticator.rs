@@ -1,6 +1,7 @@
-//! Whom a token or a key speaks for, from memory.
+//! Authentication of access tokens and API keys, from memory.
 //!
-//! The database tells every node when keys or revocations change; a node that was not told looks every few seconds.
+//! Each node keeps the valid signing keys, API keys and revocations in memory. PostgreSQL notifies every node of
+//! changes; a poll every few seconds covers lost notifications.
 
 use std::collections::{HashMap, HashSet};
 use std::num::NonZeroUsize;
@@ -8,128 +9,76 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use jsonwebtoken::errors::ErrorKind;
-use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation, decode, decode_header, encode};
+use jsonwebtoken::DecodingKey;
 use lru::LruCache;
-use serde::{Deserialize, Serialize};
-use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
-use sqlx::{ConnectOptions, PgPool};
-use thiserror::Error;
+use sqlx::PgPool;
+use sqlx::postgres::PgConnectOptions;
 use tokio::sync::Mutex as AsyncMutex;
 use uuid::Uuid;
 
+use super::access_tokens::{self, TokenError, VerifiedToken};
+use super::identity::{Credential, Identity, Rejected};
 use super::keys::{KeysError, TokenKeys};
-use super::secret;
-use super::sessions::ACCESS_TOKEN_LIFE;
+use super::secret::{self, API_KEY_PREFIX, Secret};
+use crate::database::listen;
 use crate::domain::account::Role;
-use crate::domain::ids::{AccountId, CustomerId};
-
-/// Who sends a request, as far as the account goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Identity {
-    pub account_id: AccountId,
-    pub role: Role,
-    pub customer_id: Option<CustomerId>,
-    pub credential: Credential,
-}
-
-/// What proved it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Credential {
-    Session(Uuid),
-    Key(Uuid),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum Rejected {
-    #[error("the access token has expired; get another with the refresh token")]
-    Expired,
-    #[error("the session was ended; log in again")]
-    Revoked,
-    #[error("the token or API key is not valid")]
-    Invalid,
-}
-
-/// What stands in an access token.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Claims {
-    iss: String,
-    /// The number of the account.
-    sub: String,
-    role: Role,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    customer_id: Option<i64>,
-    /// The session that it belongs to.
-    sid: Uuid,
-    iat: i64,
-    exp: i64,
-}
+use crate::domain::ids::AccountId;
 
 #[derive(Clone)]
-pub(super) struct Authenticator(Arc<Parts>);
+pub(super) struct Authenticator(Arc<AuthenticatorInner>);
 
-struct Parts {
+struct AuthenticatorInner {
     keys: TokenKeys,
-    known: RwLock<Arc<Known>>,
-    /// Tokens whose signature was found right, so that it is not computed at each request.
-    verified: Mutex<LruCache<String, Verified>>,
-    /// When each API key was last used, as far as the database does not know it yet.
-    used: Mutex<HashMap<Uuid, DateTime<Utc>>>,
-    looked_at: Mutex<Option<Instant>>,
-    /// Held while the tables are read, so that what was read earlier never takes the place of what was read later.
-    looking: AsyncMutex<()>,
+    valid: RwLock<Arc<ValidCredentials>>,
+    /// Tokens with a valid signature, so that it is not verified again for each request.
+    verified: Mutex<LruCache<String, VerifiedToken>>,
+    /// Latest use of each API key that is not stored yet.
+    key_uses: Mutex<HashMap<Uuid, DateTime<Utc>>>,
+    refreshed_at: Mutex<Option<Instant>>,
+    /// Serialises refreshes, so that an older read cannot replace a newer one.
+    refreshing: AsyncMutex<()>,
 }
 
-/// What the tables of keys and revocations hold.
+/// Signing keys, revoked sessions and API keys, as last read from the database.
 #[derive(Default)]
-struct Known {
+struct ValidCredentials {
     token_keys: HashMap<String, DecodingKey>,
-    revoked: HashSet<Uuid>,
+    revoked_sessions: HashSet<Uuid>,
     api_keys: HashMap<[u8; 32], Identity>,
 }
 
-#[derive(Clone)]
-struct Verified {
-    identity: Identity,
-    key_id: String,
-    session_id: Uuid,
-    expires_at: i64,
-}
-
-/// Of what API keys begin with; anything else is a token.
-pub(super) const KEY_PREFIX: &str = "shop_";
-const ISSUER: &str = "cartwright";
-const VERIFIED: NonZeroUsize = NonZeroUsize::new(20_000).expect("it is not zero");
-/// How often a node looks although it was not told.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
-/// How often, at the most, a token of an unknown key makes a node look.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
-/// How often uses of API keys are written down.
-const NOTE_EVERY: Duration = Duration::from_secs(60);
-/// How long keys are honoured after they were retired: longer than any token lives.
-const HONOURED: Duration = Duration::from_secs(3_600);
+/// PostgreSQL channel that announces changes of keys, accounts and revocations.
+const CHANNEL: &str = "access";
+const MAX_VERIFIED_TOKENS: NonZeroUsize = NonZeroUsize::new(20_000).expect("it is not zero");
+/// Interval of refreshes without a notification.
+const POLL_INTERVAL: Duration = Duration::from_secs(5);
+/// Shortest interval between refreshes that tokens of an unknown key cause.
+const MIN_REFRESH_INTERVAL: Duration = Duration::from_secs(1);
+/// Interval at which uses of API keys are stored.
+const STORE_USES_INTERVAL: Duration = Duration::from_secs(60);
+/// Time that a retired signing key stays valid: longer than the life of any access token.
+const RETIRED_KEY_LIFE: Duration = Duration::from_secs(3_600);
 
 impl Authenticator {
     pub async fn start(keys: TokenKeys, pool: PgPool) -> Result<Self, sqlx::Error> {
-        let authenticator = Self(Arc::new(Parts {
+        let authenticator = Self(Arc::new(AuthenticatorInner {
             keys,
-            known: RwLock::default(),
-            verified: Mutex::new(LruCache::new(VERIFIED)),
-            used: Mutex::default(),
-            looked_at: Mutex::default(),
-            looking: AsyncMutex::default(),
+            valid: RwLock::default(),
+            verified: Mutex::new(LruCache::new(MAX_VERIFIED_TOKENS)),
+            key_uses: Mutex::default(),
+            refreshed_at: Mutex::default(),
+            refreshing: AsyncMutex::default(),
         }));
         authenticator.refresh(&pool).await?;
         Ok(authenticator)
     }
 
     pub async fn identify(&self, bearer: &str, pool: &PgPool) -> Result<Identity, Rejected> {
-        if bearer.starts_with(KEY_PREFIX) {
-            return self.identify_key(bearer);
+        if bearer.starts_with(API_KEY_PREFIX) {
+            return self.identify_api_key(bearer);
         }
         match self.identify_token(bearer) {
-            // It may be the key of a node that has only just started.
-            Err(Unverified::UnknownKey) if self.may_look_again() => {
+            Err(TokenError::UnknownKey) if self.may_refresh_again() => {
                 let _ = self.refresh(pool).await;
                 self.identify_token(bearer).map_err(Rejected::from)
             }
@@ -137,37 +86,26 @@ impl Authenticator {
         }
     }
 
-    /// A token for a session, signed with the newest key.
-    pub fn sign(&self, identity: &Identity, session_id: Uuid) -> Result<String, jsonwebtoken::errors::Error> {
-        let now = Utc::now().timestamp();
-        let claims = Claims {
-            iss: ISSUER.to_owned(),
-            sub: identity.account_id.to_string(),
-            role: identity.role,
-            customer_id: identity.customer_id.map(|customer_id| customer_id.0),
-            sid: session_id,
-            iat: now,
-            exp: now + ACCESS_TOKEN_LIFE.as_secs() as i64,
-        };
-        let key = self.0.keys.newest();
-        encode(&Header { kid: Some(key.id.clone()), ..Header::new(Algorithm::EdDSA) }, &claims, &key.encoding)
+    /// Signs an access token for a session with the newest key.
+    pub fn sign(&self, identity: &Identity, session_id: Uuid) -> Result<Secret, jsonwebtoken::errors::Error> {
+        access_tokens::sign(&self.0.keys.newest(), identity, session_id)
     }
 
-    /// Reads what changed.
+    /// Reads the valid credentials from the database.
     pub async fn refresh(&self, pool: &PgPool) -> Result<(), sqlx::Error> {
-        let _looking = self.0.looking.lock().await;
+        let _refreshing = self.0.refreshing.lock().await;
         let token_keys: Vec<(String, Vec<u8>)> = sqlx::query_as(
             "select key_id, public_key from token_key
              where retired_at is null or retired_at > clock_timestamp() - make_interval(secs => $1)",
         )
-        .bind(HONOURED.as_secs_f64())
+        .bind(RETIRED_KEY_LIFE.as_secs_f64())
         .fetch_all(pool)
         .await?;
         let revoked: Vec<Uuid> =
             sqlx::query_scalar("select session_id from revocation where expires_at > clock_timestamp()")
                 .fetch_all(pool)
                 .await?;
-        // A key never has more rights than its account has now.
+        // An API key never has more rights than its account has now.
         let api_keys: Vec<(Vec<u8>, Uuid, i64, String, String)> = sqlx::query_as(
             "select api_key.secret_hash, api_key.key_id, account_id, api_key.role, account.role
              from api_key
@@ -182,56 +120,56 @@ impl Authenticator {
             let identity = Identity { account_id, role, customer_id: None, credential: Credential::Key(key_id) };
             Some((hash.try_into().ok()?, identity))
         });
-        let known = Known {
+        let valid = ValidCredentials {
             token_keys: token_keys.into_iter().map(|(id, public)| (id, DecodingKey::from_ed_der(&public))).collect(),
-            revoked: revoked.into_iter().collect(),
+            revoked_sessions: revoked.into_iter().collect(),
             api_keys: api_keys.collect(),
         };
-        *self.0.known.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(known);
-        *self.0.looked_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        *self.0.valid.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(valid);
+        *self.0.refreshed_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         Ok(())
     }
 
-    /// Keeps up with the database, for as long as the node runs.
-    pub async fn follow(self, connect: PgConnectOptions, pool: PgPool) {
+    /// Refreshes on every notification and every few seconds, and stores uses of API keys, until the task is aborted.
+    pub async fn keep_up_to_date(self, connect: PgConnectOptions, pool: PgPool) {
         let mut listener = None;
-        let mut noted = Instant::now();
+        let mut stored_at = Instant::now();
         loop {
             if listener.is_none() {
-                listener = listen(&connect).await.ok();
+                listener = listen(&connect, CHANNEL).await.ok();
             }
             let heard = match &mut listener {
-                Some(heard) => tokio::time::timeout(LOOK_EVERY, heard.try_recv()).await,
+                Some(heard) => tokio::time::timeout(POLL_INTERVAL, heard.try_recv()).await,
                 None => {
-                    tokio::time::sleep(LOOK_EVERY).await;
+                    tokio::time::sleep(POLL_INTERVAL).await;
                     Ok(Ok(None))
                 }
             };
             if matches!(heard, Ok(Ok(None) | Err(_))) {
                 listener = None;
             }
-            if let Err(error) = self.keep_up(&pool).await {
-                tracing::warn!(%error, "keys and revocations could not be read");
+            if let Err(error) = self.reload(&pool).await {
+                tracing::warn!(%error, "cannot read signing keys and revocations");
             }
-            if noted.elapsed() >= NOTE_EVERY {
-                noted = Instant::now();
-                if let Err(error) = self.note_uses(&pool).await {
-                    tracing::warn!(%error, "the uses of API keys could not be noted");
+            if stored_at.elapsed() >= STORE_USES_INTERVAL {
+                stored_at = Instant::now();
+                if let Err(error) = self.store_key_uses(&pool).await {
+                    tracing::warn!(%error, "cannot store the uses of API keys");
                 }
             }
         }
     }
 
-    async fn keep_up(&self, pool: &PgPool) -> Result<(), KeysError> {
-        // A folder that cannot be read must not keep the node from learning whom it is to refuse.
-        let taken = self.0.keys.reload(pool).await;
+    async fn reload(&self, pool: &PgPool) -> Result<(), KeysError> {
+        // Revocations must be read even if the key folder cannot be read.
+        let reloaded = self.0.keys.reload(pool).await;
         self.refresh(pool).await?;
-        taken
+        reloaded
     }
 
-    async fn note_uses(&self, pool: &PgPool) -> Result<(), sqlx::Error> {
-        let used = std::mem::take(&mut *self.0.used.lock().unwrap_or_else(PoisonError::into_inner));
-        let (ids, times): (Vec<_>, Vec<_>) = used.into_iter().unzip();
+    async fn store_key_uses(&self, pool: &PgPool) -> Result<(), sqlx::Error> {
+        let uses = std::mem::take(&mut *self.0.key_uses.lock().unwrap_or_else(PoisonError::into_inner));
+        let (ids, times): (Vec<_>, Vec<_>) = uses.into_iter().unzip();
         sqlx::query(
             "update api_key set last_used_at = used.at
              from unnest($1::uuid[], $2::timestamptz[]) as used (key_id, at)
@@ -244,97 +182,46 @@ impl Authenticator {
         Ok(())
     }
 
-    /// When an API key was last used, as far as this node knows and the database does not.
+    /// Latest use of an API key that is not stored yet.
     pub fn last_key_use(&self, key_id: Uuid) -> Option<DateTime<Utc>> {
-        self.0.used.lock().unwrap_or_else(PoisonError::into_inner).get(&key_id).copied()
+        self.0.key_uses.lock().unwrap_or_else(PoisonError::into_inner).get(&key_id).copied()
     }
 
-    fn known(&self) -> Arc<Known> {
-        Arc::clone(&self.0.known.read().unwrap_or_else(PoisonError::into_inner))
+    fn valid(&self) -> Arc<ValidCredentials> {
+        Arc::clone(&self.0.valid.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn may_look_again(&self) -> bool {
-        let looked_at = *self.0.looked_at.lock().unwrap_or_else(PoisonError::into_inner);
-        looked_at.is_none_or(|at| at.elapsed() > LOOK_AGAIN)
+    fn may_refresh_again(&self) -> bool {
+        let refreshed_at = *self.0.refreshed_at.lock().unwrap_or_else(PoisonError::into_inner);
+        refreshed_at.is_none_or(|at| at.elapsed() > MIN_REFRESH_INTERVAL)
     }
 
-    fn identify_key(&self, key: &str) -> Result<Identity, Rejected> {
-        // A digest is looked up, so the time that it takes tells nothing about the secrets.
-        let identity = self.known().api_keys.get(&secret::hash(key)).copied().ok_or(Rejected::Invalid)?;
+    fn identify_api_key(&self, key: &str) -> Result<Identity, Rejected> {
+        // The lookup compares digests, so its timing reveals nothing about valid keys.
+        let identity = self.valid().api_keys.get(&secret::hash(key)).copied().ok_or(Rejected::Invalid)?;
         if let Credential::Key(key_id) = identity.credential {
-            self.0.used.lock().unwrap_or_else(PoisonError::into_inner).insert(key_id, Utc::now());
+            self.0.key_uses.lock().unwrap_or_else(PoisonError::into_inner).insert(key_id, Utc::now());
         }
         Ok(identity)
     }
 
-    fn identify_token(&self, token: &str) -> Result<Identity, Unverified> {
-        let known = self.known();
-        let remembered = self.0.verified.lock().unwrap_or_else(PoisonError::into_inner).get(token).cloned();
-        let verified = match remembered {
-            Some(verified) if known.token_keys.contains_key(&verified.key_id) => verified,
+    fn identify_token(&self, token: &str) -> Result<Identity, TokenError> {
+        let valid = self.valid();
+        let cached = self.0.verified.lock().unwrap_or_else(PoisonError::into_inner).get(token).cloned();
+        let verified = match cached {
+            Some(verified) if valid.token_keys.contains_key(&verified.key_id) => verified,
             _ => {
-                let verified = verify(token, &known)?;
+                let verified = access_tokens::verify(token, &valid.token_keys)?;
                 self.0.verified.lock().unwrap_or_else(PoisonError::into_inner).put(token.to_owned(), verified.clone());
                 verified
             }
         };
         if verified.expires_at <= Utc::now().timestamp() {
-            Err(Unverified::Expired)
-        } else if known.revoked.contains(&verified.session_id) {
-            Err(Unverified::Revoked)
+            Err(TokenError::Expired)
+        } else if valid.revoked_sessions.contains(&verified.session_id) {
+            Err(TokenError::Revoked)
         } else {
             Ok(verified.identity)
         }
     }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Unverified {
-    Expired,
-    Revoked,
-    UnknownKey,
-    Invalid,
-}
-
-impl From<Unverified> for Rejected {
-    fn from(unverified: Unverified) -> Self {
-        match unverified {
-            Unverified::Expired => Self::Expired,
-            Unverified::Revoked => Self::Revoked,
-            Unverified::UnknownKey | Unverified::Invalid => Self::Invalid,
-        }
-    }
-}
-
-/// Checks the signature, with the one algorithm that there is, whatever the token says of itself.
-fn verify(token: &str, known: &Known) -> Result<Verified, Unverified> {
-    let header = decode_header(token).map_err(|_| Unverified::Invalid)?;
-    // What a token says must be understood, and is not.
-    if header.crit.is_some() {
-        return Err(Unverified::Invalid);
-    }
-    let key_id = header.kid.ok_or(Unverified::Invalid)?;
-    let key = known.token_keys.get(&key_id).ok_or(Unverified::UnknownKey)?;
-    let mut validation = Validation::new(Algorithm::EdDSA);
-    validation.leeway = 0;
-    validation.set_issuer(&[ISSUER]);
-    validation.set_required_spec_claims(&["exp", "iss", "sub"]);
-    let claims = decode::<Claims>(token, key, &validation).map_err(|error| match error.kind() {
-        ErrorKind::ExpiredSignature => Unverified::Expired,
-        _ => Unverified::Invalid,
-    })?;
-    let Claims { sub, role, customer_id, sid, exp, .. } = claims.claims;
-    let account_id = sub.parse().map_err(|_| Unverified::Invalid)?;
-    let customer_id = customer_id.map(CustomerId);
-    let identity = Identity { account_id, role, customer_id, credential: Credential::Session(sid) };
-    Ok(Verified { identity, key_id, session_id: sid, expires_at: exp })
-}
-
-async fn listen(connect: &PgConnectOptions) -> Result<PgListener, sqlx::Error> {
-    let connect = connect.clone().disable_statement_logging();
-    let pool = PgPoolOptions::new().max_connections(1).connect_with(connect).await?;
-    let mut listener = PgListener::connect_with(&pool).await?;
-    listener.eager_reconnect(false);
-    listener.listen("access").await?;
-    Ok(listener)
 }

@@ -1,8 +1,8 @@
-//! The keys that access tokens are signed with.
+//! Signing keys of access tokens.
 //!
-//! The private half is a file in this node's data folder. The public half is in the database, so that every node honours
-//! the tokens of every other. A newer key takes over; tokens of the one before are honoured until they end. A node whose
-//! key was retired by another, or is refused, makes a new one.
+//! The private key is a file in this node's key folder. The public key is in the database, so that every node accepts
+//! the tokens of every other. A newer key replaces an older one, whose tokens stay valid until they expire. A node whose
+//! key was retired or revoked creates a new one.
 
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::ErrorKind::NotFound;
@@ -20,11 +20,11 @@ use thiserror::Error;
 
 #[derive(Debug, Error)]
 pub enum KeysError {
-    #[error("{} cannot be used: {cause}", path.display())]
+    #[error("cannot use {}: {cause}", path.display())]
     Folder { path: PathBuf, cause: std::io::Error },
-    #[error("{} is no Ed25519 key in PKCS#8 form", .0.display())]
+    #[error("{} is not an Ed25519 key in PKCS#8 format", .0.display())]
     Unreadable(PathBuf),
-    #[error("a key cannot be made")]
+    #[error("cannot generate a signing key")]
     Generation,
     #[error(transparent)]
     Database(#[from] sqlx::Error),
@@ -32,14 +32,14 @@ pub enum KeysError {
 
 /// A private key of this node.
 pub(super) struct SigningKey {
-    /// The beginning of the SHA-256 of the public half: the `kid` of its tokens.
+    /// Start of the SHA-256 of the public key; the `kid` of its tokens.
     pub id: String,
     pub encoding: EncodingKey,
     public: Vec<u8>,
     path: PathBuf,
 }
 
-/// The folder of this node's keys, and the newest of them.
+/// Key folder of this node, with its newest key loaded.
 pub struct TokenKeys {
     folder: PathBuf,
     newest: RwLock<Arc<SigningKey>>,
@@ -48,7 +48,7 @@ pub struct TokenKeys {
 const EXTENSION: &str = "pk8";
 
 impl TokenKeys {
-    /// Takes the newest key of the folder; makes the folder and a first key where there is none.
+    /// Loads the newest key of the folder; creates the folder and a first key if needed.
     pub async fn open(folder: &Path, pool: &PgPool) -> Result<Self, KeysError> {
         let newest = open_newest(folder, pool).await?;
         Ok(Self { folder: folder.to_owned(), newest: RwLock::new(Arc::new(newest)) })
@@ -58,7 +58,7 @@ impl TokenKeys {
         Arc::clone(&self.newest.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Takes a key over that was put into the folder since, or makes one if the present one is no longer in force.
+    /// Loads a newer key from the folder; creates one if the current key was retired or revoked.
     pub(super) async fn reload(&self, pool: &PgPool) -> Result<(), KeysError> {
         let present = self.newest();
         let is_newest = newest_file(&self.folder)?.is_none_or(|path| path == present.path);
@@ -70,13 +70,15 @@ impl TokenKeys {
         Ok(())
     }
 
-    /// Makes a key for the next node that takes its keys from the folder.
+    /// Creates a key file for the next node that uses the folder; returns the key's id.
     pub fn create_key_file(folder: &Path) -> Result<String, KeysError> {
         create_key(folder).map(|key| key.id)
     }
 
-    /// Makes a new key; a running node takes it over at once. With `refuse_others`, no token of any other key is honoured
-    /// from now on, and none of those keys is taken again: for a key that got into wrong hands. Other nodes make new ones.
+    /// Creates a new key, which a running node loads immediately; returns the key's id.
+    ///
+    /// With `refuse_others`, all other keys and their tokens become invalid at once; other nodes create new keys. Use it
+    /// when a key has leaked.
     pub async fn rotate(folder: &Path, pool: &PgPool, refuse_others: bool) -> Result<String, KeysError> {
         let key = create_key(folder)?;
         if refuse_others {
@@ -87,13 +89,13 @@ impl TokenKeys {
     }
 }
 
-/// The newest key of the folder, made known; a new one, if there is none or it is no longer in force.
+/// Loads and publishes the newest key of the folder; creates one if there is none or it was retired or revoked.
 async fn open_newest(folder: &Path, pool: &PgPool) -> Result<SigningKey, KeysError> {
     loop {
         let newest = match newest_file(folder)?.map(read_key) {
             None => create_key(folder)?,
             Some(Ok(key)) => key,
-            // Another node with the same folder has a newer one.
+            // Another node with the same folder has retired it.
             Some(Err(KeysError::Folder { cause, .. })) if cause.kind() == NotFound => continue,
             Some(Err(error)) => return Err(error),
         };
@@ -105,7 +107,7 @@ async fn open_newest(folder: &Path, pool: &PgPool) -> Result<SigningKey, KeysErr
     }
 }
 
-/// Whether the key was made known, and neither retired nor refused since.
+/// Returns whether the key is published and neither retired nor revoked.
 async fn is_in_force(key: &SigningKey, pool: &PgPool) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar("select exists (select from token_key where key_id = $1 and retired_at is null)")
         .bind(&key.id)
@@ -113,12 +115,12 @@ async fn is_in_force(key: &SigningKey, pool: &PgPool) -> Result<bool, sqlx::Erro
         .await
 }
 
-/// Makes the public half known, and retires the older keys of the folder: nothing is signed with them any more.
+/// Publishes the public key, and retires the older keys of the folder.
 async fn publish(key: &SigningKey, folder: &Path, pool: &PgPool) -> Result<(), KeysError> {
     let older: Vec<PathBuf> = key_files(folder)?.into_iter().take_while(|path| *path != key.path).collect();
     let mut retired = Vec::new();
     for path in &older {
-        // Of several nodes with one folder, another may have retired it first.
+        // Another node with the same folder may have retired it first.
         match read_key(path.clone()) {
             Ok(older) => retired.push(older.id),
             Err(KeysError::Folder { cause, .. }) if cause.kind() == NotFound => {}
@@ -151,10 +153,10 @@ fn create_key(folder: &Path) -> Result<SigningKey, KeysError> {
     let pair = Ed25519KeyPair::generate().map_err(|_| KeysError::Generation)?;
     let document = pair.to_pkcs8().map_err(|_| KeysError::Generation)?;
     let id = key_id(pair.public_key().as_ref());
-    // The time goes first, so that the newest is the last by name, even after a clock was set back.
-    let made_at =
-        Utc::now().timestamp_millis().max(newest_file(folder)?.and_then(|path| made_at(&path)).unwrap_or(0) + 1);
-    let path = folder.join(format!("{made_at:013}-{id}.{EXTENSION}"));
+    // The name begins with the time, so that the newest file sorts last, even after a clock was set back.
+    let created_at_ms =
+        Utc::now().timestamp_millis().max(newest_file(folder)?.and_then(|path| created_at_ms(&path)).unwrap_or(0) + 1);
+    let path = folder.join(format!("{created_at_ms:013}-{id}.{EXTENSION}"));
     let draft = path.with_extension("draft");
     let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft).and_then(|mut file| {
         file.write_all(document.as_ref())?;
@@ -162,15 +164,15 @@ fn create_key(folder: &Path) -> Result<SigningKey, KeysError> {
         fs::rename(&draft, &path)
     });
     written.map_err(|cause| folder_error(&draft, cause))?;
-    // Not read from the file: another node with the same folder may have retired it by now.
+    // Built from memory: another node with the same folder may already have removed the file.
     let encoding = EncodingKey::from_ed_der(document.as_ref());
     Ok(SigningKey { id, encoding, public: pair.public_key().as_ref().to_vec(), path })
 }
 
-/// The time in the name of a key's file, in milliseconds.
-fn made_at(path: &Path) -> Option<i64> {
-    let (made_at, _) = path.file_name()?.to_str()?.strip_suffix(EXTENSION)?.split_once('-')?;
-    made_at.parse().ok()
+/// Creation time in the name of a key file, in milliseconds.
+fn created_at_ms(path: &Path) -> Option<i64> {
+    let (created_at_ms, _) = path.file_name()?.to_str()?.strip_suffix(EXTENSION)?.split_once('-')?;
+    created_at_ms.parse().ok()
 }
 
 fn read_key(path: PathBuf) -> Result<SigningKey, KeysError> {
@@ -184,7 +186,7 @@ fn newest_file(folder: &Path) -> Result<Option<PathBuf>, KeysError> {
     Ok(key_files(folder)?.pop())
 }
 
-/// The files of keys, oldest first; what is named otherwise is none.
+/// Key files of the folder, oldest first. Files with other names are ignored.
 fn key_files(folder: &Path) -> Result<Vec<PathBuf>, KeysError> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
@@ -192,7 +194,7 @@ fn key_files(folder: &Path) -> Result<Vec<PathBuf>, KeysError> {
         Err(cause) => return Err(folder_error(folder, cause)),
     };
     let paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>();
-    let dated = |path: PathBuf| Some((made_at(&path)?, path));
+    let dated = |path: PathBuf| Some((created_at_ms(&path)?, path));
     let mut dated: Vec<_> = paths.map_err(|cause| folder_error(folder, cause))?.into_iter().filter_map(dated).collect();
     dated.sort();
     Ok(dated.into_iter().map(|(_, path)| path).collect())

@@ -1,7 +1,7 @@
-//! Mailed single-use links: to confirm a registration, and to choose another password.
+//! Mailed single-use links: confirm a registration, reset a password.
 //!
-//! Every request is stored alike and answered alike; whether there is an account is found out afterwards, by the task that
-//! mails, so that neither the answer nor the time that it takes tells.
+//! Every request is stored and answered in the same way. Only the mail task looks for an account, so that neither the
+//! response nor its timing reveals whether one exists.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::account_mails::AccountMail;
 use super::secret::{self, Secret};
-use super::sign_ins::{self, ClientInfo, Outcome};
+use super::sign_ins::{self, ClientInfo, SignInOutcome};
 use super::{Accounts, AccountsError, Password};
 use crate::domain::account::{LinkHash, PasswordHash, Role};
 use crate::domain::ids::{AccountId, CustomerId};
@@ -21,7 +21,7 @@ use crate::journal::Context;
 use crate::mail::Mailer;
 use crate::shop::{ChangePassword, ConfirmRegistration, CustomerRef, OpenAccount};
 
-/// What somebody asks to be mailed.
+/// A request for a mail with a link.
 pub enum MailRequest {
     Register { first_name: Name, last_name: Name, email: Email, password: Password },
     Reset { email: Email },
@@ -47,16 +47,17 @@ struct DueMail {
     attempts: i32,
 }
 
-/// How long a link is good for: a day to confirm, an hour to choose a password.
+/// Lifetime of a link that confirms a registration.
 const CONFIRM_LINK_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
+/// Lifetime of a link that resets a password.
 const RESET_LINK_LIFE: Duration = Duration::from_secs(60 * 60);
-/// How often the task that mails looks although this node has nothing new: other nodes may have left something.
+/// Interval at which the mail task polls for requests of other nodes.
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
-/// The first wait after a mail that could not be sent; each is twice as long as the one before.
+/// Pause before the first retry of a failed mail; doubles with each retry.
 const FIRST_RETRY: Duration = Duration::from_secs(10);
 
 impl Accounts {
-    /// Stores the request; the mail follows.
+    /// Stores the request; the mail task sends the mail.
     pub async fn request_mail(&self, request: MailRequest, client: &ClientInfo) -> Result<(), AccountsError> {
         let (purpose, email, names, hash, within) = match request {
             MailRequest::Register { first_name, last_name, email, password } => {
@@ -83,13 +84,13 @@ impl Accounts {
         .await?;
         self.0.mail_requested.notify_one();
         if purpose == "reset" {
-            // Not whose: that would take another time where there is an account.
-            sign_ins::record_sign_in(self.pool(), None, Outcome::ResetRequested, client).await?;
+            // Without the account: looking it up would reveal by timing whether it exists.
+            sign_ins::record_sign_in(self.pool(), None, SignInOutcome::ResetRequested, client).await?;
         }
         Ok(())
     }
 
-    /// Makes a customer and an account of a registration, for the token that was mailed.
+    /// Creates the customer and the account of a registration, for its mailed token.
     pub async fn confirm_registration(&self, token: &str, context: Context) -> Result<CustomerRef, AccountsError> {
         let link = self.find_link("register", token).await?.ok_or(AccountsError::InvalidLink)?;
         let parsed = (
@@ -112,7 +113,7 @@ impl Accounts {
         Ok(self.journal().run(confirm, context).await?.answer)
     }
 
-    /// Takes another password from who has the mailed token. A customer whom staff entered gets an account by this.
+    /// Sets a new password for a mailed token. Opens an account for a customer that staff created without one.
     pub async fn reset_password(
         &self,
         token: &str,
@@ -137,7 +138,7 @@ impl Accounts {
         }
         .account_id;
         self.refresh().await?;
-        Ok(sign_ins::record_sign_in(self.pool(), Some(account_id), Outcome::PasswordChanged, client).await?)
+        Ok(sign_ins::record_sign_in(self.pool(), Some(account_id), SignInOutcome::PasswordChanged, client).await?)
     }
 
     async fn find_link(&self, purpose: &str, token: &str) -> Result<Option<MailedLink>, sqlx::Error> {
@@ -156,12 +157,12 @@ impl Accounts {
     }
 }
 
-/// Mails what is due, for as long as the node runs. Of several nodes each takes what no other holds.
+/// Sends due mails until the task is aborted. Nodes share the work: each takes mails that no other holds.
 pub(super) async fn send_due_mails(pool: PgPool, mailer: Mailer, mail_requested: Arc<Notify>) {
     loop {
         let found = send_next_mail(&pool, &mailer).await;
         if let Err(error) = &found {
-            tracing::warn!(%error, "mails that are due could not be read");
+            tracing::warn!(%error, "cannot read due mails");
         }
         if !matches!(found, Ok(true)) {
             let _ = tokio::time::timeout(POLL_INTERVAL, mail_requested.notified()).await;
@@ -169,12 +170,12 @@ pub(super) async fn send_due_mails(pool: PgPool, mailer: Mailer, mail_requested:
     }
 }
 
-/// Whether there was one.
+/// Sends the next due mail; returns whether there was one.
 async fn send_next_mail(pool: &PgPool, mailer: &Mailer) -> Result<bool, sqlx::Error> {
-    let token = Secret::new("")?;
-    // The mail goes to the address that is on record, not to the one that was typed: two that the database takes for the
-    // same in another case, such as with a dotted capital I, may be two mailboxes.
-    // The next try is set before this one, so that a mail that ends the process does not end it again and again.
+    let token = Secret::token()?;
+    // The mail goes to the stored address, not to the typed one: PostgreSQL may treat two mailboxes as equal in lower
+    // case, for example with a dotted capital I.
+    // The next retry is scheduled before the attempt, so that a mail that crashes the process cannot do so in a loop.
     let due: Option<DueMail> = sqlx::query_as(
         "with due as (
             select link_id from mailed_link
@@ -211,14 +212,14 @@ async fn send_next_mail(pool: &PgPool, mailer: &Mailer) -> Result<bool, sqlx::Er
         (_, None, None) => None,
         _ => Some(AccountMail::Reset { token: token.clone() }),
     };
-    let leads_somewhere = matches!(account_mail, Some(AccountMail::Confirm { .. } | AccountMail::Reset { .. }));
+    let has_link = matches!(account_mail, Some(AccountMail::Confirm { .. } | AccountMail::Reset { .. }));
     if let Some(account_mail) = account_mail
         && let Err(error) = mailer.send(&account_mail.write(&due.email, &mailer.config().public_url)).await
     {
-        tracing::warn!(%error, attempts = due.attempts, "a mail could not be sent; it will be tried again");
+        tracing::warn!(%error, attempts = due.attempts, "cannot send a mail; it will be retried");
         return Ok(true);
     }
-    let done = if leads_somewhere {
+    let done = if has_link {
         "update mailed_link set due_at = null where link_id = $1"
     } else {
         "delete from mailed_link where link_id = $1"

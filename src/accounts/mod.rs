@@ -1,7 +1,7 @@
-//! Who somebody is: passwords, sessions, tokens, API keys, mailed links, and who logged in when.
+//! Accounts: passwords, sessions, access tokens, API keys, mailed links, and records of log-ins.
 //!
-//! What an account may do stands in the log (`domain/account`); the person and the secrets stand in tables beside it.
-//! Checking a token or a key costs no query: every node holds what it needs in memory (`authenticator`), and is told of changes.
+//! Roles are events in the log (`domain/account`); personal data and secrets are in tables beside it. Verifying a token
+//! or a key needs no query: every node keeps the valid credentials in memory (`authenticator`).
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,8 +15,10 @@ use tokio::task::JoinHandle;
 use crate::journal::{CommandError, Journal};
 use crate::mail::Mailer;
 
+mod access_tokens;
 mod account_mails;
 mod authenticator;
+mod identity;
 mod keys;
 mod links;
 mod password;
@@ -26,18 +28,19 @@ mod sign_ins;
 mod users;
 
 pub use crate::mail::MailConfig;
-pub use authenticator::{Credential, Identity, Rejected};
+pub use access_tokens::ACCESS_TOKEN_LIFE;
+pub use identity::{Credential, Identity, Rejected};
 pub use keys::{KeysError, TokenKeys};
 pub use links::MailRequest;
 pub use password::{Password, PasswordError, Passwords};
 pub use secret::Secret;
-pub use sessions::{ACCESS_TOKEN_LIFE, Tokens};
-pub use sign_ins::{ClientInfo, Outcome, SignIn};
+pub use sessions::Tokens;
+pub use sign_ins::{ClientInfo, SignIn, SignInOutcome};
 pub use users::{ApiKey, User, find_account_by_email, list_users};
 
 use authenticator::Authenticator;
 
-/// Cheap to clone.
+/// Handle to the accounts of a shop; cheap to clone.
 #[derive(Clone)]
 pub struct Accounts(Arc<AccountsInner>);
 
@@ -46,14 +49,14 @@ struct AccountsInner {
     journal: Journal,
     passwords: Passwords,
     authenticator: Authenticator,
-    /// Wakes the task that mails.
+    /// Wakes the mail task.
     mail_requested: Arc<Notify>,
     tasks: Vec<JoinHandle<()>>,
 }
 
 #[derive(Clone, Debug)]
 pub struct AccountsConfig {
-    /// Where this node's signing keys are kept.
+    /// Folder of this node's signing keys.
     pub keys_dir: PathBuf,
     pub mail: MailConfig,
 }
@@ -64,9 +67,9 @@ pub enum AccountsError {
     WrongCredentials,
     #[error("the refresh token is not valid")]
     InvalidToken,
-    #[error("the link was used, has expired, or never was")]
+    #[error("the link is invalid, expired or already used")]
     InvalidLink,
-    /// As many passwords are being checked as memory allows.
+    /// Too many passwords are being hashed at once.
     #[error("too many log-ins at once")]
     Busy,
     #[error(transparent)]
@@ -88,19 +91,19 @@ impl Accounts {
         let authenticator = Authenticator::start(keys, pool.clone()).await?;
         let mail_requested = Arc::new(Notify::new());
         let tasks = vec![
-            tokio::spawn(authenticator.clone().follow(connect, pool.clone())),
+            tokio::spawn(authenticator.clone().keep_up_to_date(connect, pool.clone())),
             tokio::spawn(links::send_due_mails(pool.clone(), Mailer::new(&config.mail), Arc::clone(&mail_requested))),
         ];
         let passwords = Passwords::default();
         Ok(Self(Arc::new(AccountsInner { pool, journal, passwords, authenticator, mail_requested, tasks })))
     }
 
-    /// Whom a bearer token or an API key speaks for. No query, but for a token of a node that this one has not met.
+    /// Authenticates an access token or an API key, without a query unless the signing key is unknown.
     pub async fn identify(&self, bearer: &str) -> Result<Identity, Rejected> {
         self.0.authenticator.identify(bearer, &self.0.pool).await
     }
 
-    /// Learns at once what this node has just changed, such as a session that it ended.
+    /// Reads the valid credentials again, so that a change of this node takes effect immediately.
     pub async fn refresh(&self) -> Result<(), sqlx::Error> {
         self.0.authenticator.refresh(&self.0.pool).await
     }
@@ -109,7 +112,7 @@ impl Accounts {
         &self.0.passwords
     }
 
-    /// Deletes what has expired.
+    /// Deletes expired sessions, links and keys, and old records of log-ins.
     pub async fn delete_expired(&self, sign_ins_kept_days: u32) -> Result<(), sqlx::Error> {
         sign_ins::delete_expired(&self.0.pool, sign_ins_kept_days).await
     }

@@ -1,4 +1,4 @@
-//! Passwords: what is accepted, and how they are hashed.
+//! Passwords: rules for new ones, and their hashes.
 
 use std::collections::HashSet;
 use std::sync::{Arc, LazyLock};
@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 use super::{AccountsError, Secret};
 use crate::domain::account;
 
-/// A password that may be chosen. Never shown, not even by `Debug`.
+/// A password that meets the rules. `Debug` does not show it.
 #[derive(Clone, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Password(String);
@@ -24,11 +24,11 @@ pub enum PasswordError {
     TooShort,
     #[error("must have at most {} characters", Password::MAX)]
     TooLong,
-    #[error("is among the commonest passwords; choose one that nobody would guess")]
+    #[error("is among the most common passwords; choose one that is hard to guess")]
     Common,
 }
 
-/// One password in a line, lower case, of ten characters and more.
+/// Common passwords of ten characters and more, in lower case, one per line.
 static COMMON: LazyLock<HashSet<&'static str>> =
     LazyLock::new(|| include_str!("common_passwords.txt").lines().collect());
 
@@ -42,7 +42,7 @@ impl Password {
             Err(PasswordError::TooShort)
         } else if length > Self::MAX {
             Err(PasswordError::TooLong)
-        } else if COMMON.contains(text.to_lowercase().as_str()) || distinct(&text) < 3 {
+        } else if COMMON.contains(text.to_lowercase().as_str()) || count_distinct(&text) < 3 {
             Err(PasswordError::Common)
         } else {
             Ok(Self(text))
@@ -51,13 +51,13 @@ impl Password {
 }
 
 impl Password {
-    /// One that was made at random.
+    /// A generated password.
     pub fn from_secret(secret: &Secret) -> Self {
         Self(secret.expose().to_owned())
     }
 }
 
-fn distinct(text: &str) -> usize {
+fn count_distinct(text: &str) -> usize {
     text.chars().collect::<HashSet<_>>().len()
 }
 
@@ -75,14 +75,15 @@ impl std::fmt::Debug for Password {
     }
 }
 
-/// Hashes passwords on threads of their own, as many at once as there are cores: each takes 19 MiB for a while. A few
-/// more may wait; who comes after them is told to come again, so that a flood of log-ins cannot exhaust memory.
+/// Hashes passwords on blocking threads, one per core at a time, because each needs 19 MiB.
+///
+/// A limited number of requests may wait; further ones get `Busy`, so that a flood of log-ins cannot exhaust memory.
 pub struct Passwords {
     working: Arc<Semaphore>,
     admitted: Arc<Semaphore>,
 }
 
-/// How many may wait for one that is worked on.
+/// Number of requests that may wait for a thread.
 const WAITING: usize = 32;
 
 impl Default for Passwords {
@@ -93,48 +94,52 @@ impl Default for Passwords {
 }
 
 impl Passwords {
-    /// The hash of a password, as a PHC string.
+    /// Hashes a password; returns a PHC string.
     pub async fn hash(&self, password: &Password) -> Result<account::PasswordHash, AccountsError> {
         let password = password.0.clone();
-        self.work(move || hash(password.as_bytes())).await.map(account::PasswordHash::new)
+        self.run_on_blocking_thread(move || hash(password.as_bytes())).await.map(account::PasswordHash::new)
     }
 
-    /// Whether a password is the one of a hash. Takes as long where there is no hash, and says no.
+    /// Returns whether a password matches a hash. Without a hash it returns `false` after the same time.
     pub async fn verify(&self, password: &str, hash: Option<String>) -> Result<bool, AccountsError> {
-        // No password that may be chosen is longer, and hashing what is longer is work for nothing.
+        // No accepted password is longer, so hashing more characters would be wasted work.
         let password = password.chars().take(Password::MAX + 1).collect::<String>();
-        self.work(move || {
-            let known = hash.is_some();
+        self.run_on_blocking_thread(move || {
+            let has_hash = hash.is_some();
             let hash = hash.unwrap_or_else(|| DECOY.clone());
             let matches = PasswordHash::new(&hash)
                 .is_ok_and(|hash| argon2id().verify_password(password.as_bytes(), &hash).is_ok());
-            matches && known
+            matches && has_hash
         })
         .await
     }
 
-    async fn work<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, AccountsError> {
+    async fn run_on_blocking_thread<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, AccountsError> {
         let admitted = Arc::clone(&self.admitted).try_acquire_owned().map_err(|_| AccountsError::Busy)?;
         let working = Arc::clone(&self.working).acquire_owned().await.map_err(|_| AccountsError::Busy)?;
         let done = tokio::task::spawn_blocking(move || {
-            // The place is given back when the work is done, even if nobody waits for it any more.
-            let _places = (admitted, working);
+            // The permits are released when the work is done, even if the caller no longer waits.
+            let _permits = (admitted, working);
             work()
         });
         done.await.map_err(|_| AccountsError::Busy)
     }
 }
 
-/// What a password is compared with where there is no account.
+/// Hash to verify against when there is no account, so that the response time does not reveal it.
 static DECOY: LazyLock<String> = LazyLock::new(|| hash(b"no account has this password"));
 
 fn hash(password: &[u8]) -> String {
-    // It fails for lengths that are out of range, which these are not.
+    // It fails only for lengths out of range, which cannot occur here.
     argon2id().hash_password(password).map(|hash| hash.to_string()).unwrap_or_default()
 }
 
-/// argon2id with 19 MiB, two passes and one lane, as OWASP's Password Storage Cheat Sheet has it: the crate's default,
-/// which a test holds.
+/// argon2id with 19 MiB, two passes and one lane, as OWASP's Password Storage Cheat Sheet recommends.
+///
+/// It is the default of the crate; a test checks it.
 fn argon2id() -> Argon2<'static> {
     Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::DEFAULT)
 }
@@ -154,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn the_list_holds_what_its_comment_says() {
+    fn the_list_of_common_passwords_is_lower_case_and_long_enough() {
         for common in COMMON.iter() {
             assert!(common.chars().count() >= Password::MIN && common.to_lowercase() == **common, "{common}");
         }
@@ -172,12 +177,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_flood_is_turned_away() {
+    async fn a_flood_of_log_ins_is_rejected() {
         let passwords = Passwords::default();
         let tries = (0..500).map(|_| passwords.verify("brown teapot, no lid", None));
         let answers = futures_util::future::join_all(tries).await;
         let busy = answers.iter().filter(|answer| matches!(answer, Err(AccountsError::Busy))).count();
         assert!(busy > 0 && busy < 500, "{busy} of 500");
-        assert!(!passwords.verify("brown teapot, no lid", None).await.unwrap(), "and then it goes on");
+        assert!(!passwords.verify("brown teapot, no lid", None).await.unwrap(), "later requests are served again");
     }
 }

@@ -1,4 +1,6 @@
-//! Random values that only their holder knows. Tables keep their SHA-256: they are too long to be guessed from it.
+//! Random secrets: tokens, API keys, generated passwords. Tables store only their SHA-256.
+//!
+//! A plain digest is enough: 256 random bits cannot be guessed from it.
 
 use std::fmt;
 
@@ -7,35 +9,47 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
 
-use super::authenticator::KEY_PREFIX;
 use crate::domain::account::ApiKeyHash;
 
-/// 256 random bits, as base64url behind a prefix that tells what they are for. Shown once, and never logged.
+/// A secret that is shown once and never logged: usually 256 random bits as base64url, after a prefix for their purpose.
 #[derive(Clone)]
 pub struct Secret(String);
 
+/// Prefix of API keys; any other bearer value is parsed as an access token.
+pub(super) const API_KEY_PREFIX: &str = "shop_";
+
 impl Secret {
-    /// A fresh one. Fails only where the system has no randomness to give.
-    pub(super) fn new(prefix: &str) -> Result<Self, sqlx::Error> {
+    /// Generates a secret. Fails only if the system has no randomness.
+    fn generate(prefix: &str) -> Result<Self, sqlx::Error> {
         Ok(Self(format!("{prefix}{}", URL_SAFE_NO_PAD.encode(random()?))))
     }
 
-    /// What the messages of a webhook are signed with, as Standard Webhooks writes it. It is kept as it is.
+    /// Generates the signing secret of a webhook, in the form of Standard Webhooks. It is stored in plain text.
     pub fn webhook() -> Result<Self, sqlx::Error> {
         Ok(Self(format!("whsec_{}", STANDARD.encode(random()?))))
     }
 
-    /// For a machine; it can be told from an access token by its beginning.
+    /// Generates an API key. Its prefix tells it from an access token.
     pub fn api_key() -> Result<Self, sqlx::Error> {
-        Self::new(KEY_PREFIX)
+        Self::generate(API_KEY_PREFIX)
     }
 
-    /// A password for a person, who may choose another.
+    /// Generates a password.
     pub fn password() -> Result<Self, sqlx::Error> {
-        Self::new("")
+        Self::generate("")
     }
 
-    /// To be told to its holder.
+    /// Generates a token for a session or for a mailed link.
+    pub(super) fn token() -> Result<Self, sqlx::Error> {
+        Self::generate("")
+    }
+
+    /// Wraps a signed access token.
+    pub(super) fn from_token(token: String) -> Self {
+        Self(token)
+    }
+
+    /// Returns the plain text, to show it to its owner.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -44,7 +58,7 @@ impl Secret {
         hash(&self.0)
     }
 
-    /// The hash under which an API key is stored.
+    /// Hash under which an API key is stored.
     pub fn api_key_hash(&self) -> ApiKeyHash {
         ApiKeyHash::new(self.hash())
     }
@@ -62,6 +76,6 @@ pub(super) fn hash(secret: &str) -> [u8; 32] {
 
 fn random() -> Result<[u8; 32], sqlx::Error> {
     let mut bytes = [0_u8; 32];
-    rand::fill(&mut bytes).map_err(|_| sqlx::Error::Io(std::io::Error::other("the system gives no randomness")))?;
+    rand::fill(&mut bytes).map_err(|_| sqlx::Error::Io(std::io::Error::other("the system has no randomness")))?;
     Ok(bytes)
 }

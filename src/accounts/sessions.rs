@@ -1,32 +1,31 @@
-//! Logging in, staying in, and leaving.
+//! Sessions: log in, refresh, log out, change the password.
 
 use std::time::Duration;
 
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use super::authenticator::{Credential, Identity};
+use super::identity::{Credential, Identity};
 use super::secret::{self, Secret};
-use super::sign_ins::{self, ClientInfo, Outcome};
+use super::sign_ins::{self, ClientInfo, SignInOutcome};
 use super::{Accounts, AccountsError, Password};
 use crate::domain::ids::{AccountId, CustomerId};
 use crate::domain::text::Email;
 use crate::journal::Context;
 use crate::shop::ChangePassword;
 
-/// How long an access token is good for.
-pub const ACCESS_TOKEN_LIFE: Duration = Duration::from_secs(15 * 60);
-/// How long a session lasts without being used.
-const SESSION_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// Lifetime of a session without use.
+const SESSION_LIFE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// What a client that logged in is given.
+/// Tokens of a new or refreshed session.
 #[derive(Debug)]
 pub struct Tokens {
-    pub access_token: String,
+    pub access_token: Secret,
     pub refresh_token: Secret,
     pub identity: Identity,
 }
 
+/// Account that a client tries to log in to.
 #[derive(FromRow)]
 struct Candidate {
     account_id: i64,
@@ -48,35 +47,40 @@ const CANDIDATE: &str =
     "select account_id, email, password_hash, disabled_at is not null as disabled from account where ";
 
 impl Accounts {
-    /// Begins a session. Takes as long, and says the same, whether the address or the password is wrong.
+    /// Begins a session. Response and timing are the same for a wrong address and a wrong password.
     pub async fn log_in(&self, email: &str, password: &str, client: &ClientInfo) -> Result<Tokens, AccountsError> {
-        // What is no address is treated like one that nobody has.
+        // An invalid address is treated like an unknown one.
         let email = Email::parse(email).ok();
         let found: Option<Candidate> = sqlx::query_as(&format!("{CANDIDATE} lower(email) = lower($1)"))
             .bind(email.as_ref().map(Email::as_str))
             .fetch_optional(self.pool())
             .await?;
-        // Guesses are counted by the address in lower case, and the database takes more addresses for the same.
+        // The rate limit counts attempts per lower-case address; PostgreSQL's `lower` maps more addresses to one.
         let lower = |email: &str| email.to_lowercase();
         let found = found.filter(|found| email.is_some_and(|email| lower(email.as_str()) == lower(&found.email)));
         self.check_password(found, password, client).await
     }
 
-    /// The next tokens of a session, for its refresh token, which is used up by this. One that was used up before was
-    /// stolen, by whoever sent it then or now: the session ends.
+    /// Exchanges a refresh token for the next tokens of its session. Each refresh token works once: a second use means
+    /// that it was stolen, so the session ends.
     pub async fn refresh_session(&self, refresh_token: &str, client: &ClientInfo) -> Result<Tokens, AccountsError> {
-        let next = Secret::new("")?;
+        let next = Secret::token()?;
         let refreshed: Refreshed = sqlx::query_as(
             "select outcome, session_id, account_id, role, customer_id from refresh_session($1, $2, $3)",
         )
         .bind(&secret::hash(refresh_token)[..])
         .bind(&next.hash()[..])
-        .bind(SESSION_KEPT)
+        .bind(SESSION_LIFE)
         .fetch_one(self.pool())
         .await?;
         if refreshed.outcome == "reused" {
-            sign_ins::record_sign_in(self.pool(), refreshed.account_id.map(AccountId), Outcome::TokenReused, client)
-                .await?;
+            sign_ins::record_sign_in(
+                self.pool(),
+                refreshed.account_id.map(AccountId),
+                SignInOutcome::TokenReused,
+                client,
+            )
+            .await?;
             self.refresh().await?;
         }
         let (Some(session_id), Some(account_id), Some(role)) =
@@ -87,7 +91,7 @@ impl Accounts {
         self.issue_tokens(session_id, account_id, &role, refreshed.customer_id, next)
     }
 
-    /// Ends the session of a refresh token; none, if the token is unknown or was used up.
+    /// Ends the session of a refresh token; does nothing if the token is unknown or used.
     pub async fn log_out_by_token(&self, refresh_token: &str, client: &ClientInfo) -> Result<(), AccountsError> {
         let found: Option<(Uuid, i64)> = sqlx::query_as(
             "select session_id, account_id from refresh_token join session using (session_id) where token_hash = $1",
@@ -108,11 +112,11 @@ impl Accounts {
         client: &ClientInfo,
     ) -> Result<(), AccountsError> {
         sqlx::query("select end_session($1)").bind(session_id).execute(self.pool()).await?;
-        sign_ins::record_sign_in(self.pool(), Some(account_id), Outcome::LoggedOut, client).await?;
+        sign_ins::record_sign_in(self.pool(), Some(account_id), SignInOutcome::LoggedOut, client).await?;
         Ok(self.refresh().await?)
     }
 
-    /// Takes another password from who knows the present one; every session ends, and a new one begins.
+    /// Changes the password after checking the current one; all sessions end, and a new one begins.
     pub async fn change_password(
         &self,
         account_id: AccountId,
@@ -122,16 +126,16 @@ impl Accounts {
         client: &ClientInfo,
     ) -> Result<Tokens, AccountsError> {
         let found = self.find_candidate(account_id).await?;
-        let known = found.and_then(|candidate| candidate.password_hash);
-        if !self.passwords().verify(current, known).await? {
-            sign_ins::record_sign_in(self.pool(), Some(account_id), Outcome::WrongPassword, client).await?;
+        let password_hash = found.and_then(|candidate| candidate.password_hash);
+        if !self.passwords().verify(current, password_hash).await? {
+            sign_ins::record_sign_in(self.pool(), Some(account_id), SignInOutcome::WrongPassword, client).await?;
             return Err(AccountsError::WrongCredentials);
         }
         let password_hash = self.passwords().hash(new).await?;
         let change = ChangePassword { account_id, password_hash: password_hash.clone(), link_hash: None };
         self.journal().run(change, context).await?;
         self.refresh().await?;
-        sign_ins::record_sign_in(self.pool(), Some(account_id), Outcome::PasswordChanged, client).await?;
+        sign_ins::record_sign_in(self.pool(), Some(account_id), SignInOutcome::PasswordChanged, client).await?;
         let candidate = self.find_candidate(account_id).await?.ok_or(AccountsError::WrongCredentials)?;
         self.begin_session(&candidate, password_hash.expose()).await
     }
@@ -152,24 +156,26 @@ impl Accounts {
         client: &ClientInfo,
     ) -> Result<Tokens, AccountsError> {
         let hash = found.as_ref().and_then(|candidate| candidate.password_hash.clone());
-        let right = self.passwords().verify(password, hash.clone()).await?;
+        let is_right = self.passwords().verify(password, hash.clone()).await?;
         let account_id = found.as_ref().map(|candidate| AccountId(candidate.account_id));
         let (outcome, tokens) = match (found, hash) {
-            (None, _) => (Outcome::UnknownAddress, Err(AccountsError::WrongCredentials)),
+            (None, _) => (SignInOutcome::UnknownAddress, Err(AccountsError::WrongCredentials)),
             (Some(candidate), _) if candidate.disabled => {
-                (Outcome::AccountDisabled, Err(AccountsError::WrongCredentials))
+                (SignInOutcome::AccountDisabled, Err(AccountsError::WrongCredentials))
             }
-            (Some(candidate), Some(hash)) if right => (Outcome::LoggedIn, self.begin_session(&candidate, &hash).await),
-            (Some(_), _) => (Outcome::WrongPassword, Err(AccountsError::WrongCredentials)),
+            (Some(candidate), Some(hash)) if is_right => {
+                (SignInOutcome::LoggedIn, self.begin_session(&candidate, &hash).await)
+            }
+            (Some(_), _) => (SignInOutcome::WrongPassword, Err(AccountsError::WrongCredentials)),
         };
         sign_ins::record_sign_in(self.pool(), account_id, outcome, client).await?;
         tokens
     }
 
-    /// Begins a session, if the account still has this password and is not disabled. What the account may do is read
-    /// again: it may have changed while the password was checked.
+    /// Begins a session if the account still has this password and is enabled. Reads the role again, because it may have
+    /// changed while the password was checked.
     async fn begin_session(&self, candidate: &Candidate, password_hash: &str) -> Result<Tokens, AccountsError> {
-        let (session_id, refresh_token) = (Uuid::now_v7(), Secret::new("")?);
+        let (session_id, refresh_token) = (Uuid::now_v7(), Secret::token()?);
         let begun: Option<(String, Option<i64>)> = sqlx::query_as(
             "with holder as (
                 select account_id, role, customer_id from account
@@ -187,7 +193,7 @@ impl Accounts {
         .bind(candidate.account_id)
         .bind(password_hash)
         .bind(session_id)
-        .bind(SESSION_KEPT)
+        .bind(SESSION_LIFE)
         .bind(&refresh_token.hash()[..])
         .fetch_optional(self.pool())
         .await?;
@@ -213,7 +219,7 @@ impl Accounts {
         Ok(Tokens { access_token, refresh_token, identity })
     }
 
-    /// The number of the account that belongs to a customer.
+    /// Finds the account of a customer.
     pub async fn account_of_customer(&self, customer_id: CustomerId) -> Result<Option<AccountId>, sqlx::Error> {
         let query = "select account_id from account where customer_id = $1";
         let found: Option<i64> = sqlx::query_scalar(query).bind(customer_id.0).fetch_optional(self.pool()).await?;

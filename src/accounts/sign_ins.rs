@@ -1,4 +1,4 @@
-//! Log-ins and failures, for those who look after the shop; kept for a set time.
+//! Records of log-ins and failed log-ins, for staff. They are deleted after a configured time.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::domain::ids::AccountId;
 
-/// Where a request comes from, as far as is kept of it.
+/// Network and user agent of a client, as stored with its log-ins.
 #[derive(Clone, Debug)]
 pub struct ClientInfo {
     /// The network of the client's address: `203.0.113.0/24`.
@@ -15,16 +15,16 @@ pub struct ClientInfo {
     pub user_agent: String,
 }
 
-/// What became of an attempt.
+/// SignInOutcome of a log-in or of another change to sessions and passwords.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Outcome {
+pub enum SignInOutcome {
     LoggedIn,
     WrongPassword,
     UnknownAddress,
     AccountDisabled,
     LoggedOut,
-    /// A refresh token came a second time: its session was ended.
+    /// A refresh token was used twice: its session has ended.
     TokenReused,
     PasswordChanged,
     ResetRequested,
@@ -34,16 +34,16 @@ pub enum Outcome {
 pub struct SignIn {
     pub sign_in_id: i64,
     pub happened_at: DateTime<Utc>,
-    /// Null when no account has the address that was tried.
+    /// Null if no account has the e-mail address.
     pub account_id: Option<i64>,
     pub outcome: String,
-    /// Shortened to its network.
+    /// Network of the client's IP address: `203.0.113.0/24`.
     pub address: String,
     pub user_agent: String,
 }
 
-impl Outcome {
-    fn name(self) -> &'static str {
+impl SignInOutcome {
+    fn as_str(self) -> &'static str {
         match self {
             Self::LoggedIn => "logged_in",
             Self::WrongPassword => "wrong_password",
@@ -60,7 +60,7 @@ impl Outcome {
 pub(super) async fn record_sign_in(
     pool: &PgPool,
     account_id: Option<AccountId>,
-    outcome: Outcome,
+    outcome: SignInOutcome,
     client: &ClientInfo,
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
@@ -68,7 +68,7 @@ pub(super) async fn record_sign_in(
          select clock_timestamp(), (select account_id from account where account_id = $1), $2, $3, $4",
     )
     .bind(account_id.map(|account_id| account_id.0))
-    .bind(outcome.name())
+    .bind(outcome.as_str())
     .bind(&client.network)
     .bind(&client.user_agent)
     .execute(pool)
@@ -76,7 +76,7 @@ pub(super) async fn record_sign_in(
     Ok(())
 }
 
-/// Newest first; those before `before`.
+/// Lists the records below number `before`, newest first.
 pub async fn list_sign_ins(pool: &PgPool, before: i64, limit: i64) -> Result<Vec<SignIn>, sqlx::Error> {
     sqlx::query_as(
         "select sign_in_id, happened_at, account_id, outcome, address, user_agent
@@ -88,14 +88,14 @@ pub async fn list_sign_ins(pool: &PgPool, before: i64, limit: i64) -> Result<Vec
     .await
 }
 
-/// Deletes what has expired.
+/// Deletes old records, and expired sessions, revocations, links and keys.
 pub(super) async fn delete_expired(pool: &PgPool, kept_days: u32) -> Result<(), sqlx::Error> {
     sqlx::query("delete from sign_in where happened_at < clock_timestamp() - make_interval(days => $1)")
         .bind(i32::try_from(kept_days).unwrap_or(i32::MAX))
         .execute(pool)
         .await?;
     for expired in [
-        // One that somebody else is about to end is left to them.
+        // Skips a session that another transaction is ending.
         "delete from session where session_id in (
             select session_id from session where expires_at < clock_timestamp() for update skip locked
         )",

@@ -1,4 +1,4 @@
-//! What is shown of accounts and API keys to those who look after the shop.
+//! Accounts and API keys, as admins see them.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -21,7 +21,7 @@ pub struct User {
     /// Null for staff.
     pub customer_id: Option<i64>,
     pub disabled: bool,
-    /// Whether a password was chosen.
+    /// True if the account has a password.
     pub has_password: bool,
     pub opened_at: DateTime<Utc>,
 }
@@ -33,20 +33,20 @@ pub struct ApiKey {
     pub name: String,
     pub role: String,
     pub created_at: DateTime<Utc>,
-    /// To the minute; null for a key that was never used.
+    /// Accurate to the minute; null if the key was never used.
     pub last_used_at: Option<DateTime<Utc>>,
 }
 
 const USER: &str = "select account_id, email, role, customer_id, disabled_at is not null as disabled, \
                     password_hash is not null as has_password, opened_at from account where account_id ";
 
-/// In the order of their numbers; those after `after`.
+/// Lists the accounts above number `after`, in the order of their numbers.
 pub async fn list_users(pool: &PgPool, after: i64, limit: i64) -> Result<Vec<User>, sqlx::Error> {
     let query = format!("{USER} > $1 order by account_id limit $2");
     sqlx::query_as(&query).bind(after).bind(limit).fetch_all(pool).await
 }
 
-/// The number of the account with an e-mail address.
+/// Finds the account with an e-mail address.
 pub async fn find_account_by_email(pool: &PgPool, email: &Email) -> Result<Option<AccountId>, sqlx::Error> {
     let query = "select account_id from account where lower(email) = lower($1)";
     let found: Option<i64> = sqlx::query_scalar(query).bind(email.as_str()).fetch_optional(pool).await?;
@@ -54,7 +54,7 @@ pub async fn find_account_by_email(pool: &PgPool, email: &Email) -> Result<Optio
 }
 
 impl Accounts {
-    /// Opens an account with a password that is made for it, and returns the password.
+    /// Opens an account with a generated password, and returns the password.
     pub async fn open_with_generated_password(&self, email: Email, role: Role) -> Result<Secret, AccountsError> {
         let password = Secret::password()?;
         let hash = self.passwords().hash(&Password::from_secret(&password)).await?;
@@ -73,7 +73,7 @@ impl Accounts {
         sqlx::query_as(&format!("{USER} = $1")).bind(account_id.0).fetch_optional(self.pool()).await
     }
 
-    /// Oldest first; of one account, or of all.
+    /// Lists the API keys of one account or of all, oldest first.
     pub async fn list_keys(
         &self,
         of: Option<AccountId>,
@@ -97,14 +97,14 @@ impl Accounts {
         Ok(keys)
     }
 
-    /// Whose an API key is.
+    /// Finds the account that owns an API key.
     pub async fn key_owner(&self, key_id: Uuid) -> Result<Option<AccountId>, sqlx::Error> {
         let query = "select account_id from api_key where key_id = $1";
         let found: Option<i64> = sqlx::query_scalar(query).bind(key_id).fetch_optional(self.pool()).await?;
         Ok(found.map(AccountId))
     }
 
-    /// Whether anybody can log in at all.
+    /// True if the shop has no account.
     pub async fn has_no_account(&self) -> Result<bool, sqlx::Error> {
         sqlx::query_scalar("select not exists (select from account)").fetch_one(self.pool()).await
     }

@@ -11,7 +11,10 @@ use sqlx::{ConnectOptions, Connection, PgPool};
 
 pub mod embedded;
 pub mod functions;
+mod listen;
 pub mod locks;
+
+pub use listen::listen;
 
 use embedded::{EmbeddedOptions, EmbeddedPostgres};
 use functions::{FunctionSet, SchemaLock};

@@ -2,7 +2,9 @@
 
 use axum::extract::State;
 use serde::Deserialize;
-use utoipa::openapi::Object;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::Schema;
+use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
 use crate::domain::cart::MergeMode;
@@ -11,41 +13,36 @@ use crate::domain::money::two_decimals;
 use crate::domain::quantity::{Quantity, QuantityError};
 use crate::http::App;
 use crate::http::wire::body::{NoBody, body};
-use crate::http::wire::command::{Answer, Command, CommandParams, CommandProblems};
+use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse};
 use crate::http::wire::consistency::snapshot;
 use crate::http::wire::error::{ApiError, Problem};
-use crate::http::wire::openapi;
 use crate::http::wire::page::{Ids, Versioned};
+use crate::http::wire::schema::whole_number;
 use crate::shop::{CartChange, CartLineView, CartView, ChangeCart, GuestCartRef, MergeCarts, OpenGuestCart};
 
 body! {
-    /// A product to put into a cart.
+    /// Units of a product to add to a cart.
+    #[schema(examples(json!({ "product_id": 1, "quantity": 2 })))]
     pub struct NewItem {
-        #[schema(value_type = i64, example = 1)]
         pub product_id: ProductId,
-        #[schema(value_type = i64, minimum = 1, maximum = 1_000_000, example = 2)]
         pub quantity: Quantity,
     }
 }
 
 body! {
-    /// How many units of a product a cart is to hold.
+    /// The new quantity of a product in a cart.
+    #[schema(examples(json!({ "quantity": 3 })))]
     pub struct NewQuantity {
-        /// 0 takes the product out.
-        #[schema(value_type = i64, minimum = 0, maximum = 1_000_000, example = 3)]
+        /// 0 removes the product.
         pub quantity: QuantityOrNone,
     }
 }
 
-fn merge_mode() -> Object {
-    openapi::words(["sum", "keep_larger", "keep_guest", "keep_customer"])
-}
-
 body! {
-    /// The guest's cart to take over, and what becomes of products that stand in both.
+    /// A guest's cart to merge, and what happens to products that are in both carts.
+    #[schema(examples(json!({ "cart_token": "2f1e7a52-8b1f-4f5e-9d3c-6a0e4a7f1c11", "mode": "sum" })))]
     pub struct Merge {
         pub cart_token: Uuid,
-        #[schema(schema_with = merge_mode)]
         pub mode: Option<MergeMode>,
     }
 }
@@ -55,6 +52,14 @@ body! {
 #[serde(try_from = "i64")]
 pub struct QuantityOrNone(Option<Quantity>);
 
+impl PartialSchema for QuantityOrNone {
+    fn schema() -> RefOr<Schema> {
+        whole_number("A number of units, or 0 for none.").minimum(Some(0)).maximum(Some(Quantity::MAX)).build().into()
+    }
+}
+
+impl ToSchema for QuantityOrNone {}
+
 impl TryFrom<i64> for QuantityOrNone {
     type Error = QuantityError;
 
@@ -63,153 +68,153 @@ impl TryFrom<i64> for QuantityOrNone {
     }
 }
 
-/// A customer's cart
+/// Get a customer's cart
 #[utoipa::path(get, path = "/customer/{customer_id}/cart", tag = "carts", security(("bearer" = ["owner", "reader"])),
-    params(("customer_id" = i64, Path)), responses((status = 200, body = CartView), (status = 404, body = Problem)))]
-pub async fn find(State(app): State<App>, Ids(customer_id): Ids<i64>) -> Result<Versioned<CartView>, ApiError> {
-    find_cart(&app, CartId::Customer(CustomerId(customer_id))).await
+    params(("customer_id" = CustomerId, Path)), responses((status = 200, body = CartView), (status = 404, body = Problem)))]
+pub async fn find(State(app): State<App>, Ids(customer_id): Ids<CustomerId>) -> Result<Versioned<CartView>, ApiError> {
+    find_cart(&app, CartId::Customer(customer_id)).await
 }
 
-/// A guest's cart
+/// Get a guest's cart
 #[utoipa::path(get, path = "/carts/{cart_token}", tag = "carts", security((), ("bearer" = [])),
     params(("cart_token" = Uuid, Path)), responses((status = 200, body = CartView), (status = 404, body = Problem)))]
 pub async fn find_guest_cart(State(app): State<App>, Ids(token): Ids<Uuid>) -> Result<Versioned<CartView>, ApiError> {
     find_cart(&app, CartId::of_token(token)).await
 }
 
-/// Puts units of a product into a customer's cart
+/// Add units of a product to a customer's cart
 #[utoipa::path(post, path = "/customer/{customer_id}/cart/items", tag = "carts", security(("bearer" = ["owner", "editor"])),
     request_body = NewItem,
-    params(("customer_id" = i64, Path), CommandParams), responses((status = 200, body = CartView), CommandProblems))]
+    params(("customer_id" = CustomerId, Path), CommandParams), responses((status = 200, body = CartView), CommandProblems))]
 pub async fn add_item(
     State(app): State<App>,
-    Ids(customer_id): Ids<i64>,
+    Ids(customer_id): Ids<CustomerId>,
     command: Command<NewItem>,
-) -> Result<Answer<CartView>, ApiError> {
-    add(&app, CartId::Customer(CustomerId(customer_id)), command).await
+) -> Result<CommandResponse<CartView>, ApiError> {
+    add(&app, CartId::Customer(customer_id), command).await
 }
 
-/// Puts units of a product into a guest's cart
+/// Add units of a product to a guest's cart
 #[utoipa::path(post, path = "/carts/{cart_token}/items", tag = "carts", security((), ("bearer" = [])), request_body = NewItem,
     params(("cart_token" = Uuid, Path), CommandParams), responses((status = 200, body = CartView), CommandProblems))]
 pub async fn add_guest_item(
     State(app): State<App>,
     Ids(token): Ids<Uuid>,
     command: Command<NewItem>,
-) -> Result<Answer<CartView>, ApiError> {
+) -> Result<CommandResponse<CartView>, ApiError> {
     add(&app, CartId::of_token(token), command).await
 }
 
-/// Sets how many units of a product a customer's cart holds; 0 takes it out
+/// Set the quantity of a product in a customer's cart; 0 removes it
 #[utoipa::path(put, path = "/customer/{customer_id}/cart/items/{product_id}", tag = "carts", security(("bearer" = ["owner", "editor"])),
     request_body = NewQuantity,
-    params(("customer_id" = i64, Path), ("product_id" = i64, Path), CommandParams),
+    params(("customer_id" = CustomerId, Path), ("product_id" = ProductId, Path), CommandParams),
     responses((status = 200, body = CartView), CommandProblems))]
 pub async fn set_item(
     State(app): State<App>,
-    Ids((customer_id, product_id)): Ids<(i64, i64)>,
+    Ids((customer_id, product_id)): Ids<(CustomerId, ProductId)>,
     command: Command<NewQuantity>,
-) -> Result<Answer<CartView>, ApiError> {
-    let change = CartChange::Set { product_id: ProductId(product_id), quantity: command.body.quantity.0 };
-    change_cart(&app, CartId::Customer(CustomerId(customer_id)), change, command).await
+) -> Result<CommandResponse<CartView>, ApiError> {
+    let change = CartChange::Set { product_id, quantity: command.body.quantity.0 };
+    change_cart(&app, CartId::Customer(customer_id), change, command).await
 }
 
-/// Sets how many units of a product a guest's cart holds; 0 takes it out
+/// Set the quantity of a product in a guest's cart; 0 removes it
 #[utoipa::path(put, path = "/carts/{cart_token}/items/{product_id}", tag = "carts", security((), ("bearer" = [])),
     request_body = NewQuantity,
-    params(("cart_token" = Uuid, Path), ("product_id" = i64, Path), CommandParams),
+    params(("cart_token" = Uuid, Path), ("product_id" = ProductId, Path), CommandParams),
     responses((status = 200, body = CartView), CommandProblems))]
 pub async fn set_guest_item(
     State(app): State<App>,
-    Ids((token, product_id)): Ids<(Uuid, i64)>,
+    Ids((token, product_id)): Ids<(Uuid, ProductId)>,
     command: Command<NewQuantity>,
-) -> Result<Answer<CartView>, ApiError> {
-    let change = CartChange::Set { product_id: ProductId(product_id), quantity: command.body.quantity.0 };
+) -> Result<CommandResponse<CartView>, ApiError> {
+    let change = CartChange::Set { product_id, quantity: command.body.quantity.0 };
     change_cart(&app, CartId::of_token(token), change, command).await
 }
 
-/// Takes a product out of a customer's cart
+/// Remove a product from a customer's cart
 #[utoipa::path(delete, path = "/customer/{customer_id}/cart/items/{product_id}", tag = "carts", security(("bearer" = ["owner", "editor"])),
-    params(("customer_id" = i64, Path), ("product_id" = i64, Path), CommandParams),
+    params(("customer_id" = CustomerId, Path), ("product_id" = ProductId, Path), CommandParams),
     responses((status = 200, body = CartView), CommandProblems))]
 pub async fn remove_item(
     State(app): State<App>,
-    Ids((customer_id, product_id)): Ids<(i64, i64)>,
+    Ids((customer_id, product_id)): Ids<(CustomerId, ProductId)>,
     command: Command<NoBody>,
-) -> Result<Answer<CartView>, ApiError> {
-    let change = CartChange::Set { product_id: ProductId(product_id), quantity: None };
-    change_cart(&app, CartId::Customer(CustomerId(customer_id)), change, command).await
+) -> Result<CommandResponse<CartView>, ApiError> {
+    let change = CartChange::Set { product_id, quantity: None };
+    change_cart(&app, CartId::Customer(customer_id), change, command).await
 }
 
-/// Takes a product out of a guest's cart
+/// Remove a product from a guest's cart
 #[utoipa::path(delete, path = "/carts/{cart_token}/items/{product_id}", tag = "carts", security((), ("bearer" = [])),
-    params(("cart_token" = Uuid, Path), ("product_id" = i64, Path), CommandParams),
+    params(("cart_token" = Uuid, Path), ("product_id" = ProductId, Path), CommandParams),
     responses((status = 200, body = CartView), CommandProblems))]
 pub async fn remove_guest_item(
     State(app): State<App>,
-    Ids((token, product_id)): Ids<(Uuid, i64)>,
+    Ids((token, product_id)): Ids<(Uuid, ProductId)>,
     command: Command<NoBody>,
-) -> Result<Answer<CartView>, ApiError> {
-    let change = CartChange::Set { product_id: ProductId(product_id), quantity: None };
+) -> Result<CommandResponse<CartView>, ApiError> {
+    let change = CartChange::Set { product_id, quantity: None };
     change_cart(&app, CartId::of_token(token), change, command).await
 }
 
-/// Empties a customer's cart
+/// Empty a customer's cart
 #[utoipa::path(delete, path = "/customer/{customer_id}/cart", tag = "carts", security(("bearer" = ["owner", "editor"])),
-    params(("customer_id" = i64, Path), CommandParams), responses((status = 200, body = CartView), CommandProblems))]
+    params(("customer_id" = CustomerId, Path), CommandParams), responses((status = 200, body = CartView), CommandProblems))]
 pub async fn empty(
     State(app): State<App>,
-    Ids(customer_id): Ids<i64>,
+    Ids(customer_id): Ids<CustomerId>,
     command: Command<NoBody>,
-) -> Result<Answer<CartView>, ApiError> {
-    change_cart(&app, CartId::Customer(CustomerId(customer_id)), CartChange::Empty, command).await
+) -> Result<CommandResponse<CartView>, ApiError> {
+    change_cart(&app, CartId::Customer(customer_id), CartChange::Empty, command).await
 }
 
-/// Empties a guest's cart
+/// Empty a guest's cart
 #[utoipa::path(delete, path = "/carts/{cart_token}", tag = "carts", security((), ("bearer" = [])),
     params(("cart_token" = Uuid, Path), CommandParams), responses((status = 200, body = CartView), CommandProblems))]
 pub async fn empty_guest_cart(
     State(app): State<App>,
     Ids(token): Ids<Uuid>,
     command: Command<NoBody>,
-) -> Result<Answer<CartView>, ApiError> {
+) -> Result<CommandResponse<CartView>, ApiError> {
     change_cart(&app, CartId::of_token(token), CartChange::Empty, command).await
 }
 
-/// Opens a guest's cart; its token is the only key to it
+/// Create a guest's cart; its token is the only key to it
 #[utoipa::path(post, path = "/carts", tag = "carts", security((), ("bearer" = [])),
     responses((status = 201, body = GuestCartRef), CommandProblems))]
 pub async fn open_guest_cart(
     State(app): State<App>,
     mut command: Command<NoBody>,
-) -> Result<Answer<GuestCartRef>, ApiError> {
-    // A replay would need the token to be stored, and give it to whoever shares the guest's address and guesses the key.
-    // A second cart that is empty does no harm.
+) -> Result<CommandResponse<GuestCartRef>, ApiError> {
+    // A replay would need the token to be stored, and would give it to any client that shares the guest's address and
+    // guesses the key. A second empty cart does no harm.
     command.context.idempotency = None;
     let opened = app.run(OpenGuestCart { token: Uuid::new_v4() }, command.context).await?;
     Ok(opened.created(|opened| format!("/shop/api/carts/{}/", opened.cart_token)))
 }
 
-/// Moves a guest's items into a customer's cart
+/// Merge a guest's cart into a customer's cart
 #[utoipa::path(post, path = "/customer/{customer_id}/cart/merge", tag = "carts", security(("bearer" = ["owner", "editor"])),
     request_body = Merge,
-    params(("customer_id" = i64, Path), CommandParams), responses((status = 200, body = CartView), CommandProblems))]
+    params(("customer_id" = CustomerId, Path), CommandParams), responses((status = 200, body = CartView), CommandProblems))]
 pub async fn merge(
     State(app): State<App>,
-    Ids(customer_id): Ids<i64>,
+    Ids(customer_id): Ids<CustomerId>,
     command: Command<Merge>,
-) -> Result<Answer<CartView>, ApiError> {
+) -> Result<CommandResponse<CartView>, ApiError> {
     let Merge { cart_token, mode } = command.body;
     let mode = mode.unwrap_or(MergeMode::Sum);
-    app.run(MergeCarts { customer_id: CustomerId(customer_id), cart_token, mode }, command.context).await
+    app.run(MergeCarts { customer_id, cart_token, mode }, command.context).await
 }
 
 async fn find_cart(app: &App, cart_id: CartId) -> Result<Versioned<CartView>, ApiError> {
     let id = cart_id.to_string();
-    // One snapshot for both, so that items and version speak of the same moment.
+    // One snapshot for both queries, so that the version matches the items.
     let mut transaction = snapshot(&app.pool, "carts, cart_items, products").await?;
     let cart = sqlx::query_file!("projections/carts/find.sql", id).fetch_optional(&mut *transaction).await?;
-    // What a guest's token opens is gone then; a customer goes on with an empty cart.
+    // An expired guest's cart is gone; a customer continues with an empty cart.
     let expired = cart_id.customer().is_none().then_some("expired");
     let cart = cart.filter(|cart| cart.state != "merged" && Some(cart.state.as_str()) != expired);
     let cart = cart.ok_or_else(|| ApiError::not_found("cart_not_found", "Cart not found"))?;
@@ -230,7 +235,7 @@ async fn find_cart(app: &App, cart_id: CartId) -> Result<Versioned<CartView>, Ap
     })
 }
 
-async fn add(app: &App, cart_id: CartId, command: Command<NewItem>) -> Result<Answer<CartView>, ApiError> {
+async fn add(app: &App, cart_id: CartId, command: Command<NewItem>) -> Result<CommandResponse<CartView>, ApiError> {
     let NewItem { product_id, quantity } = command.body;
     app.run(ChangeCart { cart_id, change: CartChange::Add { product_id, quantity } }, command.context).await
 }
@@ -240,6 +245,6 @@ async fn change_cart<T>(
     cart_id: CartId,
     change: CartChange,
     command: Command<T>,
-) -> Result<Answer<CartView>, ApiError> {
+) -> Result<CommandResponse<CartView>, ApiError> {
     app.run(ChangeCart { cart_id, change }, command.context).await
 }

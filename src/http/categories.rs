@@ -2,13 +2,15 @@
 
 use axum::extract::{OriginalUri, State};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::domain::ids::CategoryId;
 use crate::domain::text::Name;
 use crate::http::App;
 use crate::http::wire::body::{NoBody, body};
-use crate::http::wire::command::{Answer, Command, CommandParams, CommandProblems};
+use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse};
 use crate::http::wire::error::ApiError;
 use crate::http::wire::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params};
 use crate::shop::{CategoryKey, CategoryRef, CreateCategory, DeleteCategory, RenameCategory};
@@ -17,21 +19,36 @@ use crate::shop::{CategoryKey, CategoryRef, CreateCategory, DeleteCategory, Rena
 pub struct CategoryRow {
     pub category_id: i64,
     pub category_name: String,
-    /// Products in it, discontinued ones too.
+    /// Products in the category, discontinued products included.
     pub product_count: i64,
 }
 
 body! {
     /// The name of a category.
+    #[schema(examples(json!({ "category_name": "Kitchen" })))]
     pub struct CategoryName {
-        #[schema(value_type = String, min_length = 1, max_length = 200, example = "Kitchen")]
         pub category_name: Name,
     }
 }
 
-/// A category by its number, or by its name.
+/// The number or the name of a category.
 #[derive(Clone, Debug)]
 pub struct CategoryField(pub CategoryKey);
+
+impl PartialSchema for CategoryField {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(SchemaType::from_iter([Type::Integer, Type::String]))
+            .description(Some("Number or name of a category."))
+            .min_length(Some(1))
+            .max_length(Some(200))
+            .examples(["Kitchen"])
+            .build()
+            .into()
+    }
+}
+
+impl ToSchema for CategoryField {}
 
 impl<'de> Deserialize<'de> for CategoryField {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -49,7 +66,7 @@ impl<'de> Deserialize<'de> for CategoryField {
     }
 }
 
-/// A category given by number or by name, as the two parameters of a query.
+/// Splits a category's number or name into the two parameters of a query.
 pub fn category_filter(category: Option<String>) -> (Option<i64>, Option<String>) {
     match category.as_deref().map(str::parse::<i64>) {
         Some(Ok(category_id)) => (Some(category_id), None),
@@ -57,7 +74,7 @@ pub fn category_filter(category: Option<String>) -> (Option<i64>, Option<String>
     }
 }
 
-/// Categories by name
+/// List categories by name
 #[utoipa::path(get, path = "/categories", tag = "catalogue", security((), ("bearer" = [])), params(Page),
     responses((status = 200, body = Vec<CategoryRow>)))]
 pub async fn list_categories(
@@ -73,39 +90,39 @@ pub async fn list_categories(
     Ok(PageOf::new(&uri, rows, limit, |row| (row.category_name.clone(), row.category_id)))
 }
 
-/// Creates a category
+/// Create a category
 #[utoipa::path(post, path = "/categories", tag = "catalogue", security(("bearer" = ["editor"])),
     request_body = CategoryName, params(CommandParams),
     responses((status = 201, body = CategoryRef), CommandProblems))]
 pub async fn create_category(
     State(app): State<App>,
     command: Command<CategoryName>,
-) -> Result<Answer<CategoryRef>, ApiError> {
+) -> Result<CommandResponse<CategoryRef>, ApiError> {
     let created = app.run(CreateCategory { name: command.body.category_name }, command.context).await?;
     Ok(created.created(|created| format!("/shop/api/categories/{}/", created.category_id)))
 }
 
-/// Renames a category
+/// Rename a category
 #[utoipa::path(patch, path = "/categories/{category_id}", tag = "catalogue", security(("bearer" = ["editor"])),
     request_body = CategoryName,
-    params(("category_id" = i64, Path), CommandParams),
+    params(("category_id" = CategoryId, Path), CommandParams),
     responses((status = 200, body = CategoryRef), CommandProblems))]
 pub async fn rename_category(
     State(app): State<App>,
-    Ids(category_id): Ids<i64>,
+    Ids(category_id): Ids<CategoryId>,
     command: Command<CategoryName>,
-) -> Result<Answer<CategoryRef>, ApiError> {
-    let rename = RenameCategory { category_id: CategoryId(category_id), name: command.body.category_name };
+) -> Result<CommandResponse<CategoryRef>, ApiError> {
+    let rename = RenameCategory { category_id, name: command.body.category_name };
     app.run(rename, command.context).await
 }
 
-/// Deletes a category without products
+/// Delete a category without products
 #[utoipa::path(delete, path = "/categories/{category_id}", tag = "catalogue", security(("bearer" = ["editor"])),
-    params(("category_id" = i64, Path), CommandParams), responses((status = 204), CommandProblems))]
+    params(("category_id" = CategoryId, Path), CommandParams), responses((status = 204), CommandProblems))]
 pub async fn delete_category(
     State(app): State<App>,
-    Ids(category_id): Ids<i64>,
+    Ids(category_id): Ids<CategoryId>,
     command: Command<NoBody>,
-) -> Result<Answer<()>, ApiError> {
-    app.run(DeleteCategory { category_id: CategoryId(category_id) }, command.context).await
+) -> Result<CommandResponse<()>, ApiError> {
+    app.run(DeleteCategory { category_id }, command.context).await
 }

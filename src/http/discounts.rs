@@ -1,4 +1,4 @@
-//! Discounts, found by their codes.
+//! Discounts and their codes.
 
 use std::num::NonZeroU32;
 
@@ -9,71 +9,58 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
-use utoipa::openapi::Object;
-use utoipa::openapi::schema::ObjectBuilder;
 
 use crate::domain::discount::{DiscountCode, DiscountTerms};
 use crate::domain::money::{Money, two_decimals};
 use crate::domain::pricing::{Benefit, Percent};
 use crate::http::App;
 use crate::http::wire::body::{self, FromObject, NoBody, body};
-use crate::http::wire::command::{Answer, Command, CommandParams, CommandProblems};
+use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse};
 use crate::http::wire::error::{ApiError, FieldError, Problem};
-use crate::http::wire::openapi;
 use crate::http::wire::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params, Versioned};
 use crate::shop::{ChangeDiscount, CreateDiscount, DiscountView, EndDiscount, TermsChange};
 
-/// What a discount gives.
-#[derive(Clone, Copy, Deserialize)]
+/// What a discount reduces.
+#[derive(Clone, Copy, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = DiscountKind)]
 pub enum Kind {
     Percent,
     Amount,
     FreeShipping,
 }
 
-fn kind() -> Object {
-    ObjectBuilder::from(openapi::words(["percent", "amount", "free_shipping"])).examples(["free_shipping"]).build()
-}
-
-fn kind_if_any() -> Object {
-    openapi::words(["percent", "amount", "free_shipping"])
-}
-
 body! {
     /// A new discount.
+    #[schema(examples(json!({ "code": "SPRING-24", "kind": "percent", "value": "10", "until": "2030-06-01T00:00:00Z", "minimum": "20.00" })))]
     pub struct NewDiscount {
-        /// Letters and digits, `-` and `_`; found in any case.
-        #[schema(value_type = String, min_length = 1, max_length = 40, pattern = "^[ ]*[A-Za-z0-9_-]+[ ]*$", example = "SPRING-24")]
         pub code: DiscountCode,
-        #[schema(schema_with = kind)]
         pub kind: Kind,
-        /// A percentage with at most three decimals, or an amount; not for free shipping.
+        /// A percentage with at most three decimals, or an amount; absent for `free_shipping`.
         #[schema(pattern = "^[0-9]{1,12}([.][0-9]{1,3})?$")]
         pub value: Option<String>,
-        /// The first moment when it is valid.
+        /// Valid from this time on.
         pub from: Option<DateTime<Utc>>,
-        /// The first moment when it is no longer valid.
+        /// Valid before this time.
         pub until: Option<DateTime<Utc>>,
-        /// How many orders may use it.
+        /// How many orders may use the discount.
         #[schema(value_type = Option<i64>, minimum = 1, maximum = 4_294_967_295_i64)]
         pub total_limit: Option<NonZeroU32>,
-        /// How many orders of one customer may use it; then it is not for guests.
+        /// How many orders of each customer may use the discount; guests may not use it then.
         #[schema(value_type = Option<i64>, minimum = 1, maximum = 4_294_967_295_i64)]
         pub customer_limit: Option<NonZeroU32>,
-        /// The least subtotal of an order.
-        #[schema(value_type = Option<String>, pattern = "^[0-9]{1,12}([.][0-9]{1,2})?$", example = "20.00")]
+        /// Least subtotal of an order.
         pub minimum: Option<Money>,
     }
 }
 
-/// What is to be changed; what is absent stays as it is, and null takes a bound away.
+/// The fields to change; absent fields keep their value, and `null` removes a bound.
 #[derive(ToSchema)]
+#[schema(examples(json!({ "until": null, "minimum": "25.00" })))]
 pub struct DiscountChange {
-    /// With its value.
-    #[schema(schema_with = kind_if_any, required = false)]
+    /// Requires `value`, except for `free_shipping`.
     kind: Option<Kind>,
-    /// A percentage with at most three decimals, or an amount; with its kind.
+    /// A percentage with at most three decimals, or an amount; requires `kind`.
     #[schema(pattern = "^[0-9]{1,12}([.][0-9]{1,3})?$")]
     value: Option<String>,
     #[schema(value_type = Option<DateTime<Utc>>)]
@@ -84,7 +71,6 @@ pub struct DiscountChange {
     total_limit: Option<Option<NonZeroU32>>,
     #[schema(value_type = Option<i64>, minimum = 1, maximum = 4_294_967_295_i64)]
     customer_limit: Option<Option<NonZeroU32>>,
-    #[schema(value_type = Option<String>, pattern = "^[0-9]{1,12}([.][0-9]{1,2})?$", example = "25.00")]
     minimum: Option<Option<Money>>,
 }
 
@@ -92,8 +78,8 @@ impl FromObject for DiscountChange {
     fn from_object(mut object: Map<String, Value>) -> Result<Self, Vec<FieldError>> {
         let mut errors = Vec::new();
         let change = Self {
-            kind: body::take(&mut object, "kind", &mut errors).flatten(),
-            value: body::take(&mut object, "value", &mut errors).flatten(),
+            kind: body::take_field(&mut object, "kind", &mut errors).flatten(),
+            value: body::take_field(&mut object, "value", &mut errors).flatten(),
             from: take_bound(&mut object, "from", &mut errors),
             until: take_bound(&mut object, "until", &mut errors),
             total_limit: take_bound(&mut object, "total_limit", &mut errors),
@@ -105,13 +91,13 @@ impl FromObject for DiscountChange {
     }
 }
 
-/// A field that may be absent (the outer `None`) or null.
+/// A bound that may be absent (the outer `None`) or null (no bound).
 fn take_bound<T: DeserializeOwned>(
     object: &mut Map<String, Value>,
     field: &str,
     errors: &mut Vec<FieldError>,
 ) -> Option<Option<T>> {
-    if object.contains_key(field) { body::take(object, field, errors) } else { None }
+    if object.contains_key(field) { body::take_field(object, field, errors) } else { None }
 }
 
 fn benefit(kind: Kind, value: Option<&str>) -> Result<Benefit, ApiError> {
@@ -121,12 +107,12 @@ fn benefit(kind: Kind, value: Option<&str>) -> Result<Benefit, ApiError> {
         (Kind::Amount, Some(value)) => Money::parse(value).map(Benefit::Amount).map_err(|error| invalid(&error)),
         (Kind::FreeShipping, None) => Ok(Benefit::FreeShipping),
         (Kind::Percent | Kind::Amount, None) => Err(invalid(&"is required for this kind")),
-        (Kind::FreeShipping, Some(_)) => Err(invalid(&"is not for free shipping")),
+        (Kind::FreeShipping, Some(_)) => Err(invalid(&"must be absent for free_shipping")),
     }
 }
 
-/// A discount as its read table has it.
-struct Row {
+/// A row of the table `discounts`.
+struct DiscountRow {
     discount_id: String,
     code: String,
     kind: String,
@@ -141,7 +127,7 @@ struct Row {
     version: i64,
 }
 
-impl Row {
+impl DiscountRow {
     fn view(self) -> DiscountView {
         DiscountView {
             code: self.code,
@@ -158,7 +144,7 @@ impl Row {
     }
 }
 
-/// Discounts by code, ended ones too
+/// List discounts by code, ended discounts included
 #[utoipa::path(get, path = "/discounts", tag = "pricing", security(("bearer" = ["reader"])), params(Page),
     responses((status = 200, body = Vec<DiscountView>), (status = 400, body = Problem)))]
 pub async fn list(
@@ -168,26 +154,29 @@ pub async fn list(
 ) -> Result<PageOf<DiscountView>, ApiError> {
     let limit = page.limit(DEFAULT_LIMIT)?;
     let after: String = page.after()?.unwrap_or_default();
-    let rows = sqlx::query_file_as!(Row, "projections/discounts/list.sql", after, limit + 1);
+    let rows = sqlx::query_file_as!(DiscountRow, "projections/discounts/list.sql", after, limit + 1);
     let rows = rows.fetch_all(&app.pool).await?;
-    Ok(PageOf::new(&uri, rows, limit, |row| row.discount_id.clone()).map(Row::view))
+    Ok(PageOf::new(&uri, rows, limit, |row| row.discount_id.clone()).map(DiscountRow::view))
 }
 
-/// A discount
+/// Get a discount
 #[utoipa::path(get, path = "/discount/{code}", tag = "pricing", security(("bearer" = ["reader"])),
-    params(("code" = String, Path)), responses((status = 200, body = DiscountView), (status = 404, body = Problem)))]
+    params(("code" = DiscountCode, Path)), responses((status = 200, body = DiscountView), (status = 404, body = Problem)))]
 pub async fn find(State(app): State<App>, Ids(code): Ids<DiscountCode>) -> Result<Versioned<DiscountView>, ApiError> {
-    let found = sqlx::query_file_as!(Row, "projections/discounts/find.sql", code.folded());
+    let found = sqlx::query_file_as!(DiscountRow, "projections/discounts/find.sql", code.folded());
     let found = found.fetch_optional(&app.pool).await?;
     let row = found.ok_or_else(|| ApiError::not_found("discount_not_found", "Discount not found"))?;
     Ok(Versioned { version: row.version, body: row.view() })
 }
 
-/// Creates a discount
+/// Create a discount
 #[utoipa::path(post, path = "/discounts", tag = "pricing", security(("bearer" = ["editor"])),
     request_body = NewDiscount, params(CommandParams),
     responses((status = 201, body = DiscountView), CommandProblems))]
-pub async fn create(State(app): State<App>, command: Command<NewDiscount>) -> Result<Answer<DiscountView>, ApiError> {
+pub async fn create(
+    State(app): State<App>,
+    command: Command<NewDiscount>,
+) -> Result<CommandResponse<DiscountView>, ApiError> {
     let NewDiscount { code, kind, value, from, until, total_limit, customer_limit, minimum } = command.body;
     let benefit = benefit(kind, value.as_deref())?;
     let terms = DiscountTerms { benefit, from, until, total_limit, customer_limit, minimum };
@@ -195,15 +184,15 @@ pub async fn create(State(app): State<App>, command: Command<NewDiscount>) -> Re
     Ok(created.created(|created| format!("/shop/api/discount/{}/", created.code)))
 }
 
-/// Changes the terms of a discount
+/// Change the terms of a discount
 #[utoipa::path(patch, path = "/discount/{code}", tag = "pricing", security(("bearer" = ["editor"])),
     request_body = DiscountChange,
-    params(("code" = String, Path), CommandParams), responses((status = 200, body = DiscountView), CommandProblems))]
+    params(("code" = DiscountCode, Path), CommandParams), responses((status = 200, body = DiscountView), CommandProblems))]
 pub async fn change(
     State(app): State<App>,
     Ids(code): Ids<DiscountCode>,
     command: Command<DiscountChange>,
-) -> Result<Answer<DiscountView>, ApiError> {
+) -> Result<CommandResponse<DiscountView>, ApiError> {
     let DiscountChange { kind, value, from, until, total_limit, customer_limit, minimum } = command.body;
     let benefit = match (kind, value) {
         (None, None) => None,
@@ -214,13 +203,13 @@ pub async fn change(
     app.run(ChangeDiscount { code, change }, command.context).await
 }
 
-/// Ends a discount, for good
+/// End a discount; this cannot be undone
 #[utoipa::path(delete, path = "/discount/{code}", tag = "pricing", security(("bearer" = ["editor"])),
-    params(("code" = String, Path), CommandParams), responses((status = 204), CommandProblems))]
+    params(("code" = DiscountCode, Path), CommandParams), responses((status = 204), CommandProblems))]
 pub async fn end(
     State(app): State<App>,
     Ids(code): Ids<DiscountCode>,
     command: Command<NoBody>,
-) -> Result<Answer<()>, ApiError> {
+) -> Result<CommandResponse<()>, ApiError> {
     app.run(EndDiscount { code }, command.context).await
 }

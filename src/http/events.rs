@@ -1,4 +1,4 @@
-//! The log, as clients may read it: in pages, or as a stream that goes on.
+//! The event log, in pages or as a stream of server-sent events.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -24,7 +24,7 @@ use crate::http::wire::{access, caller::Caller};
 /// An event as it is stored.
 #[derive(Clone, Debug, Serialize, sqlx::FromRow, ToSchema)]
 pub struct StoredEvent {
-    /// Place in the log, from 1, without gaps.
+    /// Position in the log, from 1, without gaps.
     pub position: i64,
     pub event_id: Uuid,
     pub recorded_at: DateTime<Utc>,
@@ -34,42 +34,41 @@ pub struct StoredEvent {
     pub event_type: String,
     pub event_version: String,
     pub payload: Value,
-    /// Who sent the command, and under which ids.
+    /// Actor, correlation and causation ids.
     pub metadata: Value,
 }
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct EventFilter {
-    /// Begin after this position.
+    /// Return events after this position.
     after: Option<i64>,
-    /// Only events of this type: `OrderPlaced`.
+    /// Only events of this type, such as `OrderPlaced`.
     r#type: Option<String>,
-    /// Only events of one aggregate: `Order/17`.
+    /// Only events of this aggregate, such as `Order/17`.
     stream: Option<String>,
 }
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct StreamStart {
-    /// Begin after this position; `Last-Event-ID` goes before it.
+    /// Return events after this position; `Last-Event-ID` takes precedence.
     after: Option<i64>,
 }
 
 const COLUMNS: &str = "position, event_id, recorded_at, aggregate_type, aggregate_id, sequence, event_type, \
                        event_version, payload, metadata";
 
-/// How many positions one page with a `type` looks through at the most. A page may be short, or even empty, and still
-/// have a next one.
-const SEARCHED: i64 = 10_000;
+/// Positions that a page with a `type` searches at most. A page may be short, or even empty, and still have a next page.
+const SEARCHED_POSITIONS: i64 = 10_000;
 
-/// How many events are read at once for a stream.
-const CHUNK: i64 = 500;
+/// Events that a stream reads at once.
+const STREAM_BATCH: i64 = 500;
 
-/// How often a stream looks for events of other nodes, of which it may not have been told.
+/// How often a stream polls for events of other nodes, whose notification may be lost.
 const POLL: Duration = Duration::from_secs(1);
 
-/// The log, or a part of it, in order
+/// List events of the log, in order
 #[utoipa::path(get, path = "/events", tag = "log", security(("bearer" = ["reader"])), params(EventFilter, Page),
     responses((status = 200, body = Vec<StoredEvent>), (status = 400, body = Problem)))]
 pub async fn list(
@@ -103,7 +102,7 @@ pub async fn list(
         let events = read_after(&app, after, limit + 1).await?;
         return Ok(PageOf::new(&uri, events, limit, |event| event.position));
     };
-    let searched = after.saturating_add(SEARCHED);
+    let searched = after.saturating_add(SEARCHED_POSITIONS);
     let statement = format!(
         "select {COLUMNS} from events
          where position > $1 and position <= $2 and event_type = $3 order by position limit $4"
@@ -118,7 +117,9 @@ pub async fn list(
     Ok(PageOf::with_next(&uri, events, next))
 }
 
-/// The log as server-sent events, each with its position as id; goes on as long as the client listens and its token is good
+/// Stream the log as server-sent events
+///
+/// The id of each event is its position. The stream ends when the client disconnects or its token is no longer valid.
 #[utoipa::path(get, path = "/events/stream", tag = "log", security(("bearer" = ["reader"])), params(StreamStart),
     responses((status = 200, content_type = "text/event-stream", body = String), (status = 400, body = Problem)))]
 pub async fn stream(
@@ -140,16 +141,16 @@ pub async fn stream(
     let (sender, receiver) = mpsc::channel(64);
     let identity = caller.identity()?;
     tokio::spawn(async move {
-        // It ends when the client has gone away; a client that was cut off resumes where it was.
-        if let Err(error) = follow(&app, after, &headers, identity, &sender).await {
-            tracing::warn!(?error, "a stream of events was cut off");
+        // Ends when the client disconnects; a client that reconnects resumes after its last event.
+        if let Err(error) = send_events(&app, after, &headers, identity, &sender).await {
+            tracing::warn!(?error, "an event stream broke");
         }
     });
     Ok(Sse::new(ReceiverStream::new(receiver)).keep_alive(KeepAlive::default()))
 }
 
-/// Ends, too, when the caller's token has expired or would be refused, or may do something else than at first.
-async fn follow(
+/// Sends events until the client disconnects or the caller's token expires, is revoked or changes its rights.
+async fn send_events(
     app: &App,
     mut after: i64,
     headers: &HeaderMap,
@@ -158,7 +159,7 @@ async fn follow(
 ) -> Result<(), ApiError> {
     let mut head = app.journal.head();
     while access::identify(app, headers).await.is_ok_and(|now| now == Some(identity)) {
-        let events = read_on(app, after).await?;
+        let events = read_batch(app, after).await?;
         for event in &events {
             after = event.position;
             let shown = Event::default().id(event.position.to_string()).event(&event.event_type);
@@ -179,12 +180,12 @@ async fn follow(
     Ok(())
 }
 
-/// Reads for a stream. Any number of streams leaves most of the pool to everybody else.
-async fn read_on(app: &App, after: i64) -> Result<Vec<StoredEvent>, ApiError> {
+/// Reads events for a stream; all streams together use at most four connections of the pool.
+async fn read_batch(app: &App, after: i64) -> Result<Vec<StoredEvent>, ApiError> {
     static READS: Semaphore = Semaphore::const_new(4);
     // Never closed.
     let _permit = READS.acquire().await.ok();
-    read_after(app, after, CHUNK).await
+    read_after(app, after, STREAM_BATCH).await
 }
 
 async fn read_after(app: &App, after: i64, limit: i64) -> Result<Vec<StoredEvent>, ApiError> {

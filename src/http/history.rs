@@ -1,4 +1,4 @@
-//! What happened to one thing: who did what when, and what it changed.
+//! Histories: the events of an aggregate, their actors and the fields that they changed.
 
 use axum::extract::{OriginalUri, State};
 use axum::http::Uri;
@@ -12,33 +12,34 @@ use crate::domain::Decider;
 use crate::domain::account::Account;
 use crate::domain::cart::Cart;
 use crate::domain::customer::Customer;
+use crate::domain::ids::{AccountId, CustomerId, OrderId, ProductId};
 use crate::domain::order::Order;
 use crate::domain::product::Product;
 use crate::http::App;
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params};
 
-/// One event, and the fields of the state that it changed.
+/// An event, and the fields of the state that it changed.
 #[derive(Serialize, ToSchema)]
 pub struct Change {
     pub sequence: i64,
     pub position: i64,
     pub recorded_at: DateTime<Utc>,
     pub event_type: String,
-    /// Who sent the command.
+    /// The account, guest or task that sent the command.
     pub actor: Option<String>,
     pub role: Option<String>,
     pub request_id: Option<String>,
-    /// The changed fields as they were; empty for the first event.
+    /// The changed fields before the event; empty for the first event.
     #[schema(value_type = Object)]
     pub before: Map<String, Value>,
-    /// The changed fields as they are after the event.
+    /// The changed fields after the event.
     #[schema(value_type = Object)]
     pub after: Map<String, Value>,
 }
 
 #[derive(sqlx::FromRow)]
-struct Row {
+struct HistoryRow {
     sequence: i64,
     position: i64,
     recorded_at: DateTime<Utc>,
@@ -48,63 +49,65 @@ struct Row {
     metadata: Value,
 }
 
-/// What happened to an order
+/// List the events of an order and what they changed
 #[utoipa::path(get, path = "/order/{order_id}/history", tag = "log", security(("bearer" = ["reader"])),
-    params(("order_id" = i64, Path), Page),
+    params(("order_id" = OrderId, Path), Page),
     responses((status = 200, body = Vec<Change>), (status = 404, body = Problem)))]
 pub async fn of_order(
     State(app): State<App>,
     OriginalUri(uri): OriginalUri,
-    Ids(order_id): Ids<i64>,
+    Ids(order_id): Ids<OrderId>,
     Params(page): Params<Page>,
 ) -> Result<PageOf<Change>, ApiError> {
     let unknown = ApiError::not_found("order_not_found", "Order not found");
     history::<Order>(&app, &uri, &order_id.to_string(), &page, unknown).await
 }
 
-/// What happened to a product
+/// List the events of a product and what they changed
 #[utoipa::path(get, path = "/product/{product_id}/history", tag = "log", security(("bearer" = ["reader"])),
-    params(("product_id" = i64, Path), Page),
+    params(("product_id" = ProductId, Path), Page),
     responses((status = 200, body = Vec<Change>), (status = 404, body = Problem)))]
 pub async fn of_product(
     State(app): State<App>,
     OriginalUri(uri): OriginalUri,
-    Ids(product_id): Ids<i64>,
+    Ids(product_id): Ids<ProductId>,
     Params(page): Params<Page>,
 ) -> Result<PageOf<Change>, ApiError> {
     let unknown = ApiError::not_found("product_not_found", "Product not found");
     history::<Product>(&app, &uri, &product_id.to_string(), &page, unknown).await
 }
 
-/// What happened to a customer, without personal data
+/// List the events of a customer and what they changed, without personal data
 #[utoipa::path(get, path = "/customer/{customer_id}/history", tag = "log", security(("bearer" = ["reader"])),
-    params(("customer_id" = i64, Path), Page),
+    params(("customer_id" = CustomerId, Path), Page),
     responses((status = 200, body = Vec<Change>), (status = 404, body = Problem)))]
 pub async fn of_customer(
     State(app): State<App>,
     OriginalUri(uri): OriginalUri,
-    Ids(customer_id): Ids<i64>,
+    Ids(customer_id): Ids<CustomerId>,
     Params(page): Params<Page>,
 ) -> Result<PageOf<Change>, ApiError> {
     let unknown = ApiError::not_found("customer_not_found", "Customer not found");
     history::<Customer>(&app, &uri, &customer_id.to_string(), &page, unknown).await
 }
 
-/// What happened to an account: roles, keys, passwords
+/// List the events of an account: roles, keys, passwords
 #[utoipa::path(get, path = "/user/{account_id}/history", tag = "log", security(("bearer" = ["admin"])),
-    params(("account_id" = i64, Path), Page),
+    params(("account_id" = AccountId, Path), Page),
     responses((status = 200, body = Vec<Change>), (status = 404, body = Problem)))]
 pub async fn of_account(
     State(app): State<App>,
     OriginalUri(uri): OriginalUri,
-    Ids(account_id): Ids<i64>,
+    Ids(account_id): Ids<AccountId>,
     Params(page): Params<Page>,
 ) -> Result<PageOf<Change>, ApiError> {
     let unknown = ApiError::not_found("account_not_found", "Account not found");
     history::<Account>(&app, &uri, &account_id.to_string(), &page, unknown).await
 }
 
-/// What happened to a cart, found by its customer's number or, for a guest's, by its id in the log
+/// List the events of a cart and what they changed
+///
+/// `cart_id` is the number of a customer, or the id of a guest's cart in the log.
 #[utoipa::path(get, path = "/cart/{cart_id}/history", tag = "log", security(("bearer" = ["reader"])),
     params(("cart_id" = String, Path), Page),
     responses((status = 200, body = Vec<Change>), (status = 400, body = Problem), (status = 404, body = Problem)))]
@@ -124,8 +127,9 @@ pub async fn of_cart(
     history::<Cart>(&app, &uri, &cart_id, &page, unknown).await
 }
 
-/// Reads the stream from its first event up to the end of the page, because the state before the page is needed:
-/// one statement along one index, as long as the stream.
+/// Reads the stream from its first event to the end of the page, because the state before the page is needed.
+///
+/// A single index scan; its cost grows with the length of the stream.
 async fn history<A: Decider>(
     app: &App,
     uri: &Uri,
@@ -135,7 +139,7 @@ async fn history<A: Decider>(
 ) -> Result<PageOf<Change>, ApiError> {
     let limit = page.limit(DEFAULT_LIMIT)?;
     let after: i64 = page.after()?.unwrap_or(0);
-    let rows: Vec<Row> = sqlx::query_as(
+    let rows: Vec<HistoryRow> = sqlx::query_as(
         "select sequence, position, recorded_at, event_type, event_version, payload, metadata
          from events
          where aggregate_type = $1 and aggregate_id = $2 and sequence <= $3 order by sequence",
@@ -154,16 +158,16 @@ async fn history<A: Decider>(
     for row in rows {
         let event = A::read_event(&row.event_version, &row.payload).map_err(ApiError::internal)?;
         aggregate.evolve(&event);
-        let state = fields(&aggregate)?;
+        let state = state_fields(&aggregate)?;
         if row.sequence > after {
-            changes.push(change(row, &before, &state));
+            changes.push(changed_fields(row, &before, &state));
         }
         before = state;
     }
     Ok(PageOf::new(uri, changes, limit, |change| change.sequence))
 }
 
-fn change(row: Row, before: &Map<String, Value>, after: &Map<String, Value>) -> Change {
+fn changed_fields(row: HistoryRow, before: &Map<String, Value>, after: &Map<String, Value>) -> Change {
     let changed = |from: &Map<String, Value>, to: &Map<String, Value>| {
         from.iter().filter(|(name, value)| to.get(*name) != Some(value)).map(|(n, v)| (n.clone(), v.clone())).collect()
     };
@@ -181,8 +185,8 @@ fn change(row: Row, before: &Map<String, Value>, after: &Map<String, Value>) -> 
     }
 }
 
-/// The state as one flat object: the variant of its life cycle as `state`, and the fields in it.
-fn fields(aggregate: &impl Serialize) -> Result<Map<String, Value>, ApiError> {
+/// The state as a flat object: its variant as `state`, and the variant's fields.
+fn state_fields(aggregate: &impl Serialize) -> Result<Map<String, Value>, ApiError> {
     let mut flat = Map::new();
     match serde_json::to_value(aggregate).map_err(ApiError::internal)? {
         Value::Object(variants) => {

@@ -121,7 +121,7 @@ fn accounts(app: &App) -> Routes {
         .routes(routes!(auth::register))
         .routes(routes!(auth::log_in))
         .routes(routes!(auth::change_password))
-        .routes(routes!(auth::ask_for_reset))
+        .routes(routes!(auth::request_reset))
         .layer(from_fn_with_state(app.edge.rate_limits.clone(), per_credential_source));
     let routes = Routes::new()
         .routes(routes!(auth::confirm))
@@ -201,14 +201,14 @@ fn orders(app: &App) -> Routes {
         .routes(routes!(moves::ship))
         .routes(routes!(moves::deliver))
         .routes(routes!(moves::cancel))
-        .routes(routes!(moves::take_back))
+        .routes(routes!(moves::return_units))
         .routes(routes!(moves::refund))
         .routes(routes!(moves::list));
     in_time(consistent(app, routes))
 }
 
 fn payments(app: &App) -> Routes {
-    let routes = Routes::new().routes(routes!(payments::list_methods)).routes(routes!(payments::take_notice));
+    let routes = Routes::new().routes(routes!(payments::list_methods)).routes(routes!(payments::receive_notification));
     in_time(consistent(app, routes))
 }
 
@@ -269,7 +269,7 @@ fn reactions() -> Routes {
             .routes(routes!(reactions::list_reactors))
             .routes(routes!(reactions::list))
             .routes(routes!(reactions::retry))
-            .routes(routes!(reactions::drop_one))
+            .routes(routes!(reactions::drop_reaction))
             .routes(routes!(reactions::decisions)),
     )
 }

@@ -1,4 +1,4 @@
-//! Running the shop: health, metrics, projections.
+//! Operation: projections, scheduled tasks, health and metrics.
 
 use axum::Json;
 use axum::extract::State;
@@ -12,14 +12,14 @@ use crate::http::wire::page::Ids;
 use crate::projector::{Projection, ProjectionState, ProjectionStatus};
 use crate::scheduler::{self, TaskStatus};
 
-/// How every read table stands
+/// List the projections: state, position and lag of each read table
 #[utoipa::path(get, path = "/projections", tag = "operation", security(("bearer" = ["reader"])),
     responses((status = 200, body = Vec<ProjectionStatus>), (status = 503, body = Problem)))]
 pub async fn list_projections(State(app): State<App>) -> Result<Json<Vec<ProjectionStatus>>, ApiError> {
     Ok(Json(app.projector.status().await?))
 }
 
-/// Rebuilds a read table from the log, beside the one in service
+/// Rebuild a read table from the log; the current table stays in service meanwhile
 #[utoipa::path(post, path = "/projections/{name}/rebuild", tag = "operation", security(("bearer" = ["admin"])),
     params(("name" = String, Path)),
     responses((status = 202, body = Value), (status = 404, body = Problem)))]
@@ -34,14 +34,14 @@ pub async fn rebuild_projection(
     Ok((StatusCode::ACCEPTED, Json(json!({ "name": name, "state": "rebuilding" }))))
 }
 
-/// What the shop does by the clock, and how that stands
+/// List scheduled tasks: when each ran and runs next
 #[utoipa::path(get, path = "/scheduler", tag = "operation", security(("bearer" = ["reader"])),
     responses((status = 200, body = Vec<TaskStatus>), (status = 503, body = Problem)))]
 pub async fn list_tasks(State(app): State<App>) -> Result<Json<Vec<TaskStatus>>, ApiError> {
     Ok(Json(scheduler::status(&app.pool).await?))
 }
 
-/// Lets a task of the clock be run at once
+/// Run a scheduled task now
 #[utoipa::path(post, path = "/scheduler/{name}/run", tag = "operation", security(("bearer" = ["admin"])),
     params(("name" = String, Path)),
     responses((status = 202, body = Value), (status = 404, body = Problem)))]
@@ -52,13 +52,13 @@ pub async fn run_task(State(app): State<App>, Ids(name): Ids<String>) -> Result<
     Ok((StatusCode::ACCEPTED, Json(json!({ "name": name, "state": "due" }))))
 }
 
-/// Whether the process answers
+/// Liveness: the process responds
 #[utoipa::path(get, path = "/health/live", tag = "operation", security(()), responses((status = 200, body = Value)))]
 pub async fn live() -> Json<Value> {
     Json(json!({ "status": "live" }))
 }
 
-/// Whether the shop can serve: the database answers and the projector moves
+/// Readiness: the database responds and the projector runs
 #[utoipa::path(get, path = "/health/ready", tag = "operation", security(()),
     responses((status = 200, body = Value), (status = 503, body = Problem)))]
 pub async fn ready(State(app): State<App>) -> Result<Json<Value>, ApiError> {
@@ -71,7 +71,7 @@ pub async fn ready(State(app): State<App>) -> Result<Json<Value>, ApiError> {
     Ok(Json(json!({ "status": "ready", "lag": lag })))
 }
 
-/// Figures for Prometheus
+/// Metrics for Prometheus
 #[utoipa::path(get, path = "/metrics", tag = "operation", security(("bearer" = ["reader"])),
     responses((status = 200, content_type = "text/plain", body = String)))]
 pub async fn metrics(State(app): State<App>) -> impl IntoResponse {

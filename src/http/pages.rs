@@ -1,4 +1,4 @@
-//! The pages that mailed links lead to: files that are compiled in, and nothing inline, so that the policy is tight.
+//! The pages of mailed links: files compiled into the program, with nothing inline, so that a strict policy is possible.
 
 use axum::Router;
 use axum::http::HeaderValue;

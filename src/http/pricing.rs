@@ -1,4 +1,4 @@
-//! What shipping costs and how things are taxed: two tables, each replaced as a whole.
+//! Shipping fees and tax rates: two tables, each replaced as a whole.
 
 use axum::extract::State;
 use serde::Deserialize;
@@ -10,13 +10,14 @@ use crate::domain::money::Money;
 use crate::domain::pricing::{Percent, SHOP, ShippingFee, TaxRate};
 use crate::http::App;
 use crate::http::wire::body::body;
-use crate::http::wire::command::{Answer, Command, CommandParams, CommandProblems};
+use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse};
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::Versioned;
 use crate::shop::{ChangeShippingFees, ChangeTaxRates, ShippingFeesView, TaxRatesView};
 
 body! {
-    /// All fees for shipping.
+    /// All shipping fees; replaces the table.
+    #[schema(examples(json!({ "fees": [{ "country": "GB", "from": "0.00", "fee": "4.90" }, { "country": "GB", "from": "50.00", "fee": "0.00" }] })))]
     pub struct NewShippingFees {
         #[schema(max_items = 1_000)]
         pub fees: Vec<NewShippingFee>,
@@ -26,21 +27,18 @@ body! {
 #[derive(Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewShippingFee {
-    /// Two letters of ISO 3166-1, in upper case; absent is for every other country.
-    #[schema(value_type = Option<String>, pattern = "^[A-Z]{2}$")]
+    /// The country of the destination; absent: every other country.
     country: Option<Country>,
-    /// The least value of the goods after the discount.
-    #[schema(value_type = String, pattern = "^[0-9]{1,12}([.][0-9]{1,2})?$", example = "50.00")]
+    /// Least value of the goods after the discount.
     from: Money,
-    #[schema(value_type = String, pattern = "^[0-9]{1,12}([.][0-9]{1,2})?$", example = "4.90")]
     fee: Money,
 }
 
 body! {
-    /// All rates of taxes.
+    /// All tax rates; replaces the table.
+    #[schema(examples(json!({ "inclusive": true, "rates": [{ "percent": "19" }, { "category_id": 1, "country": "DE", "percent": "7" }] })))]
     pub struct NewTaxRates {
-        /// Whether tax is contained in the prices, or added to them.
-        #[schema(example = true)]
+        /// Whether prices include tax; otherwise tax is added to them.
         pub inclusive: bool,
         #[schema(max_items = 1_000)]
         pub rates: Vec<NewTaxRate>,
@@ -50,67 +48,66 @@ body! {
 #[derive(Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewTaxRate {
-    /// Absent is for every other category.
-    #[schema(value_type = Option<i64>)]
+    /// Absent: every other category.
     category_id: Option<CategoryId>,
-    /// Two letters of ISO 3166-1, in upper case; absent is for every other country.
-    #[schema(value_type = Option<String>, pattern = "^[A-Z]{2}$")]
+    /// The country of the destination; absent: every other country.
     country: Option<Country>,
-    /// From 0 to 100, with at most three decimals.
-    #[schema(value_type = String, pattern = "^[0-9]{1,3}([.][0-9]{1,3})?$", examples("19"))]
     percent: Percent,
 }
 
-/// What shipping costs
+/// Get the shipping fees
 #[utoipa::path(get, path = "/pricing/shipping", tag = "pricing", security(("bearer" = ["reader"])),
     responses((status = 200, body = ShippingFeesView), (status = 503, body = Problem)))]
 pub async fn find_fees(State(app): State<App>) -> Result<Versioned<ShippingFeesView>, ApiError> {
     let found = sqlx::query_file!("projections/pricing/find.sql", SHOP).fetch_optional(&app.pool).await?;
     let Some(row) = found else { return Ok(Versioned { version: 0, body: ShippingFeesView::default() }) };
-    Ok(Versioned { version: row.version, body: ShippingFeesView { fees: rows(row.fees)? } })
+    Ok(Versioned { version: row.version, body: ShippingFeesView { fees: parse_rows(row.fees)? } })
 }
 
-/// Replaces what shipping costs
+/// Replace the shipping fees
 ///
-/// Both tables of `pricing/` have one version between them.
+/// Shipping fees and tax rates share one version (`ETag`).
 #[utoipa::path(put, path = "/pricing/shipping", tag = "pricing", security(("bearer" = ["admin"])),
     request_body = NewShippingFees, params(CommandParams),
     responses((status = 200, body = ShippingFeesView), CommandProblems))]
 pub async fn change_fees(
     State(app): State<App>,
     command: Command<NewShippingFees>,
-) -> Result<Answer<ShippingFeesView>, ApiError> {
+) -> Result<CommandResponse<ShippingFeesView>, ApiError> {
     let fees = command.body.fees.into_iter();
     let fees = fees.map(|NewShippingFee { country, from, fee }| ShippingFee { country, from, fee });
     app.run(ChangeShippingFees { fees: fees.collect() }, command.context).await
 }
 
-/// How things are taxed
+/// Get the tax rates
 #[utoipa::path(get, path = "/pricing/taxes", tag = "pricing", security(("bearer" = ["reader"])),
     responses((status = 200, body = TaxRatesView), (status = 503, body = Problem)))]
 pub async fn find_rates(State(app): State<App>) -> Result<Versioned<TaxRatesView>, ApiError> {
     let found = sqlx::query_file!("projections/pricing/find.sql", SHOP).fetch_optional(&app.pool).await?;
     let Some(row) = found else { return Ok(Versioned { version: 0, body: TaxRatesView::default() }) };
-    Ok(Versioned { version: row.version, body: TaxRatesView { inclusive: row.inclusive, rates: rows(row.rates)? } })
+    Ok(Versioned {
+        version: row.version,
+        body: TaxRatesView { inclusive: row.inclusive, rates: parse_rows(row.rates)? },
+    })
 }
 
-/// Replaces how things are taxed
+/// Replace the tax rates
 ///
-/// Both tables of `pricing/` have one version between them.
+/// Shipping fees and tax rates share one version (`ETag`).
 #[utoipa::path(put, path = "/pricing/taxes", tag = "pricing", security(("bearer" = ["admin"])),
     request_body = NewTaxRates, params(CommandParams),
     responses((status = 200, body = TaxRatesView), CommandProblems))]
 pub async fn change_rates(
     State(app): State<App>,
     command: Command<NewTaxRates>,
-) -> Result<Answer<TaxRatesView>, ApiError> {
+) -> Result<CommandResponse<TaxRatesView>, ApiError> {
     let NewTaxRates { inclusive, rates } = command.body;
     let rates = rates.into_iter();
     let rates = rates.map(|NewTaxRate { category_id, country, percent }| TaxRate { category_id, country, percent });
     app.run(ChangeTaxRates { inclusive, rates: rates.collect() }, command.context).await
 }
 
-/// The rows of a table as they stand in the event.
-fn rows<Row: serde::de::DeserializeOwned>(table: serde_json::Value) -> Result<Vec<Row>, ApiError> {
+/// Parses the rows of a table as the event stores them.
+fn parse_rows<Row: serde::de::DeserializeOwned>(table: serde_json::Value) -> Result<Vec<Row>, ApiError> {
     serde_json::from_value(table).map_err(ApiError::internal)
 }

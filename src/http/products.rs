@@ -10,11 +10,10 @@ use crate::domain::money::Money;
 use crate::domain::text::{Description, Name, Reason, Sku};
 use crate::http::App;
 use crate::http::categories::{CategoryField, category_filter};
+use crate::http::wire::amount::Amount;
 use crate::http::wire::body::{NoBody, body};
-use crate::http::wire::command::{Answer, Command, CommandParams, CommandProblems};
+use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse};
 use crate::http::wire::error::{ApiError, Problem};
-use crate::http::wire::format::money;
-use crate::http::wire::openapi::{number_or_name, number_or_name_or_null};
 use crate::http::wire::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params, Versioned};
 use crate::shop::{
     AdjustStock, ChangeProduct, CreateProduct, DeleteProduct, ProductRef, ProductView, StockChange, StockView,
@@ -25,10 +24,8 @@ use crate::shop::{
 pub struct ProductRow {
     pub product_id: i64,
     pub name: String,
-    #[serde(serialize_with = "money")]
-    #[schema(value_type = String, example = "235.99")]
-    pub price: Decimal,
-    /// What can still be sold.
+    pub price: Amount,
+    /// Units available: on hand and not reserved.
     pub stock: i64,
     pub category: String,
 }
@@ -39,14 +36,14 @@ pub struct ProductFilter {
     /// Number or name of a category.
     category: Option<String>,
     /// Lowest price, inclusive.
-    #[param(value_type = Option<String>, pattern = "^[0-9]{1,12}([.][0-9]{1,2})?$", example = "9.99")]
+    #[param(inline)]
     min_price: Option<Money>,
     /// Highest price, inclusive.
-    #[param(value_type = Option<String>, pattern = "^[0-9]{1,12}([.][0-9]{1,2})?$", example = "99.99")]
+    #[param(inline)]
     max_price: Option<Money>,
-    /// Every word must be in the name or the description, in any case.
+    /// Words that the name or description must all contain; upper and lower case are the same.
     search: Option<String>,
-    /// Only products that can be sold now.
+    /// `true` returns only products with stock.
     in_stock: Option<bool>,
     #[param(inline)]
     sort: Option<Sort>,
@@ -64,56 +61,48 @@ pub enum Sort {
 
 body! {
     /// A new product.
+    #[schema(examples(json!({ "name": "Kettle", "price": "24.90", "category": "Kitchen", "description": "1.7 l", "stock": 12, "sku": "KET-17" })))]
     pub struct NewProduct {
-        #[schema(value_type = String, min_length = 1, max_length = 200, example = "Kettle")]
         pub name: Name,
-        #[schema(value_type = String, pattern = "^[0-9]{1,12}([.][0-9]{1,2})?$", example = "24.90")]
         pub price: Money,
         /// Number or name of a category.
-        #[schema(schema_with = number_or_name)]
         pub category: CategoryField,
-        #[schema(value_type = Option<String>, max_length = 10_000)]
         pub description: Option<Description>,
-        /// Units on hand from the start.
+        /// Units on hand at first; 0 if absent.
         #[schema(minimum = 0, maximum = 1_000_000_000)]
         pub stock: Option<i64>,
-        /// A code that no other product has.
-        #[schema(value_type = Option<String>, min_length = 1, max_length = 64)]
+        /// Stock-keeping unit; unique among products.
         pub sku: Option<Sku>,
     }
 }
 
 body! {
-    /// What is to be changed; what is absent stays as it is.
+    /// The fields to change; absent fields keep their value.
+    #[schema(examples(json!({ "price": "19.90" })))]
     pub struct ProductChange {
-        #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
         pub name: Option<Name>,
-        #[schema(value_type = Option<String>, pattern = "^[0-9]{1,12}([.][0-9]{1,2})?$", example = "19.90")]
         pub price: Option<Money>,
-        #[schema(schema_with = number_or_name_or_null)]
         pub category: Option<CategoryField>,
-        #[schema(value_type = Option<String>, max_length = 10_000)]
         pub description: Option<Description>,
-        /// `true` takes the product out of the catalogue, for good.
+        /// `true` discontinues the product; this cannot be undone.
         pub discontinued: Option<bool>,
     }
 }
 
 body! {
-    /// Either a `change` of what is on hand, or a `count` of it.
+    /// Either a `change` of the units on hand, or a `count` of them.
+    #[schema(examples(json!({ "change": 12, "reason": "delivery 4711" })))]
     pub struct StockAdjustment {
-        /// Units that came in (positive) or went missing (negative).
-        #[schema(example = 12)]
+        /// Units received (positive) or lost (negative).
         pub change: Option<i64>,
-        /// Units that stand in the store.
+        /// Units counted in the store.
         #[schema(minimum = 0)]
         pub count: Option<i64>,
-        #[schema(value_type = Option<String>, min_length = 1, max_length = 200, example = "delivery 4711")]
         pub reason: Option<Reason>,
     }
 }
 
-/// Products that are sold
+/// List products
 #[utoipa::path(get, path = "/products", tag = "catalogue", security((), ("bearer" = [])), params(ProductFilter, Page),
     responses((status = 200, body = Vec<ProductRow>), (status = 400, body = Problem)))]
 pub async fn list_products(
@@ -161,12 +150,12 @@ pub async fn list_products(
         Sort::PriceAsc => {
             let (price, id): (Decimal, i64) = page.after()?.unwrap_or((Decimal::NEGATIVE_ONE, 0));
             let rows = list!("projections/products/list_by_price_asc.sql", price, id);
-            PageOf::new(&uri, rows, limit, |row| (row.price, row.product_id))
+            PageOf::new(&uri, rows, limit, |row| (row.price.0, row.product_id))
         }
         Sort::PriceDesc => {
             let (price, id): (Decimal, i64) = page.after()?.unwrap_or((Decimal::MAX, i64::MAX));
             let rows = list!("projections/products/list_by_price_desc.sql", price, id);
-            PageOf::new(&uri, rows, limit, |row| (row.price, row.product_id))
+            PageOf::new(&uri, rows, limit, |row| (row.price.0, row.product_id))
         }
         Sort::Newest => {
             let id: i64 = page.after()?.unwrap_or(i64::MAX);
@@ -176,15 +165,15 @@ pub async fn list_products(
     })
 }
 
-/// A product
+/// Get a product
 #[utoipa::path(get, path = "/product/{product_id}", tag = "catalogue", security((), ("bearer" = [])),
-    params(("product_id" = i64, Path)),
+    params(("product_id" = ProductId, Path)),
     responses((status = 200, body = ProductView), (status = 404, body = Problem)))]
 pub async fn find_product(
     State(app): State<App>,
-    Ids(product_id): Ids<i64>,
+    Ids(product_id): Ids<ProductId>,
 ) -> Result<Versioned<ProductView>, ApiError> {
-    let found = sqlx::query_file!("projections/products/find.sql", product_id).fetch_optional(&app.pool).await?;
+    let found = sqlx::query_file!("projections/products/find.sql", product_id.0).fetch_optional(&app.pool).await?;
     let row = found.ok_or_else(|| ApiError::not_found("product_not_found", "Product not found"))?;
     let body = ProductView {
         product_id: row.product_id,
@@ -201,14 +190,14 @@ pub async fn find_product(
     Ok(Versioned { version: row.version, body })
 }
 
-/// Creates a product
+/// Create a product
 #[utoipa::path(post, path = "/products", tag = "catalogue", security(("bearer" = ["editor"])),
     request_body = NewProduct, params(CommandParams),
     responses((status = 201, body = ProductRef), CommandProblems))]
 pub async fn create_product(
     State(app): State<App>,
     command: Command<NewProduct>,
-) -> Result<Answer<ProductRef>, ApiError> {
+) -> Result<CommandResponse<ProductRef>, ApiError> {
     let NewProduct { name, price, category, description, stock, sku } = command.body;
     let (description, stock) = (description.unwrap_or_default(), stock.unwrap_or(0));
     let create = CreateProduct { name, description, price, category: category.0, sku, stock };
@@ -216,21 +205,21 @@ pub async fn create_product(
     Ok(created.created(|created| format!("/shop/api/product/{}/", created.product_id)))
 }
 
-/// Changes a product, or discontinues it
+/// Change or discontinue a product
 #[utoipa::path(patch, path = "/product/{product_id}", tag = "catalogue", security(("bearer" = ["editor"])),
     request_body = ProductChange,
-    params(("product_id" = i64, Path), CommandParams), responses((status = 200, body = ProductView), CommandProblems))]
+    params(("product_id" = ProductId, Path), CommandParams), responses((status = 200, body = ProductView), CommandProblems))]
 pub async fn change_product(
     State(app): State<App>,
-    Ids(product_id): Ids<i64>,
+    Ids(product_id): Ids<ProductId>,
     command: Command<ProductChange>,
-) -> Result<Answer<ProductView>, ApiError> {
+) -> Result<CommandResponse<ProductView>, ApiError> {
     let ProductChange { name, price, category, description, discontinued } = command.body;
     if discontinued == Some(false) {
-        return Err(ApiError::invalid_field("discontinued", "must be true: a discontinued product stays so"));
+        return Err(ApiError::invalid_field("discontinued", "must be true; a discontinued product cannot be restored"));
     }
     let change = ChangeProduct {
-        product_id: ProductId(product_id),
+        product_id,
         name,
         description,
         category: category.map(|category| category.0),
@@ -240,31 +229,31 @@ pub async fn change_product(
     app.run(change, command.context).await
 }
 
-/// Deletes a product that was never ordered
+/// Delete a product that was never ordered
 #[utoipa::path(delete, path = "/product/{product_id}", tag = "catalogue", security(("bearer" = ["editor"])),
-    params(("product_id" = i64, Path), CommandParams), responses((status = 204), CommandProblems))]
+    params(("product_id" = ProductId, Path), CommandParams), responses((status = 204), CommandProblems))]
 pub async fn delete_product(
     State(app): State<App>,
-    Ids(product_id): Ids<i64>,
+    Ids(product_id): Ids<ProductId>,
     command: Command<NoBody>,
-) -> Result<Answer<()>, ApiError> {
-    app.run(DeleteProduct { product_id: ProductId(product_id) }, command.context).await
+) -> Result<CommandResponse<()>, ApiError> {
+    app.run(DeleteProduct { product_id }, command.context).await
 }
 
-/// Receives, corrects or counts stock
+/// Adjust the stock of a product by a change or a count
 #[utoipa::path(post, path = "/product/{product_id}/stock", tag = "catalogue", security(("bearer" = ["editor"])),
     request_body = StockAdjustment,
-    params(("product_id" = i64, Path), CommandParams), responses((status = 200, body = StockView), CommandProblems))]
+    params(("product_id" = ProductId, Path), CommandParams), responses((status = 200, body = StockView), CommandProblems))]
 pub async fn adjust_stock(
     State(app): State<App>,
-    Ids(product_id): Ids<i64>,
+    Ids(product_id): Ids<ProductId>,
     command: Command<StockAdjustment>,
-) -> Result<Answer<StockView>, ApiError> {
+) -> Result<CommandResponse<StockView>, ApiError> {
     let StockAdjustment { change, count, reason } = command.body;
     let change = match (change, count) {
         (Some(change), None) => StockChange::By(change),
         (None, Some(count)) => StockChange::Counted(count),
-        _ => return Err(ApiError::invalid_field("change", "is required, or count, but not both")),
+        _ => return Err(ApiError::invalid_field("change", "is required unless count is given, and not both")),
     };
-    app.run(AdjustStock { product_id: ProductId(product_id), change, reason }, command.context).await
+    app.run(AdjustStock { product_id, change, reason }, command.context).await
 }

@@ -1,4 +1,4 @@
-//! What follows from events: how far it is, what could not be done, and what is decided about that.
+//! Reactions (side effects of events): progress of each reactor, failed reactions, and decisions about them.
 
 use axum::Json;
 use axum::extract::{OriginalUri, State};
@@ -16,21 +16,21 @@ use crate::reactors::{self, Decision, ReactionView, ReactorStatus};
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ReactionFilter {
-    /// Only those that are to be carried out, or only those that were given up.
+    /// Only pending, or only parked reactions.
     #[param(inline)]
     state: Option<reactors::ReactionState>,
-    /// Only those of one reactor: `webhooks`.
+    /// Only reactions of this reactor, such as `webhooks`.
     reactor: Option<String>,
 }
 
-/// How every reactor stands
+/// List reactors: position and backlog of each
 #[utoipa::path(get, path = "/reactors", tag = "operation", security(("bearer" = ["admin"])),
     responses((status = 200, body = Vec<ReactorStatus>)))]
 pub async fn list_reactors(State(app): State<App>) -> Result<Json<Vec<ReactorStatus>>, ApiError> {
     Ok(Json(reactors::status(&app.pool).await?))
 }
 
-/// What is to be carried out, and what was given up, oldest first
+/// List pending and parked reactions, oldest first
 #[utoipa::path(get, path = "/reactions", tag = "operation", security(("bearer" = ["admin"])),
     params(ReactionFilter, Page), responses((status = 200, body = Vec<ReactionView>), (status = 400, body = Problem)))]
 pub async fn list(
@@ -45,7 +45,7 @@ pub async fn list(
     Ok(PageOf::new(&uri, rows, limit, |row| row.reaction_id))
 }
 
-/// Tries a reaction again, at once and with all its attempts before it
+/// Retry a reaction now, with its full number of attempts
 #[utoipa::path(post, path = "/reactions/{reaction_id}/retry", tag = "operation", security(("bearer" = ["admin"])),
     params(("reaction_id" = i64, Path)), responses((status = 202, body = Value), (status = 404, body = Problem)))]
 pub async fn retry(
@@ -54,26 +54,26 @@ pub async fn retry(
     Ids(reaction_id): Ids<i64>,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
     if !reactors::retry(&app.pool, reaction_id, &caller.actor().id).await? {
-        return Err(unknown());
+        return Err(reaction_not_found());
     }
     Ok((StatusCode::ACCEPTED, Json(json!({ "reaction_id": reaction_id, "state": "due" }))))
 }
 
-/// Gives a reaction up for good; who did is kept
+/// Drop a reaction; records who dropped it
 #[utoipa::path(delete, path = "/reactions/{reaction_id}", tag = "operation", security(("bearer" = ["admin"])),
     params(("reaction_id" = i64, Path)), responses((status = 204), (status = 404, body = Problem)))]
-pub async fn drop_one(
+pub async fn drop_reaction(
     State(app): State<App>,
     caller: Caller,
     Ids(reaction_id): Ids<i64>,
 ) -> Result<StatusCode, ApiError> {
     if !reactors::drop_one(&app.pool, reaction_id, &caller.actor().id).await? {
-        return Err(unknown());
+        return Err(reaction_not_found());
     }
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Who decided what about reactions, newest first
+/// List decisions about reactions, newest first
 #[utoipa::path(get, path = "/reaction-decisions", tag = "operation", security(("bearer" = ["admin"])), params(Page),
     responses((status = 200, body = Vec<Decision>), (status = 400, body = Problem)))]
 pub async fn decisions(
@@ -86,6 +86,6 @@ pub async fn decisions(
     Ok(PageOf::new(&uri, rows, limit, |row| row.decision_id))
 }
 
-fn unknown() -> ApiError {
+fn reaction_not_found() -> ApiError {
     ApiError::not_found("reaction_not_found", "Reaction not found")
 }

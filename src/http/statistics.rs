@@ -1,4 +1,4 @@
-//! Figures from the log. All of them stand at one position, so they agree with each other.
+//! Statistics, all at the same position of the log, so that they agree with each other.
 
 use axum::extract::{OriginalUri, State};
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
@@ -9,21 +9,17 @@ use utoipa::{IntoParams, ToSchema};
 use crate::http::App;
 use crate::http::categories::category_filter;
 use crate::http::products::ProductRow;
+use crate::http::wire::amount::Amount;
 use crate::http::wire::error::{ApiError, Problem};
-use crate::http::wire::format::money;
 use crate::http::wire::page::{DEFAULT_LIMIT, LAST_MOMENT, Page, PageOf, Params};
 
 #[derive(Serialize, ToSchema)]
 pub struct Bestseller {
     pub product_id: i64,
     pub name: String,
-    #[serde(serialize_with = "money")]
-    #[schema(value_type = String, example = "9.99")]
-    pub price: Decimal,
+    pub price: Amount,
     pub total_sold: i64,
-    #[serde(serialize_with = "money")]
-    #[schema(value_type = String, example = "499.50")]
-    pub total_revenue: Decimal,
+    pub total_revenue: Amount,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -32,9 +28,7 @@ pub struct CustomerStats {
     pub name: String,
     pub email: String,
     pub total_orders: i64,
-    #[serde(serialize_with = "money")]
-    #[schema(value_type = String, example = "1234.50")]
-    pub total_spent: Decimal,
+    pub total_spent: Amount,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -42,9 +36,7 @@ pub struct CategoryStats {
     pub category_name: String,
     pub product_count: i64,
     pub total_stock: i64,
-    #[serde(serialize_with = "money")]
-    #[schema(value_type = String, example = "24.90")]
-    pub avg_price: Decimal,
+    pub avg_price: Amount,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -53,31 +45,27 @@ pub struct Sales {
     pub period: NaiveDate,
     pub orders: i64,
     pub units: i64,
-    #[serde(serialize_with = "money")]
-    #[schema(value_type = String, example = "823746.14")]
-    pub revenue: Decimal,
+    pub revenue: Amount,
 }
 
-/// A cart that somebody filled and left.
+/// A cart with items that was not checked out.
 #[derive(Serialize, ToSchema)]
 pub struct AbandonedCart {
     pub cart_id: String,
-    /// Null for a guest.
+    /// `null` for a guest.
     pub customer_id: Option<i64>,
-    /// Different products.
+    /// Number of different products.
     pub items: i64,
     pub units: i64,
-    /// At the prices of now.
-    #[serde(serialize_with = "money")]
-    #[schema(value_type = String, example = "71.97")]
-    pub value: Decimal,
+    /// Value at current prices.
+    pub value: Amount,
     pub changed_at: DateTime<Utc>,
 }
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct AbandonedFilter {
-    /// Days for which nobody has touched the cart, 0 to 3650; 1 if absent.
+    /// Days since the cart was last changed, 0 to 3650; 1 if absent.
     #[param(minimum = 0, maximum = 3650)]
     days: Option<i64>,
 }
@@ -96,7 +84,7 @@ pub struct BestsellerFilter {
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct LowStockFilter {
-    /// Stock below this is low; 10 if absent.
+    /// Stock below this number is low; 10 if absent.
     threshold: Option<i64>,
 }
 
@@ -116,7 +104,7 @@ pub struct SalesFilter {
 pub enum Period {
     #[default]
     Day,
-    /// From Monday on.
+    /// Begins on Monday.
     Week,
     Month,
 }
@@ -125,7 +113,7 @@ const DEFAULT_BESTSELLERS: i64 = 10;
 const DEFAULT_THRESHOLD: i64 = 10;
 const MAX_DAYS: i64 = 3_650;
 
-/// Products by units sold; cancelled orders do not count
+/// List products by units sold; cancelled orders do not count
 #[utoipa::path(get, path = "/bestsellers", tag = "statistics", security(("bearer" = ["reader"])),
     params(BestsellerFilter, Page),
     responses((status = 200, body = Vec<Bestseller>), (status = 400, body = Problem)))]
@@ -168,7 +156,7 @@ pub async fn bestsellers(
     Ok(PageOf::new(&uri, rows, limit, |row| (row.total_sold, row.product_id)))
 }
 
-/// Products that are nearly sold out
+/// List products with low stock
 #[utoipa::path(get, path = "/low-stock", tag = "statistics", security(("bearer" = ["reader"])),
     params(LowStockFilter, Page),
     responses((status = 200, body = Vec<ProductRow>), (status = 400, body = Problem)))]
@@ -188,7 +176,7 @@ pub async fn low_stock(
     Ok(PageOf::new(&uri, rows, limit, |row| (row.stock, row.product_id)))
 }
 
-/// Customers by what they spent; cancelled orders do not count
+/// List customers by amount spent; cancelled orders do not count
 #[utoipa::path(get, path = "/customer-stats", tag = "statistics", security(("bearer" = ["reader"])), params(Page),
     responses((status = 200, body = Vec<CustomerStats>)))]
 pub async fn customer_stats(
@@ -202,10 +190,10 @@ pub async fn customer_stats(
         sqlx::query_file_as!(CustomerStats, "projections/customer_stats/list.sql", spent, customer_id, limit + 1)
             .fetch_all(&app.pool)
             .await?;
-    Ok(PageOf::new(&uri, rows, limit, |row| (row.total_spent, row.customer_id)))
+    Ok(PageOf::new(&uri, rows, limit, |row| (row.total_spent.0, row.customer_id)))
 }
 
-/// Categories by how many products are sold in them
+/// List categories by number of products
 #[utoipa::path(get, path = "/category-stats", tag = "statistics", security(("bearer" = ["reader"])), params(Page),
     responses((status = 200, body = Vec<CategoryStats>)))]
 pub async fn category_stats(
@@ -223,11 +211,11 @@ pub async fn category_stats(
         category_name: row.category_name,
         product_count: row.product_count,
         total_stock: row.total_stock,
-        avg_price: row.avg_price,
+        avg_price: row.avg_price.into(),
     }))
 }
 
-/// Orders, units and revenue over time; cancelled orders do not count
+/// List orders, units and revenue per period; cancelled orders do not count
 #[utoipa::path(get, path = "/sales", tag = "statistics", security(("bearer" = ["reader"])), params(SalesFilter, Page),
     responses((status = 200, body = Vec<Sales>), (status = 400, body = Problem)))]
 pub async fn sales(
@@ -250,7 +238,7 @@ pub async fn sales(
     Ok(PageOf::new(&uri, rows, limit, |row| row.period))
 }
 
-/// Products that nobody ever ordered
+/// List products that were never ordered
 #[utoipa::path(get, path = "/never-ordered", tag = "statistics", security(("bearer" = ["reader"])), params(Page),
     responses((status = 200, body = Vec<ProductRow>)))]
 pub async fn never_ordered(
@@ -266,7 +254,7 @@ pub async fn never_ordered(
     Ok(PageOf::new(&uri, rows, limit, |row| row.product_id))
 }
 
-/// Carts with items that nobody has touched for some days, newest first
+/// List abandoned carts: with items and unchanged for some days, newest first
 #[utoipa::path(get, path = "/abandoned-carts", tag = "statistics", security(("bearer" = ["reader"])),
     params(AbandonedFilter, Page),
     responses((status = 200, body = Vec<AbandonedCart>), (status = 400, body = Problem)))]
@@ -295,6 +283,6 @@ pub async fn abandoned_carts(
     Ok(PageOf::new(&uri, rows, limit, |cart| (cart.changed_at, cart.cart_id.clone())))
 }
 
-/// Before and after every order that there can be.
+/// The first and last day that an order may have.
 const FIRST_DAY: NaiveDate = NaiveDate::from_ymd_opt(1, 1, 1).expect("it is a day");
 const LAST_DAY: NaiveDate = NaiveDate::from_ymd_opt(9999, 12, 31).expect("it is a day");

@@ -9,7 +9,7 @@ use serde_json::Value;
 use sqlx::PgPool;
 
 use super::error::CommandError;
-use super::stream::{AggregateState, StreamId, Versioned};
+use super::stream::{AggregateState, StreamId, VersionedState};
 
 /// How long an answer is kept for its idempotency key.
 pub(super) const ANSWER_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -35,7 +35,7 @@ pub(super) fn answer_id(key_digest: &str) -> StreamId {
 pub(super) fn read_answer<'a>(
     pool: &'a PgPool,
     stream: &'a StreamId,
-) -> BoxFuture<'a, Result<Versioned, CommandError>> {
+) -> BoxFuture<'a, Result<VersionedState, CommandError>> {
     Box::pin(async move {
         // The database deletes answers by its own clock, so it computes the time that is left.
         let row: Option<(Vec<u8>, Value, i64, f64)> = sqlx::query_as(
@@ -52,7 +52,7 @@ pub(super) fn read_answer<'a>(
             StoredAnswer { fingerprint, answer, position, kept_until: Instant::now() + kept }
         });
         let state: Arc<dyn AggregateState> = Arc::new(AnswerSlot(answer));
-        Ok(Versioned { version: 0, state })
+        Ok(VersionedState { version: 0, state })
     })
 }
 

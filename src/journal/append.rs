@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::batch::Batch;
 use super::context::{Context, KEY_DIGEST};
 use super::side_write::PendingSideWrite;
-use super::stream::StoredEvent;
+use super::stream::TailEvent;
 
 /// End of the log. `epoch` rises after a lost connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -95,7 +95,7 @@ pub(super) async fn position_of(connection: &mut PgConnection, event_id: Uuid) -
 }
 
 /// The next events after `position`, at most 1,000.
-pub(super) async fn tail(connection: &mut PgConnection, position: i64) -> Result<Vec<StoredEvent>, sqlx::Error> {
+pub(super) async fn tail(connection: &mut PgConnection, position: i64) -> Result<Vec<TailEvent>, sqlx::Error> {
     sqlx::query_as(
         "select aggregate_type, aggregate_id, sequence, event_version, payload, position,
             metadata ->> $2 as key_digest

@@ -16,7 +16,7 @@ use super::load::AggregateRef;
 use super::numbers::Numbers;
 use super::queue::{QueuedCommand, Verdict};
 use super::side_write::PendingSideWrite;
-use super::stream::{StreamId, Versioned};
+use super::stream::{StreamId, VersionedState};
 use super::unit_of_work::{Interrupt, NewEvent, StateView, UnitOfWork};
 use crate::domain::refusal::Refusal;
 
@@ -37,7 +37,7 @@ pub(super) struct Batch {
     pub answers: Vec<NewAnswer>,
     pub side_writes: Vec<PendingSideWrite>,
     pub numbers: Numbers,
-    pub changed: HashMap<StreamId, Versioned>,
+    pub changed: HashMap<StreamId, VersionedState>,
 }
 
 /// Bound of a batch in events, so that one append stays short.
@@ -132,7 +132,7 @@ impl Batch {
                 position,
                 kept_until: Instant::now() + ANSWER_KEPT,
             };
-            let versioned = Versioned { version: 1, state: Arc::new(AnswerSlot(Some(stored))) };
+            let versioned = VersionedState { version: 1, state: Arc::new(AnswerSlot(Some(stored))) };
             self.changed.insert(answer_id(&key.digest), versioned);
             self.answers.push(NewAnswer {
                 key_digest: key.digest.clone(),
@@ -157,12 +157,12 @@ fn stored_answer(view: &BatchView<'_>, key: &IdempotencyKey) -> Result<Option<St
 
 /// States that the batch has decided, above the committed ones.
 struct BatchView<'batch> {
-    changed: &'batch HashMap<StreamId, Versioned>,
+    changed: &'batch HashMap<StreamId, VersionedState>,
     cache: &'batch Cache,
 }
 
 impl StateView for BatchView<'_> {
-    fn get(&self, stream: &StreamId) -> Option<Versioned> {
+    fn get(&self, stream: &StreamId) -> Option<VersionedState> {
         self.changed.get(stream).cloned().or_else(|| self.cache.get(stream))
     }
 }

@@ -10,14 +10,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lru::LruCache;
 
-use super::stream::{StoredEvent, StreamId, Versioned};
+use super::stream::{StreamId, TailEvent, VersionedState};
 
 pub(super) struct Cache {
     entries: Mutex<Entries>,
 }
 
 struct Entries {
-    states: LruCache<StreamId, Versioned>,
+    states: LruCache<StreamId, VersionedState>,
     weight: usize,
     bound: usize,
     /// For each stream that is being loaded: flags that mark its loads as out of date.
@@ -37,12 +37,12 @@ impl Cache {
         Self { entries: Mutex::new(entries) }
     }
 
-    pub fn get(&self, stream: &StreamId) -> Option<Versioned> {
+    pub fn get(&self, stream: &StreamId) -> Option<VersionedState> {
         self.lock().states.get(stream).cloned()
     }
 
     /// Adds the states that the writer has committed.
-    pub fn commit(&self, changed: impl IntoIterator<Item = (StreamId, Versioned)>) {
+    pub fn commit(&self, changed: impl IntoIterator<Item = (StreamId, VersionedState)>) {
         let mut entries = self.lock();
         for (stream, versioned) in changed {
             entries.invalidate_loads(&stream);
@@ -51,7 +51,7 @@ impl Cache {
     }
 
     /// Applies an event of another process, if its stream is cached.
-    pub fn apply_event(&self, stream: &StreamId, event: &StoredEvent) -> Result<(), serde_json::Error> {
+    pub fn apply_event(&self, stream: &StreamId, event: &TailEvent) -> Result<(), serde_json::Error> {
         let sequence = event.sequence;
         let mut entries = self.lock();
         entries.invalidate_loads(stream);
@@ -59,7 +59,7 @@ impl Cache {
         if sequence == cached.version + 1 {
             let evolved = cached.state.evolved(&event.event_version, &event.payload);
             match evolved {
-                Ok(state) => entries.put(stream.clone(), Versioned { version: sequence, state }),
+                Ok(state) => entries.put(stream.clone(), VersionedState { version: sequence, state }),
                 Err(error) => {
                     entries.remove(stream);
                     return Err(error);
@@ -97,7 +97,7 @@ impl Cache {
 
 impl LoadTicket<'_> {
     /// Adds what was loaded; `false` if it is out of date and must be loaded again.
-    pub fn finish(self, loaded: Versioned) -> bool {
+    pub fn finish(self, loaded: VersionedState) -> bool {
         let mut entries = self.cache.lock();
         if self.out_of_date.load(Ordering::Acquire) {
             return false;
@@ -123,7 +123,7 @@ impl Drop for LoadTicket<'_> {
 }
 
 impl Entries {
-    fn put(&mut self, stream: StreamId, versioned: Versioned) {
+    fn put(&mut self, stream: StreamId, versioned: VersionedState) {
         self.weight += versioned.state.weight();
         if let Some(previous) = self.states.put(stream, versioned) {
             self.weight -= previous.state.weight();

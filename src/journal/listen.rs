@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use sqlx::ConnectOptions;
-use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
+use sqlx::postgres::PgConnectOptions;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+
+use crate::database;
 
 /// The channel of `migrations/0001_journal.sql`; a notification is the position at the end of the log.
 const CHANNEL: &str = "journal";
@@ -23,11 +24,7 @@ pub(super) fn start(connect: PgConnectOptions, head: watch::Sender<i64>) -> Join
 }
 
 async fn listen(connect: &PgConnectOptions, head: &watch::Sender<i64>) -> Result<(), sqlx::Error> {
-    let connect = connect.clone().disable_statement_logging();
-    let pool = PgPoolOptions::new().max_connections(1).connect_with(connect).await?;
-    let mut listener = PgListener::connect_with(&pool).await?;
-    listener.eager_reconnect(false);
-    listener.listen(CHANNEL).await?;
+    let mut listener = database::listen(connect, CHANNEL).await?;
     while let Some(notification) = listener.try_recv().await? {
         if let Ok(position) = notification.payload().parse::<i64>() {
             head.send_if_modified(|head| {

@@ -14,11 +14,11 @@ use super::answers;
 use super::cache::Cache;
 use super::error::CommandError;
 use super::snapshots::read_snapshot;
-use super::stream::{AggregateState, StreamId, Versioned};
+use super::stream::{AggregateState, StreamId, VersionedState};
 use crate::domain::Decider;
 
 /// Reads one stream's state from the database.
-type ReadStream = for<'a> fn(&'a PgPool, &'a StreamId) -> BoxFuture<'a, Result<Versioned, CommandError>>;
+type ReadStream = for<'a> fn(&'a PgPool, &'a StreamId) -> BoxFuture<'a, Result<VersionedState, CommandError>>;
 
 /// One aggregate, and how it is loaded.
 #[derive(Clone)]
@@ -82,11 +82,11 @@ impl Loader {
 fn load_state<'a, A: Decider>(
     pool: &'a PgPool,
     stream: &'a StreamId,
-) -> BoxFuture<'a, Result<Versioned, CommandError>> {
+) -> BoxFuture<'a, Result<VersionedState, CommandError>> {
     Box::pin(async move {
         let (version, aggregate) = read_aggregate::<A>(pool, stream).await?;
         let state: Arc<dyn AggregateState> = Arc::new(aggregate);
-        Ok(Versioned { version, state })
+        Ok(VersionedState { version, state })
     })
 }
 

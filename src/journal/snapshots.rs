@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 use tokio::sync::mpsc;
 
-use super::stream::{AggregateState, StreamId, Versioned};
+use super::stream::{AggregateState, StreamId, VersionedState};
 use crate::domain::Decider;
 use crate::failpoints::failpoint;
 
@@ -34,7 +34,7 @@ pub(super) fn start(pool: PgPool, every: i64) -> Snapshots {
 }
 
 impl Snapshots {
-    pub fn offer(&self, stream: &StreamId, versioned: &Versioned) {
+    pub fn offer(&self, stream: &StreamId, versioned: &VersionedState) {
         // A full queue means that snapshots come faster than they are written; the next one suffices.
         let _ = self.queue.try_send((stream.clone(), versioned.version, Arc::clone(&versioned.state)));
     }

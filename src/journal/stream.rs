@@ -24,7 +24,7 @@ impl StreamId {
 
 /// An event of the log's tail.
 #[derive(sqlx::FromRow)]
-pub(super) struct StoredEvent {
+pub(super) struct TailEvent {
     pub aggregate_type: String,
     pub aggregate_id: String,
     pub sequence: i64,
@@ -37,7 +37,7 @@ pub(super) struct StoredEvent {
 
 /// The state of a stream after `version` events.
 #[derive(Clone)]
-pub(super) struct Versioned {
+pub(super) struct VersionedState {
     pub version: i64,
     pub state: Arc<dyn AggregateState>,
 }
@@ -73,7 +73,7 @@ impl<A: Decider> AggregateState for A {
     }
 }
 
-impl Versioned {
+impl VersionedState {
     /// The state as its own type; `None` if two types share a stream, which distinct kinds rule out.
     pub fn as_type<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
         Arc::clone(&self.state).into_any().downcast().ok()

@@ -13,7 +13,7 @@ use super::context::Context;
 use super::load::AggregateRef;
 use super::numbers::Numbers;
 use super::side_write::{PendingSideWrite, SideWrite};
-use super::stream::{StreamId, Versioned};
+use super::stream::{StreamId, VersionedState};
 use crate::domain::refusal::Refusal;
 use crate::domain::{Decider, Numbered};
 
@@ -61,14 +61,14 @@ pub struct NewEvent {
 
 /// The states that a unit of work begins with.
 pub(super) trait StateView {
-    fn get(&self, stream: &StreamId) -> Option<Versioned>;
+    fn get(&self, stream: &StreamId) -> Option<VersionedState>;
 }
 
 /// What one use case has read and decided so far.
 pub struct UnitOfWork<'view> {
     view: &'view dyn StateView,
     context: &'view Context,
-    pub(super) changed: HashMap<StreamId, Versioned>,
+    pub(super) changed: HashMap<StreamId, VersionedState>,
     pub(super) events: Vec<NewEvent>,
     pub(super) side_writes: Vec<PendingSideWrite>,
     pub(super) numbers: Numbers,
@@ -129,7 +129,7 @@ impl<'view> UnitOfWork<'view> {
                 payload: serde_json::to_string(event).map_err(|error| Interrupt::Broken(error.to_string()))?,
             });
         }
-        self.changed.insert(reference.stream, Versioned { version, state: Arc::new(state) });
+        self.changed.insert(reference.stream, VersionedState { version, state: Arc::new(state) });
         Ok(())
     }
 
@@ -137,7 +137,7 @@ impl<'view> UnitOfWork<'view> {
     pub fn next_number<A: Numbered>(&mut self) -> Result<i64, Interrupt> {
         let number =
             self.numbers.take_next(A::TYPE).ok_or_else(|| Interrupt::Broken(format!("{} has no numbers", A::TYPE)))?;
-        self.changed.insert(StreamId::of::<A>(number), Versioned { version: 0, state: Arc::new(A::default()) });
+        self.changed.insert(StreamId::of::<A>(number), VersionedState { version: 0, state: Arc::new(A::default()) });
         Ok(number)
     }
 
@@ -159,7 +159,7 @@ impl<'view> UnitOfWork<'view> {
         Ok((versioned.version, aggregate))
     }
 
-    fn find(&self, reference: &AggregateRef) -> Result<Versioned, Interrupt> {
+    fn find(&self, reference: &AggregateRef) -> Result<VersionedState, Interrupt> {
         let found = self.changed.get(&reference.stream).cloned().or_else(|| self.view.get(&reference.stream));
         found.ok_or_else(|| Interrupt::Missing(vec![reference.clone()]))
     }

@@ -142,3 +142,19 @@ fn classify_error(error: &smtp::Error) -> MailError {
         MailError::Unsent("cannot reach the SMTP server".to_owned())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_output_shows_no_smtp_password() {
+        let config = MailConfig {
+            smtp_url: Some("smtps://jo:secret@mail.example.com".to_owned()),
+            folder: PathBuf::from("mails"),
+            from: "shop@example.com".to_owned(),
+            public_url: "https://shop.example.com".to_owned(),
+        };
+        assert!(!format!("{config:?}").contains("secret"), "{config:?}");
+    }
+}

@@ -34,7 +34,7 @@ pub use reactor::PaymentReactor;
 pub use test_provider::{TestCard, TestProvider};
 
 /// How long a provider recognises a repeated request, less a margin of one hour. Later it would charge again.
-pub const REPEATABLE: Duration = Duration::from_secs(23 * 60 * 60);
+pub const IDEMPOTENCY_WINDOW: Duration = Duration::from_secs(23 * 60 * 60);
 
 /// Which providers are configured. By default there are none, and orders are paid by invoice.
 #[derive(Clone, Debug, Default)]

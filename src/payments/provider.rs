@@ -29,7 +29,7 @@ use crate::domain::order::PaymentToken;
 pub trait PaymentProvider: Send + Sync + 'static {
     /// Authorises a payment: holds the amount until it is captured or voided.
     ///
-    /// The same `purpose.request` must authorise once for at least [`REPEATABLE`](super::REPEATABLE); after that the
+    /// The same `purpose.request` must authorise once for at least [`IDEMPOTENCY_WINDOW`](super::IDEMPOTENCY_WINDOW); after that the
     /// shop calls [`find`](Self::find) instead of repeating the call.
     ///
     /// # Errors

@@ -18,7 +18,7 @@ use super::provider::{
     Authorisation, AuthorisationRequest, IntentState, PaymentError, PaymentIntent, PaymentProvider, PaymentPurpose,
     RefundRequest,
 };
-use super::{Payments, REPEATABLE};
+use super::{IDEMPOTENCY_WINDOW, Payments};
 use crate::domain::Decider;
 use crate::domain::ids::OrderId;
 use crate::domain::money::Money;
@@ -79,7 +79,7 @@ impl PaymentReactor {
             OrderEvent::PaymentRequested { attempt, method, amount } => {
                 let purpose = PaymentPurpose { order_id: order_id.0, attempt, request: recorded.event_id };
                 let age = (Utc::now() - recorded.recorded_at).to_std().unwrap_or_default();
-                self.authorise(purpose, method.as_str(), amount, age >= REPEATABLE).await
+                self.authorise(purpose, method.as_str(), amount, age >= IDEMPOTENCY_WINDOW).await
             }
             OrderEvent::PaymentAuthorised { attempt, amount, reference } => {
                 self.capture(order_id, attempt, amount, &reference).await

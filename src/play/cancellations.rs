@@ -1,8 +1,8 @@
-//! Cancellations: units go back from what the customer bought before.
+//! Cancellations: units are returned from earlier orders of the customer.
 //!
-//! A row takes its units from the customer's latest earlier order that still has that product at that price, and what is
-//! missing there from the one before. An invoice is one use case, so it is played whole or not at all, and once: its
-//! number is claimed like that of an order.
+//! A row takes its units from the customer's latest earlier order that still has the product at the same price, then from
+//! the order before, and so on. A cancellation is one use case, so it is played completely or not at all, and only once:
+//! its number is claimed like that of an order.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,8 +10,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 
-use super::read::{Cancellation, CancelledLine};
-use super::report::{PlayReport, SkippedRow};
+use super::history::{Cancellation, CancelledLine, SkippedRow};
+use super::report::PlayReport;
 use super::send::{claim_holders, send};
 use super::{CHUNK, PlayError, prepare};
 use crate::domain::claim::{Claim, ClaimCommand, ClaimKind, claim_id};
@@ -23,10 +23,10 @@ use crate::domain::text::{Reason, Reference};
 use crate::journal::{CommandError, Interrupt, Journal, UnitOfWork, UseCase};
 use crate::shop::MoveOrder;
 
-const NO_SALE: &str = "cancellation of what the customer did not buy before";
-const PARTLY: &str = "cancellation of more than the customer bought before";
+const NO_SALE: &str = "cancellation of a product that the customer did not buy before";
+const PARTLY: &str = "cancellation of more units than the customer bought before";
 
-/// Plays the cancellations of a file, in its order. The read tables must stand behind its sales.
+/// Plays the cancellations of a file, in its order. The read tables must include its sales.
 pub(super) async fn play_cancellations(
     journal: &Journal,
     pool: &PgPool,
@@ -39,7 +39,7 @@ pub(super) async fn play_cancellations(
     report.already_played += played.len();
     for due in due.chunks(CHUNK) {
         let due: Vec<_> = due.iter().map(|(cancellation, _)| *cancellation).collect();
-        let earlier_orders = EarlierOrders::before(journal, pool, &due).await?;
+        let earlier_orders = EarlierOrders::load(journal, pool, &due).await?;
         for cancellation in due {
             let wanted = earlier_orders.wanted(cancellation);
             let reference = &cancellation.reference;
@@ -59,7 +59,7 @@ pub(super) async fn play_cancellations(
                 report.units_returned += units;
                 if units < line.quantity.get() {
                     let reason = if units == 0 { NO_SALE } else { PARTLY };
-                    report.skipped.push(SkippedRow { line: line.place, reason, row: line.row.clone() });
+                    report.skipped.push(SkippedRow { line: line.line_number, reason, row: line.row.clone() });
                 }
             }
         }
@@ -67,7 +67,7 @@ pub(super) async fn play_cancellations(
     Ok(())
 }
 
-/// What customers bought, as far as cancellations speak of it: orders with the product at the price, latest first.
+/// Earlier orders that a cancellation may refer to, by customer, product and price; latest first.
 #[derive(Default)]
 struct EarlierOrders {
     customers: HashMap<String, CustomerId>,
@@ -75,11 +75,11 @@ struct EarlierOrders {
     orders: HashMap<(CustomerId, ProductId, Money), Vec<EarlierOrder>>,
 }
 
-/// An order, and when it was placed.
+/// Time and number of an order.
 type EarlierOrder = (DateTime<Utc>, OrderId);
 
 impl EarlierOrders {
-    async fn before(journal: &Journal, pool: &PgPool, cancellations: &[&Cancellation]) -> Result<Self, PlayError> {
+    async fn load(journal: &Journal, pool: &PgPool, cancellations: &[&Cancellation]) -> Result<Self, PlayError> {
         let emails = cancellations.iter().filter_map(|cancellation| cancellation.email.as_ref());
         let customers = prepare::find_customers(pool, emails.map(|email| email.as_str()).collect()).await?;
         let mut skus: Vec<String> =
@@ -139,7 +139,7 @@ impl EarlierOrders {
     }
 }
 
-/// One cancellation. Done twice, it does nothing more.
+/// One cancellation. A repetition has no effect.
 struct PlayCancellation {
     reference: Reference,
     wanted: Vec<WantedUnits>,
@@ -150,13 +150,13 @@ struct WantedUnits {
     product_id: ProductId,
     unit_price: Money,
     units: i64,
-    /// Where to look for them, latest first.
+    /// Orders to take the units from, latest first.
     orders: Vec<OrderId>,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct ReturnedUnits {
-    /// Beside the rows, one each.
+    /// One number per row of the cancellation.
     units: Vec<i64>,
     orders_cancelled: usize,
     orders_returned: usize,
@@ -177,7 +177,7 @@ impl UseCase for PlayCancellation {
             for order_id in &wanted.orders {
                 let order = work.get::<Order>(order_id)?;
                 let lines = lines.entry(*order_id).or_default();
-                *returned += wanted.take(order.placed()?, wanted.units - *returned, lines);
+                *returned += wanted.take_units(order.placed()?, wanted.units - *returned, lines);
             }
         }
         lines.retain(|_, lines| !lines.is_empty());
@@ -216,8 +216,8 @@ impl PlayCancellation {
 }
 
 impl WantedUnits {
-    /// Takes up to `units` from the lines of an order that still have some, beside what was `returned` from them before.
-    fn take(&self, order: &PlacedOrder, units: i64, returned: &mut BTreeMap<i64, i64>) -> i64 {
+    /// Takes up to `units` from the lines of an order that still have some; adds them to `returned`, per line.
+    fn take_units(&self, order: &PlacedOrder, units: i64, returned: &mut BTreeMap<i64, i64>) -> i64 {
         if order.states.status == Status::Cancelled {
             return 0;
         }

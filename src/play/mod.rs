@@ -1,9 +1,8 @@
-//! Plays a sales history in the Online Retail format through the use cases of staff.
+//! Import of a sales history in the Online Retail format, through the use cases of staff.
 //!
-//! An invoice is one order under its number as reference, a row is a line. A cancellation, whose number begins with `C`,
-//! takes units back from earlier orders. Playing is safe to repeat, whole or broken
-//! off anywhere: orders are found by their references, products by their skus, customers by their e-mail addresses, and
-//! stock is received only for what is still to be sold.
+//! An invoice becomes an order with its number as reference, a row becomes a line. A cancellation, whose number begins
+//! with `C`, returns units of earlier orders. A repeated or interrupted import is safe: orders are found by reference,
+//! products by SKU, customers by e-mail address, and stock is received only for orders that are not placed yet.
 
 use std::time::Duration;
 
@@ -18,22 +17,25 @@ use crate::projector::Projector;
 use crate::shop::{PlaceOrder, RequestedLine};
 
 mod cancellations;
+mod history;
 mod prepare;
 mod read;
 mod report;
+mod row;
 mod send;
 
-pub use read::{Buyer, Cancellation, CancelledLine, Goods, History, Invoice, Line, read};
-pub use report::{PlayReport, SkippedRow};
+pub use history::{Buyer, Cancellation, CancelledLine, Goods, History, Invoice, Line, SkippedRow};
+pub use read::read;
+pub use report::PlayReport;
 
 use prepare::{CustomerIds, ProductIds};
 use send::{Preload, claim_holders, send};
 
 #[derive(Clone, Debug)]
 pub struct PlayOptions {
-    /// How many commands are on their way at once.
+    /// Number of commands sent concurrently.
     pub concurrency: usize,
-    /// Leaves the cancellations out.
+    /// Skips the cancellations.
     pub sales_only: bool,
 }
 
@@ -41,7 +43,7 @@ pub struct PlayOptions {
 pub enum PlayError {
     #[error("the file has no column {0}")]
     MissingColumns(String),
-    #[error("the file cannot be read: {0}")]
+    #[error("cannot read the file: {0}")]
     Unreadable(#[from] csv::Error),
     #[error(transparent)]
     Command(#[from] CommandError),
@@ -49,18 +51,19 @@ pub enum PlayError {
     Failed { what: String, error: CommandError },
     #[error(transparent)]
     Database(#[from] sqlx::Error),
-    #[error("the orders are placed, but the read tables do not move: {0}")]
+    #[error("the orders are placed, but the projector has stopped: {0}")]
     ProjectorStopped(String),
 }
 
-/// How many orders are made ready together, so that none has to wait for a part of itself and lose its place.
+/// Number of orders whose aggregates are preloaded together, so that no order waits for a load and loses its place.
 const CHUNK: usize = 500;
-/// How often it is looked whether the read tables still move.
+/// Interval of checks whether the projector has stopped.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Plays `file`; `progress` counts orders, and the projector must run, because
-/// cancellations look in the read tables for what was bought. Orders are numbered in the order of the file, as far as no other client
-/// orders in between.
+/// Imports `file`; `progress` counts orders.
+///
+/// The projector must run, because cancellations find earlier orders in the read tables. Orders are numbered in the order
+/// of the file, unless other clients order at the same time.
 pub async fn play(
     journal: &Journal,
     projector: &Projector,
@@ -77,14 +80,14 @@ pub async fn play(
     progress.set_length(due.len() as u64);
 
     progress.set_message("products");
-    let products = prepare::products(journal, &goods, &due, options, &mut report).await?;
+    let products = prepare::prepare_products(journal, &goods, &due, options, &mut report).await?;
     progress.set_message("customers");
-    let customers = prepare::customers(journal, pool, &buyers, &due, options, &mut report).await?;
+    let customers = prepare::prepare_customers(journal, pool, &buyers, &due, options, &mut report).await?;
 
     progress.set_message("orders");
     let (products, customers) = (&products, &customers);
     let orders = stream::iter(due.chunks(CHUNK)).then(async |invoices| {
-        // What could not be loaded now is loaded when it is needed, and the order itself tells what is wrong.
+        // A failed preload is ignored: the order loads the rest itself, and reports the error.
         let _ = send(journal, || preload(invoices, products, customers)).await;
         stream::iter(invoices)
     });
@@ -113,7 +116,7 @@ pub async fn play(
     Ok(report)
 }
 
-/// Waits until the read tables stand at `position`, as long as they move.
+/// Waits until the read tables reach `position`; fails if the projector stops.
 async fn wait_for_read_tables(projector: &Projector, position: i64) -> Result<(), PlayError> {
     while !projector.wait_for(position, POLL_INTERVAL).await {
         let stopped = projector.status().await?.into_iter().find_map(|projection| projection.last_error);
@@ -124,7 +127,7 @@ async fn wait_for_read_tables(projector: &Projector, position: i64) -> Result<()
     Ok(())
 }
 
-/// The invoices that are no orders yet, and how many are.
+/// Returns the invoices without an order, and the number of those with one.
 async fn not_yet_played(journal: &Journal, invoices: Vec<Invoice>) -> Result<(Vec<Invoice>, usize), CommandError> {
     let orders = claim_holders(journal, invoices.iter().map(reference_claim).collect()).await?;
     let invoice_count = invoices.len();

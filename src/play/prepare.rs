@@ -1,4 +1,4 @@
-//! What the orders need before the first is placed: products with stock enough, and customers.
+//! Preparation of the orders: products with enough stock, and customers.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -6,7 +6,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 
-use super::read::{Buyer, Goods, Invoice};
+use super::history::{Buyer, Goods, Invoice};
 use super::report::PlayReport;
 use super::send::{Preload, send};
 use super::{CHUNK, PlayError, PlayOptions};
@@ -19,15 +19,15 @@ use crate::domain::text::{Description, Name, Sku};
 use crate::journal::{CommandError, Interrupt, Journal, UnitOfWork, UseCase};
 use crate::shop::{AdjustStock, CategoryKey, CreateCategory, CreateProduct, RegisterCustomer, StockChange};
 
-/// By place in the history; what no due invoice names is not in it.
+/// Products by index in the history, as far as a due invoice names them.
 pub(super) type ProductIds = HashMap<usize, ProductId>;
-/// By place in the history; who stands on no due invoice is not in it.
+/// Customers by index in the history, as far as a due invoice names them.
 pub(super) type CustomerIds = HashMap<usize, CustomerId>;
 
 const CATEGORY: &str = "General";
 
-/// Finds or creates every product that is still to be sold, with stock enough for it, in the order of the file.
-pub(super) async fn products(
+/// Finds or creates the products of the due invoices, with enough stock, in the order of the file.
+pub(super) async fn prepare_products(
     journal: &Journal,
     goods: &[Goods],
     due: &[Invoice],
@@ -65,8 +65,8 @@ pub(super) async fn products(
     Ok(products)
 }
 
-/// Finds or registers every customer who is still to be served, in the order of the file.
-pub(super) async fn customers(
+/// Finds or registers the customers of the due invoices, in the order of the file.
+pub(super) async fn prepare_customers(
     journal: &Journal,
     pool: &PgPool,
     buyers: &[Buyer],
@@ -90,7 +90,7 @@ pub(super) async fn customers(
     Ok(found.chain(registered).collect())
 }
 
-/// Registers a customer, unless somebody did so meanwhile, or the answer to the first attempt was lost.
+/// Registers a customer. Finds it instead if it was registered meanwhile or by an attempt whose response was lost.
 async fn register(journal: &Journal, pool: &PgPool, buyer: &Buyer) -> Result<CustomerId, PlayError> {
     let failed = |error| PlayError::Failed { what: format!("customer {}", buyer.last_name), error };
     let first_name = Name::parse("Customer").map_err(|error| failed(CommandError::Internal(error.to_string())))?;
@@ -109,7 +109,7 @@ async fn register(journal: &Journal, pool: &PgPool, buyer: &Buyer) -> Result<Cus
     }
 }
 
-/// Customers by e-mail address in lower case.
+/// Finds customers by e-mail address; the keys are in lower case.
 pub(super) async fn find_customers(
     pool: &PgPool,
     emails: Vec<&str>,
@@ -123,8 +123,7 @@ pub(super) async fn find_customers(
     Ok(found.into_iter().map(|(email, customer_id)| (email, CustomerId(customer_id))).collect())
 }
 
-/// Sees to it that `units` of a product can be sold: creates it, or receives what is missing. Done twice, it does
-/// nothing more.
+/// Makes `units` of a product available: creates it, or receives the missing stock. A repetition has no effect.
 #[derive(Clone)]
 struct StockUp {
     sku: Sku,
@@ -169,7 +168,7 @@ impl UseCase for StockUp {
     }
 }
 
-/// The category of everything that is played, created with its first product.
+/// Category of all imported products, created with the first of them.
 fn find_or_create_category(work: &mut UnitOfWork<'_>) -> Result<CategoryId, Interrupt> {
     let name = Name::parse(CATEGORY).map_err(|error| Interrupt::Broken(error.to_string()))?;
     match work.get::<Claim>(claim_id(ClaimKind::CategoryName, &name.folded()))?.holder {

@@ -1,4 +1,4 @@
-//! Sends commands, again when the shop is busy or its database away for a moment, and reads what they will need.
+//! Sending of commands, with retries while the shop is busy or the database unavailable, and preloading of aggregates.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -10,15 +10,14 @@ use crate::domain::ids::{CustomerId, ProductId};
 use crate::domain::product::Product;
 use crate::journal::{Actor, CommandError, Context, Interrupt, Journal, UnitOfWork, UseCase};
 
-/// How often a command is sent before it is given up: half a minute, when nothing answers.
+/// Attempts per command: about half a minute if nothing answers.
 const ATTEMPTS: u32 = 12;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// How many claims one use case reads.
+/// Number of claims that one use case reads.
 const CHUNK: usize = 500;
 
-/// Carries a use case out. It may be carried out twice, when the answer to the first time was lost: it must be one that
-/// finds its own trace and leaves no other.
+/// Runs a use case, with retries. It must be idempotent: it runs twice if the first response was lost.
 pub(super) async fn send<U: UseCase>(journal: &Journal, use_case: impl Fn() -> U) -> Result<U::Answer, CommandError> {
     let mut pause = FIRST_PAUSE;
     let mut attempt = 1;
@@ -35,7 +34,7 @@ pub(super) async fn send<U: UseCase>(journal: &Journal, use_case: impl Fn() -> U
     }
 }
 
-/// The holder of each claim.
+/// Returns the holder of each claim.
 pub(super) async fn claim_holders(journal: &Journal, claims: Vec<String>) -> Result<Vec<Option<i64>>, CommandError> {
     let mut holders = Vec::with_capacity(claims.len());
     for claims in claims.chunks(CHUNK) {
@@ -44,7 +43,7 @@ pub(super) async fn claim_holders(journal: &Journal, claims: Vec<String>) -> Res
     Ok(holders)
 }
 
-/// Reads through a use case that changes nothing, so that the newest state answers.
+/// Reads claims through the writer, so that the newest state is returned.
 struct ReadClaimHolders(Vec<String>);
 
 impl UseCase for ReadClaimHolders {
@@ -55,11 +54,11 @@ impl UseCase for ReadClaimHolders {
     }
 }
 
-/// Loads what the next commands will need, so that each is decided at once and none overtakes another.
+/// Loads the aggregates of the next commands, so that none waits for a load and loses its place in the order.
 #[derive(Default)]
 pub(super) struct Preload {
     pub claims: Vec<String>,
-    /// The claim on a category's name, and the category that holds it.
+    /// Claim of a category's name; its category is loaded too.
     pub category_claim: Option<String>,
     pub products: BTreeSet<ProductId>,
     pub customers: BTreeSet<CustomerId>,
@@ -84,7 +83,7 @@ impl UseCase for Preload {
     }
 }
 
-/// All that is missing in one answer, so that it is loaded together.
+/// Combines the missing aggregates of all parts, so that they are loaded together.
 fn combine_missing<const COUNT: usize>(parts: [Result<(), Interrupt>; COUNT]) -> Result<(), Interrupt> {
     let mut missing = Vec::new();
     for part in parts {

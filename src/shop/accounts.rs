@@ -50,7 +50,6 @@ pub struct ConfirmRegistration {
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct AccountRef {
-    #[schema(value_type = i64)]
     pub account_id: AccountId,
 }
 
@@ -185,7 +184,7 @@ struct DisableAccount {
 }
 
 impl SideWrite for DisableAccount {
-    const FUNCTION: &'static str = "disable";
+    const FUNCTION: &'static str = "disable_account";
 }
 
 #[derive(Serialize)]
@@ -194,7 +193,7 @@ struct EnableAccount {
 }
 
 impl SideWrite for EnableAccount {
-    const FUNCTION: &'static str = "enable";
+    const FUNCTION: &'static str = "enable_account";
 }
 
 /// Uses up a mailed link; a used, expired or unknown link refuses the command.

@@ -28,7 +28,6 @@ pub struct RemoveAddress {
 /// An address by its number alone, because answers are stored and addresses can be erased.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct AddressRef {
-    #[schema(value_type = i64)]
     pub address_id: AddressId,
 }
 

@@ -6,31 +6,16 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::customers::check_customer;
-use crate::domain::cart::{Cart, CartCommand, MergeMode};
+use crate::domain::cart::{Cart, CartChange, CartCommand, MergeMode};
 use crate::domain::ids::{CartId, CustomerId, ProductId};
 use crate::domain::money::two_decimals;
 use crate::domain::product::{Product, ProductError};
-use crate::domain::quantity::Quantity;
 use crate::journal::{AggregateRef, Interrupt, UnitOfWork, UseCase};
 
 /// Adds, changes or removes items of a cart.
 pub struct ChangeCart {
     pub cart_id: CartId,
     pub change: CartChange,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CartChange {
-    Add {
-        product_id: ProductId,
-        quantity: Quantity,
-    },
-    /// `None` removes the product.
-    Set {
-        product_id: ProductId,
-        quantity: Option<Quantity>,
-    },
-    Empty,
 }
 
 impl UseCase for ChangeCart {
@@ -41,12 +26,7 @@ impl UseCase for ChangeCart {
         if let CartChange::Add { product_id, .. } | CartChange::Set { product_id, quantity: Some(_) } = self.change {
             work.get::<Product>(product_id)?.for_sale()?;
         }
-        let command = match self.change {
-            CartChange::Add { product_id, quantity } => CartCommand::AddItem { product_id, quantity },
-            CartChange::Set { product_id, quantity } => CartCommand::SetItem { product_id, quantity },
-            CartChange::Empty => CartCommand::Empty,
-        };
-        work.execute::<Cart>(self.cart_id, command)?;
+        work.execute::<Cart>(self.cart_id, CartCommand::Change(self.change))?;
         CartView::of(work, self.cart_id)
     }
 

@@ -16,7 +16,6 @@ pub struct CreateCategory {
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct CategoryRef {
-    #[schema(value_type = i64)]
     pub category_id: CategoryId,
 }
 

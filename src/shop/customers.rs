@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::account::{Account, AccountCommand};
-use crate::domain::cart::{Cart, CartCommand};
+use crate::domain::cart::{Cart, CartChange, CartCommand};
 use crate::domain::customer::{Customer, CustomerCommand, ProfileField};
 use crate::domain::ids::{AccountId, CustomerId};
 use crate::domain::refusal::Refusal;
@@ -35,7 +35,6 @@ pub struct EraseCustomer {
 /// A customer by number alone, because answers are stored and people can be erased.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct CustomerRef {
-    #[schema(value_type = i64)]
     pub customer_id: CustomerId,
 }
 
@@ -85,7 +84,7 @@ impl UseCase for EraseCustomer {
         let customer_id = self.customer_id;
         work.execute::<Customer>(customer_id, CustomerCommand::Erase)?;
         if !work.get::<Cart>(customer_id)?.items().is_empty() {
-            work.execute::<Cart>(customer_id, CartCommand::Empty)?;
+            work.execute::<Cart>(customer_id, CartCommand::Change(CartChange::Empty))?;
         }
         if let Some(account_id) = self.account_id {
             work.execute::<Account>(account_id, AccountCommand::Erase)?;
@@ -112,7 +111,7 @@ struct PutProfile<'a> {
 }
 
 impl SideWrite for PutProfile<'_> {
-    const FUNCTION: &'static str = "put";
+    const FUNCTION: &'static str = "put_profile";
 
     fn refusal(constraint: &str) -> Option<Refusal> {
         email_taken(constraint)
@@ -129,7 +128,7 @@ struct PatchProfile<'a> {
 }
 
 impl SideWrite for PatchProfile<'_> {
-    const FUNCTION: &'static str = "change";
+    const FUNCTION: &'static str = "change_profile";
 
     fn refusal(constraint: &str) -> Option<Refusal> {
         email_taken(constraint)
@@ -143,7 +142,7 @@ struct DeletePerson {
 }
 
 impl SideWrite for DeletePerson {
-    const FUNCTION: &'static str = "forget";
+    const FUNCTION: &'static str = "forget_customer";
 }
 
 fn email_taken(constraint: &str) -> Option<Refusal> {

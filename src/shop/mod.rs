@@ -21,9 +21,11 @@ mod secrets;
 mod stock;
 mod webhooks;
 
+pub use crate::domain::cart::CartChange;
+
 pub use accounts::{AccountRef, ChangeAccount, ChangePassword, ConfirmRegistration, OpenAccount};
 pub use addresses::{AddAddress, AddressRef, ChangeAddress, RemoveAddress};
-pub use carts::{CartChange, CartLineView, CartView, ChangeCart, ExpireCart, GuestCartRef, MergeCarts, OpenGuestCart};
+pub use carts::{CartLineView, CartView, ChangeCart, ExpireCart, GuestCartRef, MergeCarts, OpenGuestCart};
 pub use categories::{CategoryKey, CategoryRef, CreateCategory, DeleteCategory, RenameCategory};
 pub use checkout::Checkout;
 pub use customers::{ChangeCustomer, CustomerRef, EraseCustomer, RegisterCustomer};

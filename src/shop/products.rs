@@ -26,7 +26,6 @@ pub struct CreateProduct {
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ProductRef {
-    #[schema(value_type = i64)]
     pub product_id: ProductId,
 }
 

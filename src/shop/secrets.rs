@@ -7,17 +7,20 @@ use crate::domain::order::PaymentToken;
 use crate::domain::webhook::WebhookSecret;
 
 /// A secret of the domain. None of them implements `Serialize`, so that no event and no answer can hold one.
-pub(super) trait Secret {
+pub(super) trait HoldsSecret {
     fn text(&self) -> &str;
 }
 
 /// Serialises a field of a side write: `#[serde(serialize_with = "expose")]`.
-pub(super) fn expose<S: Serializer>(secret: &&impl Secret, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn expose<S: Serializer>(secret: &&impl HoldsSecret, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(secret.text())
 }
 
 /// As [`expose`]; `None` is null.
-pub(super) fn expose_optional<S: Serializer>(secret: &Option<&impl Secret>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn expose_optional<S: Serializer>(
+    secret: &Option<&impl HoldsSecret>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     match secret {
         Some(secret) => serializer.serialize_str(secret.text()),
         None => serializer.serialize_none(),
@@ -26,7 +29,7 @@ pub(super) fn expose_optional<S: Serializer>(secret: &Option<&impl Secret>, seri
 
 macro_rules! secrets {
     ($($name:ty),*) => {$(
-        impl Secret for $name {
+        impl HoldsSecret for $name {
             fn text(&self) -> &str {
                 self.expose()
             }

@@ -43,7 +43,6 @@ pub struct RemoveWebhook {
 /// A webhook without its secret, because answers are stored.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct WebhookRef {
-    #[schema(value_type = i64)]
     pub webhook_id: WebhookId,
 }
 

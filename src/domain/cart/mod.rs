@@ -40,16 +40,7 @@ pub enum Cart {
 pub enum CartCommand {
     /// Opens a guest cart. A customer's cart opens with its first item.
     Open,
-    AddItem {
-        product_id: ProductId,
-        quantity: Quantity,
-    },
-    /// Sets the quantity of a product; `None` removes the product.
-    SetItem {
-        product_id: ProductId,
-        quantity: Option<Quantity>,
-    },
-    Empty,
+    Change(CartChange),
     /// Merges the items of a guest cart into this cart.
     MergeItems {
         items: Items,
@@ -64,6 +55,21 @@ pub enum CartCommand {
     },
     /// Closes a cart that has been unused for too long.
     Expire,
+}
+
+/// What a buyer changes in a cart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CartChange {
+    Add {
+        product_id: ProductId,
+        quantity: Quantity,
+    },
+    /// Sets the quantity of a product; `None` removes the product.
+    Set {
+        product_id: ProductId,
+        quantity: Option<Quantity>,
+    },
+    Empty,
 }
 
 /// Rule for merging the items of a guest cart and a customer's cart.
@@ -152,21 +158,21 @@ impl Decider for Cart {
                 Self::Unknown => Ok(vec![CartEvent::Opened {}]),
                 _ => Err(CartError::AlreadyExists),
             },
-            CartCommand::AddItem { product_id, quantity } => {
+            CartCommand::Change(CartChange::Add { product_id, quantity }) => {
                 let present = items.get(&product_id).map_or(0, |present| present.get());
                 let new_quantity = Quantity::new(present + quantity.get()).map_err(|_| CartError::TooManyUnits)?;
                 check_room(&items, product_id)?;
                 Ok(vec![CartEvent::ItemAdded { product_id, quantity, new_quantity }])
             }
-            CartCommand::SetItem { product_id, quantity: None } if items.contains_key(&product_id) => {
+            CartCommand::Change(CartChange::Set { product_id, quantity: None }) if items.contains_key(&product_id) => {
                 Ok(vec![CartEvent::ItemRemoved { product_id }])
             }
-            CartCommand::SetItem { quantity: None, .. } => Err(CartError::ItemNotFound),
-            CartCommand::SetItem { product_id, quantity: Some(quantity) } => {
+            CartCommand::Change(CartChange::Set { quantity: None, .. }) => Err(CartError::ItemNotFound),
+            CartCommand::Change(CartChange::Set { product_id, quantity: Some(quantity) }) => {
                 check_room(&items, product_id)?;
                 Ok(set_item(&items, product_id, quantity))
             }
-            CartCommand::Empty => match self {
+            CartCommand::Change(CartChange::Empty) => match self {
                 Self::Unknown => Err(CartError::NotFound),
                 _ if items.is_empty() => Ok(vec![]),
                 _ => Ok(vec![CartEvent::Emptied {}]),

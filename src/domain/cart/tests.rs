@@ -11,7 +11,7 @@ fn units(units: i64) -> Quantity {
 }
 
 fn add(product: i64, quantity: i64) -> CartCommand {
-    CartCommand::AddItem { product_id: ProductId(product), quantity: units(quantity) }
+    CartCommand::Change(CartChange::Add { product_id: ProductId(product), quantity: units(quantity) })
 }
 
 fn added(product: i64, quantity: i64, new_quantity: i64) -> CartEvent {
@@ -39,7 +39,7 @@ fn adding_a_product_twice_adds_up_the_quantities() {
 
 #[test]
 fn setting_the_current_quantity_causes_no_event() {
-    let set = |quantity| CartCommand::SetItem { product_id: ProductId(1), quantity };
+    let set = |quantity| CartCommand::Change(CartChange::Set { product_id: ProductId(1), quantity });
     given(vec![added(1, 2, 2)]).when(set(Some(units(2)))).then_expect_events(vec![]);
     given(vec![added(1, 2, 2)]).when(set(Some(units(7)))).then_expect_events(vec![changed(1, 7)]);
     given(vec![added(1, 2, 2)]).when(set(None)).then_expect_events(vec![removed(1)]);
@@ -70,9 +70,11 @@ fn the_next_item_reopens_a_checked_out_cart() {
 
 #[test]
 fn emptying_an_empty_cart_causes_no_event_and_an_unknown_cart_is_not_found() {
-    given(vec![added(1, 2, 2)]).when(CartCommand::Empty).then_expect_events(vec![CartEvent::Emptied {}]);
-    given(vec![CartEvent::Opened {}]).when(CartCommand::Empty).then_expect_events(vec![]);
-    given(vec![]).when(CartCommand::Empty).then_expect_error(CartError::NotFound);
+    given(vec![added(1, 2, 2)])
+        .when(CartCommand::Change(CartChange::Empty))
+        .then_expect_events(vec![CartEvent::Emptied {}]);
+    given(vec![CartEvent::Opened {}]).when(CartCommand::Change(CartChange::Empty)).then_expect_events(vec![]);
+    given(vec![]).when(CartCommand::Change(CartChange::Empty)).then_expect_error(CartError::NotFound);
 }
 
 #[test]
@@ -95,7 +97,7 @@ fn a_merged_cart_is_not_found() {
     let merged = CartEvent::Merged { customer_id: CustomerId(1) };
     let close = CartCommand::CloseAfterMerge { customer_id: CustomerId(1) };
     given(vec![CartEvent::Opened {}]).when(close.clone()).then_expect_events(vec![merged.clone()]);
-    for command in [close, add(1, 1), CartCommand::Empty, CartCommand::Open] {
+    for command in [close, add(1, 1), CartCommand::Change(CartChange::Empty), CartCommand::Open] {
         given(vec![CartEvent::Opened {}, merged.clone()]).when(command).then_expect_error(CartError::NotFound);
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::Decider;
-use super::cart::{Cart, CartCommand, MergeMode};
+use super::cart::{Cart, CartChange, CartCommand, MergeMode};
 use super::ids::{CustomerId, OrderId, ProductId};
 use super::money::Money;
 use super::order::{Fulfilment, Payment, StateValue, Status};
@@ -150,10 +150,10 @@ fn cart_command() -> impl Strategy<Value = CartCommand> {
     prop_oneof![
         1 => Just(CartCommand::Open),
         6 => (product_id.clone(), quantity.clone())
-            .prop_map(|(product_id, quantity)| CartCommand::AddItem { product_id, quantity }),
+            .prop_map(|(product_id, quantity)| CartCommand::Change(CartChange::Add { product_id, quantity })),
         4 => (product_id, prop::option::of(quantity))
-            .prop_map(|(product_id, quantity)| CartCommand::SetItem { product_id, quantity }),
-        1 => Just(CartCommand::Empty),
+            .prop_map(|(product_id, quantity)| CartCommand::Change(CartChange::Set { product_id, quantity })),
+        1 => Just(CartCommand::Change(CartChange::Empty)),
         1 => (items, mode).prop_map(|(items, mode)| CartCommand::MergeItems { items, mode }),
         1 => Just(CartCommand::CheckOut { order_id: OrderId(1) }),
         1 => Just(CartCommand::CloseAfterMerge { customer_id: CustomerId(1) }),

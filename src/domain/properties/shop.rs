@@ -12,7 +12,7 @@ use super::ledger::Ledger;
 use super::steps::Step;
 use super::{CATEGORIES, Request};
 use crate::domain::Decider;
-use crate::domain::cart::{Cart, CartCommand, Items};
+use crate::domain::cart::{Cart, CartChange, CartCommand, Items};
 use crate::domain::category::{Category, CategoryCommand};
 use crate::domain::ids::{CategoryId, CustomerId, OrderId, ProductId};
 use crate::domain::money::Money;
@@ -98,13 +98,19 @@ impl Shop {
             Request::Add { cart, product, quantity } => {
                 self.product(product).for_sale()?;
                 let quantity = Quantity::new(quantity).unwrap();
-                self.change_cart(cart, CartCommand::AddItem { product_id: ProductId(product), quantity })
+                self.change_cart(
+                    cart,
+                    CartCommand::Change(CartChange::Add { product_id: ProductId(product), quantity }),
+                )
             }
             Request::Set { cart, product, quantity } => {
                 let quantity = Quantity::new(quantity).ok();
-                self.change_cart(cart, CartCommand::SetItem { product_id: ProductId(product), quantity })
+                self.change_cart(
+                    cart,
+                    CartCommand::Change(CartChange::Set { product_id: ProductId(product), quantity }),
+                )
             }
-            Request::Empty { cart } => self.change_cart(cart, CartCommand::Empty),
+            Request::Empty { cart } => self.change_cart(cart, CartCommand::Change(CartChange::Empty)),
             Request::Merge { cart, into, mode } => {
                 let items = self.cart(cart).items();
                 self.change_cart(cart, CartCommand::CloseAfterMerge { customer_id: CustomerId(into) })?;

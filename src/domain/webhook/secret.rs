@@ -28,3 +28,13 @@ impl fmt::Debug for WebhookSecret {
         formatter.write_str("WebhookSecret(…)")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_output_shows_no_secret() {
+        assert_eq!(format!("{:?}", WebhookSecret::new("whsec_abc")), "WebhookSecret(…)");
+    }
+}

@@ -59,3 +59,28 @@ impl fmt::Display for WebhookUrl {
         formatter.write_str(&self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_webhook_url_is_absolute_http_without_credentials() {
+        for url in ["http://example.com/", "https://example.com:8443/a@b?c=d", "http://[2a00:1450::1]/"] {
+            assert_eq!(WebhookUrl::parse(url).unwrap().as_str(), url);
+        }
+        let long = format!("http://a/{}", "b".repeat(2_000));
+        for (url, error) in [
+            ("", WebhookUrlError::NotAUrl),
+            ("/hooks", WebhookUrlError::NotAUrl),
+            ("http:example.com", WebhookUrlError::NotAUrl),
+            ("http:///hooks", WebhookUrlError::NotAUrl),
+            ("http://example.com/a b", WebhookUrlError::NotAUrl),
+            ("ftp://example.com/", WebhookUrlError::OtherScheme),
+            ("https://jo:secret@example.com/", WebhookUrlError::HoldsCredentials),
+            (long.as_str(), WebhookUrlError::TooLong),
+        ] {
+            assert_eq!(WebhookUrl::parse(url), Err(error), "{url}");
+        }
+    }
+}

@@ -1,6 +1,7 @@
-//! Logging in, and everything that an account's owner does with it.
+//! Registration, login and passwords: what an account's owner does with it.
 //!
-//! No answer tells whether an address has an account. Registration and reset are answered before that is looked up.
+//! No response reveals whether an e-mail address has an account. Registration and password reset respond before the
+//! account is looked up.
 
 use axum::Json;
 use axum::extract::State;
@@ -22,96 +23,96 @@ use crate::http::wire::error::{ApiError, Problem};
 use crate::shop::{CustomerRef, MergeCarts};
 
 body! {
-    /// Somebody who wants an account.
+    /// A registration; a mailed link confirms it.
+    #[schema(examples(json!({ "first_name": "Jo", "last_name": "Miller", "email": "jo@example.com", "password": "correct horse battery" })))]
     pub struct Registration {
-        #[schema(value_type = String, max_length = 200, example = "Jo")]
         pub first_name: Name,
-        #[schema(value_type = String, max_length = 200, example = "Miller")]
         pub last_name: Name,
-        #[schema(value_type = String, format = Email, example = "jo@example.com")]
         pub email: Email,
-        #[schema(value_type = String, format = Password, min_length = 10, max_length = 1000)]
         pub password: Password,
     }
 }
 
 body! {
-    /// What proves who somebody is.
+    /// Credentials of an account.
+    #[schema(examples(json!({ "email": "jo@example.com", "password": "correct horse battery" })))]
     pub struct Login {
-        #[schema(example = "jo@example.com")]
         pub email: String,
         #[schema(format = Password)]
         pub password: String,
-        /// The guest's cart that a customer takes along; what stands in both is added up.
+        /// Token of a guest's cart to merge into the customer's cart; quantities of the same product are added.
         pub cart_token: Option<Uuid>,
     }
 }
 
 body! {
-    /// The refresh token of a session; it is used up.
+    /// The refresh token of a session; it can be used once.
+    #[schema(examples(json!({ "refresh_token": "srt_4Zk1b0m9" })))]
     pub struct Refresh {
         pub refresh_token: String,
     }
 }
 
 body! {
-    /// The session to be ended; without a refresh token, that of the access token.
+    /// The session to end; without a refresh token, the session of the access token.
+    #[schema(examples(json!({ "refresh_token": "srt_4Zk1b0m9" })))]
     pub struct Logout {
         pub refresh_token: Option<String>,
     }
 }
 
 body! {
-    /// Another password, for who knows the present one.
+    /// The current password and a new password.
+    #[schema(examples(json!({ "current_password": "correct horse battery", "new_password": "staple battery horse" })))]
     pub struct PasswordChange {
         #[schema(format = Password)]
         pub current_password: String,
-        #[schema(value_type = String, format = Password, min_length = 10, max_length = 1000)]
         pub new_password: Password,
     }
 }
 
 body! {
-    /// Who forgot the password.
+    /// The e-mail address of an account whose password is to be reset.
+    #[schema(examples(json!({ "email": "jo@example.com" })))]
     pub struct ResetRequest {
-        #[schema(value_type = String, format = Email, example = "jo@example.com")]
         pub email: Email,
     }
 }
 
 body! {
     /// The token of a mailed link.
+    #[schema(examples(json!({ "token": "4Zk1b0m9" })))]
     pub struct Confirmation {
         pub token: String,
     }
 }
 
 body! {
-    /// The token of a mailed link, and another password.
+    /// The token of a mailed link, and a new password.
+    #[schema(examples(json!({ "token": "4Zk1b0m9", "new_password": "staple battery horse" })))]
     pub struct Reset {
         pub token: String,
-        #[schema(value_type = String, format = Password, min_length = 10, max_length = 1000)]
         pub new_password: Password,
     }
 }
 
-/// What a client that logged in is given.
+/// The tokens of a session.
 #[derive(Serialize, ToSchema)]
 pub struct TokenPair {
     /// For `Authorization: Bearer …`.
     pub access_token: String,
-    /// For the next pair, once.
+    /// For the next pair of tokens; it can be used once.
     pub refresh_token: String,
-    /// Seconds until the access token ends.
+    /// Seconds until the access token expires.
     pub expires_in: u64,
-    /// Whether the guest's cart was taken along, where one was named.
+    /// Whether the guest's cart was merged; absent if the login named no cart.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cart_merged: Option<bool>,
 }
 
-/// The same for everybody, whatever becomes of it.
+/// The same response whether or not the account exists.
 #[derive(Serialize, ToSchema)]
-pub struct MailOnItsWay {
+pub struct MailAccepted {
     pub detail: &'static str,
 }
 
@@ -119,27 +120,26 @@ pub struct MailOnItsWay {
 #[derive(Serialize, ToSchema)]
 pub struct Me {
     pub account_id: i64,
-    #[schema(value_type = String, example = "customer")]
     pub role: Role,
     /// Null for staff.
     pub customer_id: Option<i64>,
 }
 
-/// Registers; a mailed link confirms it
+/// Request a registration; a mailed link confirms it
 #[utoipa::path(post, path = "/auth/register", tag = "accounts", security(()), request_body = Registration,
-    responses((status = 202, body = MailOnItsWay)))]
+    responses((status = 202, body = MailAccepted)))]
 pub async fn register(
     State(app): State<App>,
     client: ClientInfo,
     NoQuery(body): NoQuery<Registration>,
-) -> Result<(StatusCode, Json<MailOnItsWay>), ApiError> {
+) -> Result<(StatusCode, Json<MailAccepted>), ApiError> {
     let Registration { first_name, last_name, email, password } = body;
     app.edge.rate_limits.per_recipient(email.as_str())?;
     app.accounts.request_mail(MailRequest::Register { first_name, last_name, email, password }, &client).await?;
-    Ok(on_its_way())
+    Ok(mail_accepted())
 }
 
-/// Makes the customer and the account, for the token of the mailed link
+/// Confirm a registration with the token of the mailed link; creates the customer and the account
 #[utoipa::path(post, path = "/auth/register/confirm", tag = "accounts", security(()), request_body = Confirmation,
     responses((status = 201, body = CustomerRef)))]
 pub async fn confirm(
@@ -152,7 +152,7 @@ pub async fn confirm(
     Ok((StatusCode::CREATED, [("location", location)], Json(confirmed)).into_response())
 }
 
-/// Logs in
+/// Log in
 #[utoipa::path(post, path = "/auth/login", tag = "accounts", security(()), request_body = Login,
     responses((status = 200, body = TokenPair), (status = 401, body = Problem)))]
 pub async fn log_in(
@@ -163,15 +163,16 @@ pub async fn log_in(
     app.edge.rate_limits.per_account(&body.email)?;
     let tokens = app.accounts.log_in(&body.email, &body.password, &client).await?;
     let cart_merged = match body.cart_token {
-        Some(cart_token) => Some(take_along(&app, &tokens, cart_token).await?),
+        Some(cart_token) => Some(merge_guest_cart(&app, &tokens, cart_token).await?),
         None => None,
     };
-    Ok(pair(tokens, cart_merged))
+    Ok(token_pair(tokens, cart_merged))
 }
 
-/// Merges a guest's cart into that of a customer who has just logged in. A cart that cannot be taken along, because it is
-/// unknown, ordered, or too much together, keeps nobody from logging in.
-async fn take_along(app: &App, tokens: &Tokens, cart_token: Uuid) -> Result<bool, ApiError> {
+/// Merges a guest's cart into the cart of a customer who has just logged in; returns whether it was merged.
+///
+/// A cart that cannot be merged (unknown, checked out, too many items) does not prevent the login.
+async fn merge_guest_cart(app: &App, tokens: &Tokens, cart_token: Uuid) -> Result<bool, ApiError> {
     let Some(customer_id) = tokens.identity.customer_id else { return Ok(false) };
     let caller = Caller::of_account(tokens.identity);
     let merge = MergeCarts { customer_id, cart_token, mode: MergeMode::Sum };
@@ -182,7 +183,7 @@ async fn take_along(app: &App, tokens: &Tokens, cart_token: Uuid) -> Result<bool
     }
 }
 
-/// The next tokens of a session
+/// Exchange a refresh token for a new pair of tokens
 #[utoipa::path(post, path = "/auth/refresh", tag = "accounts", security(()), request_body = Refresh,
     responses((status = 200, body = TokenPair), (status = 401, body = Problem)))]
 pub async fn refresh(
@@ -190,10 +191,10 @@ pub async fn refresh(
     client: ClientInfo,
     NoQuery(body): NoQuery<Refresh>,
 ) -> Result<Response, ApiError> {
-    Ok(pair(app.accounts.refresh_session(&body.refresh_token, &client).await?, None))
+    Ok(token_pair(app.accounts.refresh_session(&body.refresh_token, &client).await?, None))
 }
 
-/// Ends a session
+/// Log out: end a session
 #[utoipa::path(post, path = "/auth/logout", tag = "accounts", security((), ("bearer" = ["user"])), request_body = Logout,
     responses((status = 204), (status = 401, body = Problem)))]
 pub async fn log_out(
@@ -215,7 +216,7 @@ pub async fn log_out(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Changes the password; every other session ends
+/// Change the password; ends all other sessions
 #[utoipa::path(post, path = "/auth/password", tag = "accounts", security(("bearer" = ["user"])),
     request_body = PasswordChange, responses((status = 200, body = TokenPair), (status = 401, body = Problem)))]
 pub async fn change_password(
@@ -230,23 +231,23 @@ pub async fn change_password(
     let PasswordChange { current_password, new_password } = body;
     let changed =
         app.accounts.change_password(identity.account_id, &current_password, &new_password, caller.context(), &client);
-    Ok(pair(changed.await?, None))
+    Ok(token_pair(changed.await?, None))
 }
 
-/// Asks for a mailed link to choose another password
+/// Request a mailed link to reset the password
 #[utoipa::path(post, path = "/auth/reset", tag = "accounts", security(()), request_body = ResetRequest,
-    responses((status = 202, body = MailOnItsWay)))]
-pub async fn ask_for_reset(
+    responses((status = 202, body = MailAccepted)))]
+pub async fn request_reset(
     State(app): State<App>,
     client: ClientInfo,
     NoQuery(body): NoQuery<ResetRequest>,
-) -> Result<(StatusCode, Json<MailOnItsWay>), ApiError> {
+) -> Result<(StatusCode, Json<MailAccepted>), ApiError> {
     app.edge.rate_limits.per_recipient(body.email.as_str())?;
     app.accounts.request_mail(MailRequest::Reset { email: body.email }, &client).await?;
-    Ok(on_its_way())
+    Ok(mail_accepted())
 }
 
-/// Chooses another password, with the token of the mailed link; every session ends
+/// Reset the password with the token of the mailed link; ends all sessions
 #[utoipa::path(post, path = "/auth/reset/confirm", tag = "accounts", security(()), request_body = Reset,
     responses((status = 204)))]
 pub async fn reset_password(
@@ -259,7 +260,7 @@ pub async fn reset_password(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Whose token it is
+/// The account of the access token or API key
 #[utoipa::path(get, path = "/auth/me", tag = "accounts", security(("bearer" = ["user"])),
     responses((status = 200, body = Me)))]
 pub async fn me(caller: Caller) -> Result<Json<Me>, ApiError> {
@@ -268,9 +269,9 @@ pub async fn me(caller: Caller) -> Result<Json<Me>, ApiError> {
     Ok(Json(Me { account_id: identity.account_id.0, role: identity.role, customer_id }))
 }
 
-fn pair(tokens: Tokens, cart_merged: Option<bool>) -> Response {
+fn token_pair(tokens: Tokens, cart_merged: Option<bool>) -> Response {
     let pair = TokenPair {
-        access_token: tokens.access_token,
+        access_token: tokens.access_token.expose().to_owned(),
         refresh_token: tokens.refresh_token.expose().to_owned(),
         expires_in: ACCESS_TOKEN_LIFE.as_secs(),
         cart_merged,
@@ -278,6 +279,6 @@ fn pair(tokens: Tokens, cart_merged: Option<bool>) -> Response {
     ([(CACHE_CONTROL, "no-store")], Json(pair)).into_response()
 }
 
-fn on_its_way() -> (StatusCode, Json<MailOnItsWay>) {
-    (StatusCode::ACCEPTED, Json(MailOnItsWay { detail: "a mail is on its way, if the address is right" }))
+fn mail_accepted() -> (StatusCode, Json<MailAccepted>) {
+    (StatusCode::ACCEPTED, Json(MailAccepted { detail: "if the address is valid, a mail will arrive soon" }))
 }

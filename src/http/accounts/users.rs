@@ -1,4 +1,4 @@
-//! Accounts and API keys, for those who look after the shop.
+//! Accounts and API keys, managed by staff.
 
 use axum::Json;
 use axum::extract::{OriginalUri, State};
@@ -14,49 +14,47 @@ use crate::domain::text::{Email, Name};
 use crate::http::App;
 use crate::http::wire::body::{NoBody, body};
 use crate::http::wire::caller::Caller;
-use crate::http::wire::command::{Answer, Command, CommandParams, CommandProblems};
+use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse};
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params};
 use crate::shop::{AccountRef, ChangeAccount, CreateKey, OpenAccount, RevokeKey};
 
 body! {
-    /// A new member of the staff, who chooses a password by a mailed link.
+    /// A new staff account; its owner sets a password with a mailed link.
+    #[schema(examples(json!({ "email": "editor@example.com", "role": "editor" })))]
     pub struct NewUser {
-        #[schema(value_type = String, format = Email, example = "editor@example.com")]
         pub email: Email,
-        #[schema(value_type = String, example = "editor")]
         pub role: Role,
     }
 }
 
 body! {
-    /// What is to be changed; what is absent stays as it is.
+    /// The fields to change; absent fields keep their value.
+    #[schema(examples(json!({ "role": "reader", "disabled": false })))]
     pub struct UserChange {
-        #[schema(value_type = Option<String>, example = "reader")]
         pub role: Option<Role>,
         pub disabled: Option<bool>,
     }
 }
 
 body! {
-    /// A key for a machine.
+    /// A new API key.
+    #[schema(examples(json!({ "name": "notebook", "role": "reader" })))]
     pub struct NewKey {
-        #[schema(value_type = String, max_length = 200, example = "notebook")]
         pub name: Name,
-        #[schema(value_type = String, example = "reader")]
         pub role: Role,
     }
 }
 
-/// A key that was just made.
+/// A new API key.
 #[derive(Serialize, ToSchema)]
-pub struct KeyMade {
+pub struct NewKeyView {
     pub key_id: Uuid,
-    /// For `Authorization: Bearer …`. Shown this once; null when the answer is a replay.
+    /// For `Authorization: Bearer …`. Shown only once: null when an idempotent request is replayed.
     pub api_key: Option<String>,
 }
 
-/// All accounts
+/// List accounts
 #[utoipa::path(get, path = "/users", tag = "accounts", security(("bearer" = ["admin"])), params(Page),
     responses((status = 200, body = Vec<User>)))]
 pub async fn list(
@@ -69,15 +67,15 @@ pub async fn list(
     Ok(PageOf::new(&uri, rows, limit, |user| user.account_id))
 }
 
-/// An account
+/// Get an account
 #[utoipa::path(get, path = "/user/{account_id}", tag = "accounts", security(("bearer" = ["admin"])),
-    params(("account_id" = i64, Path)), responses((status = 200, body = User), (status = 404, body = Problem)))]
-pub async fn find(State(app): State<App>, Ids(account_id): Ids<i64>) -> Result<Json<User>, ApiError> {
-    let found = app.accounts.find_user(AccountId(account_id)).await?;
+    params(("account_id" = AccountId, Path)), responses((status = 200, body = User), (status = 404, body = Problem)))]
+pub async fn find(State(app): State<App>, Ids(account_id): Ids<AccountId>) -> Result<Json<User>, ApiError> {
+    let found = app.accounts.find_user(account_id).await?;
     found.map(Json).ok_or_else(|| ApiError::not_found("account_not_found", "Account not found"))
 }
 
-/// Opens an account for a member of the staff
+/// Create a staff account
 #[utoipa::path(post, path = "/users", tag = "accounts", security(("bearer" = ["admin"])), request_body = NewUser,
     params(CommandParams), responses((status = 201, body = AccountRef), CommandProblems))]
 pub async fn create(
@@ -85,8 +83,8 @@ pub async fn create(
     caller: Caller,
     client: ClientInfo,
     command: Command<NewUser>,
-) -> Result<Answer<AccountRef>, ApiError> {
-    session_of_staff(&caller)?;
+) -> Result<CommandResponse<AccountRef>, ApiError> {
+    require_session(&caller)?;
     let NewUser { email, role } = command.body;
     let dry_run = command.context.dry_run;
     let open = OpenAccount { role, customer_id: None, email: email.clone(), password_hash: None, link_hash: None };
@@ -97,25 +95,25 @@ pub async fn create(
     Ok(opened.created(|opened| format!("/shop/api/user/{}/", opened.account_id)))
 }
 
-/// Changes an account's role, or disables it; its sessions end
+/// Change the role of an account, or disable it; ends its sessions
 #[utoipa::path(patch, path = "/user/{account_id}", tag = "accounts", security(("bearer" = ["admin"])),
-    request_body = UserChange, params(("account_id" = i64, Path), CommandParams),
+    request_body = UserChange, params(("account_id" = AccountId, Path), CommandParams),
     responses((status = 200, body = AccountRef), CommandProblems))]
 pub async fn change(
     State(app): State<App>,
     caller: Caller,
-    Ids(account_id): Ids<i64>,
+    Ids(account_id): Ids<AccountId>,
     command: Command<UserChange>,
-) -> Result<Answer<AccountRef>, ApiError> {
-    session_of_staff(&caller)?;
+) -> Result<CommandResponse<AccountRef>, ApiError> {
+    require_session(&caller)?;
     let UserChange { role, disabled } = command.body;
-    let change = ChangeAccount { account_id: AccountId(account_id), role, disabled };
+    let change = ChangeAccount { account_id, role, disabled };
     let changed = app.run(change, command.context).await?;
     app.accounts.refresh().await?;
     Ok(changed)
 }
 
-/// The API keys of the caller; of everybody, for an admin
+/// List the caller's API keys; an admin sees all keys
 #[utoipa::path(get, path = "/keys", tag = "accounts", security(("bearer" = ["reader"])), params(Page),
     responses((status = 200, body = Vec<ApiKey>)))]
 pub async fn list_keys(
@@ -132,16 +130,16 @@ pub async fn list_keys(
     Ok(PageOf::new(&uri, rows, limit, |key| (key.created_at, key.key_id)))
 }
 
-/// Makes an API key for the caller, with the caller's role at the most
+/// Create an API key for the caller; its role is at most the caller's
 #[utoipa::path(post, path = "/keys", tag = "accounts", security(("bearer" = ["reader"])), request_body = NewKey,
-    params(CommandParams), responses((status = 201, body = KeyMade), CommandProblems))]
+    params(CommandParams), responses((status = 201, body = NewKeyView), CommandProblems))]
 pub async fn create_key(
     State(app): State<App>,
     caller: Caller,
     command: Command<NewKey>,
-) -> Result<Answer<KeyMade>, ApiError> {
+) -> Result<CommandResponse<NewKeyView>, ApiError> {
     let NewKey { name, role } = command.body;
-    let identity = session_of_staff(&caller)?;
+    let identity = require_session(&caller)?;
     let secret = Secret::api_key()?;
     let create =
         CreateKey { account_id: identity, key_id: Uuid::new_v4(), name, role, secret_hash: secret.api_key_hash() };
@@ -151,11 +149,11 @@ pub async fn create_key(
         app.accounts.refresh().await?;
     }
     let shown = (!dry_run && !made.replayed()).then(|| secret.expose().to_owned());
-    let made = made.map(|made| KeyMade { key_id: made.key_id, api_key: shown });
+    let made = made.map(|made| NewKeyView { key_id: made.key_id, api_key: shown });
     Ok(made.created(|made| format!("/shop/api/key/{}/", made.key_id)))
 }
 
-/// Revokes an API key: the caller's, or anybody's for an admin
+/// Revoke an API key of the caller; an admin may revoke any key
 #[utoipa::path(delete, path = "/key/{key_id}", tag = "accounts", security(("bearer" = ["reader"])),
     params(("key_id" = Uuid, Path), CommandParams), responses((status = 204), CommandProblems))]
 pub async fn revoke_key(
@@ -163,7 +161,7 @@ pub async fn revoke_key(
     caller: Caller,
     Ids(key_id): Ids<Uuid>,
     command: Command<NoBody>,
-) -> Result<Answer<()>, ApiError> {
+) -> Result<CommandResponse<()>, ApiError> {
     let identity = caller.identity()?;
     let holder = app.accounts.key_owner(key_id).await?;
     let holder = holder.filter(|holder| *holder == identity.account_id || identity.role == Role::Admin);
@@ -173,7 +171,9 @@ pub async fn revoke_key(
     Ok(revoked)
 }
 
-/// Log-ins and failures, newest first; what was done with accounts stands in their histories
+/// List sign-ins and failed sign-ins, newest first
+///
+/// Changes to accounts are in `GET user/{account_id}/history/`.
 #[utoipa::path(get, path = "/audit", tag = "accounts", security(("bearer" = ["admin"])), params(Page),
     responses((status = 200, body = Vec<SignIn>)))]
 pub async fn audit(
@@ -186,8 +186,8 @@ pub async fn audit(
     Ok(PageOf::new(&uri, rows, limit, |sign_in| sign_in.sign_in_id))
 }
 
-/// An API key makes no keys and manages no accounts: what somebody does with a stolen one ends with it.
-fn session_of_staff(caller: &Caller) -> Result<AccountId, ApiError> {
+/// Refuses API keys: a stolen key must not create keys or manage accounts, which would outlive its revocation.
+fn require_session(caller: &Caller) -> Result<AccountId, ApiError> {
     let identity = caller.identity()?;
     match identity.credential {
         Credential::Session(_) => Ok(identity.account_id),

@@ -1,7 +1,7 @@
-//! Everything that is held about a customer, for the customer to see and to take away.
+//! Data export: all data stored about a customer.
 //!
-//! One statement reads it, so all of it is of one moment. Lists that grow without end come in pages: the `Link` of an
-//! answer leads to what did not fit, and `complete` says that there is no more.
+//! A single statement reads it, so all of it is consistent. Long lists come in pages: `Link` leads to the next page, and
+//! `complete` is true on the last page.
 
 use axum::Json;
 use axum::extract::{OriginalUri, State};
@@ -14,6 +14,7 @@ use sqlx::FromRow;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::domain::ids::CustomerId;
 use crate::http::App;
 use crate::http::customers;
 use crate::http::customers::addresses::Address;
@@ -21,7 +22,7 @@ use crate::http::orders::recipients::OrderAddress;
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::{Ids, MAX_LIMIT, Page, Params, next_link};
 
-/// Everything that is held about a customer. The lists from `orders` on come in pages; each begins with its oldest.
+/// All data stored about a customer. The lists from `orders` on come in pages, oldest entries first.
 #[derive(Serialize, ToSchema, FromRow)]
 pub struct CustomerExport {
     pub customer_id: i64,
@@ -29,7 +30,7 @@ pub struct CustomerExport {
     pub last_name: String,
     pub email: String,
     pub registered_at: DateTime<Utc>,
-    /// Null for a customer who cannot log in.
+    /// `null` for a customer without an account.
     #[sqlx(json)]
     pub account: Option<ExportedAccount>,
     #[sqlx(json)]
@@ -38,18 +39,18 @@ pub struct CustomerExport {
     pub cart: Vec<ExportedItem>,
     #[sqlx(json)]
     pub orders: Vec<ExportedOrder>,
-    /// Log-ins and failures.
+    /// Sign-ins and failed sign-ins.
     #[sqlx(json)]
     pub sign_ins: Vec<ExportedSignIn>,
     #[sqlx(json)]
     pub sessions: Vec<ExportedSession>,
-    /// Mailed links that are still good.
+    /// Mailed links that are still valid.
     #[sqlx(json)]
     pub mailed_links: Vec<ExportedLink>,
-    /// What happened to the customer, the cart and the account.
+    /// Events of the customer, the cart and the account.
     #[sqlx(json)]
     pub history: Vec<ExportedEvent>,
-    /// Whether this page and those before it hold everything; otherwise `Link` leads to the next.
+    /// Whether this is the last page; otherwise `Link` leads to the next page.
     #[sqlx(default)]
     pub complete: bool,
 }
@@ -78,11 +79,11 @@ pub struct ExportedOrder {
     #[schema(example = "235.99")]
     pub total_amount: String,
     pub lines: Vec<ExportedLine>,
-    /// Where it was sent and billed to, as it was written then.
+    /// Shipping and billing address as they were when the order was placed.
     pub addresses: Vec<OrderAddress>,
 }
 
-/// Names and prices are those of the moment of the order.
+/// A line of an order, with names and prices as they were when the order was placed.
 #[derive(Serialize, Deserialize, ToSchema)]
 pub struct ExportedLine {
     pub product_id: i64,
@@ -102,7 +103,7 @@ pub struct ExportedSignIn {
     sign_in_id: i64,
     pub happened_at: DateTime<Utc>,
     pub outcome: String,
-    /// Shortened to its network.
+    /// The client address, shortened to its network.
     pub address: String,
     pub user_agent: String,
 }
@@ -123,7 +124,7 @@ pub struct ExportedLink {
     link_id: Uuid,
     /// `register` or `reset`.
     pub purpose: String,
-    /// As it was given with a registration.
+    /// First name in the registration.
     pub first_name: Option<String>,
     pub last_name: Option<String>,
     pub email: String,
@@ -139,30 +140,30 @@ pub struct ExportedEvent {
     pub event_type: String,
     #[schema(value_type = Object)]
     pub payload: Value,
-    /// Who sent the command.
+    /// The account, guest or task that sent the command.
     pub actor: Option<String>,
     pub role: Option<String>,
     pub request_id: Option<String>,
 }
 
-/// The last of each list that was shown.
+/// The last key of each list that was returned.
 #[derive(Serialize, Deserialize)]
 struct Shown(i64, i64, Uuid, Uuid, i64);
 
-/// Everything that is held about a customer
+/// Export all data stored about a customer
 #[utoipa::path(get, path = "/customer/{customer_id}/export", tag = "customers",
-    security(("bearer" = ["owner", "editor"])), params(("customer_id" = i64, Path), Page),
+    security(("bearer" = ["owner", "editor"])), params(("customer_id" = CustomerId, Path), Page),
     responses((status = 200, body = CustomerExport), (status = 404, body = Problem)))]
 pub async fn find(
     State(app): State<App>,
     OriginalUri(uri): OriginalUri,
-    Ids(customer_id): Ids<i64>,
+    Ids(customer_id): Ids<CustomerId>,
     Params(page): Params<Page>,
 ) -> Result<Response, ApiError> {
     let limit = page.limit(MAX_LIMIT)?;
     let mut shown: Shown = page.after()?.unwrap_or(Shown(0, 0, Uuid::nil(), Uuid::nil(), 0));
     let found: Option<CustomerExport> = sqlx::query_as(include_str!("export.sql"))
-        .bind(customer_id)
+        .bind(customer_id.0)
         .bind(shown.0)
         .bind(shown.1)
         .bind(shown.2)
@@ -171,21 +172,21 @@ pub async fn find(
         .bind(limit + 1)
         .fetch_optional(&app.pool)
         .await?;
-    let mut export = found.ok_or_else(customers::unknown)?;
-    let cut = [
-        cut(&mut export.orders, limit, &mut shown.0, |order| order.order_id),
-        cut(&mut export.sign_ins, limit, &mut shown.1, |sign_in| sign_in.sign_in_id),
-        cut(&mut export.sessions, limit, &mut shown.2, |session| session.session_id),
-        cut(&mut export.mailed_links, limit, &mut shown.3, |link| link.link_id),
-        cut(&mut export.history, limit, &mut shown.4, |event| event.position),
+    let mut export = found.ok_or_else(customers::customer_not_found)?;
+    let truncated = [
+        truncate_list(&mut export.orders, limit, &mut shown.0, |order| order.order_id),
+        truncate_list(&mut export.sign_ins, limit, &mut shown.1, |sign_in| sign_in.sign_in_id),
+        truncate_list(&mut export.sessions, limit, &mut shown.2, |session| session.session_id),
+        truncate_list(&mut export.mailed_links, limit, &mut shown.3, |link| link.link_id),
+        truncate_list(&mut export.history, limit, &mut shown.4, |event| event.position),
     ];
-    export.complete = !cut.contains(&true);
+    export.complete = !truncated.contains(&true);
     let next = if export.complete { None } else { next_link(&uri, &shown) };
     Ok((next.map(|next| [(LINK, next)]), Json(export)).into_response())
 }
 
-/// Keeps `limit` rows and notes the last of them; whether there are more.
-fn cut<T, Key>(rows: &mut Vec<T>, limit: i64, shown: &mut Key, key: impl Fn(&T) -> Key) -> bool {
+/// Keeps `limit` rows and stores the key of the last; returns whether rows were removed.
+fn truncate_list<T, Key>(rows: &mut Vec<T>, limit: i64, shown: &mut Key, key: impl Fn(&T) -> Key) -> bool {
     let limit = usize::try_from(limit).unwrap_or_default();
     let more = rows.len() > limit;
     rows.truncate(limit);

@@ -1,21 +1,20 @@
-//! People who buy.
+//! Customers and their orders.
 
 pub mod addresses;
 pub mod export;
 
 use axum::extract::{OriginalUri, State};
 use chrono::{DateTime, NaiveDate, Utc};
-use rust_decimal::Decimal;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::domain::ids::CustomerId;
 use crate::domain::text::{Email, Name};
 use crate::http::App;
+use crate::http::wire::amount::Amount;
 use crate::http::wire::body::{NoBody, body};
-use crate::http::wire::command::{Answer, Command, CommandParams, CommandProblems};
+use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse};
 use crate::http::wire::error::{ApiError, Problem};
-use crate::http::wire::format::money;
 use crate::http::wire::page::{DEFAULT_LIMIT, Ids, LAST_MOMENT, Page, PageOf, Params, Versioned};
 use crate::shop::{ChangeCustomer, CustomerRef, EraseCustomer, RegisterCustomer};
 
@@ -34,53 +33,50 @@ pub struct CustomerOrder {
     pub order_id: i64,
     pub order_date: NaiveDate,
     pub status: String,
-    #[serde(serialize_with = "money")]
-    #[schema(value_type = String, example = "235.99")]
-    pub total_amount: Decimal,
+    pub total_amount: Amount,
     pub customer_email: String,
 }
 
 body! {
     /// A new customer.
+    #[schema(examples(json!({ "first_name": "Jo", "last_name": "Miller", "email": "jo@example.com" })))]
     pub struct NewCustomer {
-        #[schema(value_type = String, min_length = 1, max_length = 200, example = "Jo")]
         pub first_name: Name,
-        #[schema(value_type = String, min_length = 1, max_length = 200, example = "Miller")]
         pub last_name: Name,
-        #[schema(value_type = String, format = Email, example = "jo@example.com")]
         pub email: Email,
     }
 }
 
 body! {
-    /// What is to be changed; what is absent stays as it is.
+    /// The fields to change; absent fields keep their value.
+    #[schema(examples(json!({ "email": "jo.miller@example.com" })))]
     pub struct CustomerChange {
-        #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
         pub first_name: Option<Name>,
-        #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
         pub last_name: Option<Name>,
-        #[schema(value_type = Option<String>, format = Email)]
         pub email: Option<Email>,
     }
 }
 
-/// Registers a customer
+/// Register a customer
 #[utoipa::path(post, path = "/customers", tag = "customers", security(("bearer" = ["editor"])),
     request_body = NewCustomer, params(CommandParams),
     responses((status = 201, body = CustomerRef), CommandProblems))]
-pub async fn register(State(app): State<App>, command: Command<NewCustomer>) -> Result<Answer<CustomerRef>, ApiError> {
+pub async fn register(
+    State(app): State<App>,
+    command: Command<NewCustomer>,
+) -> Result<CommandResponse<CustomerRef>, ApiError> {
     let NewCustomer { first_name, last_name, email } = command.body;
     let registered = app.run(RegisterCustomer { first_name, last_name, email }, command.context).await?;
     Ok(registered.created(|registered| format!("/shop/api/customer/{}/", registered.customer_id)))
 }
 
-/// A customer
+/// Get a customer
 #[utoipa::path(get, path = "/customer/{customer_id}", tag = "customers", security(("bearer" = ["owner", "reader"])),
-    params(("customer_id" = i64, Path)),
+    params(("customer_id" = CustomerId, Path)),
     responses((status = 200, body = Customer), (status = 404, body = Problem)))]
-pub async fn find(State(app): State<App>, Ids(customer_id): Ids<i64>) -> Result<Versioned<Customer>, ApiError> {
-    let found = sqlx::query_file!("projections/customers/find.sql", customer_id).fetch_optional(&app.pool).await?;
-    let row = found.ok_or_else(unknown)?;
+pub async fn find(State(app): State<App>, Ids(customer_id): Ids<CustomerId>) -> Result<Versioned<Customer>, ApiError> {
+    let found = sqlx::query_file!("projections/customers/find.sql", customer_id.0).fetch_optional(&app.pool).await?;
+    let row = found.ok_or_else(customer_not_found)?;
     let body = Customer {
         customer_id: row.customer_id,
         first_name: row.first_name,
@@ -91,70 +87,70 @@ pub async fn find(State(app): State<App>, Ids(customer_id): Ids<i64>) -> Result<
     Ok(Versioned { version: row.version, body })
 }
 
-/// Changes a customer's name or e-mail address
+/// Change a customer's name or e-mail address
 #[utoipa::path(patch, path = "/customer/{customer_id}", tag = "customers", security(("bearer" = ["owner", "editor"])),
     request_body = CustomerChange,
-    params(("customer_id" = i64, Path), CommandParams), responses((status = 200, body = CustomerRef), CommandProblems))]
+    params(("customer_id" = CustomerId, Path), CommandParams), responses((status = 200, body = CustomerRef), CommandProblems))]
 pub async fn change(
     State(app): State<App>,
-    Ids(customer_id): Ids<i64>,
+    Ids(customer_id): Ids<CustomerId>,
     command: Command<CustomerChange>,
-) -> Result<Answer<CustomerRef>, ApiError> {
+) -> Result<CommandResponse<CustomerRef>, ApiError> {
     let CustomerChange { first_name, last_name, email } = command.body;
-    let change = ChangeCustomer { customer_id: CustomerId(customer_id), first_name, last_name, email };
+    let change = ChangeCustomer { customer_id, first_name, last_name, email };
     app.run(change, command.context).await
 }
 
-/// Forgets a customer; orders and sums stay, without the person
+/// Erase a customer's personal data; orders and totals remain
 #[utoipa::path(delete, path = "/customer/{customer_id}", tag = "customers", security(("bearer" = ["owner", "editor"])),
-    params(("customer_id" = i64, Path), CommandParams), responses((status = 204), CommandProblems))]
+    params(("customer_id" = CustomerId, Path), CommandParams), responses((status = 204), CommandProblems))]
 pub async fn erase(
     State(app): State<App>,
-    Ids(customer_id): Ids<i64>,
+    Ids(customer_id): Ids<CustomerId>,
     command: Command<NoBody>,
-) -> Result<Answer<()>, ApiError> {
-    let customer_id = CustomerId(customer_id);
+) -> Result<CommandResponse<()>, ApiError> {
     let account_id = app.accounts.account_of_customer(customer_id).await?;
     let erased = app.run(EraseCustomer { customer_id, account_id }, command.context).await?;
-    // The tokens that are out are refused from now on, not only when word has come back from the database.
+    // Refuses the customer's access tokens at once, not only after the database has notified this node.
     app.accounts.refresh().await?;
     Ok(erased)
 }
 
-/// A customer's orders, newest first
+/// List a customer's orders, newest first
 #[utoipa::path(get, path = "/customer/{customer_id}/orders", tag = "customers", security(("bearer" = ["owner", "reader"])),
-    params(("customer_id" = i64, Path), Page),
+    params(("customer_id" = CustomerId, Path), Page),
     responses((status = 200, body = Vec<CustomerOrder>), (status = 404, body = Problem)))]
 pub async fn list_orders(
     State(app): State<App>,
     OriginalUri(uri): OriginalUri,
-    Ids(customer_id): Ids<i64>,
+    Ids(customer_id): Ids<CustomerId>,
     Params(page): Params<Page>,
 ) -> Result<PageOf<CustomerOrder>, ApiError> {
     let limit = page.limit(DEFAULT_LIMIT)?;
     let (placed_at, order_id) = page.after()?.unwrap_or((LAST_MOMENT, i64::MAX));
-    let rows = sqlx::query_file!("projections/orders/by_customer.sql", customer_id, placed_at, order_id, limit + 1)
+    let rows = sqlx::query_file!("projections/orders/by_customer.sql", customer_id.0, placed_at, order_id, limit + 1)
         .fetch_all(&app.pool)
         .await?;
     if rows.is_empty() {
-        known(&app, customer_id).await?;
+        require_customer(&app, customer_id).await?;
     }
     let page = PageOf::new(&uri, rows, limit, |row| (row.placed_at, row.order_id));
     Ok(page.map(|row| CustomerOrder {
         order_id: row.order_id,
         order_date: row.placed_at.date_naive(),
         status: row.status,
-        total_amount: row.total_amount,
+        total_amount: row.total_amount.into(),
         customer_email: row.customer_email,
     }))
 }
 
-/// 404, if there never was such a customer.
-pub async fn known(app: &App, customer_id: i64) -> Result<(), ApiError> {
-    let known = sqlx::query_file_scalar!("projections/customers/exists.sql", customer_id).fetch_one(&app.pool).await?;
-    if known { Ok(()) } else { Err(unknown()) }
+/// 404 if there never was such a customer.
+pub async fn require_customer(app: &App, customer_id: CustomerId) -> Result<(), ApiError> {
+    let exists =
+        sqlx::query_file_scalar!("projections/customers/exists.sql", customer_id.0).fetch_one(&app.pool).await?;
+    if exists { Ok(()) } else { Err(customer_not_found()) }
 }
 
-pub fn unknown() -> ApiError {
+pub fn customer_not_found() -> ApiError {
     ApiError::not_found("customer_not_found", "Customer not found")
 }

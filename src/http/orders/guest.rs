@@ -1,57 +1,57 @@
-//! The orders of guests: seen and paid with the token of their cart, and forgotten.
+//! Orders of guests: read and paid with the token of the cart, and erasure of the guest.
 
 use axum::extract::State;
 use uuid::Uuid;
 
 use crate::domain::ids::{CartId, OrderId};
 use crate::http::App;
-use crate::http::orders::summary::{Summary, summary};
-use crate::http::orders::unknown;
+use crate::http::orders::order_not_found;
+use crate::http::orders::summary::{Summary, read_summary};
 use crate::http::payments;
 use crate::http::wire::body::{NoBody, body};
-use crate::http::wire::command::{Answer, Command, CommandParams, CommandProblems};
+use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse};
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::{Ids, Versioned};
 use crate::shop::{EraseContact, OrderStateView, RequestPayment};
 
 body! {
-    /// What a guest pays with.
+    /// The card to charge.
+    #[schema(examples(json!({ "payment": { "method": "test", "card_number": "4242424242424242" } })))]
     pub struct GuestPayment {
-        #[schema(schema_with = payments::choice)]
-        pub payment: payments::Choice,
+        pub payment: payments::InstrumentField,
     }
 }
 
-/// An order that a guest placed from this cart
+/// Get an order that was placed from this guest's cart
 #[utoipa::path(get, path = "/carts/{cart_token}/order/{order_id}", tag = "carts", security((), ("bearer" = [])),
-    params(("cart_token" = Uuid, Path), ("order_id" = i64, Path)),
+    params(("cart_token" = Uuid, Path), ("order_id" = OrderId, Path)),
     responses((status = 200, body = Summary), (status = 404, body = Problem)))]
 pub async fn find_guests_order(
     State(app): State<App>,
-    Ids((token, order_id)): Ids<(Uuid, i64)>,
+    Ids((token, order_id)): Ids<(Uuid, OrderId)>,
 ) -> Result<Versioned<Summary>, ApiError> {
-    check_came_from(&app, token, order_id).await?;
-    summary(&app, order_id).await
+    require_order_of_cart(&app, token, order_id).await?;
+    read_summary(&app, order_id).await
 }
 
-/// Asks a provider again for what a guest's order costs, after an attempt that failed
+/// Retry the payment of a guest's order after a failed attempt
 #[utoipa::path(post, path = "/carts/{cart_token}/order/{order_id}/pay", tag = "carts", security((), ("bearer" = [])),
     request_body = GuestPayment,
-    params(("cart_token" = Uuid, Path), ("order_id" = i64, Path), CommandParams),
+    params(("cart_token" = Uuid, Path), ("order_id" = OrderId, Path), CommandParams),
     responses((status = 200, body = OrderStateView), CommandProblems))]
 pub async fn pay_guests_order(
     State(app): State<App>,
-    Ids((token, order_id)): Ids<(Uuid, i64)>,
+    Ids((token, order_id)): Ids<(Uuid, OrderId)>,
     command: Command<GuestPayment>,
-) -> Result<Answer<OrderStateView>, ApiError> {
-    check_came_from(&app, token, order_id).await?;
+) -> Result<CommandResponse<OrderStateView>, ApiError> {
+    require_order_of_cart(&app, token, order_id).await?;
     let chosen = app.instrument(None, Some(command.body.payment))?;
     let (method, token) = chosen.ok_or_else(|| ApiError::invalid_field("payment", "is required"))?;
-    app.run(RequestPayment { order_id: OrderId(order_id), method, token }, command.context).await
+    app.run(RequestPayment { order_id, method, token }, command.context).await
 }
 
-/// The log knows which cart an order came from; the token of that cart is the key to the order as well.
-async fn check_came_from(app: &App, token: Uuid, order_id: i64) -> Result<(), ApiError> {
+/// 404 unless the order was placed from the cart of this token, which is the key to the order too.
+async fn require_order_of_cart(app: &App, token: Uuid, order_id: OrderId) -> Result<(), ApiError> {
     let came_from: bool = sqlx::query_scalar(
         "select exists (
             select from events
@@ -60,19 +60,19 @@ async fn check_came_from(app: &App, token: Uuid, order_id: i64) -> Result<(), Ap
         )",
     )
     .bind(CartId::of_token(token).to_string())
-    .bind(order_id)
+    .bind(order_id.0)
     .fetch_one(&app.pool)
     .await?;
-    if came_from { Ok(()) } else { Err(unknown()) }
+    if came_from { Ok(()) } else { Err(order_not_found()) }
 }
 
-/// Forgets the guest who placed an order: name, addresses, e-mail
+/// Erase the guest's personal data of an order: name, addresses, e-mail
 #[utoipa::path(delete, path = "/order/{order_id}/contact", tag = "orders", security(("bearer" = ["editor"])),
-    params(("order_id" = i64, Path), CommandParams), responses((status = 204), CommandProblems))]
+    params(("order_id" = OrderId, Path), CommandParams), responses((status = 204), CommandProblems))]
 pub async fn erase_contact(
     State(app): State<App>,
-    Ids(order_id): Ids<i64>,
+    Ids(order_id): Ids<OrderId>,
     command: Command<NoBody>,
-) -> Result<Answer<()>, ApiError> {
-    app.run(EraseContact { order_id: OrderId(order_id) }, command.context).await
+) -> Result<CommandResponse<()>, ApiError> {
+    app.run(EraseContact { order_id }, command.context).await
 }

@@ -7,22 +7,19 @@ pub mod summary;
 
 use axum::extract::{OriginalUri, State};
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
-use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
-use utoipa::openapi::Object;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::domain::ids::{CustomerId, ProductId};
+use crate::domain::ids::{CustomerId, OrderId, ProductId};
 use crate::domain::money::Money;
 use crate::domain::order::Status;
 use crate::domain::quantity::Quantity;
 use crate::domain::text::Reference;
 use crate::http::App;
+use crate::http::wire::amount::Amount;
 use crate::http::wire::body::body;
-use crate::http::wire::command::{Answer, Command, CommandParams, CommandProblems};
+use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse};
 use crate::http::wire::error::{ApiError, Problem};
-use crate::http::wire::format::money;
-use crate::http::wire::openapi;
 use crate::http::wire::page::{DEFAULT_LIMIT, Ids, LAST_MOMENT, Page, PageOf, Params, Versioned};
 use crate::shop::{OrderView, PlaceOrder, RequestedLine};
 
@@ -35,12 +32,8 @@ pub struct OrderLine {
     pub customer_name: String,
     pub product_name: String,
     pub quantity: i64,
-    #[serde(serialize_with = "money")]
-    #[schema(value_type = String, example = "9.99")]
-    pub price_per_unit: Decimal,
-    #[serde(serialize_with = "money")]
-    #[schema(value_type = String, example = "19.98")]
-    pub subtotal: Decimal,
+    pub price_per_unit: Amount,
+    pub subtotal: Amount,
 }
 
 /// An order in the list of all.
@@ -51,9 +44,7 @@ pub struct OrderRow {
     pub status: String,
     pub payment: String,
     pub fulfilment: String,
-    #[serde(serialize_with = "money")]
-    #[schema(value_type = String, example = "19.98")]
-    pub total_amount: Decimal,
+    pub total_amount: Amount,
     /// `null` for a guest.
     pub customer_id: Option<i64>,
     pub reference: Option<String>,
@@ -63,30 +54,25 @@ pub struct OrderRow {
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct OrderFilter {
-    #[param(schema_with = status)]
+    #[param(inline)]
     status: Option<Status>,
-    /// First day on which the order was placed, UTC.
+    /// Placed on or after this day, UTC.
     from: Option<NaiveDate>,
-    /// Last day on which the order was placed, UTC.
+    /// Placed on or before this day, UTC.
     to: Option<NaiveDate>,
-    /// Number of a customer.
-    customer: Option<i64>,
-}
-
-fn status() -> Object {
-    openapi::words(Status::ALL.iter().map(|status| status.as_str()))
+    #[param(inline)]
+    customer: Option<CustomerId>,
 }
 
 body! {
-    /// An order as staff place it.
+    /// An order placed by staff.
+    #[schema(examples(json!({ "customer_id": 1, "lines": [{ "product_id": 1, "quantity": 2, "unit_price": "8.50" }] })))]
     pub struct NewOrder {
-        /// Absent for a guest.
-        #[schema(value_type = Option<i64>)]
+        /// Absent for an order of a guest.
         pub customer_id: Option<CustomerId>,
-        /// For an order taken over from elsewhere; absent means now.
+        /// For an order imported from another system; now if absent.
         pub placed_at: Option<DateTime<Utc>>,
-        /// Its number in other books: a repeated one answers the first order.
-        #[schema(value_type = Option<String>, min_length = 1, max_length = 100)]
+        /// The order's number in another system; a repeated reference returns the first order.
         pub reference: Option<Reference>,
         #[schema(min_items = 1, max_items = 2_000)]
         pub lines: Vec<NewLine>,
@@ -96,16 +82,13 @@ body! {
 #[derive(Clone, Copy, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewLine {
-    #[schema(value_type = i64)]
     product_id: ProductId,
-    #[schema(value_type = i64, minimum = 1, maximum = 1_000_000)]
     quantity: Quantity,
-    /// An agreed price; absent means the product's.
-    #[schema(value_type = Option<String>, pattern = "^[0-9]{1,12}([.][0-9]{1,2})?$", example = "8.50")]
+    /// An agreed price; the product's price if absent.
     unit_price: Option<Money>,
 }
 
-/// All orders, newest first
+/// List orders, newest first
 #[utoipa::path(get, path = "/orders", tag = "orders", security(("bearer" = ["reader"])), params(OrderFilter, Page),
     responses((status = 200, body = Vec<OrderRow>), (status = 400, body = Problem)))]
 pub async fn list(
@@ -123,7 +106,7 @@ pub async fn list(
         filter.status.map(Status::as_str),
         filter.from.map(midnight),
         filter.to.and_then(|day| day.succ_opt()).map(midnight),
-        filter.customer,
+        filter.customer.map(|customer_id| customer_id.0),
         placed_at,
         order_id,
         limit + 1
@@ -133,11 +116,11 @@ pub async fn list(
     Ok(PageOf::new(&uri, rows, limit, |row| (row.placed_at, row.order_id)))
 }
 
-/// Places an order for a customer or a guest
+/// Place an order for a customer or a guest
 #[utoipa::path(post, path = "/orders", tag = "orders", security(("bearer" = ["editor"])),
     request_body = NewOrder, params(CommandParams),
     responses((status = 201, body = OrderView), CommandProblems))]
-pub async fn place(State(app): State<App>, command: Command<NewOrder>) -> Result<Answer<OrderView>, ApiError> {
+pub async fn place(State(app): State<App>, command: Command<NewOrder>) -> Result<CommandResponse<OrderView>, ApiError> {
     let NewOrder { customer_id, placed_at, reference, lines } = command.body;
     let requested = |line: NewLine| RequestedLine {
         product_id: line.product_id,
@@ -149,28 +132,28 @@ pub async fn place(State(app): State<App>, command: Command<NewOrder>) -> Result
     Ok(order.created(|order| format!("/shop/api/order/{}/", order.order_id)))
 }
 
-/// The lines of an order
+/// List the lines of an order
 #[utoipa::path(get, path = "/order/{order_id}", tag = "orders", security(("bearer" = ["owner", "reader"])),
-    params(("order_id" = i64, Path)),
+    params(("order_id" = OrderId, Path)),
     responses((status = 200, body = Vec<OrderLine>), (status = 404, body = Problem)))]
 pub async fn find_lines(
     State(app): State<App>,
-    Ids(order_id): Ids<i64>,
+    Ids(order_id): Ids<OrderId>,
 ) -> Result<Versioned<Vec<OrderLine>>, ApiError> {
-    let rows = sqlx::query_file!("projections/order_lines/by_order.sql", order_id).fetch_all(&app.pool).await?;
-    let version = rows.first().ok_or_else(unknown)?.version;
+    let rows = sqlx::query_file!("projections/order_lines/by_order.sql", order_id.0).fetch_all(&app.pool).await?;
+    let version = rows.first().ok_or_else(order_not_found)?.version;
     let lines = rows.into_iter().map(|row| OrderLine {
         order_id: row.order_id,
         order_date: row.placed_at.date_naive(),
         customer_name: row.customer_name,
         product_name: row.product_name,
         quantity: row.quantity,
-        price_per_unit: row.price_per_unit,
-        subtotal: row.subtotal,
+        price_per_unit: row.price_per_unit.into(),
+        subtotal: row.subtotal.into(),
     });
     Ok(Versioned { version, body: lines.collect() })
 }
 
-pub fn unknown() -> ApiError {
+pub fn order_not_found() -> ApiError {
     ApiError::not_found("order_not_found", "Order not found")
 }

@@ -1,4 +1,4 @@
-//! The steps of an order's life: begun, paid, sent, arrived, cancelled, taken back, given back.
+//! Moves of an order: process, pay, ship, deliver, cancel, return and refund.
 
 use axum::Json;
 use axum::extract::State;
@@ -16,48 +16,44 @@ use crate::domain::text::{Reason, Reference};
 use crate::http::App;
 use crate::http::payments;
 use crate::http::wire::body::{NoBody, body};
-use crate::http::wire::command::{Answer, Command, CommandParams, CommandProblems};
+use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse};
 use crate::http::wire::error::ApiError;
 use crate::http::wire::page::Ids;
 use crate::shop::{MoveOrder, OrderStateView, RequestPayment};
 
-/// A move that an order may make: one change of one of its three states.
+/// An allowed change of the status, payment state or fulfilment state of an order.
 #[derive(Serialize, ToSchema)]
 pub struct AllowedMove {
-    /// The last part of the route that makes it; `authorise`, `capture` and `fail` are told by the payment provider.
-    #[schema(value_type = String, example = "ship")]
+    /// Last part of the route. The payment provider reports `authorise`, `capture` and `fail`.
     pub action: Action,
     /// `status`, `payment` or `fulfilment`.
     pub state: &'static str,
     pub from: &'static str,
-    /// The same as `from` where the action may leave the state as it is.
+    /// The same as `from` if the action may leave the state unchanged.
     pub to: &'static str,
 }
 
 body! {
     /// How an order is paid.
+    #[schema(examples(json!({ "reference": "INV-4711" })))]
     pub struct Payment {
-        /// The method of `payment`, if it is to be said twice.
-        #[schema(value_type = Option<String>)]
+        /// Optional; if present it must equal `payment.method`.
         pub method: Option<PaymentMethod>,
-        /// What a provider is to be shown. Absent, staff note that they have got the money.
-        #[schema(schema_with = payments::choice)]
-        pub payment: Option<payments::Choice>,
-        /// Where the money is found in other books.
-        #[schema(value_type = Option<String>, min_length = 1, max_length = 100)]
+        /// The card to charge. Absent: staff record that the order is paid.
+        pub payment: Option<payments::InstrumentField>,
+        /// The payment's number in another system.
         pub reference: Option<Reference>,
     }
 }
 
 body! {
-    /// What is handed to a carrier.
+    /// Units handed to a carrier.
+    #[schema(examples(json!({ "carrier": "DHL", "tracking_number": "00340434161094042557", "lines": [{ "line": 1, "quantity": 2 }] })))]
     pub struct Shipment {
-        /// `DHL`, `DPD`, `UPS`, `Hermes`, or any other by its name.
-        #[schema(value_type = Option<String>, min_length = 1, max_length = 50, example = "DHL")]
+        /// `DHL`, `DPD`, `UPS`, `Hermes`, or the name of another carrier.
         pub carrier: Option<crate::domain::order::Carrier>,
-        #[schema(value_type = Option<String>, min_length = 1, max_length = 100)]
         pub tracking_number: Option<TrackingNumber>,
-        /// Absent for everything that is still to be sent.
+        /// All unshipped units if absent.
         #[schema(min_items = 1, max_items = 2_000, nullable = false)]
         pub lines: Option<Vec<SentLine>>,
     }
@@ -66,36 +62,36 @@ body! {
 #[derive(Clone, Copy, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SentLine {
-    /// As the order counts its lines, from 1.
+    /// Number of the line in the order, from 1.
     line: i64,
-    #[schema(value_type = i64, minimum = 1, maximum = 1_000_000)]
     quantity: Quantity,
 }
 
 body! {
-    /// What has arrived.
+    /// The shipment that was delivered.
+    #[schema(examples(json!({ "shipment": 1 })))]
     pub struct Arrival {
-        /// As the order counts its shipments, from 1; absent for all that are on their way.
+        /// Number of the shipment in the order, from 1; all undelivered shipments if absent.
         pub shipment: Option<i64>,
     }
 }
 
 body! {
     /// Why an order is cancelled.
+    #[schema(examples(json!({ "reason": "ordered twice" })))]
     pub struct Cancellation {
-        #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
         pub reason: Option<Reason>,
     }
 }
 
 body! {
-    /// What comes back. Of each line those units first that were sent.
+    /// Lines to return. Shipped units are returned before unshipped units.
+    #[schema(examples(json!({ "lines": [{ "line": 1, "quantity": 1, "restock": true }], "reason": "damaged" })))]
     pub struct Return {
         #[schema(min_items = 1, max_items = 2_000)]
         pub lines: Vec<ReturnedLine>,
-        /// Whether the money that was paid for them goes back at once; else it is a matter of a refund.
+        /// `true` refunds the price of the returned units at once; otherwise use `refund/`.
         pub refund: Option<bool>,
-        #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
         pub reason: Option<Reason>,
     }
 }
@@ -103,62 +99,59 @@ body! {
 #[derive(Clone, Copy, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReturnedLine {
-    /// As the order counts its lines, from 1.
+    /// Number of the line in the order, from 1.
     line: i64,
-    #[schema(value_type = i64, minimum = 1, maximum = 1_000_000)]
     quantity: Quantity,
-    /// Whether units that were sent can be sold again.
-    #[serde(default = "yes")]
+    /// Whether shipped units are added to the stock again.
+    #[serde(default = "default_restock")]
     #[schema(default = true)]
     restock: bool,
 }
 
 body! {
-    /// Money that goes back.
+    /// Money to refund.
+    #[schema(examples(json!({ "amount": "8.50", "reason": "damaged" })))]
     pub struct Refund {
-        /// Absent for all that can be given back.
-        #[schema(value_type = Option<String>, pattern = "^[0-9]{1,12}([.][0-9]{1,2})?$", example = "8.50")]
+        /// All that can be refunded if absent.
         pub amount: Option<Money>,
-        #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
         pub reason: Option<Reason>,
     }
 }
 
-fn yes() -> bool {
+fn default_restock() -> bool {
     true
 }
 
-/// Begins to pack an order
+/// Start processing an order
 #[utoipa::path(post, path = "/order/{order_id}/process", tag = "orders", security(("bearer" = ["editor"])),
-    params(("order_id" = i64, Path), CommandParams), responses((status = 200, body = OrderStateView), CommandProblems))]
+    params(("order_id" = OrderId, Path), CommandParams), responses((status = 200, body = OrderStateView), CommandProblems))]
 pub async fn process(
     State(app): State<App>,
-    Ids(order_id): Ids<i64>,
+    Ids(order_id): Ids<OrderId>,
     command: Command<NoBody>,
-) -> Result<Answer<OrderStateView>, ApiError> {
+) -> Result<CommandResponse<OrderStateView>, ApiError> {
     run(&app, order_id, command.map(|NoBody| OrderCommand::Process)).await
 }
 
-/// Notes that an order is paid, or asks a provider for the money
+/// Pay an order with a card, or record that it is paid
 ///
-/// Buyers ask a provider, after an attempt that failed for example; that the money has come is noted by staff.
+/// A buyer charges a card, for example after a failed attempt. Staff may also record a payment without a card.
 #[utoipa::path(post, path = "/order/{order_id}/pay", tag = "orders", security(("bearer" = ["owner", "editor"])),
     request_body = Payment,
-    params(("order_id" = i64, Path), CommandParams), responses((status = 200, body = OrderStateView), CommandProblems))]
+    params(("order_id" = OrderId, Path), CommandParams), responses((status = 200, body = OrderStateView), CommandProblems))]
 pub async fn pay(
     State(app): State<App>,
-    Ids(order_id): Ids<i64>,
+    Ids(order_id): Ids<OrderId>,
     command: Command<Payment>,
-) -> Result<Answer<OrderStateView>, ApiError> {
+) -> Result<CommandResponse<OrderStateView>, ApiError> {
     let by_buyer = command.context.actor.role == Role::Customer.as_str();
     let Command { body: Payment { method, payment, reference }, context } = command;
-    let order_id = OrderId(order_id);
     match app.instrument(method, payment)? {
         Some((method, token)) => app.run(RequestPayment { order_id, method, token }, context).await,
         None if by_buyer => Err(ApiError::invalid_field("payment", "is required")),
         None => {
             let command = match method {
-                // Which is refused by its name.
+                // The order refuses a method that is not online.
                 Some(_) => OrderCommand::RequestPayment { method },
                 None => OrderCommand::MarkPaid { reference },
             };
@@ -167,15 +160,15 @@ pub async fn pay(
     }
 }
 
-/// Hands units of an order to a carrier; they leave the store
+/// Ship units of an order; they leave the stock
 #[utoipa::path(post, path = "/order/{order_id}/ship", tag = "orders", security(("bearer" = ["editor"])),
     request_body = Shipment,
-    params(("order_id" = i64, Path), CommandParams), responses((status = 200, body = OrderStateView), CommandProblems))]
+    params(("order_id" = OrderId, Path), CommandParams), responses((status = 200, body = OrderStateView), CommandProblems))]
 pub async fn ship(
     State(app): State<App>,
-    Ids(order_id): Ids<i64>,
+    Ids(order_id): Ids<OrderId>,
     command: Command<Shipment>,
-) -> Result<Answer<OrderStateView>, ApiError> {
+) -> Result<CommandResponse<OrderStateView>, ApiError> {
     if command.body.lines.as_ref().is_some_and(Vec::is_empty) {
         return Err(ApiError::invalid_field("lines", "must not be empty"));
     }
@@ -187,65 +180,66 @@ pub async fn ship(
     run(&app, order_id, command.map(ship)).await
 }
 
-/// Notes that a shipment has arrived, or all of them
+/// Record the delivery of a shipment, or of all shipments
 #[utoipa::path(post, path = "/order/{order_id}/deliver", tag = "orders", security(("bearer" = ["editor"])),
     request_body = Arrival,
-    params(("order_id" = i64, Path), CommandParams), responses((status = 200, body = OrderStateView), CommandProblems))]
+    params(("order_id" = OrderId, Path), CommandParams), responses((status = 200, body = OrderStateView), CommandProblems))]
 pub async fn deliver(
     State(app): State<App>,
-    Ids(order_id): Ids<i64>,
+    Ids(order_id): Ids<OrderId>,
     command: Command<Arrival>,
-) -> Result<Answer<OrderStateView>, ApiError> {
+) -> Result<CommandResponse<OrderStateView>, ApiError> {
     run(&app, order_id, command.map(|Arrival { shipment }| OrderCommand::Deliver { shipment })).await
 }
 
-/// Cancels an order; its stock can be sold again, and what was paid goes back
+/// Cancel an order; releases its stock and refunds its payment
 #[utoipa::path(post, path = "/order/{order_id}/cancel", tag = "orders", security(("bearer" = ["owner", "editor"])),
     request_body = Cancellation,
-    params(("order_id" = i64, Path), CommandParams), responses((status = 200, body = OrderStateView), CommandProblems))]
+    params(("order_id" = OrderId, Path), CommandParams), responses((status = 200, body = OrderStateView), CommandProblems))]
 pub async fn cancel(
     State(app): State<App>,
-    Ids(order_id): Ids<i64>,
+    Ids(order_id): Ids<OrderId>,
     command: Command<Cancellation>,
-) -> Result<Answer<OrderStateView>, ApiError> {
+) -> Result<CommandResponse<OrderStateView>, ApiError> {
     run(&app, order_id, command.map(|Cancellation { reason }| OrderCommand::Cancel { reason })).await
 }
 
-/// Takes units back
+/// Return units of an order
 ///
-/// What is not paid of them is no longer asked for. An order of which nothing was sent and nothing is left is cancelled.
+/// Any unpaid part of the returned units is no longer due. If every unit is returned before any was shipped, the order is
+/// cancelled.
 #[utoipa::path(post, path = "/order/{order_id}/return", tag = "orders", security(("bearer" = ["editor"])),
     request_body = Return,
-    params(("order_id" = i64, Path), CommandParams), responses((status = 200, body = OrderStateView), CommandProblems))]
-pub async fn take_back(
+    params(("order_id" = OrderId, Path), CommandParams), responses((status = 200, body = OrderStateView), CommandProblems))]
+pub async fn return_units(
     State(app): State<App>,
-    Ids(order_id): Ids<i64>,
+    Ids(order_id): Ids<OrderId>,
     command: Command<Return>,
-) -> Result<Answer<OrderStateView>, ApiError> {
+) -> Result<CommandResponse<OrderStateView>, ApiError> {
     let line = |ReturnedLine { line, quantity, restock }| ReturnLine { line, quantity, restock };
-    let take_back = |Return { lines, refund, reason }| OrderCommand::Return {
+    let return_units = |Return { lines, refund, reason }| OrderCommand::Return {
         lines: lines.into_iter().map(line).collect(),
         refund: refund.unwrap_or(false),
         reason,
     };
-    run(&app, order_id, command.map(take_back)).await
+    run(&app, order_id, command.map(return_units)).await
 }
 
-/// Gives money back, never more than was paid
+/// Refund money, at most what was paid
 #[utoipa::path(post, path = "/order/{order_id}/refund", tag = "orders", security(("bearer" = ["editor"])),
     request_body = Refund,
-    params(("order_id" = i64, Path), CommandParams), responses((status = 200, body = OrderStateView), CommandProblems))]
+    params(("order_id" = OrderId, Path), CommandParams), responses((status = 200, body = OrderStateView), CommandProblems))]
 pub async fn refund(
     State(app): State<App>,
-    Ids(order_id): Ids<i64>,
+    Ids(order_id): Ids<OrderId>,
     command: Command<Refund>,
-) -> Result<Answer<OrderStateView>, ApiError> {
+) -> Result<CommandResponse<OrderStateView>, ApiError> {
     run(&app, order_id, command.map(|Refund { amount, reason }| OrderCommand::Refund { amount, reason })).await
 }
 
-/// The moves that an order may make
+/// List the allowed moves of an order
 ///
-/// An action is allowed when each of the three states is one that it may begin from, of those that are listed for it.
+/// An action is allowed if, for each of the three states that the list has for it, the order is in one of its `from` states.
 #[utoipa::path(get, path = "/order-moves", tag = "orders", security(()),
     responses((status = 200, body = Vec<AllowedMove>)))]
 pub async fn list() -> Json<Vec<AllowedMove>> {
@@ -258,6 +252,10 @@ pub async fn list() -> Json<Vec<AllowedMove>> {
     Json(shown.collect())
 }
 
-async fn run(app: &App, order_id: i64, command: Command<OrderCommand>) -> Result<Answer<OrderStateView>, ApiError> {
-    app.run(MoveOrder { order_id: OrderId(order_id), command: command.body }, command.context).await
+async fn run(
+    app: &App,
+    order_id: OrderId,
+    command: Command<OrderCommand>,
+) -> Result<CommandResponse<OrderStateView>, ApiError> {
+    app.run(MoveOrder { order_id, command: command.body }, command.context).await
 }

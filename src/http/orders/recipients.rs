@@ -1,10 +1,12 @@
-//! Who orders are for and where they go.
+//! Recipients of an order: a guest's contact, and the addresses.
 
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use utoipa::ToSchema;
 
-/// Who a guest is.
+use crate::domain::ids::OrderId;
+
+/// Name and e-mail address of a guest.
 #[derive(Serialize, ToSchema, sqlx::FromRow)]
 pub struct Contact {
     pub name: String,
@@ -16,28 +18,28 @@ pub struct Contact {
 pub struct OrderAddress {
     /// `shipping` or `billing`.
     pub kind: String,
-    /// Who receives what is sent there.
+    /// The recipient's name.
     pub name: String,
     pub line1: String,
     pub line2: Option<String>,
     pub postal_code: String,
     pub city: String,
     pub region: Option<String>,
-    /// Two letters of ISO 3166-1.
+    /// Country code of ISO 3166-1: two letters.
     pub country: String,
 }
 
-/// What is still known of an order's people.
-pub struct Known {
-    /// Only of guests.
+/// The personal data of an order that was not erased.
+pub struct OrderRecipients {
+    /// `None` for a customer.
     pub contact: Option<Contact>,
     pub addresses: Vec<OrderAddress>,
 }
 
-/// What is known of the people of an order.
-pub async fn known(connection: &mut PgConnection, order_id: i64) -> Result<Known, sqlx::Error> {
+/// Reads the recipients of an order.
+pub async fn find_recipients(connection: &mut PgConnection, order_id: OrderId) -> Result<OrderRecipients, sqlx::Error> {
     let contact = sqlx::query_as("select name, email from order_contact where order_id = $1")
-        .bind(order_id)
+        .bind(order_id.0)
         .fetch_optional(&mut *connection)
         .await?;
     let addresses = sqlx::query_as(
@@ -46,8 +48,8 @@ pub async fn known(connection: &mut PgConnection, order_id: i64) -> Result<Known
          where order_id = $1
          order by kind desc",
     )
-    .bind(order_id)
+    .bind(order_id.0)
     .fetch_all(connection)
     .await?;
-    Ok(Known { contact, addresses })
+    Ok(OrderRecipients { contact, addresses })
 }

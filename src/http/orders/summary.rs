@@ -1,4 +1,4 @@
-//! Everything about one order on one page: its states, its money, its lines, its shipments and refunds.
+//! Summary of an order: states, amounts, lines, shipments and refunds in one response.
 
 use axum::extract::State;
 use chrono::{DateTime, Utc};
@@ -8,18 +8,18 @@ use serde::de::DeserializeOwned;
 use sqlx::PgConnection;
 use utoipa::ToSchema;
 
-use crate::domain::money::two_decimals;
+use crate::domain::ids::OrderId;
 use crate::domain::order::{Action, OrderStates, PaymentFailure, tracking_url};
 use crate::http::App;
-use crate::http::orders::recipients::{Contact, Known, OrderAddress, known};
-use crate::http::orders::unknown;
+use crate::http::orders::order_not_found;
+use crate::http::orders::recipients::{Contact, OrderAddress, OrderRecipients, find_recipients};
+use crate::http::wire::amount::Amount;
 use crate::http::wire::consistency::snapshot;
 use crate::http::wire::error::{ApiError, Problem};
-use crate::http::wire::format::money;
 use crate::http::wire::page::{Ids, Versioned};
 use crate::shop::PricingView;
 
-/// Everything about an order.
+/// An order with its lines, amounts, shipments and refunds.
 #[derive(Serialize, ToSchema)]
 pub struct Summary {
     pub order_id: i64,
@@ -31,41 +31,30 @@ pub struct Summary {
     pub customer_id: Option<i64>,
     pub reference: Option<String>,
     pub lines: Vec<SummaryLine>,
-    #[serde(serialize_with = "money")]
-    #[schema(value_type = String, example = "19.98")]
-    pub total_amount: Decimal,
-    /// By how much the order has been worth less since it was placed.
-    #[serde(serialize_with = "money")]
-    #[schema(value_type = String, example = "0.00")]
-    pub credited: Decimal,
-    #[serde(serialize_with = "money")]
-    #[schema(value_type = String, example = "19.98")]
-    pub paid: Decimal,
-    #[serde(serialize_with = "money")]
-    #[schema(value_type = String, example = "0.00")]
-    pub refunded: Decimal,
-    /// What is still to be paid.
-    #[serde(serialize_with = "money")]
-    #[schema(value_type = String, example = "0.00")]
-    pub due: Decimal,
-    /// `null` where staff see to it.
+    pub total_amount: Amount,
+    /// Total reduction since the order was placed, by returns, refunds and cancellation.
+    pub credited: Amount,
+    pub paid: Amount,
+    pub refunded: Amount,
+    /// Amount that is still to be paid.
+    pub due: Amount,
+    /// `null` if staff arrange the payment.
     pub payment_method: Option<String>,
-    /// Why the last attempt to pay failed, such as `insufficient_funds`; `null` if it did not.
+    /// Why the last payment attempt failed, such as `insufficient_funds`; `null` if it did not fail.
     pub payment_failure: Option<String>,
-    /// When the order is cancelled if it is not paid by then.
+    /// The order is cancelled at this time if it is still unpaid.
     pub pay_by: Option<DateTime<Utc>>,
-    /// Two letters of ISO 3166-1, if the buyer named one.
+    /// Country code of ISO 3166-1; `null` if the buyer named no country.
     pub shipping_country: Option<String>,
-    /// What the total is made of; `null` where it is the sum of the subtotals.
+    /// Composition of the total; `null` if the total is the sum of the subtotals.
     pub pricing: Option<PricingView>,
     pub shipments: Vec<SummaryShipment>,
     pub refunds: Vec<SummaryRefund>,
-    /// Who the guest is that ordered, until that is forgotten; `null` for a customer.
+    /// Name and e-mail address of a guest, until erased; `null` for a customer.
     pub contact: Option<Contact>,
-    /// Where it is sent and billed to, as far as that is known.
+    /// Shipping and billing address, until erased.
     pub addresses: Vec<OrderAddress>,
-    /// What may be done with it next: the last part of the route.
-    #[schema(value_type = Vec<String>)]
+    /// The actions that are allowed now: the last part of the route.
     pub allowed: Vec<Action>,
 }
 
@@ -76,26 +65,19 @@ pub struct SummaryLine {
     pub product_id: i64,
     pub product_name: String,
     pub quantity: i64,
-    #[serde(serialize_with = "money")]
-    #[schema(value_type = String, example = "9.99")]
-    pub price_per_unit: Decimal,
-    #[serde(serialize_with = "money")]
-    #[schema(value_type = String, example = "19.98")]
-    pub subtotal: Decimal,
-    /// The line's part of the order's discount; `null`, as the next three, where the order has no pricing.
-    #[schema(value_type = Option<String>, example = "1.00")]
-    pub discount: Option<String>,
+    pub price_per_unit: Amount,
+    pub subtotal: Amount,
+    /// The line's share of the order's discount. This and the next three are `null` if the order has no pricing.
+    pub discount: Option<Amount>,
     #[schema(example = "19")]
     pub tax_rate: Option<String>,
-    #[schema(value_type = Option<String>, example = "1.44")]
-    pub tax: Option<String>,
-    /// What the buyer is to pay for the line, tax included.
-    #[schema(value_type = Option<String>, example = "8.99")]
-    pub total: Option<String>,
+    pub tax: Option<Amount>,
+    /// Amount to pay for the line, tax included.
+    pub total: Option<Amount>,
     pub shipped: i64,
-    /// Units that were taken back before they were sent.
+    /// Units returned before they were shipped.
     pub withdrawn: i64,
-    /// Units that came back.
+    /// Units returned after they were shipped.
     pub returned: i64,
 }
 
@@ -105,7 +87,7 @@ pub struct SummaryShipment {
     pub shipment: i64,
     pub carrier: Option<String>,
     pub tracking_number: Option<String>,
-    /// Where it can be followed, with a carrier that the shop knows.
+    /// Tracking page of the carrier; `null` for an unknown carrier.
     pub tracking_url: Option<String>,
     pub sent_at: DateTime<Utc>,
     pub delivered_at: Option<DateTime<Utc>>,
@@ -123,51 +105,49 @@ pub struct ShipmentLine {
 pub struct SummaryRefund {
     /// Counts from 1.
     pub refund: i64,
-    #[serde(serialize_with = "money")]
-    #[schema(value_type = String, example = "9.99")]
-    pub amount: Decimal,
+    pub amount: Amount,
     /// `requested`, `done` or `failed`.
     pub state: String,
     pub reason: Option<String>,
-    /// Why it failed.
+    /// Why the refund failed.
     pub failure: Option<String>,
     pub asked_at: DateTime<Utc>,
     pub done_at: Option<DateTime<Utc>>,
 }
 
-/// Everything about an order
+/// Get an order with its lines, amounts, shipments and refunds
 #[utoipa::path(get, path = "/order/{order_id}/summary", tag = "orders", security(("bearer" = ["owner", "reader"])),
-    params(("order_id" = i64, Path)),
+    params(("order_id" = OrderId, Path)),
     responses((status = 200, body = Summary), (status = 404, body = Problem)))]
-pub async fn find(State(app): State<App>, Ids(order_id): Ids<i64>) -> Result<Versioned<Summary>, ApiError> {
-    summary(&app, order_id).await
+pub async fn find(State(app): State<App>, Ids(order_id): Ids<OrderId>) -> Result<Versioned<Summary>, ApiError> {
+    read_summary(&app, order_id).await
 }
 
-/// Everything about an order, for those who may see it.
-pub async fn summary(app: &App, order_id: i64) -> Result<Versioned<Summary>, ApiError> {
-    // One snapshot for all, so that lines and states speak of the same moment.
+/// Reads the summary of an order; the caller has checked access.
+pub async fn read_summary(app: &App, order_id: OrderId) -> Result<Versioned<Summary>, ApiError> {
+    // One snapshot for all queries, so that lines and states are consistent.
     let mut transaction = snapshot(&app.pool, "orders, order_lines, shipments, shipment_lines, refunds").await?;
-    let order = sqlx::query_file!("projections/orders/find.sql", order_id)
+    let order = sqlx::query_file!("projections/orders/find.sql", order_id.0)
         .fetch_optional(&mut *transaction)
         .await?
-        .ok_or_else(unknown)?;
+        .ok_or_else(order_not_found)?;
     let lines =
-        sqlx::query_file!("projections/order_lines/by_order.sql", order_id).fetch_all(&mut *transaction).await?;
-    let sent = sqlx::query_file!("projections/shipments/by_order.sql", order_id).fetch_all(&mut *transaction).await?;
-    let refunds = sqlx::query_file_as!(SummaryRefund, "projections/refunds/by_order.sql", order_id)
+        sqlx::query_file!("projections/order_lines/by_order.sql", order_id.0).fetch_all(&mut *transaction).await?;
+    let sent = sqlx::query_file!("projections/shipments/by_order.sql", order_id.0).fetch_all(&mut *transaction).await?;
+    let refunds = sqlx::query_file_as!(SummaryRefund, "projections/refunds/by_order.sql", order_id.0)
         .fetch_all(&mut *transaction)
         .await?;
     let payment_failure = match order.payment.as_str() {
         "failed" => last_failure(&mut transaction, order_id).await?,
         _ => None,
     };
-    let Known { contact, addresses } = known(&mut transaction, order_id).await?;
+    let OrderRecipients { contact, addresses } = find_recipients(&mut transaction, order_id).await?;
     transaction.commit().await?;
 
     let states = OrderStates {
-        status: word(&order.status)?,
-        payment: word(&order.payment)?,
-        fulfilment: word(&order.fulfilment)?,
+        status: parse_state(&order.status)?,
+        payment: parse_state(&order.payment)?,
+        fulfilment: parse_state(&order.fulfilment)?,
     };
     let mut shipments: Vec<SummaryShipment> = Vec::new();
     for row in sent {
@@ -192,12 +172,12 @@ pub async fn summary(app: &App, order_id: i64) -> Result<Versioned<Summary>, Api
         product_id: line.product_id,
         product_name: line.product_name,
         quantity: line.quantity,
-        price_per_unit: line.price_per_unit,
-        subtotal: line.subtotal,
-        discount: line.discount.map(two_decimals),
+        price_per_unit: line.price_per_unit.into(),
+        subtotal: line.subtotal.into(),
+        discount: line.discount.map(Amount),
         tax_rate: line.tax_rate,
-        tax: line.tax.map(two_decimals),
-        total: line.total.map(two_decimals),
+        tax: line.tax.map(Amount),
+        total: line.total.map(Amount),
         shipped: line.shipped,
         withdrawn: line.withdrawn,
         returned: line.returned,
@@ -213,11 +193,11 @@ pub async fn summary(app: &App, order_id: i64) -> Result<Versioned<Summary>, Api
         customer_id: order.customer_id,
         reference: order.reference,
         lines: lines.collect(),
-        total_amount: order.total_amount,
-        credited: order.credited,
-        paid: order.paid,
-        refunded: order.refunded,
-        due: (order.total_amount - order.credited - kept).max(Decimal::ZERO),
+        total_amount: order.total_amount.into(),
+        credited: order.credited.into(),
+        paid: order.paid.into(),
+        refunded: order.refunded.into(),
+        due: (order.total_amount - order.credited - kept).max(Decimal::ZERO).into(),
         payment_method: order.payment_method,
         payment_failure,
         pay_by: order.pay_by,
@@ -232,8 +212,8 @@ pub async fn summary(app: &App, order_id: i64) -> Result<Versioned<Summary>, Api
     Ok(Versioned { version: order.version, body })
 }
 
-/// The provider's reason, or the shop's.
-async fn last_failure(connection: &mut PgConnection, order_id: i64) -> Result<Option<String>, sqlx::Error> {
+/// The reason of the last failed payment attempt, from the provider or the shop.
+async fn last_failure(connection: &mut PgConnection, order_id: OrderId) -> Result<Option<String>, sqlx::Error> {
     let reason: Option<String> = sqlx::query_scalar(
         "select payload ->> 'reason'
          from events
@@ -247,7 +227,7 @@ async fn last_failure(connection: &mut PgConnection, order_id: i64) -> Result<Op
     Ok(reason.map(PaymentFailure::from).map(String::from))
 }
 
-/// One of the words that a read table has for a state.
-fn word<T: DeserializeOwned>(text: &str) -> Result<T, ApiError> {
+/// Parses a state as a read table stores it.
+fn parse_state<T: DeserializeOwned>(text: &str) -> Result<T, ApiError> {
     serde_json::from_value(text.into()).map_err(|error| ApiError::internal(error.to_string()))
 }

@@ -1,4 +1,4 @@
-//! Request bodies: JSON objects whose fields are all checked, so that one answer names everything that is wrong.
+//! Request bodies: JSON objects. All fields are checked, so that an error names every invalid field.
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
@@ -13,17 +13,17 @@ use crate::http::wire::error::{ApiError, FieldError};
 use crate::http::wire::fallbacks;
 use crate::http::wire::json::Unambiguous;
 
-/// A body that can be read from a JSON object.
+/// A body that is parsed from a JSON object.
 pub trait FromObject: Sized {
-    /// Every field that is missing, unknown or not as it must be is in the error.
+    /// The error names every field that is missing, unknown or invalid.
     fn from_object(object: Map<String, Value>) -> Result<Self, Vec<FieldError>>;
 }
 
 /// Declares a request body. Each field is parsed on its own; `Option` fields may be absent or null.
 macro_rules! body {
     ($(#[$meta:meta])* pub struct $name:ident { $($(#[$field_meta:meta])* pub $field:ident: $type:ty,)* }) => {
-        $(#[$meta])*
         #[derive(utoipa::ToSchema)]
+        $(#[$meta])*
         pub struct $name { $($(#[$field_meta])* pub $field: $type,)* }
 
         impl $crate::http::wire::body::FromObject for $name {
@@ -31,7 +31,7 @@ macro_rules! body {
                 mut object: serde_json::Map<String, serde_json::Value>,
             ) -> Result<Self, Vec<$crate::http::wire::error::FieldError>> {
                 let mut errors = Vec::new();
-                $(let $field = $crate::http::wire::body::take::<$type>(&mut object, stringify!($field), &mut errors);)*
+                $(let $field = $crate::http::wire::body::take_field::<$type>(&mut object, stringify!($field), &mut errors);)*
                 $crate::http::wire::body::refuse_unknown(&object, &mut errors);
                 match ($($field,)*) {
                     ($(Some($field),)*) if errors.is_empty() => Ok(Self { $($field,)* }),
@@ -43,7 +43,7 @@ macro_rules! body {
 }
 pub(crate) use body;
 
-/// A command that needs no content.
+/// An empty body.
 pub struct NoBody;
 
 impl FromObject for NoBody {
@@ -54,7 +54,7 @@ impl FromObject for NoBody {
     }
 }
 
-/// A body that comes with nothing else: no parameters, no idempotency key. For what is no command of the shop.
+/// The body of a request without parameters or idempotency key: not a command of the journal.
 pub struct NoQuery<T>(pub T);
 
 impl<T: FromObject> FromRequest<App> for NoQuery<T> {
@@ -62,23 +62,23 @@ impl<T: FromObject> FromRequest<App> for NoQuery<T> {
 
     async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
         if request.uri().query().is_some_and(|query| !query.is_empty()) {
-            return Err(ApiError::invalid_field("query", "is not taken by this route"));
+            return Err(ApiError::invalid_field("query", "must be empty for this route"));
         }
         let headers = request.headers().clone();
-        read(&headers, &take_bytes(request, app).await?).map(Self)
+        parse_body(&headers, &read_bytes(request, app).await?).map(Self)
     }
 }
 
-/// All of the body, if it is not too long.
-pub async fn take_bytes(request: Request, app: &App) -> Result<Bytes, ApiError> {
+/// The whole body; 413 if it is too long.
+pub async fn read_bytes(request: Request, app: &App) -> Result<Bytes, ApiError> {
     Bytes::from_request(request, app).await.map_err(|rejection| match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => fallbacks::payload_too_large(),
         _ => ApiError::invalid_field("body", rejection.body_text()),
     })
 }
 
-/// Reads a body; an empty one counts as an empty object.
-pub fn read<T: FromObject>(headers: &HeaderMap, bytes: &[u8]) -> Result<T, ApiError> {
+/// Parses a body; an empty body counts as an empty object.
+pub fn parse_body<T: FromObject>(headers: &HeaderMap, bytes: &[u8]) -> Result<T, ApiError> {
     let object = if bytes.is_empty() {
         Map::new()
     } else {
@@ -104,8 +104,8 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), ApiError> {
     Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "Unsupported media type", detail))
 }
 
-/// Takes one field; the reason why it is missing or wrong goes into `errors`.
-pub(crate) fn take<T: DeserializeOwned>(
+/// Parses a field and removes it from `object`; adds an error if it is missing or invalid.
+pub(crate) fn take_field<T: DeserializeOwned>(
     object: &mut Map<String, Value>,
     field: &str,
     errors: &mut Vec<FieldError>,
@@ -147,9 +147,7 @@ mod tests {
 
     body! {
         pub struct Sample {
-            #[schema(value_type = String)]
             pub name: Name,
-            #[schema(value_type = String)]
             pub price: Money,
             pub note: Option<String>,
         }
@@ -170,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn every_wrong_field_is_named_at_once() {
+    fn every_invalid_field_is_named_at_once() {
         assert_eq!(errors(json!({ "name": "Tea", "price": "1.00" })), Vec::<String>::new());
         assert_eq!(errors(json!({ "name": "Tea", "price": "1.00", "note": null })), Vec::<String>::new());
         assert_eq!(

@@ -1,4 +1,4 @@
-//! Commands: what every one of them takes besides its body, and how its receipt becomes an answer.
+//! Commands: the headers and parameters that every command accepts, and how its receipt becomes a response.
 
 use axum::Json;
 use axum::extract::{FromRequest, Request};
@@ -15,41 +15,41 @@ use crate::http::edge::request_id::RequestIds;
 use crate::http::wire::body::{self, FromObject};
 use crate::http::wire::caller::Caller;
 use crate::http::wire::error::{ApiError, Problem};
-use crate::http::wire::page::wrong_param;
+use crate::http::wire::page::invalid_param;
 use crate::journal::{Context, IdempotencyKey, NewEvent, Receipt, UseCase};
 
-/// A command's body, and everything about it that is not its body.
+/// A command's body and its context: caller, ids, idempotency key, `If-Match`, dry run.
 pub struct Command<T> {
     pub body: T,
     pub context: Context,
 }
 
 impl<T> Command<T> {
-    /// The command with another body, or with what the body asks for.
+    /// Maps the body and keeps the context.
     pub fn map<B>(self, map: impl FnOnce(T) -> B) -> Command<B> {
         Command { body: map(self.body), context: self.context }
     }
 }
 
-/// An answer to a command.
-pub struct Answer<A> {
+/// The response to a command.
+pub struct CommandResponse<A> {
     receipt: Receipt<A>,
     status: StatusCode,
     location: Option<String>,
     dry_run: bool,
 }
 
-/// Headers and parameters that every command takes, for OpenAPI.
+/// Headers and parameters of every command, for OpenAPI.
 pub struct CommandParams;
 
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "it only describes the headers for OpenAPI")]
 struct CommandHeaders {
-    /// 1 to 255 characters: the same key with the same request gets the same answer for 24 hours.
+    /// 1 to 255 characters. For 24 hours, a repeated request with the same key returns the first response.
     #[param(rename = "Idempotency-Key", pattern = "^[ \\t]*[!-~]([ -~]{0,253}[!-~])?[ \\t]*$", nullable = false)]
     idempotency_key: Option<String>,
-    /// The `ETag` that the client last saw; 412 when the resource has changed since.
+    /// The `ETag` of the version that the client last read; 412 if the resource has changed since.
     #[param(rename = "If-Match", pattern = r#"^[ \t]*("[0-9]{1,18}"|\*)[ \t]*$"#, nullable = false)]
     if_match: Option<String>,
 }
@@ -58,7 +58,7 @@ struct CommandHeaders {
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct CommandQuery {
-    /// The same checks and the same answer, with the events that would be appended; nothing is stored.
+    /// `true` checks the command and returns its response and events, but stores nothing.
     #[serde(default)]
     dry_run: bool,
 }
@@ -70,17 +70,17 @@ impl IntoParams for CommandParams {
     }
 }
 
-/// What can go wrong with any command.
+/// The error responses of every command.
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "it only describes the answers for OpenAPI")]
 pub enum CommandProblems {
     /// The request is unreadable or out of range; `errors` names the fields
     #[response(status = 400, content_type = "application/problem+json")]
     BadRequest(#[to_schema] Problem),
-    /// Something that the request names does not exist
+    /// A resource that the request names does not exist
     #[response(status = 404, content_type = "application/problem+json")]
     NotFound(#[to_schema] Problem),
-    /// A rule of the shop forbids it now
+    /// A business rule forbids the command in the current state
     #[response(status = 409, content_type = "application/problem+json")]
     Conflict(#[to_schema] Problem),
     /// The resource has changed since the version in `If-Match`
@@ -95,7 +95,7 @@ pub enum CommandProblems {
     /// The idempotency key was used for another request
     #[response(status = 422, content_type = "application/problem+json")]
     KeyReused(#[to_schema] Problem),
-    /// The database is away or the shop is too busy; try again after `Retry-After` seconds
+    /// The database is unavailable or the shop is too busy; retry after `Retry-After` seconds
     #[response(status = 503, content_type = "application/problem+json")]
     Unavailable(#[to_schema] Problem),
 }
@@ -106,11 +106,11 @@ impl<T: FromObject> FromRequest<App> for Command<T> {
     async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
         let (method, uri, headers) = (request.method().clone(), request.uri().clone(), request.headers().clone());
         let caller = request.extensions().get::<Caller>().cloned();
-        let caller = caller.ok_or_else(|| ApiError::internal("a command is outside the check of callers"))?;
+        let caller = caller.ok_or_else(|| ApiError::internal("a command is outside the access check"))?;
         let RequestIds { request_id, correlation_id } = RequestIds::of(&request);
         let mut context = Context { request_id, correlation_id, ..caller.context() };
-        let bytes = body::take_bytes(request, app).await?;
-        let body = body::read(&headers, &bytes)?;
+        let bytes = body::read_bytes(request, app).await?;
+        let body = body::parse_body(&headers, &bytes)?;
         context.dry_run = dry_run(&uri)?;
         context.if_match = if_match(&headers)?;
         context.idempotency = idempotency(&context.principal, &headers, &method, &uri, &bytes)?;
@@ -118,10 +118,10 @@ impl<T: FromObject> FromRequest<App> for Command<T> {
     }
 }
 
-/// Whoever misspells it wants a dry run all the same, so nothing else is taken.
+/// Rejects unknown query parameters, so that a misspelt `dry_run` cannot execute the command.
 fn dry_run(uri: &Uri) -> Result<bool, ApiError> {
     let query = axum::extract::Query::<CommandQuery>::try_from_uri(uri);
-    Ok(query.map_err(|rejection| wrong_param(&rejection.body_text()))?.dry_run)
+    Ok(query.map_err(|rejection| invalid_param(&rejection.body_text()))?.dry_run)
 }
 
 /// The version that `If-Match` names; `*` names any.
@@ -153,32 +153,32 @@ fn idempotency(
 }
 
 impl App {
-    /// Carries a use case out. Its caller sees its effects from now on.
-    pub async fn run<U: UseCase>(&self, use_case: U, context: Context) -> Result<Answer<U::Answer>, ApiError> {
+    /// Runs a use case. Later reads of its caller wait for its effects.
+    pub async fn run<U: UseCase>(&self, use_case: U, context: Context) -> Result<CommandResponse<U::Answer>, ApiError> {
         let principal = context.principal.clone();
         let dry_run = context.dry_run;
         let receipt = self.journal.run(use_case, context).await?;
         if !dry_run {
             self.recent_writes.record_write(&principal, receipt.position);
         }
-        Ok(Answer { receipt, status: StatusCode::OK, location: None, dry_run })
+        Ok(CommandResponse { receipt, status: StatusCode::OK, location: None, dry_run })
     }
 }
 
-impl<A> Answer<A> {
-    /// Whether the answer was stored before this request came.
+impl<A> CommandResponse<A> {
+    /// Whether an idempotent request was replayed.
     pub fn replayed(&self) -> bool {
         self.receipt.replayed
     }
 
-    /// The answer as something else.
-    pub fn map<B>(self, map: impl FnOnce(A) -> B) -> Answer<B> {
+    /// Maps the answer and keeps the receipt.
+    pub fn map<B>(self, map: impl FnOnce(A) -> B) -> CommandResponse<B> {
         let Receipt { answer, position, replayed, events } = self.receipt;
         let receipt = Receipt { answer: map(answer), position, replayed, events };
-        Answer { receipt, status: self.status, location: self.location, dry_run: self.dry_run }
+        CommandResponse { receipt, status: self.status, location: self.location, dry_run: self.dry_run }
     }
 
-    /// 201, with where the new thing is found.
+    /// 201 with the `Location` of the new resource.
     pub fn created(mut self, location: impl FnOnce(&A) -> String) -> Self {
         self.status = StatusCode::CREATED;
         self.location = Some(location(&self.receipt.answer));
@@ -186,7 +186,7 @@ impl<A> Answer<A> {
     }
 }
 
-impl<A: Serialize> IntoResponse for Answer<A> {
+impl<A: Serialize> IntoResponse for CommandResponse<A> {
     fn into_response(self) -> Response {
         let Receipt { answer, position, replayed, events } = self.receipt;
         let mut response = if self.dry_run {
@@ -194,10 +194,10 @@ impl<A: Serialize> IntoResponse for Answer<A> {
             if body.is_null() {
                 body = json!({});
             }
-            body["events"] = events.iter().map(describe).collect();
+            body["events"] = events.iter().map(planned_event).collect();
             Json(body).into_response()
         } else if size_of::<A>() == 0 {
-            // The command answers nothing but that it was carried out.
+            // A command without an answer.
             StatusCode::NO_CONTENT.into_response()
         } else {
             (self.status, Json(answer)).into_response()
@@ -216,7 +216,7 @@ impl<A: Serialize> IntoResponse for Answer<A> {
     }
 }
 
-fn describe(event: &NewEvent) -> Value {
+fn planned_event(event: &NewEvent) -> Value {
     json!({
         "aggregate_type": event.stream.kind,
         "aggregate_id": event.stream.id,

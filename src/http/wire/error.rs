@@ -1,4 +1,4 @@
-//! What goes wrong, as problem documents (RFC 9457), and the one place where a rule becomes a status.
+//! Errors as problem documents (RFC 9457); the status, code and title of every refusal.
 
 use axum::Json;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -22,7 +22,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::webhook::WebhookError;
 use crate::journal::CommandError;
 
-/// An error as a client sees it.
+/// An error response.
 #[derive(Debug)]
 pub struct ApiError {
     status: StatusCode,
@@ -34,10 +34,10 @@ pub struct ApiError {
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
-/// One field of a request that is not as it must be.
+/// An invalid field of a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldError {
-    /// Where it stands: `lines[0].quantity`.
+    /// Path of the field: `lines[0].quantity`.
     pub field: String,
     pub message: String,
 }
@@ -47,20 +47,20 @@ pub struct FieldError {
 #[schema(as = Problem)]
 #[expect(dead_code, reason = "it only describes the document for OpenAPI")]
 pub struct Problem {
-    /// `about:blank`: the code says all.
+    /// Always `about:blank`; `code` identifies the problem.
     r#type: String,
-    /// The same short text as `error`.
+    /// Short description of the problem; the same text as `error`.
     title: String,
     status: u16,
     detail: String,
-    /// Stable, for programs: `cart_not_found`.
+    /// Stable identifier for programs, such as `cart_not_found`.
     code: String,
     error: String,
-    /// The fields at fault, where fields are.
+    /// The invalid fields, if any.
     errors: Option<Vec<FieldError>>,
 }
 
-/// How many errors an answer names, and in how many characters each.
+/// Limits of a response: errors, and characters of each.
 const ERRORS_SHOWN: usize = 50;
 const ERROR_CHARACTERS: usize = 300;
 
@@ -76,9 +76,9 @@ impl ApiError {
         Self { status, code, title, detail: detail.into(), members: vec![], headers: vec![] }
     }
 
-    /// 400, with every field that is at fault.
+    /// 400 with every invalid field.
     pub fn invalid(mut errors: Vec<FieldError>) -> Self {
-        // What is wrong is told in the client's words, and an answer must not be longer than the request was.
+        // Messages quote the request, so they are cut: a response must not be longer than its request.
         let more = errors.len().saturating_sub(ERRORS_SHOWN);
         errors.truncate(ERRORS_SHOWN);
         for error in &mut errors {
@@ -94,7 +94,7 @@ impl ApiError {
         error.with("errors", json!(errors))
     }
 
-    /// 400, for one field, parameter or header.
+    /// 400 for a field, parameter or header.
     pub fn invalid_field(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self::invalid(vec![FieldError { field: field.into(), message: message.into() }])
     }
@@ -103,19 +103,24 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, code, title, title.to_lowercase())
     }
 
-    /// 500 for a defect: logged, not shown.
+    /// 500 for a defect: logged, not shown to the client.
     pub fn internal(reason: impl std::fmt::Display) -> Self {
         internal(&reason)
     }
 
-    /// 401: the caller is not known.
+    /// 401: the caller is not authenticated.
     pub fn unauthenticated(code: &'static str, detail: impl Into<String>) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, code, "Not authenticated", detail)
     }
 
-    /// 403: the caller is known, and it is not theirs.
+    /// 403: the caller's role does not permit the request.
     pub fn forbidden() -> Self {
-        Self::new(StatusCode::FORBIDDEN, "forbidden", "Forbidden", "the role of this account does not allow it")
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "forbidden",
+            "Forbidden",
+            "the role of this account does not permit the request",
+        )
     }
 
     pub fn unavailable(code: &'static str, detail: impl Into<String>) -> Self {
@@ -139,7 +144,7 @@ impl ApiError {
 
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
-        let (status, code, title) = describe(&refusal);
+        let (status, code, title) = classify_refusal(&refusal);
         let error = Self::new(status, code, title, refusal.to_string());
         match &refusal {
             Refusal::OutOfStock(shortages) => error.with("products", json!(shortages)),
@@ -151,26 +156,26 @@ impl From<Refusal> for ApiError {
     }
 }
 
-/// Status, code and title of every rule.
-fn describe(refusal: &Refusal) -> (StatusCode, &'static str, &'static str) {
+/// Status, code and title of every refusal.
+fn classify_refusal(refusal: &Refusal) -> (StatusCode, &'static str, &'static str) {
     const BAD_REQUEST: StatusCode = StatusCode::BAD_REQUEST;
     const NOT_FOUND: StatusCode = StatusCode::NOT_FOUND;
     const CONFLICT: StatusCode = StatusCode::CONFLICT;
     match refusal {
         Refusal::Account(error) => match error {
             AccountError::NotFound => (NOT_FOUND, "account_not_found", "Account not found"),
-            AccountError::AlreadyOpen => (CONFLICT, "account_exists", "Account exists"),
-            AccountError::RoleDoesNotFit => (CONFLICT, "role_does_not_fit", "Role does not fit"),
+            AccountError::AlreadyOpen => (CONFLICT, "account_exists", "Account already exists"),
+            AccountError::RoleDoesNotFit => (CONFLICT, "role_does_not_fit", "Role does not fit the account"),
             AccountError::Disabled => (CONFLICT, "account_disabled", "Account disabled"),
-            AccountError::KeyExceedsAccount => (CONFLICT, "key_exceeds_account", "Key exceeds account"),
+            AccountError::KeyExceedsAccount => (CONFLICT, "key_exceeds_account", "API key role exceeds account role"),
             AccountError::KeyNotFound => (NOT_FOUND, "key_not_found", "API key not found"),
-            AccountError::KeyExists => (CONFLICT, "key_exists", "API key exists"),
+            AccountError::KeyExists => (CONFLICT, "key_exists", "API key already exists"),
             AccountError::TooManyKeys => (CONFLICT, "too_many_keys", "Too many API keys"),
         },
         Refusal::Cart(error) => match error {
             CartError::NotFound => (NOT_FOUND, "cart_not_found", "Cart not found"),
             CartError::ItemNotFound => (NOT_FOUND, "item_not_found", "Item not found"),
-            CartError::AlreadyExists => (CONFLICT, "cart_exists", "Cart exists"),
+            CartError::AlreadyExists => (CONFLICT, "cart_exists", "Cart already exists"),
             CartError::Empty => (CONFLICT, "cart_empty", "Cart is empty"),
             CartError::AlreadyCheckedOut { .. } => (CONFLICT, "cart_already_checked_out", "Cart already checked out"),
             CartError::TooManyItems => (CONFLICT, "too_many_items", "Too many items"),
@@ -178,7 +183,7 @@ fn describe(refusal: &Refusal) -> (StatusCode, &'static str, &'static str) {
         },
         Refusal::Category(error) => match error {
             CategoryError::NotFound => (NOT_FOUND, "category_not_found", "Category not found"),
-            CategoryError::AlreadyExists => (CONFLICT, "category_exists", "Category exists"),
+            CategoryError::AlreadyExists => (CONFLICT, "category_exists", "Category already exists"),
             CategoryError::HasProducts { .. } => (CONFLICT, "category_has_products", "Category has products"),
         },
         Refusal::Claim(ClaimError::Taken { .. }) => (CONFLICT, "name_taken", "Name taken"),
@@ -186,12 +191,12 @@ fn describe(refusal: &Refusal) -> (StatusCode, &'static str, &'static str) {
             CustomerError::NotFound => (NOT_FOUND, "customer_not_found", "Customer not found"),
             CustomerError::AddressNotFound(_) => (NOT_FOUND, "address_not_found", "Address not found"),
             CustomerError::TooManyAddresses => (CONFLICT, "too_many_addresses", "Too many addresses"),
-            CustomerError::AlreadyRegistered => (CONFLICT, "customer_exists", "Customer exists"),
+            CustomerError::AlreadyRegistered => (CONFLICT, "customer_exists", "Customer already exists"),
         },
         Refusal::Discount(error) => match error {
             DiscountError::NotFound => (NOT_FOUND, "discount_not_found", "Discount not found"),
-            DiscountError::AlreadyExists => (CONFLICT, "discount_exists", "Discount exists"),
-            DiscountError::NothingGiven => (BAD_REQUEST, "discount_gives_nothing", "Discount gives nothing"),
+            DiscountError::AlreadyExists => (CONFLICT, "discount_exists", "Discount already exists"),
+            DiscountError::NothingGiven => (BAD_REQUEST, "discount_gives_nothing", "Discount reduces nothing"),
             DiscountError::NeverValid => (BAD_REQUEST, "discount_never_valid", "Discount is never valid"),
             DiscountError::Ended => (CONFLICT, "discount_ended", "Discount ended"),
             DiscountError::NotYetValid { .. } => (CONFLICT, "discount_not_yet_valid", "Discount not yet valid"),
@@ -201,61 +206,63 @@ fn describe(refusal: &Refusal) -> (StatusCode, &'static str, &'static str) {
                 (CONFLICT, "discount_used_up_by_customer", "Discount used up by this customer")
             }
             DiscountError::NeedsCustomer => (CONFLICT, "discount_needs_customer", "Discount is for customers only"),
-            DiscountError::BelowMinimum { .. } => (CONFLICT, "discount_below_minimum", "Below the discount's minimum"),
+            DiscountError::BelowMinimum { .. } => {
+                (CONFLICT, "discount_below_minimum", "Order below the discount's minimum")
+            }
         },
         Refusal::Order(error) => match error {
             OrderError::NotFound => (NOT_FOUND, "order_not_found", "Order not found"),
-            OrderError::AlreadyPlaced => (CONFLICT, "order_exists", "Order exists"),
+            OrderError::AlreadyPlaced => (CONFLICT, "order_exists", "Order already exists"),
             OrderError::NoLines => (BAD_REQUEST, "order_without_lines", "Order without lines"),
             OrderError::TooManyLines => (BAD_REQUEST, "too_many_lines", "Too many lines"),
             OrderError::TotalTooLarge => (BAD_REQUEST, "total_too_large", "Total too large"),
-            OrderError::IllegalMove { .. } => (CONFLICT, "illegal_move", "Illegal move"),
+            OrderError::IllegalMove { .. } => (CONFLICT, "illegal_move", "Move not allowed"),
             OrderError::UnknownLine(_) => (BAD_REQUEST, "line_not_found", "Line not found"),
-            OrderError::DuplicateLine(_) => (BAD_REQUEST, "line_named_twice", "Line named twice"),
+            OrderError::DuplicateLine(_) => (BAD_REQUEST, "line_named_twice", "Line given twice"),
             OrderError::TooManyUnits { .. } => (CONFLICT, "too_many_units", "Too many units"),
             OrderError::NothingToShip => (CONFLICT, "nothing_to_ship", "Nothing to ship"),
             OrderError::UnknownShipment(_) => (NOT_FOUND, "shipment_not_found", "Shipment not found"),
             OrderError::AlreadyDelivered(_) => (CONFLICT, "already_delivered", "Already delivered"),
             OrderError::NotPaid => (CONFLICT, "not_paid", "Not paid"),
             OrderError::NothingDue => (CONFLICT, "nothing_due", "Nothing due"),
-            OrderError::PaymentPending => (CONFLICT, "payment_under_way", "Payment under way"),
+            OrderError::PaymentPending => (CONFLICT, "payment_under_way", "Payment in progress"),
             OrderError::RefundTooLarge { .. } => (CONFLICT, "refund_too_large", "Refund too large"),
             OrderError::NoProvider => (BAD_REQUEST, "not_an_online_method", "Not an online method"),
-            OrderError::PaidByOtherAttempt => (CONFLICT, "paid_otherwise", "Paid otherwise"),
-            OrderError::UnknownAttempt(_) => (NOT_FOUND, "attempt_not_found", "Attempt not found"),
-            OrderError::HasCustomer(_) => (CONFLICT, "order_of_customer", "Order of a customer"),
+            OrderError::PaidByOtherAttempt => (CONFLICT, "paid_otherwise", "Paid by another method"),
+            OrderError::UnknownAttempt(_) => (NOT_FOUND, "attempt_not_found", "Payment attempt not found"),
+            OrderError::HasCustomer(_) => (CONFLICT, "order_of_customer", "Order belongs to a customer"),
             OrderError::UnknownRefund(_) => (NOT_FOUND, "refund_not_found", "Refund not found"),
         },
         Refusal::Pricing(error) => match error {
             PricingError::TooManyRows => (BAD_REQUEST, "too_many_rows", "Too many rows"),
-            PricingError::DuplicateFee { .. } => (BAD_REQUEST, "fee_twice", "Two fees for one case"),
-            PricingError::DuplicateRate { .. } => (BAD_REQUEST, "rate_twice", "Two rates for one case"),
+            PricingError::DuplicateFee { .. } => (BAD_REQUEST, "fee_twice", "Shipping fee given twice"),
+            PricingError::DuplicateRate { .. } => (BAD_REQUEST, "rate_twice", "Tax rate given twice"),
         },
         Refusal::Product(error) | Refusal::Unavailable { error, .. } => match error {
             ProductError::NotFound => (NOT_FOUND, "product_not_found", "Product not found"),
-            ProductError::AlreadyExists => (CONFLICT, "product_exists", "Product exists"),
+            ProductError::AlreadyExists => (CONFLICT, "product_exists", "Product already exists"),
             ProductError::Discontinued => (CONFLICT, "product_discontinued", "Product discontinued"),
-            ProductError::Ordered => (CONFLICT, "product_ordered", "Product stands in an order"),
+            ProductError::Ordered => (CONFLICT, "product_ordered", "Product was ordered"),
             ProductError::OutOfStock { .. } => (CONFLICT, "out_of_stock", "Out of stock"),
-            ProductError::BelowReserved { .. } => (CONFLICT, "below_reserved", "Below reserved stock"),
+            ProductError::BelowReserved { .. } => (CONFLICT, "below_reserved", "Stock below reserved units"),
             ProductError::TooManyUnits => (BAD_REQUEST, "too_many_units", "Too many units"),
             ProductError::NoChange => (BAD_REQUEST, "no_change", "No change"),
             ProductError::NegativeCount => (BAD_REQUEST, "negative_count", "Negative count"),
         },
         Refusal::Webhook(error) => match error {
             WebhookError::NotFound => (NOT_FOUND, "webhook_not_found", "Webhook not found"),
-            WebhookError::AlreadyExists => (CONFLICT, "webhook_exists", "Webhook exists"),
+            WebhookError::AlreadyExists => (CONFLICT, "webhook_exists", "Webhook already exists"),
         },
         Refusal::OutOfStock(_) => (CONFLICT, "out_of_stock", "Out of stock"),
         Refusal::CategoryNameTaken(_) => (CONFLICT, "category_name_taken", "Category name taken"),
-        Refusal::SkuTaken(_) => (CONFLICT, "sku_taken", "Sku taken"),
-        Refusal::LinkInvalid => (BAD_REQUEST, "link_invalid", "Link is not valid"),
+        Refusal::SkuTaken(_) => (CONFLICT, "sku_taken", "SKU taken"),
+        Refusal::LinkInvalid => (BAD_REQUEST, "link_invalid", "Link is invalid"),
         Refusal::EmailTaken => (CONFLICT, "email_taken", "E-mail taken"),
         Refusal::AddressChanged => (CONFLICT, "address_changed", "Address changed"),
         Refusal::UnknownCategory(_) => (NOT_FOUND, "category_not_found", "Category not found"),
         Refusal::UnknownCustomer(_) => (NOT_FOUND, "customer_not_found", "Customer not found"),
         Refusal::PlacedInTheFuture => (BAD_REQUEST, "placed_in_the_future", "Placed in the future"),
-        Refusal::PlacedTooEarly => (BAD_REQUEST, "placed_too_early", "Placed too early"),
+        Refusal::PlacedTooEarly => (BAD_REQUEST, "placed_too_early", "Placed before the shop's first day"),
     }
 }
 
@@ -275,12 +282,12 @@ impl From<CommandError> for ApiError {
             ),
             CommandError::Busy => Self::unavailable("busy", error.to_string()),
             CommandError::Unavailable(reason) => {
-                tracing::warn!(%reason, "a command could not be carried out");
-                Self::unavailable("database_unavailable", "the database is not available; nothing was changed")
+                tracing::warn!(%reason, "a command failed because the database is unavailable");
+                Self::unavailable("database_unavailable", "the database is unavailable; nothing was changed")
             }
             CommandError::OutcomeUnknown => Self::unavailable(
                 "outcome_unknown",
-                "it is not known yet whether the command was carried out; \
+                "it is unknown whether the command was executed; \
                  send it again with the same Idempotency-Key to find out",
             ),
             CommandError::Internal(reason) => internal(&reason),
@@ -306,7 +313,7 @@ impl From<sqlx::Error> for ApiError {
     fn from(error: sqlx::Error) -> Self {
         let code = error.as_database_error().and_then(|database| database.code());
         match (&error, code.as_deref()) {
-            (_, Some("42P01")) => Self::unavailable("projection_missing", "this read table is still being built"),
+            (_, Some("42P01")) => Self::unavailable("projection_missing", "the read table is still being built"),
             // Text that the database cannot hold, a number out of range: it came with the request.
             (_, Some(code)) if code.starts_with("22") => {
                 tracing::debug!(%error, "a query was given a value that the database refuses");
@@ -317,8 +324,8 @@ impl From<sqlx::Error> for ApiError {
                 internal(&error)
             }
             _ => {
-                tracing::warn!(%error, "a query could not be answered");
-                Self::unavailable("database_unavailable", "the database is not available")
+                tracing::warn!(%error, "a query failed because the database is unavailable");
+                Self::unavailable("database_unavailable", "the database is unavailable")
             }
         }
     }
@@ -327,7 +334,7 @@ impl From<sqlx::Error> for ApiError {
 /// A 500 tells the client nothing and the log everything.
 fn internal(reason: &dyn std::fmt::Display) -> ApiError {
     tracing::error!(%reason, "a request failed");
-    let detail = "the shop failed; the failure was logged";
+    let detail = "internal error; details are in the log";
     ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error", detail)
 }
 

@@ -1,4 +1,4 @@
-//! What is answered where no handler does: paths without a route, panics, and the refusals of layers.
+//! Responses without a handler: unknown paths, panics and the refusals of layers.
 
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
@@ -6,19 +6,19 @@ use axum::response::{IntoResponse, Response};
 
 use crate::http::wire::error::ApiError;
 
-/// No route has the path.
+/// 404 for a path without a route.
 pub async fn not_found() -> ApiError {
     ApiError::not_found("not_found", "Not found")
 }
 
-/// A handler broke off.
+/// 500 for a handler that panicked.
 pub fn panicked(panic: Box<dyn std::any::Any + Send + 'static>) -> Response {
     let reason = panic.downcast_ref::<&str>().copied().map(str::to_owned);
     let reason = reason.or_else(|| panic.downcast_ref::<String>().cloned());
     ApiError::internal(reason.unwrap_or_else(|| "panic".to_owned())).into_response()
 }
 
-/// A response that a layer made (a time-out, a body above the limit), as a problem document.
+/// Turns the refusal of a layer (timeout, body limit, method) into a problem document.
 pub fn into_problem(response: Response) -> Response {
     let described = response.headers().get(CONTENT_TYPE).is_some_and(|kind| {
         let kind = kind.as_bytes();
@@ -30,16 +30,16 @@ pub fn into_problem(response: Response) -> Response {
     let error = match response.status() {
         StatusCode::SERVICE_UNAVAILABLE => ApiError::unavailable(
             "timeout",
-            "the request took too long; send a command again with the same Idempotency-Key to find out what became of it",
+            "the request timed out; send a command again with the same Idempotency-Key to find out its outcome",
         ),
         StatusCode::PAYLOAD_TOO_LARGE => payload_too_large(),
         status @ StatusCode::METHOD_NOT_ALLOWED => {
-            ApiError::new(status, "method_not_allowed", "Method not allowed", "the path does not take this method")
+            ApiError::new(status, "method_not_allowed", "Method not allowed", "the path does not support this method")
         }
         status => ApiError::new(status, "invalid_request", "Invalid request", status.to_string()),
     };
     let mut completed = error.into_response();
-    // What other layers said stays: the methods that are allowed, the limits.
+    // Keeps the headers of other layers, such as `Allow` and the rate limits.
     let (mut layers, _) = response.into_parts();
     layers.headers.remove(CONTENT_LENGTH);
     std::mem::swap(completed.headers_mut(), &mut layers.headers);

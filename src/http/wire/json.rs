@@ -1,4 +1,4 @@
-//! JSON whose objects name each key once: of two, one reader takes the first and another the last.
+//! JSON whose objects have unique keys: of a repeated key, some parsers use the first value, others the last.
 
 use std::fmt;
 
@@ -63,7 +63,7 @@ impl<'de> Visitor<'de> for Reader {
         let mut object = Map::new();
         while let Some((key, Unambiguous(value))) = entries.next_entry::<String, _>()? {
             if object.contains_key(&key) {
-                return Err(A::Error::custom("an object names a key twice"));
+                return Err(A::Error::custom("an object has a repeated key"));
             }
             object.insert(key, value);
         }
@@ -76,14 +76,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_said_once_is_read_as_it_is_written() {
+    fn json_without_repeated_keys_is_parsed() {
         let text = r#"{"a":[1,-2,2.5,18446744073709551615,true,null,"x\n"],"b":{"a":{}}}"#;
         let Unambiguous(value) = serde_json::from_str(text).unwrap();
         assert_eq!(value, serde_json::from_str::<Value>(text).unwrap());
     }
 
     #[test]
-    fn what_is_said_twice_is_refused() {
+    fn a_repeated_key_is_refused() {
         for text in [r#"{"a":1,"a":1}"#, r#"[{"b":{"a":1,"c":2,"a":null}}]"#, r#"{"a":1,"\u0061":2}"#] {
             assert!(serde_json::from_str::<Unambiguous>(text).is_err(), "{text}");
         }

@@ -1,12 +1,14 @@
-//! What holds for many routes of the OpenAPI description, said once: the answers that a handler does not give itself.
+//! The OpenAPI document: its head, and the responses that layers add to every route.
 
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{Operation, Parameter, PathItem};
-use utoipa::openapi::schema::{AllOfBuilder, ObjectBuilder, Schema, SchemaType, Type};
+use utoipa::openapi::schema::{AllOfBuilder, Schema, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Content, Object, Ref, RefOr, Response};
 use utoipa::{Modify, OpenApi, PartialSchema, ToSchema};
 
+use crate::domain::discount::DiscountCode;
+use crate::domain::ids::{AccountId, AddressId, CategoryId, CustomerId, OrderId, ProductId, WebhookId};
 use crate::http::wire::access;
 
 const PROBLEM: &str = "application/problem+json";
@@ -15,19 +17,21 @@ const JSON: &str = "application/json";
 #[derive(OpenApi)]
 #[openapi(
     modifiers(&Bearer),
-    info(title = "Cartwright", description = "An event-sourced shop."),
+    components(schemas(AccountId, AddressId, CategoryId, CustomerId, DiscountCode, OrderId, ProductId, WebhookId)),
+    info(title = "Cartwright", description = "An event-sourced web shop. Responses carry positions of the event log: `Journal-Position` after \
+                       a command, `Projection-Position` on a read."),
     tags(
-        (name = "accounts", description = "Who somebody is, and what they may do"),
+        (name = "accounts", description = "Login, accounts, roles and API keys"),
         (name = "catalogue", description = "Products, categories and stock"),
-        (name = "customers", description = "People who buy"),
+        (name = "customers", description = "Customers, their addresses and data export"),
         (name = "carts", description = "Customers' and guests' carts, and checkout"),
         (name = "pricing", description = "Shipping fees, taxes and discounts"),
-        (name = "orders", description = "Orders and their life"),
-        (name = "payments", description = "What providers of payments say"),
-        (name = "statistics", description = "Figures from the log, all at one position"),
-        (name = "log", description = "Every change, in order"),
-        (name = "webhooks", description = "Who outside is told of events"),
-        (name = "operation", description = "Running the shop"),
+        (name = "orders", description = "Orders: payment, shipping, returns and refunds"),
+        (name = "payments", description = "Payment methods and provider notifications"),
+        (name = "statistics", description = "Statistics, all at the same position of the log"),
+        (name = "log", description = "The event log, and histories of single resources"),
+        (name = "webhooks", description = "Delivery of events to external URLs"),
+        (name = "operation", description = "Projections, reactions, scheduled tasks, health and metrics"),
     )
 )]
 pub struct Document;
@@ -43,7 +47,7 @@ impl Modify for Bearer {
     }
 }
 
-/// What a dry run says of each event that it would append.
+/// An event that a command would append.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "it only describes the answer for OpenAPI")]
 struct PlannedEvent {
@@ -54,21 +58,21 @@ struct PlannedEvent {
     payload: serde_json::Value,
 }
 
-/// The answer of a dry run, beside what the command itself would answer.
+/// The events of a dry run, in addition to the command's own response.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "it only describes the answer for OpenAPI")]
 struct DryRun {
     events: Vec<PlannedEvent>,
 }
 
-/// Adds to every route what its handler need not say.
+/// Adds the responses of layers to every route.
 pub fn complete(mut description: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
     for (path, item) in &mut description.paths.paths {
         for operation in operations(item) {
             add_problems(path, operation);
             add_dry_run(operation);
             for problem in operation.responses.responses.iter_mut().filter(|(status, _)| is_problem(status)) {
-                describe_problem(problem);
+                set_problem_content(problem);
             }
         }
     }
@@ -86,17 +90,17 @@ fn is_problem(status: &str) -> bool {
     status.starts_with(['4', '5'])
 }
 
-/// The answers that layers give, and those of parameters that cannot be read.
+/// Adds the errors of layers and of unreadable parameters.
 fn add_problems(path: &str, operation: &mut Operation) {
-    let takes_anything = operation.parameters.is_some() || operation.request_body.is_some();
+    let has_input = operation.parameters.is_some() || operation.request_body.is_some();
     let health = path.starts_with("/health/");
     let roles = access::roles(operation);
     for (given, status, meaning) in [
-        (takes_anything, "400", "The request is unreadable or out of range; `errors` names the fields"),
-        (roles.is_some(), "401", "The token or key is missing, has expired, was revoked, or is no such thing"),
-        (roles.is_some_and(|roles| !roles.is_empty()), "403", "The caller is known, and may not do it"),
-        (!health, "429", "Too many requests from this address or caller; try again after `Retry-After` seconds"),
-        (!health, "503", "The database is away or the shop is too busy; try again after `Retry-After` seconds"),
+        (has_input, "400", "The request is unreadable or out of range; `errors` names the fields"),
+        (roles.is_some(), "401", "The token or key is missing, malformed, expired or revoked"),
+        (roles.is_some_and(|roles| !roles.is_empty()), "403", "The caller's role does not permit the request"),
+        (!health, "429", "Too many requests from this address or caller; retry after `Retry-After` seconds"),
+        (!health, "503", "The database is unavailable or the shop is too busy; retry after `Retry-After` seconds"),
     ] {
         if given {
             let answers = &mut operation.responses.responses;
@@ -106,7 +110,7 @@ fn add_problems(path: &str, operation: &mut Operation) {
 }
 
 /// Every problem is the same document.
-fn describe_problem((status, answer): (&String, &mut RefOr<Response>)) {
+fn set_problem_content((status, answer): (&String, &mut RefOr<Response>)) {
     let RefOr::T(answer) = answer else { return };
     answer.content.clear();
     answer.content.insert(PROBLEM.to_owned(), Content::new(Some(Ref::from_schema_name("Problem"))).into());
@@ -128,7 +132,7 @@ fn add_dry_run(operation: &mut Operation) {
     if !names.any(|name| name == "dry_run") || answers.contains_key("200") {
         return;
     }
-    let made = answers.get("201").and_then(|answer| match answer {
+    let created = answers.get("201").and_then(|answer| match answer {
         RefOr::T(answer) => answer.content.get(JSON).and_then(|content| match content {
             RefOr::T(content) => content.schema.clone(),
             RefOr::Ref(_) => None,
@@ -136,35 +140,11 @@ fn add_dry_run(operation: &mut Operation) {
         RefOr::Ref(_) => None,
     });
     let dry_run = Ref::from_schema_name(DryRun::name());
-    let schema: RefOr<Schema> = match made {
-        Some(made) => Schema::AllOf(AllOfBuilder::new().item(made).item(dry_run).build()).into(),
+    let schema: RefOr<Schema> = match created {
+        Some(created) => Schema::AllOf(AllOfBuilder::new().item(created).item(dry_run).build()).into(),
         None => dry_run.into(),
     };
-    let mut answer = Response::new("A dry run: what the command would answer, and append");
+    let mut answer = Response::new("Dry run: the response and the events of the command");
     answer.content.insert(JSON.to_owned(), Content::new(Some(schema)).into());
     answers.insert("200".to_owned(), answer.into());
-}
-
-/// One of several words.
-pub fn words<'word>(words: impl IntoIterator<Item = &'word str>) -> Object {
-    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words)).build()
-}
-
-/// A category, by its number or its name.
-pub fn number_or_name() -> Object {
-    category([Type::Integer, Type::String])
-}
-
-pub fn number_or_name_or_null() -> Object {
-    category([Type::Integer, Type::String, Type::Null])
-}
-
-fn category(types: impl IntoIterator<Item = Type>) -> Object {
-    ObjectBuilder::new()
-        .schema_type(SchemaType::from_iter(types))
-        .description(Some("Number or name of a category."))
-        .min_length(Some(1))
-        .max_length(Some(200))
-        .examples(["Kitchen"])
-        .build()
 }

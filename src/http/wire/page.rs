@@ -15,21 +15,21 @@ use utoipa::IntoParams;
 
 use crate::http::wire::error::ApiError;
 
-/// Which part of a list is asked for.
+/// The requested part of a list.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Page {
-    /// How many at the most, 1 to 1000.
+    /// Maximum number of items, 1 to 1000.
     #[param(minimum = 1, maximum = 1000)]
     pub limit: Option<i64>,
-    /// Where the page begins: from the `Link` of the page before.
+    /// Start of the page, from the `Link` header of the previous page.
     pub cursor: Option<String>,
 }
 
 pub const DEFAULT_LIMIT: i64 = 100;
 pub const MAX_LIMIT: i64 = 1_000;
 
-/// After every order that there can be: where lists that begin with the newest begin.
+/// Start of lists that begin with the newest row.
 pub const LAST_MOMENT: DateTime<Utc> =
     NaiveDate::from_ymd_opt(9999, 12, 31).expect("it is a day").and_time(NaiveTime::MIN).and_utc();
 
@@ -40,7 +40,7 @@ pub struct PageOf<T> {
 }
 
 impl Page {
-    /// How many rows to ask for: one more than are shown, which tells whether there is a next page.
+    /// The number of rows of the page. Queries read an extra row, which shows whether there is a next page.
     pub fn limit(&self, default: i64) -> Result<i64, ApiError> {
         match self.limit.unwrap_or(default) {
             limit @ 1..=MAX_LIMIT => Ok(limit),
@@ -48,7 +48,7 @@ impl Page {
         }
     }
 
-    /// The key of the last row of the page before.
+    /// The key of the last row of the previous page.
     pub fn after<Key: DeserializeOwned>(&self) -> Result<Option<Key>, ApiError> {
         let Some(cursor) = &self.cursor else { return Ok(None) };
         let key = URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|key| serde_json::from_slice(&key).ok());
@@ -57,7 +57,7 @@ impl Page {
 }
 
 impl<T> PageOf<T> {
-    /// A page from one row more than `limit`, if there are as many; `key` is what the next page begins after.
+    /// A page from up to `limit + 1` rows; `key` of its last row is the cursor of the next page.
     pub fn new<Key: Serialize>(uri: &Uri, mut rows: Vec<T>, limit: i64, key: impl Fn(&T) -> Key) -> Self {
         let limit = usize::try_from(limit).unwrap_or_default();
         let more = rows.len() > limit;
@@ -66,18 +66,18 @@ impl<T> PageOf<T> {
         Self { rows, next }
     }
 
-    /// A page whose next one begins after `key`, if there is one.
+    /// A page with the cursor of the next page, if any.
     pub fn with_next<Key: Serialize>(uri: &Uri, rows: Vec<T>, next: Option<Key>) -> Self {
         Self { rows, next: next.and_then(|key| next_link(uri, &key)) }
     }
 
-    /// The rows as something else.
+    /// Maps the rows.
     pub fn map<U>(self, map: impl FnMut(T) -> U) -> PageOf<U> {
         PageOf { rows: self.rows.into_iter().map(map).collect(), next: self.next }
     }
 }
 
-/// The same query with another cursor.
+/// The same query with the cursor of the next page.
 pub fn next_link(uri: &Uri, key: &impl Serialize) -> Option<HeaderValue> {
     let cursor = URL_SAFE_NO_PAD.encode(serde_json::to_vec(key).ok()?);
     let kept =
@@ -96,7 +96,7 @@ impl<T: Serialize> IntoResponse for PageOf<T> {
     }
 }
 
-/// One thing, with its version as `ETag`.
+/// A resource with its version as `ETag`.
 pub struct Versioned<T> {
     pub version: i64,
     pub body: T,
@@ -112,7 +112,7 @@ impl<T: Serialize> IntoResponse for Versioned<T> {
     }
 }
 
-/// The ids in a path; a malformed one is 400.
+/// The ids in a path; 400 if an id is malformed.
 pub struct Ids<T>(pub T);
 
 impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Ids<T> {
@@ -126,7 +126,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Ids<T> 
     }
 }
 
-/// Query parameters of a list; a malformed one is 400, and one that the list does not know is ignored.
+/// Query parameters of a list: 400 if a parameter is malformed; unknown parameters are ignored.
 pub struct Params<T>(pub T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
@@ -135,20 +135,20 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         match Query::<T>::from_request_parts(parts, state).await {
             Ok(Query(params)) => Ok(Self(params)),
-            Err(rejection) => Err(wrong_param(&rejection.body_text())),
+            Err(rejection) => Err(invalid_param(&rejection.body_text())),
         }
     }
 }
 
-/// The parameter by its name, where the rejection tells it.
-pub fn wrong_param(told: &str) -> ApiError {
-    let told = told.strip_prefix("Failed to deserialize query string: ").unwrap_or(told);
+/// A 400 that names the parameter, if the rejection does.
+pub fn invalid_param(rejection: &str) -> ApiError {
+    let rejection = rejection.strip_prefix("Failed to deserialize query string: ").unwrap_or(rejection);
     let is_name = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    match told.split_once(": ") {
+    match rejection.split_once(": ") {
         Some((name, message)) if is_name(name) && message.starts_with("unknown field") => {
             ApiError::invalid_field(name, "is not a parameter of this request")
         }
         Some((name, message)) if is_name(name) => ApiError::invalid_field(name, message),
-        _ => ApiError::invalid_field("query", told),
+        _ => ApiError::invalid_field("query", rejection),
     }
 }

@@ -39,7 +39,7 @@ impl Display for LogFinding {
 }
 
 /// A query that returns a [`LogFinding`] for each violation.
-struct Rule {
+struct LogRule {
     name: &'static str,
     unit: &'static str,
     /// Counts what the rule is checked on.
@@ -49,7 +49,7 @@ struct Rule {
 
 macro_rules! rules {
     ($($name:literal: $unit:literal, $count:literal;)*) => {
-        const RULES: &[Rule] = &[$(Rule {
+        const RULES: &[LogRule] = &[$(LogRule {
             name: $name,
             unit: $unit,
             count: $count,
@@ -89,7 +89,7 @@ pub async fn check_log(pool: &PgPool) -> Result<Vec<CheckedRule>, sqlx::Error> {
     Ok(checked)
 }
 
-async fn check(connection: &mut PgConnection, rule: &Rule) -> Result<CheckedRule, sqlx::Error> {
+async fn check(connection: &mut PgConnection, rule: &LogRule) -> Result<CheckedRule, sqlx::Error> {
     #[derive(sqlx::FromRow)]
     struct Row {
         offences: i64,

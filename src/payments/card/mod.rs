@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use reqwest::Url;
 use uuid::Uuid;
 
@@ -39,6 +40,9 @@ pub struct CardProvider {
     client: CardClient,
     notification_secret: Option<NotificationSecret>,
 }
+
+/// Every character that could end a path segment or a query value.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'_').remove(b'-');
 
 impl CardConfig {
     /// Generous, because an authorisation waits for the bank.
@@ -194,13 +198,6 @@ fn intent_path(reference: &str, action: &str) -> String {
 }
 
 /// Percent-encodes a path segment or query value.
-fn path_part(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' => encoded.push(char::from(byte)),
-            _ => encoded.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    encoded
+fn path_part(text: &str) -> PercentEncode<'_> {
+    utf8_percent_encode(text, RESERVED)
 }

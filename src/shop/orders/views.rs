@@ -14,10 +14,8 @@ use crate::journal::{Interrupt, UnitOfWork};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OrderView {
     pub order_id: i64,
-    #[schema(value_type = String, example = "pending")]
     pub status: Status,
     pub order_date: NaiveDate,
-    #[schema(value_type = String, example = "9.99")]
     pub total_amount: Money,
     pub lines: Vec<OrderLineView>,
     /// Absent if the total is the sum of the subtotals.
@@ -29,20 +27,14 @@ pub struct OrderView {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PricingView {
     /// Sum of all lines before the discount.
-    #[schema(value_type = String, example = "54.87")]
     pub subtotal: Money,
-    #[schema(value_type = String, example = "5.49")]
     pub discount: Money,
     pub discount_code: Option<String>,
-    #[schema(value_type = String, example = "4.90")]
     pub shipping: Money,
-    #[schema(value_type = String, example = "19")]
     pub shipping_tax_rate: Percent,
     /// Included in `shipping` if prices include tax; otherwise added to it.
-    #[schema(value_type = String, example = "0.78")]
     pub shipping_tax: Money,
     /// Tax on all lines and on shipping.
-    #[schema(value_type = String, example = "6.56")]
     pub tax: Money,
     pub prices_include_tax: bool,
 }
@@ -52,23 +44,17 @@ pub struct OrderLineView {
     pub product_id: i64,
     pub product_name: String,
     pub quantity: i64,
-    #[schema(value_type = String, example = "9.99")]
     pub price_per_unit: Money,
-    #[schema(value_type = String, example = "9.99")]
     pub subtotal: Money,
     /// The line's part of the discount. This and the next three fields are absent if the order has no pricing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, example = "1.00")]
     pub discount: Option<Money>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, example = "19")]
     pub tax_rate: Option<Percent>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, example = "1.44")]
     pub tax: Option<Money>,
     /// Price of the line, tax included.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, example = "8.99")]
     pub total: Option<Money>,
 }
 
@@ -85,26 +71,17 @@ impl From<&OrderPricing> for PricingView {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OrderStateView {
     pub order_id: i64,
-    #[schema(value_type = String, example = "processing")]
     pub status: Status,
-    #[schema(value_type = String, example = "paid")]
     pub payment: Payment,
-    #[schema(value_type = String, example = "unfulfilled")]
     pub fulfilment: Fulfilment,
-    #[schema(value_type = String, example = "19.98")]
     pub total_amount: Money,
     /// Reduction of the total since the order was placed.
-    #[schema(value_type = String, example = "0.00")]
     pub credited: Money,
-    #[schema(value_type = String, example = "19.98")]
     pub paid: Money,
-    #[schema(value_type = String, example = "0.00")]
     pub refunded: Money,
     /// Amount still to be paid.
-    #[schema(value_type = String, example = "0.00")]
     pub due: Money,
     /// Amount that can still be refunded.
-    #[schema(value_type = String, example = "19.98")]
     pub refundable: Money,
     /// Products whose stock the move changed.
     pub stock: Vec<ProductStockView>,

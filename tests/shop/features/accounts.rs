@@ -70,7 +70,7 @@ async fn no_response_reveals_whether_an_account_exists() {
 
     // The owner of the address learns by mail what the response does not reveal.
     let mails = shop.mails("zoe@example.com", 3).await;
-    assert!(mails[2].contains("You have an account already"), "{}", mails[2]);
+    assert!(mails[2].contains("You already have an account"), "{}", mails[2]);
     shop.mails("mia@example.com", 1).await;
     // The request for an unknown address is done with, and no mail was written.
     let waiting: i64 =

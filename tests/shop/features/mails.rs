@@ -77,8 +77,8 @@ async fn buyers_get_a_mail_at_each_step_in_text_and_html() {
 
     shop.done(&format!("order/{order}/cancel/"), json!({ "reason": "out of fashion" })).await;
     let cancelled = unfolded(&shop.mails(ADA, 2).await[1]);
-    assert_eq!(header(&cancelled, "Subject"), format!("Your order {order} is cancelled"));
-    assert!(cancelled.contains("was cancelled (out of fashion)."), "{cancelled}");
+    assert_eq!(header(&cancelled, "Subject"), format!("Your order {order} has been cancelled"));
+    assert!(cancelled.contains("has been cancelled (out of fashion)."), "{cancelled}");
     wait_until_drained(&shop).await;
     assert_eq!(count(&shop), 2);
     reactors.stop().await;
@@ -100,10 +100,10 @@ async fn a_guest_gets_mails_at_the_given_address_until_it_is_erased() {
     let placed = unfolded(&shop.mails(to, 1).await[0]);
     let (text, html) = placed.split_once("text/html").unwrap();
     assert!(
-        text.contains("It goes to:\n\n  Jo Miller\n  12 Mill Lane\n  <second> door\n  AB1 2CD Milltown\n  GB\n"),
+        text.contains("Shipping address:\n\n  Jo Miller\n  12 Mill Lane\n  <second> door\n  AB1 2CD Milltown\n  GB\n"),
         "{text}"
     );
-    assert!(text.contains("You pay by invoice, by "), "{text}");
+    assert!(text.contains("You chose to pay by invoice. Please pay by "), "{text}");
     assert!(html.contains("&lt;second&gt; door<br>"), "{html}");
     assert!(text.contains("20.00 each: 20.00\n  Shipping: 4.90\n\n  Total: 24.90 EUR\n"), "{text}");
 
@@ -119,7 +119,7 @@ async fn a_guest_gets_mails_at_the_given_address_until_it_is_erased() {
     );
     assert!(html.contains("<li>1 x Kettle</li>"), "{html}");
     shop.done(&format!("order/{order}/refund/"), json!({ "amount": "5.00" })).await;
-    assert!(unfolded(&shop.mails(to, 4).await[3]).contains("we have paid back 5.00 EUR for your order"));
+    assert!(unfolded(&shop.mails(to, 4).await[3]).contains("we have refunded 5.00 EUR for your order"));
 
     let forgotten = shop.send("DELETE", &format!("order/{order}/contact/"), Value::Null, &[]).await;
     assert_eq!(forgotten.status, StatusCode::NO_CONTENT);
@@ -206,7 +206,7 @@ async fn a_broken_template_parks_its_mails_and_a_corrected_one_sends_them() {
     assert!(waiting["reason"].as_str().unwrap().contains("order_placed.txt, line 2"), "{waiting}");
     // Other mails are still sent.
     shop.done(&format!("order/{order}/cancel/"), json!({})).await;
-    assert!(shop.mails(ADA, 1).await[0].contains("is cancelled"));
+    assert!(shop.mails(ADA, 1).await[0].contains("has been cancelled"));
 
     write("order_placed.txt", "Dear {{ name }}\n");
     shop.done(&format!("reactions/{}/retry/", waiting["reaction_id"]), Value::Null).await;
@@ -286,6 +286,6 @@ async fn a_mail_is_retried_after_a_temporary_failure_and_parked_after_a_refusal(
     assert_eq!((taken().len(), count(&shop)), (1, 0));
     shop.done(&format!("reactions/{}/retry/", waiting["reaction_id"]), Value::Null).await;
     eventually("the second mail", async || (taken().len() == 2).then_some(())).await;
-    assert!(taken()[1].contains("is cancelled"), "{:?}", taken());
+    assert!(taken()[1].contains("has been cancelled"), "{:?}", taken());
     reactors.stop().await;
 }

@@ -162,8 +162,8 @@ async fn a_cancellation_takes_units_from_the_latest_earlier_order_that_still_has
     // C1 takes all of order 2 and two of order 1; C2 all of order 3; C3 the other three of order 1, and misses two.
     assert_eq!(seen, (5, 2, 2, 4 + 1 + 7 + 3), "{report}");
     let skipped: Vec<_> = report.skipped.iter().map(|row| (row.line, row.reason)).collect();
-    let no_sale = "cancellation of what the customer did not buy before";
-    let partly = "cancellation of more than the customer bought before";
+    let no_sale = "cancellation of a product that the customer did not buy before";
+    let partly = "cancellation of more units than the customer bought before";
     assert_eq!(skipped, [(12, partly), (13, no_sale), (14, no_sale), (15, no_sale), (16, no_sale)]);
     shop.settle().await;
     let best = shop.read("bestsellers/").await;

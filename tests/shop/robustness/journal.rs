@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use cartwright::domain::cart::{Cart, CartCommand, CartError};
+use cartwright::domain::cart::{Cart, CartChange, CartCommand, CartError};
 use cartwright::domain::ids::ProductId;
 use cartwright::domain::quantity::Quantity;
 use cartwright::domain::text::Name;
@@ -17,7 +17,7 @@ use sqlx::Executor;
 use crate::support::{TestShop, fresh_database};
 
 fn add(product: i64, units: i64) -> CartCommand {
-    CartCommand::AddItem { product_id: ProductId(product), quantity: Quantity::new(units).unwrap() }
+    CartCommand::Change(CartChange::Add { product_id: ProductId(product), quantity: Quantity::new(units).unwrap() })
 }
 
 #[tokio::test]

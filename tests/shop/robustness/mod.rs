@@ -15,5 +15,6 @@ mod payment_faults;
 mod projection_swaps;
 mod races;
 mod rolling_update;
+mod side_writes;
 mod two_nodes;
 mod webhook_crashes;

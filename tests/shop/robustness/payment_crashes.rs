@@ -47,7 +47,7 @@ fn a_server_killed_between_the_providers_answer_and_the_log_charges_and_refunds_
         let placed = client.send("POST", &checkout.0, &format!("{point} order"), &checkout.1);
         if point == "payment-refunded" {
             let order = placed.unwrap().body["order_id"].clone();
-            becomes(&mut client, &order, "paid");
+            wait_for_state(&mut client, &order, "paid");
             let _ = client.send("POST", &format!("order/{order}/refund/"), "refund", &json!({ "amount": "5.00" }));
         }
         assert_killed(running.ended(), point);
@@ -57,7 +57,7 @@ fn a_server_killed_between_the_providers_answer_and_the_log_charges_and_refunds_
         let placed = client.send("POST", &checkout.0, &format!("{point} order"), &checkout.1).unwrap();
         assert!(placed.replayed, "{point}");
         let expected = if point == "payment-refunded" { "partially_refunded" } else { "paid" };
-        becomes(&mut client, &placed.body["order_id"], expected);
+        wait_for_state(&mut client, &placed.body["order_id"], expected);
     }
     ask(&embedded_database(folder.path()), async |pool| {
         let left = "select count(*) from payment_instrument";

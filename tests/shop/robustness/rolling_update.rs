@@ -24,7 +24,7 @@ async fn start_of_a_node(connect: &PgConnectOptions) {
 /// The schemas in which connections of the pool find the functions that the program calls.
 async fn schemas_called(pool: &PgPool) -> Vec<String> {
     let visible = "select distinct pronamespace::regnamespace::text from pg_proc
-                   where proname in ('journal_append', 'store_side_writes', 'projector_step', 'end_sessions', 'write_put')
+                   where proname in ('journal_append', 'store_side_writes', 'projector_step', 'end_sessions', 'write_put_profile')
                        and pg_function_is_visible(oid)";
     sqlx::query_scalar(visible).fetch_all(pool).await.unwrap()
 }

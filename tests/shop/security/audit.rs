@@ -115,8 +115,8 @@ async fn newest(shop: &TestShop, path: &str) -> (String, String) {
     (last["actor"].as_str().unwrap().to_owned(), last["role"].as_str().unwrap().to_owned())
 }
 
-fn send_with_token(actor: &str, role: &str) -> (String, String) {
-    (actor.to_owned(), role.to_owned())
+fn actor(id: &str, role: &str) -> (String, String) {
+    (id.to_owned(), role.to_owned())
 }
 
 #[tokio::test]
@@ -130,14 +130,14 @@ async fn every_event_has_an_actor_and_histories_name_it() {
     let zoe = shop.send_with_token(&owner, "GET", "auth/me/", Value::Null).await.body["account_id"].clone();
     let (own, goods) = (format!("customer/{customer}/"), format!("product/{product}/"));
 
-    assert_eq!(newest(&shop, &format!("{goods}history/")).await, by("account/1", "admin"));
+    assert_eq!(newest(&shop, &format!("{goods}history/")).await, actor("account/1", "admin"));
     shop.send_with_token(&key, "PATCH", &goods, json!({ "price": "21.00" })).await;
-    let machine = by(&format!("account/{account}/key/{key_id}"), "editor");
+    let machine = actor(&format!("account/{account}/key/{key_id}"), "editor");
     assert_eq!(newest(&shop, &format!("{goods}history/")).await, machine);
     // The registration was confirmed by its link, before any account existed; the admin's token was ignored.
-    assert_eq!(newest(&shop, &format!("{own}history/")).await, by("guest", "guest"));
+    assert_eq!(newest(&shop, &format!("{own}history/")).await, actor("guest", "guest"));
     shop.send_with_token(&owner, "PATCH", &own, json!({ "last_name": "Muller" })).await;
-    let herself = by(&format!("account/{zoe}"), "customer");
+    let herself = actor(&format!("account/{zoe}"), "customer");
     assert_eq!(newest(&shop, &format!("{own}history/")).await, herself);
     shop.send_with_token(&key, "PATCH", &own, json!({ "last_name": "Moller" })).await;
     assert_eq!(newest(&shop, &format!("{own}history/")).await, machine);
@@ -152,7 +152,7 @@ async fn every_event_has_an_actor_and_histories_name_it() {
     shop.send_with_token(&key, "POST", &format!("order/{order}/process/"), Value::Null).await;
     assert_eq!(newest(&shop, &format!("order/{order}/history/")).await, machine);
     shop.post(&format!("order/{order}/cancel/"), Value::Null).await;
-    assert_eq!(newest(&shop, &format!("order/{order}/history/")).await, by("account/1", "admin"));
+    assert_eq!(newest(&shop, &format!("order/{order}/history/")).await, actor("account/1", "admin"));
 
     let guest = async |path: &str, body: Value| {
         let request = Request::post(format!("/shop/api/{path}")).header("content-type", "application/json");
@@ -163,13 +163,13 @@ async fn every_event_has_an_actor_and_histories_name_it() {
     let order = guest(&format!("carts/{token}/checkout/"), as_guest("Jo")).await;
     assert_eq!(order.status, StatusCode::CREATED, "{}", order.body);
     let history = format!("order/{}/history/", order.body["order_id"]);
-    assert_eq!(newest(&shop, &history).await, by("guest", "guest"));
+    assert_eq!(newest(&shop, &history).await, actor("guest", "guest"));
 
     shop.post("auth/reset/", json!({ "email": "zoe@example.com" })).await;
     let token = token_in(&shop.mails("zoe@example.com", 2).await[1]);
     shop.post("auth/reset/confirm/", json!({ "token": token, "new_password": "green teapot with lid" })).await;
     shop.send("DELETE", &own, Value::Null, &[]).await;
-    assert_eq!(newest(&shop, &format!("{own}history/")).await, by("account/1", "admin"));
+    assert_eq!(newest(&shop, &format!("{own}history/")).await, actor("account/1", "admin"));
 
     let nobodys: i64 = sqlx::query_scalar(
         "select count(*) from events where coalesce(metadata ->> 'actor', '') = ''

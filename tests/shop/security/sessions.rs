@@ -288,7 +288,7 @@ impl Nodes {
     async fn signs(&self, signing: &Accounts, password: &str, reading: &[&Accounts]) -> String {
         let client = ClientInfo { network: String::new(), user_agent: String::new() };
         until("its tokens are not honoured", || async {
-            let token = signing.log_in(ZOE, password, &client).await.unwrap().access_token;
+            let token = signing.log_in(ZOE, password, &client).await.unwrap().access_token.expose().to_owned();
             let key_id = jsonwebtoken::decode_header(&token).unwrap().kid.unwrap();
             let in_force = "select exists (select from token_key where key_id = $1 and retired_at is null)";
             let in_force: bool = sqlx::query_scalar(in_force).bind(key_id).fetch_one(&self.pool).await.unwrap();

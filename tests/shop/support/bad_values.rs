@@ -11,7 +11,14 @@ const BAD: &str = "@bad@";
 pub fn good(document: &Value, schema: &Value, token: &str) -> Value {
     let schema = resolve(document, schema);
     if let Some(example) = schema.get("example").or(schema["examples"].get(0)) {
-        return example.clone();
+        let mut good = example.clone();
+        // The token in an example opens no cart of this shop.
+        for (name, field) in schema["properties"].as_object().into_iter().flatten() {
+            if good.get(name).is_some() && resolve(document, field)["format"] == "uuid" {
+                good[name] = json!(token);
+            }
+        }
+        return good;
     }
     let fields = |properties: &Map<String, Value>| {
         let given =
@@ -107,7 +114,7 @@ fn values(field: &str, schema: &Value, required: bool) -> Vec<String> {
             if let Some(length) = schema["maxLength"].as_u64() {
                 values.push(json!("é".repeat(usize::try_from(length).unwrap() + 1)).to_string());
             }
-            let is_price = schema["example"].as_str().is_some_and(|example| example.parse::<f64>().is_ok());
+            let is_price = schema["examples"][0].as_str().is_some_and(|example| example.parse::<f64>().is_ok());
             match schema["format"].as_str() {
                 Some("date-time") => values.extend(texts(&["\"yesterday\"", "\"2024-02-30T00:00:00Z\"", "\"\""])),
                 Some(_) => values.push("\"nonsense\"".to_owned()),
@@ -208,7 +215,11 @@ pub fn ids(schema: &Value) -> Vec<String> {
     ids.into_iter().map(str::to_owned).chain(["9".repeat(3_000)]).collect()
 }
 
+/// The schema that a reference names, or the other one of an optional field's `oneOf` with null.
 pub fn resolve<'doc>(document: &'doc Value, schema: &'doc Value) -> &'doc Value {
+    let is_null = |schema: &Value| schema["type"] == "null";
+    let among = schema["oneOf"].as_array().filter(|among| among.len() == 2 && among.iter().any(is_null));
+    let schema = among.and_then(|among| among.iter().find(|one| !is_null(one))).unwrap_or(schema);
     let name = schema["$ref"].as_str().and_then(|reference| reference.strip_prefix("#/components/schemas/"));
     name.map_or(schema, |name| {
         document["components"]["schemas"].get(name).unwrap_or_else(|| panic!("{name} is not in the document"))

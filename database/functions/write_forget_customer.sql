@@ -1,5 +1,5 @@
 -- Deletes a customer's profile with everything that depends on it: account, sessions, mailed links, addresses.
-create function write_forget(change jsonb, changed timestamptz)
+create function write_forget_customer(change jsonb, changed timestamptz)
 returns void language plpgsql set search_path from current as $$
 declare
     forgotten bigint := change ->> 'customer_id';

@@ -1,5 +1,5 @@
 -- Disables an account and ends its sessions.
-create function write_disable(change jsonb, changed timestamptz)
+create function write_disable_account(change jsonb, changed timestamptz)
 returns void language plpgsql set search_path from current as $$
 declare
     changed_account bigint := change ->> 'account_id';

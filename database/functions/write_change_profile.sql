@@ -1,5 +1,5 @@
 -- Changes the fields of a profile that are given, and the e-mail address of the customer's account with it.
-create function write_change(change jsonb, changed timestamptz)
+create function write_change_profile(change jsonb, changed timestamptz)
 returns void language plpgsql set search_path from current as $$
 declare
     changed_customer bigint := change ->> 'customer_id';

@@ -1,5 +1,5 @@
 -- Stores the profile of a new customer.
-create function write_put(change jsonb, changed timestamptz)
+create function write_put_profile(change jsonb, changed timestamptz)
 returns void language plpgsql set search_path from current as $$
 begin
     insert into customer_profile (customer_id, first_name, last_name, email, changed_at)

@@ -1,0 +1,109 @@
+//! The OpenAPI schema of each domain type, in one place: fields of requests and responses need no attributes.
+//!
+//! The domain must not know OpenAPI, so the schemas are here. A schema states the limits that the type's parser checks.
+
+use std::borrow::Cow;
+
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ArrayBuilder, KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
+use utoipa::{PartialSchema, ToSchema};
+
+use crate::accounts::Password;
+use crate::domain::account::Role;
+use crate::domain::cart::MergeMode;
+use crate::domain::customer::{Country, OptionalLine};
+use crate::domain::discount::DiscountCode;
+use crate::domain::ids::{AccountId, AddressId, CategoryId, CustomerId, OrderId, ProductId, WebhookId};
+use crate::domain::money::Money;
+use crate::domain::order::{Action, Fulfilment, Payment, PaymentMethod, Status};
+use crate::domain::pricing::Percent;
+use crate::domain::quantity::Quantity;
+use crate::domain::text::{Description, Email, Text};
+use crate::domain::webhook::EventTypes;
+use crate::webhooks::Endpoint;
+
+/// Names each type's schema: `Type = "Name": schema;`.
+macro_rules! schemas {
+    ($($type:ty = $name:literal: $schema:expr;)*) => {$(
+        impl PartialSchema for $type {
+            fn schema() -> RefOr<Schema> {
+                $schema.build().into()
+            }
+        }
+
+        impl ToSchema for $type {
+            fn name() -> Cow<'static, str> {
+                $name.into()
+            }
+        }
+    )*};
+}
+
+schemas! {
+    Money = "Money": string("An amount of money from 0.00 to 999999999999.99.")
+        .pattern(Some("^[0-9]{1,12}([.][0-9]{1,2})?$")).examples(["24.90"]);
+    Percent = "Percent": string("A percentage from 0 to 100, with at most three decimals.")
+        .pattern(Some("^[0-9]{1,3}([.][0-9]{1,3})?$")).examples(["19"]);
+    Email = "Email": string("An e-mail address.")
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Email))).examples(["jo@example.com"]);
+    Password = "Password": string("A password that is not among the commonest.")
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Password)))
+        .min_length(Some(Password::MIN)).max_length(Some(Password::MAX));
+    Description = "Description": string("Text of several lines; may be empty.").max_length(Some(Description::MAX));
+    OptionalLine = "OptionalLine": string("A line of text; empty to remove it.").max_length(Some(200));
+    Country = "Country": string("Country code of ISO 3166-1: two letters in upper case.")
+        .pattern(Some("^[A-Z]{2}$")).examples(["GB"]);
+    DiscountCode = "DiscountCode": string("Letters, digits, `-` and `_`; upper and lower case are the same.")
+        .min_length(Some(1)).max_length(Some(DiscountCode::MAX))
+        .pattern(Some("^[ ]*[A-Za-z0-9_-]+[ ]*$")).examples(["SPRING-24"]);
+    Endpoint = "WebhookUrl": string("An http or https URL without a password.")
+        .min_length(Some(8)).max_length(Some(2_000)).examples(["https://example.com/hooks"]);
+    EventTypes = "EventTypes": ArrayBuilder::new().items(ObjectBuilder::new().schema_type(Type::String))
+        .description(Some("Event types, as `GET events/` shows them; `*` for all.")).min_items(Some(1)).max_items(Some(50))
+        .examples([serde_json::json!(["OrderPlaced"])]);
+    Quantity = "Quantity": whole_number("A number of units.").minimum(Some(1)).maximum(Some(Quantity::MAX));
+    AccountId = "AccountId": whole_number("Number of an account.");
+    AddressId = "AddressId": whole_number("Number of an address, among the addresses of its customer.");
+    CategoryId = "CategoryId": whole_number("Number of a category.");
+    CustomerId = "CustomerId": whole_number("Number of a customer.");
+    OrderId = "OrderId": whole_number("Number of an order.");
+    ProductId = "ProductId": whole_number("Number of a product.");
+    WebhookId = "WebhookId": whole_number("Number of a webhook.");
+    Role = "Role": words("Role of an account.", Role::ALL.iter().map(|word| word.as_str()));
+    MergeMode = "MergeMode": words(
+        "What happens to products that are in both carts.", ["sum", "keep_larger", "keep_guest", "keep_customer"]
+    );
+    PaymentMethod = "PaymentMethod": words("How an order is paid.", PaymentMethod::ALL.iter().map(|word| word.as_str()));
+    Status = "OrderStatus": words("Status of an order.", Status::ALL.iter().map(|word| word.as_str()));
+    Payment = "PaymentState": words("Payment state of an order.", Payment::ALL.iter().map(|word| word.as_str()));
+    Fulfilment = "FulfilmentState": words(
+        "Fulfilment state of an order.", Fulfilment::ALL.iter().map(|word| word.as_str())
+    );
+    Action = "OrderAction": words("Last part of the route of a move.", Action::ALL.iter().map(|word| word.as_str()));
+}
+
+impl<const MAX: usize> PartialSchema for Text<MAX> {
+    fn schema() -> RefOr<Schema> {
+        string("A line of text.").min_length(Some(1)).max_length(Some(MAX)).build().into()
+    }
+}
+
+impl<const MAX: usize> ToSchema for Text<MAX> {
+    fn name() -> Cow<'static, str> {
+        format!("Text{MAX}").into()
+    }
+}
+
+pub fn string(description: &str) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String).description(Some(description))
+}
+
+pub fn whole_number(description: &str) -> ObjectBuilder {
+    let format = SchemaFormat::KnownFormat(KnownFormat::Int64);
+    ObjectBuilder::new().schema_type(Type::Integer).format(Some(format)).description(Some(description))
+}
+
+/// One of several words.
+pub fn words<'word>(description: &str, words: impl IntoIterator<Item = &'word str>) -> ObjectBuilder {
+    string(description).enum_values(Some(words))
+}

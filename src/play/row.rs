@@ -1,0 +1,98 @@
+//! One row of the file: its columns, parsed and validated, or the reason to skip it.
+
+use chrono::{DateTime, NaiveDateTime, Utc};
+use csv::StringRecord;
+
+use super::PlayError;
+use super::history::Buyer;
+use crate::domain::money::Money;
+use crate::domain::quantity::Quantity;
+use crate::domain::text::{Email, Name, Reference, Sku};
+
+/// A sale, or the cancellation of a sale.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum RowKind {
+    Sale,
+    Cancellation,
+}
+
+/// Values of a row. The quantity of a cancellation is positive here.
+pub(super) struct Row<'file> {
+    pub reference: Reference,
+    pub placed_at: DateTime<Utc>,
+    pub buyer: Option<Buyer>,
+    pub sku: Sku,
+    pub description: &'file str,
+    pub quantity: Quantity,
+    pub unit_price: Money,
+}
+
+/// Index of each column in the file.
+pub(super) type Columns = [usize; 7];
+
+const COLUMNS: [&str; 7] =
+    ["InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID"];
+
+pub(super) fn find_columns(headers: &StringRecord) -> Result<Columns, PlayError> {
+    let find = |column: &str| {
+        headers.iter().position(|header| header.trim().trim_start_matches('\u{feff}').eq_ignore_ascii_case(column))
+    };
+    let missing: Vec<_> = COLUMNS.into_iter().filter(|column| find(column).is_none()).collect();
+    if !missing.is_empty() {
+        return Err(PlayError::MissingColumns(missing.join(", ")));
+    }
+    Ok(COLUMNS.map(|column| find(column).unwrap_or_default()))
+}
+
+/// Parses a row; an error is the reason to skip it.
+pub(super) fn parse_row(record: &StringRecord, columns: Columns) -> Result<(RowKind, Row<'_>), &'static str> {
+    if columns.iter().any(|column| *column >= record.len()) {
+        return Err("the row has too few columns");
+    }
+    let [number, code, description, quantity, date, price, customer] = columns.map(|column| record[column].trim());
+    let kind = match number.as_bytes().first() {
+        None => return Err("InvoiceNo is empty"),
+        Some(b'C' | b'c') => RowKind::Cancellation,
+        Some(b'A' | b'a') => return Err("adjustment"),
+        Some(_) => RowKind::Sale,
+    };
+    let reference = Reference::parse(number).map_err(|_| "InvoiceNo is too long or has control characters")?;
+    if code.is_empty() {
+        return Err("StockCode is empty");
+    }
+    let sku = Sku::parse(&code.to_uppercase()).map_err(|_| "StockCode is too long or has control characters")?;
+    let units: i64 = quantity.parse().map_err(|_| "Quantity is not a whole number")?;
+    let units = match kind {
+        RowKind::Sale if units <= 0 => return Err("Quantity is not positive"),
+        RowKind::Cancellation if units >= 0 => return Err("Quantity of a cancellation is not negative"),
+        RowKind::Sale | RowKind::Cancellation => units.unsigned_abs(),
+    };
+    let quantity = i64::try_from(units).map_err(|_| "Quantity is too large")?;
+    let quantity = Quantity::new(quantity).map_err(|_| "Quantity is too large")?;
+    let unit_price = parse_unit_price(price)?;
+    let placed_at = NaiveDateTime::parse_from_str(date, "%Y-%m-%d %H:%M:%S");
+    let placed_at = placed_at.map_err(|_| "InvoiceDate is not written like 2010-12-01 08:26:00")?.and_utc();
+    let buyer = if customer.is_empty() { None } else { Some(parse_buyer(customer)?) };
+    Ok((kind, Row { reference, placed_at, buyer, sku, description, quantity, unit_price }))
+}
+
+/// Parses a price above zero; trailing zeros do not count as decimals.
+fn parse_unit_price(price: &str) -> Result<Money, &'static str> {
+    if price.starts_with('-') {
+        return Err("UnitPrice is not positive");
+    }
+    let price = if price.contains('.') { price.trim_end_matches('0').trim_end_matches('.') } else { price };
+    match Money::parse(price) {
+        Ok(price) if price == Money::ZERO => Err("UnitPrice is not positive"),
+        Ok(price) => Ok(price),
+        Err(_) => Err("UnitPrice is not an amount with two decimals"),
+    }
+}
+
+fn parse_buyer(customer: &str) -> Result<Buyer, &'static str> {
+    let email = Email::parse(&format!("{}@customer.example", customer.to_lowercase()));
+    match (Name::parse(customer), email) {
+        (Ok(last_name), Ok(email)) => Ok(Buyer { last_name, email }),
+        _ => Err("CustomerID cannot be part of an e-mail address"),
+    }
+}
