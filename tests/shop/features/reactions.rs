@@ -310,7 +310,7 @@ async fn a_reactor_that_fails_while_enqueuing_does_not_block_others() {
     eventually("the reactions", async || (counts.lock().unwrap().len() == 3).then_some(())).await;
     let lags: Vec<_> =
         shop.read("reactors/").await.as_array().unwrap().iter().map(|reactor| reactor["lag"].clone()).collect();
-    assert_eq!(lags[..2], [json!(6), json!(6)], "what is broken stands still, and is seen to");
+    assert_eq!(lags[..2], [json!(6), json!(6)], "a broken reactor stops, and its lag shows it");
     reactors.stop().await;
 }
 

@@ -148,7 +148,7 @@ fn a_stopped_server_that_locks_the_head_delays_others_for_seconds_only() {
     let runner = Server::spawn(&mut database.server(0, ""));
     let sleeper = Server::spawn(&mut database.server(0, "journal-locked-sent=5*off->1*return(stop)"));
     let ledger = Load::prepare(&[runner.port(), sleeper.port()]).run(|progress| {
-        wait_for("a process that stands still", || is_stopped(sleeper.child.id()).then_some(()));
+        wait_for("a stopped process", || is_stopped(sleeper.child.id()).then_some(()));
         let stood_at = Instant::now();
         let mut client = Client::new(&[runner.port()], 0);
         let created = client.send("POST", "categories/", "", &json!({ "category_name": "Garden" })).unwrap();
