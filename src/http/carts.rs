@@ -71,7 +71,10 @@ impl TryFrom<i64> for QuantityOrNone {
 /// Get a customer's cart
 #[utoipa::path(get, path = "/customer/{customer_id}/cart", tag = "carts", security(("bearer" = ["owner", "reader"])),
     params(("customer_id" = CustomerId, Path)), responses((status = 200, body = CartView), (status = 404, body = Problem)))]
-pub async fn find(State(app): State<App>, Ids(customer_id): Ids<CustomerId>) -> Result<Versioned<CartView>, ApiError> {
+pub async fn find_customer_cart(
+    State(app): State<App>,
+    Ids(customer_id): Ids<CustomerId>,
+) -> Result<Versioned<CartView>, ApiError> {
     find_cart(&app, CartId::Customer(customer_id)).await
 }
 
@@ -162,7 +165,7 @@ pub async fn remove_guest_item(
 /// Empty a customer's cart
 #[utoipa::path(delete, path = "/customer/{customer_id}/cart", tag = "carts", security(("bearer" = ["owner", "editor"])),
     params(("customer_id" = CustomerId, Path), CommandParams), responses((status = 200, body = CartView), CommandProblems))]
-pub async fn empty(
+pub async fn empty_cart(
     State(app): State<App>,
     Ids(customer_id): Ids<CustomerId>,
     command: Command<NoBody>,
@@ -199,7 +202,7 @@ pub async fn open_guest_cart(
 #[utoipa::path(post, path = "/customer/{customer_id}/cart/merge", tag = "carts", security(("bearer" = ["owner", "editor"])),
     request_body = Merge,
     params(("customer_id" = CustomerId, Path), CommandParams), responses((status = 200, body = CartView), CommandProblems))]
-pub async fn merge(
+pub async fn merge_guest_cart(
     State(app): State<App>,
     Ids(customer_id): Ids<CustomerId>,
     command: Command<Merge>,

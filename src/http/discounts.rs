@@ -147,7 +147,7 @@ impl DiscountRow {
 /// List discounts by code, ended discounts included
 #[utoipa::path(get, path = "/discounts", tag = "pricing", security(("bearer" = ["reader"])), params(Page),
     responses((status = 200, body = Vec<DiscountView>), (status = 400, body = Problem)))]
-pub async fn list(
+pub async fn list_discounts(
     State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Params(page): Params<Page>,
@@ -162,7 +162,10 @@ pub async fn list(
 /// Get a discount
 #[utoipa::path(get, path = "/discount/{code}", tag = "pricing", security(("bearer" = ["reader"])),
     params(("code" = DiscountCode, Path)), responses((status = 200, body = DiscountView), (status = 404, body = Problem)))]
-pub async fn find(State(app): State<App>, Ids(code): Ids<DiscountCode>) -> Result<Versioned<DiscountView>, ApiError> {
+pub async fn find_discount(
+    State(app): State<App>,
+    Ids(code): Ids<DiscountCode>,
+) -> Result<Versioned<DiscountView>, ApiError> {
     let found = sqlx::query_file_as!(DiscountRow, "projections/discounts/find.sql", code.folded());
     let found = found.fetch_optional(&app.pool).await?;
     let row = found.ok_or_else(|| ApiError::not_found("discount_not_found", "Discount not found"))?;
@@ -173,7 +176,7 @@ pub async fn find(State(app): State<App>, Ids(code): Ids<DiscountCode>) -> Resul
 #[utoipa::path(post, path = "/discounts", tag = "pricing", security(("bearer" = ["editor"])),
     request_body = NewDiscount, params(CommandParams),
     responses((status = 201, body = DiscountView), CommandProblems))]
-pub async fn create(
+pub async fn create_discount(
     State(app): State<App>,
     command: Command<NewDiscount>,
 ) -> Result<CommandResponse<DiscountView>, ApiError> {
@@ -188,7 +191,7 @@ pub async fn create(
 #[utoipa::path(patch, path = "/discount/{code}", tag = "pricing", security(("bearer" = ["editor"])),
     request_body = DiscountChange,
     params(("code" = DiscountCode, Path), CommandParams), responses((status = 200, body = DiscountView), CommandProblems))]
-pub async fn change(
+pub async fn change_discount(
     State(app): State<App>,
     Ids(code): Ids<DiscountCode>,
     command: Command<DiscountChange>,
@@ -206,7 +209,7 @@ pub async fn change(
 /// End a discount; this cannot be undone
 #[utoipa::path(delete, path = "/discount/{code}", tag = "pricing", security(("bearer" = ["editor"])),
     params(("code" = DiscountCode, Path), CommandParams), responses((status = 204), CommandProblems))]
-pub async fn end(
+pub async fn end_discount(
     State(app): State<App>,
     Ids(code): Ids<DiscountCode>,
     command: Command<NoBody>,

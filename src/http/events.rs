@@ -71,7 +71,7 @@ const POLL: Duration = Duration::from_secs(1);
 /// List events of the log, in order
 #[utoipa::path(get, path = "/events", tag = "log", security(("bearer" = ["reader"])), params(EventFilter, Page),
     responses((status = 200, body = Vec<StoredEvent>), (status = 400, body = Problem)))]
-pub async fn list(
+pub async fn list_events(
     State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Params(filter): Params<EventFilter>,
@@ -122,7 +122,7 @@ pub async fn list(
 /// The id of each event is its position. The stream ends when the client disconnects or its token is no longer valid.
 #[utoipa::path(get, path = "/events/stream", tag = "log", security(("bearer" = ["reader"])), params(StreamStart),
     responses((status = 200, content_type = "text/event-stream", body = String), (status = 400, body = Problem)))]
-pub async fn stream(
+pub async fn stream_events(
     State(app): State<App>,
     caller: Caller,
     headers: HeaderMap,

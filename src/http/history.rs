@@ -53,7 +53,7 @@ struct HistoryRow {
 #[utoipa::path(get, path = "/order/{order_id}/history", tag = "log", security(("bearer" = ["reader"])),
     params(("order_id" = OrderId, Path), Page),
     responses((status = 200, body = Vec<Change>), (status = 404, body = Problem)))]
-pub async fn of_order(
+pub async fn order_history(
     State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Ids(order_id): Ids<OrderId>,
@@ -67,7 +67,7 @@ pub async fn of_order(
 #[utoipa::path(get, path = "/product/{product_id}/history", tag = "log", security(("bearer" = ["reader"])),
     params(("product_id" = ProductId, Path), Page),
     responses((status = 200, body = Vec<Change>), (status = 404, body = Problem)))]
-pub async fn of_product(
+pub async fn product_history(
     State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Ids(product_id): Ids<ProductId>,
@@ -81,7 +81,7 @@ pub async fn of_product(
 #[utoipa::path(get, path = "/customer/{customer_id}/history", tag = "log", security(("bearer" = ["reader"])),
     params(("customer_id" = CustomerId, Path), Page),
     responses((status = 200, body = Vec<Change>), (status = 404, body = Problem)))]
-pub async fn of_customer(
+pub async fn customer_history(
     State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Ids(customer_id): Ids<CustomerId>,
@@ -95,7 +95,7 @@ pub async fn of_customer(
 #[utoipa::path(get, path = "/user/{account_id}/history", tag = "log", security(("bearer" = ["admin"])),
     params(("account_id" = AccountId, Path), Page),
     responses((status = 200, body = Vec<Change>), (status = 404, body = Problem)))]
-pub async fn of_account(
+pub async fn account_history(
     State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Ids(account_id): Ids<AccountId>,
@@ -111,7 +111,7 @@ pub async fn of_account(
 #[utoipa::path(get, path = "/cart/{cart_id}/history", tag = "log", security(("bearer" = ["reader"])),
     params(("cart_id" = String, Path), Page),
     responses((status = 200, body = Vec<Change>), (status = 400, body = Problem), (status = 404, body = Problem)))]
-pub async fn of_cart(
+pub async fn cart_history(
     State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Ids(cart_id): Ids<String>,

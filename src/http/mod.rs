@@ -49,7 +49,7 @@ pub use edge::cors::AllowedOrigins;
 pub use edge::rate_limits::RateLimits;
 pub use wire::error::ApiError;
 
-use accounts::{auth, users};
+use accounts::{auth, keys, users};
 use customers::{addresses, export};
 use edge::drain::DRAIN_DELAY;
 use edge::rate_limits::per_credential_source;
@@ -121,19 +121,19 @@ fn accounts(app: &App) -> Routes {
         .routes(routes!(auth::register))
         .routes(routes!(auth::log_in))
         .routes(routes!(auth::change_password))
-        .routes(routes!(auth::request_reset))
+        .routes(routes!(auth::request_password_reset))
         .layer(from_fn_with_state(app.edge.rate_limits.clone(), per_credential_source));
     let routes = Routes::new()
-        .routes(routes!(auth::confirm))
-        .routes(routes!(auth::refresh))
+        .routes(routes!(auth::confirm_registration))
+        .routes(routes!(auth::refresh_session))
         .routes(routes!(auth::log_out))
         .routes(routes!(auth::reset_password))
-        .routes(routes!(auth::me))
-        .routes(routes!(users::list, users::create))
-        .routes(routes!(users::find, users::change))
-        .routes(routes!(users::list_keys, users::create_key))
-        .routes(routes!(users::revoke_key))
-        .routes(routes!(users::audit))
+        .routes(routes!(auth::find_own_account))
+        .routes(routes!(users::list_accounts, users::create_account))
+        .routes(routes!(users::find_account, users::change_account))
+        .routes(routes!(keys::list_keys, keys::create_key))
+        .routes(routes!(keys::revoke_key))
+        .routes(routes!(users::list_sign_ins))
         .merge(credentials);
     in_time(consistent(app, routes))
 }
@@ -155,60 +155,62 @@ fn categories(app: &App) -> Routes {
 
 fn customers(app: &App) -> Routes {
     let routes = Routes::new()
-        .routes(routes!(customers::register))
-        .routes(routes!(customers::find, customers::change, customers::erase))
-        .routes(routes!(customers::list_orders))
-        .routes(routes!(export::find))
-        .routes(routes!(addresses::list, addresses::add))
-        .routes(routes!(addresses::change, addresses::remove));
+        .routes(routes!(customers::register_customer))
+        .routes(routes!(customers::find_customer, customers::change_customer, customers::erase_customer))
+        .routes(routes!(customers::list_customer_orders))
+        .routes(routes!(export::export_customer))
+        .routes(routes!(addresses::list_addresses, addresses::add_address))
+        .routes(routes!(addresses::change_address, addresses::remove_address));
     in_time(consistent(app, routes))
 }
 
 fn carts(app: &App) -> Routes {
     let routes = Routes::new()
-        .routes(routes!(carts::find, carts::empty))
+        .routes(routes!(carts::find_customer_cart, carts::empty_cart))
         .routes(routes!(carts::add_item))
         .routes(routes!(carts::set_item, carts::remove_item))
         .routes(routes!(checkout::check_out))
-        .routes(routes!(carts::merge))
+        .routes(routes!(carts::merge_guest_cart))
         .routes(routes!(carts::open_guest_cart))
         .routes(routes!(carts::find_guest_cart, carts::empty_guest_cart))
         .routes(routes!(carts::add_guest_item))
         .routes(routes!(carts::set_guest_item, carts::remove_guest_item))
         .routes(routes!(checkout::check_out_guest))
-        .routes(routes!(guest::find_guests_order))
-        .routes(routes!(guest::pay_guests_order));
+        .routes(routes!(guest::find_guest_order))
+        .routes(routes!(guest::pay_guest_order));
     in_time(consistent(app, routes))
 }
 
 fn pricing(app: &App) -> Routes {
     let routes = Routes::new()
-        .routes(routes!(pricing::find_fees, pricing::change_fees))
-        .routes(routes!(pricing::find_rates, pricing::change_rates))
-        .routes(routes!(discounts::list, discounts::create))
-        .routes(routes!(discounts::find, discounts::change, discounts::end));
+        .routes(routes!(pricing::find_shipping_fees, pricing::change_shipping_fees))
+        .routes(routes!(pricing::find_tax_rates, pricing::change_tax_rates))
+        .routes(routes!(discounts::list_discounts, discounts::create_discount))
+        .routes(routes!(discounts::find_discount, discounts::change_discount, discounts::end_discount));
     in_time(consistent(app, routes))
 }
 
 fn orders(app: &App) -> Routes {
     let routes = Routes::new()
-        .routes(routes!(orders::list, orders::place))
-        .routes(routes!(orders::find_lines))
-        .routes(routes!(summary::find))
+        .routes(routes!(orders::list_orders, orders::place_order))
+        .routes(routes!(orders::list_order_lines))
+        .routes(routes!(summary::find_order_summary))
         .routes(routes!(guest::erase_contact))
-        .routes(routes!(moves::process))
-        .routes(routes!(moves::pay))
-        .routes(routes!(moves::ship))
-        .routes(routes!(moves::deliver))
-        .routes(routes!(moves::cancel))
+        .routes(routes!(moves::process_order))
+        .routes(routes!(moves::pay_order))
+        .routes(routes!(moves::ship_order))
+        .routes(routes!(moves::deliver_shipment))
+        .routes(routes!(moves::cancel_order))
         .routes(routes!(moves::return_units))
-        .routes(routes!(moves::refund))
-        .routes(routes!(moves::list));
+        .routes(routes!(moves::refund_order))
+        .routes(routes!(moves::list_moves));
     in_time(consistent(app, routes))
 }
 
 fn payments(app: &App) -> Routes {
-    let routes = Routes::new().routes(routes!(payments::list_methods)).routes(routes!(payments::receive_notification));
+    let routes = Routes::new()
+        .routes(routes!(payments::list_payment_methods))
+        .routes(routes!(payments::receive_payment_notification));
     in_time(consistent(app, routes))
 }
 
@@ -228,18 +230,18 @@ fn statistics(app: &App) -> Routes {
 fn log() -> Routes {
     in_time(
         Routes::new()
-            .routes(routes!(events::list))
-            .routes(routes!(history::of_order))
-            .routes(routes!(history::of_product))
-            .routes(routes!(history::of_customer))
-            .routes(routes!(history::of_cart))
-            .routes(routes!(history::of_account)),
+            .routes(routes!(events::list_events))
+            .routes(routes!(history::order_history))
+            .routes(routes!(history::product_history))
+            .routes(routes!(history::customer_history))
+            .routes(routes!(history::cart_history))
+            .routes(routes!(history::account_history)),
     )
 }
 
 /// The only route without a time limit.
 fn event_stream() -> Routes {
-    Routes::new().routes(routes!(events::stream))
+    Routes::new().routes(routes!(events::stream_events))
 }
 
 fn operation() -> Routes {
@@ -255,11 +257,11 @@ fn operation() -> Routes {
 fn webhooks() -> Routes {
     in_time(
         Routes::new()
-            .routes(routes!(webhooks::list, webhooks::create))
-            .routes(routes!(webhooks::find, webhooks::change, webhooks::remove))
-            .routes(routes!(webhooks::rotate_secret))
-            .routes(routes!(webhooks::list_deliveries))
-            .routes(routes!(webhooks::redeliver)),
+            .routes(routes!(webhooks::list_webhooks, webhooks::create_webhook))
+            .routes(routes!(webhooks::find_webhook, webhooks::change_webhook, webhooks::delete_webhook))
+            .routes(routes!(webhooks::rotate_webhook_secret))
+            .routes(routes!(webhooks::list_webhook_deliveries))
+            .routes(routes!(webhooks::redeliver_event)),
     )
 }
 
@@ -267,10 +269,10 @@ fn reactions() -> Routes {
     in_time(
         Routes::new()
             .routes(routes!(reactions::list_reactors))
-            .routes(routes!(reactions::list))
-            .routes(routes!(reactions::retry))
+            .routes(routes!(reactions::list_reactions))
+            .routes(routes!(reactions::retry_reaction))
             .routes(routes!(reactions::drop_reaction))
-            .routes(routes!(reactions::decisions)),
+            .routes(routes!(reactions::list_reaction_decisions)),
     )
 }
 

@@ -127,7 +127,7 @@ pub struct Method {
 /// List the payment methods that are set up
 #[utoipa::path(get, path = "/payment-methods", tag = "payments", security(()),
     responses((status = 200, body = Vec<Method>)))]
-pub async fn list_methods(State(app): State<App>) -> Json<Vec<Method>> {
+pub async fn list_payment_methods(State(app): State<App>) -> Json<Vec<Method>> {
     let is_set_up = |method: &PaymentMethod| !method.is_online() || app.payments.provider(method.as_str()).is_some();
     let methods = [PaymentMethod::Invoice, PaymentMethod::Card, PaymentMethod::Test].into_iter().filter(is_set_up);
     let currency = app.payments.currency.code().to_owned();
@@ -148,7 +148,7 @@ pub async fn list_methods(State(app): State<App>) -> Json<Vec<Method>> {
         (status = 400, body = Problem), (status = 404, body = Problem), (status = 413, body = Problem),
         (status = 503, body = Problem),
     ))]
-pub async fn receive_notification(
+pub async fn receive_payment_notification(
     State(app): State<App>,
     headers: HeaderMap,
     request: Request,

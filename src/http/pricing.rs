@@ -58,7 +58,7 @@ pub struct NewTaxRate {
 /// Get the shipping fees
 #[utoipa::path(get, path = "/pricing/shipping", tag = "pricing", security(("bearer" = ["reader"])),
     responses((status = 200, body = ShippingFeesView), (status = 503, body = Problem)))]
-pub async fn find_fees(State(app): State<App>) -> Result<Versioned<ShippingFeesView>, ApiError> {
+pub async fn find_shipping_fees(State(app): State<App>) -> Result<Versioned<ShippingFeesView>, ApiError> {
     let found = sqlx::query_file!("projections/pricing/find.sql", SHOP).fetch_optional(&app.pool).await?;
     let Some(row) = found else { return Ok(Versioned { version: 0, body: ShippingFeesView::default() }) };
     Ok(Versioned { version: row.version, body: ShippingFeesView { fees: parse_rows(row.fees)? } })
@@ -70,7 +70,7 @@ pub async fn find_fees(State(app): State<App>) -> Result<Versioned<ShippingFeesV
 #[utoipa::path(put, path = "/pricing/shipping", tag = "pricing", security(("bearer" = ["admin"])),
     request_body = NewShippingFees, params(CommandParams),
     responses((status = 200, body = ShippingFeesView), CommandProblems))]
-pub async fn change_fees(
+pub async fn change_shipping_fees(
     State(app): State<App>,
     command: Command<NewShippingFees>,
 ) -> Result<CommandResponse<ShippingFeesView>, ApiError> {
@@ -82,7 +82,7 @@ pub async fn change_fees(
 /// Get the tax rates
 #[utoipa::path(get, path = "/pricing/taxes", tag = "pricing", security(("bearer" = ["reader"])),
     responses((status = 200, body = TaxRatesView), (status = 503, body = Problem)))]
-pub async fn find_rates(State(app): State<App>) -> Result<Versioned<TaxRatesView>, ApiError> {
+pub async fn find_tax_rates(State(app): State<App>) -> Result<Versioned<TaxRatesView>, ApiError> {
     let found = sqlx::query_file!("projections/pricing/find.sql", SHOP).fetch_optional(&app.pool).await?;
     let Some(row) = found else { return Ok(Versioned { version: 0, body: TaxRatesView::default() }) };
     Ok(Versioned {
@@ -97,7 +97,7 @@ pub async fn find_rates(State(app): State<App>) -> Result<Versioned<TaxRatesView
 #[utoipa::path(put, path = "/pricing/taxes", tag = "pricing", security(("bearer" = ["admin"])),
     request_body = NewTaxRates, params(CommandParams),
     responses((status = 200, body = TaxRatesView), CommandProblems))]
-pub async fn change_rates(
+pub async fn change_tax_rates(
     State(app): State<App>,
     command: Command<NewTaxRates>,
 ) -> Result<CommandResponse<TaxRatesView>, ApiError> {

@@ -33,7 +33,7 @@ pub async fn list_reactors(State(app): State<App>) -> Result<Json<Vec<ReactorSta
 /// List pending and parked reactions, oldest first
 #[utoipa::path(get, path = "/reactions", tag = "operation", security(("bearer" = ["admin"])),
     params(ReactionFilter, Page), responses((status = 200, body = Vec<ReactionView>), (status = 400, body = Problem)))]
-pub async fn list(
+pub async fn list_reactions(
     State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Params(filter): Params<ReactionFilter>,
@@ -48,7 +48,7 @@ pub async fn list(
 /// Retry a reaction now, with its full number of attempts
 #[utoipa::path(post, path = "/reactions/{reaction_id}/retry", tag = "operation", security(("bearer" = ["admin"])),
     params(("reaction_id" = i64, Path)), responses((status = 202, body = Value), (status = 404, body = Problem)))]
-pub async fn retry(
+pub async fn retry_reaction(
     State(app): State<App>,
     caller: Caller,
     Ids(reaction_id): Ids<i64>,
@@ -76,7 +76,7 @@ pub async fn drop_reaction(
 /// List decisions about reactions, newest first
 #[utoipa::path(get, path = "/reaction-decisions", tag = "operation", security(("bearer" = ["admin"])), params(Page),
     responses((status = 200, body = Vec<Decision>), (status = 400, body = Problem)))]
-pub async fn decisions(
+pub async fn list_reaction_decisions(
     State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Params(page): Params<Page>,

@@ -56,7 +56,7 @@ pub struct NewSecretView {
 /// List webhooks
 #[utoipa::path(get, path = "/webhooks", tag = "webhooks", security(("bearer" = ["admin"])), params(Page),
     responses((status = 200, body = Vec<WebhookView>)))]
-pub async fn list(
+pub async fn list_webhooks(
     State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Params(page): Params<Page>,
@@ -69,14 +69,17 @@ pub async fn list(
 /// Get a webhook
 #[utoipa::path(get, path = "/webhook/{webhook_id}", tag = "webhooks", security(("bearer" = ["admin"])),
     params(("webhook_id" = WebhookId, Path)), responses((status = 200, body = WebhookView), (status = 404, body = Problem)))]
-pub async fn find(State(app): State<App>, Ids(webhook_id): Ids<WebhookId>) -> Result<Json<WebhookView>, ApiError> {
+pub async fn find_webhook(
+    State(app): State<App>,
+    Ids(webhook_id): Ids<WebhookId>,
+) -> Result<Json<WebhookView>, ApiError> {
     Ok(Json(require_webhook(&app, webhook_id).await?))
 }
 
 /// Create a webhook: delivers future events of the given types to a URL
 #[utoipa::path(post, path = "/webhooks", tag = "webhooks", security(("bearer" = ["admin"])), request_body = NewWebhook,
     params(CommandParams), responses((status = 201, body = NewSecretView), CommandProblems))]
-pub async fn create(
+pub async fn create_webhook(
     State(app): State<App>,
     command: Command<NewWebhook>,
 ) -> Result<CommandResponse<NewSecretView>, ApiError> {
@@ -93,7 +96,7 @@ pub async fn create(
 #[utoipa::path(patch, path = "/webhook/{webhook_id}", tag = "webhooks", security(("bearer" = ["admin"])),
     request_body = WebhookChange, params(("webhook_id" = WebhookId, Path), CommandParams),
     responses((status = 200, body = WebhookRef), CommandProblems))]
-pub async fn change(
+pub async fn change_webhook(
     State(app): State<App>,
     Ids(webhook_id): Ids<WebhookId>,
     command: Command<WebhookChange>,
@@ -107,7 +110,7 @@ pub async fn change(
 /// Delete a webhook; pending deliveries are dropped
 #[utoipa::path(delete, path = "/webhook/{webhook_id}", tag = "webhooks", security(("bearer" = ["admin"])),
     params(("webhook_id" = WebhookId, Path), CommandParams), responses((status = 204), CommandProblems))]
-pub async fn remove(
+pub async fn delete_webhook(
     State(app): State<App>,
     Ids(webhook_id): Ids<WebhookId>,
     command: Command<NoBody>,
@@ -119,7 +122,7 @@ pub async fn remove(
 #[utoipa::path(post, path = "/webhook/{webhook_id}/secret", tag = "webhooks", security(("bearer" = ["admin"])),
     params(("webhook_id" = WebhookId, Path), CommandParams),
     responses((status = 200, body = NewSecretView), CommandProblems))]
-pub async fn rotate_secret(
+pub async fn rotate_webhook_secret(
     State(app): State<App>,
     Ids(webhook_id): Ids<WebhookId>,
     command: Command<NoBody>,
@@ -135,7 +138,7 @@ pub async fn rotate_secret(
 #[utoipa::path(get, path = "/webhook/{webhook_id}/deliveries", tag = "webhooks", security(("bearer" = ["admin"])),
     params(("webhook_id" = WebhookId, Path), Page),
     responses((status = 200, body = Vec<DeliveryView>), (status = 404, body = Problem)))]
-pub async fn list_deliveries(
+pub async fn list_webhook_deliveries(
     State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Ids(webhook_id): Ids<WebhookId>,
@@ -151,7 +154,7 @@ pub async fn list_deliveries(
 #[utoipa::path(post, path = "/webhook/{webhook_id}/deliveries/{event_id}/redeliver", tag = "webhooks",
     security(("bearer" = ["admin"])), params(("webhook_id" = WebhookId, Path), ("event_id" = Uuid, Path)),
     responses((status = 202, body = Value), (status = 404, body = Problem)))]
-pub async fn redeliver(
+pub async fn redeliver_event(
     State(app): State<App>,
     caller: Caller,
     Ids((webhook_id, event_id)): Ids<(WebhookId, Uuid)>,

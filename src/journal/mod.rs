@@ -31,6 +31,7 @@ mod context;
 mod error;
 mod listen;
 mod load;
+mod log;
 mod numbers;
 mod queue;
 mod side_write;

@@ -1,23 +1,22 @@
 //! The one task that appends: takes the queued commands, decides them, stores them, and replies.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions, Connection};
 use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
-use super::answers::answer_id;
 use super::append::{self, Head};
 use super::batch::Batch;
 use super::cache::Cache;
 use super::error::{AppendFailure, CommandError, broken_constraint};
-use super::load::AggregateRef;
+use super::log::Log;
 use super::numbers::Numbers;
 use super::queue::{QueuedCommand, Verdict};
 use super::snapshots::Snapshots;
-use super::stream::StreamId;
+use crate::background::Backoff;
 use crate::domain::refusal::Refusal;
 use crate::failpoints::failpoint;
 
@@ -26,15 +25,6 @@ pub(super) struct Writer {
     connection: PgConnection,
     log: Log,
     batch_size: usize,
-}
-
-/// The end of the log, with everything derived from it.
-struct Log {
-    head: Head,
-    cache: Arc<Cache>,
-    numbers: Numbers,
-    head_sender: watch::Sender<i64>,
-    snapshots: Snapshots,
 }
 
 /// Why a batch was not stored.
@@ -206,7 +196,7 @@ impl Writer {
     /// Reconnects, however long it takes, and finds out whether the batch with these events was stored.
     /// Returns where the log ended with it. Nothing sent earlier can be stored afterwards.
     async fn recover(&mut self, event_ids: &[Uuid]) -> Option<Head> {
-        let mut pause = Duration::from_millis(20);
+        let mut retries = Backoff::RECONNECT;
         loop {
             match self.reconnect(event_ids).await {
                 Ok(stored) => {
@@ -215,8 +205,7 @@ impl Writer {
                 }
                 Err(error) => {
                     tracing::debug!(%error, "cannot reconnect to the database yet");
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(Duration::from_secs(1));
+                    tokio::time::sleep(retries.next_pause()).await;
                 }
             }
         }
@@ -233,82 +222,6 @@ impl Writer {
         self.connection = connection;
         self.log.head.epoch = head.epoch;
         Ok(first_position.map(|first| Head { position: first + length(event_ids) - 1, epoch: head.epoch }))
-    }
-}
-
-impl Log {
-    fn decide(&self, commands: &[QueuedCommand]) -> Batch {
-        Batch::decide(commands, &self.cache, &self.numbers, self.head.position)
-    }
-
-    /// Applies a stored batch; the log ends at `head` after it.
-    fn apply(&mut self, batch: Batch, head: Head) -> Vec<Verdict> {
-        for (event, _) in &batch.events {
-            if event.sequence % self.snapshots.every == 0
-                && let Some(versioned) = batch.changed.get(&event.stream)
-            {
-                self.snapshots.offer(&event.stream, versioned);
-            }
-        }
-        metrics::counter!("journal_events_total").increment(batch.events.len() as u64);
-        self.cache.commit(batch.changed);
-        self.numbers = batch.numbers;
-        self.move_to(head);
-        batch.verdicts
-    }
-
-    /// Reads what other processes have appended, up to `head`.
-    async fn catch_up(&mut self, connection: &mut PgConnection, head: Head) -> Result<(), sqlx::Error> {
-        while self.head.position < head.position {
-            let events = append::tail(connection, self.head.position).await?;
-            let Some(last) = events.last().map(|event| event.position) else { break };
-            for event in events {
-                if event.sequence == 1 {
-                    self.numbers.observe(&event.aggregate_type, &event.aggregate_id);
-                }
-                // A cached answer to this key is out of date; it is loaded on demand.
-                if let Some(key_digest) = &event.key_digest {
-                    self.cache.remove(&answer_id(key_digest));
-                }
-                let stream =
-                    StreamId { kind: event.aggregate_type.clone().into(), id: event.aggregate_id.as_str().into() };
-                if let Err(error) = self.cache.apply_event(&stream, &event) {
-                    tracing::error!(position = event.position, %error, "cannot read an event of another process");
-                }
-            }
-            self.head.position = last;
-        }
-        self.move_to(head);
-        Ok(())
-    }
-
-    fn move_to(&mut self, head: Head) {
-        self.head = head;
-        self.head_sender.send_if_modified(|position| {
-            let moved = *position < head.position;
-            *position = head.position.max(*position);
-            moved
-        });
-    }
-
-    /// Verdict on a command that the database refused to store.
-    fn classify_error(&self, error: &sqlx::Error, refusal: Option<Refusal>, command: &QueuedCommand) -> Verdict {
-        if let Some(refusal) = refusal {
-            return Verdict::Failed(refusal.into());
-        }
-        match (broken_constraint(error), &command.context.idempotency) {
-            // Another process answered the key first; its answer is loaded and returned.
-            (Some("idempotency_pkey"), Some(idempotency)) => {
-                let answer = answer_id(&idempotency.digest);
-                self.cache.remove(&answer);
-                Verdict::Missing(vec![AggregateRef::answer(answer)])
-            }
-            _ => {
-                tracing::error!(%error, "the database refused to store a command");
-                self.cache.clear();
-                Verdict::Failed(CommandError::Internal(error.to_string()))
-            }
-        }
     }
 }
 

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::customers::check_customer;
 use crate::domain::cart::{Cart, CartChange, CartCommand, MergeMode};
-use crate::domain::ids::{CartId, CustomerId, ProductId};
+use crate::domain::ids::{CartId, CustomerId};
 use crate::domain::money::two_decimals;
 use crate::domain::product::{Product, ProductError};
 use crate::journal::{AggregateRef, Interrupt, UnitOfWork, UseCase};

@@ -116,12 +116,12 @@ pub struct MailAccepted {
     pub detail: &'static str,
 }
 
-/// Whose token it is.
+/// The account of a token or API key.
 #[derive(Serialize, ToSchema)]
 pub struct Me {
     pub account_id: i64,
     pub role: Role,
-    /// Null for staff.
+    /// `null` for staff.
     pub customer_id: Option<i64>,
 }
 
@@ -142,7 +142,7 @@ pub async fn register(
 /// Confirm a registration with the token of the mailed link; creates the customer and the account
 #[utoipa::path(post, path = "/auth/register/confirm", tag = "accounts", security(()), request_body = Confirmation,
     responses((status = 201, body = CustomerRef)))]
-pub async fn confirm(
+pub async fn confirm_registration(
     State(app): State<App>,
     caller: Caller,
     NoQuery(body): NoQuery<Confirmation>,
@@ -186,7 +186,7 @@ async fn merge_guest_cart(app: &App, tokens: &Tokens, cart_token: Uuid) -> Resul
 /// Exchange a refresh token for a new pair of tokens
 #[utoipa::path(post, path = "/auth/refresh", tag = "accounts", security(()), request_body = Refresh,
     responses((status = 200, body = TokenPair), (status = 401, body = Problem)))]
-pub async fn refresh(
+pub async fn refresh_session(
     State(app): State<App>,
     client: ClientInfo,
     NoQuery(body): NoQuery<Refresh>,
@@ -237,7 +237,7 @@ pub async fn change_password(
 /// Request a mailed link to reset the password
 #[utoipa::path(post, path = "/auth/reset", tag = "accounts", security(()), request_body = ResetRequest,
     responses((status = 202, body = MailAccepted)))]
-pub async fn request_reset(
+pub async fn request_password_reset(
     State(app): State<App>,
     client: ClientInfo,
     NoQuery(body): NoQuery<ResetRequest>,
@@ -263,7 +263,7 @@ pub async fn reset_password(
 /// The account of the access token or API key
 #[utoipa::path(get, path = "/auth/me", tag = "accounts", security(("bearer" = ["user"])),
     responses((status = 200, body = Me)))]
-pub async fn me(caller: Caller) -> Result<Json<Me>, ApiError> {
+pub async fn find_own_account(caller: Caller) -> Result<Json<Me>, ApiError> {
     let identity = caller.identity()?;
     let customer_id = identity.customer_id.map(|customer_id| customer_id.0);
     Ok(Json(Me { account_id: identity.account_id.0, role: identity.role, customer_id }))

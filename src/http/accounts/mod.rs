@@ -6,10 +6,14 @@ use axum::extract::FromRequestParts;
 use axum::http::header::USER_AGENT;
 use axum::http::request::Parts;
 
-use crate::accounts::ClientInfo;
+use crate::accounts::{ClientInfo, Credential};
+use crate::domain::ids::AccountId;
 use crate::http::edge::client_address::ClientAddress;
+use crate::http::wire::caller::Caller;
+use crate::http::wire::error::ApiError;
 
 pub mod auth;
+pub mod keys;
 pub mod users;
 
 /// The part of the client's address and user agent that a sign-in record keeps.
@@ -21,5 +25,14 @@ impl<S: Sync> FromRequestParts<S> for ClientInfo {
         let network = parts.extensions.get::<ClientAddress>().map(|client| client.shortened().to_string());
         let network = network.unwrap_or_default();
         Ok(Self { network, user_agent: agent.chars().take(200).collect() })
+    }
+}
+
+/// Refuses API keys: a stolen key must not create keys or manage accounts, which would outlive its revocation.
+pub fn require_session(caller: &Caller) -> Result<AccountId, ApiError> {
+    let identity = caller.identity()?;
+    match identity.credential {
+        Credential::Session(_) => Ok(identity.account_id),
+        Credential::Key(_) => Err(ApiError::forbidden()),
     }
 }

@@ -66,7 +66,7 @@ body! {
 #[utoipa::path(get, path = "/customer/{customer_id}/addresses", tag = "customers",
     security(("bearer" = ["owner", "reader"])), params(("customer_id" = CustomerId, Path), Page),
     responses((status = 200, body = Vec<Address>), (status = 404, body = Problem)))]
-pub async fn list(
+pub async fn list_addresses(
     State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Ids(customer_id): Ids<CustomerId>,
@@ -97,7 +97,7 @@ pub async fn list(
     security(("bearer" = ["owner", "editor"])), request_body = NewAddress,
     params(("customer_id" = CustomerId, Path), CommandParams),
     responses((status = 201, body = AddressRef), CommandProblems))]
-pub async fn add(
+pub async fn add_address(
     State(app): State<App>,
     Ids(customer_id): Ids<CustomerId>,
     command: Command<NewAddress>,
@@ -114,7 +114,7 @@ pub async fn add(
     security(("bearer" = ["owner", "editor"])), request_body = AddressChange,
     params(("customer_id" = CustomerId, Path), ("address_id" = AddressId, Path), CommandParams),
     responses((status = 200, body = AddressRef), CommandProblems))]
-pub async fn change(
+pub async fn change_address(
     State(app): State<App>,
     Ids((customer_id, address_id)): Ids<(CustomerId, AddressId)>,
     command: Command<AddressChange>,
@@ -129,7 +129,7 @@ pub async fn change(
     security(("bearer" = ["owner", "editor"])),
     params(("customer_id" = CustomerId, Path), ("address_id" = AddressId, Path), CommandParams),
     responses((status = 204), CommandProblems))]
-pub async fn remove(
+pub async fn remove_address(
     State(app): State<App>,
     Ids((customer_id, address_id)): Ids<(CustomerId, AddressId)>,
     command: Command<NoBody>,
@@ -182,8 +182,8 @@ impl TryFrom<serde_json::Map<String, serde_json::Value>> for GivenAddress {
 
     fn try_from(object: serde_json::Map<String, serde_json::Value>) -> Result<Self, String> {
         let given = NewAddress::from_object(object).map_err(|errors| {
-            let told = errors.iter().map(|FieldError { field, message }| format!("{field} {message}"));
-            told.collect::<Vec<_>>().join(", ")
+            let messages = errors.iter().map(|FieldError { field, message }| format!("{field} {message}"));
+            messages.collect::<Vec<_>>().join(", ")
         })?;
         let NewAddress { name, line1, line2, postal_code, city, region, country } = given;
         Ok(Self(domain::Address { name, line1, line2, postal_code, city, region, country }))

@@ -154,7 +154,7 @@ struct Shown(i64, i64, Uuid, Uuid, i64);
 #[utoipa::path(get, path = "/customer/{customer_id}/export", tag = "customers",
     security(("bearer" = ["owner", "editor"])), params(("customer_id" = CustomerId, Path), Page),
     responses((status = 200, body = CustomerExport), (status = 404, body = Problem)))]
-pub async fn find(
+pub async fn export_customer(
     State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Ids(customer_id): Ids<CustomerId>,

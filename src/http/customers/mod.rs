@@ -27,7 +27,7 @@ pub struct Customer {
     pub registered_at: DateTime<Utc>,
 }
 
-/// An order in the list of its customer.
+/// An order in a customer's list.
 #[derive(Serialize, ToSchema)]
 pub struct CustomerOrder {
     pub order_id: i64,
@@ -61,7 +61,7 @@ body! {
 #[utoipa::path(post, path = "/customers", tag = "customers", security(("bearer" = ["editor"])),
     request_body = NewCustomer, params(CommandParams),
     responses((status = 201, body = CustomerRef), CommandProblems))]
-pub async fn register(
+pub async fn register_customer(
     State(app): State<App>,
     command: Command<NewCustomer>,
 ) -> Result<CommandResponse<CustomerRef>, ApiError> {
@@ -74,7 +74,10 @@ pub async fn register(
 #[utoipa::path(get, path = "/customer/{customer_id}", tag = "customers", security(("bearer" = ["owner", "reader"])),
     params(("customer_id" = CustomerId, Path)),
     responses((status = 200, body = Customer), (status = 404, body = Problem)))]
-pub async fn find(State(app): State<App>, Ids(customer_id): Ids<CustomerId>) -> Result<Versioned<Customer>, ApiError> {
+pub async fn find_customer(
+    State(app): State<App>,
+    Ids(customer_id): Ids<CustomerId>,
+) -> Result<Versioned<Customer>, ApiError> {
     let found = sqlx::query_file!("projections/customers/find.sql", customer_id.0).fetch_optional(&app.pool).await?;
     let row = found.ok_or_else(customer_not_found)?;
     let body = Customer {
@@ -91,7 +94,7 @@ pub async fn find(State(app): State<App>, Ids(customer_id): Ids<CustomerId>) -> 
 #[utoipa::path(patch, path = "/customer/{customer_id}", tag = "customers", security(("bearer" = ["owner", "editor"])),
     request_body = CustomerChange,
     params(("customer_id" = CustomerId, Path), CommandParams), responses((status = 200, body = CustomerRef), CommandProblems))]
-pub async fn change(
+pub async fn change_customer(
     State(app): State<App>,
     Ids(customer_id): Ids<CustomerId>,
     command: Command<CustomerChange>,
@@ -104,7 +107,7 @@ pub async fn change(
 /// Erase a customer's personal data; orders and totals remain
 #[utoipa::path(delete, path = "/customer/{customer_id}", tag = "customers", security(("bearer" = ["owner", "editor"])),
     params(("customer_id" = CustomerId, Path), CommandParams), responses((status = 204), CommandProblems))]
-pub async fn erase(
+pub async fn erase_customer(
     State(app): State<App>,
     Ids(customer_id): Ids<CustomerId>,
     command: Command<NoBody>,
@@ -120,7 +123,7 @@ pub async fn erase(
 #[utoipa::path(get, path = "/customer/{customer_id}/orders", tag = "customers", security(("bearer" = ["owner", "reader"])),
     params(("customer_id" = CustomerId, Path), Page),
     responses((status = 200, body = Vec<CustomerOrder>), (status = 404, body = Problem)))]
-pub async fn list_orders(
+pub async fn list_customer_orders(
     State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Ids(customer_id): Ids<CustomerId>,

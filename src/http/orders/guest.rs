@@ -26,7 +26,7 @@ body! {
 #[utoipa::path(get, path = "/carts/{cart_token}/order/{order_id}", tag = "carts", security((), ("bearer" = [])),
     params(("cart_token" = Uuid, Path), ("order_id" = OrderId, Path)),
     responses((status = 200, body = Summary), (status = 404, body = Problem)))]
-pub async fn find_guests_order(
+pub async fn find_guest_order(
     State(app): State<App>,
     Ids((token, order_id)): Ids<(Uuid, OrderId)>,
 ) -> Result<Versioned<Summary>, ApiError> {
@@ -39,7 +39,7 @@ pub async fn find_guests_order(
     request_body = GuestPayment,
     params(("cart_token" = Uuid, Path), ("order_id" = OrderId, Path), CommandParams),
     responses((status = 200, body = OrderStateView), CommandProblems))]
-pub async fn pay_guests_order(
+pub async fn pay_guest_order(
     State(app): State<App>,
     Ids((token, order_id)): Ids<(Uuid, OrderId)>,
     command: Command<GuestPayment>,

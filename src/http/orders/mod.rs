@@ -36,7 +36,7 @@ pub struct OrderLine {
     pub subtotal: Amount,
 }
 
-/// An order in the list of all.
+/// An order in the list of orders.
 #[derive(Serialize, ToSchema)]
 pub struct OrderRow {
     pub order_id: i64,
@@ -91,7 +91,7 @@ pub struct NewLine {
 /// List orders, newest first
 #[utoipa::path(get, path = "/orders", tag = "orders", security(("bearer" = ["reader"])), params(OrderFilter, Page),
     responses((status = 200, body = Vec<OrderRow>), (status = 400, body = Problem)))]
-pub async fn list(
+pub async fn list_orders(
     State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Params(filter): Params<OrderFilter>,
@@ -120,7 +120,10 @@ pub async fn list(
 #[utoipa::path(post, path = "/orders", tag = "orders", security(("bearer" = ["editor"])),
     request_body = NewOrder, params(CommandParams),
     responses((status = 201, body = OrderView), CommandProblems))]
-pub async fn place(State(app): State<App>, command: Command<NewOrder>) -> Result<CommandResponse<OrderView>, ApiError> {
+pub async fn place_order(
+    State(app): State<App>,
+    command: Command<NewOrder>,
+) -> Result<CommandResponse<OrderView>, ApiError> {
     let NewOrder { customer_id, placed_at, reference, lines } = command.body;
     let requested = |line: NewLine| RequestedLine {
         product_id: line.product_id,
@@ -136,7 +139,7 @@ pub async fn place(State(app): State<App>, command: Command<NewOrder>) -> Result
 #[utoipa::path(get, path = "/order/{order_id}", tag = "orders", security(("bearer" = ["owner", "reader"])),
     params(("order_id" = OrderId, Path)),
     responses((status = 200, body = Vec<OrderLine>), (status = 404, body = Problem)))]
-pub async fn find_lines(
+pub async fn list_order_lines(
     State(app): State<App>,
     Ids(order_id): Ids<OrderId>,
 ) -> Result<Versioned<Vec<OrderLine>>, ApiError> {

@@ -9,7 +9,7 @@ use crate::domain::account::Role;
 use crate::domain::ids::OrderId;
 use crate::domain::money::Money;
 use crate::domain::order::{
-    Action, LineUnits, MOVES, OrderCommand, PaymentMethod, ReturnLine, StateValue, TrackingNumber, canonical_carrier,
+    Action, LineUnits, MOVES, OrderCommand, PaymentMethod, ReturnLine, StateValue, TrackingNumber,
 };
 use crate::domain::quantity::Quantity;
 use crate::domain::text::{Reason, Reference};
@@ -19,7 +19,7 @@ use crate::http::wire::body::{NoBody, body};
 use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse};
 use crate::http::wire::error::ApiError;
 use crate::http::wire::page::Ids;
-use crate::shop::{MoveOrder, OrderStateView, RequestPayment};
+use crate::shop::{MoveOrder, OrderStateView, RequestPayment, canonical_carrier};
 
 /// An allowed change of the status, payment state or fulfilment state of an order.
 #[derive(Serialize, ToSchema)]
@@ -125,7 +125,7 @@ fn default_restock() -> bool {
 /// Start processing an order
 #[utoipa::path(post, path = "/order/{order_id}/process", tag = "orders", security(("bearer" = ["editor"])),
     params(("order_id" = OrderId, Path), CommandParams), responses((status = 200, body = OrderStateView), CommandProblems))]
-pub async fn process(
+pub async fn process_order(
     State(app): State<App>,
     Ids(order_id): Ids<OrderId>,
     command: Command<NoBody>,
@@ -139,7 +139,7 @@ pub async fn process(
 #[utoipa::path(post, path = "/order/{order_id}/pay", tag = "orders", security(("bearer" = ["owner", "editor"])),
     request_body = Payment,
     params(("order_id" = OrderId, Path), CommandParams), responses((status = 200, body = OrderStateView), CommandProblems))]
-pub async fn pay(
+pub async fn pay_order(
     State(app): State<App>,
     Ids(order_id): Ids<OrderId>,
     command: Command<Payment>,
@@ -164,7 +164,7 @@ pub async fn pay(
 #[utoipa::path(post, path = "/order/{order_id}/ship", tag = "orders", security(("bearer" = ["editor"])),
     request_body = Shipment,
     params(("order_id" = OrderId, Path), CommandParams), responses((status = 200, body = OrderStateView), CommandProblems))]
-pub async fn ship(
+pub async fn ship_order(
     State(app): State<App>,
     Ids(order_id): Ids<OrderId>,
     command: Command<Shipment>,
@@ -184,7 +184,7 @@ pub async fn ship(
 #[utoipa::path(post, path = "/order/{order_id}/deliver", tag = "orders", security(("bearer" = ["editor"])),
     request_body = Arrival,
     params(("order_id" = OrderId, Path), CommandParams), responses((status = 200, body = OrderStateView), CommandProblems))]
-pub async fn deliver(
+pub async fn deliver_shipment(
     State(app): State<App>,
     Ids(order_id): Ids<OrderId>,
     command: Command<Arrival>,
@@ -196,7 +196,7 @@ pub async fn deliver(
 #[utoipa::path(post, path = "/order/{order_id}/cancel", tag = "orders", security(("bearer" = ["owner", "editor"])),
     request_body = Cancellation,
     params(("order_id" = OrderId, Path), CommandParams), responses((status = 200, body = OrderStateView), CommandProblems))]
-pub async fn cancel(
+pub async fn cancel_order(
     State(app): State<App>,
     Ids(order_id): Ids<OrderId>,
     command: Command<Cancellation>,
@@ -229,7 +229,7 @@ pub async fn return_units(
 #[utoipa::path(post, path = "/order/{order_id}/refund", tag = "orders", security(("bearer" = ["editor"])),
     request_body = Refund,
     params(("order_id" = OrderId, Path), CommandParams), responses((status = 200, body = OrderStateView), CommandProblems))]
-pub async fn refund(
+pub async fn refund_order(
     State(app): State<App>,
     Ids(order_id): Ids<OrderId>,
     command: Command<Refund>,
@@ -242,7 +242,7 @@ pub async fn refund(
 /// An action is allowed if, for each of the three states that the list has for it, the order is in one of its `from` states.
 #[utoipa::path(get, path = "/order-moves", tag = "orders", security(()),
     responses((status = 200, body = Vec<AllowedMove>)))]
-pub async fn list() -> Json<Vec<AllowedMove>> {
+pub async fn list_moves() -> Json<Vec<AllowedMove>> {
     let shown = MOVES.iter().map(|allowed| AllowedMove {
         action: allowed.action,
         state: StateValue::name(allowed.from),

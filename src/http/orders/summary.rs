@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 use utoipa::ToSchema;
 
 use crate::domain::ids::OrderId;
-use crate::domain::order::{Action, OrderStates, PaymentFailure, tracking_url};
+use crate::domain::order::{Action, OrderStates, PaymentFailure};
 use crate::http::App;
 use crate::http::orders::order_not_found;
 use crate::http::orders::recipients::{Contact, OrderAddress, OrderRecipients, find_recipients};
@@ -17,7 +17,7 @@ use crate::http::wire::amount::Amount;
 use crate::http::wire::consistency::snapshot;
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::{Ids, Versioned};
-use crate::shop::PricingView;
+use crate::shop::{PricingView, tracking_url};
 
 /// An order with its lines, amounts, shipments and refunds.
 #[derive(Serialize, ToSchema)]
@@ -119,7 +119,10 @@ pub struct SummaryRefund {
 #[utoipa::path(get, path = "/order/{order_id}/summary", tag = "orders", security(("bearer" = ["owner", "reader"])),
     params(("order_id" = OrderId, Path)),
     responses((status = 200, body = Summary), (status = 404, body = Problem)))]
-pub async fn find(State(app): State<App>, Ids(order_id): Ids<OrderId>) -> Result<Versioned<Summary>, ApiError> {
+pub async fn find_order_summary(
+    State(app): State<App>,
+    Ids(order_id): Ids<OrderId>,
+) -> Result<Versioned<Summary>, ApiError> {
     read_summary(&app, order_id).await
 }
 

@@ -1,10 +1,10 @@
-// The token of a mailed link stands behind the #, so it reaches the shop in the body of a request only.
+// The token of a mailed link is in the fragment (#), so that only request bodies send it to the shop.
 "use strict";
 
 const token = location.hash.slice(1);
 const status = document.querySelector("[role=status]");
 
-function describe(problem) {
+function problemText(problem) {
   const fields = (problem.errors || []).map((error) => `${error.field.replace("_", " ")} ${error.message}`);
   return fields.length ? fields.join("; ") : problem.detail;
 }
@@ -21,7 +21,7 @@ for (const form of document.forms) {
     try {
       const headers = { "Content-Type": "application/json" };
       const answer = await fetch(form.dataset.route, { method: "POST", headers, body: JSON.stringify(body) });
-      status.textContent = answer.ok ? form.dataset.done : describe(await answer.json());
+      status.textContent = answer.ok ? form.dataset.done : problemText(await answer.json());
       form.hidden = answer.ok;
     } catch {
       status.textContent = "The shop cannot be reached; please try again.";

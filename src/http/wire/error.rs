@@ -331,7 +331,7 @@ impl From<sqlx::Error> for ApiError {
     }
 }
 
-/// A 500 tells the client nothing and the log everything.
+/// A 500: the log has the reason, the response has none.
 fn internal(reason: &dyn std::fmt::Display) -> ApiError {
     tracing::error!(%reason, "a request failed");
     let detail = "internal error; details are in the log";

@@ -3,5 +3,5 @@
 mod bad_input;
 mod conventions;
 mod documented_reads;
-mod examples;
 mod golden;
+mod openapi;

@@ -114,7 +114,9 @@ fn values(field: &str, schema: &Value, required: bool) -> Vec<String> {
             if let Some(length) = schema["maxLength"].as_u64() {
                 values.push(json!("é".repeat(usize::try_from(length).unwrap() + 1)).to_string());
             }
-            let is_price = schema["examples"][0].as_str().is_some_and(|example| example.parse::<f64>().is_ok());
+            let is_price = schema["examples"][0]
+                .as_str()
+                .is_some_and(|example| example.contains('.') && example.parse::<f64>().is_ok());
             match schema["format"].as_str() {
                 Some("date-time") => values.extend(texts(&["\"yesterday\"", "\"2024-02-30T00:00:00Z\"", "\"\""])),
                 Some(_) => values.push("\"nonsense\"".to_owned()),

@@ -1,4 +1,6 @@
-//! The examples of the OpenAPI document.
+//! The OpenAPI document: its examples and names.
+
+use std::collections::BTreeSet;
 
 use axum::body::Body;
 use axum::http::Request;
@@ -30,4 +32,16 @@ async fn every_request_body_has_an_example_with_its_required_fields_and_no_other
         }
     }
     assert!(examples > 35, "only {examples}");
+}
+
+#[tokio::test]
+async fn the_name_of_every_operation_is_unique() {
+    let shop = TestShop::new().await;
+    let document = shop.call(Request::get("/openapi.json").body(Body::empty()).unwrap()).await.body;
+    let operations =
+        document["paths"].as_object().unwrap().values().flat_map(|item| item.as_object().unwrap().values());
+    let mut names = BTreeSet::new();
+    for name in operations.map(|operation| operation["operationId"].as_str().unwrap()) {
+        assert!(names.insert(name), "{name} names two operations");
+    }
 }
