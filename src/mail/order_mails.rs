@@ -38,7 +38,7 @@ const EVENT_TYPES: [&str; MAILS.len()] = [MAILS[0].0, MAILS[1].0, MAILS[2].0, MA
 /// An order that was placed longer than this before it was recorded is an import.
 const PLACED_NOW: TimeDelta = TimeDelta::hours(1);
 
-struct PlacedOrder {
+struct OrderPlacedEvent {
     payload: Value,
     recorded_at: DateTime<Utc>,
 }
@@ -126,8 +126,8 @@ impl OrderMails {
         })
     }
 
-    async fn find_placed_order(&self, order_id: &str) -> Result<Option<PlacedOrder>, sqlx::Error> {
-        sqlx::query_file_as!(PlacedOrder, "src/mail/queries/placed_order.sql", order_id)
+    async fn find_placed_order(&self, order_id: &str) -> Result<Option<OrderPlacedEvent>, sqlx::Error> {
+        sqlx::query_file_as!(OrderPlacedEvent, "src/mail/queries/placed_order.sql", order_id)
             .fetch_optional(&self.pool)
             .await
     }
@@ -144,7 +144,7 @@ impl OrderMails {
     }
 }
 
-impl PlacedOrder {
+impl OrderPlacedEvent {
     fn is_imported(&self) -> bool {
         let placed_at = parse_time(&self.payload["placed_at"]);
         self.payload["reference"].is_string()
