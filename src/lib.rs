@@ -1,13 +1,13 @@
 //! Cartwright: an event-sourced shop backend on PostgreSQL.
 //!
-//! Every change is an event. [`http`] receives commands, which run as use cases of [`shop`] on the aggregates of
-//! [`domain`]; the [`journal`] appends their events. The [`projector`] folds the log into read tables with the SQL of
-//! `projections/`, and queries read those tables. The [`reactors`] retry side effects until they succeed: [`webhooks`],
-//! [`mail`] and [`payments`]. [`accounts`] decides which caller may do what.
+//! Every change is an event. Commands come in over [`http`], run as use cases of [`shop`] on the aggregates of
+//! [`domain`], and are appended by the [`journal`]; the [`projector`] folds the log into read tables with the SQL of
+//! `projections/`; queries read those tables; [`reactors`] do what follows outside, and [`payments`] ask for
+//! the money. [`accounts`] decides who may do what.
 //!
 //! - `domain` is pure: no I/O, no clock, no randomness, no configuration.
-//! - Only `journal` writes to the log; only `projections/*/apply.sql` write read tables; only `http` uses axum.
-//! - A read table holds nothing that the log and the tables of personal data cannot restore.
+//! - Only `journal` writes to the log; only `projections/*/apply.sql` write read tables; only `http` knows axum.
+//! - A read table holds nothing that the log and the profiles of people cannot give back.
 
 pub mod accounts;
 mod background;
