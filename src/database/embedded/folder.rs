@@ -80,8 +80,8 @@ impl DataFolder {
         open_private(&self.join(name), self.account.as_ref())
     }
 
-    /// Makes a folder that nobody else can enter; one that exists must already be such a folder,
-    /// because anybody may have made it if its parent is shared.
+    /// Makes a folder that no other account can enter; one that exists must already be such a folder,
+    /// because another account may have created it if its parent is shared.
     pub fn make_private_folder(&self, path: &Path) -> Result<(), EmbeddedError> {
         match DirBuilder::new().mode(0o700).create(path) {
             Ok(()) => {

@@ -39,7 +39,7 @@ const SOCKET_PATH_BYTES_MAX: usize = 103;
 /// The watcher waits for the end of the pipe whose other end only we hold, so that it sees our end
 /// in whatever way it comes, and then asks exactly this server for a fast shutdown. It looks at the
 /// command line first, because another process may have inherited the number, and it asks again,
-/// because a shell that has not become the server yet may ignore the signal. It is nobody's child,
+/// because a shell that has not become the server yet may ignore the signal. It is detached from the server,
 /// because a server that reaps a stranger takes it for a crashed session.
 const WATCHED_START: &str = r#"
 pgdata=$1

@@ -241,7 +241,7 @@ async fn a_server_without_owner_and_watcher_is_replaced() {
     let orphan = server_pid(folder.path());
     kill_watcher(folder.path(), orphan).await;
     helper.kill();
-    assert!(running(folder.path(), NAME).is_none(), "nobody owns it");
+    assert!(running(folder.path(), NAME).is_none(), "no process owns it");
 
     let postgres = start(folder.path()).await;
     assert_ne!(server_pid(folder.path()), orphan);
