@@ -17,7 +17,7 @@ use uuid::Uuid;
 use crate::domain::ids::CustomerId;
 use crate::http::App;
 use crate::http::customers;
-use crate::http::customers::addresses::Address;
+use crate::http::customers::addresses::AddressView;
 use crate::http::orders::recipients::OrderAddress;
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::{Ids, MAX_LIMIT, Page, Params, next_link};
@@ -34,7 +34,7 @@ pub struct CustomerExport {
     #[sqlx(json)]
     pub account: Option<ExportedAccount>,
     #[sqlx(json)]
-    pub addresses: Vec<Address>,
+    pub addresses: Vec<AddressView>,
     #[sqlx(json)]
     pub cart: Vec<ExportedItem>,
     #[sqlx(json)]
