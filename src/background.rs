@@ -1,12 +1,12 @@
-//! What background tasks share: a signal that stops them, and a pause before they reconnect.
+//! Background tasks: a signal that stops them, and pauses between attempts.
 
 use std::fmt::Display;
 use std::time::Duration;
 
 use tokio::sync::watch;
 
-/// Sends the stop signal. Dropping it stops the tasks too.
-#[derive(Debug)]
+/// Sends the stop signal. Dropping the last clone stops the tasks too.
+#[derive(Clone, Debug)]
 pub struct Stopper(watch::Sender<bool>);
 
 /// Tells a background task to stop. Every task holds a clone.
@@ -22,6 +22,11 @@ pub fn stop_signal() -> (Stopper, StopSignal) {
 impl Stopper {
     pub fn stop(&self) {
         self.0.send_replace(true);
+    }
+
+    /// Another signal of the same stopper.
+    pub fn signal(&self) -> StopSignal {
+        StopSignal(self.0.subscribe())
     }
 }
 
@@ -51,6 +56,35 @@ impl StopSignal {
     }
 }
 
+/// Pauses between attempts: each is twice as long as the one before, up to a limit.
+#[derive(Clone, Debug)]
+pub struct Backoff {
+    first: Duration,
+    longest: Duration,
+    next: Duration,
+}
+
+impl Backoff {
+    /// For lost connections: the database is often back within milliseconds.
+    pub const RECONNECT: Self = Self::new(Duration::from_millis(20), Duration::from_secs(1));
+
+    pub const fn new(first: Duration, longest: Duration) -> Self {
+        Self { first, longest, next: first }
+    }
+
+    /// The next pause.
+    pub fn next_pause(&mut self) -> Duration {
+        let pause = self.next;
+        self.next = (pause * 2).min(self.longest);
+        pause
+    }
+
+    /// Begins again with the first pause, after a success.
+    pub fn reset(&mut self) {
+        self.next = self.first;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Instant;
@@ -65,6 +99,15 @@ mod tests {
         assert!(started.elapsed() >= Duration::from_millis(5) && !stop.is_set());
         tokio::join!(stop.sleep(Duration::from_secs(3_600)), async { stopper.stop() });
         assert!(stop.is_set());
+    }
+
+    #[test]
+    fn pauses_double_up_to_the_limit_and_begin_again_after_a_success() {
+        let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(3));
+        let pauses = [(); 4].map(|()| backoff.next_pause().as_secs());
+        assert_eq!(pauses, [1, 2, 3, 3]);
+        backoff.reset();
+        assert_eq!(backoff.next_pause(), Duration::from_secs(1));
     }
 
     #[tokio::test]

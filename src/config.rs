@@ -69,7 +69,7 @@ pub struct ServeConfig {
     /// Delete webhook delivery records after this many days
     #[arg(long, env = "SHOP_WEBHOOK_DAYS", default_value_t = 30)]
     pub webhook_days: u32,
-    /// Attempts at a side effect (webhook, mail, payment) before it is parked for an operator
+    /// Attempts at a webhook or mail before it is parked for an operator
     #[arg(long, env = "SHOP_REACTION_ATTEMPTS", default_value_t = 10, value_parser = clap::value_parser!(i32).range(1..=100))]
     pub reaction_attempts: i32,
     /// Start an empty shop without the sample data

@@ -1,7 +1,7 @@
 //! The one task that appends: takes the queued commands, decides them, stores them, and replies.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions, Connection};
@@ -16,6 +16,7 @@ use super::log::Log;
 use super::numbers::Numbers;
 use super::queue::{QueuedCommand, Verdict};
 use super::snapshots::Snapshots;
+use crate::background::Backoff;
 use crate::domain::refusal::Refusal;
 use crate::failpoints::failpoint;
 
@@ -195,7 +196,7 @@ impl Writer {
     /// Reconnects, however long it takes, and finds out whether the batch with these events was stored.
     /// Returns where the log ended with it. Nothing sent earlier can be stored afterwards.
     async fn recover(&mut self, event_ids: &[Uuid]) -> Option<Head> {
-        let mut pause = Duration::from_millis(20);
+        let mut retries = Backoff::RECONNECT;
         loop {
             match self.reconnect(event_ids).await {
                 Ok(stored) => {
@@ -204,8 +205,7 @@ impl Writer {
                 }
                 Err(error) => {
                     tracing::debug!(%error, "cannot reconnect to the database yet");
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(Duration::from_secs(1));
+                    tokio::time::sleep(retries.next_pause()).await;
                 }
             }
         }

@@ -13,9 +13,9 @@ use serde_json::{Value, json};
 use sqlx::{FromRow, PgPool};
 
 use super::{Mail, MailError, Mailer, TemplateError, Templates};
-use crate::domain::order::tracking_url;
 use crate::payments::Currency;
 use crate::reactors::{Failure, Reaction, Reactor};
+use crate::shop::tracking_url;
 
 /// Sends a mail for each event of an order that concerns its buyer.
 pub struct OrderMails {

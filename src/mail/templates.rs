@@ -84,11 +84,11 @@ impl Templates {
     /// Renders a mail. Files of the folder are read for each mail, so a corrected one takes effect without a restart.
     pub fn render(&self, name: &str, context: &impl Serialize) -> Result<Rendered, TemplateError> {
         let environment = match &self.folder {
-            Some(_) => &self.environment()?,
+            Some(_) => &self.load_templates()?,
             None => match self.built_in.get() {
                 Some(environment) => environment,
                 None => {
-                    let environment = self.environment()?;
+                    let environment = self.load_templates()?;
                     self.built_in.get_or_init(|| environment)
                 }
             },
@@ -98,12 +98,12 @@ impl Templates {
             let template = environment.get_template(&format!("{name}.{kind}"))?;
             template.render(context.clone())
         };
-        let subject = render("subject.txt").map_err(|error| broken(&error))?;
+        let subject = render("subject.txt").map_err(|error| describe_error(&error))?;
         Ok(Rendered {
             // A single line, whatever a buyer's name contains.
             subject: subject.split_whitespace().collect::<Vec<_>>().join(" "),
-            text: render("txt").map_err(|error| broken(&error))?,
-            html: render("html").map_err(|error| broken(&error))?,
+            text: render("txt").map_err(|error| describe_error(&error))?,
+            html: render("html").map_err(|error| describe_error(&error))?,
         })
     }
 
@@ -115,7 +115,7 @@ impl Templates {
         strange.map(|name| TemplateError::Unknown(name.to_string_lossy().into_owned())).collect()
     }
 
-    fn environment(&self) -> Result<Environment<'static>, TemplateError> {
+    fn load_templates(&self) -> Result<Environment<'static>, TemplateError> {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
         environment.set_auto_escape_callback(|name| match Path::new(name).extension() {
@@ -123,15 +123,15 @@ impl Templates {
             _ => AutoEscape::None,
         });
         environment.set_fuel(Some(FUEL));
-        environment.set_syntax(syntax()?);
+        environment.set_syntax(block_syntax()?);
         for (name, built_in) in BUILT_IN {
-            let source = self.replacement(name)?.unwrap_or_else(|| (*built_in).to_owned());
-            environment.add_template_owned(*name, source).map_err(|error| broken(&error))?;
+            let source = self.read_replacement(name)?.unwrap_or_else(|| (*built_in).to_owned());
+            environment.add_template_owned(*name, source).map_err(|error| describe_error(&error))?;
         }
         Ok(environment)
     }
 
-    fn replacement(&self, name: &str) -> Result<Option<String>, TemplateError> {
+    fn read_replacement(&self, name: &str) -> Result<Option<String>, TemplateError> {
         let Some(folder) = &self.folder else { return Ok(None) };
         match std::fs::read_to_string(folder.join(name)) {
             Ok(source) => Ok(Some(source)),
@@ -142,14 +142,14 @@ impl Templates {
 }
 
 /// A line that consists of a block tag produces no output line.
-fn syntax() -> Result<SyntaxConfig, TemplateError> {
+fn block_syntax() -> Result<SyntaxConfig, TemplateError> {
     let mut syntax = SyntaxConfig::builder();
     syntax.trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true);
-    syntax.build().map_err(|error| broken(&error))
+    syntax.build().map_err(|error| describe_error(&error))
 }
 
 /// Describes an error and its place, without values, which may be personal.
-fn broken(error: &minijinja::Error) -> TemplateError {
+fn describe_error(error: &minijinja::Error) -> TemplateError {
     let place = match (error.name(), error.line()) {
         (Some(name), Some(line)) => format!(" in {name}, line {line}"),
         _ => String::new(),

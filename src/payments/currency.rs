@@ -63,7 +63,7 @@ impl fmt::Debug for Currency {
 }
 
 /// The amount in cents. The largest has fourteen digits, so it fits.
-pub fn cents(amount: Money) -> i64 {
+pub fn to_cents(amount: Money) -> i64 {
     (amount.amount() * Decimal::ONE_HUNDRED).to_i64().unwrap_or(i64::MAX)
 }
 
@@ -90,9 +90,9 @@ mod tests {
     fn cents_are_exact_in_both_directions() {
         for text in ["0.00", "0.01", "12.50", "999999999999.99"] {
             let money = Money::parse(text).unwrap();
-            assert_eq!(from_cents(cents(money)), Some(money));
+            assert_eq!(from_cents(to_cents(money)), Some(money));
         }
-        assert_eq!(cents(Money::parse("12.5").unwrap()), 1_250);
+        assert_eq!(to_cents(Money::parse("12.5").unwrap()), 1_250);
         assert_eq!(from_cents(-1), None);
     }
 }

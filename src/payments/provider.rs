@@ -213,12 +213,12 @@ impl fmt::Debug for ProviderSecret {
 impl PaymentError {
     /// The code comes from outside and is stored in the log for ever, so anything that does not look like a code is replaced.
     pub fn declined(code: &str) -> Self {
-        Self::Declined { code: plain_code(code) }
+        Self::Declined { code: sanitise_code(code) }
     }
 }
 
 /// Returns `code` if it looks like a provider's code, such as `insufficient_funds`; otherwise `declined`.
-pub fn plain_code(code: &str) -> String {
+pub fn sanitise_code(code: &str) -> String {
     let plain = !code.is_empty() && code.len() <= 64;
     let plain = plain && code.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
     // Many digits may be a card number, which must not be stored.
@@ -232,9 +232,9 @@ mod tests {
 
     #[test]
     fn only_a_plain_code_is_stored() {
-        assert_eq!(plain_code("insufficient_funds"), "insufficient_funds");
+        assert_eq!(sanitise_code("insufficient_funds"), "insufficient_funds");
         for strange in ["", "Ada Miller", "4242424242424242", "card_4242424242424242", "<b>", &"x".repeat(65)] {
-            assert_eq!(plain_code(strange), "declined", "{strange}");
+            assert_eq!(sanitise_code(strange), "declined", "{strange}");
         }
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use crate::background::Backoff;
 use crate::domain::category::Category;
 use crate::domain::claim::Claim;
 use crate::domain::customer::Customer;
@@ -12,14 +13,13 @@ use crate::journal::{Actor, CommandError, Context, Interrupt, Journal, UnitOfWor
 
 /// Attempts per command: about half a minute if nothing answers.
 const ATTEMPTS: u32 = 12;
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const RETRIES: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));
 /// Number of claims that one use case reads.
 const CHUNK: usize = 500;
 
 /// Runs a use case, with retries. It must be idempotent: it runs twice if the first response was lost.
 pub(super) async fn send<U: UseCase>(journal: &Journal, use_case: impl Fn() -> U) -> Result<U::Answer, CommandError> {
-    let mut pause = FIRST_PAUSE;
+    let mut retries = RETRIES;
     let mut attempt = 1;
     loop {
         let context = Context::of(Actor { id: "play".to_owned(), role: "admin" });
@@ -28,8 +28,7 @@ pub(super) async fn send<U: UseCase>(journal: &Journal, use_case: impl Fn() -> U
                 if attempt < ATTEMPTS => {}
             concluded => return concluded.map(|receipt| receipt.answer),
         }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        tokio::time::sleep(retries.next_pause()).await;
         attempt += 1;
     }
 }

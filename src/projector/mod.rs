@@ -15,6 +15,8 @@ use sqlx::postgres::PgConnectOptions;
 use tokio::sync::{Mutex, Semaphore, watch};
 use tokio::task::JoinHandle;
 
+use crate::background::{Stopper, stop_signal};
+
 mod definition;
 mod fact_schema;
 mod install;
@@ -36,7 +38,7 @@ pub struct Projector {
     pool: PgPool,
     position: watch::Receiver<i64>,
     leads: Arc<AtomicBool>,
-    stop: watch::Sender<bool>,
+    stopper: Stopper,
     worker: Arc<Mutex<Option<JoinHandle<()>>>>,
     /// Rebuilds that may run at once: each keeps a core of the database busy.
     rebuilds: Arc<Semaphore>,
@@ -78,12 +80,12 @@ impl Projector {
         let reached: i64 = sqlx::query_scalar("select position from projector_lease").fetch_one(&pool).await?;
         let (position_sender, position) = watch::channel(reached);
         let leads = Arc::new(AtomicBool::new(false));
-        let (stop, stopped) = watch::channel(false);
-        let worker = worker::Worker::new(connect, head, position_sender, Arc::clone(&leads), stopped, options);
+        let (stopper, stop) = stop_signal();
+        let worker = worker::Worker::new(connect, head, position_sender, Arc::clone(&leads), stop, options);
         let worker = tokio::spawn(worker.run());
         let rebuilds = Arc::new(Semaphore::new(PARALLEL_REBUILDS));
         let worker = Arc::new(Mutex::new(Some(worker)));
-        let projector = Self { pool, position, leads, stop, worker, rebuilds };
+        let projector = Self { pool, position, leads, stopper, worker, rebuilds };
         projector.start_removals();
         projector.install_fact_schema().await;
         for projection in outdated {
@@ -192,18 +194,18 @@ impl Projector {
 
     /// Runs something in the background that may be broken off at any time, as it is when the projector stops.
     fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
-        let mut stopped = self.stop.subscribe();
+        let mut stop = self.stopper.signal();
         tokio::spawn(async move {
             tokio::select! {
                 () = work => {}
-                _ = stopped.wait_for(|stopped| *stopped) => {}
+                () = stop.wait() => {}
             }
         });
     }
 
     /// Ends after the batch under way, and gives the lease back.
     pub async fn stop(&self) {
-        self.stop.send_replace(true);
+        self.stopper.stop();
         if let Some(worker) = self.worker.lock().await.take()
             && let Err(error) = worker.await
         {

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::ProjectorOptions;
+use crate::background::{Backoff, StopSignal};
 use crate::failpoints::failpoint;
 
 pub(super) struct Worker {
@@ -18,7 +19,7 @@ pub(super) struct Worker {
     head: watch::Receiver<i64>,
     position: watch::Sender<i64>,
     leads: Arc<AtomicBool>,
-    stopped: watch::Receiver<bool>,
+    stop: StopSignal,
     options: ProjectorOptions,
     node: Uuid,
 }
@@ -49,15 +50,15 @@ impl Worker {
         head: watch::Receiver<i64>,
         position: watch::Sender<i64>,
         leads: Arc<AtomicBool>,
-        stopped: watch::Receiver<bool>,
+        stop: StopSignal,
         options: ProjectorOptions,
     ) -> Self {
-        Self { connect, head, position, leads, stopped, options, node: Uuid::new_v4() }
+        Self { connect, head, position, leads, stop, options, node: Uuid::new_v4() }
     }
 
     pub async fn run(mut self) {
-        let mut pause = Duration::from_millis(20);
-        while !*self.stopped.borrow() {
+        let mut retries = Backoff::RECONNECT;
+        while !self.stop.is_set() {
             let end = self.project().await;
             self.leads.store(false, Ordering::Relaxed);
             match end {
@@ -65,8 +66,7 @@ impl Worker {
                 End::LeaseLost => tracing::info!("another node projects now"),
                 End::Transient(error) => {
                     tracing::warn!(%error, "the projector lost the database");
-                    self.sleep(pause).await;
-                    pause = (pause * 2).min(Duration::from_secs(1));
+                    self.stop.sleep(retries.next_pause()).await;
                     continue;
                 }
                 End::Broken(error) => {
@@ -76,7 +76,7 @@ impl Worker {
                     }
                 }
             }
-            pause = Duration::from_millis(20);
+            retries.reset();
         }
     }
 
@@ -93,7 +93,7 @@ impl Worker {
         };
         failpoint!("projector-lease-acquired");
         self.leads.store(true, Ordering::Relaxed);
-        while !*self.stopped.borrow() {
+        while !self.stop.is_set() {
             let started = Instant::now();
             let (reached, head) = match self.step(&mut connection, epoch).await {
                 Ok(step) => step,
@@ -108,7 +108,7 @@ impl Worker {
             if reached >= head {
                 self.wait_beyond(reached).await;
             } else if head - reached < self.options.batch_limit {
-                self.sleep((started.elapsed() / 2).min(LONGEST_REST)).await;
+                self.stop.sleep((started.elapsed() / 2).min(LONGEST_REST)).await;
             }
         }
         match self.release(connection, epoch).await {
@@ -119,7 +119,7 @@ impl Worker {
 
     /// Waits for the lease, following the position of its holder; `None` when told to stop.
     async fn acquire(&mut self, connection: &mut PgConnection) -> Result<Option<i64>, sqlx::Error> {
-        while !*self.stopped.borrow() {
+        while !self.stop.is_set() {
             let epoch: Option<i64> = sqlx::query_scalar("select projector_acquire($1, $2)")
                 .bind(self.node)
                 .bind(self.time_to_live())
@@ -131,7 +131,7 @@ impl Worker {
             let reached: i64 =
                 sqlx::query_scalar("select position from projector_lease").fetch_one(&mut *connection).await?;
             self.position.send_replace(reached);
-            self.sleep(self.options.lease_time_to_live / 3).await;
+            self.stop.sleep(self.options.lease_time_to_live / 3).await;
         }
         Ok(None)
     }
@@ -151,8 +151,7 @@ impl Worker {
         let wait = POLL.min(self.options.lease_time_to_live / 4);
         tokio::select! {
             _ = self.head.wait_for(|head| *head > reached) => {}
-            _ = self.stopped.wait_for(|stopped| *stopped) => {}
-            () = tokio::time::sleep(wait) => {}
+            () = self.stop.sleep(wait) => {}
         }
     }
 
@@ -171,21 +170,14 @@ impl Worker {
         sqlx::query("update projector_lease set last_error = $1").bind(error).execute(&mut connection).await?;
         let in_service = "select md5(string_agg(name || fingerprint || built_at, ',' order by name)) from projection";
         let before: Option<String> = sqlx::query_scalar(in_service).fetch_one(&mut connection).await?;
-        while !*self.stopped.borrow() {
-            self.sleep(RETRY_BROKEN).await;
+        while !self.stop.is_set() {
+            self.stop.sleep(RETRY_BROKEN).await;
             let now: Option<String> = sqlx::query_scalar(in_service).fetch_one(&mut connection).await?;
             if now != before {
                 break;
             }
         }
         Ok(())
-    }
-
-    async fn sleep(&mut self, duration: Duration) {
-        tokio::select! {
-            () = tokio::time::sleep(duration) => {}
-            _ = self.stopped.wait_for(|stopped| *stopped) => {}
-        }
     }
 
     fn time_to_live(&self) -> PgInterval {

@@ -6,6 +6,7 @@
 
 mod accounts;
 mod addresses;
+mod carriers;
 mod carts;
 mod categories;
 mod checkout;
@@ -25,6 +26,7 @@ pub use crate::domain::cart::CartChange;
 
 pub use accounts::{AccountRef, ChangeAccount, ChangePassword, ConfirmRegistration, OpenAccount};
 pub use addresses::{AddAddress, AddressRef, ChangeAddress, RemoveAddress};
+pub use carriers::{canonical_carrier, tracking_url};
 pub use carts::{CartLineView, CartView, ChangeCart, ExpireCart, GuestCartRef, MergeCarts, OpenGuestCart};
 pub use categories::{CategoryKey, CategoryRef, CreateCategory, DeleteCategory, RenameCategory};
 pub use checkout::Checkout;

@@ -8,7 +8,6 @@ use super::ids::{CustomerId, ProductId};
 use super::money::Money;
 
 mod bill;
-mod carrier;
 mod command;
 mod error;
 mod event;
@@ -23,7 +22,6 @@ mod pricing;
 mod tests;
 
 pub use bill::{Bill, CapturedCharge, PaymentMethod, Refund, RefundState};
-pub use carrier::{canonical_carrier, tracking_url};
 pub use command::{Carrier, OrderCommand, OrderDraft, ProviderReference, TrackingNumber};
 pub use error::OrderError;
 pub use event::OrderEvent;

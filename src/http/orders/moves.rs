@@ -9,7 +9,7 @@ use crate::domain::account::Role;
 use crate::domain::ids::OrderId;
 use crate::domain::money::Money;
 use crate::domain::order::{
-    Action, LineUnits, MOVES, OrderCommand, PaymentMethod, ReturnLine, StateValue, TrackingNumber, canonical_carrier,
+    Action, LineUnits, MOVES, OrderCommand, PaymentMethod, ReturnLine, StateValue, TrackingNumber,
 };
 use crate::domain::quantity::Quantity;
 use crate::domain::text::{Reason, Reference};
@@ -19,7 +19,7 @@ use crate::http::wire::body::{NoBody, body};
 use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse};
 use crate::http::wire::error::ApiError;
 use crate::http::wire::page::Ids;
-use crate::shop::{MoveOrder, OrderStateView, RequestPayment};
+use crate::shop::{MoveOrder, OrderStateView, RequestPayment, canonical_carrier};
 
 /// An allowed change of the status, payment state or fulfilment state of an order.
 #[derive(Serialize, ToSchema)]

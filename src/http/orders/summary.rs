@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 use utoipa::ToSchema;
 
 use crate::domain::ids::OrderId;
-use crate::domain::order::{Action, OrderStates, PaymentFailure, tracking_url};
+use crate::domain::order::{Action, OrderStates, PaymentFailure};
 use crate::http::App;
 use crate::http::orders::order_not_found;
 use crate::http::orders::recipients::{Contact, OrderAddress, OrderRecipients, find_recipients};
@@ -17,7 +17,7 @@ use crate::http::wire::amount::Amount;
 use crate::http::wire::consistency::snapshot;
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::{Ids, Versioned};
-use crate::shop::PricingView;
+use crate::shop::{PricingView, tracking_url};
 
 /// An order with its lines, amounts, shipments and refunds.
 #[derive(Serialize, ToSchema)]

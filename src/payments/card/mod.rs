@@ -8,7 +8,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_e
 use reqwest::Url;
 use uuid::Uuid;
 
-use super::currency::cents;
+use super::currency::to_cents;
 use super::provider::{
     AcceptedRefund, Authorisation, AuthorisationRequest, IntentState, NotificationError, PaymentError, PaymentIntent,
     PaymentProvider, ProviderFuture, ProviderSecret, RefundRequest,
@@ -60,7 +60,7 @@ impl CardProvider {
         authorisation_request: &AuthorisationRequest,
     ) -> Result<Authorisation, PaymentError> {
         let form = [
-            ("amount", cents(authorisation_request.amount).to_string()),
+            ("amount", to_cents(authorisation_request.amount).to_string()),
             ("currency", authorisation_request.currency.code().to_ascii_lowercase()),
             ("payment_method", authorisation_request.instrument.expose().to_owned()),
             ("payment_method_types[]", "card".to_owned()),
@@ -90,7 +90,7 @@ impl CardProvider {
 
     async fn capture_payment(&self, reference: &str, amount: Money) -> Result<Money, PaymentError> {
         // No idempotency key: a payment can be captured only once, and the provider would replay a refusal.
-        let form = [("amount_to_capture", cents(amount).to_string())];
+        let form = [("amount_to_capture", to_cents(amount).to_string())];
         match self.client.post::<IntentBody>(&intent_path(reference, "/capture"), &form, None).await? {
             ProviderResponse::Done(intent) => match intent.into_intent()? {
                 PaymentIntent { state: IntentState::Captured, amount, .. } => Ok(amount),
@@ -129,7 +129,7 @@ impl CardProvider {
         }
         let form = [
             ("payment_intent", refund_request.reference.clone()),
-            ("amount", cents(refund_request.amount).to_string()),
+            ("amount", to_cents(refund_request.amount).to_string()),
             ("metadata[order_id]", refund_request.order_id.to_string()),
             ("metadata[refund]", refund_request.refund.to_string()),
             ("metadata[request]", refund_request.request.to_string()),

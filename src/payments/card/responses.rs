@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::super::currency::from_cents;
 use super::super::provider::{
-    AcceptedRefund, IntentState, PaymentError, PaymentIntent, PaymentPurpose, RefundRequest, plain_code,
+    AcceptedRefund, IntentState, PaymentError, PaymentIntent, PaymentPurpose, RefundRequest, sanitise_code,
 };
 
 /// A response with a certain outcome.
@@ -59,7 +59,7 @@ impl ErrorBody {
     /// The most specific code.
     fn code(&self) -> String {
         let code = self.decline_code.as_deref().filter(|code| *code != "generic_decline").or(self.code.as_deref());
-        code.map_or_else(|| "declined".to_owned(), plain_code)
+        code.map_or_else(|| "declined".to_owned(), sanitise_code)
     }
 
     pub fn declined(&self) -> PaymentError {

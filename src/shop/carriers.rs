@@ -1,6 +1,8 @@
 //! Carriers of shipments and their tracking links.
 
-use super::{Carrier, TrackingNumber};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::domain::order::{Carrier, TrackingNumber};
 
 /// Known carriers with the URL of their tracking page, up to the tracking number.
 const CARRIERS: [(&str, &str); 4] = [
@@ -9,6 +11,9 @@ const CARRIERS: [(&str, &str); 4] = [
     ("UPS", "https://www.ups.com/track?tracknum="),
     ("Hermes", "https://www.myhermes.de/empfangen/sendungsverfolgung/sendungsinformation#"),
 ];
+
+/// Everything but the unreserved characters of RFC 3986.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Spells a known carrier as the carrier does; keeps any other name.
 pub fn canonical_carrier(given: Carrier) -> Carrier {
@@ -20,12 +25,7 @@ pub fn canonical_carrier(given: Carrier) -> Carrier {
 pub fn tracking_url(carrier: &str, tracking_number: &str) -> Option<String> {
     let (_, page) = CARRIERS.iter().find(|(name, _)| *name == carrier)?;
     let number = TrackingNumber::parse(tracking_number).ok()?;
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    let encoded = number.as_str().bytes().map(|byte| match plain(byte) {
-        true => char::from(byte).to_string(),
-        false => format!("%{byte:02X}"),
-    });
-    Some(format!("{page}{}", encoded.collect::<String>()))
+    Some(format!("{page}{}", utf8_percent_encode(number.as_str(), ENCODED)))
 }
 
 #[cfg(test)]
