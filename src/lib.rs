@@ -3,7 +3,7 @@
 //! Every change is an event. Commands come in over [`http`], run as use cases of [`shop`] on the aggregates of
 //! [`domain`], and are appended by the [`journal`]; the [`projector`] folds the log into read tables with the SQL of
 //! `projections/`; queries read those tables; [`reactors`] do what follows outside, and [`payments`] ask for
-//! the money. Who may do what is said by [`accounts`].
+//! the money. [`accounts`] decides who may do what.
 //!
 //! - `domain` is pure: no I/O, no clock, no randomness, no configuration.
 //! - Only `journal` writes to the log; only `projections/*/apply.sql` write read tables; only `http` knows axum.

@@ -1,4 +1,4 @@
-//! The data folder: where it is, whose it is, and the lock that gives it to one process.
+//! The data folder: its location, its owner, and the lock that reserves it for one process.
 //!
 //! Everything that depends on running as root is decided here: PostgreSQL refuses root, so its
 //! processes get the account that owns the folder.
@@ -17,9 +17,9 @@ use super::EmbeddedError;
 
 pub(super) const OWNER_FILE: &str = "owner.lock";
 
-/// The lock may be held for a moment by a process that asks whether a server runs, or by the last
-/// breath of an owner that was killed.
-const OWNER_PATIENCE: Duration = Duration::from_secs(1);
+/// How long to wait for the lock: a process that checks for a running server, or a killed owner that is still ending,
+/// may hold it for a moment.
+const OWNER_TIMEOUT: Duration = Duration::from_secs(1);
 const OWNER_POLL: Duration = Duration::from_millis(20);
 
 /// The data folder when none was chosen: `/var/lib/cartwright` for root, since `/root` is closed
@@ -46,13 +46,13 @@ pub fn default_data_dir() -> PathBuf {
 #[derive(Debug)]
 pub(super) struct DataFolder {
     pub path: PathBuf,
-    /// Who runs PostgreSQL, if we are root and it must be somebody else.
-    pub account: Option<Account>,
+    /// Account that runs PostgreSQL if this process is root.
+    pub account: Option<OsAccount>,
     owner_file: File,
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Account {
+pub(super) struct OsAccount {
     pub name: String,
     pub uid: u32,
     pub gid: u32,
@@ -120,7 +120,7 @@ impl Drop for DataFolder {
 }
 
 /// As [`DataFolder::command`], for use before there is a folder.
-pub(super) fn command_as(account: Option<&Account>, program: &Path) -> Command {
+pub(super) fn command_as(account: Option<&OsAccount>, program: &Path) -> Command {
     let mut command = Command::new(program);
     command.env_clear();
     for name in ["PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"] {
@@ -153,8 +153,8 @@ fn made(path: &Path) -> Result<PathBuf, EmbeddedError> {
     absolute.canonicalize().map_err(EmbeddedError::file("open the data folder", path))
 }
 
-/// Who is to run PostgreSQL on this folder: ourselves (`None`), unless we are root.
-fn account_for(path: &Path) -> Result<Option<Account>, EmbeddedError> {
+/// Account that is to run PostgreSQL on this folder; `None` unless this process is root.
+fn account_for(path: &Path) -> Result<Option<OsAccount>, EmbeddedError> {
     if !geteuid().is_root() {
         return Ok(None);
     }
@@ -162,11 +162,11 @@ fn account_for(path: &Path) -> Result<Option<Account>, EmbeddedError> {
     if found.uid() != 0 {
         let user = User::from_uid(Uid::from_raw(found.uid())).ok().flatten();
         return Ok(Some(match user {
-            Some(user) => Account::from(user),
-            None => Account { name: found.uid().to_string(), uid: found.uid(), gid: found.gid() },
+            Some(user) => OsAccount::from(user),
+            None => OsAccount { name: found.uid().to_string(), uid: found.uid(), gid: found.gid() },
         }));
     }
-    // To give away and close a folder that others use, like `/etc`, would be a disaster.
+    // Changing the owner and mode of a shared folder such as `/etc` would be a disaster.
     let mut names = fs::read_dir(path)
         .map_err(EmbeddedError::file("read the folder", path))?
         .filter_map(|entry| Some(entry.ok()?.file_name()));
@@ -176,18 +176,18 @@ fn account_for(path: &Path) -> Result<Option<Account>, EmbeddedError> {
     ["postgres", "nobody"]
         .into_iter()
         .find_map(|name| User::from_name(name).ok().flatten())
-        .map(|user| Some(Account::from(user)))
+        .map(|user| Some(OsAccount::from(user)))
         .ok_or(EmbeddedError::NoAccount)
 }
 
-impl From<User> for Account {
+impl From<User> for OsAccount {
     fn from(user: User) -> Self {
         Self { name: user.name, uid: user.uid.as_raw(), gid: user.gid.as_raw() }
     }
 }
 
-/// Gives the folder to the account and closes it to everybody else.
-fn restrict(path: &Path, account: Option<&Account>) -> Result<(), EmbeddedError> {
+/// Makes the account the owner of the folder, with mode 0700.
+fn restrict(path: &Path, account: Option<&OsAccount>) -> Result<(), EmbeddedError> {
     let found = fs::metadata(path).map_err(EmbeddedError::file("look at", path))?;
     match account {
         Some(account) if found.uid() != account.uid => {
@@ -207,7 +207,7 @@ fn restrict(path: &Path, account: Option<&Account>) -> Result<(), EmbeddedError>
 }
 
 /// Lets the account itself try every folder on the way, so that access lists count as well.
-async fn check_reach(path: &Path, account: &Account) -> Result<(), EmbeddedError> {
+async fn check_reach(path: &Path, account: &OsAccount) -> Result<(), EmbeddedError> {
     let mut folders: Vec<&Path> = path.ancestors().collect();
     folders.reverse();
     let script = r#"for folder; do [ -x "$folder" ] || { printf %s "$folder"; exit; }; done"#;
@@ -226,8 +226,8 @@ async fn check_reach(path: &Path, account: &Account) -> Result<(), EmbeddedError
     })
 }
 
-/// Does not follow a symbolic link, because the account could place one to mislead root.
-fn open_private(path: &Path, account: Option<&Account>) -> Result<File, EmbeddedError> {
+/// Does not follow symbolic links, because the account could place one to mislead root.
+fn open_private(path: &Path, account: Option<&OsAccount>) -> Result<File, EmbeddedError> {
     let file = OpenOptions::new()
         .read(true)
         .append(true)
@@ -244,7 +244,7 @@ fn open_private(path: &Path, account: Option<&Account>) -> Result<File, Embedded
 
 async fn lock_as_owner(mut owner_file: &File, folder: &Path) -> Result<(), EmbeddedError> {
     let path = folder.join(OWNER_FILE);
-    let deadline = Instant::now() + OWNER_PATIENCE;
+    let deadline = Instant::now() + OWNER_TIMEOUT;
     loop {
         match owner_file.try_lock() {
             Ok(()) => break,
