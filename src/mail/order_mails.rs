@@ -39,7 +39,7 @@ const EVENT_TYPES: [&str; MAILS.len()] = [MAILS[0].0, MAILS[1].0, MAILS[2].0, MA
 const PLACED_NOW: TimeDelta = TimeDelta::hours(1);
 
 #[derive(FromRow)]
-struct PlacedOrder {
+struct OrderPlacedEvent {
     payload: Value,
     recorded_at: DateTime<Utc>,
 }
@@ -128,7 +128,7 @@ impl OrderMails {
         })
     }
 
-    async fn find_placed_order(&self, order_id: &str) -> Result<Option<PlacedOrder>, sqlx::Error> {
+    async fn find_placed_order(&self, order_id: &str) -> Result<Option<OrderPlacedEvent>, sqlx::Error> {
         sqlx::query_as(
             "select payload, recorded_at
              from events
@@ -169,7 +169,7 @@ impl OrderMails {
     }
 }
 
-impl PlacedOrder {
+impl OrderPlacedEvent {
     fn is_imported(&self) -> bool {
         let placed_at = parse_time(&self.payload["placed_at"]);
         self.payload["reference"].is_string()

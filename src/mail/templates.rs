@@ -188,7 +188,7 @@ mod tests {
         assert!(mail.text.contains("we have received 12.50 EUR for your order 7"), "{}", mail.text);
 
         for (text, expected) in [
-            ("one\n{{ nobody }}", "undefined value in order_paid.txt, line 2"),
+            ("one\n{{ missing }}", "undefined value in order_paid.txt, line 2"),
             ("{% if %}", "syntax error"),
             ("{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}", "ran out of fuel"),
         ] {

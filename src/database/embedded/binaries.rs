@@ -10,7 +10,7 @@ use std::process::Stdio;
 
 use tokio::process::Command;
 
-use super::folder::{Account, DataFolder, command_as};
+use super::folder::{DataFolder, OsAccount, command_as};
 use super::{EmbeddedError, wheel};
 
 pub(super) const SUPPORTED: RangeInclusive<u32> = 15..=18;
@@ -95,7 +95,7 @@ pub(super) async fn search_folders() -> Vec<PathBuf> {
     folders
 }
 
-async fn find(folders: &[PathBuf], account: Option<&Account>) -> Vec<Binaries> {
+async fn find(folders: &[PathBuf], account: Option<&OsAccount>) -> Vec<Binaries> {
     // Many ways lead to the same folder, and asking for a version takes a few milliseconds.
     let real_folders: BTreeSet<PathBuf> = folders.iter().filter_map(|folder| real_folder(folder)).collect();
     let mut found = Vec::new();
@@ -124,7 +124,7 @@ fn real_folder(folder: &Path) -> Option<PathBuf> {
 }
 
 /// Asks as the account that will run the server, which may not be able to enter the folder.
-async fn inspect(folder: &Path, account: Option<&Account>) -> Result<Binaries, String> {
+async fn inspect(folder: &Path, account: Option<&OsAccount>) -> Result<Binaries, String> {
     let folder = real_folder(folder).ok_or_else(|| "`initdb` or `postgres` is missing".to_owned())?;
     let output = command_as(account, &folder.join("postgres"))
         .arg("--version")

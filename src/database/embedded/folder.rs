@@ -47,12 +47,12 @@ pub fn default_data_dir() -> PathBuf {
 pub(super) struct DataFolder {
     pub path: PathBuf,
     /// Who runs PostgreSQL, if we are root and it must be somebody else.
-    pub account: Option<Account>,
+    pub account: Option<OsAccount>,
     owner_file: File,
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Account {
+pub(super) struct OsAccount {
     pub name: String,
     pub uid: u32,
     pub gid: u32,
@@ -120,7 +120,7 @@ impl Drop for DataFolder {
 }
 
 /// As [`DataFolder::command`], for use before there is a folder.
-pub(super) fn command_as(account: Option<&Account>, program: &Path) -> Command {
+pub(super) fn command_as(account: Option<&OsAccount>, program: &Path) -> Command {
     let mut command = Command::new(program);
     command.env_clear();
     for name in ["PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"] {
@@ -154,7 +154,7 @@ fn made(path: &Path) -> Result<PathBuf, EmbeddedError> {
 }
 
 /// Who is to run PostgreSQL on this folder: ourselves (`None`), unless we are root.
-fn account_for(path: &Path) -> Result<Option<Account>, EmbeddedError> {
+fn account_for(path: &Path) -> Result<Option<OsAccount>, EmbeddedError> {
     if !geteuid().is_root() {
         return Ok(None);
     }
@@ -162,8 +162,8 @@ fn account_for(path: &Path) -> Result<Option<Account>, EmbeddedError> {
     if found.uid() != 0 {
         let user = User::from_uid(Uid::from_raw(found.uid())).ok().flatten();
         return Ok(Some(match user {
-            Some(user) => Account::from(user),
-            None => Account { name: found.uid().to_string(), uid: found.uid(), gid: found.gid() },
+            Some(user) => OsAccount::from(user),
+            None => OsAccount { name: found.uid().to_string(), uid: found.uid(), gid: found.gid() },
         }));
     }
     // To give away and close a folder that others use, like `/etc`, would be a disaster.
@@ -176,18 +176,18 @@ fn account_for(path: &Path) -> Result<Option<Account>, EmbeddedError> {
     ["postgres", "nobody"]
         .into_iter()
         .find_map(|name| User::from_name(name).ok().flatten())
-        .map(|user| Some(Account::from(user)))
+        .map(|user| Some(OsAccount::from(user)))
         .ok_or(EmbeddedError::NoAccount)
 }
 
-impl From<User> for Account {
+impl From<User> for OsAccount {
     fn from(user: User) -> Self {
         Self { name: user.name, uid: user.uid.as_raw(), gid: user.gid.as_raw() }
     }
 }
 
 /// Gives the folder to the account and closes it to everybody else.
-fn restrict(path: &Path, account: Option<&Account>) -> Result<(), EmbeddedError> {
+fn restrict(path: &Path, account: Option<&OsAccount>) -> Result<(), EmbeddedError> {
     let found = fs::metadata(path).map_err(EmbeddedError::file("look at", path))?;
     match account {
         Some(account) if found.uid() != account.uid => {
@@ -207,7 +207,7 @@ fn restrict(path: &Path, account: Option<&Account>) -> Result<(), EmbeddedError>
 }
 
 /// Lets the account itself try every folder on the way, so that access lists count as well.
-async fn check_reach(path: &Path, account: &Account) -> Result<(), EmbeddedError> {
+async fn check_reach(path: &Path, account: &OsAccount) -> Result<(), EmbeddedError> {
     let mut folders: Vec<&Path> = path.ancestors().collect();
     folders.reverse();
     let script = r#"for folder; do [ -x "$folder" ] || { printf %s "$folder"; exit; }; done"#;
@@ -227,7 +227,7 @@ async fn check_reach(path: &Path, account: &Account) -> Result<(), EmbeddedError
 }
 
 /// Does not follow a symbolic link, because the account could place one to mislead root.
-fn open_private(path: &Path, account: Option<&Account>) -> Result<File, EmbeddedError> {
+fn open_private(path: &Path, account: Option<&OsAccount>) -> Result<File, EmbeddedError> {
     let file = OpenOptions::new()
         .read(true)
         .append(true)

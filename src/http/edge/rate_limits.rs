@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_request_is_told_how_long_to_wait() {
+    fn a_refused_request_states_how_long_to_wait() {
         let limits = RateLimits::new(0, 10);
         assert_eq!(admitted(20, || limits.per_recipient("ada")), 10);
         let response = limits.per_recipient("ada").unwrap_err().into_response();

@@ -25,7 +25,7 @@ const KINDS: [&str; 8] = [
 ];
 
 #[derive(Deserialize)]
-struct Notification {
+struct CardNotification {
     #[serde(rename = "type")]
     kind: String,
     data: Data,
@@ -51,7 +51,7 @@ impl NotificationSecret {
     /// The payment that a notification is about. `signature` is `t=<seconds>,v1=<hex>`, and may have further parts.
     pub fn read(&self, signature: &str, body: &[u8], now: DateTime<Utc>) -> Result<Option<String>, NotificationError> {
         self.verify_signature(signature, body, now)?;
-        let notification: Notification = serde_json::from_slice(body).map_err(|_| NotificationError::Unreadable)?;
+        let notification: CardNotification = serde_json::from_slice(body).map_err(|_| NotificationError::Unreadable)?;
         if !KINDS.contains(&notification.kind.as_str()) {
             return Ok(None);
         }

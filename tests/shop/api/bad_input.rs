@@ -26,7 +26,7 @@ struct Case {
     path: String,
     headers: Vec<(&'static str, Vec<u8>)>,
     body: Vec<u8>,
-    /// It must be refused; else a read may find it harmless.
+    /// It must be refused; otherwise a read may accept it.
     refused: bool,
 }
 
@@ -100,7 +100,7 @@ impl Operation<'_> {
         fill(self.path, self.token)
     }
 
-    /// Without its one bad thing a request is accepted, or refused by a rule of the shop: so that is what is refused.
+    /// Checks that the request without its defect is accepted, or refused by a business rule only.
     async fn check_good(&self, shop: &TestShop) {
         if self.is_stream() || self.method != "GET" && !self.is_command() {
             return;
@@ -122,10 +122,10 @@ impl Operation<'_> {
         cases.extend(self.bad_queries());
         cases.extend(self.bad_headers());
         if self.is_command() {
-            cases.extend(self.bad_bodies());
+            cases.extend(self.bad_borun_until_killed());
         }
         if self.is_stream() {
-            // What it does not refuse goes on for ever.
+            // A stream that is not refused never ends.
             cases.retain(|case| case.refused);
         }
         cases
@@ -148,7 +148,7 @@ impl Operation<'_> {
             for (value, refused) in bad_values::query(self.document, name, schema) {
                 let path = format!("{}?{name}={value}", self.good_path());
                 let case = self.case(format!("{name} is {value:.40}"), path, self.good_body().to_string());
-                // A command that may find it harmless would be carried out.
+                // A command that accepts the value would be executed.
                 if refused || !self.is_command() {
                     cases.push(Case { refused, ..case });
                 }
@@ -176,7 +176,7 @@ impl Operation<'_> {
         }
         if self.method == "GET" {
             for value in ["", "soon", "1.5", "1e400", "9223372036854775808", "\u{e9}"] {
-                // Reads that show no read table take no notice of it.
+                // Reads of no read table ignore it.
                 values.push(("min-position", value.into(), false));
             }
         }
@@ -188,11 +188,11 @@ impl Operation<'_> {
         values.into_iter().map(case).collect()
     }
 
-    fn bad_bodies(&self) -> Vec<Case> {
+    fn bad_borun_until_killed(&self) -> Vec<Case> {
         let good = self.good_body();
         let no_fields = json!({});
         let schema = self.body_schema().unwrap_or(&no_fields);
-        let described = bad_values::bodies(self.document, schema, &good);
+        let described = bad_values::borun_until_killed(self.document, schema, &good);
         let mut bodies: Vec<(String, Vec<u8>)> =
             described.into_iter().map(|(what, body)| (what, body.into())).collect();
         for text in

@@ -8,7 +8,7 @@ use sqlx::Executor;
 use crate::support::TestShop;
 
 #[tokio::test]
-async fn a_key_answers_once_and_refuses_another_request() {
+async fn an_idempotency_key_replays_its_answer_and_refuses_another_request() {
     let shop = TestShop::new().await;
     let tea = json!({ "category_name": "Tea" });
     let key = [("idempotency-key", "k1")];
@@ -20,7 +20,7 @@ async fn a_key_answers_once_and_refuses_another_request() {
     let other = shop.send("POST", "categories/", json!({ "category_name": "Coffee" }), &key).await;
     assert_eq!((other.status, other.problem()), (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused"));
 
-    // A refused command leaves nothing behind, not even under its key.
+    // A refused command stores nothing, not even under its key.
     let refused =
         shop.send("POST", "categories/", json!({ "category_name": "tea" }), &[("idempotency-key", "k2")]).await;
     assert_eq!((refused.status, refused.problem()), (StatusCode::CONFLICT, "category_name_taken"));
@@ -34,7 +34,7 @@ async fn a_key_answers_once_and_refuses_another_request() {
 }
 
 #[tokio::test]
-async fn a_key_answers_once_where_there_is_nothing_to_say() {
+async fn an_idempotency_key_replays_an_empty_answer() {
     let shop = TestShop::new().await;
     let product = shop.product("Kettle", "20.00", 5).await;
     let path = format!("product/{product}/");
@@ -49,7 +49,7 @@ async fn a_key_answers_once_where_there_is_nothing_to_say() {
 }
 
 #[tokio::test]
-async fn an_answer_is_forgotten_after_a_day() {
+async fn a_stored_answer_expires_after_a_day() {
     let shop = TestShop::new().await;
     let tea = json!({ "category_name": "Tea" });
     let key = [("idempotency-key", "k1")];
@@ -65,7 +65,7 @@ async fn an_answer_is_forgotten_after_a_day() {
 }
 
 #[tokio::test]
-async fn a_command_with_the_version_of_yesterday_is_refused() {
+async fn a_command_with_a_stale_version_is_refused() {
     let shop = TestShop::new().await;
     let product = shop.product("Kettle", "20.00", 5).await;
     let path = format!("product/{product}/");
@@ -109,7 +109,7 @@ async fn a_dry_run_answers_the_same_and_stores_nothing() {
 }
 
 #[tokio::test]
-async fn reads_tell_their_position_and_wait_for_a_demanded_one() {
+async fn reads_report_their_position_and_wait_for_min_position() {
     let shop = TestShop::new().await;
     let written = shop.post("categories/", json!({ "category_name": "Tea" })).await;
     let position: i64 = written.header("journal-position").parse().unwrap();
@@ -153,7 +153,7 @@ async fn bad_input_is_a_problem_document_and_changes_nothing() {
         ("POST", "products/", json!({ "name": "X", "price": "1", "category": "Nowhere" })),
         ("POST", "products/", json!({ "name": "X", "price": "1", "category": "Kitchen", "stock": -1 })),
         ("POST", "products/", json!({ "name": "X", "price": "1", "category": true })),
-        ("POST", "customers/", json!({ "first_name": "A", "last_name": "B", "email": "nobody" })),
+        ("POST", "customers/", json!({ "first_name": "A", "last_name": "B", "email": "no e-mail" })),
         ("POST", "orders/", json!({ "lines": [] })),
         ("POST", "orders/", json!({ "lines": [{ "product_id": product, "quantity": 1, "colour": "red" }] })),
         ("POST", "orders/", json!({ "placed_at": "2999-01-01T00:00:00Z", "lines": [item(json!(1))] })),
@@ -206,7 +206,7 @@ async fn raw(
 }
 
 #[tokio::test]
-async fn what_is_no_json_too_large_or_not_there_is_a_problem_document() {
+async fn malformed_large_and_unknown_requests_are_problem_documents() {
     let shop = TestShop::new().await;
     let path = "/shop/api/categories/";
     let json_type = "application/json";
@@ -247,7 +247,7 @@ async fn every_path_answers_with_and_without_its_slash_and_repeats_the_request_i
 }
 
 #[tokio::test]
-async fn history_tells_who_changed_what() {
+async fn history_shows_who_changed_what() {
     let shop = TestShop::new().await;
     let product = shop.product("Kettle", "20.00", 5).await;
     shop.send("PATCH", &format!("product/{product}/"), json!({ "price": "21.00" }), &[]).await;
@@ -257,7 +257,7 @@ async fn history_tells_who_changed_what() {
     shop.done("carts/", Value::Null).await;
     let cart = shop.read("events/?type=CartOpened").await[0]["aggregate_id"].as_str().unwrap().to_owned();
     assert_eq!(shop.read(&format!("cart/{cart}/history/")).await[0]["event_type"], "CartOpened");
-    assert_eq!(shop.get("cart/nobody/history/").await.status, StatusCode::BAD_REQUEST);
+    assert_eq!(shop.get("cart/unknown/history/").await.status, StatusCode::BAD_REQUEST);
     assert_eq!((&last["before"], &last["after"]), (&json!({ "price": "20.00" }), &json!({ "price": "21.00" })));
 }
 

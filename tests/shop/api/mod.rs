@@ -1,4 +1,4 @@
-//! What every route of the HTTP interface keeps.
+//! What holds for every route of the HTTP interface, and the documented reads.
 
 mod bad_input;
 mod conventions;

@@ -1,4 +1,4 @@
-//! Addresses: values in a table that can be forgotten, numbers in the log.
+//! Addresses: their values in a table that can be erased, only their numbers in the log.
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
@@ -69,7 +69,7 @@ async fn addresses_are_added_changed_and_removed() {
 }
 
 #[tokio::test]
-async fn the_addresses_of_nobody_are_not_found_and_those_of_the_erased_are_gone() {
+async fn addresses_of_unknown_customers_are_not_found_and_of_erased_customers_deleted() {
     let shop = TestShop::new().await;
     let customer = shop.customer("Ada").await;
     let path = format!("customer/{customer}/addresses/");

@@ -1,4 +1,4 @@
-//! The client of the card provider against a stub of it, and the provider for tests: what is asked twice is done once.
+//! The card provider's client against a stub, and the test provider: a repeated request takes effect once.
 
 use std::time::Duration;
 
@@ -52,7 +52,7 @@ fn client(stub: &CardStub) -> CardProvider {
     CardProvider::new(stub.payments().card.as_ref().unwrap()).unwrap()
 }
 
-/// What holds of any provider, with a card that works: the reference of a payment that was taken.
+/// Checks what every provider guarantees for a valid card; returns the reference of a captured payment.
 async fn each_step_is_done_once(provider: &dyn PaymentProvider, token: &str) -> (AuthorisationRequest, String) {
     let charge = charge(token);
     let first = provider.authorise(&charge).await.unwrap();
@@ -89,7 +89,7 @@ async fn each_step_is_done_once(provider: &dyn PaymentProvider, token: &str) -> 
 }
 
 #[tokio::test]
-async fn the_card_provider_is_asked_in_its_own_words_and_does_each_step_once() {
+async fn each_card_operation_follows_the_providers_protocol_and_is_done_once() {
     let stub = CardStub::start();
     let (charge, reference) = each_step_is_done_once(&client(&stub), "pm_card_visa").await;
     let ledger = stub.ledger();
@@ -105,13 +105,13 @@ async fn the_card_provider_is_asked_in_its_own_words_and_does_each_step_once() {
 }
 
 #[tokio::test]
-async fn the_provider_for_tests_does_each_step_once() {
+async fn the_test_provider_does_each_operation_once() {
     let provider = TestProvider::new(pool(&fresh_database().await).await);
     each_step_is_done_once(&provider, "succeeds").await;
 }
 
 #[tokio::test]
-async fn every_card_for_tests_has_its_fate() {
+async fn each_test_card_has_its_documented_outcome() {
     let pool = pool(&fresh_database().await).await;
     let provider = TestProvider::new(pool.clone());
     let of =
@@ -139,14 +139,14 @@ async fn every_card_for_tests_has_its_fate() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_final_and_says_why() {
+async fn a_refusal_is_final_and_has_a_reason() {
     let stub = CardStub::start();
     let provider = client(&stub);
     for (token, code) in [
         ("pm_card_chargeDeclined", "card_declined"),
         ("pm_card_visa_chargeDeclinedInsufficientFunds", "insufficient_funds"),
         ("pm_card_authenticationRequired", "authentication_required"),
-        ("pm_nobody", "resource_missing"),
+        ("pm_unknown", "resource_missing"),
     ] {
         let charge = charge(token);
         for _ in 0..2 {
@@ -155,14 +155,14 @@ async fn a_refusal_is_final_and_says_why() {
     }
     let little = AuthorisationRequest { amount: money("0.49"), ..charge("pm_card_visa") };
     assert_eq!(provider.authorise(&little).await, Err(declined("amount_too_small")));
-    assert_eq!(provider.retrieve("pi_nobody").await, Err(declined("resource_missing")));
+    assert_eq!(provider.retrieve("pi_unknown").await, Err(declined("resource_missing")));
     assert_eq!(stub.ledger().charges(17).len(), 0);
     let intent = provider.retrieve(&stub.ledger().payments[1].id).await.unwrap();
     assert_eq!(intent.state, IntentState::Failed { code: "insufficient_funds".to_owned() });
 }
 
 #[tokio::test]
-async fn what_was_done_without_an_answer_is_found_again_and_not_done_again() {
+async fn an_operation_whose_answer_was_lost_is_found_and_not_repeated() {
     let stub = CardStub::start();
     let provider = client(&stub);
     let charge = charge("pm_card_visa");
@@ -183,21 +183,21 @@ async fn what_was_done_without_an_answer_is_found_again_and_not_done_again() {
 }
 
 #[tokio::test]
-async fn an_answer_that_comes_too_late_leaves_the_outcome_unknown() {
+async fn a_late_answer_leaves_the_outcome_unknown() {
     let stub = CardStub::start();
     let provider = client(&stub);
     let charge = charge("pm_card_visa");
     stub.fault(Operation::Authorise, Fault::Late(PATIENCE * 2));
     is_unknown(provider.authorise(&charge).await);
     is_unknown(provider.authorise(&charge).await);
-    assert_eq!(stub.requests(Operation::Authorise), 2, "the second one is told that the first is under way");
+    assert_eq!(stub.requests(Operation::Authorise), 2, "the second attempt learned that the first is in progress");
     let found = provider.find(charge.purpose.request).await.unwrap().unwrap();
     assert_eq!(found.state, IntentState::Authorised);
     assert_eq!(stub.ledger().payments.len(), 1);
 }
 
 #[tokio::test]
-async fn a_failure_that_the_provider_repeats_for_the_key_is_cleared_up_by_looking() {
+async fn a_failure_repeated_for_the_key_is_resolved_by_a_lookup() {
     let stub = CardStub::start();
     let provider = client(&stub);
     let charge = charge("pm_card_visa");
@@ -215,24 +215,24 @@ async fn a_failure_that_the_provider_repeats_for_the_key_is_cleared_up_by_lookin
 }
 
 #[tokio::test]
-async fn what_says_nothing_of_the_outcome_is_not_taken_for_one() {
+async fn an_answer_without_an_outcome_leaves_it_unknown() {
     let stub = CardStub::start();
     let charge = charge("pm_card_visa");
     for status in [409, 429, 500, 502, 503, 418, 302] {
         stub.fault(Operation::Authorise, Fault::Refuse(status));
         is_unknown(client(&stub).authorise(&charge).await);
     }
-    let stranger = CardProvider::new(&stub.card("sk_test_nobody")).unwrap();
+    let stranger = CardProvider::new(&stub.card("sk_test_unknown")).unwrap();
     let outcome = stranger.authorise(&charge).await;
     assert!(matches!(outcome, Err(PaymentError::Misconfigured(_))), "{outcome:?}");
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let away = cartwright::payments::CardConfig { url: format!("http://{nobody}").parse().unwrap(), ..stub.card("") };
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let away = cartwright::payments::CardConfig { url: format!("http://{closed}").parse().unwrap(), ..stub.card("") };
     is_unknown(CardProvider::new(&away).unwrap().authorise(&charge).await);
     assert_eq!(stub.ledger().payments.len(), 0);
 }
 
 #[tokio::test]
-async fn an_answer_that_cannot_be_read_is_not_repeated_and_one_without_an_end_is_not_read() {
+async fn unreadable_and_endless_answers_are_rejected() {
     let endless = format!("{{\"id\": \"{}\"}}", "x".repeat(3 * 1024 * 1024));
     for (answer, reason) in [
         (r#"{"id": "pi_1", "status": "requires_capture", "amount": "pm_card_visa"}"#, "unreadable response"),
@@ -251,7 +251,7 @@ async fn an_answer_that_cannot_be_read_is_not_repeated_and_one_without_an_end_is
 }
 
 #[tokio::test]
-async fn only_who_knows_the_secret_can_send_messages() {
+async fn provider_messages_need_a_valid_signature() {
     let stub = CardStub::start();
     let shop = TestShop::paid(fresh_database().await, &stub.payments()).await;
     let body = json!({ "id": "evt_1", "type": "customer.created", "data": { "object": { "id": "cus_1" } } });

@@ -28,7 +28,7 @@ fn the_documented_commands_work_from_the_first_start_to_the_last() {
         let args: Vec<_> = line.strip_prefix("cargo run --release -- ").unwrap().split(' ').collect();
         let args: Vec<_> =
             args.into_iter().map(|arg| if arg == "sales.csv" { csv.to_str().unwrap() } else { arg }).collect();
-        // The key that all servers of a run share stays as it is.
+        // The signing key that all servers of a test run share is left unchanged.
         let keys = folder.path().join("keys");
         let output = command(folder.path()).env("SHOP_KEYS_DIR", keys).args(&args).output().unwrap();
         assert!(output.status.success(), "{args:?}: {}", text(&output));

@@ -1,4 +1,4 @@
-//! What a customer is told of everything that is held.
+//! The export of all data that the shop holds about a customer.
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use crate::support::TestShop;
 use crate::support::accounts::{PASSWORD, access};
 
-/// A customer with an account of whom there is something of every kind.
-async fn somebody(shop: &TestShop) -> (i64, String) {
+/// A customer with an account and data of every kind.
+async fn customer_with_data(shop: &TestShop) -> (i64, String) {
     let product = shop.product("Kettle", "20.00", 50).await;
     let customer = shop.member("Zoe").await;
     let address = json!({
@@ -26,11 +26,11 @@ async fn somebody(shop: &TestShop) -> (i64, String) {
 }
 
 #[tokio::test]
-async fn an_export_holds_everything_but_secrets() {
+async fn an_export_contains_everything_except_secrets() {
     let shop = TestShop::new().await;
-    let (customer, token) = somebody(&shop).await;
+    let (customer, token) = customer_with_data(&shop).await;
     let path = format!("customer/{customer}/export/");
-    let answer = shop.by(&token, "GET", &path, Value::Null).await;
+    let answer = shop.send_with_token(&token, "GET", &path, Value::Null).await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
     assert_eq!((answer.header("link"), answer.header("cache-control")), ("", "no-store"));
     let export = answer.body;
@@ -65,9 +65,9 @@ async fn an_export_holds_everything_but_secrets() {
 }
 
 #[tokio::test]
-async fn an_export_comes_in_pages_that_leave_nothing_out() {
+async fn the_pages_of_an_export_are_complete() {
     let shop = TestShop::new().await;
-    let (customer, _) = somebody(&shop).await;
+    let (customer, _) = customer_with_data(&shop).await;
     let path = format!("customer/{customer}/export/");
     let whole = shop.read(&path).await;
     let lists = ["orders", "sign_ins", "sessions", "mailed_links", "history"];
@@ -91,7 +91,7 @@ async fn an_export_comes_in_pages_that_leave_nothing_out() {
 }
 
 #[tokio::test]
-async fn an_export_of_nobody_is_not_found() {
+async fn an_export_of_an_unknown_customer_is_not_found() {
     let shop = TestShop::new().await;
     let customer = shop.customer("Ada").await;
     assert_eq!(shop.read(&format!("customer/{customer}/export/")).await["account"], Value::Null);

@@ -1,4 +1,4 @@
-//! Discounts: their terms, and that their limits hold however many ask at once.
+//! Discounts: their terms, and their limits under concurrent checkouts.
 
 use axum::http::StatusCode;
 use cartwright::journal::check_log;
@@ -54,7 +54,7 @@ async fn a_discount_is_created_changed_and_ended() {
 }
 
 #[tokio::test]
-async fn a_discount_that_cannot_be_is_refused() {
+async fn an_invalid_discount_is_refused() {
     let shop = TestShop::new().await;
     let with = |fields: Value| {
         let mut body = json!({ "code": "X", "kind": "amount", "value": "5.00" });
@@ -126,7 +126,7 @@ async fn uses(shop: &TestShop) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_code_for_five_orders_is_had_by_five_of_thirty_two_buyers_on_two_nodes() {
+async fn a_code_limited_to_five_orders_is_used_five_times_by_many_buyers_on_two_nodes() {
     let database = fresh_database().await;
     let nodes = [TestShop::on(database.clone()).await, TestShop::on(database).await];
     let shop = &nodes[0];
@@ -150,7 +150,7 @@ async fn a_code_for_five_orders_is_had_by_five_of_thirty_two_buyers_on_two_nodes
 }
 
 #[tokio::test]
-async fn a_cancelled_order_gives_its_use_back_once() {
+async fn a_cancelled_order_releases_its_discount_use_once() {
     let shop = TestShop::new().await;
     let buyers = buyers(&shop, 3).await;
     create(&shop, json!({ "total_limit": 1 })).await;
@@ -166,7 +166,7 @@ async fn a_cancelled_order_gives_its_use_back_once() {
 }
 
 #[tokio::test]
-async fn an_order_that_is_taken_back_before_it_was_sent_gives_its_use_back() {
+async fn an_order_withdrawn_before_shipping_releases_its_discount_use() {
     let shop = TestShop::new().await;
     let buyers = buyers(&shop, 1).await;
     create(&shop, json!({})).await;
@@ -178,7 +178,7 @@ async fn an_order_that_is_taken_back_before_it_was_sent_gives_its_use_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_limit_for_each_customer_holds_for_each_and_keeps_guests_out() {
+async fn a_customer_limit_counts_per_customer_and_excludes_guests() {
     let shop = TestShop::new().await;
     let buyers = buyers(&shop, 2).await;
     create(&shop, json!({ "customer_limit": 1 })).await;
@@ -189,18 +189,18 @@ async fn a_limit_for_each_customer_holds_for_each_and_keeps_guests_out() {
 
     let token = shop.done("carts/", Value::Null).await["cart_token"].as_str().unwrap().to_owned();
     shop.done(&format!("carts/{token}/items/"), json!({ "product_id": 1, "quantity": 1 })).await;
-    let mut told = as_guest("Jo");
-    told["discount_code"] = json!("FIVE");
-    let guest = shop.post(&format!("carts/{token}/checkout/"), told.clone()).await;
+    let mut checkout = as_guest("Jo");
+    checkout["discount_code"] = json!("FIVE");
+    let guest = shop.post(&format!("carts/{token}/checkout/"), checkout.clone()).await;
     assert_eq!((guest.status, guest.problem()), (StatusCode::CONFLICT, "discount_needs_customer"));
     patch(&shop, "five", json!({ "customer_limit": null })).await;
-    let guest = shop.post(&format!("carts/{token}/checkout/"), told.clone()).await;
+    let guest = shop.post(&format!("carts/{token}/checkout/"), checkout.clone()).await;
     assert_eq!((guest.status, &guest.body["total_amount"]), (StatusCode::CREATED, &json!("19.90")));
     assert_eq!(uses(&shop).await, 3);
 }
 
 #[tokio::test]
-async fn a_code_that_does_not_hold_now_is_refused_with_its_reason_and_nothing_is_ordered() {
+async fn a_code_that_is_not_valid_now_is_refused_with_its_reason() {
     let shop = TestShop::new().await;
     let buyer = buyers(&shop, 1).await[0];
     create(&shop, json!({ "minimum": "24.91" })).await;
@@ -226,7 +226,7 @@ async fn a_code_that_does_not_hold_now_is_refused_with_its_reason_and_nothing_is
 }
 
 #[tokio::test]
-async fn free_shipping_takes_the_fee_off_and_nothing_else() {
+async fn free_shipping_removes_only_the_fee() {
     let shop = TestShop::new().await;
     let buyers = buyers(&shop, 2).await;
     let fees = json!({ "fees": [{ "from": "0", "fee": "9.90" }] });
@@ -239,7 +239,7 @@ async fn free_shipping_takes_the_fee_off_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn an_order_for_nothing_is_an_order() {
+async fn an_order_with_a_total_of_zero_is_placed() {
     let shop = TestShop::new().await;
     let buyer = buyers(&shop, 1).await[0];
     create(&shop, json!({ "value": "100.00" })).await;
@@ -250,7 +250,7 @@ async fn an_order_for_nothing_is_an_order() {
 }
 
 #[tokio::test]
-async fn the_audit_of_the_log_finds_uses_beyond_the_limits_and_uses_of_no_order() {
+async fn log_verification_finds_discount_uses_beyond_limits_and_without_orders() {
     let shop = TestShop::new().await;
     let buyers = buyers(&shop, 3).await;
     create(&shop, json!({ "total_limit": 3, "customer_limit": 2 })).await;

@@ -1,4 +1,4 @@
-//! Schema `fact`: the same rows as the projector's facts, over the whole log, and kept for those who build on it.
+//! Schema `fact`: the same rows as the projector's facts, over the whole log, and kept for dependent views.
 
 use cartwright::seeds;
 use sqlx::{Connection, Executor, PgConnection, PgPool};

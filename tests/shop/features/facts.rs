@@ -123,7 +123,7 @@ async fn every_sample_is_read_back_through_its_fact() {
             check(view, &rows[0], payload["lines"][0].as_object().unwrap());
         }
     }
-    // The views that join several types speak of each of them.
+    // Views over several types have rows of each of them.
     for (view, expected) in
         [("stock_level", 6), ("cart_change", 8), ("order_step", 17), ("order_credited", 3), ("product_event", 11)]
     {

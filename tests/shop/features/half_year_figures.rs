@@ -1,4 +1,4 @@
-//! Half a year of a real shop, and the answers that the statistics must give.
+//! Half a year of a real shop's sales, and the figures that the statistics must show.
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -126,7 +126,7 @@ async fn play_file(shop: &TestShop, file: &Path, sales_only: bool) -> PlayReport
     play(journal, projector, &shop.pool, unpacked(file), &ProgressBar::hidden(), &options).await.unwrap()
 }
 
-/// What is left of the sales when the cancellations are taken from them, worked out from the file alone.
+/// Sales less cancellations, computed from the file alone.
 #[derive(Default)]
 struct Kept {
     /// Units and money by code.

@@ -1,4 +1,4 @@
-//! What buyers are told of their orders by mail, and what becomes of mails that cannot be sent.
+//! Mails to buyers about their orders, and mails that cannot be sent.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::TestShop;
 use crate::support::guests::as_guest;
-use crate::support::reactors::{drained, eventually, start_all};
+use crate::support::reactors::{eventually, start_all, wait_until_drained};
 
 const ADA: &str = "ada@example.com";
 
@@ -34,7 +34,7 @@ async fn start(shop: &TestShop) -> Reactors {
     start_all(shop, vec![Arc::new(order_mails(shop, None, Templates::default()))]).await
 }
 
-/// How many mails there are in all.
+/// The number of all mails.
 fn count(shop: &TestShop) -> usize {
     std::fs::read_dir(&shop.mail_dir).into_iter().flatten().count()
 }
@@ -58,7 +58,7 @@ async fn parked(shop: &TestShop) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn buyers_are_told_of_each_step_in_text_and_html() {
+async fn buyers_get_a_mail_at_each_step_in_text_and_html() {
     let shop = TestShop::new().await;
     let reactors = start(&shop).await;
     let product = shop.product("Kettle <1 l> & lid", "20.00", 50).await;
@@ -79,23 +79,23 @@ async fn buyers_are_told_of_each_step_in_text_and_html() {
     let cancelled = unfolded(&shop.mails(ADA, 2).await[1]);
     assert_eq!(header(&cancelled, "Subject"), format!("Your order {order} has been cancelled"));
     assert!(cancelled.contains("has been cancelled (out of fashion)."), "{cancelled}");
-    drained(&shop).await;
+    wait_until_drained(&shop).await;
     assert_eq!(count(&shop), 2);
     reactors.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_guest_is_told_at_the_address_that_was_given_until_it_is_forgotten() {
+async fn a_guest_gets_mails_at_the_given_address_until_it_is_erased() {
     let shop = TestShop::new().await;
     let reactors = start(&shop).await;
     let product = shop.product("Kettle", "20.00", 50).await;
     let fees = json!({ "fees": [{ "country": null, "from": "0.00", "fee": "4.90" }] });
     assert_eq!(shop.send("PUT", "pricing/shipping/", fees, &[]).await.status, StatusCode::OK);
-    let cart = shop.guests_cart(product).await;
+    let cart = shop.guest_cart(product).await;
     let mut body = as_guest("Jo");
     body["payment_method"] = json!("invoice");
     body["shipping_address"]["line2"] = json!("<second> door");
-    let order = shop.as_nobody("POST", &format!("{cart}checkout/"), body).await.body["order_id"].clone();
+    let order = shop.send_without_token("POST", &format!("{cart}checkout/"), body).await.body["order_id"].clone();
     let to = "jo@example.com";
     let placed = unfolded(&shop.mails(to, 1).await[0]);
     let (text, html) = placed.split_once("text/html").unwrap();
@@ -124,14 +124,14 @@ async fn a_guest_is_told_at_the_address_that_was_given_until_it_is_forgotten() {
     let forgotten = shop.send("DELETE", &format!("order/{order}/contact/"), Value::Null, &[]).await;
     assert_eq!(forgotten.status, StatusCode::NO_CONTENT);
     shop.done(&format!("order/{order}/refund/"), json!({ "amount": "6.00" })).await;
-    drained(&shop).await;
+    wait_until_drained(&shop).await;
     assert_eq!(count(&shop), 4);
     assert_eq!(shop.read("reactions/?state=parked").await, json!([]));
     reactors.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn orders_from_elsewhere_and_of_people_who_are_forgotten_lead_to_no_mail() {
+async fn imported_orders_and_erased_people_get_no_mail() {
     let shop = TestShop::new().await;
     let product = shop.product("Kettle", "20.00", 50).await;
     let (ada, bruno) = (shop.customer("Ada").await, shop.customer("Bruno").await);
@@ -141,17 +141,17 @@ async fn orders_from_elsewhere_and_of_people_who_are_forgotten_lead_to_no_mail()
     let order = shop.done("orders/", past).await["order_id"].clone();
     shop.done(&format!("order/{order}/cancel/"), json!({})).await;
     shop.done("orders/", json!({ "customer_id": ada, "lines": lines, "reference": "R-17" })).await;
-    // A guest whose address for mails is not known.
+    // A guest without an e-mail address.
     shop.done("orders/", json!({ "lines": lines })).await;
     shop.add(bruno, product, 1).await;
     assert_eq!(shop.check_out(bruno).await.status, StatusCode::CREATED);
     let erased = shop.send("DELETE", &format!("customer/{bruno}/"), Value::Null, &[]).await;
     assert_eq!(erased.status, StatusCode::NO_CONTENT);
-    // One that is told, so that the others could have been.
+    // An order whose buyer gets a mail, which proves that mails are sent.
     shop.done("orders/", json!({ "customer_id": ada, "lines": lines })).await;
     let reactors = start(&shop).await;
     shop.mails(ADA, 1).await;
-    drained(&shop).await;
+    wait_until_drained(&shop).await;
     assert_eq!(count(&shop), 1);
     assert_eq!(shop.read("reactions/?state=parked").await, json!([]));
     reactors.stop().await;
@@ -184,7 +184,7 @@ async fn a_mail_that_is_sent_twice_has_one_message_id() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_broken_template_parks_its_mails_and_a_mended_one_sends_them() {
+async fn a_broken_template_parks_its_mails_and_a_corrected_one_sends_them() {
     let shop = TestShop::new().await;
     assert!(check(&Templates::default()).is_empty(), "{:?}", check(&Templates::default()));
     let folder = tempfile::tempdir().unwrap();
@@ -192,10 +192,10 @@ async fn a_broken_template_parks_its_mails_and_a_mended_one_sends_them() {
     write("order_placed.txt", "Dear {{ name }}\n{{ order.colour }}\n");
     write("order_placd.txt", "never used");
     let templates = Templates::new(Some(folder.path().to_owned()));
-    let told: Vec<_> = check(&templates).iter().map(ToString::to_string).collect();
-    assert_eq!(told.len(), 2, "{told:?}");
-    assert!(told[0].contains("undefined value in order_placed.txt, line 2"), "{told:?}");
-    assert!(told[1].contains("unknown template order_placd.txt"), "{told:?}");
+    let problems: Vec<_> = check(&templates).iter().map(ToString::to_string).collect();
+    assert_eq!(problems.len(), 2, "{problems:?}");
+    assert!(problems[0].contains("undefined value in order_placed.txt, line 2"), "{problems:?}");
+    assert!(problems[1].contains("unknown template order_placd.txt"), "{problems:?}");
 
     let reactors = start_all(&shop, vec![Arc::new(order_mails(&shop, None, templates))]).await;
     let product = shop.product("Kettle", "20.00", 50).await;
@@ -204,7 +204,7 @@ async fn a_broken_template_parks_its_mails_and_a_mended_one_sends_them() {
     let order = shop.check_out(ada).await.body["order_id"].clone();
     let waiting = parked(&shop).await;
     assert!(waiting["reason"].as_str().unwrap().contains("order_placed.txt, line 2"), "{waiting}");
-    // Other mails go on.
+    // Other mails are still sent.
     shop.done(&format!("order/{order}/cancel/"), json!({})).await;
     assert!(shop.mails(ADA, 1).await[0].contains("has been cancelled"));
 
@@ -217,7 +217,7 @@ async fn a_broken_template_parks_its_mails_and_a_mended_one_sends_them() {
     reactors.stop().await;
 }
 
-/// What an SMTP server says to each recipient, in turn, and the mails that it took.
+/// An SMTP server: its reply to each recipient in turn, and the mails that it accepted.
 struct Stub {
     answers: Mutex<VecDeque<&'static str>>,
     taken: Mutex<Vec<String>>,
@@ -247,7 +247,7 @@ impl Stub {
             let answer = match line.get(..4).unwrap_or_default() {
                 "RCPT" => self.answers.lock().unwrap().pop_front().unwrap_or("250 ok").to_owned(),
                 "DATA" => {
-                    writer.write_all(b"354 go on\r\n").await?;
+                    writer.write_all(b"354 send it\r\n").await?;
                     let mut mail = String::new();
                     while let Some(line) = lines.next_line().await?.filter(|line| line != ".") {
                         mail.push_str(&line);
@@ -266,7 +266,7 @@ impl Stub {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_mail_that_the_server_cannot_take_now_is_sent_later_and_one_that_it_refuses_is_parked() {
+async fn a_mail_is_retried_after_a_temporary_failure_and_parked_after_a_refusal() {
     let shop = TestShop::new().await;
     let (stub, url) = Stub::start(&["451 ada@example.com is busy", "250 ok", "550 no such ada@example.com"]).await;
     let reactors = start_all(&shop, vec![Arc::new(order_mails(&shop, Some(url), Templates::default()))]).await;

@@ -1,4 +1,4 @@
-//! From order to doorstep and back with the program itself, as a guest, a customer and the staff see it.
+//! An order's whole life against the running program, as a guest, a customer and staff see it.
 
 use std::process::Command;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::program::{self, Server, wait_for};
 use crate::support::tokens;
 
-/// Somebody with a token, or without one.
+/// A client with or without a token.
 struct Caller<'server> {
     server: &'server Server,
     token: Option<String>,
@@ -42,7 +42,7 @@ impl Caller<'_> {
     }
 }
 
-/// Pays, sends in two parcels, takes a line back and gives its money back; `own` reads as who ordered.
+/// Pays, ships two parcels, returns a line and refunds it; `own` reads as the buyer.
 fn see_through(staff: &Caller<'_>, order: i64, own: impl Fn() -> Value) {
     let step = |action: &str, body: Value| staff.done(&format!("order/{order}/{action}/"), body);
     let states = |seen: &Value| ["status", "payment", "fulfilment"].map(|name| seen[name].as_str().unwrap().to_owned());
@@ -69,7 +69,7 @@ fn see_through(staff: &Caller<'_>, order: i64, own: impl Fn() -> Value) {
 }
 
 #[test]
-fn a_guest_and_a_customer_pay_get_two_parcels_and_give_a_line_back() {
+fn a_guest_and_a_customer_pay_receive_two_parcels_and_return_a_line() {
     let folder = program::data_dir();
     let server = Server::spawn(program::command(folder.path()).args([
         "--listen",
@@ -106,7 +106,7 @@ fn a_guest_and_a_customer_pay_get_two_parcels_and_give_a_line_back() {
     assert_eq!(customer.send("POST", &format!("order/{order}/refund/"), &Value::Null).0, 403);
     see_through(&staff, order, || customer.read(&format!("order/{order}/summary/")));
 
-    // What is left of both orders is two kettles each.
+    // Two kettles of each order are kept.
     let best = staff.read("bestsellers/");
     assert_eq!(
         best,

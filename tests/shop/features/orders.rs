@@ -1,4 +1,4 @@
-//! The life of orders over HTTP: paid, sent in parcels, taken back, given back, and what the statistics say of it.
+//! The life of orders over HTTP: paid, shipped in parcels, returned, refunded, and counted in statistics.
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
@@ -99,7 +99,7 @@ async fn an_order_is_paid_sent_in_two_parcels_partly_returned_and_refunded() {
 }
 
 #[tokio::test]
-async fn units_that_were_not_sent_are_free_again_and_no_longer_asked_for() {
+async fn units_that_were_not_shipped_are_available_again_and_not_charged() {
     let shop = TestShop::new().await;
     let (order, kettle, mug, _) = ordered(&shop).await;
     let back = |line: i64, quantity: i64| json!({ "lines": [{ "line": line, "quantity": quantity }] });
@@ -121,7 +121,7 @@ async fn units_that_were_not_sent_are_free_again_and_no_longer_asked_for() {
 }
 
 #[tokio::test]
-async fn cancelling_gives_stock_and_money_back() {
+async fn a_cancellation_returns_stock_and_money() {
     let shop = TestShop::new().await;
     let (order, kettle, _, _) = ordered(&shop).await;
     shop.done(&format!("order/{order}/pay/"), Value::Null).await;
@@ -142,7 +142,7 @@ async fn cancelling_gives_stock_and_money_back() {
 }
 
 #[tokio::test]
-async fn wrong_steps_are_refused_by_name_and_change_nothing() {
+async fn illegal_moves_are_refused_by_name_and_change_nothing() {
     let shop = TestShop::new().await;
     let (order, ..) = ordered(&shop).await;
     shop.done(&format!("order/{order}/process/"), Value::Null).await;

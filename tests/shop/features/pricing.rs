@@ -1,4 +1,4 @@
-//! What shipping costs and how things are taxed, and what orders cost with it.
+//! Shipping fees and tax rates, and the prices of orders that follow from them.
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
@@ -36,7 +36,7 @@ async fn a_table_of_fees_or_rates_is_read_as_it_was_written() {
 }
 
 #[tokio::test]
-async fn an_unchanged_table_is_no_event_and_a_stale_one_is_refused() {
+async fn an_unchanged_table_adds_no_event_and_a_stale_one_is_refused() {
     let shop = TestShop::new().await;
     let fees = json!({ "fees": [{ "from": "0", "fee": "9.9" }, { "country": "DE", "from": "0", "fee": "4.9" }] });
     put_table(&shop, "shipping", fees).await;
@@ -51,7 +51,7 @@ async fn an_unchanged_table_is_no_event_and_a_stale_one_is_refused() {
 }
 
 #[tokio::test]
-async fn a_table_with_a_row_that_cannot_be_is_refused_whole() {
+async fn a_table_with_an_invalid_row_is_refused_whole() {
     let shop = TestShop::new().await;
     let before = shop.engine.journal.position();
     let fee = |country: &str, from: &str, fee: &str| json!({ "country": country, "from": from, "fee": fee });
@@ -111,7 +111,7 @@ fn cents(money: &Value) -> i64 {
     money.as_str().unwrap().replace('.', "").parse().unwrap()
 }
 
-/// The totals of the lines and what shipping costs are the total, and what the customer is said to have spent.
+/// Lines and shipping add up to the total, and to the customer's spending in the statistics.
 async fn adds_up(shop: &TestShop, order: &Value) {
     let lines: i64 = order["lines"].as_array().unwrap().iter().map(|line| cents(&line["total"])).sum();
     let pricing = &order["pricing"];
@@ -179,7 +179,7 @@ async fn a_dry_run_quotes_what_the_checkout_will_cost_and_uses_nothing() {
 }
 
 #[tokio::test]
-async fn the_country_is_that_of_the_shipping_address_and_no_other_can_be_told() {
+async fn the_shipping_address_decides_the_country() {
     let (shop, customer) = three_mugs_and_a_book(true).await;
     let home =
         json!({ "name": "Ada", "line1": "Am Wall 1", "postal_code": "28195", "city": "Bremen", "country": "DE" });
@@ -192,14 +192,14 @@ async fn the_country_is_that_of_the_shipping_address_and_no_other_can_be_told() 
 
     let token = shop.done("carts/", Value::Null).await["cart_token"].as_str().unwrap().to_owned();
     shop.done(&format!("carts/{token}/items/"), json!({ "product_id": 1, "quantity": 1 })).await;
-    let mut told = as_guest("Jo");
-    told["shipping_address"] = home;
-    let order = shop.done(&format!("carts/{token}/checkout/"), told).await;
+    let mut checkout = as_guest("Jo");
+    checkout["shipping_address"] = home;
+    let order = shop.done(&format!("carts/{token}/checkout/"), checkout).await;
     assert_eq!((&order["total_amount"], &order["pricing"]["tax"]), (&json!("14.89"), &json!("2.38")));
 }
 
 #[tokio::test]
-async fn without_tables_and_a_code_an_order_is_what_it_was_before() {
+async fn without_tables_and_codes_an_order_costs_its_lines() {
     let shop = TestShop::new().await;
     let mug = shop.product("Mug", "9.99", 50).await;
     let customer = shop.customer("Ada").await;
@@ -217,7 +217,7 @@ async fn without_tables_and_a_code_an_order_is_what_it_was_before() {
 }
 
 #[tokio::test]
-async fn what_staff_enter_costs_what_they_say() {
+async fn an_order_entered_by_staff_costs_what_staff_enter() {
     let (shop, customer) = three_mugs_and_a_book(false).await;
     let lines = json!([{ "product_id": 1, "quantity": 2, "unit_price": "8.00" }]);
     let order = shop.done("orders/", json!({ "customer_id": customer, "lines": lines })).await;
@@ -225,7 +225,7 @@ async fn what_staff_enter_costs_what_they_say() {
 }
 
 #[tokio::test]
-async fn a_line_that_comes_back_gives_back_what_was_paid_for_it() {
+async fn a_returned_line_reduces_spending_by_what_was_paid_for_it() {
     let (shop, customer) = three_mugs_and_a_book(true).await;
     let id = check_out(&shop, customer, to_germany()).await.body["order_id"].clone();
     for step in ["process", "ship", "deliver"] {

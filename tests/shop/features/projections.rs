@@ -1,4 +1,4 @@
-//! Read tables: the figures after a known story, and that they can always be given back by the log.
+//! Read tables: the figures after a known story, rebuilds, verification, and failures of the projector.
 
 use std::time::Duration;
 
@@ -154,7 +154,7 @@ async fn a_rebuild_gives_the_same_rows_and_readers_never_miss_the_table() {
     }
     assert_eq!(tables(&shop.pool).await, before);
     shop.verify().await;
-    // And the rebuilt tables move on with the others.
+    // The rebuilt tables follow the log like the others.
     shop.product("Saucer", "2.00", 1).await;
     shop.settle().await;
     shop.verify().await;
@@ -166,7 +166,7 @@ async fn a_rebuild_gives_the_same_rows_and_readers_never_miss_the_table() {
 }
 
 #[tokio::test]
-async fn a_rebuild_waits_for_a_long_query_without_holding_anybody_up() {
+async fn a_rebuild_waits_for_a_long_query_without_blocking_others() {
     let shop = TestShop::new().await;
     story(&shop).await;
     let mut query = shop.pool.begin().await.unwrap();
@@ -174,7 +174,7 @@ async fn a_rebuild_waits_for_a_long_query_without_holding_anybody_up() {
     let pool = shop.pool.clone();
     let categories = Projection::find("categories").unwrap();
     let rebuilt = tokio::spawn(async move { rebuild(&pool, categories, &|_| ()).await });
-    // The shop goes on, writes and reads, while the query holds its table.
+    // The shop writes and reads while the query holds its table.
     for number in 0..5 {
         shop.category(&format!("More {number}")).await;
         assert_eq!(shop.read("categories/").await.as_array().unwrap().len(), 4 + number);
@@ -186,7 +186,7 @@ async fn a_rebuild_waits_for_a_long_query_without_holding_anybody_up() {
 }
 
 #[tokio::test]
-async fn verification_finds_a_row_that_the_log_does_not_give() {
+async fn verification_finds_a_row_that_does_not_follow_from_the_log() {
     let shop = TestShop::new().await;
     story(&shop).await;
     shop.pool.execute("update live.bestsellers set units_sold = units_sold + 1 where product_id = 3").await.unwrap();
@@ -280,7 +280,7 @@ async fn a_node_whose_lease_was_taken_over_writes_nothing() {
     assert_eq!(rows, 0);
 }
 
-/// Polls until the projector stands still, and returns why.
+/// Polls until the projector has stopped, and returns its error.
 async fn standstill(shop: &TestShop) -> String {
     let stopped = async {
         loop {
@@ -292,15 +292,15 @@ async fn standstill(shop: &TestShop) -> String {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), stopped).await.expect("the projector goes on")
+    tokio::time::timeout(Duration::from_secs(20), stopped).await.expect("the projector does not stop")
 }
 
 #[tokio::test]
-async fn a_hole_in_the_log_stops_the_projector_loudly() {
+async fn a_gap_in_the_log_stops_the_projector_with_an_error() {
     let shop = TestShop::on(fresh_database().await).await;
     shop.category("Tea").await;
     shop.settle().await;
-    // Only somebody who switches the triggers off can make one.
+    // Only disabled triggers allow a gap.
     shop.pool
         .execute(
             "begin;
@@ -320,7 +320,7 @@ async fn a_hole_in_the_log_stops_the_projector_loudly() {
 }
 
 #[tokio::test]
-async fn a_statement_that_fails_stops_all_tables_and_a_rebuild_sets_them_going_again() {
+async fn a_failing_statement_stops_all_tables_and_a_rebuild_restarts_them() {
     let shop = TestShop::new().await;
     shop.category("Tea").await;
     shop.settle().await;

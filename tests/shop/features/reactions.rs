@@ -1,4 +1,4 @@
-//! What follows from events: each is enqueued once, carried out at least once, and parked when it will not work.
+//! Reactions to events: each is enqueued once, executed at least once, and parked when it keeps failing.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -15,15 +15,15 @@ use sqlx::ConnectOptions;
 use sqlx::postgres::PgConnection;
 use tokio::sync::Semaphore;
 
-use crate::support::reactors::{drained, eventually, reactor, start_all};
+use crate::support::reactors::{eventually, reactor, start_all, wait_until_drained};
 use crate::support::{TestShop, fresh_database};
 
 type React = dyn Fn(Reaction) -> BoxFuture<'static, Result<(), Failure>> + Send + Sync;
 
-/// A reactor that does what a test says.
+/// A reactor whose behaviour each test chooses.
 struct Probe {
     name: &'static str,
-    /// Panics, or asks the database for something that is not there, instead of telling targets.
+    /// Panics (`true`) or queries a missing table (`false`) instead of returning targets.
     broken: Option<bool>,
     event_types: &'static [&'static str],
     targets: &'static [&'static str],
@@ -88,7 +88,7 @@ async fn parked(shop: &TestShop) -> Value {
 }
 
 #[tokio::test]
-async fn what_fails_is_tried_again_after_growing_pauses_then_parked_with_its_reason_and_retried_by_route() {
+async fn a_failed_reaction_is_retried_with_growing_pauses_then_parked_and_retried_by_route() {
     let shop = TestShop::new().await;
     let (attempts, works) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(false)));
     let (seen, now_works) = (Arc::clone(&attempts), Arc::clone(&works));
@@ -126,7 +126,7 @@ async fn what_fails_is_tried_again_after_growing_pauses_then_parked_with_its_rea
 }
 
 #[tokio::test]
-async fn what_cannot_succeed_is_parked_at_once_and_can_be_dropped() {
+async fn a_permanent_failure_is_parked_at_once_and_can_be_dropped() {
     let shop = TestShop::new().await;
     let probe = Probe::new(&["CategoryCreated"], |_| async { Err(Failure::Park("no such shelf".to_owned())) });
     let reactors = start(&shop, probe).await;
@@ -143,7 +143,7 @@ async fn what_cannot_succeed_is_parked_at_once_and_can_be_dropped() {
 }
 
 #[tokio::test]
-async fn a_panic_and_an_attempt_without_end_are_failures_like_others() {
+async fn panics_and_timeouts_count_as_failures() {
     let shop = TestShop::new().await;
     let mut probe = Probe::new(&["CategoryCreated"], |reaction| async move {
         match reaction.attempt {
@@ -165,7 +165,7 @@ async fn a_panic_and_an_attempt_without_end_are_failures_like_others() {
 }
 
 #[tokio::test]
-async fn a_reaction_whose_last_attempt_ended_with_its_server_is_parked_and_not_begun_again() {
+async fn a_reaction_whose_last_attempt_died_with_its_server_is_parked() {
     let shop = TestShop::new().await;
     let begun = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&begun);
@@ -178,7 +178,7 @@ async fn a_reaction_whose_last_attempt_ended_with_its_server_is_parked_and_not_b
     let reactors = start(&shop, probe(Arc::clone(&count))).await;
     shop.category("Tea").await;
     eventually("the first attempt", async || (begun.load(Ordering::Relaxed) == 1).then_some(())).await;
-    // The server is gone without a word; three times as many have died of it.
+    // The server dies; in the table it was the last of three attempts.
     drop(reactors);
     sqlx::query("update reaction set attempts = 3, due_at = clock_timestamp()").execute(&shop.pool).await.unwrap();
     let reactors = start(&shop, probe(count)).await;
@@ -189,7 +189,7 @@ async fn a_reaction_whose_last_attempt_ended_with_its_server_is_parked_and_not_b
 }
 
 #[tokio::test]
-async fn what_a_dead_server_had_begun_is_due_within_seconds_and_what_a_living_one_does_is_left_alone() {
+async fn reactions_are_taken_over_from_dead_servers_within_seconds_and_never_from_living_ones() {
     let shop = TestShop::new().await;
     let other = TestShop::on((*shop.pool.connect_options()).clone()).await;
     let begun = Arc::new(Mutex::new(Vec::new()));
@@ -204,7 +204,7 @@ async fn what_a_dead_server_had_begun_is_due_within_seconds_and_what_a_living_on
     shop.category("Tea").await;
     eventually("the first attempt", async || (!begun.lock().unwrap().is_empty()).then_some(())).await;
     let second = start(&other, probe("second")).await;
-    // Longer than a claim lasts that nobody renews.
+    // Longer than a claim lasts without renewal.
     tokio::time::sleep(Duration::from_secs(7)).await;
     assert_eq!(begun.lock().unwrap().len(), 1, "it is still under way on the first node");
     let died = Instant::now();
@@ -214,7 +214,7 @@ async fn what_a_dead_server_had_begun_is_due_within_seconds_and_what_a_living_on
     assert_eq!((node, attempt), ("second", 2));
     assert!(at - died < Duration::from_secs(10), "{:?}", at - died);
 
-    // A server that is told to stop gives back what it does not finish, as if it had not begun.
+    // A stopping server releases unfinished reactions as if it had not begun them.
     second.stop().await;
     let (attempts, due): (i32, bool) = sqlx::query_as("select attempts, due_at <= clock_timestamp() from reaction")
         .fetch_one(&shop.pool)
@@ -249,7 +249,7 @@ async fn two_nodes_enqueue_each_event_once_and_carry_it_out_once() {
         }
     };
     tokio::join!(buy(0), buy(1));
-    drained(&nodes[0]).await;
+    wait_until_drained(&nodes[0]).await;
     let head: i64 = sqlx::query_scalar("select position from journal_head").fetch_one(&nodes[0].pool).await.unwrap();
     let expected: BTreeMap<_, _> = (1..=head).map(|position| ((position, String::new()), 1)).collect();
     assert_eq!(*counts.lock().unwrap(), expected);
@@ -259,7 +259,7 @@ async fn two_nodes_enqueue_each_event_once_and_carry_it_out_once() {
 }
 
 #[tokio::test]
-async fn a_rebuild_of_every_read_table_leads_to_no_reaction() {
+async fn a_rebuild_causes_no_reaction() {
     let shop = TestShop::new().await;
     let counts = Counts::default();
     let reactors = start(&shop, counting(&counts, &[])).await;
@@ -268,7 +268,7 @@ async fn a_rebuild_of_every_read_table_leads_to_no_reaction() {
     shop.add(customer, product, 2).await;
     shop.check_out(customer).await;
     shop.settle().await;
-    drained(&shop).await;
+    wait_until_drained(&shop).await;
     let before = counts.lock().unwrap().clone();
     let stood = reactor(&shop).await;
     assert!(before.len() > 5, "{before:?}");
@@ -285,16 +285,16 @@ async fn a_rebuild_of_every_read_table_leads_to_no_reaction() {
     shop.verify().await;
     assert_eq!(given().await, rows_ever, "a rebuild has enqueued something");
     assert_eq!(reactor(&shop).await, stood);
-    // What is new is still reacted to, once.
+    // New events still cause one reaction each.
     shop.category("Tea").await;
-    drained(&shop).await;
+    wait_until_drained(&shop).await;
     assert_eq!(counts.lock().unwrap().len(), before.len() + 2);
     assert!(counts.lock().unwrap().values().all(|count| *count == 1));
     reactors.stop().await;
 }
 
 #[tokio::test]
-async fn a_reactor_that_breaks_when_events_are_enqueued_does_not_hold_up_the_others() {
+async fn a_reactor_that_fails_while_enqueuing_does_not_block_others() {
     let shop = TestShop::new().await;
     let counts = Counts::default();
     let broken = |name: &'static str, how: bool| {
@@ -310,12 +310,12 @@ async fn a_reactor_that_breaks_when_events_are_enqueued_does_not_hold_up_the_oth
     eventually("the reactions", async || (counts.lock().unwrap().len() == 3).then_some(())).await;
     let lags: Vec<_> =
         shop.read("reactors/").await.as_array().unwrap().iter().map(|reactor| reactor["lag"].clone()).collect();
-    assert_eq!(lags[..2], [json!(6), json!(6)], "what is broken stands still, and is seen to");
+    assert_eq!(lags[..2], [json!(6), json!(6)], "a broken reactor stops, and its lag shows it");
     reactors.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn reactions_survive_a_database_that_ends_their_sessions_again_and_again() {
+async fn reactions_survive_repeatedly_terminated_sessions() {
     let shop = TestShop::new().await;
     for number in 0..150 {
         shop.category(&format!("Tea {number}")).await;
@@ -343,7 +343,7 @@ async fn reactions_survive_a_database_that_ends_their_sessions_again_and_again()
 }
 
 #[tokio::test]
-async fn a_new_reactor_begins_with_the_next_event_unless_it_says_otherwise() {
+async fn a_new_reactor_starts_with_the_next_event_by_default() {
     for (options, expected) in [
         ((|options| options) as fn(ReactorOptions) -> ReactorOptions, vec!["Coffee"]),
         (|options| ReactorOptions { start_at_first_event: true, ..options }, vec!["Tea", "Coffee"]),
@@ -359,7 +359,7 @@ async fn a_new_reactor_begins_with_the_next_event_unless_it_says_otherwise() {
         probe.options = options;
         let reactors = start(&shop, probe).await;
         shop.category("Coffee").await;
-        drained(&shop).await;
+        wait_until_drained(&shop).await;
         names.lock().unwrap().sort_by_key(|name| name != "Tea");
         assert_eq!(*names.lock().unwrap(), expected);
         reactors.stop().await;
@@ -367,7 +367,7 @@ async fn a_new_reactor_begins_with_the_next_event_unless_it_says_otherwise() {
 }
 
 #[tokio::test]
-async fn a_slow_target_does_not_hold_up_the_others() {
+async fn a_slow_target_does_not_block_others() {
     let shop = TestShop::new().await;
     let (gate, counts) = (Arc::new(Semaphore::new(0)), Counts::default());
     let (held, count) = (Arc::clone(&gate), Arc::clone(&counts));
@@ -391,7 +391,7 @@ async fn a_slow_target_does_not_hold_up_the_others() {
     eventually("the fast target", async || (of("fast") == 20).then_some(())).await;
     assert_eq!(of("slow"), 2, "as many as may be under way");
     gate.add_permits(20);
-    drained(&shop).await;
+    wait_until_drained(&shop).await;
     assert_eq!((of("fast"), of("slow")), (20, 20));
     reactors.stop().await;
 }

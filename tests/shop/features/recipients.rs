@@ -1,4 +1,4 @@
-//! Whom orders are for and where they go: of guests, as they say; of customers, as their address was. And forgotten.
+//! Recipients and addresses of orders: given by guests, copied from customers, and erased on demand.
 
 use axum::http::StatusCode;
 use cartwright::domain::customer::Country;
@@ -18,10 +18,10 @@ impl TestShop {
 }
 
 #[tokio::test]
-async fn a_guest_says_who_gets_the_order_and_where() {
+async fn a_guest_order_needs_a_recipient_and_an_address() {
     let shop = TestShop::new().await;
     let product = shop.product("Kettle", "20.00", 50).await;
-    let cart = shop.guests_cart(product).await;
+    let cart = shop.guest_cart(product).await;
     let check_out = format!("{cart}checkout/");
     let named = |answer: &Answer| -> Vec<String> {
         let errors = answer.body["errors"].as_array().unwrap().iter();
@@ -29,34 +29,34 @@ async fn a_guest_says_who_gets_the_order_and_where() {
             .map(|error| format!("{} {}", error["field"].as_str().unwrap(), error["message"].as_str().unwrap()))
             .collect()
     };
-    let nothing = shop.as_nobody("POST", &check_out, Value::Null).await;
+    let nothing = shop.send_without_token("POST", &check_out, Value::Null).await;
     assert_eq!(nothing.problem(), "invalid_request");
     assert_eq!(named(&nothing), ["name is required", "email is required", "shipping_address is required"]);
     let mut partly = as_guest("Jo");
-    partly["email"] = json!("nobody");
+    partly["email"] = json!("no e-mail");
     partly["shipping_address"] = json!({ "name": "Jo", "line1": "12 Mill Lane", "country": "XX" });
-    let refused = shop.as_nobody("POST", &check_out, partly).await;
+    let refused = shop.send_without_token("POST", &check_out, partly).await;
     assert_eq!(refused.status, StatusCode::BAD_REQUEST);
     assert_eq!(named(&refused).len(), 2, "{}", refused.body);
     assert!(named(&refused)[0].starts_with("email "), "{}", refused.body);
-    let told = &named(&refused)[1];
+    let message = &named(&refused)[1];
     for part in ["shipping_address postal_code is required", "city is required", "country must be"] {
-        assert!(told.contains(part), "{told}");
+        assert!(message.contains(part), "{message}");
     }
     assert_eq!((shop.count("order_contact").await, shop.count("order_address").await), (0, 0));
 
     let mut body = as_guest("Jo");
     body["billing_address"] = address("Bo", "FR");
-    let ordered = shop.as_nobody("POST", &check_out, body).await;
+    let ordered = shop.send_without_token("POST", &check_out, body).await;
     assert_eq!(ordered.status, StatusCode::CREATED, "{}", ordered.body);
     let order = format!("/shop/api/{cart}order/{}/", ordered.body["order_id"]);
     assert_eq!(ordered.header("location"), order, "where a guest may look");
     assert_eq!((shop.count("order_contact").await, shop.count("order_address").await), (1, 2));
-    assert_eq!(shop.as_nobody("POST", &check_out, as_guest("Jo")).await.problem(), "cart_already_checked_out");
+    assert_eq!(shop.send_without_token("POST", &check_out, as_guest("Jo")).await.problem(), "cart_already_checked_out");
 }
 
 #[tokio::test]
-async fn an_order_keeps_the_customers_address_as_it_was_until_the_customer_is_forgotten() {
+async fn an_order_keeps_the_customers_address_as_it_was_until_the_customer_is_erased() {
     let shop = TestShop::new().await;
     let product = shop.product("Kettle", "20.00", 50).await;
     let (ada, bruno) = (shop.customer("Ada").await, shop.customer("Bruno").await);
@@ -72,7 +72,7 @@ async fn an_order_keeps_the_customers_address_as_it_was_until_the_customer_is_fo
     assert_eq!(unknown.problem(), "address_not_found");
     assert_eq!(shop.count("order_address").await, 0);
 
-    // A quote for one country is none for an address in another.
+    // A quote for one country does not hold for an address in another.
     let elsewhere = json!({ "shipping_address_id": 1, "shipping_country": "FR" });
     for quote in ["", "?dry_run=true"] {
         let refused = shop.post(&format!("{}{quote}", check_out(ada)), elsewhere.clone()).await;
@@ -99,7 +99,7 @@ async fn an_order_keeps_the_customers_address_as_it_was_until_the_customer_is_fo
     let kinds: Vec<_> = kept.iter().map(|address| (address["kind"].as_str().unwrap(), &address["city"])).collect();
     assert_eq!(kinds, [("shipping", &json!("Milltown")), ("billing", &json!("Milltown"))]);
     assert_eq!(kept[1]["name"], "Office Miller");
-    // An order without is as good as before.
+    // An order without an address is still accepted.
     assert_eq!(shop.check_out(bruno).await.status, StatusCode::CREATED);
 
     let erased = shop.send("DELETE", &format!("customer/{ada}/"), Value::Null, &[]).await;
@@ -108,7 +108,7 @@ async fn an_order_keeps_the_customers_address_as_it_was_until_the_customer_is_fo
 }
 
 #[tokio::test]
-async fn an_address_that_is_no_longer_in_the_country_that_was_seen_stops_the_order() {
+async fn an_address_that_moved_to_another_country_stops_the_order() {
     let shop = TestShop::new().await;
     let product = shop.product("Kettle", "20.00", 50).await;
     let ada = shop.customer("Ada").await;
@@ -131,16 +131,18 @@ async fn an_address_that_is_no_longer_in_the_country_that_was_seen_stops_the_ord
 }
 
 #[tokio::test]
-async fn a_guest_reads_the_own_orders_with_the_carts_token_and_is_forgotten_on_demand() {
+async fn a_guest_reads_own_orders_with_the_cart_token_and_is_erased_on_demand() {
     let shop = TestShop::new().await;
     let product = shop.product("Kettle", "20.00", 50).await;
-    let (cart, other) = (shop.guests_cart(product).await, shop.guests_cart(product).await);
+    let (cart, other) = (shop.guest_cart(product).await, shop.guest_cart(product).await);
     let order = async |cart: &str, name: &str| {
-        let ordered = shop.as_nobody("POST", &format!("{cart}checkout/"), as_guest(name)).await;
+        let ordered = shop.send_without_token("POST", &format!("{cart}checkout/"), as_guest(name)).await;
         ordered.body["order_id"].as_i64().unwrap()
     };
     let (mine, theirs) = (order(&cart, "Jo").await, order(&other, "Kim").await);
-    let see = async |cart: &str, order: i64| shop.as_nobody("GET", &format!("{cart}order/{order}/"), Value::Null).await;
+    let see = async |cart: &str, order: i64| {
+        shop.send_without_token("GET", &format!("{cart}order/{order}/"), Value::Null).await
+    };
     let seen = see(&cart, mine).await;
     assert_eq!(seen.status, StatusCode::OK, "{}", seen.body);
     assert_eq!(seen.body["contact"], json!({ "name": "Jo Miller", "email": "jo@example.com" }));
@@ -155,7 +157,7 @@ async fn a_guest_reads_the_own_orders_with_the_carts_token_and_is_forgotten_on_d
         assert_eq!((hidden.status, hidden.problem()), (StatusCode::NOT_FOUND, "order_not_found"));
     }
     assert_eq!(
-        shop.as_nobody("GET", &format!("order/{mine}/summary/"), Value::Null).await.status,
+        shop.send_without_token("GET", &format!("order/{mine}/summary/"), Value::Null).await.status,
         StatusCode::UNAUTHORIZED
     );
 

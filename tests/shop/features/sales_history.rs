@@ -1,4 +1,4 @@
-//! A sales history, played: broken off, repeated, beside what the shop has already.
+//! Playing a sales history: interrupted, repeated, and beside existing products and customers.
 
 use std::fmt::Write;
 
@@ -44,7 +44,7 @@ async fn play_all(shop: &TestShop, history: &str) -> PlayReport {
     play(journal, projector, &shop.pool, history.as_bytes(), &ProgressBar::hidden(), &options).await.unwrap()
 }
 
-/// Every event by stream: what the log says, without when and in which batch it was said.
+/// Every event by stream, without its time and its batch.
 async fn log(shop: &TestShop) -> Vec<(String, String, i64, Value)> {
     sqlx::query_as(
         "select aggregate_type, aggregate_id, sequence, payload from events
@@ -71,7 +71,7 @@ async fn stock(shop: &TestShop, product: &str) -> i64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn broken_off_anywhere_and_played_again_it_ends_in_the_same_state() {
+async fn an_interrupted_play_that_is_repeated_ends_in_the_same_state() {
     let history = history();
     let whole = TestShop::new().await;
     let report = play_all(&whole, &history).await;
@@ -109,7 +109,7 @@ async fn orders_are_numbered_in_the_order_of_the_file() {
 }
 
 #[tokio::test]
-async fn a_product_that_is_there_is_sold_and_only_what_is_missing_comes_in() {
+async fn an_existing_product_is_reused_and_only_missing_stock_is_added() {
     let shop = TestShop::new().await;
     shop.category("Garden").await;
     let create = |sku: &str, stock| CreateProduct {

@@ -1,4 +1,4 @@
-//! What the shop does by the clock: by one node at a time, whatever becomes of the nodes; and carts that expire.
+//! Scheduled tasks: each on one node at a time, also when nodes die; expiry of carts and of unpaid orders.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,7 +17,7 @@ use sqlx::PgPool;
 use tokio::sync::Semaphore;
 
 use crate::support::client::Client;
-use crate::support::failpoints::{assert_killed, dies, server_on};
+use crate::support::failpoints::{assert_killed, run_until_killed, server_on};
 use crate::support::program::{Server, command, data_dir, run, text, wait_for};
 use crate::support::{TestShop, fresh_database, pool};
 
@@ -59,7 +59,7 @@ async fn task(pool: &PgPool, name: &str) -> TaskStatus {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_two_nodes_one_runs_a_task_and_the_other_goes_on_with_the_rest() {
+async fn a_task_runs_on_one_node_at_a_time_while_another_node_runs_the_rest() {
     let connect = fresh_database().await;
     let pool = pool(&connect).await;
     let (started, gate) = (Arc::new(AtomicUsize::new(0)), Arc::new(Semaphore::new(0)));
@@ -79,7 +79,7 @@ async fn of_two_nodes_one_runs_a_task_and_the_other_goes_on_with_the_rest() {
     let first = Scheduler::start(connect.clone(), vec![held(), beat], options());
     let second = Scheduler::start(connect, vec![held(), other_beat], options());
     until("the task", async || started.load(Ordering::SeqCst) == 1).await;
-    // One node is inside the task; the other looks again and again, and finds only the rest.
+    // One node is inside the task; the other keeps polling and runs only the rest.
     let ran = || beats.load(Ordering::SeqCst) + other_beats.load(Ordering::SeqCst);
     let before = ran();
     until("more looks", async || ran() > before + 10).await;
@@ -94,7 +94,7 @@ async fn of_two_nodes_one_runs_a_task_and_the_other_goes_on_with_the_rest() {
     let done = task(&pool, "held").await;
     assert_eq!((done.running, done.last_handled, done.failures), (false, Some(3), 0));
 
-    // A node that stops gives back what it holds, at once.
+    // A stopping node releases its tasks at once.
     assert!(run_now(&pool, "held").await.unwrap());
     until("the second run", async || started.load(Ordering::SeqCst) == 2).await;
     first.stop().await;
@@ -105,7 +105,7 @@ async fn of_two_nodes_one_runs_a_task_and_the_other_goes_on_with_the_rest() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_batch_is_followed_by_the_next_and_a_failure_is_shown_and_tried_again_later() {
+async fn a_full_batch_is_followed_by_the_next_and_a_failure_is_shown_and_retried_later() {
     let connect = fresh_database().await;
     let pool = pool(&connect).await;
     let (full, runs) = counted("full", HOUR, |run| Ok(RunReport { handled: 1, more: run < 4 }));
@@ -134,7 +134,7 @@ async fn a_full_batch_is_followed_by_the_next_and_a_failure_is_shown_and_tried_a
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_task_is_free_when_its_holder_is_gone_or_its_time_is_up() {
+async fn a_task_is_released_when_its_holder_is_gone_or_its_claim_expires() {
     let connect = fresh_database().await;
     let pool = pool(&connect).await;
     let hold = async |name: &str, held_until: &str, backend: &str| {
@@ -147,7 +147,7 @@ async fn a_task_is_free_when_its_holder_is_gone_or_its_time_is_up() {
     };
     hold("gone", "now() + interval '1 hour'", "-1").await;
     hold("late", "now() - interval '1 second'", "pg_backend_pid()").await;
-    // Whoever holds this one lives as long as the pool does.
+    // The holder of this task lives as long as the pool.
     hold("held", "now() + interval '1 hour'", "pg_backend_pid()").await;
     let (gone, gone_runs) = counted("gone", HOUR, |_| Ok(RunReport::default()));
     let (late, late_runs) = counted("late", HOUR, |_| Ok(RunReport::default()));
@@ -162,9 +162,9 @@ async fn a_task_is_free_when_its_holder_is_gone_or_its_time_is_up() {
 }
 
 #[test]
-fn a_server_that_dies_with_a_task_in_its_hands_is_replaced_at_once() {
+fn a_task_of_a_killed_server_is_taken_over_at_once() {
     let folder = data_dir();
-    dies(&mut server_on(folder.path(), 0, ""), "scheduler-task-taken=return(kill)");
+    run_until_killed(&mut server_on(folder.path(), 0, ""), "scheduler-task-taken=return(kill)");
     let mut server = Server::spawn(&mut server_on(folder.path(), 0, ""));
     let port = server.port();
     let ran = || {
@@ -195,7 +195,7 @@ fn tools(shop: &TestShop) -> TaskContext {
     }
 }
 
-/// Lets all carts look as if nobody had touched them for so many days.
+/// Makes all carts look untouched for so many days.
 async fn age(shop: &TestShop, days: i32) {
     shop.settle().await;
     sqlx::query("update live.carts set updated_at = updated_at - make_interval(days => $1)")
@@ -205,7 +205,7 @@ async fn age(shop: &TestShop, days: i32) {
         .unwrap();
 }
 
-/// A guest's cart with something in it, unless that is 0.
+/// A guest's cart with this quantity in it; empty for 0.
 async fn guest(shop: &TestShop, product: i64, quantity: i64) -> String {
     let token = shop.done("carts/", Value::Null).await["cart_token"].as_str().unwrap().to_owned();
     if quantity > 0 {
@@ -215,7 +215,7 @@ async fn guest(shop: &TestShop, product: i64, quantity: i64) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn carts_that_nobody_touches_expire_and_customers_go_on() {
+async fn untouched_carts_expire_and_their_customers_can_shop_again() {
     let shop = TestShop::new().await;
     let product = shop.product("Kettle", "20.00", 50).await;
     let (ada, bruno, carla) = (shop.customer("Ada").await, shop.customer("Bruno").await, shop.customer("Carla").await);
@@ -263,13 +263,13 @@ async fn carts_that_nobody_touches_expire_and_customers_go_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cart_that_is_touched_after_it_was_found_stays() {
+async fn a_cart_changed_after_the_lookup_does_not_expire() {
     let shop = TestShop::new().await;
     let product = shop.product("Kettle", "20.00", 50).await;
     let ada = shop.customer("Ada").await;
     shop.add(ada, product, 2).await;
     age(&shop, 31).await;
-    // The read table does not hear of it any more, as in the moment between a look and a command.
+    // The read table misses the change, as between a lookup and a command.
     shop.engine.projector.stop().await;
     shop.add(ada, product, 1).await;
     assert_eq!(expire_carts(&tools(&shop), 30).run().await.unwrap(), RunReport::default());
@@ -292,7 +292,7 @@ async fn more_carts_than_a_batch_expire_in_several_runs() {
 }
 
 #[tokio::test]
-async fn abandoned_carts_are_told_newest_first_with_what_they_are_worth_now() {
+async fn abandoned_carts_are_listed_newest_first_at_current_prices() {
     let shop = TestShop::new().await;
     let (kettle, mug) = (shop.product("Kettle", "20.00", 50).await, shop.product("Mug", "5.25", 50).await);
     let ada = shop.customer("Ada").await;
@@ -335,7 +335,7 @@ async fn order_by_invoice(shop: &TestShop, customer: i64, product: i64, invoice:
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn orders_that_are_not_paid_in_time_are_cancelled_and_their_stock_can_be_sold_again() {
+async fn orders_not_paid_in_time_are_cancelled_and_release_their_stock() {
     let shop = TestShop::new().await;
     let product = shop.product("Kettle", "20.00", 50).await;
     let ada = shop.customer("Ada").await;
@@ -376,7 +376,7 @@ async fn orders_that_are_not_paid_in_time_are_cancelled_and_their_stock_can_be_s
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_order_that_is_paid_after_it_was_found_stands() {
+async fn an_order_paid_after_the_lookup_is_not_cancelled() {
     let shop = TestShop::new().await;
     let product = shop.product("Kettle", "20.00", 50).await;
     let ada = shop.customer("Ada").await;

@@ -1,8 +1,6 @@
-//! Webhooks: who has subscribed is told, signed, at least once and with one id, whatever happens to the server.
+//! Webhooks: subscriptions, signatures, retries, redelivery and clean-up.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
 use axum::http::header::{LOCATION, RETRY_AFTER};
@@ -10,17 +8,14 @@ use axum::response::IntoResponse;
 use cartwright::reactors::Reactors;
 use cartwright::webhooks::{WebhookReactor, sweep};
 use chrono::{DateTime, TimeDelta, Utc};
-use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::support::TestShop;
 use crate::support::client::Client;
-use crate::support::failpoints::{assert_killed, server_on};
-use crate::support::load::Load;
-use crate::support::program::{Server, ask, command, data_dir, embedded_database, run, text, wait_for};
-use crate::support::reactors::{drained, eventually, start_all};
+use crate::support::program::{Server, command, data_dir, run, text, wait_for};
+use crate::support::reactors::{eventually, start_all, wait_until_drained};
 use crate::support::receiver::Receiver;
 
 async fn start(shop: &TestShop, private_allowed: bool) -> Reactors {
@@ -28,7 +23,7 @@ async fn start(shop: &TestShop, private_allowed: bool) -> Reactors {
     start_all(shop, vec![Arc::new(webhooks)]).await
 }
 
-/// Subscribes; returns the number and the secret.
+/// Creates a webhook; returns its number and its secret.
 async fn subscribe(shop: &TestShop, url: &str, event_types: &[&str]) -> (i64, String) {
     let made = shop.done("webhooks/", json!({ "url": url, "event_types": event_types })).await;
     (made["webhook_id"].as_i64().unwrap(), made["secret"].as_str().unwrap().to_owned())
@@ -48,7 +43,7 @@ async fn newest(shop: &TestShop, webhook: i64, outcome: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_webhook_is_told_of_the_events_it_named_since_it_was_made_with_a_good_signature() {
+async fn a_webhook_receives_its_event_types_since_its_creation_with_a_valid_signature() {
     let (shop, receiver) = (TestShop::new().await, Receiver::start().await);
     let reactors = start(&shop, true).await;
     shop.category("Tea").await;
@@ -62,7 +57,7 @@ async fn a_webhook_is_told_of_the_events_it_named_since_it_was_made_with_a_good_
     assert!(secret.starts_with("whsec_") && !shop.read("webhook/1/").await.to_string().contains(secret));
 
     let coffee = shop.category("Coffee").await;
-    drained(&shop).await;
+    wait_until_drained(&shop).await;
     let messages = receiver.messages();
     assert_eq!(messages.len(), 1, "{messages:?}");
     let event = shop.read("events/?type=CategoryCreated").await[1].clone();
@@ -86,7 +81,7 @@ async fn a_webhook_is_told_of_the_events_it_named_since_it_was_made_with_a_good_
 }
 
 #[tokio::test]
-async fn the_old_secret_signs_beside_the_new_one_for_a_day() {
+async fn the_old_secret_signs_along_with_the_new_one_for_a_day() {
     let (shop, receiver) = (TestShop::new().await, Receiver::start().await);
     let reactors = start(&shop, true).await;
     let (webhook, old) = subscribe(&shop, &receiver.url("/"), &["CategoryCreated"]).await;
@@ -96,7 +91,7 @@ async fn the_old_secret_signs_beside_the_new_one_for_a_day() {
     let new = shop.done(&path, Value::Null).await["secret"].as_str().unwrap().to_owned();
     assert_ne!(old, new);
     shop.category("Tea").await;
-    drained(&shop).await;
+    wait_until_drained(&shop).await;
     let first = receiver.messages()[0].clone();
     assert!(first.is_signed_with(&new) && first.is_signed_with(&old));
     let until = shop.read(&format!("webhook/{webhook}/")).await["previous_secret_until"].clone();
@@ -108,14 +103,14 @@ async fn the_old_secret_signs_beside_the_new_one_for_a_day() {
         .await
         .unwrap();
     shop.category("Coffee").await;
-    drained(&shop).await;
+    wait_until_drained(&shop).await;
     let second = receiver.messages()[1].clone();
     assert!(second.is_signed_with(&new) && !second.is_signed_with(&old));
     reactors.stop().await;
 }
 
 #[tokio::test]
-async fn what_a_receiver_refuses_comes_again_with_the_same_id_and_a_redirect_is_not_followed() {
+async fn a_refused_delivery_is_retried_with_the_same_id_and_redirects_are_not_followed() {
     let shop = TestShop::new().await;
     let receiver = Receiver::answering(|before, _| {
         Box::pin(async move {
@@ -143,7 +138,7 @@ async fn what_a_receiver_refuses_comes_again_with_the_same_id_and_a_redirect_is_
 }
 
 #[tokio::test]
-async fn a_receiver_that_asks_for_time_is_given_it() {
+async fn retry_after_delays_the_next_delivery() {
     let shop = TestShop::new().await;
     let receiver = Receiver::answering(|_, _| {
         Box::pin(async { (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "1800")]).into_response() })
@@ -155,18 +150,18 @@ async fn a_receiver_that_asks_for_time_is_given_it() {
     let wait = eventually("a failure", async || {
         let delivery = deliveries(&shop, webhook).await[0].clone();
         let due: DateTime<Utc> = delivery["due_at"].as_str()?.parse().unwrap();
-        // Until the outcome is noted, it is due as an attempt that goes on.
+        // Until the outcome is recorded, `due_at` is the end of the running attempt's claim.
         (due - Utc::now() > TimeDelta::minutes(1)).then_some(due - Utc::now())
     })
     .await;
-    // And up to a fifth more.
+    // Jitter adds up to a fifth.
     assert!((TimeDelta::minutes(29)..=TimeDelta::minutes(36)).contains(&wait), "{wait}");
     assert_eq!(receiver.messages().len(), 1);
     reactors.stop().await;
 }
 
 #[tokio::test]
-async fn a_receiver_that_is_gone_is_told_nothing_more_until_somebody_says_so() {
+async fn a_receiver_that_answers_410_gets_no_deliveries_until_it_is_activated() {
     let shop = TestShop::new().await;
     let receiver = Receiver::answering(|before, _| {
         let status = if before == 0 { StatusCode::GONE } else { StatusCode::OK };
@@ -183,7 +178,7 @@ async fn a_receiver_that_is_gone_is_told_nothing_more_until_somebody_says_so() {
     let changed = shop.read("events/?type=WebhookChanged").await[0].clone();
     assert_eq!((&changed["payload"]["active"], &changed["metadata"]["actor"]), (&json!(false), &json!("webhooks")));
     shop.category("Coffee").await;
-    drained(&shop).await;
+    wait_until_drained(&shop).await;
     assert_eq!(receiver.messages().len(), 1);
 
     let activated = shop.send("PATCH", &path, json!({ "active": true }), &[]).await;
@@ -192,16 +187,16 @@ async fn a_receiver_that_is_gone_is_told_nothing_more_until_somebody_says_so() {
     shop.done(&format!("reactions/{}/retry/", parked[0]["reaction_id"]), Value::Null).await;
     newest(&shop, webhook, "delivered").await;
     shop.category("Cocoa").await;
-    drained(&shop).await;
-    let told: Vec<_> =
+    wait_until_drained(&shop).await;
+    let received: Vec<_> =
         receiver.messages().iter().map(|message| message.body()["data"]["payload"]["name"].clone()).collect();
-    // Cocoa is new to the receiver, so it says once more that it is gone.
-    assert_eq!(told, ["Tea", "Tea", "Cocoa"], "nothing of what happened in between");
+    // Cocoa is a new message, so the receiver answers 410 again.
+    assert_eq!(received, ["Tea", "Tea", "Cocoa"], "nothing of what happened in between");
     reactors.stop().await;
 }
 
 #[tokio::test]
-async fn a_delivery_can_be_asked_for_again_and_a_removed_webhook_gets_none() {
+async fn a_delivery_can_be_repeated_and_a_deleted_webhook_receives_none() {
     let (shop, receiver) = (TestShop::new().await, Receiver::start().await);
     let reactors = start(&shop, true).await;
     let (webhook, _) = subscribe(&shop, &receiver.url("/"), &["CategoryCreated"]).await;
@@ -211,7 +206,7 @@ async fn a_delivery_can_be_asked_for_again_and_a_removed_webhook_gets_none() {
     let event = delivery["event_id"].as_str().unwrap();
     assert_eq!(shop.post(&path(event), Value::Null).await.status, StatusCode::ACCEPTED);
     eventually("the second message", async || (receiver.messages().len() == 2).then_some(())).await;
-    drained(&shop).await;
+    wait_until_drained(&shop).await;
     assert_eq!(receiver.messages()[0].id(), receiver.messages()[1].id());
     assert_eq!(deliveries(&shop, webhook).await[0]["attempts"], 2);
     assert_eq!(shop.read("reaction-decisions/").await[0]["decision"], "redeliver");
@@ -222,7 +217,7 @@ async fn a_delivery_can_be_asked_for_again_and_a_removed_webhook_gets_none() {
     assert_eq!(shop.get(&format!("webhook/{webhook}/")).await.problem(), "webhook_not_found");
     assert_eq!(shop.post(&path(event), Value::Null).await.problem(), "webhook_not_found");
     shop.category("Coffee").await;
-    drained(&shop).await;
+    wait_until_drained(&shop).await;
     assert_eq!(receiver.messages().len(), 2);
     let known: i64 = sqlx::query_scalar("select count(*) from webhook").fetch_one(&shop.pool).await.unwrap();
     assert_eq!(known, 0, "neither its URL nor its secret is kept");
@@ -230,7 +225,7 @@ async fn a_delivery_can_be_asked_for_again_and_a_removed_webhook_gets_none() {
 }
 
 #[tokio::test]
-async fn a_webhook_is_not_told_inside_the_network_of_the_shop_unless_that_is_allowed() {
+async fn deliveries_to_private_addresses_are_parked_unless_allowed() {
     let (shop, receiver) = (TestShop::new().await, Receiver::start().await);
     let reactors = start(&shop, false).await;
     let port = receiver.address.port();
@@ -246,7 +241,7 @@ async fn a_webhook_is_not_told_inside_the_network_of_the_shop_unless_that_is_all
 }
 
 #[tokio::test]
-async fn a_slow_receiver_does_not_hold_up_the_others() {
+async fn a_slow_receiver_does_not_block_others() {
     let shop = TestShop::new().await;
     let gate = Arc::new(Semaphore::new(0));
     let held = Arc::clone(&gate);
@@ -270,13 +265,13 @@ async fn a_slow_receiver_does_not_hold_up_the_others() {
     eventually("the fast receiver", async || (got("/fast") == 30).then_some(())).await;
     assert!(got("/slow") <= 8, "more than may be under way");
     gate.add_permits(30);
-    drained(&shop).await;
+    wait_until_drained(&shop).await;
     assert_eq!((got("/fast"), got("/slow")), (30, 30));
     reactors.stop().await;
 }
 
 #[tokio::test]
-async fn old_deliveries_and_what_is_parked_for_a_removed_webhook_are_swept_away() {
+async fn old_deliveries_and_parked_reactions_of_deleted_webhooks_are_deleted() {
     let shop = TestShop::new().await;
     let receiver = Receiver::answering(|_, message| {
         let status = if message.path == "/gone" { StatusCode::GONE } else { StatusCode::OK };
@@ -290,7 +285,7 @@ async fn old_deliveries_and_what_is_parked_for_a_removed_webhook_are_swept_away(
     newest(&shop, gone, "parked").await;
     newest(&shop, kept, "delivered").await;
     shop.category("Coffee").await;
-    drained(&shop).await;
+    wait_until_drained(&shop).await;
     sqlx::query("update webhook_delivery set tried_at = tried_at - interval '31 days' where position < $1")
         .bind(deliveries(&shop, kept).await[0]["position"].as_i64().unwrap())
         .execute(&shop.pool)
@@ -305,129 +300,12 @@ async fn old_deliveries_and_what_is_parked_for_a_removed_webhook_are_swept_away(
     reactors.stop().await;
 }
 
-/// Waits longer than attempts that were cut off, and others that failed, take to come again.
-fn wait_long<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + Duration::from_secs(120);
-    loop {
-        if let Some(seen) = look() {
-            return seen;
-        }
-        assert!(Instant::now() < deadline, "waited in vain for {what}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-}
-
-#[test]
-fn a_receiver_has_every_event_once_by_its_id_although_the_server_is_killed_under_load() {
-    const ROUNDS: usize = 6;
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    // One event in a hundred is refused at first.
-    let receiver = runtime.block_on(Receiver::answering(|before, message| {
-        let position = message.body()["data"]["position"].as_i64().unwrap();
-        let refused = before == 0 && position % 100 == 0;
-        let status = if refused { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::OK };
-        Box::pin(async move { status.into_response() })
-    }));
-    let folder = data_dir();
-    let mut server = Server::spawn(command(folder.path()).args(["--no-seeds", "--listen", "127.0.0.1:0"]));
-    let port = server.port();
-    let load = Load::prepare(&[port]);
-    let subscription = json!({ "url": receiver.url("/"), "event_types": ["*"] });
-    let made = Client::new(&[port], 0).send("POST", "webhooks/", "", &subscription).unwrap();
-    assert_eq!(made.status, 201, "{}", made.body);
-    let secret = made.body["secret"].as_str().unwrap().to_owned();
-    let (mut told_before_a_kill, mut left_by_a_kill) = (Vec::new(), 0);
-    load.run(|progress| {
-        for round in 0..ROUNDS {
-            progress.more(40 + 17 * round);
-            let listen = format!("127.0.0.1:{}", server.port());
-            server.signal(Signal::SIGKILL);
-            server.ended();
-            told_before_a_kill.push(receiver.messages().len());
-            server = Server::start_on(folder.path(), &listen);
-            // What the dead server had begun waits out its claim.
-            left_by_a_kill += ask(&embedded_database(folder.path()), async |pool| {
-                let begun = "select count(*) from reaction where attempts > 0 and reason is null";
-                sqlx::query_scalar::<_, i64>(begun).fetch_one(pool).await.unwrap()
-            });
-        }
-        progress.more(40);
-    });
-    let expected: BTreeSet<String> = ask(&embedded_database(folder.path()), async |pool| {
-        let events = "select event_id::text from events where position > (select since from webhook)";
-        sqlx::query_scalar(events).fetch_all(pool).await.unwrap().into_iter().collect()
-    });
-    let told = || receiver.messages().iter().map(|message| message.id().to_owned()).collect::<BTreeSet<_>>();
-    wait_long("every event", || (told().len() >= expected.len()).then_some(()));
-    wait_long("the end of the reactions", || {
-        ask(&embedded_database(folder.path()), async |pool| {
-            let left = "select count(*) from reaction";
-            (sqlx::query_scalar::<_, i64>(left).fetch_one(pool).await.unwrap() == 0).then_some(())
-        })
-    });
-    assert_eq!(told(), expected);
-    let mut by_id: BTreeMap<String, Vec<_>> = BTreeMap::new();
-    for message in receiver.messages() {
-        by_id.entry(message.id().to_owned()).or_default().push(message);
-    }
-    for (id, messages) in &by_id {
-        assert!(messages.iter().all(|message| message.bytes == messages[0].bytes), "{id} says two things");
-    }
-    assert!(receiver.messages().last().unwrap().is_signed_with(&secret));
-    let twice = by_id.values().filter(|messages| messages.len() > 1).count();
-    eprintln!("{} events, {twice} of them told more than once, {left_by_a_kill} begun by killed servers", by_id.len());
-    let told_before = told_before_a_kill.iter().any(|told| *told > 0);
-    assert!(told_before && left_by_a_kill > 0, "no server was killed while it told somebody");
-    assert!(expected.len() > 500, "only {} events", expected.len());
-    server.signal(Signal::SIGTERM);
-    assert_eq!(server.wait(), Some(0));
-}
-
-#[test]
-fn a_server_that_dies_between_two_steps_tells_everything_and_only_what_it_had_not_noted_twice() {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let receiver = runtime.block_on(Receiver::start());
-    let folder = data_dir();
-    let mut server = Server::spawn(&mut server_on(folder.path(), 0, ""));
-    let port = server.port();
-    let subscription = json!({ "url": receiver.url("/"), "event_types": ["CategoryCreated"] });
-    assert_eq!(Client::new(&[port], 0).send("POST", "webhooks/", "", &subscription).unwrap().status, 201);
-    let told = |name: &str| {
-        let told = receiver.messages().into_iter().filter(|message| message.body()["data"]["payload"]["name"] == name);
-        told.map(|message| message.id().to_owned()).collect::<Vec<_>>()
-    };
-    for (point, times) in [("reactions-written", 1), ("reactions-enqueued", 1), ("reaction-carried-out", 2)] {
-        server.signal(Signal::SIGTERM);
-        assert_eq!(server.wait(), Some(0));
-        server = Server::spawn(&mut server_on(folder.path(), port, &format!("{point}=return(kill)")));
-        let category = json!({ "category_name": point });
-        // The server may die before it answers, but not before the category is stored.
-        let mut staff = Client::new(&[port], 0);
-        let _ = staff.send("POST", "categories/", point, &category);
-        assert_killed(server.ended(), point);
-        assert_eq!(told(point).len(), times - 1, "{point}");
-        server = Server::spawn(&mut server_on(folder.path(), port, ""));
-        let again = Client::new(&[port], 0).send("POST", "categories/", point, &category).unwrap();
-        assert_eq!((again.status, again.replayed), (201, true), "{point}");
-        wait_long("the message", || (told(point).len() == times).then_some(()));
-        wait_long("the end of the reactions", || {
-            ask(&embedded_database(folder.path()), async |pool| {
-                let left = "select count(*) from reaction";
-                (sqlx::query_scalar::<_, i64>(left).fetch_one(pool).await.unwrap() == 0).then_some(())
-            })
-        });
-        let ids = told(point);
-        assert_eq!(ids.len(), times, "{point}");
-        assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
-    }
-}
-
 #[test]
 fn parked_reactions_are_listed_retried_and_dropped_on_the_command_line() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let receiver = runtime.block_on(Receiver::answering(|_, _| Box::pin(async { StatusCode::GONE.into_response() })));
     let folder = data_dir();
-    // On a machine without certificate authorities, where a shop must work too.
+    // A machine without certificate authorities must work too.
     let mut program = command(folder.path());
     let server = Server::spawn(
         program
@@ -463,7 +341,7 @@ fn parked_reactions_are_listed_retried_and_dropped_on_the_command_line() {
     assert!(code == Some(0) && listed.lines().all(|line| line.ends_with("0 due, 0 parked")), "{listed}");
     let (code, refused) = reactions(&["drop", &id]);
     assert_eq!((code, refused.contains("no reaction has the number")), (Some(1), true), "{refused}");
-    assert_eq!(receiver.messages().len(), 1, "a webhook that is not active is told nothing");
+    assert_eq!(receiver.messages().len(), 1, "an inactive webhook receives nothing");
     let decided = server.get("/shop/api/reaction-decisions/");
     assert_eq!(decided.matches("\"actor\":\"cli\"").count(), 3, "{decided}");
 }

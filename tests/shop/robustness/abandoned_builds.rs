@@ -1,4 +1,4 @@
-//! Builds that die: nothing of them is taken for alive, nothing stays behind, and what was to be built is built.
+//! Abandoned builds: they are not shown as running, nothing of them remains, and the build is repeated.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -10,19 +10,19 @@ use serde_json::{Value, json};
 use sqlx::{ConnectOptions, Executor, PgPool};
 
 use crate::support::client::Client;
-use crate::support::failpoints::{assert_killed, dies, server_on};
+use crate::support::failpoints::{assert_killed, run_until_killed, server_on};
 use crate::support::program::{
     Server, ask, command, data_dir, embedded_database, is_stopped, run, text, verify, wait_for,
 };
 use crate::support::{TestShop, fresh_database};
 
-/// The schemas of builds, alive or dead.
+/// The schemas of builds, running or abandoned.
 async fn schemas(pool: &PgPool) -> Vec<String> {
     let schemas = "select nspname::text from pg_namespace where nspname ~ '^(rebuild|verify)_' order by nspname";
     sqlx::query_scalar(schemas).fetch_all(pool).await.unwrap()
 }
 
-/// How a projection is said to stand, by the shop and by the command line.
+/// The state of a projection, by the shop's answer and by the command line.
 fn states(folder: &Path, server: &Server, name: &str) -> (String, String) {
     let projections: Value = serde_json::from_str(&server.get("/shop/api/projections/")).unwrap();
     let projection = projections.as_array().unwrap().iter().find(|projection| projection["name"] == name).unwrap();
@@ -32,7 +32,7 @@ fn states(folder: &Path, server: &Server, name: &str) -> (String, String) {
 }
 
 #[test]
-fn a_killed_build_is_not_taken_for_alive_and_is_removed_while_the_shop_runs() {
+fn a_killed_build_is_not_shown_as_running_and_is_removed_while_the_shop_runs() {
     let folder = data_dir();
     let server = Server::spawn(&mut server_on(folder.path(), 0, ""));
     let database = embedded_database(folder.path());
@@ -52,7 +52,7 @@ fn a_killed_build_is_not_taken_for_alive_and_is_removed_while_the_shop_runs() {
             let second = text(&run(folder.path(), &args));
             assert!(second.contains("`orders` is being rebuilt already"), "{second}");
         }
-        // The server has looked for dead builds meanwhile, when it started.
+        // The server has searched for abandoned builds at its start.
         assert_eq!(ask(&database, schemas), alive, "what is alive is left alone");
 
         kill(Pid::from_raw(build.id().cast_signed()), Signal::SIGKILL).unwrap();
@@ -63,7 +63,7 @@ fn a_killed_build_is_not_taken_for_alive_and_is_removed_while_the_shop_runs() {
 }
 
 #[test]
-fn what_a_killed_server_was_building_is_removed_by_the_next() {
+fn an_abandoned_build_is_removed_by_the_next_server() {
     let folder = data_dir();
     let mut server = Server::spawn(&mut server_on(folder.path(), 0, "rebuild-folded=return(kill)"));
     let address = format!("{}/shop/api/projections/orders/rebuild/", server.address);
@@ -77,7 +77,7 @@ fn what_a_killed_server_was_building_is_removed_by_the_next() {
     assert_eq!(states(folder.path(), &server, "orders").0, "live");
     wait_for("the end of the schema", || ask(&embedded_database(folder.path()), schemas).is_empty().then_some(()));
 
-    dies(command(folder.path()).args(["verify", "orders"]), "verify-folded=return(kill)");
+    run_until_killed(command(folder.path()).args(["verify", "orders"]), "verify-folded=return(kill)");
     server.signal(Signal::SIGTERM);
     assert_eq!(server.wait(), Some(0));
     let _server = Server::spawn(&mut server_on(folder.path(), 0, ""));
@@ -85,7 +85,7 @@ fn what_a_killed_server_was_building_is_removed_by_the_next() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_table_of_an_older_version_is_rebuilt_although_the_database_goes_away_meanwhile() {
+async fn an_outdated_table_is_rebuilt_although_the_database_goes_away_meanwhile() {
     let database = fresh_database().await;
     let shop = TestShop::on(database.clone()).await;
     shop.product("Kettle", "24.90", 9).await;
@@ -93,12 +93,12 @@ async fn a_table_of_an_older_version_is_rebuilt_although_the_database_goes_away_
     let mut session = database.connect().await.unwrap();
     session.execute("update projection set fingerprint = 'older' where name = 'orders'").await.unwrap();
 
-    // What is written there waits; what is read does not.
+    // Writes to that table wait; reads do not.
     session.execute("begin; lock table projection_rebuild in share row exclusive mode").await.unwrap();
     let newer = TestShop::on(database).await;
     let end = "select count(pg_terminate_backend(pid)) from pg_stat_activity
                where datname = current_database() and query like 'delete from projection_rebuild%'";
-    // Not in the transaction: it would see the sessions as they were at its first look.
+    // Not in the transaction: it would keep the list of sessions of its first query.
     while sqlx::query_scalar::<_, i64>(end).fetch_one(&shop.pool).await.unwrap() == 0 {}
     session.execute("commit").await.unwrap();
 
@@ -110,7 +110,7 @@ async fn a_table_of_an_older_version_is_rebuilt_although_the_database_goes_away_
 }
 
 #[test]
-fn a_rebuild_that_stands_still_in_its_swap_holds_readers_and_projector_up_for_seconds_only() {
+fn a_rebuild_stopped_during_its_swap_blocks_others_for_seconds_only() {
     let folder = data_dir();
     let server = Server::spawn(&mut server_on(folder.path(), 0, ""));
     let mut command = command(folder.path());

@@ -1,4 +1,4 @@
-//! Clients that are slow, greedy or many: each loses its connection, and the others do not notice.
+//! Slow, greedy and numerous clients: they lose their connections, and others are not affected.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ const WRITE: Duration = Duration::from_millis(600);
 const PATIENCE: Duration = Duration::from_secs(15);
 const LIVE: &str = "GET /health/live HTTP/1.1\r\nHost: shop\r\n\r\n";
 
-/// A shop that listens, with room for so many connections and little patience.
+/// A listening shop with short timeouts and room for so many connections.
 async fn open(max_connections: usize, trusted_proxies: &str) -> (TestShop, SocketAddr) {
     let connections =
         ConnectionLimits { max_connections, head_timeout: HEAD, idle_timeout: IDLE, write_timeout: WRITE };
@@ -38,7 +38,7 @@ async fn connect(shop: SocketAddr, from: u8) -> TcpStream {
     socket.connect(shop).await.unwrap()
 }
 
-/// Sends a request and reads its answer, which is one that fits into a packet.
+/// Sends a request and reads its answer, which fits into one packet.
 async fn ask(stream: &mut TcpStream, request: &str) -> String {
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut buffer = vec![0; 64 * 1024];
@@ -46,8 +46,7 @@ async fn ask(stream: &mut TcpStream, request: &str) -> String {
     String::from_utf8_lossy(&buffer[..length]).into_owned()
 }
 
-/// Sends one byte of `text` after the other, again and again, until the shop says something or hangs up: how long that
-/// took, and what it said.
+/// Sends `text` byte by byte, repeatedly, until the shop answers or closes; returns the time and the answer.
 async fn trickle(stream: TcpStream, text: &str) -> (Duration, String) {
     let started = Instant::now();
     let (mut read, mut write) = stream.into_split();
@@ -66,7 +65,7 @@ async fn trickle(stream: TcpStream, text: &str) -> (Duration, String) {
     (started.elapsed(), String::from_utf8_lossy(&answer).into_owned())
 }
 
-/// How long it takes until the shop hangs up.
+/// The time until the shop closes the connection.
 async fn until_closed(stream: &mut TcpStream) -> Duration {
     let started = Instant::now();
     let read = timeout(PATIENCE, stream.read(&mut [0; 1])).await.expect("the connection went on");
@@ -75,7 +74,7 @@ async fn until_closed(stream: &mut TcpStream) -> Duration {
 }
 
 #[tokio::test]
-async fn a_head_must_come_in_time() {
+async fn a_slow_request_head_times_out() {
     let (_shop, address) = open(100, "").await;
     let (took, answer) = trickle(connect(address, 1).await, "GET /health/live HTTP/1.1 and so on").await;
     assert!(took >= HEAD && took < HEAD * 2, "{took:?}");
@@ -91,7 +90,7 @@ async fn a_head_must_come_in_time() {
 }
 
 #[tokio::test]
-async fn a_connection_may_rest_between_requests_but_not_for_ever() {
+async fn an_idle_connection_is_closed_after_its_timeout() {
     let (_shop, address) = open(100, "").await;
     let mut stream = connect(address, 1).await;
     for _ in 0..3 {
@@ -106,7 +105,7 @@ async fn a_connection_may_rest_between_requests_but_not_for_ever() {
 }
 
 #[tokio::test]
-async fn a_body_must_come_in_time() {
+async fn a_slow_request_body_times_out() {
     let (shop, address) = open(100, "").await;
     let mut stream = connect(address, 1).await;
     let head = format!(
@@ -122,12 +121,12 @@ async fn a_body_must_come_in_time() {
 }
 
 #[tokio::test]
-async fn an_answer_must_be_taken() {
+async fn a_client_that_does_not_read_its_answer_is_disconnected() {
     let (_shop, address) = open(1, "").await;
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4_096).unwrap();
     let mut stuck = socket.connect(address).await.unwrap();
-    // More than all buffers on the way hold.
+    // More than all buffers between the two hold.
     let request = "GET /openapi.json HTTP/1.1\r\nHost: shop\r\n\r\n".repeat(200);
     stuck.write_all(request.as_bytes()).await.unwrap();
     let started = Instant::now();
@@ -137,7 +136,7 @@ async fn an_answer_must_be_taken() {
 }
 
 #[tokio::test]
-async fn a_stream_of_events_lives_as_long_as_it_is_read() {
+async fn an_event_stream_lives_as_long_as_it_is_read() {
     let (shop, address) = open(100, "").await;
     let mut stream = connect(address, 1).await;
     let request =
@@ -152,7 +151,7 @@ async fn a_stream_of_events_lives_as_long_as_it_is_read() {
 }
 
 #[tokio::test]
-async fn a_flood_waits_outside_and_the_shop_answers_again_when_it_goes() {
+async fn connections_above_the_limit_wait_and_are_served_when_others_close() {
     let (_shop, address) = open(8, "").await;
     let mut flood = Vec::new();
     for from in 1..=4 {
@@ -171,13 +170,13 @@ async fn a_flood_waits_outside_and_the_shop_answers_again_when_it_goes() {
     let length = timeout(PATIENCE, outside.read(&mut buffer)).await.unwrap().unwrap();
     assert!(String::from_utf8_lossy(&buffer[..length]).contains("200 OK"), "there is room again");
 
-    // Those who hold connections without using them lose them, and others come in.
+    // Idle connections are closed, and waiting ones are accepted.
     let mut late = connect(address, 6).await;
     assert!(ask(&mut late, LIVE).await.contains("200 OK"));
 }
 
 #[tokio::test]
-async fn one_address_may_hold_a_quarter_and_a_trusted_proxy_all() {
+async fn an_address_may_hold_a_quarter_of_all_connections_and_a_trusted_proxy_all() {
     let (_shop, address) = open(8, "127.0.0.9").await;
     let mut held = Vec::new();
     for _ in 0..2 {
@@ -200,7 +199,7 @@ async fn one_address_may_hold_a_quarter_and_a_trusted_proxy_all() {
 }
 
 #[tokio::test]
-async fn a_head_may_not_be_too_large() {
+async fn a_request_head_that_is_too_large_is_refused() {
     let (_shop, address) = open(100, "").await;
     let many = |count| (0..count).map(|number| format!("X-{number}: 1\r\n")).collect::<String>();
     let large = |length| format!("X-Large: {}\r\n", "x".repeat(length));

@@ -1,4 +1,4 @@
-//! What the shop does when the database fails it: clear answers meanwhile, nothing half done, and on by itself afterwards.
+//! Faults of the database: clear errors meanwhile, nothing half done, and recovery without help.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ async fn add(shop: &TestShop, customer: i64, product: i64, key: &str) -> Answer 
 }
 
 #[tokio::test]
-async fn a_pool_without_connections_makes_clients_wait_and_then_come_again() {
+async fn an_exhausted_pool_delays_requests_and_then_answers_503() {
     let shop = TestShop::new().await;
     let product = shop.product("Kettle", "24.90", 9).await;
     let (ada, bruno) = (shop.customer("Ada").await, shop.customer("Bruno").await);
@@ -36,16 +36,16 @@ async fn a_pool_without_connections_makes_clients_wait_and_then_come_again() {
 
     let take_all = || join_all((0..POOL_SIZE).map(|_| shop.pool.acquire()));
     let held = take_all().await;
-    // Bruno's cart is not at hand, and the pool is needed to load it.
+    // Bruno's cart is not cached, so loading it needs the pool.
     let (read, command) = tokio::join!(shop.get("products/"), add(&shop, bruno, product, "bruno"));
     unavailable(&read);
     unavailable(&command);
     assert_eq!(shop.engine.journal.position(), before, "nothing was done");
-    // What is at hand needs no pool.
+    // A cached cart needs no pool.
     shop.add(ada, product, 1).await;
     drop(held);
 
-    // Who waits for a connection gets it when it is given back.
+    // A waiting request gets a connection as soon as one is released.
     let held = take_all().await;
     let (read, command, ()) =
         tokio::join!(shop.get("products/"), add(&shop, bruno, product, "bruno"), async { drop(held) });
@@ -58,7 +58,7 @@ async fn a_pool_without_connections_makes_clients_wait_and_then_come_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_statement_that_times_out_is_a_clear_error_and_the_shop_goes_on() {
+async fn a_statement_timeout_is_a_clear_error_and_the_shop_continues() {
     let database = fresh_database().await;
     let shop = TestShop::on(database.clone().options([("statement_timeout", "200ms")])).await;
     let product = shop.product("Kettle", "24.90", 9).await;
@@ -110,7 +110,7 @@ async fn a_statement_that_times_out_is_a_clear_error_and_the_shop_goes_on() {
 }
 
 #[tokio::test]
-async fn the_time_of_recording_never_goes_back_with_the_databases_clock() {
+async fn recorded_times_never_decrease_with_the_databases_clock() {
     let shop = TestShop::new().await;
     let product = shop.product("Kettle", "24.90", 9).await;
     let customer = shop.customer("Ada").await;
@@ -131,7 +131,7 @@ async fn the_time_of_recording_never_goes_back_with_the_databases_clock() {
     shop.verify().await;
 }
 
-/// A checkout that a server receives whose clock is wrong by `wrong`.
+/// A checkout on a server whose clock is wrong by `wrong`.
 async fn check_out(shop: &TestShop, customer: i64, key: &str, wrong: TimeDelta) -> (i64, DateTime<Utc>, bool) {
     let mut context = Context::of(Actor { id: "clock".to_owned(), role: "admin" });
     context.received_at += wrong;
@@ -143,7 +143,7 @@ async fn check_out(shop: &TestShop, customer: i64, key: &str, wrong: TimeDelta) 
 }
 
 #[tokio::test]
-async fn a_key_is_carried_out_once_a_day_whatever_the_servers_clock_says() {
+async fn an_idempotency_key_executes_once_a_day_whatever_the_servers_clock() {
     let shop = TestShop::new().await;
     let other = TestShop::on((*shop.pool.connect_options()).clone()).await;
     let product = shop.product("Kettle", "24.90", 9).await;
@@ -180,20 +180,20 @@ async fn a_key_is_carried_out_once_a_day_whatever_the_servers_clock_says() {
     shop.verify().await;
 }
 
-/// Takes the lease for a day, as a node does whose database's clock goes back a day afterwards.
+/// Takes the lease for a day, as if the database's clock had gone back a day since.
 async fn take_lease(session: &mut PgConnection) -> Option<i64> {
     let take = "select projector_acquire($1, interval '1 day')";
     sqlx::query_scalar(take).bind(Uuid::new_v4()).fetch_one(session).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lease_that_ends_in_the_far_future_is_free_when_its_holder_is_gone_and_not_before() {
+async fn a_lease_with_a_far_future_expiry_is_free_only_when_its_holder_is_gone() {
     let database = fresh_database().await;
     let TestShop { engine, pool, .. } = TestShop::on(database.clone()).await;
     engine.stop().await.unwrap();
     let mut holder = database.connect().await.unwrap();
     let mut other = database.connect().await.unwrap();
-    let epoch = take_lease(&mut holder).await.expect("the lease was given back");
+    let epoch = take_lease(&mut holder).await.expect("the lease was released");
     assert_eq!(take_lease(&mut other).await, None, "its holder is there");
 
     let shop = TestShop::on(database).await;

@@ -1,4 +1,4 @@
-//! A dump of the database, restored elsewhere with the commands of `docs/operating.md`, goes on where the shop was.
+//! A dump restored elsewhere with the commands of `docs/operating.md` continues where the shop was.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -12,7 +12,7 @@ use sqlx::postgres::PgConnectOptions;
 use crate::support::pages::blocks;
 use crate::support::{Answer, TestShop, bare_database, fresh_database};
 
-/// The commands of the page that dump and restore.
+/// The page's commands for dump and restore.
 fn commands() -> Vec<String> {
     blocks("docs/operating.md", "sh").into_iter().filter(|block| block.contains("pg_dump")).collect()
 }
@@ -52,7 +52,7 @@ async fn built_at(pool: &PgPool) -> Vec<(String, DateTime<Utc>)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_restored_dump_goes_on_without_a_gap() {
+async fn a_restored_dump_continues_without_a_gap() {
     if Command::new("pg_dump").arg("--version").env("PATH", path()).output().is_err() {
         eprintln!("skipped: there is no pg_dump on this machine");
         return;

@@ -1,15 +1,15 @@
-//! Deaths exactly between two steps: see `src/failpoints.rs`.
+//! Servers killed exactly between two steps: see `src/failpoints.rs`.
 
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use crate::support::client::{Client, Lost};
-use crate::support::failpoints::{assert_killed, dies, server_on};
+use crate::support::failpoints::{assert_killed, run_until_killed, server_on};
 use crate::support::load::Load;
 use crate::support::program::{Server, ask, command, data_dir, embedded_database, run, text, verify, wait_for};
 
 #[test]
-fn what_a_dead_server_had_stored_is_answered_and_what_it_had_not_is_done() {
+fn a_retry_replays_what_a_killed_server_stored_and_executes_what_it_did_not() {
     let folder = data_dir();
     let mut server = Server::spawn(&mut server_on(folder.path(), 0, ""));
     let port = server.port();
@@ -35,7 +35,7 @@ fn what_a_dead_server_had_stored_is_answered_and_what_it_had_not_is_done() {
 }
 
 #[test]
-fn a_server_that_dies_between_two_steps_under_load_loses_nothing_and_does_nothing_twice() {
+fn a_server_killed_between_two_steps_under_load_loses_and_repeats_nothing() {
     let folder = data_dir();
     let deaths = [
         "journal-append-decided=50*off->return(kill)",
@@ -49,11 +49,11 @@ fn a_server_that_dies_between_two_steps_under_load_loses_nothing_and_does_nothin
         for (place, points) in deaths.iter().enumerate() {
             assert_killed(server.ended(), points);
             let replayed = progress.replayed();
-            // One that dies by itself might do so before anybody is served.
+            // A server with a failpoint might die before it serves a request.
             server = Server::spawn(&mut server_on(folder.path(), port, ""));
             progress.more(40);
             if points.starts_with("journal-append-stored") {
-                assert!(progress.replayed() > replayed, "somebody was not told of what was stored");
+                assert!(progress.replayed() > replayed, "no retry was answered from the store");
             }
             if let Some(next) = deaths.get(place + 1) {
                 server.signal(Signal::SIGTERM);
@@ -62,15 +62,15 @@ fn a_server_that_dies_between_two_steps_under_load_loses_nothing_and_does_nothin
             }
         }
     });
-    ledger.audit(&embedded_database(folder.path()), port);
+    ledger.compare_with_log(&embedded_database(folder.path()), port);
     verify(folder.path());
 }
 
 #[test]
-fn a_server_that_dies_while_it_starts_or_rebuilds_is_whole_after_the_next_start() {
+fn a_server_killed_during_start_or_rebuild_recovers_at_the_next_start() {
     let folder = data_dir();
     // Before there is any read table.
-    dies(&mut server_on(folder.path(), 0, ""), "start-migrated=return(kill)");
+    run_until_killed(&mut server_on(folder.path(), 0, ""), "start-migrated=return(kill)");
     let mut server = Server::spawn(&mut server_on(folder.path(), 0, ""));
     let port = server.port();
     let ledger = Load::prepare(&[port]).run(|progress| progress.more(300));
@@ -78,14 +78,14 @@ fn a_server_that_dies_while_it_starts_or_rebuilds_is_whole_after_the_next_start(
     for points in
         ["projector-lease-acquired=return(kill)", "rebuild-folded=return(kill)", "rebuild-swapped=return(kill)"]
     {
-        // As an older version of the shop left it.
+        // As left by an older version of the shop.
         ask(&embedded_database(folder.path()), async |pool| {
             let old = "update projection set fingerprint = 'older' where name = 'orders'";
             sqlx::query(old).execute(pool).await.unwrap();
         });
         server.signal(Signal::SIGKILL);
         server.ended();
-        dies(&mut server_on(folder.path(), port, ""), points);
+        run_until_killed(&mut server_on(folder.path(), port, ""), points);
         server = Server::spawn(&mut server_on(folder.path(), port, ""));
         let rebuilt = || {
             let projections = Client::new(&[port], 0).get("projections/").body;
@@ -99,23 +99,23 @@ fn a_server_that_dies_while_it_starts_or_rebuilds_is_whole_after_the_next_start(
         wait_for("the rebuild", rebuilt);
         verify(folder.path());
     }
-    ledger.audit(&embedded_database(folder.path()), port);
+    ledger.compare_with_log(&embedded_database(folder.path()), port);
 }
 
 #[test]
-fn a_rebuild_that_dies_beside_a_server_under_load_leaves_its_tables_in_service() {
+fn a_rebuild_killed_beside_a_busy_server_leaves_its_tables_in_service() {
     let folder = data_dir();
     let server = Server::spawn(&mut server_on(folder.path(), 0, ""));
     let port = server.port();
     let ledger = Load::prepare(&[port]).run(|progress| {
         progress.more(100);
         for points in ["rebuild-folded=return(kill)", "rebuild-swapped=return(kill)"] {
-            dies(command(folder.path()).args(["replay", "orders"]), points);
+            run_until_killed(command(folder.path()).args(["replay", "orders"]), points);
             progress.more(60);
         }
         let replayed = run(folder.path(), &["replay", "orders"]);
         assert!(replayed.status.success(), "the next one is not in the way of the dead: {}", text(&replayed));
     });
-    ledger.audit(&embedded_database(folder.path()), port);
+    ledger.compare_with_log(&embedded_database(folder.path()), port);
     verify(folder.path());
 }

@@ -1,4 +1,4 @@
-//! A disk that fills up under load: clear errors while it is full, nothing acknowledged lost when there is room again.
+//! A disk that fills up under load: clear errors while it is full, and no acknowledged command lost.
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
@@ -52,7 +52,7 @@ impl SmallDisk {
         root.join(self.folder.strip_prefix("/").unwrap()).join(name)
     }
 
-    /// Writes until there is no room, and tells how much there was.
+    /// Fills the disk; returns the bytes that were free.
     fn fill(&self) -> usize {
         let mut ballast = File::options().create(true).append(true).open(self.path("ballast")).unwrap();
         let mut room_bytes = 0;
@@ -68,14 +68,15 @@ impl SmallDisk {
         room_bytes
     }
 
-    /// Whether PostgreSQL carries the statement out.
+    /// Whether PostgreSQL executes the statement.
     fn psql(&self, statement: &str) -> bool {
         let address = format!("postgresql:///cartwright?host={}/run&user=cartwright", self.folder.display());
         self.run("psql", &[&address, "-c", statement]).status.success()
     }
 
-    /// Lets PostgreSQL ask for new files of its write-ahead log until it gets none. Then it ends, and cannot be started
-    /// again before there is room.
+    /// Makes PostgreSQL request new files of its write-ahead log until it gets none.
+    ///
+    /// Then it ends, and cannot be restarted before there is room.
     fn end_postgresql(&self) {
         let next_file = "select pg_logical_emit_message(true, 'test', 'next'), pg_switch_wal()";
         wait_for("a file that PostgreSQL does not get", || (!self.psql(next_file)).then_some(()));
@@ -91,7 +92,7 @@ struct Seen {
     stop: AtomicBool,
 }
 
-/// Tells the customers to stop, also when the test fails.
+/// Stops the customers, also when the test fails.
 struct StopAtEnd<'seen>(&'seen Seen);
 
 impl Drop for StopAtEnd<'_> {
@@ -100,7 +101,7 @@ impl Drop for StopAtEnd<'_> {
     }
 }
 
-/// The body of a good answer; any other must be a problem document that says to come again.
+/// The body of a successful answer; any other must be a problem document that asks for a retry.
 fn call(address: &str, path: &str, args: &[&str]) -> Option<Value> {
     let output = Command::new("curl")
         .args([
@@ -153,7 +154,7 @@ fn fill_cart(address: &str, customer: usize, seen: &Seen) -> usize {
 }
 
 #[test]
-fn what_was_acknowledged_survives_a_disk_that_fills_up_under_load() {
+fn acknowledged_commands_survive_a_full_disk_under_load() {
     let folder = data_dir();
     let Some(disk) = SmallDisk::start(folder.path()) else { return };
     assert!(disk.psql("select"), "psql is needed, to end PostgreSQL");

@@ -1,4 +1,4 @@
-//! SIGTERM under load: whoever is answered is told the truth, and nobody who was in time is left without an answer.
+//! SIGTERM under load: every request that arrived in time gets an answer, and every answer is true.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use crate::support::program::{Server, command, data_dir, verify, wait_for};
 const CLIENTS: usize = 16;
 const ROUNDS: usize = 5;
 
-/// A command, and what became of it.
+/// A command and its outcome.
 struct Sent {
     key: String,
     body: Value,
@@ -20,7 +20,7 @@ struct Sent {
 }
 
 #[test]
-fn a_server_that_is_stopped_under_load_answers_everything_it_was_sent_and_tells_the_truth() {
+fn a_server_stopped_under_load_answers_every_request_it_received() {
     let folder = data_dir();
     let mut server = Server::spawn(command(folder.path()).args(["--no-seeds", "--listen", "127.0.0.1:0"]));
     let port = server.port();
@@ -42,7 +42,7 @@ fn a_server_that_is_stopped_under_load_answers_everything_it_was_sent_and_tells_
                     refused += 1;
                 }
                 Ok(reply) => panic!("{key}: {} {}", reply.status, reply.body),
-                // The system takes up connections as long as the port is open, even if nobody comes for them any more.
+                // The system accepts connections while the port is open, also when the server no longer takes them.
                 Err(Lost::Cut { connected_at }) => {
                     assert!(connected_at > signalled_at, "{key} got no answer, on a connection from before the signal");
                 }
@@ -55,7 +55,7 @@ fn a_server_that_is_stopped_under_load_answers_everything_it_was_sent_and_tells_
     verify(folder.path());
 }
 
-/// Sixteen clients send commands, each as soon as the one before is answered, until nobody answers any more.
+/// Sixteen clients send one command after the other until the server no longer answers.
 fn stop_under_load(server: Server, port: u16, round: usize) -> (Vec<Sent>, Instant) {
     let acknowledged = AtomicUsize::new(0);
     let stop = AtomicBool::new(false);
@@ -73,7 +73,7 @@ fn stop_under_load(server: Server, port: u16, round: usize) -> (Vec<Sent>, Insta
                         Ok(_) => drop(acknowledged.fetch_add(1, Ordering::Relaxed)),
                         Err(_) => std::thread::sleep(Duration::from_millis(1)),
                     }
-                    // What did not go out is sent again, under the same key.
+                    // A request that was not sent is repeated with its key.
                     if !matches!(outcome, Err(Lost::Unsent)) {
                         sent.push(Sent { key, body, outcome });
                     }

@@ -1,4 +1,4 @@
-//! The log: gapless, append-only, shared with a stock postgres-es, and clear of doubt after a lost connection.
+//! The log: gapless, append-only, compatible with a stock postgres-es, and resolved after a lost connection.
 
 use std::time::Duration;
 
@@ -67,7 +67,7 @@ async fn the_log_refuses_update_delete_truncate_and_positions_from_outside() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn writers_on_two_nodes_leave_no_hole_and_a_naive_reader_sees_every_event() {
+async fn writers_on_two_nodes_leave_no_gap_and_a_naive_reader_sees_every_event() {
     let database = fresh_database().await;
     let nodes = [TestShop::on(database.clone()).await, TestShop::on(database).await];
     let product = nodes[0].product("Kettle", "24.90", 9).await;
@@ -119,7 +119,7 @@ async fn commands_survive_writers_that_lose_their_connections() {
     let killer = tokio::spawn(async move {
         let mut killed = 0_i64;
         while !*stopped.borrow_and_update() {
-            // Whoever runs an append loses its connection, at whatever moment that is.
+            // Sessions that run an append are terminated at any moment.
             killed += sqlx::query_scalar::<_, i64>(
                 "select count(pg_terminate_backend(pid)) from pg_stat_activity
                  where datname = current_database() and pid <> pg_backend_pid() and query like '%from journal_' || 'append%'",
@@ -179,7 +179,7 @@ async fn a_long_stream_is_loaded_from_its_snapshot() {
     };
     tokio::time::timeout(Duration::from_secs(10), stored).await.expect("the snapshot was not written");
 
-    // A state that only the snapshot can have given shows that it was read.
+    // A state that only the snapshot holds shows that the snapshot was read.
     sqlx::query("update snapshots set payload = jsonb_set(payload, array['state', 'Open', 'items', $1], '500')")
         .bind(product.to_string())
         .execute(&shop.pool)
@@ -192,14 +192,14 @@ async fn a_long_stream_is_loaded_from_its_snapshot() {
     let nothing = other.read(&format!("customer/{customer}/cart/")).await;
     assert_eq!(nothing["items"][0]["quantity"], 25);
 
-    // One of another format is passed over.
+    // A snapshot of another format is ignored.
     sqlx::query("update snapshots set payload = '{\"format\": 0}'").execute(&shop.pool).await.unwrap();
     let other = TestShop::on(database).await;
     let cart = other.done(&dry, json!({ "product_id": product, "quantity": 1 })).await;
     assert_eq!(cart["items"][0]["quantity"], 26);
 }
 
-/// A use case with a defect, and with effects before it.
+/// A use case that panics after it has recorded events.
 struct Defect;
 
 impl UseCase for Defect {
@@ -212,7 +212,7 @@ impl UseCase for Defect {
 }
 
 #[tokio::test]
-async fn a_use_case_that_panics_fails_alone_and_leaves_nothing() {
+async fn a_use_case_that_panics_fails_alone_and_stores_nothing() {
     let shop = TestShop::new().await;
     let context = || Context::of(Actor { id: "test".to_owned(), role: "admin" });
     let (defect, tea) = tokio::join!(shop.engine.journal.run(Defect, context()), shop.category("Tea"));

@@ -1,4 +1,4 @@
-//! Kills at any moment, under load: of the server, of PostgreSQL, of the writer's session.
+//! Kills at any moment under load: of the server, of PostgreSQL, of the writer's session.
 
 use std::path::Path;
 
@@ -10,27 +10,27 @@ use crate::support::program::{Server, ask, command, data_dir, embedded_database,
 
 const ROUNDS: usize = 10;
 
-/// Buyers order while `kill_one` does its work ten times. Afterwards the shop must hold exactly what was acknowledged.
+/// Runs `kill_one` ten times while buyers order; then the log must hold exactly the acknowledged commands.
 fn survives(mut kill_one: impl FnMut(&Path, &mut Server)) {
     let folder = data_dir();
     let mut server = Server::spawn(command(folder.path()).args(["--no-seeds", "--listen", "127.0.0.1:0"]));
     let port = server.port();
     let ledger = Load::prepare(&[port]).run(|progress| {
         for round in 0..ROUNDS {
-            // Never after the same number of commands, and only when the shop has come back from the last time.
+            // After a different number of commands each time, and only when the shop has recovered.
             progress.more(60 + 17 * round);
             kill_one(folder.path(), &mut server);
         }
         progress.more(60);
     });
-    ledger.audit(&embedded_database(folder.path()), port);
+    ledger.compare_with_log(&embedded_database(folder.path()), port);
     server.signal(Signal::SIGTERM);
     assert_eq!(server.wait(), Some(0));
     verify(folder.path());
 }
 
 #[test]
-fn what_was_acknowledged_survives_a_server_that_is_killed_under_load() {
+fn acknowledged_commands_survive_a_server_killed_under_load() {
     survives(|folder, server| {
         let listen = format!("127.0.0.1:{}", server.port());
         server.signal(Signal::SIGKILL);
@@ -40,9 +40,9 @@ fn what_was_acknowledged_survives_a_server_that_is_killed_under_load() {
 }
 
 #[test]
-fn what_was_acknowledged_survives_a_postgresql_that_is_killed_under_load() {
+fn acknowledged_commands_survive_a_postgresql_killed_under_load() {
     survives(|folder, _| {
-        // It may be on its way back from the last time.
+        // It may still be restarting after the last kill.
         wait_for("a PostgreSQL to kill", || {
             let pid_file = std::fs::read_to_string(folder.join("pgdata/postmaster.pid")).ok()?;
             let postmaster = pid_file.lines().next()?.parse().ok()?;
@@ -52,7 +52,7 @@ fn what_was_acknowledged_survives_a_postgresql_that_is_killed_under_load() {
 }
 
 #[test]
-fn what_was_acknowledged_survives_a_writer_whose_session_is_ended_in_the_middle_of_an_append() {
+fn acknowledged_commands_survive_a_writers_session_ended_during_an_append() {
     survives(|folder, _| {
         ask(&embedded_database(folder), async |pool| {
             let end = "select count(pg_terminate_backend(pid)) from pg_stat_activity

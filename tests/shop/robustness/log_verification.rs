@@ -1,4 +1,4 @@
-//! The audit of the log: a clean log passes, also while the shop sells, and every damage is found and named.
+//! Verification of the log: a clean log passes, also under load, and every damage is found and named.
 
 use std::process::Command;
 
@@ -28,7 +28,7 @@ async fn story() -> TestShop {
     shop
 }
 
-/// What somebody did to the database behind the shop's back.
+/// Changes the database directly, past every guard.
 async fn damage(shop: &TestShop, statements: &str) {
     let unguarded =
         format!("alter table events disable trigger user; {statements}; alter table events enable trigger user");
@@ -86,7 +86,7 @@ const DAMAGES: [(&str, &[&str], &str); 23] = [
         &["stock"],
         "found 8 on hand and  reserved",
     ),
-    // Oversold, with figures that agree with each other.
+    // Oversold, with figures that are consistent with each other.
     (
         "update events set payload = payload || '{\"quantity\": 1}' where event_type = 'StockReceived';
          update events set payload = payload || jsonb_build_object('on_hand', (payload ->> 'on_hand')::bigint - 9)
@@ -113,7 +113,7 @@ const DAMAGES: [(&str, &[&str], &str); 23] = [
         &["reservations"],
         "Order/3, Product/1: expected 3 reserved, 0 released, 0 shipped, 0 returned; found nothing reserved",
     ),
-    // Less was given up than the order was worth.
+    // The released amount is less than the order's total.
     (
         "update events set payload = payload || '{\"total\": \"1.00\"}' where event_type = 'OrderCancelled'",
         &["money"],
@@ -162,7 +162,7 @@ const DAMAGES: [(&str, &[&str], &str); 23] = [
         &["keys", "answers"],
         "position 22, key ",
     ),
-    // One command's events are torn apart.
+    // The events of one command are not contiguous.
     (
         "update events set metadata = (select metadata from events where position = 8) where position = 22",
         &["keys", "answers"],
@@ -177,7 +177,7 @@ const DAMAGES: [(&str, &[&str], &str); 23] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_rule_passes_a_clean_log_and_finds_its_damages() {
+async fn every_rule_passes_a_clean_log_and_finds_its_damage() {
     let shop = story().await;
     let clean = check_log(&shop.pool).await.unwrap();
     for rule in &clean {
@@ -200,7 +200,7 @@ async fn every_rule_passes_a_clean_log_and_finds_its_damages() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_may_be_used_again_after_a_day() {
+async fn an_idempotency_key_may_be_reused_after_a_day() {
     let shop = story().await;
     damage(
         &shop,
@@ -260,7 +260,7 @@ async fn the_log_is_checked_while_the_shop_sells() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn verify_log_says_what_is_wrong_and_exits_with_1() {
+async fn verify_log_reports_what_is_wrong_and_exits_with_1() {
     let shop = story().await;
     let url = shop.pool.connect_options().to_url_lossy();
     let verify = |args: &[&str]| {
@@ -272,14 +272,17 @@ async fn verify_log_says_what_is_wrong_and_exits_with_1() {
             .unwrap();
         (output.status.code(), String::from_utf8(output.stdout).unwrap())
     };
-    let (code, said) = verify(&[]);
-    assert_eq!(code, Some(0), "{said}");
-    assert!(said.lines().all(|line| line.ends_with(": ok")) && said.contains("       22 events: ok"), "{said}");
+    let (code, printed) = verify(&[]);
+    assert_eq!(code, Some(0), "{printed}");
+    assert!(
+        printed.lines().all(|line| line.ends_with(": ok")) && printed.contains("       22 events: ok"),
+        "{printed}"
+    );
 
     damage(&shop, "update events set sequence = 3 where aggregate_type = 'Category' and sequence = 2").await;
-    let (code, said) = verify(&["orders"]);
-    assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("streams") && said.contains("1 WRONG"), "{said}");
-    assert!(said.contains("position 4, Category/1: expected sequence 2; found sequence 3"), "{said}");
-    assert!(said.contains("rows at position 22: equal"), "the table agrees with the log, wrong as it is: {said}");
+    let (code, printed) = verify(&["orders"]);
+    assert_eq!(code, Some(1), "{printed}");
+    assert!(printed.contains("streams") && printed.contains("1 WRONG"), "{printed}");
+    assert!(printed.contains("position 4, Category/1: expected sequence 2; found sequence 3"), "{printed}");
+    assert!(printed.contains("rows at position 22: equal"), "the table agrees with the wrong log: {printed}");
 }

@@ -1,4 +1,4 @@
-//! What the shop keeps when processes, networks, disks and clocks fail, and when many ask at once.
+//! What holds when processes, networks, disks and clocks fail, and under concurrency.
 
 mod abandoned_builds;
 mod connections;
@@ -17,3 +17,4 @@ mod races;
 mod rolling_update;
 mod side_writes;
 mod two_nodes;
+mod webhook_crashes;

@@ -1,4 +1,4 @@
-//! A server that dies between what the provider did and what the log says of it.
+//! A server killed between the provider's operation and its record in the log.
 
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::support::card_stub::{CardStub, KEY, WEBHOOK_SECRET};
 use crate::support::client::Client;
 use crate::support::failpoints::{assert_killed, server_on};
-use crate::support::paying_shop::{GOOD, audit, pay_with};
+use crate::support::paying_shop::{GOOD, compare_books, pay_with};
 use crate::support::program::{Server, ask, data_dir, embedded_database, verify, wait_for};
 
 fn server(folder: &std::path::Path, port: u16, points: &str, stub: &CardStub) -> Server {
@@ -15,7 +15,7 @@ fn server(folder: &std::path::Path, port: u16, points: &str, stub: &CardStub) ->
     Server::spawn(command.env("SHOP_CARD_WEBHOOK_SECRET", WEBHOOK_SECRET))
 }
 
-fn becomes(client: &mut Client, order: &Value, payment: &str) {
+fn wait_for_state(client: &mut Client, order: &Value, payment: &str) {
     wait_for(payment, || {
         let summary = client.get(&format!("order/{order}/summary/")).body;
         (summary["payment"] == payment).then_some(())
@@ -23,7 +23,7 @@ fn becomes(client: &mut Client, order: &Value, payment: &str) {
 }
 
 #[test]
-fn a_server_that_dies_between_the_providers_answer_and_the_log_charges_and_refunds_once() {
+fn a_server_killed_between_the_providers_answer_and_the_log_charges_and_refunds_once() {
     let (folder, stub) = (data_dir(), CardStub::start());
     let mut running = server(folder.path(), 0, "", &stub);
     let port = running.port();
@@ -43,11 +43,11 @@ fn a_server_that_dies_between_the_providers_answer_and_the_log_charges_and_refun
         let item = json!({ "product_id": product, "quantity": 1 });
         client.send("POST", &format!("{cart}items/"), &format!("{point} item"), &item).unwrap();
         let checkout = (format!("{cart}checkout/"), json!({ "payment": pay_with(GOOD) }));
-        // The answer may go down with the server; the same request is answered by the next one.
+        // The answer may be lost with the server; the next server answers the same request.
         let placed = client.send("POST", &checkout.0, &format!("{point} order"), &checkout.1);
         if point == "payment-refunded" {
             let order = placed.unwrap().body["order_id"].clone();
-            becomes(&mut client, &order, "paid");
+            wait_for_state(&mut client, &order, "paid");
             let _ = client.send("POST", &format!("order/{order}/refund/"), "refund", &json!({ "amount": "5.00" }));
         }
         assert_killed(running.ended(), point);
@@ -57,12 +57,12 @@ fn a_server_that_dies_between_the_providers_answer_and_the_log_charges_and_refun
         let placed = client.send("POST", &checkout.0, &format!("{point} order"), &checkout.1).unwrap();
         assert!(placed.replayed, "{point}");
         let expected = if point == "payment-refunded" { "partially_refunded" } else { "paid" };
-        becomes(&mut client, &placed.body["order_id"], expected);
+        wait_for_state(&mut client, &placed.body["order_id"], expected);
     }
     ask(&embedded_database(folder.path()), async |pool| {
         let left = "select count(*) from payment_instrument";
         assert_eq!(sqlx::query_scalar::<_, i64>(left).fetch_one(pool).await.unwrap(), 0);
-        audit(pool, &stub).await;
+        compare_books(pool, &stub).await;
     });
     let ledger = stub.ledger();
     assert_eq!((ledger.payments.len(), ledger.refunds.len()), (3, 1));

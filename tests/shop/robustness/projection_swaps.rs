@@ -1,4 +1,4 @@
-//! What readers and verifications see while rebuilds put other tables in place of those that they read.
+//! Reads and verifications while rebuilds swap the tables that they read.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -9,7 +9,7 @@ use crate::support::TestShop;
 
 const ROUNDS: usize = 30;
 
-/// Does `look` again and again while projections are rebuilt.
+/// Repeats `look` while projections are rebuilt.
 async fn while_rebuilt(shop: &TestShop, names: &[&str], look: impl AsyncFn()) {
     let done = AtomicBool::new(false);
     let rebuilds = async {
@@ -28,7 +28,7 @@ async fn while_rebuilt(shop: &TestShop, names: &[&str], look: impl AsyncFn()) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cart_and_an_order_are_whole_while_their_tables_are_swapped() {
+async fn a_cart_and_an_order_are_complete_while_their_tables_are_swapped() {
     let shop = TestShop::new().await;
     let product = shop.product("Kettle", "24.90", 9).await;
     let customer = shop.customer("Ada").await;
@@ -46,7 +46,7 @@ async fn a_cart_and_an_order_are_whole_while_their_tables_are_swapped() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_verification_finds_nothing_wrong_with_a_table_that_is_swapped_meanwhile() {
+async fn verification_passes_while_its_table_is_swapped() {
     let shop = TestShop::new().await;
     shop.product("Kettle", "24.90", 9).await;
     shop.settle().await;
@@ -59,7 +59,7 @@ async fn a_verification_finds_nothing_wrong_with_a_table_that_is_swapped_meanwhi
 }
 
 #[tokio::test]
-async fn an_order_is_of_the_day_that_its_client_was_told() {
+async fn an_order_has_the_date_that_its_checkout_answered() {
     let shop = TestShop::new().await;
     let product = shop.product("Kettle", "24.90", 9).await;
     for (number, placed_at) in ["2025-06-29T23:59:59.9999999Z", "2016-12-31T23:59:60.5Z"].into_iter().enumerate() {

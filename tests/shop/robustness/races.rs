@@ -1,4 +1,4 @@
-//! Nothing is oversold and nothing is ordered twice, however many ask at once.
+//! Concurrent commands: nothing is oversold, and nothing is ordered twice.
 
 use axum::http::StatusCode;
 use futures_util::future::join_all;
@@ -118,7 +118,7 @@ async fn two_lines_of_one_product_together_above_stock_are_refused_and_change_no
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_name_an_email_and_a_reference_have_one_holder_when_many_ask_at_once() {
+async fn names_emails_and_references_stay_unique_under_concurrency() {
     let shop = TestShop::new().await;
     let product = shop.product("Kettle", "24.90", 100).await;
     let category = |place: usize| {
@@ -146,7 +146,7 @@ async fn a_name_an_email_and_a_reference_have_one_holder_when_many_ask_at_once()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_is_answered_with_the_same_position_by_a_node_that_comes_later() {
+async fn a_later_node_replays_an_answer_with_the_same_position() {
     let database = fresh_database().await;
     let shop = TestShop::on(database.clone()).await;
     let product = shop.product("Kettle", "24.90", 9).await;
@@ -156,7 +156,7 @@ async fn a_key_is_answered_with_the_same_position_by_a_node_that_comes_later() {
         let (path, key) = (format!("customer/{customer}/cart/items/"), format!("{customer}, round {round}"));
         node.send("POST", &path, item.clone(), &[("idempotency-key", &key)]).await
     };
-    // Until several commands were stored with one append: answers of one append have one time.
+    // Until several commands share one append: answers of one append have one time.
     let shared = "select count(*) > count(distinct recorded_at) from idempotency";
     let mut rounds = Vec::new();
     while rounds.is_empty() || !sqlx::query_scalar::<_, bool>(shared).fetch_one(&shop.pool).await.unwrap() {

@@ -1,4 +1,4 @@
-//! Two server processes on one database: killed, stopped, and woken up too late.
+//! Two server processes on one database: killed, stopped, and resumed too late.
 
 use std::fs::File;
 use std::path::Path;
@@ -40,7 +40,7 @@ impl Database {
         Self { folder, connect, url, runtime, postgres: Some(postgres) }
     }
 
-    /// The command of a server on the database, with orders for its points.
+    /// The command of a server on the database, with its failpoints.
     fn server(&self, port: u16, points: &str) -> Command {
         let mut command = command(self.folder.path());
         command.args(["--no-seeds", "--listen", &format!("127.0.0.1:{port}")]);
@@ -53,7 +53,7 @@ impl Database {
         assert!(verified.status.success(), "{}", text(&verified));
     }
 
-    /// Who projects: the epoch of the lease, and how far the tables are.
+    /// The epoch of the projector's lease, and the position of the tables.
     fn lease(&self) -> (i64, i64) {
         let lease = "select epoch, position from projector_lease";
         ask(&self.connect, async |pool| sqlx::query_as(lease).fetch_one(pool).await.unwrap())
@@ -80,12 +80,12 @@ fn two_servers_of_which_one_is_killed_under_load_leave_one_gapless_log() {
         killed.ended();
         progress.more(300);
     });
-    ledger.audit(&database.connect, survivor.port());
+    ledger.compare_with_log(&database.connect, survivor.port());
     database.verify();
 }
 
 #[test]
-fn a_server_that_dies_in_a_race_of_two_loses_nothing_and_does_nothing_twice() {
+fn a_server_killed_while_two_compete_loses_and_repeats_nothing() {
     let database = Database::start();
     let winner = Server::spawn(&mut database.server(0, ""));
     let deaths = [
@@ -98,7 +98,7 @@ fn a_server_that_dies_in_a_race_of_two_loses_nothing_and_does_nothing_twice() {
     let ledger = Load::prepare(&[winner.port(), port]).run(|progress| {
         for (place, points) in deaths.iter().enumerate() {
             if points.starts_with("journal-recovery") {
-                // Whoever runs an append loses its session, until it is the one that is to die in its recovery.
+                // Sessions that run an append are terminated, until the server with the failpoint has to recover.
                 ask(&database.connect, async |pool| {
                     let end = "select pg_terminate_backend(pid) from pg_stat_activity
                                where state = 'active' and pid <> pg_backend_pid()
@@ -113,12 +113,12 @@ fn a_server_that_dies_in_a_race_of_two_loses_nothing_and_does_nothing_twice() {
             progress.more(60);
         }
     });
-    ledger.audit(&database.connect, winner.port());
+    ledger.compare_with_log(&database.connect, winner.port());
     database.verify();
 }
 
 #[test]
-fn a_server_that_wakes_up_after_its_lease_has_run_out_writes_nothing_and_follows() {
+fn a_server_resumed_after_its_lease_expired_writes_nothing_and_catches_up() {
     let database = Database::start();
     let log = database.folder.path().join("first.log");
     let sleeper = Server::spawn(database.server(0, "").stderr(File::create(&log).unwrap()));
@@ -135,20 +135,20 @@ fn a_server_that_wakes_up_after_its_lease_has_run_out_writes_nothing_and_follows
         wait_for("the end of the first lease", || read(&log).contains("another node projects now").then_some(()));
         progress.more(50);
     });
-    ledger.audit(&database.connect, successor.port());
-    // The one that was asleep answers with the tables that the other moves.
-    ledger.audit(&database.connect, sleeper.port());
-    assert_eq!(database.lease().0, 2, "nobody but the second has projected since");
+    ledger.compare_with_log(&database.connect, successor.port());
+    // The resumed server answers from the tables that the other updates.
+    ledger.compare_with_log(&database.connect, sleeper.port());
+    assert_eq!(database.lease().0, 2, "only the second node has projected since");
     database.verify();
 }
 
 #[test]
-fn a_server_that_stands_still_with_the_head_in_its_hands_holds_the_others_up_for_seconds_only() {
+fn a_stopped_server_that_locks_the_head_delays_others_for_seconds_only() {
     let database = Database::start();
     let runner = Server::spawn(&mut database.server(0, ""));
     let sleeper = Server::spawn(&mut database.server(0, "journal-locked-sent=5*off->1*return(stop)"));
     let ledger = Load::prepare(&[runner.port(), sleeper.port()]).run(|progress| {
-        wait_for("a process that stands still", || is_stopped(sleeper.child.id()).then_some(()));
+        wait_for("a stopped process", || is_stopped(sleeper.child.id()).then_some(()));
         let stood_at = Instant::now();
         let mut client = Client::new(&[runner.port()], 0);
         let created = client.send("POST", "categories/", "", &json!({ "category_name": "Garden" })).unwrap();
@@ -157,8 +157,8 @@ fn a_server_that_stands_still_with_the_head_in_its_hands_holds_the_others_up_for
         sleeper.signal(Signal::SIGCONT);
         progress.more(100);
     });
-    ledger.audit(&database.connect, runner.port());
-    ledger.audit(&database.connect, sleeper.port());
+    ledger.compare_with_log(&database.connect, runner.port());
+    ledger.compare_with_log(&database.connect, sleeper.port());
     database.verify();
 }
 

@@ -1,4 +1,4 @@
-//! Who may call what: every route, by every kind of caller.
+//! Access control: every route with every kind of caller.
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
@@ -17,12 +17,12 @@ use crate::support::TestShop;
 use crate::support::accounts::api_key;
 use crate::support::tokens::{self, claims, sign};
 
-/// Whom a route lets in, besides admins.
+/// The callers that a route admits besides admins.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Open {
     /// Takes no token.
     Blind,
-    Anybody,
+    Public,
     User,
     OwnerReader,
     OwnerEditor,
@@ -31,7 +31,7 @@ enum Open {
     Admin,
 }
 
-use Open::{Admin, Anybody, Blind, Editor, OwnerEditor, OwnerReader, Reader, User};
+use Open::{Admin, Blind, Editor, OwnerEditor, OwnerReader, Public, Reader, User};
 
 /// The whole matrix, written down apart from the code.
 const MATRIX: &[(&str, &str, Open)] = &[
@@ -39,7 +39,7 @@ const MATRIX: &[(&str, &str, Open)] = &[
     ("POST", "auth/register/confirm", Blind),
     ("POST", "auth/login", Blind),
     ("POST", "auth/refresh", Blind),
-    ("POST", "auth/logout", Anybody),
+    ("POST", "auth/logout", Public),
     ("POST", "auth/password", User),
     ("POST", "auth/reset", Blind),
     ("POST", "auth/reset/confirm", Blind),
@@ -53,13 +53,13 @@ const MATRIX: &[(&str, &str, Open)] = &[
     ("POST", "keys", Reader),
     ("DELETE", "key/{key_id}", Reader),
     ("GET", "audit", Admin),
-    ("GET", "products", Anybody),
+    ("GET", "products", Public),
     ("POST", "products", Editor),
-    ("GET", "product/{product_id}", Anybody),
+    ("GET", "product/{product_id}", Public),
     ("PATCH", "product/{product_id}", Editor),
     ("DELETE", "product/{product_id}", Editor),
     ("POST", "product/{product_id}/stock", Editor),
-    ("GET", "categories", Anybody),
+    ("GET", "categories", Public),
     ("POST", "categories", Editor),
     ("PATCH", "categories/{category_id}", Editor),
     ("DELETE", "categories/{category_id}", Editor),
@@ -80,15 +80,15 @@ const MATRIX: &[(&str, &str, Open)] = &[
     ("DELETE", "customer/{customer_id}/cart/items/{product_id}", OwnerEditor),
     ("POST", "customer/{customer_id}/cart/checkout", OwnerEditor),
     ("POST", "customer/{customer_id}/cart/merge", OwnerEditor),
-    ("POST", "carts", Anybody),
-    ("GET", "carts/{cart_token}", Anybody),
-    ("DELETE", "carts/{cart_token}", Anybody),
-    ("POST", "carts/{cart_token}/items", Anybody),
-    ("PUT", "carts/{cart_token}/items/{product_id}", Anybody),
-    ("DELETE", "carts/{cart_token}/items/{product_id}", Anybody),
-    ("POST", "carts/{cart_token}/checkout", Anybody),
-    ("GET", "carts/{cart_token}/order/{order_id}", Anybody),
-    ("POST", "carts/{cart_token}/order/{order_id}/pay", Anybody),
+    ("POST", "carts", Public),
+    ("GET", "carts/{cart_token}", Public),
+    ("DELETE", "carts/{cart_token}", Public),
+    ("POST", "carts/{cart_token}/items", Public),
+    ("PUT", "carts/{cart_token}/items/{product_id}", Public),
+    ("DELETE", "carts/{cart_token}/items/{product_id}", Public),
+    ("POST", "carts/{cart_token}/checkout", Public),
+    ("GET", "carts/{cart_token}/order/{order_id}", Public),
+    ("POST", "carts/{cart_token}/order/{order_id}/pay", Public),
     ("GET", "pricing/shipping", Reader),
     ("PUT", "pricing/shipping", Admin),
     ("GET", "pricing/taxes", Reader),
@@ -148,7 +148,7 @@ const MATRIX: &[(&str, &str, Open)] = &[
     ("GET", "/metrics", Reader),
 ];
 
-/// A kind of caller, and how many of the routes' rules let it in.
+/// A kind of caller, and the number of rules that admit it.
 struct Kind {
     name: &'static str,
     header: Box<dyn Fn() -> Option<String>>,
@@ -162,7 +162,7 @@ fn allow(allowed: bool, otherwise: StatusCode) -> Result<(), StatusCode> {
     if allowed { Ok(()) } else { Err(otherwise) }
 }
 
-/// A bad token is refused wherever a token is looked at.
+/// A bad token is refused wherever a token is read.
 fn bad(open: Open) -> Result<(), StatusCode> {
     allow(open == Blind, UNKNOWN)
 }
@@ -176,7 +176,7 @@ fn fixed(token: String) -> Box<dyn Fn() -> Option<String>> {
     Box::new(move || Some(token.clone()))
 }
 
-/// Tokens that are not what they seem.
+/// Forged, expired and malformed tokens.
 async fn bad_tokens(shop: &TestShop) -> Vec<(&'static str, String)> {
     let admin = claims("admin", 900_001, None);
     let (key_id, _) = tokens::key();
@@ -189,7 +189,7 @@ async fn bad_tokens(shop: &TestShop) -> Vec<(&'static str, String)> {
     let mut eternal = admin.clone();
     eternal.as_object_mut().unwrap().remove("exp");
 
-    // Another key under the name of ours.
+    // Another key under the id of ours.
     let folder = tempfile::tempdir().unwrap();
     TokenKeys::create_key_file(folder.path()).unwrap();
     let other = std::fs::read(std::fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path()).unwrap();
@@ -248,7 +248,7 @@ async fn bad_tokens(shop: &TestShop) -> Vec<(&'static str, String)> {
 }
 
 #[tokio::test]
-async fn every_route_lets_in_exactly_whom_it_should() {
+async fn every_route_admits_exactly_its_callers() {
     let shop = TestShop::new().await;
     let product = shop.product("Kettle", "20.00", 50).await;
     let owner = shop.customer("Owner").await;
@@ -275,30 +275,26 @@ async fn every_route_lets_in_exactly_whom_it_should() {
         ("{code}", "SPRING-24".to_owned()),
     ];
     let mut kinds = vec![
-        Kind {
-            name: "none",
-            header: Box::new(|| None),
-            admits: |open| allow(matches!(open, Anybody | Blind), UNKNOWN),
-        },
+        Kind { name: "none", header: Box::new(|| None), admits: |open| allow(matches!(open, Public | Blind), UNKNOWN) },
         Kind {
             name: "owner",
             header: with_role("customer", Some(owner)),
-            admits: |open| allow(matches!(open, Anybody | Blind | User | OwnerReader | OwnerEditor), REFUSED),
+            admits: |open| allow(matches!(open, Public | Blind | User | OwnerReader | OwnerEditor), REFUSED),
         },
         Kind {
             name: "other customer",
             header: with_role("customer", Some(other)),
-            admits: |open| allow(matches!(open, Anybody | Blind | User), REFUSED),
+            admits: |open| allow(matches!(open, Public | Blind | User), REFUSED),
         },
         Kind {
             name: "reader",
             header: with_role("reader", None),
-            admits: |open| allow(matches!(open, Anybody | Blind | User | OwnerReader | Reader), REFUSED),
+            admits: |open| allow(matches!(open, Public | Blind | User | OwnerReader | Reader), REFUSED),
         },
         Kind {
             name: "reader's API key",
             header: fixed(reader_key),
-            admits: |open| allow(matches!(open, Anybody | Blind | User | OwnerReader | Reader), REFUSED),
+            admits: |open| allow(matches!(open, Public | Blind | User | OwnerReader | Reader), REFUSED),
         },
         Kind { name: "editor", header: with_role("editor", None), admits: |open| allow(open != Admin, REFUSED) },
         Kind { name: "admin", header: with_role("admin", None), admits: |_| Ok(()) },
@@ -323,13 +319,13 @@ async fn every_route_lets_in_exactly_whom_it_should() {
                 if let Some(token) = (kind.header)() {
                     request = request.header("authorization", format!("Bearer {token}"));
                 }
-                // Without a token it needs to be told the session.
-                let body = if short == "auth/logout" { r#"{"refresh_token": "nobody's"}"# } else { "" };
+                // Without a token it needs the session in its body.
+                let body = if short == "auth/logout" { r#"{"refresh_token": "unknown"}"# } else { "" };
                 let request = request.header("content-type", "application/json").body(Body::from(body)).unwrap();
                 let answer = shop.router.clone().oneshot(request).await.unwrap();
                 let status = answer.status();
                 let seen = if status == UNKNOWN || status == REFUSED { Err(status) } else { Ok(()) };
-                // A key is no session, so it can neither change a password nor make keys.
+                // An API key has no session, so it can neither change a password nor create keys.
                 let is_key = kind.name == "reader's API key" && method == "POST";
                 let expected = match (kind.admits)(open) {
                     Ok(()) if is_key && ["auth/password", "keys"].contains(&short) => None,

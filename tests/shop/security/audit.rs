@@ -1,4 +1,4 @@
-//! Who did what: log-ins and failures in the audit, and an actor on every event.
+//! The audit of log-ins and failures, and the actor of every event.
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
@@ -22,7 +22,7 @@ async fn from(shop: &TestShop, address: &str, token: &str, path: &str, body: Val
     let request = Request::post(format!("/shop/api/{path}")).header("content-type", "application/json");
     let request = request.header("x-forwarded-for", address).header("user-agent", "Trailer/1");
     let request = if token.is_empty() { request } else { request.header("authorization", format!("Bearer {token}")) };
-    shop.call_as_it_is(request.body(Body::from(body.to_string())).unwrap()).await
+    shop.send_unchanged(request.body(Body::from(body.to_string())).unwrap()).await
 }
 
 #[tokio::test]
@@ -33,7 +33,7 @@ async fn every_outcome_of_a_log_in_is_in_the_audit_with_a_shortened_address() {
     let login = |email: &str, password: &str| json!({ "email": email, "password": password });
     let tokens = from(&shop, v4, "", "auth/login/", login("zoe@example.com", PASSWORD)).await;
     from(&shop, v6, "", "auth/login/", login("zoe@example.com", "not my password")).await;
-    from(&shop, v6, "", "auth/login/", login("nobody.at.all@example.com", "not my password")).await;
+    from(&shop, v6, "", "auth/login/", login("unknown.at.all@example.com", "not my password")).await;
     let refresh = json!({ "refresh_token": tokens.body["refresh_token"] });
     from(&shop, v4, "", "auth/refresh/", refresh.clone()).await;
     from(&shop, v4, "", "auth/refresh/", refresh).await;
@@ -41,13 +41,13 @@ async fn every_outcome_of_a_log_in_is_in_the_audit_with_a_shortened_address() {
     let change = json!({ "current_password": PASSWORD, "new_password": "green teapot with lid" });
     let changed = from(&shop, v4, access(&tokens), "auth/password/", change).await;
     from(&shop, v4, access(&changed), "auth/logout/", json!({})).await;
-    from(&shop, v6, "", "auth/reset/", json!({ "email": "nobody.at.all@example.com" })).await;
+    from(&shop, v6, "", "auth/reset/", json!({ "email": "unknown.at.all@example.com" })).await;
     shop.send("PATCH", "user/1/", json!({ "disabled": true }), &[]).await;
     from(&shop, v4, "", "auth/login/", login("zoe@example.com", "green teapot with lid")).await;
 
     let audit = shop.read("audit/").await;
     let rows: Vec<_> = audit.as_array().unwrap().iter().rev().collect();
-    let told: Vec<_> = rows
+    let outcomes: Vec<_> = rows
         .iter()
         .map(|row| {
             let address = row["address"].as_str().unwrap();
@@ -56,7 +56,7 @@ async fn every_outcome_of_a_log_in_is_in_the_audit_with_a_shortened_address() {
         .collect();
     let (v4, v6) = ("203.0.113.0", "2001:db8:1::");
     assert_eq!(
-        told,
+        outcomes,
         [
             ("logged_in", Some(1), v4),
             ("wrong_password", Some(1), v6),
@@ -70,11 +70,11 @@ async fn every_outcome_of_a_log_in_is_in_the_audit_with_a_shortened_address() {
         ]
     );
     assert!(rows.iter().all(|row| row["user_agent"] == "Trailer/1"));
-    assert!(!audit.to_string().contains("nobody.at.all") && !audit.to_string().contains("zoe"), "{audit}");
+    assert!(!audit.to_string().contains("unknown.at.all") && !audit.to_string().contains("zoe"), "{audit}");
 }
 
 #[tokio::test]
-async fn what_is_kept_for_a_time_is_gone_after_it() {
+async fn records_with_a_retention_time_are_deleted_after_it() {
     let shop = TestShop::new().await;
     shop.member("Zoe").await;
     for password in ["wrong one, sorry", "wrong two, sorry", PASSWORD, PASSWORD] {
@@ -108,66 +108,68 @@ async fn what_is_kept_for_a_time_is_gone_after_it() {
     assert_eq!(shop.read("audit/").await, json!([]));
 }
 
-/// Who a history's newest entry says it was.
+/// The actor of a history's newest entry.
 async fn newest(shop: &TestShop, path: &str) -> (String, String) {
     let history = shop.read(path).await;
     let last = history.as_array().unwrap().last().unwrap();
     (last["actor"].as_str().unwrap().to_owned(), last["role"].as_str().unwrap().to_owned())
 }
 
-fn by(actor: &str, role: &str) -> (String, String) {
-    (actor.to_owned(), role.to_owned())
+fn actor(id: &str, role: &str) -> (String, String) {
+    (id.to_owned(), role.to_owned())
 }
 
 #[tokio::test]
-async fn a_history_names_who_it_was_and_no_event_is_without_an_actor() {
+async fn every_event_has_an_actor_and_histories_name_it() {
     let shop = TestShop::new().await;
     let product = shop.product("Kettle", "20.00", 50).await;
     let (account, key_id, key) = api_key(&shop, "notebook", Role::Editor).await;
     shop.accounts.refresh().await.unwrap();
     let customer = shop.member("Zoe").await;
     let owner = access(&shop.log_in("zoe@example.com", PASSWORD).await).to_owned();
-    let zoe = shop.by(&owner, "GET", "auth/me/", Value::Null).await.body["account_id"].clone();
+    let zoe = shop.send_with_token(&owner, "GET", "auth/me/", Value::Null).await.body["account_id"].clone();
     let (own, goods) = (format!("customer/{customer}/"), format!("product/{product}/"));
 
-    assert_eq!(newest(&shop, &format!("{goods}history/")).await, by("account/1", "admin"));
-    shop.by(&key, "PATCH", &goods, json!({ "price": "21.00" })).await;
-    let machine = by(&format!("account/{account}/key/{key_id}"), "editor");
+    assert_eq!(newest(&shop, &format!("{goods}history/")).await, actor("account/1", "admin"));
+    shop.send_with_token(&key, "PATCH", &goods, json!({ "price": "21.00" })).await;
+    let machine = actor(&format!("account/{account}/key/{key_id}"), "editor");
     assert_eq!(newest(&shop, &format!("{goods}history/")).await, machine);
-    // Nobody was known yet when the registration was confirmed by its link; the admin's token was not looked at.
-    assert_eq!(newest(&shop, &format!("{own}history/")).await, by("guest", "guest"));
-    shop.by(&owner, "PATCH", &own, json!({ "last_name": "Muller" })).await;
-    let herself = by(&format!("account/{zoe}"), "customer");
+    // The registration was confirmed by its link, before any account existed; the admin's token was ignored.
+    assert_eq!(newest(&shop, &format!("{own}history/")).await, actor("guest", "guest"));
+    shop.send_with_token(&owner, "PATCH", &own, json!({ "last_name": "Muller" })).await;
+    let herself = actor(&format!("account/{zoe}"), "customer");
     assert_eq!(newest(&shop, &format!("{own}history/")).await, herself);
-    shop.by(&key, "PATCH", &own, json!({ "last_name": "Moller" })).await;
+    shop.send_with_token(&key, "PATCH", &own, json!({ "last_name": "Moller" })).await;
     assert_eq!(newest(&shop, &format!("{own}history/")).await, machine);
 
     let item = json!({ "product_id": product, "quantity": 1 });
-    shop.by(&owner, "POST", &format!("{own}cart/items/"), item.clone()).await;
-    let order = shop.by(&owner, "POST", &format!("{own}cart/checkout/"), Value::Null).await.body["order_id"].clone();
+    shop.send_with_token(&owner, "POST", &format!("{own}cart/items/"), item.clone()).await;
+    let order =
+        shop.send_with_token(&owner, "POST", &format!("{own}cart/checkout/"), Value::Null).await.body["order_id"]
+            .clone();
     assert_eq!(newest(&shop, &format!("order/{order}/history/")).await, herself);
     assert_eq!(newest(&shop, &format!("cart/{customer}/history/")).await, herself);
-    shop.by(&key, "POST", &format!("order/{order}/process/"), Value::Null).await;
+    shop.send_with_token(&key, "POST", &format!("order/{order}/process/"), Value::Null).await;
     assert_eq!(newest(&shop, &format!("order/{order}/history/")).await, machine);
     shop.post(&format!("order/{order}/cancel/"), Value::Null).await;
-    assert_eq!(newest(&shop, &format!("order/{order}/history/")).await, by("account/1", "admin"));
+    assert_eq!(newest(&shop, &format!("order/{order}/history/")).await, actor("account/1", "admin"));
 
     let guest = async |path: &str, body: Value| {
         let request = Request::post(format!("/shop/api/{path}")).header("content-type", "application/json");
-        shop.call_as_it_is(request.body(Body::from(body.to_string())).unwrap()).await
+        shop.send_unchanged(request.body(Body::from(body.to_string())).unwrap()).await
     };
     let token = guest("carts/", json!({})).await.body["cart_token"].as_str().unwrap().to_owned();
     guest(&format!("carts/{token}/items/"), item).await;
     let order = guest(&format!("carts/{token}/checkout/"), as_guest("Jo")).await;
     assert_eq!(order.status, StatusCode::CREATED, "{}", order.body);
     let history = format!("order/{}/history/", order.body["order_id"]);
-    assert_eq!(newest(&shop, &history).await, by("guest", "guest"));
+    assert_eq!(newest(&shop, &history).await, actor("guest", "guest"));
 
     shop.post("auth/reset/", json!({ "email": "zoe@example.com" })).await;
     let token = token_in(&shop.mails("zoe@example.com", 2).await[1]);
     shop.post("auth/reset/confirm/", json!({ "token": token, "new_password": "green teapot with lid" })).await;
     shop.send("DELETE", &own, Value::Null, &[]).await;
-    assert_eq!(newest(&shop, &format!("{own}history/")).await, by("account/1", "admin"));
+    assert_eq!(newest(&shop, &format!("{own}history/")).await, actor("account/1", "admin"));
 
     let nobodys: i64 = sqlx::query_scalar(
         "select count(*) from events where coalesce(metadata ->> 'actor', '') = ''

@@ -1,4 +1,4 @@
-//! Tokens that say more than they may, and sessions that somebody else began.
+//! Forged tokens, and sessions that an attacker started.
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
@@ -21,7 +21,7 @@ fn other_key() -> EncodingKey {
 }
 
 #[tokio::test]
-async fn a_token_is_believed_for_our_signature_alone() {
+async fn only_tokens_with_the_shops_signature_are_accepted() {
     let shop = TestShop::new().await;
     let admin = claims("admin", 1, None);
     let (ours, key) = key();
@@ -57,24 +57,24 @@ async fn a_token_is_believed_for_our_signature_alone() {
         ("sub", json!(1)),
         ("role", json!("superuser")),
         ("role", json!(["admin"])),
-        ("sid", json!("nobody")),
+        ("sid", json!("unknown")),
         ("iss", json!(["cartwright", "elsewhere!"])),
     ] {
         let mut claims = admin.clone();
         claims[claim] = value.clone();
-        // A list of issuers that has ours among them is no forgery; nobody but us can sign it.
+        // A list of issuers with ours in it is accepted; only the shop can have signed it.
         if claim != "iss" {
             bad.push((format!("{claim} {value}"), sign(&claims)));
         }
     }
     for (what, token) in bad {
-        let answer = shop.by(&token, "GET", "auth/me/", Value::Null).await;
+        let answer = shop.send_with_token(&token, "GET", "auth/me/", Value::Null).await;
         assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{what}");
         assert!(["invalid_token", "token_expired"].contains(&answer.problem()), "{what}");
     }
-    // Where keys are said to be is nothing that anybody looks at.
+    // Headers that point to keys elsewhere are ignored.
     let with_jku = encode(&Header { jku: url, ..header() }, &admin, &key).unwrap();
-    assert_eq!(shop.by(&with_jku, "GET", "auth/me/", Value::Null).await.status, StatusCode::OK);
+    assert_eq!(shop.send_with_token(&with_jku, "GET", "auth/me/", Value::Null).await.status, StatusCode::OK);
     for header in ["Basic YWRtaW46YWRtaW4=", "Bearer", "Token abc", "bearer  "] {
         let answer = shop.send("GET", "auth/me/", Value::Null, &[("authorization", header)]).await;
         assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{header}");
@@ -82,16 +82,16 @@ async fn a_token_is_believed_for_our_signature_alone() {
 }
 
 #[tokio::test]
-async fn two_authorizations_are_none() {
+async fn a_request_with_two_authorizations_has_none() {
     let shop = TestShop::new().await;
     let bearer = format!("Bearer {}", *ADMIN);
     let request = Request::get("/shop/api/auth/me").header("authorization", &bearer).header("authorization", &bearer);
-    let answer = shop.call_as_it_is(request.body(Body::empty()).unwrap()).await;
+    let answer = shop.send_unchanged(request.body(Body::empty()).unwrap()).await;
     assert_eq!((answer.status, answer.problem()), (StatusCode::UNAUTHORIZED, "invalid_token"));
 }
 
 #[tokio::test]
-async fn a_link_begins_no_session_and_serves_for_nothing_else() {
+async fn a_mailed_link_serves_only_its_purpose() {
     let shop = TestShop::new().await;
     shop.register("Zoe").await;
     let token = token_in(&shop.mails("zoe@example.com", 1).await[0]);
@@ -100,38 +100,38 @@ async fn a_link_begins_no_session_and_serves_for_nothing_else() {
     assert_eq!(shop.post("auth/reset/confirm/", reset).await.problem(), "link_invalid");
     let confirmed = confirm().await;
     assert_eq!(confirmed.status, StatusCode::CREATED);
-    let told: Vec<_> = confirmed.body.as_object().unwrap().keys().collect();
-    assert_eq!(told, ["customer_id"]);
+    let fields: Vec<_> = confirmed.body.as_object().unwrap().keys().collect();
+    assert_eq!(fields, ["customer_id"]);
     assert_eq!(confirm().await.problem(), "link_invalid");
     let sessions: i64 = sqlx::query_scalar("select count(*) from session").fetch_one(&shop.pool).await.unwrap();
     assert_eq!(sessions, 0);
     for body in [json!({ "refresh_token": token }), json!({ "refresh_token": "" })] {
         assert_eq!(shop.post("auth/refresh/", body).await.status, StatusCode::UNAUTHORIZED);
     }
-    // Each log-in is a session of its own, whatever token came with it.
+    // Each log-in starts a new session, whatever token came with it.
     let first = shop.log_in("zoe@example.com", PASSWORD).await;
     let login = json!({ "email": "zoe@example.com", "password": PASSWORD });
-    let second = shop.by(access(&first), "POST", "auth/login/", login).await;
+    let second = shop.send_with_token(access(&first), "POST", "auth/login/", login).await;
     assert_ne!(access(&first), access(&second));
     assert_ne!(first.body["refresh_token"], second.body["refresh_token"]);
-    shop.by(access(&first), "POST", "auth/logout/", Value::Null).await;
-    assert_eq!(shop.by(access(&second), "GET", "auth/me/", Value::Null).await.status, StatusCode::OK);
-    assert_eq!(shop.by(access(&first), "GET", "auth/me/", Value::Null).await.problem(), "token_revoked");
+    shop.send_with_token(access(&first), "POST", "auth/logout/", Value::Null).await;
+    assert_eq!(shop.send_with_token(access(&second), "GET", "auth/me/", Value::Null).await.status, StatusCode::OK);
+    assert_eq!(shop.send_with_token(access(&first), "GET", "auth/me/", Value::Null).await.problem(), "token_revoked");
 }
 
 #[tokio::test]
-async fn an_expired_token_does_no_harm_where_none_is_looked_at() {
+async fn an_expired_token_is_ignored_on_public_routes() {
     let shop = TestShop::new().await;
     shop.member("Zoe").await;
     let mut old = claims("customer", 1, Some(1));
     old["exp"] = json!(chrono::Utc::now().timestamp() - 60);
     let old = sign(&old);
     let login = json!({ "email": "zoe@example.com", "password": PASSWORD });
-    let tokens = shop.by(&old, "POST", "auth/login/", login).await;
+    let tokens = shop.send_with_token(&old, "POST", "auth/login/", login).await;
     assert_eq!(tokens.status, StatusCode::OK);
     let refresh = json!({ "refresh_token": tokens.body["refresh_token"] });
-    assert_eq!(shop.by(&old, "POST", "auth/refresh/", refresh).await.status, StatusCode::OK);
+    assert_eq!(shop.send_with_token(&old, "POST", "auth/refresh/", refresh).await.status, StatusCode::OK);
     for path in ["auth/me/", "products/", "customer/1/"] {
-        assert_eq!(shop.by(&old, "GET", path, Value::Null).await.problem(), "token_expired", "{path}");
+        assert_eq!(shop.send_with_token(&old, "GET", path, Value::Null).await.problem(), "token_expired", "{path}");
     }
 }

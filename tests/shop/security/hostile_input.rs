@@ -1,5 +1,6 @@
-//! What an attacker sends: text that is code elsewhere, fields that are not the client's, paths that climb, JSON that is
-//! too deep or too large. Driven by the OpenAPI document, so that no route is left out.
+//! Hostile input: code as text, fields that clients may not set, path traversal, deep and large JSON.
+//!
+//! Driven by the OpenAPI document, so that every route is covered.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,7 @@ use crate::support::bad_values::{good, resolve};
 use crate::support::furnished::{fill, furnished};
 use crate::support::{Answer, TestShop};
 
-/// Code for SQL, for shells, for browsers, for templates; all of it is only text here.
+/// Code for SQL, shells, browsers and templates; the shop treats all of it as text.
 const CODE: [&str; 6] = [
     "Robert'); drop table events; --",
     "' or '1'='1",
@@ -63,7 +64,7 @@ async fn document(shop: &TestShop) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn code_in_any_field_or_parameter_is_only_text() {
+async fn code_in_any_field_or_parameter_is_treated_as_text() {
     let (shop, token) = furnished().await;
     let document = document(&shop).await;
     let mut sent = 0;
@@ -102,7 +103,7 @@ async fn code_in_any_field_or_parameter_is_only_text() {
 }
 
 #[tokio::test]
-async fn code_is_stored_and_compared_as_it_is_written() {
+async fn code_is_stored_and_compared_unchanged() {
     let shop = TestShop::new().await;
     let harmless = shop.product("Kettle", "20.00", 9).await;
     for (number, code) in CODE.into_iter().enumerate() {
@@ -139,7 +140,7 @@ async fn code_is_stored_and_compared_as_it_is_written() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_path_climbs() {
+async fn no_path_traverses_upwards() {
     let (shop, token) = furnished().await;
     let document = document(&shop).await;
     let before = shop.engine.journal.position();
@@ -176,7 +177,7 @@ async fn no_path_climbs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_field_that_is_not_the_clients_is_refused_and_changes_nothing() {
+async fn a_field_that_clients_may_not_set_is_refused() {
     let (shop, token) = furnished().await;
     let document = document(&shop).await;
     let before = shop.engine.journal.position();
@@ -208,7 +209,7 @@ async fn a_field_that_is_not_the_clients_is_refused_and_changes_nothing() {
         let schema = resolve(&document, body_schema(described));
         let known = &schema["properties"];
         if !schema.is_null() && known.is_null() {
-            // What a payment provider tells is believed for its signature, and has fields of its own.
+            // A provider's message is authenticated by its signature, and its fields are the provider's.
             continue;
         }
         for (field, value) in forbidden.iter().filter(|(field, _)| known.get(field).is_none()) {

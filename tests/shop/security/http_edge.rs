@@ -1,4 +1,4 @@
-//! What the edge lets in, and what it says on every answer.
+//! Rate limits, allowed origins, security headers, and settings of the edge.
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
@@ -15,11 +15,11 @@ async fn behind(edge: Edge) -> TestShop {
 
 async fn call(shop: &TestShop, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
     let request = headers.iter().fold(Request::builder(), |request, (name, value)| request.header(*name, *value));
-    shop.call_as_it_is(request.method(method).uri(path).body(Body::empty()).unwrap()).await
+    shop.send_unchanged(request.method(method).uri(path).body(Body::empty()).unwrap()).await
 }
 
 #[tokio::test]
-async fn an_address_that_asks_too_often_is_told_when_to_come_back() {
+async fn an_address_above_the_rate_limit_gets_429_with_retry_after() {
     let edge = Edge {
         rate_limits: RateLimits::new(5, 0),
         trusted_proxies: "127.0.0.1".parse().unwrap(),
@@ -56,7 +56,7 @@ async fn an_address_that_asks_too_often_is_told_when_to_come_back() {
 }
 
 #[tokio::test]
-async fn without_a_limit_none_is_told() {
+async fn without_a_rate_limit_no_limit_headers_are_sent() {
     let shop = behind(Edge::default()).await;
     for _ in 0..300 {
         let answer = shop.get("categories/").await;
@@ -65,7 +65,7 @@ async fn without_a_limit_none_is_told() {
 }
 
 #[tokio::test]
-async fn only_pages_of_named_origins_may_call() {
+async fn only_allowed_origins_may_call() {
     let preflight = [
         ("origin", "https://shop.example"),
         ("access-control-request-method", "PATCH"),
@@ -103,7 +103,7 @@ async fn only_pages_of_named_origins_may_call() {
 }
 
 #[tokio::test]
-async fn every_answer_tells_browsers_what_they_may_not_do() {
+async fn every_answer_carries_security_headers() {
     let shop = behind(Edge::default()).await;
     for (method, path) in [
         ("GET", "/shop/api/categories/"),
@@ -133,7 +133,7 @@ async fn every_answer_tells_browsers_what_they_may_not_do() {
 }
 
 #[test]
-fn a_setting_that_cannot_be_read_is_refused_in_one_line() {
+fn an_invalid_setting_is_refused_in_one_line() {
     let folder = data_dir();
     for (flag, value, named) in [
         ("--cors-origins", "https://shop.example/", "is not an origin like https://shop.example"),
@@ -151,7 +151,7 @@ fn a_setting_that_cannot_be_read_is_refused_in_one_line() {
 }
 
 #[tokio::test]
-async fn the_page_of_the_description_loads_nothing_that_its_policy_forbids() {
+async fn the_docs_page_loads_nothing_that_its_policy_forbids() {
     let shop = behind(Edge::default()).await;
     let page = Request::builder().uri("/docs/").body(Body::empty()).unwrap();
     let page = tower::ServiceExt::oneshot(shop.router.clone(), page).await.unwrap();

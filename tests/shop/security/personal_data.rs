@@ -1,4 +1,4 @@
-//! People can be forgotten: the log never knew them, and a few tables, named here, forget them.
+//! Erasure of personal data: the log never holds any, and the few tables that do are emptied.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::support::accounts::token_in;
 use crate::support::bad_values::resolve;
 use crate::support::{Answer, TestShop, fresh_database};
 
-/// The only tables that may know a person. All others, those to come too, may not.
+/// The only tables that may hold personal data; every other table, future ones too, must not.
 const FORGETTABLE: [&str; 8] = [
     "public.account",
     "public.address",
@@ -24,7 +24,7 @@ const FORGETTABLE: [&str; 8] = [
     "public.sign_in",
 ];
 
-/// What a request comes with besides its body.
+/// Headers of a request.
 const HEADERS: [(&str, &str); 3] =
     [("user-agent", "Zebrowser/7.3"), ("x-forwarded-for", "203.0.113.77"), ("x-request-id", "zebediah.q@example.com")];
 
@@ -48,7 +48,7 @@ const SENT: [&str; 17] = [
     "token",
     "role",
 ];
-/// Text fields that speak of things, not of people.
+/// Text fields about things, not people.
 const IMPERSONAL: [&str; 27] = [
     "amount",
     "card_number",
@@ -79,14 +79,14 @@ const IMPERSONAL: [&str; 27] = [
     "value",
 ];
 
-/// Values that were sent in, by what may become of them.
+/// Values that were sent, by where they may be stored.
 #[derive(Default)]
 struct Sent {
-    /// Kept in the forgettable tables until the person is erased.
+    /// Stored in the erasable tables until the person is erased.
     person: Vec<String>,
-    /// Of the staff, which stays.
+    /// Of staff; these stay.
     staff: Vec<String>,
-    /// Kept nowhere at all.
+    /// Stored nowhere.
     secret: Vec<String>,
 }
 
@@ -95,15 +95,15 @@ async fn send(shop: &TestShop, sent: &mut Sent, token: &str, call: (&str, &str),
     let key = format!("idem-zebediah-{}", sent.secret.len());
     let bearer = format!("Bearer {token}");
     let mut headers = HEADERS.to_vec();
-    // Where everybody is let in, so is the admin, who must not be taken for the person.
-    let headers_of_nobody = [("authorization", bearer.as_str()), ("idempotency-key", key.as_str())];
-    headers.extend(if token.is_empty() { &headers_of_nobody[1..] } else { &headers_of_nobody[..] });
+    // On public routes the admin is admitted too, and must not count as the person.
+    let anonymous_headers = [("authorization", bearer.as_str()), ("idempotency-key", key.as_str())];
+    headers.extend(if token.is_empty() { &anonymous_headers[1..] } else { &anonymous_headers[..] });
     let mut request = Request::builder().method(call.0).uri(format!("/shop/api/{}", call.1));
     for (name, value) in headers {
         request = request.header(name, value);
     }
     let body = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };
-    let answer = shop.call_as_it_is(request.header("content-type", "application/json").body(body).unwrap()).await;
+    let answer = shop.send_unchanged(request.header("content-type", "application/json").body(body).unwrap()).await;
     sent.secret.push(key);
     answer
 }
@@ -113,7 +113,7 @@ fn kept(list: &mut Vec<String>, value: &str) -> Value {
     json!(value)
 }
 
-/// What each table of the database knows of the values: `table: value`.
+/// The values that each table of the database contains: `table: value`.
 async fn scan(shop: &TestShop, values: &[String]) -> BTreeSet<(String, String)> {
     shop.settle().await;
     let tables: Vec<(String,)> = sqlx::query_as(
@@ -155,7 +155,7 @@ async fn live(shop: &TestShop, sent: &mut Sent, product: i64) -> (i64, String, S
     });
     let asked = send(shop, sent, "", ("POST", "auth/register/"), registration.clone()).await;
     assert_eq!(asked.status, StatusCode::ACCEPTED, "{}", asked.body);
-    // Before it is confirmed somebody looks.
+    // Read before it is confirmed.
     let early = scan(shop, &sent.person).await;
     assert_eq!(tables_in(&early), BTreeSet::from(["public.mailed_link"]));
     let token = token_in(&shop.mails(old_email, 1).await[0]);
@@ -259,7 +259,7 @@ async fn order_as_guest(shop: &TestShop, sent: &mut Sent, product: i64) -> i64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_forgettable_tables_know_a_person_and_they_forget() {
+async fn only_erasable_tables_hold_personal_data_and_erasing_empties_them() {
     let edge = Edge { trusted_proxies: "127.0.0.1".parse().unwrap(), ..Edge::default() };
     let journal = JournalOptions { snapshot_every: 2, ..JournalOptions::default() };
     let shop = TestShop::behind(edge, fresh_database().await, journal).await;
@@ -275,7 +275,7 @@ async fn only_forgettable_tables_know_a_person_and_they_forget() {
     shop.post("auth/reset/confirm/", choose).await;
     let editor = shop.log_in("zora.staff@example.com", "zoril at dusk").await.body["access_token"].clone();
     let key = json!({ "name": kept(&mut sent.staff, "Zoras notebook"), "role": "reader" });
-    let made = shop.by(editor.as_str().unwrap(), "POST", "keys/", key).await;
+    let made = shop.send_with_token(editor.as_str().unwrap(), "POST", "keys/", key).await;
     sent.secret.push(made.body["api_key"].as_str().unwrap().to_owned());
 
     let (customer, access, refresh, unused) = live(&shop, &mut sent, product).await;
@@ -302,7 +302,7 @@ async fn only_forgettable_tables_know_a_person_and_they_forget() {
     let erased = send(&shop, &mut sent, &access, ("DELETE", &own), Value::Null).await;
     assert_eq!(erased.status, StatusCode::NO_CONTENT);
     for path in [own.as_str(), "auth/me/"] {
-        assert_eq!(shop.by(&access, "GET", path, Value::Null).await.problem(), "token_revoked", "at once");
+        assert_eq!(shop.send_with_token(&access, "GET", path, Value::Null).await.problem(), "token_revoked", "at once");
     }
     assert_eq!(shop.refresh(&json!(refresh)).await.status, StatusCode::UNAUTHORIZED);
     let login = shop.log_in("zebediah.q@example.com", "okapi in fog").await;
@@ -326,7 +326,7 @@ async fn only_forgettable_tables_know_a_person_and_they_forget() {
     assert_eq!(shop.read(&format!("{own}addresses/")).await, json!([]));
     assert_eq!(shop.get(&format!("{own}cart/")).await.body["items"], json!([]));
     assert_eq!(shop.check_out(customer).await.status, StatusCode::NOT_FOUND);
-    // What was tried without a right address was never anybody's; it goes with its time.
+    // Attempts with an unknown address belong to no account; they expire.
     let attributed: i64 =
         sqlx::query_scalar("select count(*) from sign_in where account_id is not null and user_agent = $1")
             .bind(&agent[0])
@@ -349,9 +349,9 @@ async fn only_forgettable_tables_know_a_person_and_they_forget() {
     assert_eq!(shop.post("customers/", other).await.status, StatusCode::CREATED);
 }
 
-/// A field that is new must be sent by the test above, or be said to speak of no person.
+/// A new field must be sent by the test above, or be listed as not personal.
 #[tokio::test]
-async fn every_text_field_is_known_to_be_personal_or_not() {
+async fn every_text_field_is_classified_as_personal_or_not() {
     let shop = TestShop::new().await;
     let document = shop.call(Request::get("/openapi.json").body(Body::empty()).unwrap()).await.body;
     let mut fields = BTreeSet::new();

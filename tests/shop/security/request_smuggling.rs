@@ -1,4 +1,4 @@
-//! Requests whose end is seen differently by a proxy and by the shop, over a real connection.
+//! Request smuggling over a real connection: requests whose end a proxy may see differently.
 
 use std::time::Duration;
 
@@ -10,11 +10,11 @@ use tokio::time::timeout;
 use crate::support::TestShop;
 
 const HOST: &str = "Host: shop\r\nContent-Type: application/json\r\n";
-/// Stands in a body, and must never be answered.
+/// Sent inside a body; it must never be answered.
 const SMUGGLED: &str = "GET /shop/api/order-moves HTTP/1.1\r\nHost: shop\r\n\r\n";
 const HONEST: &str = "GET /health/live HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n";
 
-/// All that the shop says on one connection until it closes it, or says nothing for a while; and whether it closed it.
+/// Everything that the shop sends on one connection until it closes it or stays silent; and whether it closed.
 async fn talk(address: std::net::SocketAddr, bytes: &[u8]) -> (String, bool) {
     let mut stream = TcpStream::connect(address).await.unwrap();
     // It may have been closed by the time that the rest is sent.
@@ -35,7 +35,7 @@ fn statuses(heard: &str) -> Vec<u16> {
 }
 
 #[tokio::test]
-async fn no_request_hides_in_another() {
+async fn no_request_is_smuggled_in_another() {
     let shop = TestShop::new().await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -90,7 +90,7 @@ async fn no_request_hides_in_another() {
     for (what, request) in cases {
         let (heard, closed) = talk(address, format!("{request}{HONEST}").as_bytes()).await;
         let statuses = statuses(&heard);
-        assert!(closed, "{what}: the connection goes on: {heard}");
+        assert!(closed, "{what}: the connection stays open: {heard}");
         assert!(statuses.len() <= 1, "{what}: more than one answer: {statuses:?}");
         assert!(statuses.iter().all(|status| (400..500).contains(status) || *status == 505), "{what}: {statuses:?}");
         assert!(!heard.contains("allowed") && !heard.contains("pending"), "{what}: {heard}");
@@ -99,7 +99,7 @@ async fn no_request_hides_in_another() {
     // Lines may end in a line feed alone, as the standard allows; then both see the same end.
     let (heard, _) = talk(address, format!("GET /health/live HTTP/1.1\nHost: shop\n\n{HONEST}").as_bytes()).await;
     assert!([vec![200, 200], vec![400]].contains(&statuses(&heard)), "{heard}");
-    // What is honest is served: one after the other, in chunks or not.
+    // Valid requests are served: pipelined, in chunks or not.
     let body = r#"{"email":"a@example.com","password":"wrong wrong"}"#;
     let whole = post(&format!("Content-Length: {}\r\n", body.len()), body);
     let (heard, _) = talk(address, format!("{whole}{HONEST}").as_bytes()).await;

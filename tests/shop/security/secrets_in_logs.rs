@@ -1,5 +1,4 @@
-//! The program at its most talkative, over a person's whole life: neither its log, nor its database's, nor its metrics
-//! tell a name, an address, a password or a token.
+//! Logs at their most verbose, and metrics, contain no name, address, password or token of a person.
 
 use std::fs::File;
 use std::path::Path;
@@ -35,7 +34,7 @@ fn send(server: &Server, method: &str, path: &str, token: &str, body: &Value) ->
     (status.parse().unwrap(), serde_json::from_str(body).unwrap_or_default())
 }
 
-/// The token of the newest of so many mails.
+/// The token in the newest of so many mails.
 fn mailed(folder: &Path, to: &str, count: usize) -> String {
     wait_for("a mail", || {
         let files = std::fs::read_dir(folder.join("mail")).ok()?.flatten();
@@ -52,12 +51,12 @@ fn mailed(folder: &Path, to: &str, count: usize) -> String {
 }
 
 #[test]
-fn logs_and_metrics_tell_nothing_of_anybody() {
+fn logs_and_metrics_contain_no_personal_data_and_no_secrets() {
     let folder = data_dir();
     let logs = tempfile::tempdir().unwrap();
     let log = logs.path().join("stderr");
     let mut program = command(folder.path());
-    // sqlx writes the statements that it sends at this level, each of them, slow or not.
+    // sqlx logs every statement at this level.
     program.env("SHOP_LOG", "trace,sqlx=debug").env("SHOP_TRUSTED_PROXIES", "127.0.0.1");
     program.args(["--listen", "127.0.0.1:0"]).stderr(File::create(&log).unwrap());
     let server = Server::spawn(&mut program);
@@ -81,8 +80,8 @@ fn logs_and_metrics_tell_nothing_of_anybody() {
     let own = format!("customer/{}/", confirmed["customer_id"]);
     let wrong = json!({ "email": email, "password": kept(&mut secrets, "zebra with spots") });
     assert_eq!(call("POST", "auth/login/", "", wrong).0, 401);
-    let nobody = json!({ "email": kept(&mut secrets, "nobody.z@example.com"), "password": "zebra with spots" });
-    assert_eq!(call("POST", "auth/login/", "", nobody).0, 401);
+    let unknown = json!({ "email": kept(&mut secrets, "unknown.z@example.com"), "password": "zebra with spots" });
+    assert_eq!(call("POST", "auth/login/", "", unknown).0, 401);
     let right = json!({ "email": email, "password": "zebra crossing at noon" });
     let (status, tokens) = call("POST", "auth/login/", "", right);
     assert_eq!(status, 200);
@@ -101,7 +100,7 @@ fn logs_and_metrics_tell_nothing_of_anybody() {
 
     let change = json!({ "email": kept(&mut secrets, "zeb.new@example.com") });
     assert_eq!(call("PATCH", &own, access, change).0, 200);
-    // An address that is taken is refused by the database, whose words about it are many.
+    // The database refuses an address in use, with a detailed message.
     let taken = json!({ "first_name": "Jo", "last_name": "Miller", "email": "zeb.new@example.com" });
     assert_eq!(call("POST", "customers/", &ADMIN, taken).0, 409);
     let address = json!({
@@ -117,7 +116,7 @@ fn logs_and_metrics_tell_nothing_of_anybody() {
     assert_eq!(call("POST", "auth/reset/confirm/", "", reset).0, 204);
     assert_eq!(call("GET", &format!("{own}export/"), &ADMIN, Value::Null).0, 200);
 
-    // Staff made on the command line; its log is the terminal, its password is shown there once.
+    // Staff created on the command line, whose log is the terminal and shows the password once.
     let added = run(folder.path(), &["users", "add", "zora.staff@example.com", "--role", "reader"]);
     assert!(added.status.success(), "{}", text(&added));
     kept(&mut secrets, "zora.staff@example.com");

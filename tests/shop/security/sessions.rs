@@ -1,4 +1,4 @@
-//! Sessions and keys when things happen at once, in the wrong order, or somewhere else.
+//! Sessions and signing keys under concurrency, in unusual orders, and on several nodes.
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ use crate::support::{Answer, TestShop, fresh_database, pool};
 
 const ZOE: &str = "zoe@example.com";
 
-/// Looks again and again until there is something to see.
+/// Repeats `look` until it returns a value.
 async fn until<T, F: Future<Output = Option<T>>>(what: &str, look: impl Fn() -> F) -> T {
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
@@ -49,12 +49,12 @@ impl TestShop {
     }
 
     async fn who(&self, token: &str) -> Answer {
-        self.by(token, "GET", "auth/me/", Value::Null).await
+        self.send_with_token(token, "GET", "auth/me/", Value::Null).await
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn nothing_that_happens_to_an_account_at_once_fails_or_lets_a_session_survive() {
+async fn concurrent_changes_to_an_account_neither_fail_nor_leave_a_session() {
     let shop = TestShop::new().await;
     shop.member("Zoe").await;
     for round in 0..3 {
@@ -73,7 +73,7 @@ async fn nothing_that_happens_to_an_account_at_once_fails_or_lets_a_session_surv
             answers
         };
         let change = json!({ "current_password": PASSWORD, "new_password": PASSWORD });
-        let change = shop.by(access(&sessions[2]), "POST", "auth/password/", change);
+        let change = shop.send_with_token(access(&sessions[2]), "POST", "auth/password/", change);
         let (refreshed, departed, other, switched, changed) =
             tokio::join!(refreshes, departures, others, switches, change);
         let answers = refreshed.iter().chain(&departed).chain(&other).chain(&switched).chain([&changed]);
@@ -99,7 +99,7 @@ async fn a_refresh_and_a_logout_do_not_wait_for_each_other() {
     let session = shop.log_in(ZOE, PASSWORD).await;
     let mut holding = shop.pool.begin().await.unwrap();
     sqlx::query("select from session for no key update").execute(&mut *holding).await.unwrap();
-    let leave = shop.by(access(&session), "POST", "auth/logout/", json!({}));
+    let leave = shop.send_with_token(access(&session), "POST", "auth/logout/", json!({}));
     let refresh = async {
         shop.blocked(1).await;
         shop.refresh(&session.body["refresh_token"]).await
@@ -112,18 +112,18 @@ async fn a_refresh_and_a_logout_do_not_wait_for_each_other() {
 }
 
 #[tokio::test]
-async fn a_session_that_was_ended_is_over_when_the_answer_comes() {
+async fn an_ended_session_is_over_when_the_answer_arrives() {
     let shop = TestShop::new().await;
     for _ in 0..10 {
         let claims = claims("customer", 900_001, Some(1));
         let token = sign(&claims);
-        // Somebody has read the revocations and not yet the keys when another is added.
+        // A reader has read the revocations and not yet the keys when a revocation is added.
         let mut holding = shop.pool.begin().await.unwrap();
         sqlx::query("lock table api_key").execute(&mut *holding).await.unwrap();
         let early = join_all([shop.accounts.refresh(), shop.accounts.refresh()]);
         let leave = async {
             shop.blocked(1).await;
-            shop.by(&token, "POST", "auth/logout/", json!({})).await.status
+            shop.send_with_token(&token, "POST", "auth/logout/", json!({})).await.status
         };
         let release = async {
             let session = claims["sid"].as_str().unwrap();
@@ -142,11 +142,11 @@ async fn a_session_that_was_ended_is_over_when_the_answer_comes() {
 }
 
 #[tokio::test]
-async fn a_session_begins_with_the_rights_that_the_account_has_then() {
+async fn a_session_starts_with_the_accounts_current_role() {
     let shop = TestShop::new().await;
     let email = Email::parse("ed@example.com").unwrap();
     let password = shop.accounts.open_with_generated_password(email, Role::Admin).await.unwrap();
-    // The role is lowered between the look at the account and the beginning of the session.
+    // The role is lowered between reading the account and starting the session.
     let mut lowering = shop.pool.begin().await.unwrap();
     let lower = "update account set role = 'reader' where role = 'admin'";
     sqlx::query(lower).execute(&mut *lowering).await.unwrap();
@@ -158,7 +158,7 @@ async fn a_session_begins_with_the_rights_that_the_account_has_then() {
 }
 
 #[tokio::test]
-async fn a_customer_who_is_erased_while_logging_in_is_out() {
+async fn a_customer_erased_during_login_has_no_session() {
     let shop = TestShop::new().await;
     let customer = shop.member("Zoe").await;
     let session = uuid::Uuid::new_v4();
@@ -192,15 +192,15 @@ async fn a_stream_of_events_ends_with_the_session() {
     let session: uuid::Uuid = serde_json::from_value(token["sid"].clone()).unwrap();
     sqlx::query("select end_session($1)").bind(session).execute(&shop.pool).await.unwrap();
     let rest = axum::body::to_bytes(answer.into_body(), usize::MAX);
-    tokio::time::timeout(Duration::from_secs(10), rest).await.expect("the stream goes on").unwrap();
+    tokio::time::timeout(Duration::from_secs(10), rest).await.expect("the stream ends with the session").unwrap();
 }
 
 #[tokio::test]
-async fn a_mail_goes_to_the_address_on_record_whatever_was_typed() {
+async fn mails_go_to_the_address_on_record_whatever_was_typed() {
     let shop = TestShop::new().await;
     shop.customer("Bruno").await;
     shop.member("Lili").await;
-    // In most locales of the database, the lower case of a dotted capital I is an i; mails to it go somewhere else.
+    // In most locales of the database the lower case of a dotted capital I is an i, which is another address.
     for typed in ["L\u{130}L\u{130}@example.com", "LILI@example.com"] {
         shop.post("auth/reset/", json!({ "email": typed })).await;
     }
@@ -220,21 +220,21 @@ async fn a_mail_goes_to_the_address_on_record_whatever_was_typed() {
         (&accounts[0]["email"], &accounts[1]["email"]),
         (&json!("lili@example.com"), &json!("bruno@example.com"))
     );
-    // Nor are there more guesses for who writes it so.
+    // The spelling gives no extra log-in attempts.
     assert_eq!(shop.log_in("LILI@example.com", PASSWORD).await.status, StatusCode::OK);
     assert_eq!(shop.log_in("L\u{130}L\u{130}@example.com", PASSWORD).await.problem(), "wrong_credentials");
 }
 
 #[tokio::test]
-async fn what_is_no_address_is_one_that_nobody_has() {
+async fn an_invalid_email_is_answered_like_an_unknown_one() {
     let shop = TestShop::new().await;
-    for email in ["a\u{0}b@example.com", "", "nobody", "@", &"x".repeat(100_000)] {
+    for email in ["a\u{0}b@example.com", "", "no e-mail", "@", &"x".repeat(100_000)] {
         assert_eq!(shop.log_in(email, PASSWORD).await.problem(), "wrong_credentials", "{email:.20}");
     }
 }
 
 #[tokio::test]
-async fn an_account_that_is_opened_by_a_mailed_link_makes_the_others_worthless() {
+async fn opening_an_account_by_one_link_invalidates_the_others() {
     let shop = TestShop::new().await;
     shop.customer("Bruno").await;
     for _ in 0..2 {
@@ -249,7 +249,7 @@ async fn an_account_that_is_opened_by_a_mailed_link_makes_the_others_worthless()
     assert_eq!(choose(&mails[1], ANOTHER).await.problem(), "link_invalid");
     use std::os::unix::fs::PermissionsExt;
     let mode = std::fs::metadata(&shop.mail_dir).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, 0o700, "mails are for nobody else on the machine");
+    assert_eq!(mode & 0o777, 0o700, "other users of the machine cannot read mails");
 }
 
 /// A database on which nodes with keys of their own run, apart from the folder that the other tests share.
@@ -284,7 +284,7 @@ impl Nodes {
         Accounts::start(&config, self.connect.clone(), self.pool.clone(), self.engine.journal.clone()).await.unwrap()
     }
 
-    /// Waits until what a node signs is taken by all, and its key is in force; returns a token.
+    /// Waits until all nodes accept what a node signs, and its key is in force; returns a token.
     async fn signs(&self, signing: &Accounts, password: &str, reading: &[&Accounts]) -> String {
         let client = ClientInfo { network: String::new(), user_agent: String::new() };
         until("its tokens are not honoured", || async {
@@ -304,13 +304,13 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 #[tokio::test]
-async fn a_node_whose_key_is_refused_or_retired_by_another_makes_a_new_one() {
+async fn a_node_whose_signing_key_was_refused_or_retired_creates_a_new_one() {
     let nodes = Nodes::new().await;
     let (ours, theirs) = (nodes.keys("first"), nodes.keys("second"));
     let first = nodes.start("first").await;
     let password = first.open_with_generated_password(Email::parse(ZOE).unwrap(), Role::Admin).await.unwrap();
     let password = password.expose();
-    // The second begins with a copy of the first one's folder.
+    // The second node starts with a copy of the first one's folder.
     std::fs::create_dir(&theirs).unwrap();
     let key = files(&ours).remove(0);
     std::fs::copy(&key, theirs.join(key.file_name().unwrap())).unwrap();
@@ -321,7 +321,7 @@ async fn a_node_whose_key_is_refused_or_retired_by_another_makes_a_new_one() {
     nodes.signs(&first, password, &both).await;
     let token = nodes.signs(&second, password, &both).await;
 
-    // One that is refused stays refused, though its node starts again with it.
+    // A refused key stays refused, although its node restarts with it.
     let key = files(&theirs).remove(0);
     let stolen = std::fs::read(&key).unwrap();
     TokenKeys::rotate(&ours, &nodes.pool, true).await.unwrap();
@@ -341,7 +341,7 @@ async fn a_new_key_is_the_newest_even_if_the_clock_was_set_back() {
     let folder = nodes.keys("set back");
     let made = TokenKeys::create_key_file(&folder).unwrap();
     std::fs::rename(&files(&folder)[0], folder.join(format!("9000000000000-{made}.pk8"))).unwrap();
-    // A file that is no key is left alone.
+    // A file without a key is left unchanged.
     std::fs::write(folder.join("notes.pk8"), "not a key").unwrap();
     let rotated = TokenKeys::rotate(&folder, &nodes.pool, true).await.unwrap();
     let left = files(&folder);
@@ -350,7 +350,7 @@ async fn a_new_key_is_the_newest_even_if_the_clock_was_set_back() {
 }
 
 #[tokio::test]
-async fn a_node_that_cannot_read_its_keys_still_learns_whom_to_refuse() {
+async fn a_node_that_cannot_read_its_keys_still_learns_of_revocations() {
     let nodes = Nodes::new().await;
     let keys = nodes.keys("lost");
     let node = nodes.start("lost").await;
@@ -359,5 +359,5 @@ async fn a_node_that_cannot_read_its_keys_still_learns_whom_to_refuse() {
     std::fs::rename(&keys, nodes.keys("elsewhere")).unwrap();
     std::fs::write(&keys, "no folder").unwrap();
     sqlx::query("select end_session(session_id) from session").execute(&nodes.pool).await.unwrap();
-    until("the session goes on", || async { node.identify(&token).await.is_err().then_some(()) }).await;
+    until("the session ends", || async { node.identify(&token).await.is_err().then_some(()) }).await;
 }

@@ -17,8 +17,8 @@ pub const PASSWORD: &str = "brown teapot, no lid";
 pub const ANOTHER: &str = "green teapot with lid";
 
 impl TestShop {
-    /// Sends a request as whoever has the token.
-    pub async fn by(&self, token: &str, method: &str, path: &str, body: Value) -> Answer {
+    /// Sends a request as the owner of the token.
+    pub async fn send_with_token(&self, token: &str, method: &str, path: &str, body: Value) -> Answer {
         self.send(method, path, body, &[("authorization", &format!("Bearer {token}"))]).await
     }
 
@@ -30,7 +30,7 @@ impl TestShop {
         self.post("auth/refresh/", json!({ "refresh_token": refresh_token })).await
     }
 
-    /// The texts of all mails to an address, oldest first, once there are as many.
+    /// The texts of all mails to an address, oldest first, once there are `count` of them.
     pub async fn mails(&self, to: &str, count: usize) -> Vec<String> {
         let deadline = Instant::now() + Duration::from_secs(20);
         loop {
@@ -57,7 +57,7 @@ impl TestShop {
         self.post("auth/register/", wish).await
     }
 
-    /// A customer with an account, registered like anybody; the number.
+    /// Registers a customer with an account; returns its number.
     pub async fn member(&self, name: &str) -> i64 {
         assert_eq!(self.register(name).await.status, StatusCode::ACCEPTED);
         let mails = self.mails(&format!("{}@example.com", name.to_lowercase()), 1).await;
@@ -79,7 +79,7 @@ pub fn access(tokens: &Answer) -> &str {
     tokens.body["access_token"].as_str().unwrap()
 }
 
-/// Makes an account of the staff with an API key, and returns them.
+/// Creates a staff account with an API key; returns the account, the key's id and the key.
 pub async fn api_key(shop: &TestShop, name: &str, role: Role) -> (AccountId, Uuid, String) {
     api_key_called(shop, name, role, Uuid::new_v4()).await
 }

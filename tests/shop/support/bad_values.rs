@@ -1,13 +1,13 @@
-//! What is wrong for a field, a parameter or an id, as the OpenAPI document describes it.
+//! Invalid values for a field, a parameter or an id, derived from the OpenAPI document.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
 
-/// Stands in a body for the bad value, which may be something that no `Value` can hold.
+/// Placeholder in a body for the bad value, which may be no valid `Value`.
 const BAD: &str = "@bad@";
 
-/// The body that the document asks for, with nothing wrong: required fields, and those with an example.
+/// A valid body: required fields, and those with an example.
 pub fn good(document: &Value, schema: &Value, token: &str) -> Value {
     let schema = resolve(document, schema);
     if let Some(example) = schema.get("example").or(schema["examples"].get(0)) {
@@ -40,8 +40,8 @@ pub fn good(document: &Value, schema: &Value, token: &str) -> Value {
     }
 }
 
-/// Bodies that are `good` but for one thing, with what that is.
-pub fn bodies(document: &Value, schema: &Value, good: &Value) -> Vec<(String, String)> {
+/// Bodies that differ from `good` in one invalid value, each with its description.
+pub fn borun_until_killed(document: &Value, schema: &Value, good: &Value) -> Vec<(String, String)> {
     let mut bodies = Vec::new();
     let schema = resolve(document, schema);
     for (field, field_schema) in schema["properties"].as_object().into_iter().flatten() {
@@ -56,7 +56,7 @@ pub fn bodies(document: &Value, schema: &Value, good: &Value) -> Vec<(String, St
         }
         if kind(field_schema) == "array" {
             let item = &good[field][0];
-            let objects = item.is_object().then(|| self::bodies(document, &field_schema["items"], item));
+            let objects = item.is_object().then(|| self::borun_until_killed(document, &field_schema["items"], item));
             for (what, bad) in objects.into_iter().flatten() {
                 bodies.push((format!("{field}[0]: {what}"), fill(&with(json!([BAD])), &bad)));
             }
@@ -85,7 +85,7 @@ fn shown(bad: &str) -> String {
     bad.chars().take(40).collect()
 }
 
-/// What no rule of the field allows, as JSON text.
+/// Values that the field's schema does not allow, as JSON text.
 fn values(field: &str, schema: &Value, required: bool) -> Vec<String> {
     let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
     let mut values = texts(&["{}", "[[[[1]]]]", "1.5", "1e400", "-1e400", "18446744073709551616"]);
@@ -195,7 +195,7 @@ pub fn query(document: &Value, name: &str, schema: &Value) -> Vec<(String, bool)
     values
 }
 
-/// Ids of nothing, and what is no id.
+/// Unknown and malformed ids.
 pub fn ids(schema: &Value) -> Vec<String> {
     let mut ids = vec![
         "%00",

@@ -1,4 +1,4 @@
-//! A client on one kept-alive connection, which knows whether its request went out and whether the answer came.
+//! A client on one kept-alive connection that knows whether its request was sent and its answer arrived.
 
 use std::io::{BufRead, BufReader, Error, ErrorKind, Result as IoResult, Write};
 use std::net::TcpStream;
@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::support::tokens::ADMIN;
 
 pub struct Client {
-    /// Where the servers are that it may ask; it goes on to the next when one is gone.
+    /// The ports of the servers; the client moves to the next when one is gone.
     ports: Vec<u16>,
     connection: Option<Connection>,
 }
@@ -30,9 +30,9 @@ pub struct Reply {
 /// Why there is no reply.
 #[derive(Debug)]
 pub enum Lost {
-    /// Nobody listened, or the connection was gone before all of the request was out.
+    /// No server listened, or the connection broke before the whole request was sent.
     Unsent,
-    /// All of the request was out, over a connection of this age; then it was cut.
+    /// The whole request was sent over a connection of this age; then it broke.
     Cut { connected_at: Instant },
 }
 
@@ -59,7 +59,7 @@ impl Client {
         replied
     }
 
-    /// Goes on to the next server.
+    /// Moves to the next server.
     pub fn turn(&mut self) {
         self.connection = None;
         self.ports.rotate_left(1);

@@ -99,7 +99,7 @@ pub async fn fresh_database() -> PgConnectOptions {
     create_database("template1").await
 }
 
-/// A database with nothing in it.
+/// A database without any table.
 pub async fn bare_database() -> PgConnectOptions {
     create_database("template0").await
 }
@@ -142,7 +142,7 @@ pub async fn pool(connect: &PgConnectOptions) -> PgPool {
     pool_options().max_connections(POOL_SIZE).connect_with(connect.clone()).await.unwrap()
 }
 
-/// Holds the log against every rule.
+/// Checks the log against every rule.
 pub async fn check_log(pool: &PgPool) {
     for rule in journal::check_log(pool).await.unwrap() {
         assert_eq!(rule.offences, 0, "{}: {:?}", rule.name, rule.findings);

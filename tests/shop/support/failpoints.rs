@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 
 use super::program::{command, wait_for};
 
-/// The command of a server without sample commands, with orders for its points.
+/// The command of a server without sample data, with its failpoints.
 pub fn server_on(folder: &Path, port: u16, points: &str) -> Command {
     let mut command = command(folder);
     command.args(["--no-seeds", "--listen", &format!("127.0.0.1:{port}")]).env("FAILPOINTS", points);
@@ -19,8 +19,8 @@ pub fn assert_killed(status: ExitStatus, points: &str) {
     assert_eq!(status.signal(), Some(Signal::SIGKILL as i32), "{points}: {status}");
 }
 
-/// Starts a program that dies before it is ready, or soon after.
-pub fn dies(command: &mut Command, points: &str) {
+/// Runs a program until its failpoint kills it, before it is ready or soon after.
+pub fn run_until_killed(command: &mut Command, points: &str) {
     let mut child = command.env("FAILPOINTS", points).stdout(Stdio::null()).spawn().unwrap();
     assert_killed(wait_for(points, || child.try_wait().unwrap()), points);
 }

@@ -1,5 +1,4 @@
-//! Buyers who order, pay attention to every answer, and send a command again with its key until it is acknowledged;
-//! and the audit of what they were told.
+//! Load by buyers that repeat each command with its key until it is acknowledged, and its comparison with the log.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -13,14 +12,14 @@ use crate::support;
 use crate::support::client::{Client, Reply};
 use crate::support::program::{ask, wait_for};
 
-/// A shop that is ready for buyers, and where to reach it.
+/// A shop prepared for buyers, and its ports.
 pub struct Load {
     ports: Vec<u16>,
     customers: Vec<i64>,
     products: Vec<i64>,
 }
 
-/// What the buyers have reached so far.
+/// The progress of the buyers.
 #[derive(Default)]
 pub struct Progress {
     acknowledged: AtomicUsize,
@@ -28,7 +27,7 @@ pub struct Progress {
     stop: AtomicBool,
 }
 
-/// What the buyers were told.
+/// What the shop has acknowledged to the buyers.
 #[derive(Default)]
 pub struct Ledger {
     pub orders: Vec<Order>,
@@ -46,7 +45,7 @@ pub struct Order {
 }
 
 const BUYERS: usize = 8;
-/// Of each product; more than all buyers together can buy.
+/// Stock of each product; more than all buyers together can buy.
 const STOCK: i64 = 1_000_000;
 
 impl Load {
@@ -73,7 +72,7 @@ impl Load {
         Self { customers: customers.collect(), products, ports: ports.to_vec() }
     }
 
-    /// Lets the buyers buy while `disturb` does its work, and until each has its last acknowledgement.
+    /// Runs the buyers while `disturb` runs, and until each has its last acknowledgement.
     pub fn run(&self, disturb: impl FnOnce(&Progress)) -> Ledger {
         let progress = &Progress::default();
         std::thread::scope(|scope| {
@@ -97,10 +96,10 @@ impl Load {
             drop(stop_at_end);
             let mut ledger = Ledger { products: self.products.clone(), ..Ledger::default() };
             for buyer in buyers {
-                let told = buyer.join().unwrap();
-                assert!(!told.orders.is_empty(), "a buyer bought nothing");
-                ledger.orders.extend(told.orders);
-                ledger.acknowledged += told.acknowledged;
+                let of_buyer = buyer.join().unwrap();
+                assert!(!of_buyer.orders.is_empty(), "a buyer bought nothing");
+                ledger.orders.extend(of_buyer.orders);
+                ledger.acknowledged += of_buyer.acknowledged;
             }
             ledger
         })
@@ -114,7 +113,7 @@ impl Progress {
         wait_for("acknowledgements", || (self.acknowledged.load(Ordering::Relaxed) >= goal).then_some(()));
     }
 
-    /// How many acknowledgements came only with another attempt, though the command was in the log before.
+    /// The number of acknowledgements that were replayed answers.
     pub fn replayed(&self) -> usize {
         self.replayed.load(Ordering::Relaxed)
     }
@@ -128,7 +127,7 @@ impl Drop for StopAtEnd<'_> {
     }
 }
 
-/// No disturbance keeps a command from being acknowledged for so long.
+/// The longest time that a disturbance may delay an acknowledgement.
 const GIVE_UP: Duration = Duration::from_secs(60);
 
 struct Buyer<'load> {
@@ -140,7 +139,7 @@ struct Buyer<'load> {
 }
 
 impl Buyer<'_> {
-    /// A cart that is checked out, an order by telephone, and what becomes of both.
+    /// One round: a checked-out cart, an order entered by staff, and the moves of both.
     fn buy(&mut self, round: usize) {
         // Each customer meets every server.
         self.client.turn();
@@ -200,9 +199,8 @@ impl Buyer<'_> {
 }
 
 impl Ledger {
-    /// Finds everything in the log that was acknowledged, once, and nothing else; and finds stock and orders as they
-    /// follow from it.
-    pub fn audit(&self, connect: &PgConnectOptions, port: u16) {
+    /// Checks that the log holds every acknowledged command once and nothing else, and that stock and orders follow.
+    pub fn compare_with_log(&self, connect: &PgConnectOptions, port: u16) {
         assert!(self.acknowledged > 100, "there was no load: {} commands", self.acknowledged);
         ask(connect, async |pool| {
             support::check_log(pool).await;
@@ -232,10 +230,11 @@ impl Ledger {
         .fetch_all(pool)
         .await
         .unwrap();
-        let mut told: Vec<_> = self.orders.iter().map(|order| (order.order_id, order.reference.clone())).collect();
+        let mut acknowledged: Vec<_> =
+            self.orders.iter().map(|order| (order.order_id, order.reference.clone())).collect();
         logged.sort();
-        told.sort();
-        assert_eq!(logged, told, "the orders in the log, and the acknowledged ones");
+        acknowledged.sort();
+        assert_eq!(logged, acknowledged, "the orders in the log, and the acknowledged ones");
     }
 
     fn audit_reads(&self, client: &mut Client) {

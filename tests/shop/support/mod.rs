@@ -1,4 +1,4 @@
-//! What tests share: shops, programs, clients, and stand-ins for the outside world. Nothing here is a test.
+//! Shared helpers: shops, programs, clients, and stand-ins for the outside world. No tests.
 
 pub mod accounts;
 pub mod bad_values;

@@ -1,4 +1,4 @@
-//! A shop that takes payments, the provider behind it, and the audit that holds the books of both against each other.
+//! A shop that accepts payments, its provider, and the comparison of the books of both.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::support::{Answer, TestShop, fresh_database};
 pub const GOOD: &str = "pm_card_visa";
 pub const DECLINED: &str = "pm_card_chargeDeclined";
 
-pub struct Till {
+pub struct PayingShop {
     pub shop: TestShop,
     pub stub: CardStub,
     product: i64,
@@ -32,7 +32,7 @@ pub fn test_card(number: &str) -> Value {
     json!({ "method": "test", "card_number": number })
 }
 
-impl Till {
+impl PayingShop {
     pub async fn open() -> Self {
         let stub = CardStub::start();
         let payments = stub.payments();
@@ -44,7 +44,7 @@ impl Till {
         Self::build(CardStub::start(), payments, true).await
     }
 
-    /// Nothing follows from events.
+    /// Without the payment reactor.
     pub async fn without_reactor(stub: CardStub) -> Self {
         let payments = stub.payments();
         Self::build(stub, payments, false).await
@@ -57,13 +57,13 @@ impl Till {
         Self { shop, stub, product, reactors }
     }
 
-    /// From now on nothing follows from events, until there is another node.
+    /// Stops the payment reactor; a second node may start another.
     pub async fn stop_reacting(&mut self) {
         self.reactors.take().unwrap().stop().await;
     }
 
     /// A second node on the same database.
-    pub async fn node(&self) -> (TestShop, Reactors) {
+    pub async fn second_node(&self) -> (TestShop, Reactors) {
         let shop = TestShop::paid((*self.shop.pool.connect_options()).clone(), &self.stub.payments()).await;
         let reactors = react(&shop, &self.stub.payments()).await;
         (shop, reactors)
@@ -101,14 +101,14 @@ impl Till {
         self.shop.read(&format!("order/{order}/summary/")).await
     }
 
-    pub async fn becomes(&self, order: i64, state: &str, expected: &str) {
+    pub async fn wait_for_state(&self, order: i64, state: &str, expected: &str) {
         eventually(&format!("order {order} to become {expected}"), async || {
             (self.summary(order).await[state] == expected).then_some(())
         })
         .await;
     }
 
-    pub async fn refunded(&self, order: i64, amount: &str) {
+    pub async fn wait_for_refund(&self, order: i64, amount: &str) {
         eventually(&format!("{amount} of order {order} to go back"), async || {
             (self.summary(order).await["refunded"] == amount).then_some(())
         })
@@ -116,7 +116,7 @@ impl Till {
     }
 
     /// Waits for an event of the order.
-    pub async fn happens(&self, order: i64, event: &str) {
+    pub async fn wait_for_event(&self, order: i64, event: &str) {
         eventually(event, async || self.events(order).await.iter().any(|seen| seen == event).then_some(())).await;
     }
 
@@ -126,18 +126,18 @@ impl Till {
         sqlx::query_scalar(events).bind(order.to_string()).fetch_all(&self.shop.pool).await.unwrap()
     }
 
-    pub async fn instruments(&self) -> i64 {
+    pub async fn instrument_count(&self) -> i64 {
         sqlx::query_scalar("select count(*) from payment_instrument").fetch_one(&self.shop.pool).await.unwrap()
     }
 
-    /// Lets a message of the provider arrive.
-    pub async fn hears(&self, message: &Value) -> Answer {
+    /// Delivers a signed message of the provider.
+    pub async fn receive_message(&self, message: &Value) -> Answer {
         let body = message.to_string();
         deliver(&self.shop, &body, &signature(&body)).await
     }
 
-    /// Waits until nothing is left to be done for any event.
-    pub async fn rests(&self) {
+    /// Waits until no reaction is due.
+    pub async fn wait_until_idle(&self) {
         eventually("the reactions", async || {
             let reactor = self.shop.read("reactors/").await[0].clone();
             (reactor["lag"] == 0 && reactor["due"] == 0).then_some(())
@@ -145,7 +145,7 @@ impl Till {
         .await;
     }
 
-    pub async fn tables_that_know(&self, value: &str) -> Vec<String> {
+    pub async fn tables_containing(&self, value: &str) -> Vec<String> {
         let tables: Vec<String> = sqlx::query_scalar(
             "select format('%I.%I', schemaname, tablename) from pg_tables
              where schemaname not in ('pg_catalog', 'information_schema')",
@@ -164,10 +164,10 @@ impl Till {
         found
     }
 
-    /// Waits until everything is done, and holds the shop's books against the provider's.
-    pub async fn audit(&self) {
-        self.rests().await;
-        audit(&self.shop.pool, &self.stub).await;
+    /// Waits until no reaction is due, and compares the shop's books with the provider's.
+    pub async fn compare_with_provider(&self) {
+        self.wait_until_idle().await;
+        compare_books(&self.shop.pool, &self.stub).await;
         self.shop.settle().await;
         self.shop.check_log().await;
         self.shop.verify().await;
@@ -177,7 +177,7 @@ impl Till {
 /// Sends a message with a signature.
 pub async fn deliver(shop: &TestShop, body: &str, signature: &str) -> Answer {
     let request = Request::post("/shop/api/payments/webhook/").header("stripe-signature", signature);
-    shop.call_as_it_is(request.body(Body::from(body.to_owned())).unwrap()).await
+    shop.send_unchanged(request.body(Body::from(body.to_owned())).unwrap()).await
 }
 
 async fn react(shop: &TestShop, payments: &PaymentsConfig) -> Reactors {
@@ -186,7 +186,7 @@ async fn react(shop: &TestShop, payments: &PaymentsConfig) -> Reactors {
     start_all(shop, vec![Arc::new(reactor)]).await
 }
 
-/// One order as the log tells it, in cents.
+/// The money of one order according to the log, in cents.
 #[derive(Debug, sqlx::FromRow)]
 struct InTheLog {
     order_id: i64,
@@ -197,9 +197,10 @@ struct InTheLog {
     cancelled: bool,
 }
 
-/// Every order is charged once at the most, what was paid is its total, what went back is what the log says, and the
-/// provider holds nothing for an order that is not to be paid.
-pub async fn audit(pool: &PgPool, stub: &CardStub) {
+/// Compares the log with the provider's ledger.
+///
+/// Every order is charged at most once and with its total, refunds agree, and no authorisation is left over.
+pub async fn compare_books(pool: &PgPool, stub: &CardStub) {
     let orders: Vec<InTheLog> = sqlx::query_as(
         "select aggregate_id::bigint as order_id,
             coalesce(sum((payload ->> 'total')::numeric * 100) filter (where event_type = 'OrderPlaced'), 0)::bigint

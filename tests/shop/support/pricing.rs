@@ -31,8 +31,7 @@ pub async fn check_out(shop: &TestShop, customer: i64, body: Value) -> Answer {
     shop.post(&format!("customer/{customer}/cart/checkout/"), body).await
 }
 
-/// A story that touches every event of prices: tables that change and go, a discount that changes, is used twice, comes
-/// back once and ends.
+/// A story with every event of prices: changed and emptied tables, and a discount that is changed, used, released, ended.
 pub async fn story(shop: &TestShop, customer: i64, product: i64) {
     german_tables(shop, false, 1).await;
     shop.done("discounts/", json!({ "code": "Later", "kind": "free_shipping", "until": "2099-01-01T00:00:00Z" })).await;

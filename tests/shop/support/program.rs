@@ -1,4 +1,4 @@
-//! The program itself, as tests start it: the binary, on disk, durable.
+//! The program as a process: the binary on disk, with a durable database.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -32,7 +32,7 @@ pub fn command(data_dir: &Path) -> Command {
 }
 
 impl Server {
-    /// Starts the shop and waits until it says where it is.
+    /// Starts the shop and waits until it prints its address.
     pub fn start(data_dir: &Path) -> Self {
         Self::start_on(data_dir, "127.0.0.1:0")
     }
@@ -41,7 +41,7 @@ impl Server {
         Self::spawn(command(data_dir).args(["--listen", listen]))
     }
 
-    /// Starts the shop as `command` says, and waits until it says where it is.
+    /// Starts the shop with `command` and waits until it prints its address.
     pub fn spawn(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -87,7 +87,7 @@ impl Drop for Server {
     }
 }
 
-/// Looks again and again until there is something to see.
+/// Repeats `look` until it returns a value.
 pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {
@@ -107,7 +107,7 @@ pub fn text(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
-/// Builds every read table anew and finds it equal, and holds the log against its rules, as an operator does.
+/// Runs the operator's verification of every read table and of the log.
 pub fn verify(data_dir: &Path) {
     for args in [&["verify"][..], &["verify", "--log"]] {
         let verified = run(data_dir, args);
@@ -121,12 +121,12 @@ pub fn is_stopped(pid: u32) -> bool {
     stat.rsplit(") ").next().unwrap().starts_with('T')
 }
 
-/// How the database of a running shop is reached.
+/// Connect options of a running shop's database.
 pub fn embedded_database(data_dir: &Path) -> PgConnectOptions {
     prepared(wait_for("PostgreSQL", || embedded::running(data_dir, "cartwright")))
 }
 
-/// Asks the database something.
+/// Runs a query from synchronous code.
 pub fn ask<T>(connect: &PgConnectOptions, question: impl AsyncFnOnce(&PgPool) -> T) -> T {
     let runtime = Runtime::new().unwrap();
     runtime.block_on(async {

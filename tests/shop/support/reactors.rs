@@ -1,4 +1,4 @@
-//! Reactors beside a test's shop, and waiting for what they do.
+//! Starting reactors beside a test's shop, and waiting for their work.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use sqlx::postgres::PgConnectOptions;
 
 use super::TestShop;
 
-/// Reactors that lose no time.
+/// Options with short pauses.
 fn quick() -> ReactorOptions {
     let short = Duration::from_millis(10);
     ReactorOptions {
@@ -27,7 +27,7 @@ pub async fn start_all(shop: &TestShop, reactors: Vec<Arc<dyn Reactor>>) -> Reac
     Reactors::start_with(connect, shop.pool.clone(), head, reactors, &quick()).await.unwrap()
 }
 
-/// Looks again and again until there is something to see.
+/// Repeats `look` until it returns a value.
 pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut look: impl FnMut() -> F) -> T {
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {
@@ -43,8 +43,8 @@ pub async fn reactor(shop: &TestShop) -> Value {
     shop.read("reactors/").await[0].clone()
 }
 
-/// Waits until nothing is left to do.
-pub async fn drained(shop: &TestShop) {
+/// Waits until no event is unread and no reaction is due.
+pub async fn wait_until_drained(shop: &TestShop) {
     eventually("the reactions", async || {
         let reactor = reactor(shop).await;
         (reactor["lag"] == 0 && reactor["due"] == 0).then_some(())

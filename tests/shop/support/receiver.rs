@@ -1,4 +1,4 @@
-//! Somebody outside who is told of events: a small server that keeps what it gets and answers as a test says.
+//! A webhook receiver: a small server that keeps its messages and answers as a test says.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -19,7 +19,7 @@ pub struct Message {
     pub bytes: Bytes,
 }
 
-/// How many messages there were before it with the same id, and what it is.
+/// Answers a message, given how many messages with its id came before.
 type Answer = dyn Fn(usize, Message) -> BoxFuture<'static, Response> + Send + Sync;
 
 #[derive(Clone)]

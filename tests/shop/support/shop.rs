@@ -28,7 +28,7 @@ pub struct TestShop {
     pub shop: App,
     pub router: Router,
     pub accounts: Accounts,
-    /// Where its mails are.
+    /// The folder of sent mails.
     pub mail_dir: PathBuf,
     /// Where the log ended with the admin's last command.
     admin_position: AtomicI64,
@@ -36,7 +36,7 @@ pub struct TestShop {
     _stop: watch::Sender<bool>,
 }
 
-/// What the shop answered.
+/// A response of the shop.
 #[derive(Debug)]
 pub struct Answer {
     pub status: StatusCode,
@@ -62,7 +62,7 @@ impl TestShop {
         Self::build(edge, connect, journal, &PaymentsConfig::default()).await
     }
 
-    /// Takes payments.
+    /// A shop that accepts payments.
     pub async fn paid(connect: PgConnectOptions, payments: &PaymentsConfig) -> Self {
         Self::build(Edge::default(), connect, JournalOptions::default(), payments).await
     }
@@ -99,13 +99,19 @@ impl TestShop {
         }
     }
 
-    /// Waits until the read tables hold everything that was appended through this node.
+    /// Waits until this node reads everything that is in the log now, whichever node appended it.
     pub async fn settle(&self) {
-        let position = self.engine.journal.position();
+        let position = self.log_position().await;
         assert!(self.engine.projector.wait_for(position, Duration::from_secs(30)).await, "the projector is stuck");
     }
 
-    /// Sends a request with headers, by an admin if they name nobody else; the body is sent as JSON unless it is null.
+    async fn log_position(&self) -> i64 {
+        sqlx::query_scalar("select position from journal_head").fetch_one(&self.pool).await.unwrap()
+    }
+
+    /// Sends a request as an admin, unless the headers have an authorization.
+    ///
+    /// The body is sent as JSON unless it is null.
     pub async fn send(&self, method: &str, path: &str, body: Value, headers: &[(&str, &str)]) -> Answer {
         let mut request = Request::builder().method(method).uri(format!("/shop/api/{path}"));
         for (name, value) in headers {
@@ -118,12 +124,12 @@ impl TestShop {
         self.call(request.unwrap()).await
     }
 
-    /// Sends a request, by an admin if it names nobody else.
+    /// Sends a request as an admin, unless it has an authorization.
     pub async fn call(&self, mut request: Request<Body>) -> Answer {
         let is_admin = !request.headers().contains_key("authorization");
         let admin = || HeaderValue::from_str(&format!("Bearer {}", *tokens::ADMIN)).unwrap();
         request.headers_mut().entry("authorization").or_insert_with(admin);
-        let answer = self.call_as_it_is(request).await;
+        let answer = self.send_unchanged(request).await;
         if is_admin {
             let position = answer.header("journal-position").parse().unwrap_or(0);
             self.admin_position.fetch_max(position, Ordering::Relaxed);
@@ -131,7 +137,7 @@ impl TestShop {
         answer
     }
 
-    pub async fn call_as_it_is(&self, request: Request<Body>) -> Answer {
+    pub async fn send_unchanged(&self, request: Request<Body>) -> Answer {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
         let bytes = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
@@ -149,9 +155,9 @@ impl TestShop {
 
     /// The body of an admin's GET that succeeds.
     ///
-    /// The shop makes the read wait for the admin's own commands; this waits for those of all others on this node.
+    /// The shop makes the read wait for the admin's own commands on this node; this waits for those of all others.
     pub async fn read(&self, path: &str) -> Value {
-        if self.engine.journal.position() > self.admin_position.load(Ordering::Relaxed) {
+        if self.log_position().await > self.admin_position.load(Ordering::Relaxed) {
             self.settle().await;
         }
         let answer = self.get(path).await;
@@ -200,7 +206,7 @@ impl TestShop {
         self.post(&format!("customer/{customer}/cart/checkout/"), Value::Null).await
     }
 
-    /// Builds every read table anew, and finds it equal to the live one.
+    /// Rebuilds every read table and checks that it equals the live one.
     pub async fn verify(&self) {
         for projection in PROJECTIONS {
             let found = verify(&self.pool, projection, &|_| ()).await.unwrap();

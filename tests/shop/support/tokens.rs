@@ -1,4 +1,4 @@
-//! Access tokens, as the shop signs them: every server of a run takes its key from one folder.
+//! Access tokens signed like the shop's: every server of a test run uses the key of one folder.
 
 use std::path::PathBuf;
 use std::sync::LazyLock;
@@ -19,7 +19,7 @@ pub static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
 /// The token of an admin, of account 1 if there is one: for tests that are about something else.
 pub static ADMIN: LazyLock<String> = LazyLock::new(|| sign(&claims("admin", 1, None)));
 
-/// What a token of an account says.
+/// The claims of an account's token.
 pub fn claims(role: &str, account_id: i64, customer_id: Option<i64>) -> Value {
     let now = Utc::now().timestamp();
     json!({

@@ -1,4 +1,4 @@
-//! The books of the stub: payments, refunds, and what it would tell about them.
+//! The ledger of the stub: payments, refunds, and the messages about them.
 
 use std::collections::HashMap;
 
@@ -25,7 +25,7 @@ pub struct Ledger {
     pub payments: Vec<Payment>,
     pub refunds: Vec<Refund>,
     pub messages: Vec<Value>,
-    /// Whether payments cannot be found by what they are for, as for a moment after they were made.
+    /// Whether the search does not find payments yet, as shortly after they were made.
     pub search_lags: bool,
 }
 
@@ -50,7 +50,7 @@ pub struct Refund {
     pub metadata: HashMap<String, String>,
 }
 
-/// What a request asks for, and of which payment.
+/// The operation of a request, and its payment.
 pub fn route(method: &Method, path: &str) -> Option<(Operation, String)> {
     let parts: Vec<_> = path.trim_start_matches('/').split('/').collect();
     let (operation, id) = match (method.as_str(), &parts[..]) {
@@ -90,7 +90,7 @@ impl Ledger {
         }
     }
 
-    /// The payments of an order that moved money, or hold some.
+    /// The payments of an order that captured or authorised money.
     pub fn charges(&self, order_id: i64) -> Vec<&Payment> {
         let order_id = order_id.to_string();
         let of = self.payments.iter().filter(|payment| payment.metadata.get("order_id") == Some(&order_id));
@@ -132,7 +132,7 @@ impl Ledger {
             Some((name.to_owned(), value.clone()))
         });
         let payment = Payment {
-            // As long as a name may be.
+            // The longest name that is allowed.
             id: format!("pi_{:0252}", self.payments.len() + 1),
             amount,
             currency: form["currency"].clone(),

@@ -1,5 +1,6 @@
-//! A card provider for tests: it speaks the protocol of Stripe's PaymentIntents, keeps a ledger, remembers idempotency
-//! keys, and fails as it is told to.
+//! A stub of the card provider, with Stripe's PaymentIntents protocol.
+//!
+//! It keeps a ledger, stores idempotency keys, and fails on request.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -25,21 +26,21 @@ pub use ledger::{Ledger, Operation};
 pub const KEY: &str = "sk_test_stub";
 pub const WEBHOOK_SECRET: &str = "whsec_stub";
 
-/// How long clients of the stub wait for an answer.
+/// The client's timeout for answers of the stub.
 pub const PATIENCE: Duration = Duration::from_secs(2);
 
-/// What goes wrong with one request.
+/// The fault of one request.
 #[derive(Clone, Debug)]
 pub enum Fault {
-    /// It is done, and the answer does not arrive.
+    /// Executed; the answer is lost.
     LoseAnswer,
-    /// It is done, and the answer comes so much later.
+    /// Executed; the answer is delayed.
     Late(Duration),
-    /// It is done, and 500 is answered, now and whenever the key comes again.
+    /// Executed; the answer is 500, also for every repetition of the key.
     FailAfterwards,
-    /// It is not done.
+    /// Not executed; answered with this status.
     Refuse(u16),
-    /// It is done when there is a permit.
+    /// Executed when there is a permit.
     Hold(Arc<Semaphore>),
 }
 
@@ -54,9 +55,9 @@ pub struct CardStub {
 struct Inner {
     ledger: Ledger,
     faults: Vec<(Operation, Fault)>,
-    /// With what each key was used for first, and what was answered, if it was.
+    /// Each key with its first request, and its answer if there was one.
     keys: HashMap<String, (String, Option<(u16, Value)>)>,
-    /// Every request that came, what was done about it or not.
+    /// Every request that arrived, executed or not.
     requests: Vec<Operation>,
 }
 
@@ -86,7 +87,7 @@ impl CardStub {
         Self { url, state, _runtime: Arc::new(Background(Some(runtime))) }
     }
 
-    /// How a shop is told to use it.
+    /// The configuration of a shop that uses it.
     pub fn payments(&self) -> PaymentsConfig {
         PaymentsConfig { currency: Currency::EUR, test: false, card: Some(self.card(KEY)) }
     }
@@ -96,7 +97,7 @@ impl CardStub {
         CardConfig { url: self.url.clone(), key: ProviderSecret::new(key), webhook_secret, timeout: PATIENCE }
     }
 
-    /// Lets the next request of the kind that has no fault yet go wrong.
+    /// Adds a fault for the next request of the kind.
     pub fn fault(&self, operation: Operation, fault: Fault) {
         self.state.lock().unwrap().faults.push((operation, fault));
     }
@@ -105,12 +106,12 @@ impl CardStub {
         self.state.lock().unwrap().ledger.clone()
     }
 
-    /// Changes the ledger as the provider's own people could.
+    /// Changes the ledger as the provider's staff could.
     pub fn change(&self, change: impl FnOnce(&mut Ledger)) {
         change(&mut self.state.lock().unwrap().ledger);
     }
 
-    /// How many requests of the kind have come.
+    /// The number of requests of the kind.
     pub fn requests(&self, operation: Operation) -> usize {
         self.state.lock().unwrap().requests.iter().filter(|request| **request == operation).count()
     }
@@ -154,7 +155,7 @@ async fn answer(
         Some(Fault::Hold(gate)) => drop(gate.acquire().await),
         _ => {}
     }
-    // What is begun is done, also if the client goes away meanwhile.
+    // An operation is finished even if the client disconnects.
     let lost = matches!(fault, Some(Fault::LoseAnswer));
     let done = tokio::spawn(async move { carry_out(&state, operation, &id, &uri, &headers, &body, fault).await });
     let outcome = done.await.unwrap();
