@@ -94,34 +94,27 @@ impl Authenticator {
     /// Reads the valid credentials from the database.
     pub async fn refresh(&self, pool: &PgPool) -> Result<(), sqlx::Error> {
         let _refreshing = self.0.refreshing.lock().await;
-        let token_keys: Vec<(String, Vec<u8>)> = sqlx::query_as(
-            "select key_id, public_key from token_key
-             where retired_at is null or retired_at > clock_timestamp() - make_interval(secs => $1)",
-        )
-        .bind(RETIRED_KEY_LIFE.as_secs_f64())
-        .fetch_all(pool)
-        .await?;
+        let token_keys =
+            sqlx::query_file!("src/accounts/queries/honoured_token_keys.sql", RETIRED_KEY_LIFE.as_secs_f64())
+                .fetch_all(pool)
+                .await?;
         let revoked: Vec<Uuid> =
             sqlx::query_scalar("select session_id from revocation where expires_at > clock_timestamp()")
                 .fetch_all(pool)
                 .await?;
         // An API key never has more rights than its account has now.
-        let api_keys: Vec<(Vec<u8>, Uuid, i64, String, String)> = sqlx::query_as(
-            "select api_key.secret_hash, api_key.key_id, account_id, api_key.role, account.role
-             from api_key
-             join account using (account_id)
-             where account.disabled_at is null",
-        )
-        .fetch_all(pool)
-        .await?;
-        let api_keys = api_keys.into_iter().filter_map(|(hash, key_id, account_id, role, account_role)| {
-            let role = role.parse::<Role>().ok()?.min(account_role.parse().ok()?);
-            let account_id = AccountId(account_id);
-            let identity = Identity { account_id, role, customer_id: None, credential: Credential::Key(key_id) };
-            Some((hash.try_into().ok()?, identity))
+        let api_keys = sqlx::query_file!("src/accounts/queries/usable_api_keys.sql").fetch_all(pool).await?;
+        let api_keys = api_keys.into_iter().filter_map(|key| {
+            let role = key.role.parse::<Role>().ok()?.min(key.account_role.parse().ok()?);
+            let (account_id, credential) = (AccountId(key.account_id), Credential::Key(key.key_id));
+            let identity = Identity { account_id, role, customer_id: None, credential };
+            Some((key.secret_hash.try_into().ok()?, identity))
         });
         let valid = ValidCredentials {
-            token_keys: token_keys.into_iter().map(|(id, public)| (id, DecodingKey::from_ed_der(&public))).collect(),
+            token_keys: token_keys
+                .into_iter()
+                .map(|key| (key.key_id, DecodingKey::from_ed_der(&key.public_key)))
+                .collect(),
             revoked_sessions: revoked.into_iter().collect(),
             api_keys: api_keys.collect(),
         };

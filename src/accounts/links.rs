@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::{FromRow, PgPool};
+use sqlx::PgPool;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
@@ -27,7 +27,6 @@ pub enum MailRequest {
     Reset { email: Email },
 }
 
-#[derive(FromRow)]
 struct MailedLink {
     email: String,
     first_name: Option<String>,
@@ -35,16 +34,6 @@ struct MailedLink {
     password_hash: Option<String>,
     customer_id: Option<i64>,
     account_id: Option<i64>,
-}
-
-#[derive(FromRow)]
-struct DueMail {
-    link_id: Uuid,
-    purpose: String,
-    email: String,
-    account_id: Option<i64>,
-    customer_id: Option<i64>,
-    attempts: i32,
 }
 
 /// Lifetime of a link that confirms a registration.
@@ -142,18 +131,9 @@ impl Accounts {
     }
 
     async fn find_link(&self, purpose: &str, token: &str) -> Result<Option<MailedLink>, sqlx::Error> {
-        sqlx::query_as(
-            "select coalesce(profile.email, link.email) as email, link.first_name, link.last_name, link.password_hash,
-                profile.customer_id, account.account_id
-             from mailed_link as link
-             left join account on lower(account.email) = lower(link.email)
-             left join customer_profile as profile on lower(profile.email) = lower(link.email)
-             where link.purpose = $1 and link.token_hash = $2 and link.expires_at > clock_timestamp()",
-        )
-        .bind(purpose)
-        .bind(&secret::hash(token)[..])
-        .fetch_optional(self.pool())
-        .await
+        sqlx::query_file_as!(MailedLink, "src/accounts/queries/find_link.sql", purpose, &secret::hash(token)[..])
+            .fetch_optional(self.pool())
+            .await
     }
 }
 
@@ -173,38 +153,8 @@ pub(super) async fn send_due_mails(pool: PgPool, mailer: Mailer, mail_requested:
 /// Sends the next due mail; returns whether there was one.
 async fn send_next_mail(pool: &PgPool, mailer: &Mailer) -> Result<bool, sqlx::Error> {
     let token = Secret::token()?;
-    // The mail goes to the stored address, not to the typed one: PostgreSQL may treat two mailboxes as equal in lower
-    // case, for example with a dotted capital I.
-    // The next retry is scheduled before the attempt, so that a mail that crashes the process cannot do so in a loop.
-    let due: Option<DueMail> = sqlx::query_as(
-        "with due as (
-            select link_id from mailed_link
-            where due_at <= clock_timestamp() and expires_at > clock_timestamp()
-            order by due_at limit 1
-            for update skip locked
-        )
-        update mailed_link as link
-        set attempts = attempts + 1, token_hash = $1, due_at = clock_timestamp() + $2 * power(2, least(attempts, 10))
-        from due
-        where link.link_id = due.link_id
-        returning link.link_id, link.purpose, link.attempts,
-            coalesce(
-                (select email from account where lower(account.email) = lower(link.email)),
-                (select email from customer_profile as profile where lower(profile.email) = lower(link.email)),
-                link.email
-            ) as email,
-            (
-                select account_id from account
-                where lower(account.email) = lower(link.email) and disabled_at is null
-            ) as account_id,
-            (
-                select customer_id from customer_profile as profile where lower(profile.email) = lower(link.email)
-            ) as customer_id",
-    )
-    .bind(&token.hash()[..])
-    .bind(FIRST_RETRY)
-    .fetch_optional(pool)
-    .await?;
+    let due = sqlx::query_file!("src/accounts/queries/take_due_mail.sql", &token.hash()[..], FIRST_RETRY as _);
+    let due = due.fetch_optional(pool).await?;
     let Some(due) = due else { return Ok(false) };
     let account_mail = match (due.purpose.as_str(), due.account_id, due.customer_id) {
         ("register", None, _) => Some(AccountMail::Confirm { token: token.clone() }),

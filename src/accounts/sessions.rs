@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use sqlx::FromRow;
 use uuid::Uuid;
 
 use super::identity::{Credential, Identity};
@@ -26,7 +25,6 @@ pub struct Tokens {
 }
 
 /// Account that a client tries to log in to.
-#[derive(FromRow)]
 struct Candidate {
     account_id: i64,
     email: String,
@@ -34,27 +32,14 @@ struct Candidate {
     disabled: bool,
 }
 
-#[derive(FromRow)]
-struct Refreshed {
-    outcome: String,
-    session_id: Option<Uuid>,
-    account_id: Option<i64>,
-    role: Option<String>,
-    customer_id: Option<i64>,
-}
-
-const CANDIDATE: &str =
-    "select account_id, email, password_hash, disabled_at is not null as disabled from account where ";
-
 impl Accounts {
     /// Begins a session. Response and timing are the same for a wrong address and a wrong password.
     pub async fn log_in(&self, email: &str, password: &str, client: &ClientInfo) -> Result<Tokens, AccountsError> {
         // An invalid address is treated like an unknown one.
         let email = Email::parse(email).ok();
-        let found: Option<Candidate> = sqlx::query_as(&format!("{CANDIDATE} lower(email) = lower($1)"))
-            .bind(email.as_ref().map(Email::as_str))
-            .fetch_optional(self.pool())
-            .await?;
+        let typed = email.as_ref().map(Email::as_str);
+        let found = sqlx::query_file_as!(Candidate, "src/accounts/queries/candidate_by_email.sql", typed);
+        let found = found.fetch_optional(self.pool()).await?;
         // The rate limit counts attempts per lower-case address; PostgreSQL's `lower` maps more addresses to one.
         let lower = |email: &str| email.to_lowercase();
         let found = found.filter(|found| email.is_some_and(|email| lower(email.as_str()) == lower(&found.email)));
@@ -65,14 +50,13 @@ impl Accounts {
     /// that it was stolen, so the session ends.
     pub async fn refresh_session(&self, refresh_token: &str, client: &ClientInfo) -> Result<Tokens, AccountsError> {
         let next = Secret::token()?;
-        let refreshed: Refreshed = sqlx::query_as(
-            "select outcome, session_id, account_id, role, customer_id from refresh_session($1, $2, $3)",
-        )
-        .bind(&secret::hash(refresh_token)[..])
-        .bind(&next.hash()[..])
-        .bind(SESSION_LIFE)
-        .fetch_one(self.pool())
-        .await?;
+        let refreshed = sqlx::query_file!(
+            "src/accounts/queries/refresh_session.sql",
+            &secret::hash(refresh_token)[..],
+            &next.hash()[..],
+            SESSION_LIFE as _
+        );
+        let refreshed = refreshed.fetch_one(self.pool()).await?;
         if refreshed.outcome == "reused" {
             sign_ins::record_sign_in(
                 self.pool(),
@@ -93,14 +77,10 @@ impl Accounts {
 
     /// Ends the session of a refresh token; does nothing if the token is unknown or used.
     pub async fn log_out_by_token(&self, refresh_token: &str, client: &ClientInfo) -> Result<(), AccountsError> {
-        let found: Option<(Uuid, i64)> = sqlx::query_as(
-            "select session_id, account_id from refresh_token join session using (session_id) where token_hash = $1",
-        )
-        .bind(&secret::hash(refresh_token)[..])
-        .fetch_optional(self.pool())
-        .await?;
-        match found {
-            Some((session_id, account_id)) => self.log_out(session_id, AccountId(account_id), client).await,
+        let hash = secret::hash(refresh_token);
+        let found = sqlx::query_file!("src/accounts/queries/session_of_token.sql", &hash[..]);
+        match found.fetch_optional(self.pool()).await? {
+            Some(found) => self.log_out(found.session_id, AccountId(found.account_id), client).await,
             None => Ok(()),
         }
     }
@@ -145,8 +125,9 @@ impl Accounts {
     }
 
     async fn find_candidate(&self, account_id: AccountId) -> Result<Option<Candidate>, sqlx::Error> {
-        let query = format!("{CANDIDATE} account_id = $1");
-        sqlx::query_as(&query).bind(account_id.0).fetch_optional(self.pool()).await
+        sqlx::query_file_as!(Candidate, "src/accounts/queries/candidate_by_id.sql", account_id.0)
+            .fetch_optional(self.pool())
+            .await
     }
 
     async fn check_password(
@@ -176,29 +157,16 @@ impl Accounts {
     /// changed while the password was checked.
     async fn begin_session(&self, candidate: &Candidate, password_hash: &str) -> Result<Tokens, AccountsError> {
         let (session_id, refresh_token) = (Uuid::now_v7(), Secret::token()?);
-        let begun: Option<(String, Option<i64>)> = sqlx::query_as(
-            "with holder as (
-                select account_id, role, customer_id from account
-                where account_id = $1 and password_hash = $2 and disabled_at is null
-                for share
-            ), begun as (
-                insert into session (session_id, account_id, started_at, expires_at)
-                select $3, account_id, clock_timestamp(), clock_timestamp() + $4 from holder
-                returning session_id
-            ), given as (
-                insert into refresh_token (token_hash, session_id) select $5, session_id from begun
-            )
-            select role, customer_id from holder",
-        )
-        .bind(candidate.account_id)
-        .bind(password_hash)
-        .bind(session_id)
-        .bind(SESSION_LIFE)
-        .bind(&refresh_token.hash()[..])
-        .fetch_optional(self.pool())
-        .await?;
-        let (role, customer_id) = begun.ok_or(AccountsError::WrongCredentials)?;
-        self.issue_tokens(session_id, candidate.account_id, &role, customer_id, refresh_token)
+        let begun = sqlx::query_file!(
+            "src/accounts/queries/begin_session.sql",
+            candidate.account_id,
+            password_hash,
+            session_id,
+            SESSION_LIFE as _,
+            &refresh_token.hash()[..]
+        );
+        let begun = begun.fetch_optional(self.pool()).await?.ok_or(AccountsError::WrongCredentials)?;
+        self.issue_tokens(session_id, candidate.account_id, &begun.role, begun.customer_id, refresh_token)
     }
 
     fn issue_tokens(

@@ -30,7 +30,7 @@ pub enum SignInOutcome {
     ResetRequested,
 }
 
-#[derive(Debug, Serialize, ToSchema, sqlx::FromRow)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct SignIn {
     pub sign_in_id: i64,
     pub happened_at: DateTime<Utc>,
@@ -78,14 +78,7 @@ pub(super) async fn record_sign_in(
 
 /// Lists the records below number `before`, newest first.
 pub async fn list_sign_ins(pool: &PgPool, before: i64, limit: i64) -> Result<Vec<SignIn>, sqlx::Error> {
-    sqlx::query_as(
-        "select sign_in_id, happened_at, account_id, outcome, address, user_agent
-         from sign_in where sign_in_id < $1 order by sign_in_id desc limit $2",
-    )
-    .bind(before)
-    .bind(limit)
-    .fetch_all(pool)
-    .await
+    sqlx::query_file_as!(SignIn, "src/accounts/queries/list_sign_ins.sql", before, limit).fetch_all(pool).await
 }
 
 /// Deletes old records, and expired sessions, revocations, links and keys.

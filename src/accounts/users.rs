@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use sqlx::{FromRow, PgPool};
+use sqlx::PgPool;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -13,7 +13,7 @@ use crate::domain::text::Email;
 use crate::journal::{Actor, Context};
 use crate::shop::OpenAccount;
 
-#[derive(Debug, Serialize, ToSchema, FromRow)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct User {
     pub account_id: i64,
     pub email: String,
@@ -26,7 +26,7 @@ pub struct User {
     pub opened_at: DateTime<Utc>,
 }
 
-#[derive(Debug, Serialize, ToSchema, FromRow)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct ApiKey {
     pub key_id: Uuid,
     pub account_id: i64,
@@ -37,13 +37,9 @@ pub struct ApiKey {
     pub last_used_at: Option<DateTime<Utc>>,
 }
 
-const USER: &str = "select account_id, email, role, customer_id, disabled_at is not null as disabled, \
-                    password_hash is not null as has_password, opened_at from account where account_id ";
-
 /// Lists the accounts above number `after`, in the order of their numbers.
 pub async fn list_users(pool: &PgPool, after: i64, limit: i64) -> Result<Vec<User>, sqlx::Error> {
-    let query = format!("{USER} > $1 order by account_id limit $2");
-    sqlx::query_as(&query).bind(after).bind(limit).fetch_all(pool).await
+    sqlx::query_file_as!(User, "src/accounts/queries/list_users.sql", after, limit).fetch_all(pool).await
 }
 
 /// Finds the account with an e-mail address.
@@ -70,7 +66,7 @@ impl Accounts {
     }
 
     pub async fn find_user(&self, account_id: AccountId) -> Result<Option<User>, sqlx::Error> {
-        sqlx::query_as(&format!("{USER} = $1")).bind(account_id.0).fetch_optional(self.pool()).await
+        sqlx::query_file_as!(User, "src/accounts/queries/find_user.sql", account_id.0).fetch_optional(self.pool()).await
     }
 
     /// Lists the API keys of one account or of all, oldest first.
@@ -80,17 +76,10 @@ impl Accounts {
         after: (DateTime<Utc>, Uuid),
         limit: i64,
     ) -> Result<Vec<ApiKey>, sqlx::Error> {
-        let mut keys: Vec<ApiKey> = sqlx::query_as(
-            "select key_id, account_id, name, role, created_at, last_used_at from api_key
-             where ($1::bigint is null or account_id = $1) and (created_at, key_id) > ($2, $3)
-             order by created_at, key_id limit $4",
-        )
-        .bind(of.map(|account_id| account_id.0))
-        .bind(after.0)
-        .bind(after.1)
-        .bind(limit)
-        .fetch_all(self.pool())
-        .await?;
+        let account_id = of.map(|account_id| account_id.0);
+        let keys =
+            sqlx::query_file_as!(ApiKey, "src/accounts/queries/list_keys.sql", account_id, after.0, after.1, limit);
+        let mut keys = keys.fetch_all(self.pool()).await?;
         for key in &mut keys {
             key.last_used_at = self.0.authenticator.last_key_use(key.key_id).or(key.last_used_at);
         }

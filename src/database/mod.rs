@@ -10,6 +10,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, PgPool};
 
 pub mod embedded;
+pub mod failure;
 pub mod functions;
 mod listen;
 pub mod locks;
@@ -24,7 +25,7 @@ use crate::failpoints::failpoint;
 /// `migrations/`, compiled in.
 pub static MIGRATOR: Migrator = sqlx::migrate!();
 
-/// The database that a command works on.
+/// The open database of a command.
 pub struct Database {
     pub connect: PgConnectOptions,
     pub pool: PgPool,
@@ -32,26 +33,26 @@ pub struct Database {
     embedded: Option<EmbeddedPostgres>,
 }
 
-/// Where the database is.
+/// Location of the database.
 #[derive(Clone, Debug)]
 pub enum Location {
     Url {
         url: String,
         password_file: Option<PathBuf>,
     },
-    /// A PostgreSQL of our own in this folder.
+    /// The embedded PostgreSQL in a data folder.
     Embedded(EmbeddedOptions),
 }
 
-/// The database inside the embedded server.
+/// Name of the database in the embedded server.
 const NAME: &str = "cartwright";
-/// For reads and loads; the writer and the projector have connections of their own.
+/// Connections for reads and loads; the writer and the projector have their own.
 const POOL_SIZE: u32 = 16;
-/// How long a query waits for a connection before its client is told to come again.
+/// How long a query waits for a connection before the client gets 503.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 
 impl Location {
-    /// How people are told where it is; without a password.
+    /// Description for log lines and terminals, without a password.
     pub fn describe(&self) -> String {
         match self {
             Self::Url { url, .. } => match PgConnectOptions::from_str(url) {
@@ -67,7 +68,7 @@ impl Location {
 }
 
 impl Database {
-    /// Starts the embedded server if there is to be one, connects, and migrates.
+    /// Starts the embedded server if no URL is given, connects, and migrates.
     pub async fn open(location: &Location) -> anyhow::Result<Self> {
         let (connect, embedded) = match location {
             Location::Url { url, password_file } => {
@@ -83,7 +84,7 @@ impl Database {
         Self::connect(connect, embedded).await
     }
 
-    /// As [`Database::open`], but joins the embedded server of another process if one runs.
+    /// As [`Database::open`], but joins the embedded server of a running process.
     pub async fn join(location: &Location) -> anyhow::Result<Self> {
         if let Location::Embedded(options) = location
             && let Some(running) = embedded::running(&options.data_dir, NAME)

@@ -22,7 +22,7 @@ use crate::http::wire::page::{DEFAULT_LIMIT, Page, PageOf, Params};
 use crate::http::wire::{access, caller::Caller};
 
 /// An event as it is stored.
-#[derive(Clone, Debug, Serialize, sqlx::FromRow, ToSchema)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct StoredEvent {
     /// Position in the log, from 1, without gaps.
     pub position: i64,
@@ -56,9 +56,6 @@ pub struct StreamStart {
     after: Option<i64>,
 }
 
-const COLUMNS: &str = "position, event_id, recorded_at, aggregate_type, aggregate_id, sequence, event_type, \
-                       event_version, payload, metadata";
-
 /// Positions that a page with a `type` searches at most. A page may be short, or even empty, and still have a next page.
 const SEARCHED_POSITIONS: i64 = 10_000;
 
@@ -83,19 +80,16 @@ pub async fn list_events(
         let Some((aggregate_type, aggregate_id)) = stream.split_once('/') else {
             return Err(ApiError::invalid_field("stream", "must be a type and an id, such as Order/17"));
         };
-        let statement = format!(
-            "select {COLUMNS} from events
-             where aggregate_type = $1 and aggregate_id = $2 and position > $3 and ($4::text is null or event_type = $4)
-             order by sequence limit $5"
+        let events = sqlx::query_file_as!(
+            StoredEvent,
+            "src/http/queries/events_of_stream.sql",
+            aggregate_type,
+            aggregate_id,
+            after,
+            filter.r#type,
+            limit + 1
         );
-        let events = sqlx::query_as(&statement)
-            .bind(aggregate_type)
-            .bind(aggregate_id)
-            .bind(after)
-            .bind(&filter.r#type)
-            .bind(limit + 1)
-            .fetch_all(&app.pool)
-            .await?;
+        let events = events.fetch_all(&app.pool).await?;
         return Ok(PageOf::new(&uri, events, limit, |event: &StoredEvent| event.position));
     }
     let Some(event_type) = &filter.r#type else {
@@ -103,12 +97,9 @@ pub async fn list_events(
         return Ok(PageOf::new(&uri, events, limit, |event| event.position));
     };
     let searched = after.saturating_add(SEARCHED_POSITIONS);
-    let statement = format!(
-        "select {COLUMNS} from events
-         where position > $1 and position <= $2 and event_type = $3 order by position limit $4"
-    );
-    let events: Vec<StoredEvent> =
-        sqlx::query_as(&statement).bind(after).bind(searched).bind(event_type).bind(limit).fetch_all(&app.pool).await?;
+    let events =
+        sqlx::query_file_as!(StoredEvent, "src/http/queries/events_of_type.sql", after, searched, event_type, limit);
+    let events = events.fetch_all(&app.pool).await?;
     let full = i64::try_from(events.len()).unwrap_or(i64::MAX) == limit;
     let next = match events.last() {
         Some(last) if full => Some(last.position),
@@ -189,6 +180,6 @@ async fn read_batch(app: &App, after: i64) -> Result<Vec<StoredEvent>, ApiError>
 }
 
 async fn read_after(app: &App, after: i64, limit: i64) -> Result<Vec<StoredEvent>, ApiError> {
-    let statement = format!("select {COLUMNS} from events where position > $1 order by position limit $2");
-    Ok(sqlx::query_as(&statement).bind(after).bind(limit).fetch_all(&app.pool).await?)
+    let events = sqlx::query_file_as!(StoredEvent, "src/http/queries/events.sql", after, limit);
+    Ok(events.fetch_all(&app.pool).await?)
 }

@@ -38,7 +38,6 @@ pub struct Change {
     pub after: Map<String, Value>,
 }
 
-#[derive(sqlx::FromRow)]
 struct HistoryRow {
     sequence: i64,
     position: i64,
@@ -139,16 +138,10 @@ async fn history<A: Decider>(
 ) -> Result<PageOf<Change>, ApiError> {
     let limit = page.limit(DEFAULT_LIMIT)?;
     let after: i64 = page.after()?.unwrap_or(0);
-    let rows: Vec<HistoryRow> = sqlx::query_as(
-        "select sequence, position, recorded_at, event_type, event_version, payload, metadata
-         from events
-         where aggregate_type = $1 and aggregate_id = $2 and sequence <= $3 order by sequence",
-    )
-    .bind(A::TYPE)
-    .bind(id)
-    .bind(after.saturating_add(limit).saturating_add(1))
-    .fetch_all(&app.pool)
-    .await?;
+    let upto = after.saturating_add(limit).saturating_add(1);
+    let rows = sqlx::query_file_as!(HistoryRow, "src/http/queries/history.sql", A::TYPE, id, upto)
+        .fetch_all(&app.pool)
+        .await?;
     if rows.is_empty() {
         return Err(unknown);
     }

@@ -1,8 +1,8 @@
 //! Why a command has no receipt.
 
-use sqlx::error::ErrorKind;
 use thiserror::Error;
 
+use crate::database::failure::DatabaseFailure;
 use crate::domain::refusal::Refusal;
 
 /// Why a command has no receipt. Except for [`CommandError::OutcomeUnknown`], it left no trace.
@@ -36,17 +36,10 @@ pub(super) enum AppendFailure {
 
 impl AppendFailure {
     pub fn classify(error: sqlx::Error) -> Self {
-        match &error {
-            sqlx::Error::Database(database) => match database.code().as_deref().map(|code| code.split_at(2)) {
-                // Out of resources, or a wait that was cut short: nothing was stored.
-                Some(("53" | "55" | "40", _) | ("57", "014")) => Self::Unavailable(error),
-                // The server shuts down and may have committed before; or it ended the session of a process that paused
-                // while it held the head.
-                Some(("57" | "08", _) | ("25", "P03" | "P04")) => Self::Unknown(error),
-                _ => Self::Rejected(error),
-            },
-            sqlx::Error::Encode(_) => Self::Rejected(error),
-            _ => Self::Unknown(error),
+        match DatabaseFailure::of(&error) {
+            DatabaseFailure::NotNow | DatabaseFailure::LockTimeout => Self::Unavailable(error),
+            DatabaseFailure::Disconnected | DatabaseFailure::Unreadable => Self::Unknown(error),
+            _ => Self::Rejected(error),
         }
     }
 }
@@ -54,19 +47,10 @@ impl AppendFailure {
 impl CommandError {
     /// The answer to a command that a failed statement served; the command left no trace.
     pub(super) fn of_statement(error: &sqlx::Error) -> Self {
-        let unavailable = match error {
-            sqlx::Error::Database(database) => {
-                database.code().is_some_and(|code| matches!(code.get(..2), Some("53" | "55" | "40" | "57" | "08")))
-            }
-            sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. } | sqlx::Error::ColumnNotFound(_) => false,
-            _ => true,
-        };
-        if unavailable { Self::Unavailable(error.to_string()) } else { Self::Internal(error.to_string()) }
+        if DatabaseFailure::of(error).is_transient() {
+            Self::Unavailable(error.to_string())
+        } else {
+            Self::Internal(error.to_string())
+        }
     }
-}
-
-/// The unique constraint that the statement broke.
-pub(super) fn broken_constraint(error: &sqlx::Error) -> Option<&str> {
-    let database = error.as_database_error()?;
-    (database.kind() == ErrorKind::UniqueViolation).then(|| database.constraint()).flatten()
 }

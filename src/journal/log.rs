@@ -9,12 +9,13 @@ use super::answers::answer_id;
 use super::append::{self, Head};
 use super::batch::Batch;
 use super::cache::Cache;
-use super::error::{CommandError, broken_constraint};
+use super::error::CommandError;
 use super::load::AggregateRef;
 use super::numbers::Numbers;
 use super::queue::{QueuedCommand, Verdict};
 use super::snapshots::Snapshots;
 use super::stream::StreamId;
+use crate::database::failure::broken_constraint;
 use crate::domain::refusal::Refusal;
 
 /// The end of the log, with everything derived from it.

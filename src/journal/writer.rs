@@ -11,12 +11,13 @@ use uuid::Uuid;
 use super::append::{self, Head};
 use super::batch::Batch;
 use super::cache::Cache;
-use super::error::{AppendFailure, CommandError, broken_constraint};
+use super::error::{AppendFailure, CommandError};
 use super::log::Log;
 use super::numbers::Numbers;
 use super::queue::{QueuedCommand, Verdict};
 use super::snapshots::Snapshots;
 use crate::background::Backoff;
+use crate::database::failure::broken_constraint;
 use crate::domain::refusal::Refusal;
 use crate::failpoints::failpoint;
 

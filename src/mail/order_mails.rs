@@ -10,7 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::BoxFuture;
 use serde::Serialize;
 use serde_json::{Value, json};
-use sqlx::{FromRow, PgPool};
+use sqlx::PgPool;
 
 use super::{Mail, MailError, Mailer, TemplateError, Templates};
 use crate::payments::Currency;
@@ -38,19 +38,17 @@ const EVENT_TYPES: [&str; MAILS.len()] = [MAILS[0].0, MAILS[1].0, MAILS[2].0, MA
 /// An order that was placed longer than this before it was recorded is an import.
 const PLACED_NOW: TimeDelta = TimeDelta::hours(1);
 
-#[derive(FromRow)]
 struct OrderPlacedEvent {
     payload: Value,
     recorded_at: DateTime<Utc>,
 }
 
-#[derive(FromRow)]
 struct Buyer {
     name: String,
     email: String,
 }
 
-#[derive(Clone, FromRow, Serialize)]
+#[derive(Clone, Serialize)]
 struct OrderAddress {
     kind: String,
     name: String,
@@ -129,43 +127,20 @@ impl OrderMails {
     }
 
     async fn find_placed_order(&self, order_id: &str) -> Result<Option<OrderPlacedEvent>, sqlx::Error> {
-        sqlx::query_as(
-            "select payload, recorded_at
-             from events
-             where aggregate_type = 'Order' and aggregate_id = $1 and sequence = 1 and event_type = 'OrderPlaced'",
-        )
-        .bind(order_id)
-        .fetch_optional(&self.pool)
-        .await
+        sqlx::query_file_as!(OrderPlacedEvent, "src/mail/queries/placed_order.sql", order_id)
+            .fetch_optional(&self.pool)
+            .await
     }
 
     /// Finds the buyer; `None` once the customer or the guest's contact is erased.
     async fn find_buyer(&self, order_id: &str, customer_id: Option<i64>) -> Result<Option<Buyer>, sqlx::Error> {
-        sqlx::query_as(
-            "select first_name || ' ' || last_name as name, email
-             from customer_profile
-             where customer_id = $2
-             union all
-             select name, email
-             from order_contact
-             where order_id = $1::bigint and $2 is null",
-        )
-        .bind(order_id)
-        .bind(customer_id)
-        .fetch_optional(&self.pool)
-        .await
+        sqlx::query_file_as!(Buyer, "src/mail/queries/buyer.sql", order_id, customer_id)
+            .fetch_optional(&self.pool)
+            .await
     }
 
     async fn list_addresses(&self, order_id: &str) -> Result<Vec<OrderAddress>, sqlx::Error> {
-        sqlx::query_as(
-            "select kind, name, line1, line2, postal_code, city, region, country
-             from order_address
-             where order_id = $1::bigint
-             order by kind",
-        )
-        .bind(order_id)
-        .fetch_all(&self.pool)
-        .await
+        sqlx::query_file_as!(OrderAddress, "src/mail/queries/order_addresses.sql", order_id).fetch_all(&self.pool).await
     }
 }
 

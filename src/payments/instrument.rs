@@ -58,9 +58,7 @@ impl Instrument {
 }
 
 /// The stored instrument of an attempt.
-#[derive(sqlx::FromRow)]
 pub struct StoredInstrument {
-    #[sqlx(try_from = "String")]
     pub token: PaymentToken,
     /// Whether the authorisation may have been requested already.
     pub requested: bool,
@@ -72,10 +70,9 @@ pub async fn find_instrument(
     order_id: i64,
     attempt: i64,
 ) -> Result<Option<StoredInstrument>, sqlx::Error> {
-    let kept = sqlx::query_as(
-        "select token, asked_at is not null as requested from payment_instrument where order_id = $1 and attempt = $2",
-    );
-    kept.bind(order_id).bind(attempt).fetch_optional(pool).await
+    sqlx::query_file_as!(StoredInstrument, "src/payments/queries/find_instrument.sql", order_id, attempt)
+        .fetch_optional(pool)
+        .await
 }
 
 /// Records that the authorisation is about to be requested. Call it before the request.

@@ -21,7 +21,6 @@ pub(super) struct OrderPayments {
 }
 
 /// The event that requested a payment.
-#[derive(sqlx::FromRow)]
 pub(super) struct PaymentRequest {
     pub event_id: Uuid,
     pub method: String,
@@ -93,12 +92,9 @@ impl OrderPayments {
 
     /// Finds the event that requested an attempt.
     pub async fn find_request(&self, order_id: OrderId, attempt: i64) -> Result<Option<PaymentRequest>, PaymentFault> {
-        let request = sqlx::query_as(
-            "select event_id, payload ->> 'method' as method from events
-             where aggregate_type = 'Order' and aggregate_id = $1 and event_type = 'OrderPaymentRequested'
-                and (payload ->> 'attempt')::bigint = $2",
-        );
-        Ok(request.bind(order_id.to_string()).bind(attempt).fetch_optional(&self.pool).await?)
+        let id = order_id.to_string();
+        let request = sqlx::query_file_as!(PaymentRequest, "src/payments/queries/find_request.sql", id, attempt);
+        Ok(request.fetch_optional(&self.pool).await?)
     }
 
     /// Finds the provider's reference of an authorised attempt.

@@ -64,7 +64,6 @@ impl TestCard {
     }
 }
 
-#[derive(sqlx::FromRow)]
 struct TestCharge {
     reference: String,
     request: Uuid,
@@ -179,10 +178,8 @@ impl TestProvider {
     }
 
     async fn find_charge(&self, reference: &str) -> Result<TestCharge, PaymentError> {
-        let charge = sqlx::query_as(
-            "select reference, request, order_id, attempt, amount, card, state from test_charge where reference = $1",
-        );
-        let charge = charge.bind(reference).fetch_optional(&self.pool).await?;
+        let charge = sqlx::query_file_as!(TestCharge, "src/payments/queries/test_charge_by_reference.sql", reference);
+        let charge = charge.fetch_optional(&self.pool).await?;
         charge.ok_or_else(|| PaymentError::declined("unknown_payment"))
     }
 }
@@ -210,12 +207,8 @@ impl PaymentProvider for TestProvider {
 
     fn find(&self, request: Uuid) -> ProviderFuture<'_, Option<PaymentIntent>> {
         let find = async move {
-            let charge: Option<TestCharge> = sqlx::query_as(
-                "select reference, request, order_id, attempt, amount, card, state from test_charge where request = $1",
-            )
-            .bind(request)
-            .fetch_optional(&self.pool)
-            .await?;
+            let charge = sqlx::query_file_as!(TestCharge, "src/payments/queries/test_charge_by_request.sql", request);
+            let charge = charge.fetch_optional(&self.pool).await?;
             Ok(charge.map(PaymentIntent::from))
         };
         find.boxed()

@@ -98,21 +98,11 @@ impl EarlierOrders {
         });
         let pairs = pairs.filter_map(|(customer_id, line)| Some((customer_id.0, earlier_orders.product(line)?.0)));
         let (customer_ids, product_ids): (Vec<i64>, Vec<i64>) = pairs.collect();
-        let rows: Vec<(i64, i64, rust_decimal::Decimal, DateTime<Utc>, i64)> = sqlx::query_as(
-            "select distinct placed.customer_id, line.product_id, line.unit_price, placed.placed_at, placed.order_id
-             from unnest($1::bigint[], $2::bigint[]) as wanted (customer_id, product_id)
-             join orders as placed using (customer_id)
-             join order_lines as line using (order_id, product_id)
-             order by placed.placed_at desc, placed.order_id desc",
-        )
-        .bind(customer_ids)
-        .bind(product_ids)
-        .fetch_all(pool)
-        .await?;
-        for (customer_id, product_id, unit_price, placed_at, order_id) in rows {
-            let Ok(unit_price) = Money::try_from(unit_price) else { continue };
-            let key = (CustomerId(customer_id), ProductId(product_id), unit_price);
-            earlier_orders.orders.entry(key).or_default().push((placed_at, OrderId(order_id)));
+        let rows = sqlx::query_file!("src/play/queries/earlier_order_lines.sql", &customer_ids, &product_ids);
+        for row in rows.fetch_all(pool).await? {
+            let Ok(unit_price) = Money::try_from(row.unit_price) else { continue };
+            let key = (CustomerId(row.customer_id), ProductId(row.product_id), unit_price);
+            earlier_orders.orders.entry(key).or_default().push((row.placed_at, OrderId(row.order_id)));
         }
         Ok(earlier_orders)
     }

@@ -115,12 +115,8 @@ pub(super) async fn find_customers(
     emails: Vec<&str>,
 ) -> Result<HashMap<String, CustomerId>, sqlx::Error> {
     let emails: Vec<String> = emails.into_iter().map(str::to_lowercase).collect();
-    let found: Vec<(String, i64)> =
-        sqlx::query_as("select lower(email), customer_id from customer_profile where lower(email) = any($1)")
-            .bind(emails)
-            .fetch_all(pool)
-            .await?;
-    Ok(found.into_iter().map(|(email, customer_id)| (email, CustomerId(customer_id))).collect())
+    let found = sqlx::query_file!("src/play/queries/customers_by_email.sql", &emails).fetch_all(pool).await?;
+    Ok(found.into_iter().map(|row| (row.email, CustomerId(row.customer_id))).collect())
 }
 
 /// Makes `units` of a product available: creates it, or receives the missing stock. A repetition has no effect.

@@ -1,4 +1,4 @@
-//! The projections: each a folder of `projections/`, compiled in.
+//! The projections: the folders of `projections/`, compiled in.
 
 use sha2::{Digest, Sha256};
 
@@ -59,21 +59,21 @@ impl Projection {
         statements(self.table_sql).filter(|statement| !is_index(statement))
     }
 
-    /// The statements that create the indexes; last, because rows are added faster without.
+    /// The statements that create the indexes; run last, because inserts are faster without indexes.
     pub fn index_statements(&self) -> impl Iterator<Item = &'static str> {
         statements(self.table_sql).filter(|statement| is_index(statement))
     }
 
-    /// The statement that installs `apply.sql` as a function in `schema`, so that its plans are kept and a batch costs
-    /// one round trip.
+    /// The statement that installs `apply.sql` as a function in `schema`, so that PostgreSQL keeps its plans and a batch
+    /// costs one round trip.
     pub fn create_function(&self, schema: &str) -> String {
         let body = self.function_body().replace("fact.", &format!("{}.", fact_schema()));
         let name = self.name;
         format!("create or replace function {schema}.apply_{name}() returns void language plpgsql as $$\n{body}$$")
     }
 
-    /// `apply.sql`, with each statement left out of batches that hold none of the events it reads: without facts a
-    /// statement changes nothing, and most batches hold few types. A batch whose types are not told runs them all.
+    /// `apply.sql` with a guard around each statement: it is skipped in batches without the events that it reads, because
+    /// most batches hold few types. A batch without a list of types runs every statement.
     fn function_body(&self) -> String {
         let guarded: String = statements(self.apply_sql)
             .map(|statement| {
@@ -87,7 +87,7 @@ impl Projection {
         )
     }
 
-    /// SHA-256 over everything that decides what stands in the tables.
+    /// SHA-256 of everything that determines the contents of the tables.
     pub fn fingerprint(&self) -> String {
         let function_body = self.function_body();
         let facts: Vec<&str> = facts_in(self.apply_sql).collect();
@@ -100,7 +100,7 @@ impl Projection {
         hex::encode(digest.finalize())
     }
 
-    /// The types of the events that the projection reads.
+    /// The event types that the projection reads.
     pub fn event_types(&self) -> Vec<&'static str> {
         let mut event_types: Vec<_> = facts_in(self.apply_sql).flat_map(quoted_event_types).collect();
         event_types.sort_unstable();
@@ -109,7 +109,7 @@ impl Projection {
     }
 }
 
-/// The views of `facts.sql` that some SQL reads, with what they stand on.
+/// The views of `facts.sql` that some SQL reads, and the view that these read.
 fn facts_in(sql: &'static str) -> impl Iterator<Item = &'static str> {
     statements(FACTS_SQL).filter(move |statement| {
         let Some(name) = view_name(statement) else { return false };
@@ -117,7 +117,7 @@ fn facts_in(sql: &'static str) -> impl Iterator<Item = &'static str> {
     })
 }
 
-/// The schema of the fact views: named for their text, so that functions made with an older text keep theirs.
+/// The schema of the fact views: named for their text, so that functions of an older text keep their views.
 pub fn fact_schema() -> String {
     format!("fact_{}", &hex::encode(Sha256::digest(FACTS_SQL))[..12])
 }
@@ -144,7 +144,7 @@ pub fn fact_names() -> Vec<&'static str> {
     statements(FACTS_SQL).filter_map(view_name).collect()
 }
 
-/// The statements of a file: each ends with a semicolon at the end of a line, and no line of a comment does.
+/// The statements of a file. A semicolon at the end of a line ends a statement; no line of a comment ends with it.
 fn statements(sql: &'static str) -> impl Iterator<Item = &'static str> {
     sql.split(";\n").map(without_leading_comments).filter(|statement| !statement.is_empty())
 }
@@ -170,7 +170,7 @@ fn words_after<'text>(text: &'text str, prefix: &'text str) -> impl Iterator<Ite
     text.split(prefix).skip(1).map(move |rest| rest.split(|letter| !is_word(letter)).next().unwrap_or_default())
 }
 
-/// Event types are the only quoted words in the facts that begin with a capital.
+/// Event types: the only quoted words in the facts that begin with a capital.
 fn quoted_event_types(view: &'static str) -> impl Iterator<Item = &'static str> {
     view.split('\'')
         .skip(1)

@@ -7,7 +7,7 @@ use sqlx::{Connection, PgConnection, PgPool};
 
 use super::definition::{fact_names, fact_schema, whole_log_statements};
 use super::install::run;
-use super::worker::is_transient;
+use crate::database::failure::DatabaseFailure;
 use crate::database::locks;
 
 /// How long to wait for queries that read a view, and so keep it from being replaced.
@@ -17,7 +17,7 @@ const LOCK_TIMEOUT: &str = "set local lock_timeout = '2s'";
 pub(super) async fn is_installed_or_refused(pool: &PgPool) -> bool {
     match install(pool).await {
         Ok(()) => true,
-        Err(error) if is_transient(&error) => {
+        Err(error) if DatabaseFailure::of(&error).is_transient() => {
             tracing::debug!(%error, "schema `fact` cannot be replaced yet");
             false
         }
@@ -56,7 +56,9 @@ async fn is_replaced_in_place(connection: &mut PgConnection) -> Result<bool, sql
     let mut savepoint = connection.begin().await?;
     match create_views(&mut savepoint).await {
         Ok(()) => savepoint.commit().await.map(|()| true),
-        Err(error) if is_invalid_table_definition(&error) => savepoint.rollback().await.map(|()| false),
+        Err(error) if DatabaseFailure::of(&error) == DatabaseFailure::ColumnsDiffer => {
+            savepoint.rollback().await.map(|()| false)
+        }
         Err(error) => Err(error),
     }
 }
@@ -90,8 +92,4 @@ async fn replace_anew(connection: &mut PgConnection) -> Result<(), sqlx::Error> 
 
 async fn create_views(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     run(connection, &whole_log_statements().collect::<Vec<_>>().join(";\n")).await
-}
-
-fn is_invalid_table_definition(error: &sqlx::Error) -> bool {
-    error.as_database_error().and_then(|database| database.code()).is_some_and(|code| code == "42P16")
 }

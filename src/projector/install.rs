@@ -1,4 +1,4 @@
-//! Brings the database to the projections of this program: views, functions, and tables where there are none yet.
+//! Installs the projections of this program: fact views, functions, and tables that do not exist yet.
 
 use sqlx::{Connection, Executor, PgConnection, PgPool};
 
@@ -6,7 +6,7 @@ use super::definition::{PROJECTIONS, Projection, fact_schema, fact_statements};
 use crate::database::locks;
 
 /// Installs everything that needs no replay, and returns the projections whose tables must be rebuilt from the log.
-/// Until then their old tables stay in service, moved by the functions they were built with.
+/// Until then their old tables stay in service, updated by the functions they were built with.
 pub(super) async fn install(pool: &PgPool) -> Result<Vec<&'static Projection>, sqlx::Error> {
     let mut connection = pool.acquire().await?;
     let mut transaction = connection.begin().await?;
@@ -88,7 +88,7 @@ pub(super) async fn create_indexes(
     Ok(())
 }
 
-/// Notes that the live tables are those of this program.
+/// Records that the live tables are those of this program.
 pub(super) async fn put_in_service(connection: &mut PgConnection, projection: &Projection) -> Result<(), sqlx::Error> {
     run(connection, &projection.create_function("live")).await?;
     sqlx::query(
@@ -107,9 +107,9 @@ pub(super) async fn put_in_service(connection: &mut PgConnection, projection: &P
     .map(drop)
 }
 
-/// Takes a projection out of service that this program no longer has.
+/// Drops a projection that this program no longer has.
 async fn retire(connection: &mut PgConnection, name: &str) -> Result<(), sqlx::Error> {
-    tracing::info!(name, "a projection that is no longer part of the shop is dropped");
+    tracing::info!(name, "dropping a projection that is no longer part of the shop");
     let tables: Vec<String> = sqlx::query_scalar("delete from projection where name = $1 returning unnest(tables)")
         .bind(name)
         .fetch_all(&mut *connection)
@@ -121,7 +121,7 @@ async fn retire(connection: &mut PgConnection, name: &str) -> Result<(), sqlx::E
     Ok(())
 }
 
-/// Drops fact views that no function in service reads.
+/// Drops the schemas of fact views that no function in service reads.
 async fn drop_unused_facts(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     let unused: Vec<String> = sqlx::query_scalar(
         "select schema.nspname::text
@@ -142,7 +142,7 @@ async fn drop_unused_facts(connection: &mut PgConnection) -> Result<(), sqlx::Er
     Ok(())
 }
 
-/// Runs a statement that has no parameters and is not worth preparing.
+/// Runs statements without parameters, unprepared.
 pub(super) async fn run(connection: &mut PgConnection, statement: &str) -> Result<(), sqlx::Error> {
     connection.execute(statement).await.map(drop)
 }

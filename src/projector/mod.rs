@@ -1,8 +1,8 @@
 //! Runs `projections/`: moves all live tables together, rebuilds them, verifies them.
 //!
-//! One node projects at a time, the holder of a lease; the others follow its position. Every batch re-checks the lease
-//! in its own transaction, so a node that was paused and wakes up late writes nothing. A hole in the log, or a
-//! statement that fails, stops the projector until a rebuild or a restart: it never skips.
+//! The holder of a lease projects; the other nodes follow its position. Every batch checks the lease in its own
+//! transaction, so a node that resumes after a long pause writes nothing. A hole in the log or a failing statement
+//! stops the projector until a rebuild or a restart; it never skips an event.
 //!
 //! Nothing here writes to `events`, and nothing but `projections/*/apply.sql` writes read tables.
 
@@ -16,6 +16,7 @@ use tokio::sync::{Mutex, Semaphore, watch};
 use tokio::task::JoinHandle;
 
 use crate::background::{Stopper, stop_signal};
+use crate::database::failure::DatabaseFailure;
 
 mod definition;
 mod fact_schema;
@@ -40,15 +41,15 @@ pub struct Projector {
     leads: Arc<AtomicBool>,
     stopper: Stopper,
     worker: Arc<Mutex<Option<JoinHandle<()>>>>,
-    /// Rebuilds that may run at once: each keeps a core of the database busy.
+    /// Limits concurrent rebuilds: each keeps a core of the database busy.
     rebuilds: Arc<Semaphore>,
 }
 
 #[derive(Clone, Debug)]
 pub struct ProjectorOptions {
-    /// How long the lease lasts when its holder is silent.
+    /// How long the lease lasts without renewal.
     pub lease_time_to_live: Duration,
-    /// How many events one batch takes at the most.
+    /// Largest number of events in one batch.
     pub batch_limit: i64,
 }
 
@@ -58,17 +59,17 @@ impl Default for ProjectorOptions {
     }
 }
 
-/// How many projections are rebuilt at once.
+/// Number of concurrent rebuilds.
 const PARALLEL_REBUILDS: usize = 2;
-/// How long a rebuild that was broken off waits before it begins again.
+/// Pause before an interrupted rebuild is started again.
 const UPDATE_AGAIN: Duration = Duration::from_secs(1);
-/// How often the remains of dead builds are looked for.
+/// How often to remove abandoned builds.
 const REMOVE_EVERY: Duration = Duration::from_secs(10);
-/// How often a node that does not lead looks where the tables stand, while somebody waits for them.
+/// How often a node without the lease polls the position of the tables while a reader waits for them.
 const FOLLOW_EVERY: Duration = Duration::from_millis(5);
 
 impl Projector {
-    /// Installs the projections of this program and begins to project. `head` tells where the log ends, as far as this
+    /// Installs the projections of this program and starts to project. `head` is the end of the log as far as this
     /// process knows; tables that were built with other SQL are rebuilt in the background.
     pub async fn start(
         connect: PgConnectOptions,
@@ -81,12 +82,12 @@ impl Projector {
         let (position_sender, position) = watch::channel(reached);
         let leads = Arc::new(AtomicBool::new(false));
         let (stopper, stop) = stop_signal();
-        let worker = worker::Worker::new(connect, head, position_sender, Arc::clone(&leads), stop, options);
+        let worker = worker::ProjectorWorker::new(connect, head, position_sender, Arc::clone(&leads), stop, options);
         let worker = tokio::spawn(worker.run());
         let rebuilds = Arc::new(Semaphore::new(PARALLEL_REBUILDS));
         let worker = Arc::new(Mutex::new(Some(worker)));
         let projector = Self { pool, position, leads, stopper, worker, rebuilds };
-        projector.start_removals();
+        projector.start_removing_abandoned();
         projector.install_fact_schema().await;
         for projection in outdated {
             projector.start_update(projection);
@@ -94,12 +95,12 @@ impl Projector {
         Ok(projector)
     }
 
-    /// Where all live tables stand, at least.
+    /// A position that all live tables have reached.
     pub fn position(&self) -> i64 {
         *self.position.borrow()
     }
 
-    /// Waits until the live tables have reached `position`; `false` when they had not within `timeout`.
+    /// Waits until the live tables have reached `position`; `false` after `timeout`.
     pub async fn wait_for(&self, position: i64, timeout: Duration) -> bool {
         let mut reached = self.position.clone();
         if *reached.borrow() >= position {
@@ -121,7 +122,7 @@ impl Projector {
         tokio::time::timeout(timeout, wait).await.unwrap_or(false)
     }
 
-    /// How every projection stands.
+    /// See [`status`].
     pub async fn status(&self) -> Result<Vec<ProjectionStatus>, sqlx::Error> {
         status(&self.pool).await
     }
@@ -132,15 +133,15 @@ impl Projector {
         self.spawn(async move { drop(projector.rebuild(projection).await) });
     }
 
-    /// Rebuilds a projection that was built with other SQL, and again if the database goes away meanwhile, or if the
-    /// process dies that does it already.
+    /// Rebuilds a projection that was built with other SQL. Retries if the database is unavailable, or if another
+    /// process that rebuilds it dies.
     fn start_update(&self, projection: &'static Projection) {
         let projector = self.clone();
         self.spawn(async move {
             loop {
                 match projector.rebuild(projection).await {
                     Err(RebuildError::Running(_)) => {}
-                    Err(RebuildError::Database(error)) if worker::is_transient(&error) => {}
+                    Err(RebuildError::Database(error)) if DatabaseFailure::of(&error).is_transient() => {}
                     _ => break,
                 }
                 tokio::time::sleep(UPDATE_AGAIN).await;
@@ -154,7 +155,7 @@ impl Projector {
     async fn rebuild(&self, projection: &'static Projection) -> Result<(), RebuildError> {
         // Never closed.
         let _permit = self.rebuilds.acquire().await.ok();
-        tracing::info!(projection.name, "rebuild begins");
+        tracing::info!(projection.name, "rebuild started");
         let rebuilt = rebuild(&self.pool, projection, &|_| ()).await;
         match &rebuilt {
             Ok(()) => tracing::info!(projection.name, "rebuild is in service"),
@@ -179,20 +180,20 @@ impl Projector {
         });
     }
 
-    /// Looks from time to time for builds that are dead, of whatever process.
-    fn start_removals(&self) {
+    /// Removes abandoned builds of any process, from time to time.
+    fn start_removing_abandoned(&self) {
         let pool = self.pool.clone();
         self.spawn(async move {
             loop {
-                if let Err(error) = shadow::remove_remains(&pool).await {
-                    tracing::debug!(%error, "the remains of dead builds could not be removed");
+                if let Err(error) = shadow::remove_abandoned(&pool).await {
+                    tracing::debug!(%error, "abandoned builds cannot be removed");
                 }
                 tokio::time::sleep(REMOVE_EVERY).await;
             }
         });
     }
 
-    /// Runs something in the background that may be broken off at any time, as it is when the projector stops.
+    /// Runs background work that is cancelled when the projector stops.
     fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         let mut stop = self.stopper.signal();
         tokio::spawn(async move {
@@ -203,13 +204,13 @@ impl Projector {
         });
     }
 
-    /// Ends after the batch under way, and gives the lease back.
+    /// Stops after the current batch and releases the lease.
     pub async fn stop(&self) {
         self.stopper.stop();
         if let Some(worker) = self.worker.lock().await.take()
             && let Err(error) = worker.await
         {
-            tracing::error!(%error, "the projector ended badly");
+            tracing::error!(%error, "the projector panicked");
         }
     }
 }

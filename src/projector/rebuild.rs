@@ -1,4 +1,4 @@
-//! Rebuilds: new tables from the first event on, beside the live ones, swapped in within one transaction.
+//! Rebuilds: new tables from the first event, beside the live ones, swapped in within one transaction.
 
 use std::time::Duration;
 
@@ -7,7 +7,8 @@ use thiserror::Error;
 
 use super::definition::Projection;
 use super::install::{put_in_service, run};
-use super::shadow::{Progress, Shadow, fold_range, is_lock_timeout, remove};
+use super::shadow::{Progress, Shadow, fold_range, remove};
+use crate::database::failure::DatabaseFailure;
 use crate::failpoints::failpoint;
 
 #[derive(Debug, Error)]
@@ -18,12 +19,12 @@ pub enum RebuildError {
     Database(#[from] sqlx::Error),
 }
 
-/// How often a swap is tried while long queries read the old table.
+/// Attempts at a swap while long queries read the old table.
 const SWAP_ATTEMPTS: u32 = 120;
 const SWAP_PAUSE: Duration = Duration::from_millis(500);
 
-/// Rebuilds one projection while the shop sells. Readers see the old rows until they see all the new ones.
-/// What a rebuild leaves behind that was broken off is dropped by the next one, or by any process of the shop.
+/// Rebuilds one projection while the shop is open. Readers see the old rows until they see all the new ones.
+/// The next rebuild, or any process of the shop, drops what an interrupted rebuild left behind.
 pub async fn rebuild(
     pool: &PgPool,
     projection: &'static Projection,
@@ -34,7 +35,7 @@ pub async fn rebuild(
     let swapped = match shadow.fold(progress, true).await {
         Ok(()) => {
             failpoint!("rebuild-folded");
-            swap_patiently(&mut shadow).await
+            swap_when_unread(&mut shadow).await
         }
         Err(error) => Err(error),
     };
@@ -47,25 +48,27 @@ pub async fn rebuild(
     Ok(shadow.connection.close().await?)
 }
 
-/// Swaps as soon as nobody reads the old table for a moment. It never waits for long: meanwhile no table would move, and
-/// nobody else could read this one. If this process stands still in the middle, the database ends its session.
-async fn swap_patiently(shadow: &mut Shadow) -> Result<(), sqlx::Error> {
+/// Swaps as soon as no query reads the old table. Each attempt waits only briefly for its lock, because meanwhile the
+/// projector stops and other readers queue. If this process hangs during a swap, the database ends its session.
+async fn swap_when_unread(shadow: &mut Shadow) -> Result<(), sqlx::Error> {
     for _ in 1..SWAP_ATTEMPTS {
         match swap(shadow).await {
-            Err(error) if is_lock_timeout(&error) => tokio::time::sleep(SWAP_PAUSE).await,
+            Err(error) if DatabaseFailure::of(&error) == DatabaseFailure::LockTimeout => {
+                tokio::time::sleep(SWAP_PAUSE).await
+            }
             outcome => return outcome,
         }
     }
     swap(shadow).await
 }
 
-/// Puts the new tables into the place of the old ones, at exactly the position of the other live tables.
+/// Replaces the old tables with the new ones, at exactly the position of the other live tables.
 async fn swap(shadow: &mut Shadow) -> Result<(), sqlx::Error> {
     let Shadow { connection, projection, schema, position, .. } = shadow;
     let mut transaction = connection.begin().await?;
     run(&mut transaction, "set local lock_timeout = '500ms'; set local idle_in_transaction_session_timeout = '2s'")
         .await?;
-    // Nobody moves the live tables until this transaction is over.
+    // The lock keeps the projector from moving the live tables until this transaction ends.
     let reached: i64 =
         sqlx::query_scalar("select position from projector_lease for update").fetch_one(&mut *transaction).await?;
     run(&mut transaction, &format!("set local search_path = {schema}, public")).await?;

@@ -1,4 +1,4 @@
-//! Read tables built beside the live ones, in a schema of their own: the way of rebuilds and of verification.
+//! Builds read tables beside the live ones, in a schema of their own, for rebuilds and verification.
 
 use std::time::{Duration, Instant};
 
@@ -6,12 +6,13 @@ use sqlx::{Connection, PgConnection, PgPool};
 
 use super::definition::Projection;
 use super::install::{create_indexes, create_tables, run};
+use crate::database::failure::DatabaseFailure;
 use crate::database::locks;
 
-/// How many positions one transaction folds. Larger ranges were not faster, and show progress less often.
+/// Positions that one transaction folds. Larger ranges were not faster, and report progress less often.
 const RANGE: i64 = 50_000;
 
-/// How far a build has come.
+/// Progress of a build.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Progress {
     /// Events folded so far.
@@ -22,7 +23,7 @@ pub struct Progress {
     pub left: Duration,
 }
 
-/// Tables under construction. The connection is its own, and its end is the end of the build.
+/// Tables that are being built. The build lives as long as its own connection.
 pub(super) struct Shadow {
     pub connection: PgConnection,
     pub projection: &'static Projection,
@@ -32,7 +33,7 @@ pub(super) struct Shadow {
 }
 
 impl Shadow {
-    /// Creates empty tables in `schema`, and drops what an earlier build left there; `None` if another session builds
+    /// Creates empty tables in `schema` and drops what an earlier build left there; `None` if another session builds
     /// in it.
     pub async fn create(
         pool: &PgPool,
@@ -52,13 +53,13 @@ impl Shadow {
         Ok(Some(Self { connection, projection, schema, position: 0, started: Instant::now() }))
     }
 
-    /// Folds range after range until the tables are nearly where the live ones stand, then creates the indexes.
-    /// `progress` is told after each range, and everybody else if the build is to be `noted`.
-    pub async fn fold(&mut self, progress: &(dyn Fn(Progress) + Sync), noted: bool) -> Result<(), sqlx::Error> {
+    /// Folds ranges of events until the tables have nearly reached the live ones, then creates the indexes.
+    /// Reports to `progress` after each range, and to other nodes if the build is `recorded`.
+    pub async fn fold(&mut self, progress: &(dyn Fn(Progress) + Sync), recorded: bool) -> Result<(), sqlx::Error> {
         loop {
             let target = live_position(&mut self.connection).await?;
-            if noted && self.position == 0 {
-                note(&mut self.connection, self.projection, 0, target).await?;
+            if recorded && self.position == 0 {
+                record_progress(&mut self.connection, self.projection, 0, target).await?;
             }
             if target - self.position < RANGE / 10 || target <= self.position {
                 break;
@@ -66,8 +67,8 @@ impl Shadow {
             let upto = target.min(self.position + RANGE);
             let mut transaction = self.connection.begin().await?;
             fold_range(&mut transaction, &self.schema, self.projection, self.position, upto).await?;
-            if noted {
-                note(&mut transaction, self.projection, upto, target).await?;
+            if recorded {
+                record_progress(&mut transaction, self.projection, upto, target).await?;
             }
             transaction.commit().await?;
             self.position = upto;
@@ -90,8 +91,8 @@ impl Shadow {
     }
 }
 
-/// Locks a schema for as long as the session lasts; `false` if another session builds in it. One that only removes
-/// remains is soon done.
+/// Locks a schema for the lifetime of the session; `false` if another session builds in it. The timeout allows for a
+/// session that removes an abandoned build.
 async fn lock(connection: &mut PgConnection, schema: &str) -> Result<bool, sqlx::Error> {
     let mut transaction = connection.begin().await?;
     run(&mut transaction, "set local lock_timeout = '1s'").await?;
@@ -101,18 +102,14 @@ async fn lock(connection: &mut PgConnection, schema: &str) -> Result<bool, sqlx:
         .execute(&mut *transaction)
         .await;
     match locked {
-        Err(error) if is_lock_timeout(&error) => Ok(false),
+        Err(error) if DatabaseFailure::of(&error) == DatabaseFailure::LockTimeout => Ok(false),
         // A lock of the session outlives the transaction.
         locked => transaction.commit().await.and(locked).map(|_| true),
     }
 }
 
-pub(super) fn is_lock_timeout(error: &sqlx::Error) -> bool {
-    error.as_database_error().and_then(|database| database.code()).is_some_and(|code| code == "55P03")
-}
-
-/// Drops what builds have left behind whose session is gone: they were killed, or lost the database.
-pub(super) async fn remove_remains(pool: &PgPool) -> Result<(), sqlx::Error> {
+/// Drops the schemas of builds whose session is gone: the process was killed, or lost the database.
+pub(super) async fn remove_abandoned(pool: &PgPool) -> Result<(), sqlx::Error> {
     let schemas: Vec<String> = sqlx::query_scalar(
         "select 'rebuild_' || name from projection_rebuild
          union
@@ -123,12 +120,12 @@ pub(super) async fn remove_remains(pool: &PgPool) -> Result<(), sqlx::Error> {
     .await?;
     for schema in schemas {
         let mut transaction = pool.begin().await?;
-        let dead: bool = sqlx::query_scalar("select pg_try_advisory_xact_lock($1, hashtext($2))")
+        let abandoned: bool = sqlx::query_scalar("select pg_try_advisory_xact_lock($1, hashtext($2))")
             .bind(locks::BUILD_SCHEMA)
             .bind(&schema)
             .fetch_one(&mut *transaction)
             .await?;
-        if dead {
+        if abandoned {
             remove(&mut transaction, &schema).await?;
         }
         transaction.commit().await?;
@@ -136,7 +133,7 @@ pub(super) async fn remove_remains(pool: &PgPool) -> Result<(), sqlx::Error> {
     Ok(())
 }
 
-/// Drops a schema, and the note that something is built there.
+/// Drops a schema and the record of its build.
 pub(super) async fn remove(connection: &mut PgConnection, schema: &str) -> Result<(), sqlx::Error> {
     run(connection, &format!("drop schema if exists {schema} cascade")).await?;
     sqlx::query("delete from projection_rebuild where 'rebuild_' || name = $1")
@@ -146,12 +143,12 @@ pub(super) async fn remove(connection: &mut PgConnection, schema: &str) -> Resul
         .map(drop)
 }
 
-/// Where the live tables stand.
+/// The position of the live tables.
 pub(super) async fn live_position(connection: &mut PgConnection) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar("select position from projector_lease").fetch_one(connection).await
 }
 
-/// Folds the events after `after` up to `upto`, in the transaction of the caller.
+/// Folds the events after `after` up to `upto` in the caller's transaction.
 pub(super) async fn fold_range(
     connection: &mut PgConnection,
     schema: &str,
@@ -173,7 +170,7 @@ pub(super) async fn fold_range(
     run(connection, &format!("select {schema}.apply_{}()", projection.name)).await
 }
 
-async fn note(
+async fn record_progress(
     connection: &mut PgConnection,
     projection: &Projection,
     position: i64,

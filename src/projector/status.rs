@@ -1,4 +1,4 @@
-//! How the projections stand, for people and for health checks.
+//! Status of the projections, for operators and health checks.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -11,38 +11,38 @@ use crate::database::locks;
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct ProjectionStatus {
     pub name: String,
-    /// Every event up to here is in the table.
+    /// Position up to which the table contains every event.
     pub position: i64,
-    /// Where the log ends.
+    /// Position of the last event in the log.
     pub head: i64,
-    /// Events that are not in the table yet.
+    /// Number of events that are not in the table yet.
     pub lag: i64,
     pub state: ProjectionState,
-    /// Events per second of the rebuild under way.
+    /// Events per second of the current rebuild; null if none runs.
     pub rate: Option<f64>,
-    /// How far the rebuild under way has come.
+    /// Position that the current rebuild has reached; null if none runs.
     pub rebuild_position: Option<i64>,
-    /// Why the projector stands still.
+    /// Error that stopped the projector; null while it runs.
     pub last_error: Option<String>,
-    /// When the table was built last.
+    /// Time of the last build.
     pub built_at: Option<DateTime<Utc>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ProjectionState {
-    /// In service and moving.
+    /// In service and up to date or catching up.
     Live,
-    /// In service as it was built before, while it is rebuilt.
+    /// In service while a rebuild runs beside it.
     Rebuilding,
-    /// In service and standing still, because of `last_error`.
+    /// In service but stopped by `last_error`.
     Stopped,
     /// Not built yet.
     Missing,
 }
 
 #[derive(sqlx::FromRow)]
-struct Row {
+struct StatusRow {
     name: String,
     built_at: Option<DateTime<Utc>>,
     position: i64,
@@ -52,10 +52,10 @@ struct Row {
     rate: Option<f64>,
 }
 
-/// How every projection of this program stands, by name.
+/// Status of every projection of this program, by name.
 pub async fn status(pool: &PgPool) -> Result<Vec<ProjectionStatus>, sqlx::Error> {
     let names: Vec<_> = PROJECTIONS.iter().map(|projection| projection.name).collect();
-    let rows: Vec<Row> = sqlx::query_as(
+    let rows: Vec<StatusRow> = sqlx::query_as(
         "select
             wanted.name, projection.built_at, lease.position, head.position as head, lease.last_error,
             rebuild.position as rebuild_position,
@@ -65,7 +65,7 @@ pub async fn status(pool: &PgPool) -> Result<Vec<ProjectionStatus>, sqlx::Error>
          cross join journal_head as head
          left join projection using (name)
          left join projection_rebuild as rebuild on rebuild.name = wanted.name and exists (
-             -- The lock of the session that rebuilds: without it the rebuild is dead.
+             -- The lock of the session that rebuilds: without it the rebuild is abandoned.
              select from pg_locks as held
              where held.locktype = 'advisory' and held.granted
                  and held.database = (select oid from pg_database where datname = current_database())
@@ -80,8 +80,8 @@ pub async fn status(pool: &PgPool) -> Result<Vec<ProjectionStatus>, sqlx::Error>
     Ok(rows.into_iter().map(ProjectionStatus::from).collect())
 }
 
-impl From<Row> for ProjectionStatus {
-    fn from(row: Row) -> Self {
+impl From<StatusRow> for ProjectionStatus {
+    fn from(row: StatusRow) -> Self {
         let state = match (&row.built_at, &row.rebuild_position, &row.last_error) {
             (None, _, _) => ProjectionState::Missing,
             (_, _, Some(_)) => ProjectionState::Stopped,

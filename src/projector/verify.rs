@@ -1,4 +1,4 @@
-//! Verification: the live tables against tables built anew from the log, row by row. An audit that anyone can run.
+//! Verification: compares the live tables row by row with tables built anew from the log.
 
 use serde_json::Value;
 use sqlx::{Connection, PgPool};
@@ -9,32 +9,32 @@ use super::install::run;
 use super::shadow::{Progress, Shadow, fold_range, live_position};
 use crate::failpoints::failpoint;
 
-/// How the live tables of one projection compare with the log.
+/// The result for one projection.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verification {
     pub name: &'static str,
-    /// The position at which they were compared.
+    /// Position at which the tables were compared.
     pub position: i64,
     pub rows: i64,
-    /// How many rows are only in the live tables, or only in those that were built anew.
+    /// Number of rows that only one of the two sides has.
     pub different: i64,
-    /// The first of the different rows.
+    /// The first differences of each table and side.
     pub examples: Vec<Difference>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Difference {
     pub table: &'static str,
-    /// Whether the row is in the live table, or is missing from it.
+    /// `true`: only the live table has the row; `false`: the live table lacks it.
     pub live: bool,
     pub row: Value,
 }
 
-/// How many different rows are shown for each table and side.
+/// Differences shown for each table and side.
 const EXAMPLES: i64 = 10;
 
-/// Compares one projection with the log. The projector goes on meanwhile: the last events are folded, and the rows
-/// compared, on one snapshot of the database.
+/// Compares one projection with the log. The projector continues meanwhile: the last events are folded and the rows
+/// compared on one snapshot of the database.
 pub async fn verify(
     pool: &PgPool,
     projection: &'static Projection,
@@ -42,7 +42,7 @@ pub async fn verify(
 ) -> Result<Verification, sqlx::Error> {
     let schema = format!("verify_{}_{}", projection.name, Uuid::new_v4().simple());
     let shadow = Shadow::create(pool, projection, schema).await?;
-    // Nobody else knows the name.
+    // The schema name is random, so no other session can hold its lock.
     let mut shadow = shadow.ok_or_else(|| sqlx::Error::Protocol("another session verifies here".to_owned()))?;
     let compared = match shadow.fold(progress, false).await {
         Ok(()) => {
@@ -59,7 +59,7 @@ async fn compare(shadow: &mut Shadow) -> Result<Verification, sqlx::Error> {
     let Shadow { connection, projection, schema, position, .. } = shadow;
     let mut transaction = connection.begin().await?;
     run(&mut transaction, "set transaction isolation level repeatable read").await?;
-    // The tables are held before the snapshot is taken: one that a rebuild swapped in after it would be empty.
+    // Lock the tables before taking the snapshot: a table that a rebuild swapped in afterwards would look empty.
     for table in projection.tables() {
         run(&mut transaction, &format!("lock table live.{table} in access share mode")).await?;
     }

@@ -12,9 +12,10 @@ use uuid::Uuid;
 
 use super::ProjectorOptions;
 use crate::background::{Backoff, StopSignal};
+use crate::database::failure::DatabaseFailure;
 use crate::failpoints::failpoint;
 
-pub(super) struct Worker {
+pub(super) struct ProjectorWorker {
     connect: PgConnectOptions,
     head: watch::Receiver<i64>,
     position: watch::Sender<i64>,
@@ -24,27 +25,27 @@ pub(super) struct Worker {
     node: Uuid,
 }
 
-/// Why a connection is not used any longer.
-enum End {
-    /// The projector was told to stop.
+/// Why the worker gave up its connection.
+enum ConnectionEnd {
+    /// The projector is to stop.
     Stopped,
-    /// Another node has the lease now.
+    /// Another node has acquired the lease.
     LeaseLost,
-    /// The database went away, or will do better next time.
+    /// The database was unavailable; a retry may succeed.
     Transient(sqlx::Error),
-    /// A hole in the log, or a statement that fails: only a change helps.
+    /// A hole in the log, or a statement that fails again: a rebuild or a new program must change something.
     Broken(sqlx::Error),
 }
 
-/// How often the log is looked at without being told of new events.
+/// How often to poll the log without a notification.
 const POLL: Duration = Duration::from_secs(1);
-/// While the shop is busy the projector rests half as long as its last step took, and this long at the most: so it
-/// leaves a third of a core to the appends, and its next step has more events of the same things to add up.
+/// Upper bound of the pause between two steps while the shop is busy. A pause is half as long as the last step, so it
+/// leaves a third of a core to the appends, and the next step has more events of the same rows to add up.
 const LONGEST_REST: Duration = Duration::from_millis(50);
-/// How often a projector that stands still looks whether a rebuild has changed something.
+/// How often a stopped projector checks whether a rebuild has changed something.
 const RETRY_BROKEN: Duration = Duration::from_secs(1);
 
-impl Worker {
+impl ProjectorWorker {
     pub fn new(
         connect: PgConnectOptions,
         head: watch::Receiver<i64>,
@@ -62,16 +63,16 @@ impl Worker {
             let end = self.project().await;
             self.leads.store(false, Ordering::Relaxed);
             match end {
-                End::Stopped => break,
-                End::LeaseLost => tracing::info!("another node projects now"),
-                End::Transient(error) => {
+                ConnectionEnd::Stopped => break,
+                ConnectionEnd::LeaseLost => tracing::info!("another node holds the projector's lease now"),
+                ConnectionEnd::Transient(error) => {
                     tracing::warn!(%error, "the projector lost the database");
                     self.stop.sleep(retries.next_pause()).await;
                     continue;
                 }
-                End::Broken(error) => {
-                    tracing::error!(error = describe(&error), "the projector stands still");
-                    if let Err(error) = self.stand_still(&describe(&error)).await {
+                ConnectionEnd::Broken(error) => {
+                    tracing::error!(error = with_function_name(&error), "the projector has stopped");
+                    if let Err(error) = self.report_and_wait(&with_function_name(&error)).await {
                         tracing::warn!(%error, "the projector lost the database");
                     }
                 }
@@ -80,16 +81,16 @@ impl Worker {
         }
     }
 
-    /// Projects on one connection, as soon as the lease is free, until something ends it.
-    async fn project(&mut self) -> End {
+    /// Acquires the lease and projects on one connection, until an error or the stop.
+    async fn project(&mut self) -> ConnectionEnd {
         let mut connection = match self.connect.connect().await {
             Ok(connection) => connection,
-            Err(error) => return End::Transient(error),
+            Err(error) => return ConnectionEnd::Transient(error),
         };
         let epoch = match self.acquire(&mut connection).await {
             Ok(Some(epoch)) => epoch,
-            Ok(None) => return End::Stopped,
-            Err(error) => return judge(error),
+            Ok(None) => return ConnectionEnd::Stopped,
+            Err(error) => return classify_error(error),
         };
         failpoint!("projector-lease-acquired");
         self.leads.store(true, Ordering::Relaxed);
@@ -97,7 +98,7 @@ impl Worker {
             let started = Instant::now();
             let (reached, head) = match self.step(&mut connection, epoch).await {
                 Ok(step) => step,
-                Err(error) => return judge(error),
+                Err(error) => return classify_error(error),
             };
             failpoint!("projector-step-done");
             let moved = reached - self.position.send_replace(reached);
@@ -112,12 +113,12 @@ impl Worker {
             }
         }
         match self.release(connection, epoch).await {
-            Ok(()) => End::Stopped,
-            Err(error) => End::Transient(error),
+            Ok(()) => ConnectionEnd::Stopped,
+            Err(error) => ConnectionEnd::Transient(error),
         }
     }
 
-    /// Waits for the lease, following the position of its holder; `None` when told to stop.
+    /// Waits for the lease while following the position of its holder; `None` when the projector is to stop.
     async fn acquire(&mut self, connection: &mut PgConnection) -> Result<Option<i64>, sqlx::Error> {
         while !self.stop.is_set() {
             let epoch: Option<i64> = sqlx::query_scalar("select projector_acquire($1, $2)")
@@ -146,7 +147,7 @@ impl Worker {
             .await
     }
 
-    /// Waits for events after `reached`, but not longer than the lease allows.
+    /// Waits for events after `reached`, at most until the lease must be renewed.
     async fn wait_beyond(&mut self, reached: i64) {
         let wait = POLL.min(self.options.lease_time_to_live / 4);
         tokio::select! {
@@ -164,8 +165,8 @@ impl Worker {
         connection.close().await
     }
 
-    /// Shows the error to every node, and waits until a rebuild has put something else in service.
-    async fn stand_still(&mut self, error: &str) -> Result<(), sqlx::Error> {
+    /// Stores the error for every node to show, and waits until a rebuild puts another table in service.
+    async fn report_and_wait(&mut self, error: &str) -> Result<(), sqlx::Error> {
         let mut connection = self.connect.connect().await?;
         sqlx::query("update projector_lease set last_error = $1").bind(error).execute(&mut connection).await?;
         let in_service = "select md5(string_agg(name || fingerprint || built_at, ',' order by name)) from projection";
@@ -186,25 +187,17 @@ impl Worker {
     }
 }
 
-fn judge(error: sqlx::Error) -> End {
-    if error.as_database_error().and_then(|database| database.code()).is_some_and(|code| code == "PJ001") {
-        return End::LeaseLost;
-    }
-    if is_transient(&error) { End::Transient(error) } else { End::Broken(error) }
-}
-
-/// Whether the same statement may succeed later: anything but a refusal by the database itself.
-pub(super) fn is_transient(error: &sqlx::Error) -> bool {
-    match error.as_database_error().and_then(|database| database.code()) {
-        // A session that stood still inside a transaction was ended.
-        Some(code) if code == "25P03" => true,
-        Some(code) => ["08", "40", "53", "55", "57"].contains(&code.get(..2).unwrap_or_default()),
-        None => true,
+/// Decides whether to retry on another connection, or to stop.
+fn classify_error(error: sqlx::Error) -> ConnectionEnd {
+    match DatabaseFailure::of(&error) {
+        DatabaseFailure::LeaseLost => ConnectionEnd::LeaseLost,
+        failure if failure.is_transient() => ConnectionEnd::Transient(error),
+        _ => ConnectionEnd::Broken(error),
     }
 }
 
-/// The error with the function that it came from, which names the projection.
-fn describe(error: &sqlx::Error) -> String {
+/// The error text with the function that failed, which names the projection.
+fn with_function_name(error: &sqlx::Error) -> String {
     let context = error
         .as_database_error()
         .and_then(|database| database.try_downcast_ref::<sqlx::postgres::PgDatabaseError>())

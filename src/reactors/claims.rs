@@ -2,17 +2,15 @@
 
 use std::time::Duration;
 
-use sqlx::{FromRow, PgPool};
+use sqlx::PgPool;
 
 use super::{ReactorOptions, RecordedEvent};
 
 /// A reaction that this node has claimed.
-#[derive(FromRow)]
 pub(super) struct ClaimedReaction {
     pub reaction_id: i64,
     pub target: String,
     pub attempts: i32,
-    #[sqlx(flatten)]
     pub event: RecordedEvent,
 }
 
@@ -34,47 +32,35 @@ pub(super) async fn claim_due(
     free: usize,
 ) -> Result<Vec<ClaimedReaction>, sqlx::Error> {
     let (busy_targets, busy_counts): (Vec<_>, Vec<_>) = busy.into_iter().unzip();
-    sqlx::query_as(
-        "with recursive target as (
-            (select target from reaction where reactor = $1 and due_at is not null order by target limit 1)
-            union all
-            select (
-                select further.target from reaction as further
-                where further.reactor = $1 and further.due_at is not null and further.target > target.target
-                order by further.target limit 1
-            )
-            from target
-            where target.target is not null
-        ),
-        due as (
-            select taken.reaction_id
-            from target
-            left join unnest($2, $3) as busy (target, count) on busy.target = target.target
-            cross join lateral (
-                select reaction_id from reaction
-                where reactor = $1 and reaction.target = target.target and due_at <= now()
-                order by due_at
-                limit greatest($4 - coalesce(busy.count, 0), 0)
-                for update skip locked
-            ) as taken
-            order by random()
-            limit $5
-        )
-        update reaction set attempts = attempts + 1, due_at = clock_timestamp() + $6
-        from due, events as event
-        where reaction.reaction_id = due.reaction_id and event.position = reaction.position
-        returning reaction.reaction_id, reaction.target, reaction.attempts,
-            event.position, event.event_id, event.event_type, event.event_version, event.aggregate_type,
-            event.aggregate_id, event.sequence, event.recorded_at, event.payload, event.metadata",
-    )
-    .bind(reactor)
-    .bind(busy_targets)
-    .bind(busy_counts)
-    .bind(i64::try_from(options.concurrency_per_target).unwrap_or(i64::MAX))
-    .bind(i64::try_from(free).unwrap_or(i64::MAX))
-    .bind(CLAIM_DURATION)
-    .fetch_all(pool)
-    .await
+    let per_target = i64::try_from(options.concurrency_per_target).unwrap_or(i64::MAX);
+    let free = i64::try_from(free).unwrap_or(i64::MAX);
+    let claimed = sqlx::query_file!(
+        "src/reactors/queries/claim_due.sql",
+        reactor,
+        &busy_targets,
+        &busy_counts,
+        per_target,
+        free,
+        CLAIM_DURATION as _
+    );
+    let claimed = claimed.fetch_all(pool).await?.into_iter().map(|row| ClaimedReaction {
+        reaction_id: row.reaction_id,
+        target: row.target,
+        attempts: row.attempts,
+        event: RecordedEvent {
+            position: row.position,
+            event_id: row.event_id,
+            event_type: row.event_type,
+            event_version: row.event_version,
+            aggregate_type: row.aggregate_type,
+            aggregate_id: row.aggregate_id,
+            sequence: row.sequence,
+            recorded_at: row.recorded_at,
+            payload: row.payload,
+            metadata: row.metadata,
+        },
+    });
+    Ok(claimed.collect())
 }
 
 /// Extends the claims on reactions in progress.

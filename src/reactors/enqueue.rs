@@ -137,13 +137,8 @@ async fn enqueue_next(
         return Ok(None);
     }
     let mut transaction = connection.begin().await?;
-    let locked: Option<(i64, i64)> = sqlx::query_as(
-        "select reactor.position, journal_head.position from reactor, journal_head where name = $1
-         for update of reactor skip locked",
-    )
-    .bind(reactor.name())
-    .fetch_optional(&mut *transaction)
-    .await?;
+    let locked = sqlx::query_file!("src/reactors/queries/positions.sql", reactor.name());
+    let locked = locked.fetch_optional(&mut *transaction).await?.map(|row| (row.position, row.head));
     let Some((position, head)) = locked.filter(|(position, head)| position < head) else { return Ok(None) };
     let upto = head.min(position.saturating_add(BATCH));
     // A new subscription does not receive earlier events.
@@ -176,18 +171,9 @@ async fn read_events(
     upto: i64,
     event_types: &[String],
 ) -> Result<Vec<RecordedEvent>, sqlx::Error> {
-    sqlx::query_as(
-        "select position, event_id, event_type, event_version, aggregate_type, aggregate_id, sequence, recorded_at,
-            payload, metadata
-         from events
-         where position > $1 and position <= $2 and ('*' = any($3) or event_type = any($3))
-         order by position",
-    )
-    .bind(position)
-    .bind(upto)
-    .bind(event_types)
-    .fetch_all(connection)
-    .await
+    sqlx::query_file_as!(RecordedEvent, "src/reactors/queries/wanted_events.sql", position, upto, event_types)
+        .fetch_all(connection)
+        .await
 }
 
 /// Inserts a reaction for each position and target, and returns their number.

@@ -3,12 +3,12 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use sqlx::{FromRow, PgConnection, PgPool};
+use sqlx::{PgConnection, PgPool};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// Progress of a reactor.
-#[derive(Clone, Debug, Serialize, FromRow, ToSchema)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ReactorStatus {
     pub name: String,
     /// Log position up to which events are enqueued.
@@ -24,7 +24,7 @@ pub struct ReactorStatus {
 }
 
 /// A pending side effect of one event.
-#[derive(Clone, Debug, Serialize, FromRow, ToSchema)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ReactionView {
     pub reaction_id: i64,
     pub reactor: String,
@@ -47,7 +47,7 @@ pub struct ReactionView {
 }
 
 /// An operator's decision about a reaction.
-#[derive(Clone, Debug, Serialize, FromRow, ToSchema)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Decision {
     pub decision_id: i64,
     pub decided_at: DateTime<Utc>,
@@ -71,22 +71,7 @@ pub enum ReactionState {
 
 /// Progress of every reactor, by name.
 pub async fn status(pool: &PgPool) -> Result<Vec<ReactorStatus>, sqlx::Error> {
-    sqlx::query_as(
-        "select reactor.name, reactor.position, head.position - reactor.position as lag,
-            coalesce(waiting.due, 0) as due, coalesce(waiting.parked, 0) as parked, event.recorded_at as oldest_due
-         from reactor
-         cross join journal_head as head
-         left join (
-            select reactor, count(due_at) as due, count(parked_at) as parked,
-                min(position) filter (where due_at is not null) as oldest
-            from reaction
-            group by reactor
-         ) as waiting on waiting.reactor = reactor.name
-         left join events as event on event.position = waiting.oldest
-         order by reactor.name",
-    )
-    .fetch_all(pool)
-    .await
+    sqlx::query_file_as!(ReactorStatus, "src/reactors/queries/status.sql").fetch_all(pool).await
 }
 
 /// Lists reactions after `after`, oldest first.
@@ -97,39 +82,15 @@ pub async fn list(
     after: i64,
     limit: i64,
 ) -> Result<Vec<ReactionView>, sqlx::Error> {
-    sqlx::query_as(
-        "select reaction_id, reactor, target, case when parked_at is null then 'due' else 'parked' end as state,
-            attempts, due_at, parked_at, reason, reaction.position,
-            event_id, event_type, aggregate_type, aggregate_id, event.recorded_at
-         from reaction
-         join events as event on event.position = reaction.position
-         where reaction_id > $1
-            and ($2::boolean is null or (parked_at is not null) = $2)
-            and ($3::text is null or reactor = $3)
-         order by reaction_id
-         limit $4",
-    )
-    .bind(after)
-    .bind(state.map(|state| state == ReactionState::Parked))
-    .bind(reactor)
-    .bind(limit)
-    .fetch_all(pool)
-    .await
+    let parked = state.map(|state| state == ReactionState::Parked);
+    sqlx::query_file_as!(ReactionView, "src/reactors/queries/list.sql", after, parked, reactor, limit)
+        .fetch_all(pool)
+        .await
 }
 
 /// Lists decisions before `before`, newest first.
 pub async fn decisions(pool: &PgPool, before: i64, limit: i64) -> Result<Vec<Decision>, sqlx::Error> {
-    sqlx::query_as(
-        "select decision_id, decided_at, actor, decision, reactor, position, target, reason
-         from reaction_decision
-         where decision_id < $1
-         order by decision_id desc
-         limit $2",
-    )
-    .bind(before)
-    .bind(limit)
-    .fetch_all(pool)
-    .await
+    sqlx::query_file_as!(Decision, "src/reactors/queries/decisions.sql", before, limit).fetch_all(pool).await
 }
 
 /// Makes a reaction due now, with a full number of attempts. Returns `false` if there is no such reaction.

@@ -5,7 +5,6 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 use serde_json::Value;
-use sqlx::FromRow;
 use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
@@ -105,7 +104,7 @@ pub trait Reactor: Send + Sync + 'static {
 }
 
 /// An event as it is stored in the log.
-#[derive(Clone, Debug, FromRow)]
+#[derive(Clone, Debug, sqlx::FromRow)]
 pub struct RecordedEvent {
     /// Position in the log, from 1.
     pub position: i64,

@@ -68,7 +68,6 @@ struct SchedulerNode {
 }
 
 /// A task that this node has claimed.
-#[derive(sqlx::FromRow)]
 struct ClaimedTask {
     name: String,
     epoch: i64,
@@ -175,36 +174,13 @@ impl SchedulerNode {
 
     /// Claims a due task; `None` if there is none.
     async fn claim_due(&self, connection: &mut PgConnection) -> Result<Option<ClaimedTask>, sqlx::Error> {
-        sqlx::query_as(
-            "update scheduler_task as task
-             set holder = $2,
-                 held_until = clock_timestamp() + $3,
-                 epoch = task.epoch + 1,
-                 backend_pid = pg_backend_pid(),
-                 backend_start = self.backend_start
-             from (select backend_start from pg_stat_activity where pid = pg_backend_pid()) as self
-             where task.name = (
-                 select due.name
-                 from scheduler_task as due
-                 where due.name = any($1)
-                     and due.due_at <= clock_timestamp()
-                     and (
-                         due.holder is null
-                         or due.held_until < clock_timestamp()
-                         or not exists (
-                             select from pg_stat_activity as session
-                             where session.pid = due.backend_pid and session.backend_start = due.backend_start
-                         )
-                     )
-                 order by due.due_at
-                 limit 1
-                 for update skip locked
-             )
-             returning task.name, task.epoch, task.failures",
+        sqlx::query_file_as!(
+            ClaimedTask,
+            "src/scheduler/queries/claim_due.sql",
+            self.names() as _,
+            self.id,
+            self.options.time_limit as _
         )
-        .bind(self.names())
-        .bind(self.id)
-        .bind(self.options.time_limit)
         .fetch_optional(connection)
         .await
     }

@@ -2,11 +2,11 @@
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use sqlx::{FromRow, PgPool};
+use sqlx::PgPool;
 use utoipa::ToSchema;
 
 /// The state of a task.
-#[derive(Clone, Debug, PartialEq, Serialize, FromRow, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct TaskStatus {
     pub name: String,
     /// When the next run is due; a node starts it within about a second.
@@ -25,14 +25,7 @@ pub struct TaskStatus {
 
 /// The state of every task, by name.
 pub async fn status(pool: &PgPool) -> Result<Vec<TaskStatus>, sqlx::Error> {
-    sqlx::query_as(
-        "select name, due_at, holder is not null and held_until > clock_timestamp() as running, last_run_at,
-            last_handled, last_error, failures
-         from scheduler_task
-         order by name",
-    )
-    .fetch_all(pool)
-    .await
+    sqlx::query_file_as!(TaskStatus, "src/scheduler/queries/status.sql").fetch_all(pool).await
 }
 
 /// Makes a task due at once. Returns `false` if there is no task with that name.

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use sqlx::{FromRow, PgPool};
+use sqlx::PgPool;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -10,7 +10,7 @@ use super::NAME;
 use crate::reactors::{self, Failure};
 
 /// A webhook, without its secret.
-#[derive(Clone, Debug, Serialize, FromRow, ToSchema)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct WebhookView {
     pub webhook_id: i64,
     pub url: String,
@@ -26,7 +26,7 @@ pub struct WebhookView {
 }
 
 /// The delivery of one event to a webhook.
-#[derive(Clone, Debug, Serialize, FromRow, ToSchema)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct DeliveryView {
     /// The `webhook-id` of the message.
     pub event_id: Uuid,
@@ -44,18 +44,13 @@ pub struct DeliveryView {
     pub due_at: Option<DateTime<Utc>>,
 }
 
-const WEBHOOK: &str = "select webhook_id, url, description, event_types, active, created_at, changed_at, \
-                       case when previous_secret_until > now() then previous_secret_until end \
-                       as previous_secret_until from webhook where webhook_id ";
-
 /// Lists webhooks after the number `after`, by number.
 pub async fn list(pool: &PgPool, after: i64, limit: i64) -> Result<Vec<WebhookView>, sqlx::Error> {
-    let query = format!("{WEBHOOK} > $1 order by webhook_id limit $2");
-    sqlx::query_as(&query).bind(after).bind(limit).fetch_all(pool).await
+    sqlx::query_file_as!(WebhookView, "src/webhooks/queries/list.sql", after, limit).fetch_all(pool).await
 }
 
 pub async fn find(pool: &PgPool, webhook_id: i64) -> Result<Option<WebhookView>, sqlx::Error> {
-    sqlx::query_as(&format!("{WEBHOOK} = $1")).bind(webhook_id).fetch_optional(pool).await
+    sqlx::query_file_as!(WebhookView, "src/webhooks/queries/find.sql", webhook_id).fetch_optional(pool).await
 }
 
 /// Lists attempted deliveries of events before the position `before`, newest event first.
@@ -65,29 +60,9 @@ pub async fn deliveries(
     before: i64,
     limit: i64,
 ) -> Result<Vec<DeliveryView>, sqlx::Error> {
-    sqlx::query_as(
-        "select event.event_id, delivery.position, event.event_type, delivery.attempts, delivery.status as last_status,
-            delivery.error, delivery.tried_at, reaction.due_at,
-            case
-                when reaction.parked_at is not null then 'parked'
-                when reaction.due_at is not null then 'due'
-                when delivery.delivered_at is not null then 'delivered'
-                else 'dropped'
-            end as outcome
-         from webhook_delivery as delivery
-         join events as event on event.position = delivery.position
-         left join reaction
-            on reaction.reactor = $4 and reaction.position = delivery.position and reaction.target = $1::text
-         where webhook_id = $1 and delivery.position < $2
-         order by delivery.position desc
-         limit $3",
-    )
-    .bind(webhook_id)
-    .bind(before)
-    .bind(limit)
-    .bind(NAME)
-    .fetch_all(pool)
-    .await
+    sqlx::query_file_as!(DeliveryView, "src/webhooks/queries/deliveries.sql", webhook_id, before, limit, NAME)
+        .fetch_all(pool)
+        .await
 }
 
 /// Schedules a delivery of an event, also if it was delivered before. Returns `false` if there is no such event.

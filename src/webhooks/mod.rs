@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
+use sqlx::PgPool;
 use sqlx::postgres::PgConnection;
-use sqlx::{FromRow, PgPool};
 
 use crate::domain::ids::WebhookId;
 use crate::domain::webhook::WebhookSecret;
@@ -29,11 +29,9 @@ pub struct WebhookReactor {
 }
 
 /// A webhook as a delivery needs it.
-#[derive(FromRow)]
 struct Subscription {
     url: String,
     active: bool,
-    #[sqlx(try_from = "String")]
     secret: WebhookSecret,
     previous_secret: Option<String>,
     previous_secret_until: Option<DateTime<Utc>>,
@@ -52,13 +50,10 @@ impl WebhookReactor {
     }
 
     async fn deliver(&self, webhook_id: i64, event: &RecordedEvent) -> Result<(), Failure> {
-        let subscription: Option<Subscription> = sqlx::query_as(
-            "select url, active, secret, previous_secret, previous_secret_until from webhook where webhook_id = $1",
-        )
-        .bind(webhook_id)
-        .fetch_optional(&self.pool)
-        .await
-        .map_err(|_| Failure::Retry("cannot read the webhook from the database".to_owned()))?;
+        let subscription = sqlx::query_file_as!(Subscription, "src/webhooks/queries/subscription.sql", webhook_id)
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(|_| Failure::Retry("cannot read the webhook from the database".to_owned()))?;
         // Deleted since: its pending deliveries are dropped.
         let Some(subscription) = subscription else { return Ok(()) };
         if !subscription.active {
@@ -140,18 +135,9 @@ impl Reactor for WebhookReactor {
     ) -> BoxFuture<'a, Result<Vec<(i64, String)>, sqlx::Error>> {
         Box::pin(async move {
             let (positions, event_types): (Vec<_>, Vec<_>) =
-                events.iter().map(|event| (event.position, event.event_type.as_str())).unzip();
-            sqlx::query_as(
-                "select event.position, webhook_id::text
-                 from unnest($1, $2) as event (position, event_type)
-                 join webhook on active and since < event.position
-                    and (event.event_type = any(event_types) or '*' = any(event_types))
-                 order by event.position, webhook_id",
-            )
-            .bind(positions)
-            .bind(event_types)
-            .fetch_all(connection)
-            .await
+                events.iter().map(|event| (event.position, event.event_type.clone())).unzip();
+            let targets = sqlx::query_file!("src/webhooks/queries/targets.sql", &positions, &event_types);
+            Ok(targets.fetch_all(connection).await?.into_iter().map(|row| (row.position, row.target)).collect())
         })
     }
 

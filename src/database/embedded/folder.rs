@@ -1,4 +1,4 @@
-//! The data folder: where it is, whose it is, and the lock that gives it to one process.
+//! The data folder: its location, its owner, and the lock that reserves it for one process.
 //!
 //! Everything that depends on running as root is decided here: PostgreSQL refuses root, so its
 //! processes get the account that owns the folder.
@@ -17,9 +17,9 @@ use super::EmbeddedError;
 
 pub(super) const OWNER_FILE: &str = "owner.lock";
 
-/// The lock may be held for a moment by a process that asks whether a server runs, or by the last
-/// breath of an owner that was killed.
-const OWNER_PATIENCE: Duration = Duration::from_secs(1);
+/// How long to wait for the lock: a process that checks for a running server, or a killed owner that is still ending,
+/// may hold it for a moment.
+const OWNER_TIMEOUT: Duration = Duration::from_secs(1);
 const OWNER_POLL: Duration = Duration::from_millis(20);
 
 /// The data folder when none was chosen: `/var/lib/cartwright` for root, since `/root` is closed
@@ -46,7 +46,7 @@ pub fn default_data_dir() -> PathBuf {
 #[derive(Debug)]
 pub(super) struct DataFolder {
     pub path: PathBuf,
-    /// Who runs PostgreSQL, if we are root and it must be somebody else.
+    /// Account that runs PostgreSQL if this process is root.
     pub account: Option<OsAccount>,
     owner_file: File,
 }
@@ -153,7 +153,7 @@ fn made(path: &Path) -> Result<PathBuf, EmbeddedError> {
     absolute.canonicalize().map_err(EmbeddedError::file("open the data folder", path))
 }
 
-/// Who is to run PostgreSQL on this folder: ourselves (`None`), unless we are root.
+/// Account that is to run PostgreSQL on this folder; `None` unless this process is root.
 fn account_for(path: &Path) -> Result<Option<OsAccount>, EmbeddedError> {
     if !geteuid().is_root() {
         return Ok(None);
@@ -166,7 +166,7 @@ fn account_for(path: &Path) -> Result<Option<OsAccount>, EmbeddedError> {
             None => OsAccount { name: found.uid().to_string(), uid: found.uid(), gid: found.gid() },
         }));
     }
-    // To give away and close a folder that others use, like `/etc`, would be a disaster.
+    // Changing the owner and mode of a shared folder such as `/etc` would be a disaster.
     let mut names = fs::read_dir(path)
         .map_err(EmbeddedError::file("read the folder", path))?
         .filter_map(|entry| Some(entry.ok()?.file_name()));
@@ -186,7 +186,7 @@ impl From<User> for OsAccount {
     }
 }
 
-/// Gives the folder to the account and closes it to everybody else.
+/// Makes the account the owner of the folder, with mode 0700.
 fn restrict(path: &Path, account: Option<&OsAccount>) -> Result<(), EmbeddedError> {
     let found = fs::metadata(path).map_err(EmbeddedError::file("look at", path))?;
     match account {
@@ -226,7 +226,7 @@ async fn check_reach(path: &Path, account: &OsAccount) -> Result<(), EmbeddedErr
     })
 }
 
-/// Does not follow a symbolic link, because the account could place one to mislead root.
+/// Does not follow symbolic links, because the account could place one to mislead root.
 fn open_private(path: &Path, account: Option<&OsAccount>) -> Result<File, EmbeddedError> {
     let file = OpenOptions::new()
         .read(true)
@@ -244,7 +244,7 @@ fn open_private(path: &Path, account: Option<&OsAccount>) -> Result<File, Embedd
 
 async fn lock_as_owner(mut owner_file: &File, folder: &Path) -> Result<(), EmbeddedError> {
     let path = folder.join(OWNER_FILE);
-    let deadline = Instant::now() + OWNER_PATIENCE;
+    let deadline = Instant::now() + OWNER_TIMEOUT;
     loop {
         match owner_file.try_lock() {
             Ok(()) => break,

@@ -1,9 +1,8 @@
-//! A PostgreSQL of our own, for a shop that was given no `DATABASE_URL`.
+//! The embedded PostgreSQL, for a shop without `DATABASE_URL`.
 //!
-//! The server lives under the data folder, listens on a Unix socket only, is started again when it
-//! dies and stops with the process that started it, however that process ends. This module knows
-//! nothing of the shop's tables, and never trades durability for speed: see
-//! `docs/decisions/embedded-postgresql.md`.
+//! The server keeps its files in the data folder and listens on a Unix socket only. It is restarted when it dies, and
+//! it stops with the process that started it, however that process ends. This module knows no table of the shop, and
+//! never trades durability for speed: see `docs/decisions/embedded-postgresql.md`.
 
 mod binaries;
 mod folder;
@@ -25,33 +24,33 @@ use server::{Cluster, PidFile, Server};
 
 pub use folder::default_data_dir;
 
-/// The superuser of the cluster, and the database made in it on the first start.
+/// Name of the cluster's superuser and of the database that the first start creates.
 const NAME: &str = "cartwright";
-/// The port is only a part of the socket's file name: nothing listens on TCP.
+/// Port in the name of the socket file; nothing listens on TCP.
 const PORT: u16 = 5432;
 
 const RESTART_DELAY_MIN: Duration = Duration::from_millis(50);
 const RESTART_DELAY_MAX: Duration = Duration::from_secs(5);
-/// A server that ran this long before it died is started again without the delay of earlier deaths.
+/// A server that ran this long before it died is restarted without the delay of earlier deaths.
 const SETTLED_AFTER: Duration = Duration::from_secs(60);
-/// How long a first start waits for what a killed server or a killed shop left running.
+/// How long a start waits for processes that a killed server or a killed shop left running.
 const LEFTOVERS_DEADLINE: Duration = Duration::from_secs(15);
 
 /// What a committed transaction survives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
-    /// A power cut.
+    /// Power loss.
     Durable,
-    /// Nothing but a clean stop: for tests, with the data folder in memory.
+    /// Only a clean stop. For tests, with the data folder in memory.
     Volatile,
 }
 
 #[derive(Clone, Debug)]
 pub struct EmbeddedOptions {
-    /// Made with mode 0700 if it is missing; an existing one is set to 0700.
+    /// Created with mode 0700 if it is missing; an existing folder is set to 0700.
     pub data_dir: PathBuf,
     pub durability: Durability,
-    /// The folder of `initdb` and `postgres`: the only one looked at when it is given.
+    /// Folder of `initdb` and `postgres`; if set, no other folder is searched.
     pub binaries: Option<PathBuf>,
 }
 
@@ -61,7 +60,7 @@ pub struct EmbeddedOptions {
 #[derive(Debug)]
 pub struct EmbeddedPostgres {
     socket_folder: PathBuf,
-    /// The supervisor takes both a message and the closing of this channel for the wish to stop.
+    /// A message, or closing the channel, asks the supervisor to stop.
     stop_request: oneshot::Sender<()>,
     supervisor: JoinHandle<()>,
 }
@@ -69,8 +68,8 @@ pub struct EmbeddedPostgres {
 impl EmbeddedPostgres {
     /// Returns once the server accepts connections and the database `cartwright` exists.
     ///
-    /// Fails with one line that names what to change: the folder is in use or not ours, no fitting
-    /// binaries were found, or the server wrote to its log why it would not start.
+    /// Fails with one line that names what to change: the folder is in use or belongs to another user, no suitable
+    /// binaries were found, or the reason that the server logged.
     pub async fn start(options: &EmbeddedOptions) -> Result<Self, EmbeddedError> {
         Self::start_with(options, binaries::search_folders().await).await
     }
@@ -86,7 +85,7 @@ impl EmbeddedPostgres {
         if cluster_version.is_none() {
             cluster.initialise().await?;
         }
-        let server = start_patiently(&cluster).await?;
+        let server = start_with_retries(&cluster).await?;
 
         let (stop_request, stop_requested) = oneshot::channel();
         Ok(Self {
@@ -103,7 +102,7 @@ impl EmbeddedPostgres {
 
     /// Ends all sessions, writes everything to disk, and returns when the server is gone.
     pub async fn stop(self) -> Result<(), EmbeddedError> {
-        // A supervisor that is gone already has stopped the server.
+        // If the supervisor has ended, it has stopped the server.
         let _ = self.stop_request.send(());
         self.supervisor.await.map_err(|error| EmbeddedError::NotStopped { reason: error.to_string() })
     }
@@ -111,13 +110,13 @@ impl EmbeddedPostgres {
 
 /// How to connect to `database` in the server that another process runs on `data_dir`.
 ///
-/// `None` if nobody holds the folder, or if the server in it is not ready (yet, or any more).
+/// `None` if no process owns the folder, or if the server in it is not ready.
 pub fn running(data_dir: &Path, database: &str) -> Option<PgConnectOptions> {
     let owner_file = File::open(data_dir.join(folder::OWNER_FILE)).ok()?;
     match owner_file.try_lock_shared() {
         Err(TryLockError::WouldBlock) => {}
         _ => {
-            // As when a folder is given up: a child between fork and exec must not keep its next owner out.
+            // Unlock explicitly: a child between fork and exec must not keep the next owner out.
             let _ = owner_file.unlock();
             return None;
         }
@@ -137,9 +136,9 @@ fn connect_options(socket_folder: &Path, database: &str) -> PgConnectOptions {
         .ssl_mode(PgSslMode::Disable)
 }
 
-/// Starts the server, and again if it finds remains of a killed one that are about to go away, or an orphan that did
-/// not listen yet when it was looked for.
-async fn start_patiently(cluster: &Cluster) -> Result<Server, EmbeddedError> {
+/// Starts the server. Retries while processes of a killed server are about to end, or while an orphan does not listen
+/// yet.
+async fn start_with_retries(cluster: &Cluster) -> Result<Server, EmbeddedError> {
     let deadline = Instant::now() + LEFTOVERS_DEADLINE;
     loop {
         cluster.stop_orphan().await?;
@@ -154,7 +153,7 @@ async fn start_patiently(cluster: &Cluster) -> Result<Server, EmbeddedError> {
     }
 }
 
-/// Owns the server until it is told to stop, and replaces one that dies before that.
+/// Owns the server until the stop request, and restarts it if it dies before.
 async fn supervise(cluster: Cluster, mut server: Server, mut stop_requested: oneshot::Receiver<()>) {
     let mut delay = RESTART_DELAY_MIN;
     loop {
@@ -198,7 +197,7 @@ async fn supervise(cluster: Cluster, mut server: Server, mut stop_requested: one
     cluster.clear();
 }
 
-/// Why there is no server. Every text is one line that says what to do about it.
+/// Why there is no server. Each text is one line that names what to change.
 #[derive(Debug, thiserror::Error)]
 pub enum EmbeddedError {
     #[error(
@@ -252,14 +251,13 @@ pub enum EmbeddedError {
 }
 
 impl EmbeddedError {
-    /// For `map_err`: what was done to which path when the system refused.
+    /// For `map_err`: the failed action and its path.
     fn file(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.display().to_string();
         move |reason| Self::File { action, path, reason }
     }
 
-    /// True if a killed server's last processes, or a server on its way out, still hold the
-    /// cluster: both are gone in a moment.
+    /// Whether the last processes of a killed or stopping server still hold the cluster. They end within moments.
     fn is_about_leftovers(&self) -> bool {
         let Self::NotStarted { reason, .. } = self else {
             return false;

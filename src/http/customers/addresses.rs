@@ -19,7 +19,7 @@ use crate::http::wire::error::{ApiError, FieldError, Problem};
 use crate::http::wire::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params};
 use crate::shop::{AddAddress, AddressRef, ChangeAddress, KnownAddress, RemoveAddress};
 
-#[derive(Serialize, Deserialize, ToSchema, sqlx::FromRow)]
+#[derive(Serialize, Deserialize, ToSchema)]
 pub struct Address {
     pub address_id: i64,
     /// The recipient's name.
@@ -74,18 +74,9 @@ pub async fn list_addresses(
 ) -> Result<PageOf<Address>, ApiError> {
     let limit = page.limit(DEFAULT_LIMIT)?;
     let after: i64 = page.after()?.unwrap_or(0);
-    let rows: Vec<Address> = sqlx::query_as(
-        "select address_id, name, line1, line2, postal_code, city, region, country
-         from address
-         where customer_id = $1 and address_id > $2
-         order by address_id
-         limit $3",
-    )
-    .bind(customer_id.0)
-    .bind(after)
-    .bind(limit + 1)
-    .fetch_all(&app.pool)
-    .await?;
+    let rows = sqlx::query_file_as!(Address, "src/http/queries/addresses.sql", customer_id.0, after, limit + 1)
+        .fetch_all(&app.pool)
+        .await?;
     if rows.is_empty() {
         customers::require_customer(&app, customer_id).await?;
     }

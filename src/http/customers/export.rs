@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sqlx::FromRow;
+use sqlx::types::Json as SqlJson;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -23,7 +23,7 @@ use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::{Ids, MAX_LIMIT, Page, Params, next_link};
 
 /// All data stored about a customer. The lists from `orders` on come in pages, oldest entries first.
-#[derive(Serialize, ToSchema, FromRow)]
+#[derive(Serialize, ToSchema)]
 pub struct CustomerExport {
     pub customer_id: i64,
     pub first_name: String,
@@ -31,27 +31,18 @@ pub struct CustomerExport {
     pub email: String,
     pub registered_at: DateTime<Utc>,
     /// `null` for a customer without an account.
-    #[sqlx(json)]
     pub account: Option<ExportedAccount>,
-    #[sqlx(json)]
     pub addresses: Vec<Address>,
-    #[sqlx(json)]
     pub cart: Vec<ExportedItem>,
-    #[sqlx(json)]
     pub orders: Vec<ExportedOrder>,
     /// Sign-ins and failed sign-ins.
-    #[sqlx(json)]
     pub sign_ins: Vec<ExportedSignIn>,
-    #[sqlx(json)]
     pub sessions: Vec<ExportedSession>,
     /// Mailed links that are still valid.
-    #[sqlx(json)]
     pub mailed_links: Vec<ExportedLink>,
     /// Events of the customer, the cart and the account.
-    #[sqlx(json)]
     pub history: Vec<ExportedEvent>,
     /// Whether this is the last page; otherwise `Link` leads to the next page.
-    #[sqlx(default)]
     pub complete: bool,
 }
 
@@ -146,6 +137,44 @@ pub struct ExportedEvent {
     pub request_id: Option<String>,
 }
 
+/// The row of `customer_export.sql`.
+struct ExportRow {
+    customer_id: i64,
+    first_name: String,
+    last_name: String,
+    email: String,
+    registered_at: DateTime<Utc>,
+    account: SqlJson<Option<ExportedAccount>>,
+    addresses: SqlJson<Vec<Address>>,
+    cart: SqlJson<Vec<ExportedItem>>,
+    orders: SqlJson<Vec<ExportedOrder>>,
+    sign_ins: SqlJson<Vec<ExportedSignIn>>,
+    sessions: SqlJson<Vec<ExportedSession>>,
+    mailed_links: SqlJson<Vec<ExportedLink>>,
+    history: SqlJson<Vec<ExportedEvent>>,
+}
+
+impl From<ExportRow> for CustomerExport {
+    fn from(row: ExportRow) -> Self {
+        Self {
+            customer_id: row.customer_id,
+            first_name: row.first_name,
+            last_name: row.last_name,
+            email: row.email,
+            registered_at: row.registered_at,
+            account: row.account.0,
+            addresses: row.addresses.0,
+            cart: row.cart.0,
+            orders: row.orders.0,
+            sign_ins: row.sign_ins.0,
+            sessions: row.sessions.0,
+            mailed_links: row.mailed_links.0,
+            history: row.history.0,
+            complete: false,
+        }
+    }
+}
+
 /// The last key of each list that was returned.
 #[derive(Serialize, Deserialize)]
 struct Shown(i64, i64, Uuid, Uuid, i64);
@@ -162,16 +191,18 @@ pub async fn export_customer(
 ) -> Result<Response, ApiError> {
     let limit = page.limit(MAX_LIMIT)?;
     let mut shown: Shown = page.after()?.unwrap_or(Shown(0, 0, Uuid::nil(), Uuid::nil(), 0));
-    let found: Option<CustomerExport> = sqlx::query_as(include_str!("export.sql"))
-        .bind(customer_id.0)
-        .bind(shown.0)
-        .bind(shown.1)
-        .bind(shown.2)
-        .bind(shown.3)
-        .bind(shown.4)
-        .bind(limit + 1)
-        .fetch_optional(&app.pool)
-        .await?;
+    let found = sqlx::query_file_as!(
+        ExportRow,
+        "src/http/queries/customer_export.sql",
+        customer_id.0,
+        shown.0,
+        shown.1,
+        shown.2,
+        shown.3,
+        shown.4,
+        limit + 1
+    );
+    let found = found.fetch_optional(&app.pool).await?.map(CustomerExport::from);
     let mut export = found.ok_or_else(customers::customer_not_found)?;
     let truncated = [
         truncate_list(&mut export.orders, limit, &mut shown.0, |order| order.order_id),

@@ -7,14 +7,14 @@ use utoipa::ToSchema;
 use crate::domain::ids::OrderId;
 
 /// Name and e-mail address of a guest.
-#[derive(Serialize, ToSchema, sqlx::FromRow)]
+#[derive(Serialize, ToSchema)]
 pub struct Contact {
     pub name: String,
     pub email: String,
 }
 
 /// An address as it was when the order was placed.
-#[derive(Serialize, Deserialize, ToSchema, sqlx::FromRow)]
+#[derive(Serialize, Deserialize, ToSchema)]
 pub struct OrderAddress {
     /// `shipping` or `billing`.
     pub kind: String,
@@ -38,18 +38,11 @@ pub struct OrderRecipients {
 
 /// Reads the recipients of an order.
 pub async fn find_recipients(connection: &mut PgConnection, order_id: OrderId) -> Result<OrderRecipients, sqlx::Error> {
-    let contact = sqlx::query_as("select name, email from order_contact where order_id = $1")
-        .bind(order_id.0)
+    let contact = sqlx::query_as!(Contact, "select name, email from order_contact where order_id = $1", order_id.0)
         .fetch_optional(&mut *connection)
         .await?;
-    let addresses = sqlx::query_as(
-        "select kind, name, line1, line2, postal_code, city, region, country
-         from order_address
-         where order_id = $1
-         order by kind desc",
-    )
-    .bind(order_id.0)
-    .fetch_all(connection)
-    .await?;
+    let addresses = sqlx::query_file_as!(OrderAddress, "src/http/queries/order_addresses.sql", order_id.0)
+        .fetch_all(connection)
+        .await?;
     Ok(OrderRecipients { contact, addresses })
 }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::accounts::AccountsError;
+use crate::database::failure::DatabaseFailure;
 use crate::domain::account::AccountError;
 use crate::domain::cart::CartError;
 use crate::domain::category::CategoryError;
@@ -311,22 +312,20 @@ impl From<AccountsError> for ApiError {
 
 impl From<sqlx::Error> for ApiError {
     fn from(error: sqlx::Error) -> Self {
-        let code = error.as_database_error().and_then(|database| database.code());
-        match (&error, code.as_deref()) {
-            (_, Some("42P01")) => Self::unavailable("projection_missing", "the read table is still being built"),
-            // Text that the database cannot hold, a number out of range: it came with the request.
-            (_, Some(code)) if code.starts_with("22") => {
+        match DatabaseFailure::of(&error) {
+            DatabaseFailure::MissingTable => {
+                Self::unavailable("projection_missing", "the read table is still being built")
+            }
+            // It came with the request.
+            DatabaseFailure::InvalidValue => {
                 tracing::debug!(%error, "a query was given a value that the database refuses");
                 Self::invalid_field("request", "has a value that cannot be stored or compared")
             }
-            (_, Some(code)) if !matches!(code.get(..2), Some("08" | "53" | "57")) => internal(&error),
-            (sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. } | sqlx::Error::ColumnNotFound(_), None) => {
-                internal(&error)
-            }
-            _ => {
+            failure if failure.is_transient() => {
                 tracing::warn!(%error, "a query failed because the database is unavailable");
                 Self::unavailable("database_unavailable", "the database is unavailable")
             }
+            _ => internal(&error),
         }
     }
 }

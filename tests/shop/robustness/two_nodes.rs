@@ -132,7 +132,9 @@ fn a_server_resumed_after_its_lease_expired_writes_nothing_and_catches_up() {
         progress.more(50);
         assert!(wait_for("projected events", || Some(database.lease().1)) >= stood_at);
         sleeper.signal(Signal::SIGCONT);
-        wait_for("the end of the first lease", || read(&log).contains("another node projects now").then_some(()));
+        wait_for("the end of the first lease", || {
+            read(&log).contains("another node holds the projector's lease now").then_some(())
+        });
         progress.more(50);
     });
     ledger.compare_with_log(&database.connect, successor.port());

@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::sync::LazyLock;
 
-use super::Tried;
+use super::{Tried, product_code};
 
-pub const RULES: [Tried; 8] = [
+pub const RULES: [Tried; 10] = [
     (
         only_the_journal_appends,
         "src/http/x.rs",
@@ -25,6 +25,20 @@ pub const RULES: [Tried; 8] = [
         &["sqlx::query(\"update products set price = 0\")", "truncate bestsellers_by_day;\nselect"],
         &[],
     ),
+    (
+        reads_are_checked_by_the_compiler,
+        "src/accounts/x.rs",
+        &[
+            "let rows: Vec<(i64, String)> = sqlx::query_as(\"select a, b from c\").fetch_all(pool).await?;",
+            "sqlx::query_as::<_, Row>(&statement)",
+            "let row = sqlx::query(\"select a, b from c\")\n.bind(1)\n.fetch_one(pool).await?;",
+        ],
+        &[
+            "sqlx::query_scalar(\"select a\").fetch_one(pool).await?;",
+            "sqlx::query(\"delete from a\").execute(pool).await?; b.fetch_one(pool)",
+        ],
+    ),
+    (reads_are_checked_by_the_compiler, "src/journal/x.rs", &[], &["sqlx::query_as(\"select a, b from c\")"]),
     (projections_take_no_time_from_the_clock, "projections/x/apply.sql", &["select now()"], &["select placed_at"]),
     (
         functions_are_files_of_their_own,
@@ -101,6 +115,19 @@ fn projections_take_no_time_from_the_clock(path: &str, text: &str) -> Option<Str
     let clocks = ["now()", "clock_timestamp", "current_date", "current_timestamp"];
     let found = clocks.into_iter().find(|clock| path.starts_with("projections/") && text.contains(clock));
     found.filter(|_| path.ends_with(".sql")).map(|clock| format!("asks the clock: {clock}"))
+}
+
+/// The rooms whose statements are short and many, or made at run time.
+const RUNTIME_READERS: [&str; 3] = ["src/journal/", "src/projector/", "src/database/"];
+
+fn reads_are_checked_by_the_compiler(path: &str, text: &str) -> Option<String> {
+    let searched = path.starts_with("src/") && !RUNTIME_READERS.iter().any(|room| path.starts_with(room));
+    let code = product_code(text);
+    let maps_rows = ["query_as(", "query_as::<", "query_as_with("].iter().any(|call| code.contains(call));
+    // `query(…)` that fetches rows reads columns; `query_scalar` reads one.
+    let mut statements = code.split("query(").skip(1).filter_map(|rest| rest.split(';').next());
+    let fetches_rows = statements.any(|statement| statement.contains(".fetch"));
+    (searched && (maps_rows || fetches_rows)).then(|| "reads columns that the compiler does not check".to_owned())
 }
 
 /// The last migration that created functions other than those of triggers.

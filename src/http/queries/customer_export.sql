@@ -5,7 +5,7 @@ select
     profile.last_name,
     profile.email,
     customer.registered_at,
-    coalesce(to_json(held), 'null') as account,
+    coalesce(to_json(held), 'null') as "account!: _",
     (
         select coalesce(json_agg(row order by row.address_id), '[]')
         from (
@@ -13,7 +13,7 @@ select
             from address
             where address.customer_id = profile.customer_id
         ) as row
-    ) as addresses,
+    ) as "addresses!: _",
     (
         select coalesce(json_agg(row order by row.product_id), '[]')
         from (
@@ -22,7 +22,7 @@ select
             join products as product using (product_id)
             where item.cart_id = profile.customer_id::text
         ) as row
-    ) as cart,
+    ) as "cart!: _",
     (
         select coalesce(json_agg(row order by row.order_id), '[]')
         from (
@@ -50,7 +50,7 @@ select
             order by placed.order_id
             limit $7
         ) as row
-    ) as orders,
+    ) as "orders!: _",
     (
         select coalesce(json_agg(row order by row.sign_in_id), '[]')
         from (
@@ -60,7 +60,7 @@ select
             order by sign_in_id
             limit $7
         ) as row
-    ) as sign_ins,
+    ) as "sign_ins!: _",
     (
         select coalesce(json_agg(row order by row.session_id), '[]')
         from (
@@ -70,7 +70,7 @@ select
             order by session_id
             limit $7
         ) as row
-    ) as sessions,
+    ) as "sessions!: _",
     (
         select coalesce(json_agg(row order by row.link_id), '[]')
         from (
@@ -80,7 +80,7 @@ select
             order by link_id
             limit $7
         ) as row
-    ) as mailed_links,
+    ) as "mailed_links!: _",
     (
         select coalesce(json_agg(row order by row.position), '[]')
         from (
@@ -96,7 +96,7 @@ select
             order by position
             limit $7
         ) as row
-    ) as history
+    ) as "history!: _"
 from customer_profile as profile
 join customers as customer using (customer_id)
 left join lateral (

@@ -1,0 +1,3 @@
+select account_id, email, password_hash, disabled_at is not null as "disabled!"
+from account
+where lower(email) = lower($1)

@@ -1,0 +1,6 @@
+select coalesce(profile.email, link.email) as "email!", link.first_name, link.last_name, link.password_hash,
+    profile.customer_id as "customer_id?", account.account_id as "account_id?"
+from mailed_link as link
+left join account on lower(account.email) = lower(link.email)
+left join customer_profile as profile on lower(profile.email) = lower(link.email)
+where link.purpose = $1 and link.token_hash = $2 and link.expires_at > clock_timestamp()

@@ -1,0 +1,6 @@
+select position, event_id, recorded_at, aggregate_type, aggregate_id, sequence, event_type, event_version,
+    payload, metadata
+from events
+where position > $1
+order by position
+limit $2

@@ -1,0 +1,4 @@
+select event_id, payload ->> 'method' as "method!"
+from events
+where aggregate_type = 'Order' and aggregate_id = $1 and event_type = 'OrderPaymentRequested'
+    and (payload ->> 'attempt')::bigint = $2

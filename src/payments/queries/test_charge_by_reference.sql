@@ -1,0 +1,3 @@
+select reference, request, order_id, attempt, amount, card, state
+from test_charge
+where reference = $1
