@@ -69,7 +69,6 @@ pub async fn check_out(
     Ids(customer_id): Ids<CustomerId>,
     command: Command<NewCheckout>,
 ) -> Result<CommandResponse<OrderView>, ApiError> {
-    let customer_id = customer_id;
     let body = command.body;
     let (payment_method, instrument) = chosen_method(&app, body.payment_method, body.payment)?;
     let mut shipping = find_address(&app, customer_id, body.shipping_address_id).await?;

@@ -23,7 +23,8 @@ const VERBS: [&str; 22] = [
 ];
 
 fn files_are_nouns(path: &str, _: &str) -> Option<String> {
-    let searched = path.starts_with("src/shop/") || path.starts_with("src/http/");
+    let shared = path.starts_with("src/http/edge/") || path.starts_with("src/http/wire/");
+    let searched = (path.starts_with("src/shop/") || path.starts_with("src/http/")) && !shared;
     let stem = path.rsplit('/').next().unwrap_or_default().trim_end_matches(".rs");
     let verb = stem.split_once('_').map(|(verb, _)| verb).filter(|verb| searched && VERBS.contains(verb));
     verb.map(|verb| format!("is named for the verb {verb}, not for its noun"))
