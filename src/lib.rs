@@ -1,13 +1,13 @@
 //! Cartwright: an event-sourced shop backend on PostgreSQL.
 //!
-//! Every change is an event. Commands come in over [`http`], run as use cases of [`shop`] on the aggregates of
-//! [`domain`], and are appended by the [`journal`]; the [`projector`] folds the log into read tables with the SQL of
-//! `projections/`; queries read those tables; [`reactors`] do what follows outside, and [`payments`] ask for
-//! the money. [`accounts`] decides who may do what.
+//! Every change is an event. Commands arrive over [`http`], run as use cases of [`shop`] on the aggregates of [`domain`],
+//! and their events are appended by the [`journal`]. The [`projector`] folds the log into read tables with the SQL of
+//! `projections/`, and queries read those tables. [`reactors`] run side effects outside the database: [`payments`],
+//! [`mail`] and [`webhooks`]. The [`scheduler`] runs periodic tasks. [`accounts`] authenticates callers.
 //!
 //! - `domain` is pure: no I/O, no clock, no randomness, no configuration.
 //! - Only `journal` writes to the log; only `projections/*/apply.sql` write read tables; only `http` knows axum.
-//! - A read table holds nothing that the log and the profiles of people cannot give back.
+//! - A read table holds nothing that cannot be rebuilt from the log and the tables of personal data.
 
 pub mod accounts;
 mod background;

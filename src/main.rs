@@ -1,11 +1,11 @@
-//! The command line of the shop: see `cartwright --help`.
+//! The program `cartwright`: see `cartwright --help`.
 
 use std::process::ExitCode;
 
 use clap::Parser;
 use mimalloc::MiMalloc;
 
-/// A fifth of the server's time went into the system's allocator under load.
+/// The system's allocator took a fifth of the server's time under load.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 

@@ -24,7 +24,7 @@ use crate::payments::{PaymentReactor, Payments};
 use crate::projector::{Projector, ProjectorOptions};
 use crate::reactors::{Reactor, ReactorOptions, Reactors};
 use crate::scheduler::tasks::{self, TaskContext};
-use crate::scheduler::{Scheduler, SchedulerOptions};
+use crate::scheduler::{Scheduler, SchedulerOptions, Task};
 use crate::seeds;
 use crate::webhooks::WebhookReactor;
 
@@ -68,7 +68,7 @@ impl Engine {
         projector.stop().await;
         match drained {
             Ok(ended) => ended.context("the writer failed"),
-            Err(_) => bail!("the writer did not finish within the shutdown timeout; commands in progress may be lost"),
+            Err(_) => bail!("the writer did not finish within the shutdown timeout"),
         }
     }
 }
@@ -97,20 +97,7 @@ pub async fn serve(
     let accounts = Accounts::start(&accounts_config, connect, pool, engine.journal.clone()).await?;
     let first_password = open_first_account(&accounts, location).await?;
     let payments = Payments::new(&payments_config, &database.pool)?;
-    let task_context = TaskContext {
-        journal: engine.journal.clone(),
-        projector: engine.projector.clone(),
-        pool: database.pool.clone(),
-    };
-    let tasks = vec![
-        tasks::forget_answers(&task_context),
-        tasks::sweep_accounts(&accounts, config.audit_days),
-        tasks::sweep_deliveries(&task_context, config.webhook_days),
-        tasks::sweep_instruments(&task_context),
-        tasks::expire_carts(&task_context, config.cart_days),
-        tasks::cancel_unpaid(&task_context),
-    ];
-    drop(task_context);
+    let tasks = periodic_tasks(config, &engine, &accounts, &database.pool);
     let scheduler = Scheduler::start(database.connect.clone(), tasks, SchedulerOptions::default());
     let head = engine.journal.head();
     let default = ReactorOptions { max_attempts: config.reaction_attempts, ..ReactorOptions::default() };
@@ -144,6 +131,20 @@ pub async fn serve(
     let stopped = engine.stop().await;
     database.close().await?;
     stopped
+}
+
+/// All tasks that run periodically.
+fn periodic_tasks(config: &ServeConfig, engine: &Engine, accounts: &Accounts, pool: &PgPool) -> Vec<Task> {
+    let (journal, projector) = (engine.journal.clone(), engine.projector.clone());
+    let context = TaskContext { journal, projector, pool: pool.clone() };
+    vec![
+        tasks::forget_answers(&context),
+        tasks::sweep_accounts(accounts, config.audit_days),
+        tasks::sweep_deliveries(&context, config.webhook_days),
+        tasks::sweep_instruments(&context),
+        tasks::expire_carts(&context, config.cart_days),
+        tasks::cancel_unpaid(&context),
+    ]
 }
 
 /// All reactors of the shop.

@@ -23,8 +23,7 @@ use crate::shop::{ChangeDiscount, CreateDiscount, DiscountView, EndDiscount, Ter
 /// What a discount reduces.
 #[derive(Clone, Copy, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-#[schema(as = DiscountKind)]
-pub enum Kind {
+pub enum DiscountKind {
     Percent,
     Amount,
     FreeShipping,
@@ -35,7 +34,7 @@ body! {
     #[schema(examples(json!({ "code": "SPRING-24", "kind": "percent", "value": "10", "until": "2030-06-01T00:00:00Z", "minimum": "20.00" })))]
     pub struct NewDiscount {
         pub code: DiscountCode,
-        pub kind: Kind,
+        pub kind: DiscountKind,
         /// A percentage with at most three decimals, or an amount; absent for `free_shipping`.
         #[schema(pattern = "^[0-9]{1,12}([.][0-9]{1,3})?$")]
         pub value: Option<String>,
@@ -59,7 +58,7 @@ body! {
 #[schema(examples(json!({ "until": null, "minimum": "25.00" })))]
 pub struct DiscountChange {
     /// Requires `value`, except for `free_shipping`.
-    kind: Option<Kind>,
+    kind: Option<DiscountKind>,
     /// A percentage with at most three decimals, or an amount; requires `kind`.
     #[schema(pattern = "^[0-9]{1,12}([.][0-9]{1,3})?$")]
     value: Option<String>,
@@ -100,14 +99,18 @@ fn take_bound<T: DeserializeOwned>(
     if object.contains_key(field) { body::take_field(object, field, errors) } else { None }
 }
 
-fn benefit(kind: Kind, value: Option<&str>) -> Result<Benefit, ApiError> {
+fn benefit(kind: DiscountKind, value: Option<&str>) -> Result<Benefit, ApiError> {
     let invalid = |message: &dyn std::fmt::Display| ApiError::invalid_field("value", message.to_string());
     match (kind, value) {
-        (Kind::Percent, Some(value)) => Percent::parse(value).map(Benefit::Percent).map_err(|error| invalid(&error)),
-        (Kind::Amount, Some(value)) => Money::parse(value).map(Benefit::Amount).map_err(|error| invalid(&error)),
-        (Kind::FreeShipping, None) => Ok(Benefit::FreeShipping),
-        (Kind::Percent | Kind::Amount, None) => Err(invalid(&"is required for this kind")),
-        (Kind::FreeShipping, Some(_)) => Err(invalid(&"must be absent for free_shipping")),
+        (DiscountKind::Percent, Some(value)) => {
+            Percent::parse(value).map(Benefit::Percent).map_err(|error| invalid(&error))
+        }
+        (DiscountKind::Amount, Some(value)) => {
+            Money::parse(value).map(Benefit::Amount).map_err(|error| invalid(&error))
+        }
+        (DiscountKind::FreeShipping, None) => Ok(Benefit::FreeShipping),
+        (DiscountKind::Percent | DiscountKind::Amount, None) => Err(invalid(&"is required for this kind")),
+        (DiscountKind::FreeShipping, Some(_)) => Err(invalid(&"must be absent for free_shipping")),
     }
 }
 

@@ -21,7 +21,7 @@ use crate::http::wire::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params};
 
 /// An event, and the fields of the state that it changed.
 #[derive(Serialize, ToSchema)]
-pub struct Change {
+pub struct HistoryEntry {
     pub sequence: i64,
     pub position: i64,
     pub recorded_at: DateTime<Utc>,
@@ -51,13 +51,13 @@ struct HistoryRow {
 /// List the events of an order and what they changed
 #[utoipa::path(get, path = "/order/{order_id}/history", tag = "log", security(("bearer" = ["reader"])),
     params(("order_id" = OrderId, Path), Page),
-    responses((status = 200, body = Vec<Change>), (status = 404, body = Problem)))]
+    responses((status = 200, body = Vec<HistoryEntry>), (status = 404, body = Problem)))]
 pub async fn order_history(
     State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Ids(order_id): Ids<OrderId>,
     Params(page): Params<Page>,
-) -> Result<PageOf<Change>, ApiError> {
+) -> Result<PageOf<HistoryEntry>, ApiError> {
     let unknown = ApiError::not_found("order_not_found", "Order not found");
     history::<Order>(&app, &uri, &order_id.to_string(), &page, unknown).await
 }
@@ -65,13 +65,13 @@ pub async fn order_history(
 /// List the events of a product and what they changed
 #[utoipa::path(get, path = "/product/{product_id}/history", tag = "log", security(("bearer" = ["reader"])),
     params(("product_id" = ProductId, Path), Page),
-    responses((status = 200, body = Vec<Change>), (status = 404, body = Problem)))]
+    responses((status = 200, body = Vec<HistoryEntry>), (status = 404, body = Problem)))]
 pub async fn product_history(
     State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Ids(product_id): Ids<ProductId>,
     Params(page): Params<Page>,
-) -> Result<PageOf<Change>, ApiError> {
+) -> Result<PageOf<HistoryEntry>, ApiError> {
     let unknown = ApiError::not_found("product_not_found", "Product not found");
     history::<Product>(&app, &uri, &product_id.to_string(), &page, unknown).await
 }
@@ -79,13 +79,13 @@ pub async fn product_history(
 /// List the events of a customer and what they changed, without personal data
 #[utoipa::path(get, path = "/customer/{customer_id}/history", tag = "log", security(("bearer" = ["reader"])),
     params(("customer_id" = CustomerId, Path), Page),
-    responses((status = 200, body = Vec<Change>), (status = 404, body = Problem)))]
+    responses((status = 200, body = Vec<HistoryEntry>), (status = 404, body = Problem)))]
 pub async fn customer_history(
     State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Ids(customer_id): Ids<CustomerId>,
     Params(page): Params<Page>,
-) -> Result<PageOf<Change>, ApiError> {
+) -> Result<PageOf<HistoryEntry>, ApiError> {
     let unknown = ApiError::not_found("customer_not_found", "Customer not found");
     history::<Customer>(&app, &uri, &customer_id.to_string(), &page, unknown).await
 }
@@ -93,13 +93,13 @@ pub async fn customer_history(
 /// List the events of an account: roles, keys, passwords
 #[utoipa::path(get, path = "/user/{account_id}/history", tag = "log", security(("bearer" = ["admin"])),
     params(("account_id" = AccountId, Path), Page),
-    responses((status = 200, body = Vec<Change>), (status = 404, body = Problem)))]
+    responses((status = 200, body = Vec<HistoryEntry>), (status = 404, body = Problem)))]
 pub async fn account_history(
     State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Ids(account_id): Ids<AccountId>,
     Params(page): Params<Page>,
-) -> Result<PageOf<Change>, ApiError> {
+) -> Result<PageOf<HistoryEntry>, ApiError> {
     let unknown = ApiError::not_found("account_not_found", "Account not found");
     history::<Account>(&app, &uri, &account_id.to_string(), &page, unknown).await
 }
@@ -109,13 +109,13 @@ pub async fn account_history(
 /// `cart_id` is the number of a customer, or the id of a guest's cart in the log.
 #[utoipa::path(get, path = "/cart/{cart_id}/history", tag = "log", security(("bearer" = ["reader"])),
     params(("cart_id" = String, Path), Page),
-    responses((status = 200, body = Vec<Change>), (status = 400, body = Problem), (status = 404, body = Problem)))]
+    responses((status = 200, body = Vec<HistoryEntry>), (status = 400, body = Problem), (status = 404, body = Problem)))]
 pub async fn cart_history(
     State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Ids(cart_id): Ids<String>,
     Params(page): Params<Page>,
-) -> Result<PageOf<Change>, ApiError> {
+) -> Result<PageOf<HistoryEntry>, ApiError> {
     let unknown = ApiError::not_found("cart_not_found", "Cart not found");
     if cart_id.parse::<i64>().is_err() && cart_id.parse::<Uuid>().is_err() {
         return Err(ApiError::invalid_field(
@@ -135,7 +135,7 @@ async fn history<A: Decider>(
     id: &str,
     page: &Page,
     unknown: ApiError,
-) -> Result<PageOf<Change>, ApiError> {
+) -> Result<PageOf<HistoryEntry>, ApiError> {
     let limit = page.limit(DEFAULT_LIMIT)?;
     let after: i64 = page.after()?.unwrap_or(0);
     let upto = after.saturating_add(limit).saturating_add(1);
@@ -160,12 +160,12 @@ async fn history<A: Decider>(
     Ok(PageOf::new(uri, changes, limit, |change| change.sequence))
 }
 
-fn changed_fields(row: HistoryRow, before: &Map<String, Value>, after: &Map<String, Value>) -> Change {
+fn changed_fields(row: HistoryRow, before: &Map<String, Value>, after: &Map<String, Value>) -> HistoryEntry {
     let changed = |from: &Map<String, Value>, to: &Map<String, Value>| {
         from.iter().filter(|(name, value)| to.get(*name) != Some(value)).map(|(n, v)| (n.clone(), v.clone())).collect()
     };
     let text = |name: &str| row.metadata.get(name).and_then(Value::as_str).map(str::to_owned);
-    Change {
+    HistoryEntry {
         sequence: row.sequence,
         position: row.position,
         recorded_at: row.recorded_at,

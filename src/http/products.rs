@@ -46,12 +46,12 @@ pub struct ProductFilter {
     /// `true` returns only products with stock.
     in_stock: Option<bool>,
     #[param(inline)]
-    sort: Option<Sort>,
+    sort: Option<ProductSort>,
 }
 
 #[derive(Clone, Copy, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Sort {
+pub enum ProductSort {
     #[default]
     Name,
     PriceAsc,
@@ -136,28 +136,28 @@ pub async fn list_products(
         && words.is_none()
         && !in_stock;
     Ok(match filter.sort.unwrap_or_default() {
-        Sort::Name if unfiltered => {
+        ProductSort::Name if unfiltered => {
             let (name, id): (String, i64) = page.after()?.unwrap_or_default();
             let list = sqlx::query_file_as!(ProductRow, "projections/products/list.sql", name, id, limit + 1);
             let rows = list.fetch_all(&app.pool).await?;
             PageOf::new(&uri, rows, limit, |row| (row.name.clone(), row.product_id))
         }
-        Sort::Name => {
+        ProductSort::Name => {
             let (name, id): (String, i64) = page.after()?.unwrap_or_default();
             let rows = list!("projections/products/list_by_name.sql", name, id);
             PageOf::new(&uri, rows, limit, |row| (row.name.clone(), row.product_id))
         }
-        Sort::PriceAsc => {
+        ProductSort::PriceAsc => {
             let (price, id): (Decimal, i64) = page.after()?.unwrap_or((Decimal::NEGATIVE_ONE, 0));
             let rows = list!("projections/products/list_by_price_asc.sql", price, id);
             PageOf::new(&uri, rows, limit, |row| (row.price.0, row.product_id))
         }
-        Sort::PriceDesc => {
+        ProductSort::PriceDesc => {
             let (price, id): (Decimal, i64) = page.after()?.unwrap_or((Decimal::MAX, i64::MAX));
             let rows = list!("projections/products/list_by_price_desc.sql", price, id);
             PageOf::new(&uri, rows, limit, |row| (row.price.0, row.product_id))
         }
-        Sort::Newest => {
+        ProductSort::Newest => {
             let id: i64 = page.after()?.unwrap_or(i64::MAX);
             let rows = list!("projections/products/list_newest.sql", id);
             PageOf::new(&uri, rows, limit, |row| row.product_id)

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 
-use super::row::Row;
+use super::row::HistoryRow;
 use crate::domain::money::Money;
 use crate::domain::quantity::Quantity;
 use crate::domain::text::{Email, Name, Reference, Sku};
@@ -100,9 +100,9 @@ pub(super) struct HistoryBuilder {
 }
 
 impl HistoryBuilder {
-    pub fn add_sale(&mut self, sale: Row<'_>) -> Result<(), &'static str> {
+    pub fn add_sale(&mut self, sale: HistoryRow<'_>) -> Result<(), &'static str> {
         let History { invoices, goods, buyers, .. } = &mut self.history;
-        let Row { reference, placed_at, buyer, sku, description, quantity, unit_price } = sale;
+        let HistoryRow { reference, placed_at, buyer, sku, description, quantity, unit_price } = sale;
         let code = sku.folded();
         let goods_index = match self.goods.get(&code) {
             Some(index) => *index,
@@ -131,8 +131,8 @@ impl HistoryBuilder {
     }
 
     /// `line_number` and `text` of the row are for the report, if some of its units cannot be returned.
-    pub fn add_cancellation(&mut self, cancelled: Row<'_>, line_number: u64, text: String) {
-        let Row { reference, placed_at: at, buyer, sku, quantity, unit_price, .. } = cancelled;
+    pub fn add_cancellation(&mut self, cancelled: HistoryRow<'_>, line_number: u64, text: String) {
+        let HistoryRow { reference, placed_at: at, buyer, sku, quantity, unit_price, .. } = cancelled;
         let cancellations = &mut self.history.cancellations;
         let index = *self.cancellations.entry(reference.as_str().to_owned()).or_insert(cancellations.len());
         if index == cancellations.len() {

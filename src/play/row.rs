@@ -17,7 +17,7 @@ pub(super) enum RowKind {
 }
 
 /// Values of a row. The quantity of a cancellation is positive here.
-pub(super) struct Row<'file> {
+pub(super) struct HistoryRow<'file> {
     pub reference: Reference,
     pub placed_at: DateTime<Utc>,
     pub buyer: Option<Buyer>,
@@ -45,7 +45,7 @@ pub(super) fn find_columns(headers: &StringRecord) -> Result<Columns, PlayError>
 }
 
 /// Parses a row; an error is the reason to skip it.
-pub(super) fn parse_row(record: &StringRecord, columns: Columns) -> Result<(RowKind, Row<'_>), &'static str> {
+pub(super) fn parse_row(record: &StringRecord, columns: Columns) -> Result<(RowKind, HistoryRow<'_>), &'static str> {
     if columns.iter().any(|column| *column >= record.len()) {
         return Err("the row has too few columns");
     }
@@ -73,7 +73,7 @@ pub(super) fn parse_row(record: &StringRecord, columns: Columns) -> Result<(RowK
     let placed_at = NaiveDateTime::parse_from_str(date, "%Y-%m-%d %H:%M:%S");
     let placed_at = placed_at.map_err(|_| "InvoiceDate is not written like 2010-12-01 08:26:00")?.and_utc();
     let buyer = if customer.is_empty() { None } else { Some(parse_buyer(customer)?) };
-    Ok((kind, Row { reference, placed_at, buyer, sku, description, quantity, unit_price }))
+    Ok((kind, HistoryRow { reference, placed_at, buyer, sku, description, quantity, unit_price }))
 }
 
 /// Parses a price above zero; trailing zeros do not count as decimals.

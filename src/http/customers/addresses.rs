@@ -20,7 +20,7 @@ use crate::http::wire::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params};
 use crate::shop::{AddAddress, AddressRef, ChangeAddress, KnownAddress, RemoveAddress};
 
 #[derive(Serialize, Deserialize, ToSchema)]
-pub struct Address {
+pub struct AddressView {
     pub address_id: i64,
     /// The recipient's name.
     pub name: String,
@@ -65,16 +65,16 @@ body! {
 /// List a customer's addresses, oldest first
 #[utoipa::path(get, path = "/customer/{customer_id}/addresses", tag = "customers",
     security(("bearer" = ["owner", "reader"])), params(("customer_id" = CustomerId, Path), Page),
-    responses((status = 200, body = Vec<Address>), (status = 404, body = Problem)))]
+    responses((status = 200, body = Vec<AddressView>), (status = 404, body = Problem)))]
 pub async fn list_addresses(
     State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Ids(customer_id): Ids<CustomerId>,
     Params(page): Params<Page>,
-) -> Result<PageOf<Address>, ApiError> {
+) -> Result<PageOf<AddressView>, ApiError> {
     let limit = page.limit(DEFAULT_LIMIT)?;
     let after: i64 = page.after()?.unwrap_or(0);
-    let rows = sqlx::query_file_as!(Address, "src/http/queries/addresses.sql", customer_id.0, after, limit + 1)
+    let rows = sqlx::query_file_as!(AddressView, "src/http/queries/addresses.sql", customer_id.0, after, limit + 1)
         .fetch_all(&app.pool)
         .await?;
     if rows.is_empty() {

@@ -17,7 +17,7 @@ use uuid::Uuid;
 use crate::domain::ids::CustomerId;
 use crate::http::App;
 use crate::http::customers;
-use crate::http::customers::addresses::Address;
+use crate::http::customers::addresses::AddressView;
 use crate::http::orders::recipients::OrderAddress;
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::{Ids, MAX_LIMIT, Page, Params, next_link};
@@ -32,7 +32,7 @@ pub struct CustomerExport {
     pub registered_at: DateTime<Utc>,
     /// `null` for a customer without an account.
     pub account: Option<ExportedAccount>,
-    pub addresses: Vec<Address>,
+    pub addresses: Vec<AddressView>,
     pub cart: Vec<ExportedItem>,
     pub orders: Vec<ExportedOrder>,
     /// Sign-ins and failed sign-ins.
@@ -145,7 +145,7 @@ struct ExportRow {
     email: String,
     registered_at: DateTime<Utc>,
     account: SqlJson<Option<ExportedAccount>>,
-    addresses: SqlJson<Vec<Address>>,
+    addresses: SqlJson<Vec<AddressView>>,
     cart: SqlJson<Vec<ExportedItem>>,
     orders: SqlJson<Vec<ExportedOrder>>,
     sign_ins: SqlJson<Vec<ExportedSignIn>>,

@@ -19,7 +19,7 @@ use crate::http::wire::page::{DEFAULT_LIMIT, Ids, LAST_MOMENT, Page, PageOf, Par
 use crate::shop::{ChangeCustomer, CustomerRef, EraseCustomer, RegisterCustomer};
 
 #[derive(Serialize, ToSchema)]
-pub struct Customer {
+pub struct CustomerView {
     pub customer_id: i64,
     pub first_name: String,
     pub last_name: String,
@@ -73,14 +73,14 @@ pub async fn register_customer(
 /// Get a customer
 #[utoipa::path(get, path = "/customer/{customer_id}", tag = "customers", security(("bearer" = ["owner", "reader"])),
     params(("customer_id" = CustomerId, Path)),
-    responses((status = 200, body = Customer), (status = 404, body = Problem)))]
+    responses((status = 200, body = CustomerView), (status = 404, body = Problem)))]
 pub async fn find_customer(
     State(app): State<App>,
     Ids(customer_id): Ids<CustomerId>,
-) -> Result<Versioned<Customer>, ApiError> {
+) -> Result<Versioned<CustomerView>, ApiError> {
     let found = sqlx::query_file!("projections/customers/find.sql", customer_id.0).fetch_optional(&app.pool).await?;
     let row = found.ok_or_else(customer_not_found)?;
-    let body = Customer {
+    let body = CustomerView {
         customer_id: row.customer_id,
         first_name: row.first_name,
         last_name: row.last_name,

@@ -36,7 +36,7 @@ pub struct AllowedMove {
 body! {
     /// How an order is paid.
     #[schema(examples(json!({ "reference": "INV-4711" })))]
-    pub struct Payment {
+    pub struct PaymentRequest {
         /// Optional; if present it must equal `payment.method`.
         pub method: Option<PaymentMethod>,
         /// The card to charge. Absent: staff record that the order is paid.
@@ -111,7 +111,7 @@ pub struct ReturnedLine {
 body! {
     /// Money to refund.
     #[schema(examples(json!({ "amount": "8.50", "reason": "damaged" })))]
-    pub struct Refund {
+    pub struct RefundRequest {
         /// All that can be refunded if absent.
         pub amount: Option<Money>,
         pub reason: Option<Reason>,
@@ -137,15 +137,15 @@ pub async fn process_order(
 ///
 /// A buyer charges a card, for example after a failed attempt. Staff may also record a payment without a card.
 #[utoipa::path(post, path = "/order/{order_id}/pay", tag = "orders", security(("bearer" = ["owner", "editor"])),
-    request_body = Payment,
+    request_body = PaymentRequest,
     params(("order_id" = OrderId, Path), CommandParams), responses((status = 200, body = OrderStateView), CommandProblems))]
 pub async fn pay_order(
     State(app): State<App>,
     Ids(order_id): Ids<OrderId>,
-    command: Command<Payment>,
+    command: Command<PaymentRequest>,
 ) -> Result<CommandResponse<OrderStateView>, ApiError> {
     let by_buyer = command.context.actor.role == Role::Customer.as_str();
-    let Command { body: Payment { method, payment, reference }, context } = command;
+    let Command { body: PaymentRequest { method, payment, reference }, context } = command;
     match app.instrument(method, payment)? {
         Some((method, token)) => app.run(RequestPayment { order_id, method, token }, context).await,
         None if by_buyer => Err(ApiError::invalid_field("payment", "is required")),
@@ -227,14 +227,14 @@ pub async fn return_units(
 
 /// Refund money, at most what was paid
 #[utoipa::path(post, path = "/order/{order_id}/refund", tag = "orders", security(("bearer" = ["editor"])),
-    request_body = Refund,
+    request_body = RefundRequest,
     params(("order_id" = OrderId, Path), CommandParams), responses((status = 200, body = OrderStateView), CommandProblems))]
 pub async fn refund_order(
     State(app): State<App>,
     Ids(order_id): Ids<OrderId>,
-    command: Command<Refund>,
+    command: Command<RefundRequest>,
 ) -> Result<CommandResponse<OrderStateView>, ApiError> {
-    run(&app, order_id, command.map(|Refund { amount, reason }| OrderCommand::Refund { amount, reason })).await
+    run(&app, order_id, command.map(|RefundRequest { amount, reason }| OrderCommand::Refund { amount, reason })).await
 }
 
 /// List the allowed moves of an order
