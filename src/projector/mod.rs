@@ -122,7 +122,7 @@ impl Projector {
         tokio::time::timeout(timeout, wait).await.unwrap_or(false)
     }
 
-    /// See [`status`].
+    /// See [`status()`].
     pub async fn status(&self) -> Result<Vec<ProjectionStatus>, sqlx::Error> {
         status(&self.pool).await
     }
