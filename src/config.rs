@@ -57,7 +57,7 @@ pub struct ServeConfig {
     /// Folder with your own mail templates: a file in its `mail` folder replaces the built-in one of that name
     #[arg(long, env = "SHOP_TEMPLATES_DIR")]
     pub templates_dir: Option<PathBuf>,
-    /// Delete records of log-ins and failed log-ins after this many days
+    /// Delete records of logins and failed logins after this many days
     #[arg(long, env = "SHOP_AUDIT_DAYS", default_value_t = 90)]
     pub audit_days: u32,
     /// Empty a cart after this many days without a change, and delete a guest's; 0 disables
