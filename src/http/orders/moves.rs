@@ -239,8 +239,8 @@ pub async fn refund_order(
 
 /// List the allowed moves of an order
 ///
-/// Each row names an action, a `state`, and a value `from` which the action is allowed. An action is allowed if each state
-/// of the order is in a row of that action. A state without rows for the action is not checked.
+/// Each row names an action, one of the three states, and a value (`from`) of that state that allows the action.
+/// An action is allowed if, for each state that its rows name, the value of the order is one of these values.
 #[utoipa::path(get, path = "/order-moves", tag = "orders", security(()),
     responses((status = 200, body = Vec<AllowedMove>)))]
 pub async fn list_moves() -> Json<Vec<AllowedMove>> {

@@ -67,8 +67,9 @@ pub struct SummaryLine {
     pub quantity: i64,
     pub price_per_unit: Amount,
     pub subtotal: Amount,
-    /// The line's share of the order's discount. `discount`, `tax_rate`, `tax` and `total` are `null` if the order has no
-    /// pricing.
+    /// The line's share of the order's discount.
+    ///
+    /// `discount`, `tax_rate`, `tax` and `total` are `null` if the order has no pricing.
     pub discount: Option<Amount>,
     #[schema(example = "19")]
     pub tax_rate: Option<String>,
