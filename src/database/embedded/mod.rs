@@ -208,7 +208,7 @@ pub enum EmbeddedError {
     #[error("cannot {action} `{path}`: {reason}")]
     File { action: &'static str, path: String, reason: std::io::Error },
     #[error(
-        "`{folder}` is not empty and no data folder of this shop; choose a new or an empty one \
+        "`{folder}` is not empty and is not a data folder of this shop; choose a new or an empty one \
          with --data-dir"
     )]
     NotOurs { folder: String },
