@@ -22,7 +22,7 @@ pub struct DatabaseConfig {
     /// PostgreSQL 15 to 18 to use instead of the embedded one, as postgres://user@host/database
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, global = true)]
     pub database_url: Option<String>,
-    /// File that holds the database password, so that the URL need not
+    /// File that holds the database password, to keep it out of the URL
     #[arg(long, env = "SHOP_DATABASE_PASSWORD_FILE", global = true)]
     pub database_password_file: Option<PathBuf>,
     /// Data folder, with the embedded PostgreSQL [default: /var/lib/cartwright for root; else ./data if it exists, else the XDG data folder]
@@ -57,10 +57,10 @@ pub struct ServeConfig {
     /// Folder with your own mail templates: a file in its `mail` folder replaces the built-in one of that name
     #[arg(long, env = "SHOP_TEMPLATES_DIR")]
     pub templates_dir: Option<PathBuf>,
-    /// Delete records of log-ins and failed log-ins after this many days
+    /// Delete records of logins and failed logins after this many days
     #[arg(long, env = "SHOP_AUDIT_DAYS", default_value_t = 90)]
     pub audit_days: u32,
-    /// Empty a cart after this many days without a change, and delete a guest's; 0 disables
+    /// Empty a customer's cart, and delete a guest's, after this many days without a change; 0 disables
     #[arg(long, env = "SHOP_CART_DAYS", default_value_t = 30)]
     pub cart_days: u32,
     /// Allow webhook URLs at private addresses [default: true if the shop listens on a loopback address]
@@ -69,7 +69,7 @@ pub struct ServeConfig {
     /// Delete webhook delivery records after this many days
     #[arg(long, env = "SHOP_WEBHOOK_DAYS", default_value_t = 30)]
     pub webhook_days: u32,
-    /// Attempts at a webhook or mail before it is parked for an operator
+    /// Attempts to send a webhook or mail before it is parked for an operator
     #[arg(long, env = "SHOP_REACTION_ATTEMPTS", default_value_t = 10, value_parser = clap::value_parser!(i32).range(1..=100))]
     pub reaction_attempts: i32,
     /// Start an empty shop without the sample data
@@ -122,7 +122,7 @@ pub struct EdgeConfig {
     /// Requests per second for each caller and for each client address; 0 disables the limit
     #[arg(long, env = "SHOP_RATE_LIMIT", default_value_t = 100)]
     pub rate_limit: u32,
-    /// Attempts per minute at a password, token or key for each client address; 0 disables the limit
+    /// Attempts with a password, token or key per minute and client address; 0 disables the limit
     #[arg(long, env = "SHOP_LOGIN_LIMIT", default_value_t = 10)]
     pub login_limit: u32,
     /// Trusted proxies, whose X-Forwarded-For names the client: addresses or CIDR blocks, comma-separated

@@ -1,4 +1,4 @@
-//! Accounts: passwords, sessions, access tokens, API keys, mailed links, and records of log-ins.
+//! Accounts: passwords, sessions, access tokens, API keys, mailed links, and records of logins.
 //!
 //! Roles are events in the log (`domain/account`); personal data and secrets are in tables beside it. Verifying a token
 //! or a key needs no query: every node keeps the valid credentials in memory (`authenticator`).
@@ -70,7 +70,7 @@ pub enum AccountsError {
     #[error("the link is invalid, expired or already used")]
     InvalidLink,
     /// Too many passwords are being hashed at once.
-    #[error("too many log-ins at once")]
+    #[error("too many logins at once")]
     Busy,
     #[error(transparent)]
     Command(#[from] CommandError),
@@ -112,7 +112,7 @@ impl Accounts {
         &self.0.passwords
     }
 
-    /// Deletes expired sessions, links and keys, and old records of log-ins.
+    /// Deletes expired sessions, links and keys, and old records of logins.
     pub async fn delete_expired(&self, sign_ins_kept_days: u32) -> Result<(), sqlx::Error> {
         sign_ins::delete_expired(&self.0.pool, sign_ins_kept_days).await
     }

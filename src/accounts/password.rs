@@ -77,7 +77,7 @@ impl std::fmt::Debug for Password {
 
 /// Hashes passwords on blocking threads, one per core at a time, because each needs 19 MiB.
 ///
-/// A limited number of requests may wait; further ones get `Busy`, so that a flood of log-ins cannot exhaust memory.
+/// A limited number of requests may wait; further ones get `Busy`, so that a flood of logins cannot exhaust memory.
 pub struct Passwords {
     working: Arc<Semaphore>,
     admitted: Arc<Semaphore>,

@@ -1,4 +1,4 @@
-//! Records of log-ins and failed log-ins, for staff. They are deleted after a configured time.
+//! Records of logins and failed logins, for staff. They are deleted after a configured time.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::domain::ids::AccountId;
 
-/// Network and user agent of a client, as stored with its log-ins.
+/// Network and user agent of a client, as stored with its logins.
 #[derive(Clone, Debug)]
 pub struct ClientInfo {
     /// The network of the client's address: `203.0.113.0/24`.
@@ -15,7 +15,7 @@ pub struct ClientInfo {
     pub user_agent: String,
 }
 
-/// SignInOutcome of a log-in or of another change to sessions and passwords.
+/// Outcome of a login or of another change to sessions and passwords.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SignInOutcome {

@@ -23,7 +23,7 @@ pub(super) struct ReplayArgs {
 pub(super) struct VerifyArgs {
     /// Projections by name [default: all, or none with --log]
     names: Vec<String>,
-    /// Check the log itself (order, stock, reservations, idempotency); exit code 1 if a rule is broken
+    /// Check the log itself (positions, stock, money, idempotency); exit code 1 if a rule is broken
     #[arg(long)]
     log: bool,
 }

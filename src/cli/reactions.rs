@@ -14,7 +14,7 @@ use crate::reactors::{self, ReactionState};
 pub(super) enum ReactionsCommand {
     /// List the reactors with their positions, and the failed or waiting reactions
     List {
-        /// ReactionState of the reactions to list: due or parked
+        /// State of the reactions to list: due or parked
         #[arg(long, default_value = "parked")]
         state: ReactionState,
         /// List the reactions of this reactor only

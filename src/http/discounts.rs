@@ -42,18 +42,18 @@ body! {
         pub from: Option<DateTime<Utc>>,
         /// Valid before this time.
         pub until: Option<DateTime<Utc>>,
-        /// How many orders may use the discount.
+        /// Maximum number of orders that may use the discount.
         #[schema(value_type = Option<i64>, minimum = 1, maximum = 4_294_967_295_i64)]
         pub total_limit: Option<NonZeroU32>,
-        /// How many orders of each customer may use the discount; guests may not use it then.
+        /// Maximum number of orders per customer; guests cannot use a discount with this limit.
         #[schema(value_type = Option<i64>, minimum = 1, maximum = 4_294_967_295_i64)]
         pub customer_limit: Option<NonZeroU32>,
-        /// Least subtotal of an order.
+        /// Minimum subtotal of an order.
         pub minimum: Option<Money>,
     }
 }
 
-/// The fields to change; absent fields keep their value, and `null` removes a bound.
+/// The fields to change; absent fields keep their value, and `null` removes a limit.
 #[derive(ToSchema)]
 #[schema(examples(json!({ "until": null, "minimum": "25.00" })))]
 pub struct DiscountChange {

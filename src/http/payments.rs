@@ -144,7 +144,7 @@ pub async fn list_payment_methods(State(app): State<App>) -> Json<Vec<Method>> {
     })),
     params(("Stripe-Signature" = Option<String>, Header, description = "`t=<seconds>,v1=<HMAC-SHA256, in hexadecimal>`")),
     responses(
-        (status = 204, description = "Accepted, or about a payment that the shop does not know"),
+        (status = 204, description = "Accepted; also if the shop does not know the payment"),
         (status = 400, body = Problem), (status = 404, body = Problem), (status = 413, body = Problem),
         (status = 503, body = Problem),
     ))]

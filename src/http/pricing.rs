@@ -27,9 +27,9 @@ body! {
 #[derive(Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewShippingFee {
-    /// The country of the destination; absent: every other country.
+    /// Country of the destination; if absent, the fee applies to every other country.
     country: Option<Country>,
-    /// Least value of the goods after the discount.
+    /// Minimum value of the goods after the discount.
     from: Money,
     fee: Money,
 }
@@ -48,9 +48,9 @@ body! {
 #[derive(Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewTaxRate {
-    /// Absent: every other category.
+    /// Number of a category; if absent, the rate applies to every other category.
     category_id: Option<CategoryId>,
-    /// The country of the destination; absent: every other country.
+    /// Country of the destination; if absent, the rate applies to every other country.
     country: Option<Country>,
     percent: Percent,
 }

@@ -95,7 +95,7 @@ body! {
     pub struct StockAdjustment {
         /// Units received (positive) or lost (negative).
         pub change: Option<i64>,
-        /// Units counted in the store.
+        /// Units counted in the warehouse.
         #[schema(minimum = 0)]
         pub count: Option<i64>,
         pub reason: Option<Reason>,

@@ -150,7 +150,7 @@ pub async fn list_webhook_deliveries(
     Ok(PageOf::new(&uri, rows, limit, |row| row.position))
 }
 
-/// Deliver an event to a webhook again, whatever its earlier outcome
+/// Deliver an event to a webhook again, regardless of its earlier outcome
 #[utoipa::path(post, path = "/webhook/{webhook_id}/deliveries/{event_id}/redeliver", tag = "webhooks",
     security(("bearer" = ["admin"])), params(("webhook_id" = WebhookId, Path), ("event_id" = Uuid, Path)),
     responses((status = 202, body = Value), (status = 404, body = Problem)))]

@@ -13,7 +13,7 @@ pub struct ReactorStatus {
     pub name: String,
     /// Log position up to which events are enqueued.
     pub position: i64,
-    /// Events between that position and the end of the log.
+    /// Number of events between `position` and the end of the log.
     pub lag: i64,
     /// Reactions that wait for an attempt, now or later.
     pub due: i64,

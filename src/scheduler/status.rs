@@ -15,7 +15,7 @@ pub struct TaskStatus {
     pub running: bool,
     /// When the last run ended.
     pub last_run_at: Option<DateTime<Utc>>,
-    /// How many things the last successful run handled.
+    /// Number of carts, orders or records that the last successful run handled.
     pub last_handled: Option<i64>,
     /// Why the last run failed; null if it succeeded.
     pub last_error: Option<String>,

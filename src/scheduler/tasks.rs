@@ -41,7 +41,7 @@ pub fn forget_answers(context: &TaskContext) -> Task {
     })
 }
 
-/// Deletes expired sessions, links and attempts of accounts, and sign-ins that are older than `audit_days`.
+/// Deletes expired sessions, links and attempts of accounts, and login records that are older than `audit_days`.
 pub fn sweep_accounts(accounts: &Accounts, audit_days: u32) -> Task {
     Task::with("sweep_accounts", TEN_MINUTES, accounts, move |accounts| async move {
         accounts.delete_expired(audit_days).await?;

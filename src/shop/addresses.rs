@@ -25,7 +25,7 @@ pub struct RemoveAddress {
     pub address_id: AddressId,
 }
 
-/// An address by its number alone, because answers are stored and addresses can be erased.
+/// The number of an address; no other data, because answers are stored and addresses can be erased.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct AddressRef {
     pub address_id: AddressId,

@@ -32,7 +32,7 @@ pub struct EraseCustomer {
     pub account_id: Option<AccountId>,
 }
 
-/// A customer by number alone, because answers are stored and people can be erased.
+/// The number of a customer; no other data, because answers are stored and customers can be erased.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct CustomerRef {
     pub customer_id: CustomerId,

@@ -36,9 +36,9 @@ pub struct DiscountView {
     pub customer_limit: Option<i64>,
     /// Minimum subtotal of an order.
     pub minimum: Option<String>,
-    /// Number of orders that use it, without cancelled ones.
+    /// Number of orders that use the discount; cancelled orders do not count.
     pub uses: i64,
-    /// Whether it was ended, for ever.
+    /// Whether the discount was ended; this cannot be undone.
     pub ended: bool,
 }
 

@@ -76,8 +76,8 @@ pub struct ChangeShippingFees {
 /// The table of shipping fees.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ShippingFeesView {
-    /// The row with the highest `from` that the value of the goods reaches applies: among the rows of the country, else
-    /// among those without country. Without a row shipping is free.
+    /// The shop applies the row with the highest `from` that the value of the goods reaches: first among the rows of
+    /// the country, then among the rows without a country. If no row applies, shipping is free.
     pub fees: Vec<ShippingFeeView>,
 }
 

@@ -19,7 +19,7 @@ pub struct WebhookView {
     pub event_types: Vec<String>,
     /// Whether it receives events.
     pub active: bool,
-    /// Until when messages are signed with the previous secret as well.
+    /// Messages are also signed with the previous secret until this time.
     pub previous_secret_until: Option<DateTime<Utc>>,
     pub created_at: DateTime<Utc>,
     pub changed_at: DateTime<Utc>,

@@ -208,7 +208,7 @@ pub enum EmbeddedError {
     #[error("cannot {action} `{path}`: {reason}")]
     File { action: &'static str, path: String, reason: std::io::Error },
     #[error(
-        "`{folder}` is not empty and no data folder of this shop; choose a new or an empty one \
+        "`{folder}` is not empty and is not a data folder of this shop; choose a new or an empty one \
          with --data-dir"
     )]
     NotOurs { folder: String },
@@ -240,13 +240,13 @@ pub enum EmbeddedError {
          {wanted} or name its folder in SHOP_PG_BIN"
     )]
     WrongVersion { folder: String, wanted: u32, found: String },
-    #[error("`{folder}` is no usable postgresql cluster: {reason}")]
+    #[error("`{folder}` is not a usable postgresql cluster: {reason}")]
     BrokenCluster { folder: String, reason: String },
-    #[error("no cluster could be made in `{folder}`: {reason}")]
+    #[error("cannot create a postgresql cluster in `{folder}`: {reason}")]
     NotInitialised { folder: String, reason: String },
     #[error("postgresql in `{folder}` did not start: {reason}")]
     NotStarted { folder: String, reason: String },
-    #[error("postgresql did not stop in order: {reason}")]
+    #[error("postgresql did not stop cleanly: {reason}")]
     NotStopped { reason: String },
 }
 

@@ -105,7 +105,7 @@ impl Cluster {
     /// Makes the cluster and the database under another name first, so that a start that was broken
     /// off leaves nothing that looks like a cluster.
     pub async fn initialise(&self) -> Result<(), EmbeddedError> {
-        tracing::info!(folder = %self.folder.path.display(), "making a postgresql cluster");
+        tracing::info!(folder = %self.folder.path.display(), "creating a postgresql cluster");
         let log = self.lock_initdb_log().await?;
         let unfinished = self.folder.join(UNFINISHED_PGDATA);
         // Not every system has C.UTF-8. The C locale sorts alike, but knows only ASCII letters.

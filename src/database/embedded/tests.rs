@@ -418,7 +418,7 @@ async fn a_folder_that_is_not_ours_is_left_alone() {
     if geteuid().is_root() {
         fs::write(parent.path().join("theirs"), "").unwrap();
         let error = start_error(parent.path()).await;
-        assert!(error.contains("is not empty and no data folder of this shop"), "{error}");
+        assert!(error.contains("is not empty and is not a data folder of this shop"), "{error}");
         fs::set_permissions(parent.path(), fs::Permissions::from_mode(0o700)).unwrap();
         let error = start_error(&parent.path().join("below")).await;
         assert!(error.contains("cannot enter") && error.contains("choose a folder"), "{error}");

@@ -90,7 +90,7 @@ pub enum AccountError {
     NotFound,
     #[error("the account already exists")]
     AlreadyOpen,
-    #[error("the role customer is for accounts of customers only, and they can have no other")]
+    #[error("only the account of a customer can have the role customer, and it cannot have another role")]
     RoleDoesNotFit,
     #[error("the account is disabled")]
     Disabled,

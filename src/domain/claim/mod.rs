@@ -30,7 +30,7 @@ events! {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum ClaimError {
-    #[error("the name is taken by number {holder}")]
+    #[error("the name already belongs to number {holder}")]
     Taken { holder: i64 },
 }
 

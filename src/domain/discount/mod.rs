@@ -105,7 +105,7 @@ pub enum DiscountError {
     NotFound,
     #[error("the code already belongs to a discount")]
     AlreadyExists,
-    #[error("a discount must give something: a value above 0, or free shipping")]
+    #[error("a discount needs a value above 0, or free shipping")]
     NothingGiven,
     #[error("the discount ends before it begins")]
     NeverValid,

@@ -1,4 +1,4 @@
-//! Accounts: sign-up, sign-in and passwords for their owners, accounts and API keys for staff.
+//! Accounts: registration, login and passwords for their owners, accounts and API keys for staff.
 
 use std::convert::Infallible;
 
@@ -16,7 +16,7 @@ pub mod auth;
 pub mod keys;
 pub mod users;
 
-/// The part of the client's address and user agent that a sign-in record keeps.
+/// The part of the client's address and user agent that a login record keeps.
 impl<S: Sync> FromRequestParts<S> for ClientInfo {
     type Rejection = Infallible;
 

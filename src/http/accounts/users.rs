@@ -1,4 +1,4 @@
-//! Accounts and sign-ins, managed by admins.
+//! Accounts and login records, managed by admins.
 
 use axum::Json;
 use axum::extract::{OriginalUri, State};
@@ -93,7 +93,7 @@ pub async fn change_account(
     Ok(changed)
 }
 
-/// List sign-ins and failed sign-ins, newest first
+/// List logins and failed logins, newest first
 ///
 /// Changes to accounts are in `GET user/{account_id}/history/`.
 #[utoipa::path(get, path = "/audit", tag = "accounts", security(("bearer" = ["admin"])), params(Page),

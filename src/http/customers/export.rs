@@ -35,7 +35,7 @@ pub struct CustomerExport {
     pub addresses: Vec<AddressView>,
     pub cart: Vec<ExportedItem>,
     pub orders: Vec<ExportedOrder>,
-    /// Sign-ins and failed sign-ins.
+    /// Logins and failed logins.
     pub sign_ins: Vec<ExportedSignIn>,
     pub sessions: Vec<ExportedSession>,
     /// Mailed links that are still valid.

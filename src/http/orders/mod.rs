@@ -70,7 +70,7 @@ body! {
     pub struct NewOrder {
         /// Absent for an order of a guest.
         pub customer_id: Option<CustomerId>,
-        /// For an order imported from another system; now if absent.
+        /// Original time of an order imported from another system; now if absent.
         pub placed_at: Option<DateTime<Utc>>,
         /// The order's number in another system; a repeated reference returns the first order.
         pub reference: Option<Reference>,

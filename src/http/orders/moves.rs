@@ -39,7 +39,7 @@ body! {
     pub struct PaymentRequest {
         /// Optional; if present it must equal `payment.method`.
         pub method: Option<PaymentMethod>,
-        /// The card to charge. Absent: staff record that the order is paid.
+        /// The card to charge; if absent, staff record that the order is paid.
         pub payment: Option<payments::InstrumentField>,
         /// The payment's number in another system.
         pub reference: Option<Reference>,
@@ -53,7 +53,7 @@ body! {
         /// `DHL`, `DPD`, `UPS`, `Hermes`, or the name of another carrier.
         pub carrier: Option<crate::domain::order::Carrier>,
         pub tracking_number: Option<TrackingNumber>,
-        /// All unshipped units if absent.
+        /// Lines to ship; all unshipped units if absent.
         #[schema(min_items = 1, max_items = 2_000, nullable = false)]
         pub lines: Option<Vec<SentLine>>,
     }
@@ -112,7 +112,7 @@ body! {
     /// Money to refund.
     #[schema(examples(json!({ "amount": "8.50", "reason": "damaged" })))]
     pub struct RefundRequest {
-        /// All that can be refunded if absent.
+        /// Amount to refund; the whole refundable amount if absent.
         pub amount: Option<Money>,
         pub reason: Option<Reason>,
     }
@@ -239,7 +239,8 @@ pub async fn refund_order(
 
 /// List the allowed moves of an order
 ///
-/// An action is allowed if, for each of the three states that the list has for it, the order is in one of its `from` states.
+/// Each row names an action, one of the three states, and a value (`from`) of that state that allows the action.
+/// An action is allowed if, for each state that its rows name, the value of the order is one of these values.
 #[utoipa::path(get, path = "/order-moves", tag = "orders", security(()),
     responses((status = 200, body = Vec<AllowedMove>)))]
 pub async fn list_moves() -> Json<Vec<AllowedMove>> {

@@ -60,14 +60,16 @@ pub struct Summary {
 
 #[derive(Serialize, ToSchema)]
 pub struct SummaryLine {
-    /// Counts from 1.
+    /// Number of the line in the order, from 1.
     pub line: i64,
     pub product_id: i64,
     pub product_name: String,
     pub quantity: i64,
     pub price_per_unit: Amount,
     pub subtotal: Amount,
-    /// The line's share of the order's discount. This and the next three are `null` if the order has no pricing.
+    /// The line's share of the order's discount.
+    ///
+    /// `discount`, `tax_rate`, `tax` and `total` are `null` if the order has no pricing.
     pub discount: Option<Amount>,
     #[schema(example = "19")]
     pub tax_rate: Option<String>,
@@ -83,7 +85,7 @@ pub struct SummaryLine {
 
 #[derive(Serialize, ToSchema)]
 pub struct SummaryShipment {
-    /// Counts from 1.
+    /// Number of the shipment in the order, from 1.
     pub shipment: i64,
     pub carrier: Option<String>,
     pub tracking_number: Option<String>,
@@ -103,7 +105,7 @@ pub struct ShipmentLine {
 
 #[derive(Serialize, ToSchema)]
 pub struct SummaryRefund {
-    /// Counts from 1.
+    /// Number of the refund in the order, from 1.
     pub refund: i64,
     pub amount: Amount,
     /// `requested`, `done` or `failed`.

@@ -46,7 +46,7 @@ schemas! {
         .pattern(Some("^[0-9]{1,3}([.][0-9]{1,3})?$")).examples(["19"]);
     Email = "Email": string("An e-mail address.")
         .format(Some(SchemaFormat::KnownFormat(KnownFormat::Email))).examples(["jo@example.com"]);
-    Password = "Password": string("A password that is not among the commonest.")
+    Password = "Password": string("A password; the most common passwords are refused.")
         .format(Some(SchemaFormat::KnownFormat(KnownFormat::Password)))
         .min_length(Some(Password::MIN)).max_length(Some(Password::MAX));
     Description = "Description": string("Text of several lines; may be empty.").max_length(Some(Description::MAX));

@@ -46,7 +46,9 @@ pub struct OrderLineView {
     pub quantity: i64,
     pub price_per_unit: Money,
     pub subtotal: Money,
-    /// The line's part of the discount. This and the next three fields are absent if the order has no pricing.
+    /// The line's share of the discount.
+    ///
+    /// `discount`, `tax_rate`, `tax` and `total` are absent if the order has no pricing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub discount: Option<Money>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

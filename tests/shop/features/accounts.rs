@@ -1,4 +1,4 @@
-//! Accounts from their owner's side: registration, log-in, refresh, passwords, mailed links, API keys.
+//! Accounts from their owner's side: registration, login, refresh, passwords, mailed links, API keys.
 
 use std::time::Instant;
 
@@ -293,7 +293,7 @@ async fn a_login_can_merge_a_guest_cart() {
     let merged = shop.send_with_token(access(&tokens), "GET", &format!("customer/{customer}/cart/"), Value::Null).await;
     assert_eq!(merged.body["items"][0]["quantity"], 3);
     assert_eq!(shop.get(&cart).await.status, StatusCode::NOT_FOUND);
-    // A second log-in has no cart to merge and still succeeds.
+    // A second login has no cart to merge and still succeeds.
     let again = shop.post("auth/login/", login).await;
     assert_eq!((again.status, &again.body["cart_merged"]), (StatusCode::OK, &json!(false)));
 }

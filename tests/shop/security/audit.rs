@@ -1,4 +1,4 @@
-//! The audit of log-ins and failures, and the actor of every event.
+//! The audit of logins and failures, and the actor of every event.
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode};

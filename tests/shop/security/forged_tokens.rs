@@ -108,7 +108,7 @@ async fn a_mailed_link_serves_only_its_purpose() {
     for body in [json!({ "refresh_token": token }), json!({ "refresh_token": "" })] {
         assert_eq!(shop.post("auth/refresh/", body).await.status, StatusCode::UNAUTHORIZED);
     }
-    // Each log-in starts a new session, whatever token came with it.
+    // Each login starts a new session, whatever token came with it.
     let first = shop.log_in("zoe@example.com", PASSWORD).await;
     let login = json!({ "email": "zoe@example.com", "password": PASSWORD });
     let second = shop.send_with_token(access(&first), "POST", "auth/login/", login).await;

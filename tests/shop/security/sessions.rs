@@ -220,7 +220,7 @@ async fn mails_go_to_the_address_on_record_whatever_was_typed() {
         (&accounts[0]["email"], &accounts[1]["email"]),
         (&json!("lili@example.com"), &json!("bruno@example.com"))
     );
-    // The spelling gives no extra log-in attempts.
+    // The spelling gives no extra login attempts.
     assert_eq!(shop.log_in("LILI@example.com", PASSWORD).await.status, StatusCode::OK);
     assert_eq!(shop.log_in("L\u{130}L\u{130}@example.com", PASSWORD).await.problem(), "wrong_credentials");
 }
