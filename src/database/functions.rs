@@ -68,6 +68,8 @@ functions![
 
 /// How often the session of the lock is checked.
 const CHECK_EVERY: Duration = Duration::from_secs(1);
+/// How long a check may take, so that a session over a dead connection is replaced.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl FunctionSet {
     /// The functions of this program.
@@ -107,11 +109,7 @@ impl FunctionSet {
     pub async fn install(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
         let mut transaction = connection.begin().await?;
         sqlx::query("select pg_advisory_xact_lock($1)").bind(locks::INSTALL).execute(&mut *transaction).await?;
-        let exists: bool = sqlx::query_scalar("select exists (select from pg_namespace where nspname = $1)")
-            .bind(&self.schema)
-            .fetch_one(&mut *transaction)
-            .await?;
-        if !exists {
+        if !self.is_installed(&mut transaction).await? {
             let schema = &self.schema;
             // Each function keeps this path: `set search_path from current`.
             let path = format!("create schema {schema}; set local search_path = {schema}, live, public, pg_temp");
@@ -123,14 +121,25 @@ impl FunctionSet {
         transaction.commit().await
     }
 
-    /// Locks the schema for as long as the returned value lives, and installs it again if it was dropped before.
+    async fn is_installed(&self, connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+        sqlx::query_scalar("select exists (select from pg_namespace where nspname = $1)")
+            .bind(&self.schema)
+            .fetch_one(connection)
+            .await
+    }
+
+    /// Locks the schema for as long as the returned value lives. A schema that is dropped all the same is installed
+    /// again within seconds, because calls would find the older functions of `public` instead.
     pub async fn hold(self, connect: PgConnectOptions) -> Result<SchemaLock, sqlx::Error> {
         let mut connection = self.lock(&connect).await?;
         let session = tokio::spawn(async move {
             loop {
                 tokio::time::sleep(CHECK_EVERY).await;
-                let Err(error) = connection.ping().await else { continue };
-                tracing::debug!(%error, "the lock on the function schema was lost");
+                match tokio::time::timeout(CHECK_TIMEOUT, self.restore(&mut connection)).await {
+                    Ok(Ok(())) => continue,
+                    Ok(Err(error)) => tracing::debug!(%error, "the lock on the function schema was lost"),
+                    Err(_) => tracing::debug!("the session with the lock on the function schema does not answer"),
+                }
                 match self.lock(&connect).await {
                     Ok(locked) => connection = locked,
                     Err(error) => tracing::debug!(%error, "the function schema cannot be locked yet"),
@@ -138,6 +147,15 @@ impl FunctionSet {
             }
         });
         Ok(SchemaLock { session })
+    }
+
+    /// Installs the schema if something other than a node dropped it.
+    async fn restore(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+        if self.is_installed(connection).await? {
+            return Ok(());
+        }
+        tracing::warn!(schema = self.schema, "the function schema was dropped; installing it again");
+        self.install(connection).await
     }
 
     async fn lock(&self, connect: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {

@@ -108,6 +108,16 @@ async fn a_node_that_lost_its_session_locks_its_schema_again_and_restores_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_schema_dropped_by_hand_is_installed_again_while_its_node_lives() {
+    let database = fresh_database().await;
+    let pool = pool(&database).await;
+    let functions = FunctionSet::of_another_version("-- Another.");
+    let _lock = functions.clone().hold(database.clone()).await.unwrap();
+    sqlx::query(&format!("drop schema {} cascade", functions.schema())).execute(&pool).await.unwrap();
+    eventually("the node has its schema again", async || schemas(&pool).await.len() == 2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_open_database_holds_the_functions_of_its_program() {
     let connect = fresh_database().await;
     let socket = connect.get_socket().unwrap().to_str().unwrap();
