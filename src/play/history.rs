@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 
-use super::row::HistoryRow;
+use super::row::{Buyer, HistoryRow};
 use crate::domain::money::Money;
 use crate::domain::quantity::Quantity;
 use crate::domain::text::{Email, Name, Reference, Sku};
@@ -67,12 +67,6 @@ pub struct Goods {
     pub sku: Sku,
     pub name: Name,
     pub price: Money,
-}
-
-#[derive(Debug)]
-pub struct Buyer {
-    pub last_name: Name,
-    pub email: Email,
 }
 
 /// A row of the file that was not imported.

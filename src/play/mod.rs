@@ -24,9 +24,10 @@ mod report;
 mod row;
 mod send;
 
-pub use history::{Buyer, Cancellation, CancelledLine, Goods, History, Invoice, Line, SkippedRow};
+pub use history::{Cancellation, CancelledLine, Goods, History, Invoice, Line, SkippedRow};
 pub use read::read;
 pub use report::PlayReport;
+pub use row::Buyer;
 
 use prepare::{CustomerIds, ProductIds};
 use send::{Preload, claim_holders, send};

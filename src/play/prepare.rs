@@ -6,8 +6,9 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 
-use super::history::{Buyer, Goods, Invoice};
+use super::history::{Goods, Invoice};
 use super::report::PlayReport;
+use super::row::Buyer;
 use super::send::{Preload, send};
 use super::{CHUNK, PlayError, PlayOptions};
 use crate::domain::claim::{Claim, ClaimKind, claim_id};

@@ -4,7 +4,6 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use csv::StringRecord;
 
 use super::PlayError;
-use super::history::Buyer;
 use crate::domain::money::Money;
 use crate::domain::quantity::Quantity;
 use crate::domain::text::{Email, Name, Reference, Sku};
@@ -25,6 +24,13 @@ pub(super) struct HistoryRow<'file> {
     pub description: &'file str,
     pub quantity: Quantity,
     pub unit_price: Money,
+}
+
+/// A customer as the history knows them: a number instead of a name.
+#[derive(Debug)]
+pub struct Buyer {
+    pub last_name: Name,
+    pub email: Email,
 }
 
 /// Index of each column in the file.
