@@ -61,7 +61,7 @@ impl TrustedProxies {
         self.0.iter().any(|block| block.contains(&address))
     }
 
-    /// The client's address: the rightmost hop that is no trusted proxy.
+    /// The client's address: the rightmost hop outside the trusted proxies.
     ///
     /// Each proxy appends its peer's address on the right. So the rightmost entry is believed if the peer is trusted,
     /// the entry before it if the rightmost is trusted too, and so on; entries further left may be forged. An unreadable

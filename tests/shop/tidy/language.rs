@@ -1,4 +1,4 @@
-//! The language of comments, messages and documentation: words that name nobody, and verbs that are not the field's.
+//! The language of comments, messages and documentation: pronouns without an actor, and metaphors for standard verbs.
 
 use super::{Tried, contains_name};
 
@@ -49,14 +49,14 @@ fn texts_use_plain_words(path: &str, text: &str) -> Option<String> {
     Some(format!("says `{phrase}`; write {better}"))
 }
 
-/// The text without line breaks, marks of comments, and the system's user `nobody`; names in words.
+/// Joins the lines, removes comment marks and the system user `nobody`, and splits names into words.
 fn flowing(text: &str) -> String {
     let text = text.replace("`nobody`", "").replace("\"nobody\"", "");
     let marks = |line: &str| line.trim_start().trim_start_matches(['/', '!', '-', '*']).trim().replace('_', " ");
     text.lines().map(marks).collect::<Vec<_>>().join(" ")
 }
 
-/// Whether the phrase stands in the text as words of their own, at the beginning of a sentence or inside.
+/// Whether the text contains the phrase as whole words, capitalised or not.
 fn contains_phrase(text: &str, phrase: &str) -> bool {
     let (first, rest) = phrase.split_at(1);
     [phrase.to_owned(), first.to_uppercase() + rest].iter().any(|phrase| contains_name(text, phrase))

@@ -90,7 +90,7 @@ fn product_code(text: &str) -> String {
     code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
 }
 
-/// Whether `name` stands in the code, and not as a part of a longer name.
+/// Whether the code contains `name` as a whole name.
 fn contains_name(code: &str, name: &str) -> bool {
     let inside = |letter: char| letter.is_alphanumeric() || letter == '_';
     code.match_indices(name)

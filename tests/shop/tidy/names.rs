@@ -16,7 +16,7 @@ pub const RULES: [Tried; 4] = [
     ),
 ];
 
-/// Verbs of commands. A use case or a handler stands in the file of its noun.
+/// Verbs of commands. A use case or a handler belongs in the file of its noun.
 const VERBS: [&str; 22] = [
     "add", "adjust", "cancel", "change", "confirm", "create", "delete", "end", "erase", "expire", "merge", "move",
     "open", "place", "record", "register", "remove", "rename", "request", "revoke", "rotate", "set",
