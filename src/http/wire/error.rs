@@ -1,4 +1,4 @@
-//! Errors as problem documents (RFC 9457); the status, code and title of every refusal.
+//! Errors as problem documents (RFC 9457).
 
 use axum::Json;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -10,17 +10,6 @@ use utoipa::ToSchema;
 
 use crate::accounts::AccountsError;
 use crate::database::failure::DatabaseFailure;
-use crate::domain::account::AccountError;
-use crate::domain::cart::CartError;
-use crate::domain::category::CategoryError;
-use crate::domain::claim::ClaimError;
-use crate::domain::customer::CustomerError;
-use crate::domain::discount::DiscountError;
-use crate::domain::order::OrderError;
-use crate::domain::pricing::PricingError;
-use crate::domain::product::ProductError;
-use crate::domain::refusal::Refusal;
-use crate::domain::webhook::WebhookError;
 use crate::journal::CommandError;
 
 /// An error response.
@@ -137,133 +126,9 @@ impl ApiError {
         self.status.is_client_error()
     }
 
-    fn with(mut self, name: &'static str, value: Value) -> Self {
+    pub(super) fn with(mut self, name: &'static str, value: Value) -> Self {
         self.members.push((name, value));
         self
-    }
-}
-
-impl From<Refusal> for ApiError {
-    fn from(refusal: Refusal) -> Self {
-        let (status, code, title) = classify_refusal(&refusal);
-        let error = Self::new(status, code, title, refusal.to_string());
-        match &refusal {
-            Refusal::OutOfStock(shortages) => error.with("products", json!(shortages)),
-            Refusal::Unavailable { product_id, .. } => error.with("product_id", json!(product_id)),
-            Refusal::Cart(CartError::AlreadyCheckedOut { order_id }) => error.with("order_id", json!(order_id)),
-            Refusal::Order(OrderError::IllegalMove { states, .. }) => error.with("allowed", json!(states.allowed())),
-            _ => error,
-        }
-    }
-}
-
-/// Status, code and title of every refusal.
-fn classify_refusal(refusal: &Refusal) -> (StatusCode, &'static str, &'static str) {
-    const BAD_REQUEST: StatusCode = StatusCode::BAD_REQUEST;
-    const NOT_FOUND: StatusCode = StatusCode::NOT_FOUND;
-    const CONFLICT: StatusCode = StatusCode::CONFLICT;
-    match refusal {
-        Refusal::Account(error) => match error {
-            AccountError::NotFound => (NOT_FOUND, "account_not_found", "Account not found"),
-            AccountError::AlreadyOpen => (CONFLICT, "account_exists", "Account already exists"),
-            AccountError::RoleDoesNotFit => (CONFLICT, "role_does_not_fit", "Role does not fit the account"),
-            AccountError::Disabled => (CONFLICT, "account_disabled", "Account disabled"),
-            AccountError::KeyExceedsAccount => (CONFLICT, "key_exceeds_account", "API key role exceeds account role"),
-            AccountError::KeyNotFound => (NOT_FOUND, "key_not_found", "API key not found"),
-            AccountError::KeyExists => (CONFLICT, "key_exists", "API key already exists"),
-            AccountError::TooManyKeys => (CONFLICT, "too_many_keys", "Too many API keys"),
-        },
-        Refusal::Cart(error) => match error {
-            CartError::NotFound => (NOT_FOUND, "cart_not_found", "Cart not found"),
-            CartError::ItemNotFound => (NOT_FOUND, "item_not_found", "Item not found"),
-            CartError::AlreadyExists => (CONFLICT, "cart_exists", "Cart already exists"),
-            CartError::Empty => (CONFLICT, "cart_empty", "Cart is empty"),
-            CartError::AlreadyCheckedOut { .. } => (CONFLICT, "cart_already_checked_out", "Cart already checked out"),
-            CartError::TooManyItems => (CONFLICT, "too_many_items", "Too many items"),
-            CartError::TooManyUnits => (CONFLICT, "too_many_units", "Too many units"),
-        },
-        Refusal::Category(error) => match error {
-            CategoryError::NotFound => (NOT_FOUND, "category_not_found", "Category not found"),
-            CategoryError::AlreadyExists => (CONFLICT, "category_exists", "Category already exists"),
-            CategoryError::HasProducts { .. } => (CONFLICT, "category_has_products", "Category has products"),
-        },
-        Refusal::Claim(ClaimError::Taken { .. }) => (CONFLICT, "name_taken", "Name taken"),
-        Refusal::Customer(error) => match error {
-            CustomerError::NotFound => (NOT_FOUND, "customer_not_found", "Customer not found"),
-            CustomerError::AddressNotFound(_) => (NOT_FOUND, "address_not_found", "Address not found"),
-            CustomerError::TooManyAddresses => (CONFLICT, "too_many_addresses", "Too many addresses"),
-            CustomerError::AlreadyRegistered => (CONFLICT, "customer_exists", "Customer already exists"),
-        },
-        Refusal::Discount(error) => match error {
-            DiscountError::NotFound => (NOT_FOUND, "discount_not_found", "Discount not found"),
-            DiscountError::AlreadyExists => (CONFLICT, "discount_exists", "Discount already exists"),
-            DiscountError::NothingGiven => (BAD_REQUEST, "discount_gives_nothing", "Discount reduces nothing"),
-            DiscountError::NeverValid => (BAD_REQUEST, "discount_never_valid", "Discount is never valid"),
-            DiscountError::Ended => (CONFLICT, "discount_ended", "Discount ended"),
-            DiscountError::NotYetValid { .. } => (CONFLICT, "discount_not_yet_valid", "Discount not yet valid"),
-            DiscountError::Expired { .. } => (CONFLICT, "discount_expired", "Discount expired"),
-            DiscountError::UsedUp => (CONFLICT, "discount_used_up", "Discount used up"),
-            DiscountError::UsedUpByCustomer => {
-                (CONFLICT, "discount_used_up_by_customer", "Discount used up by this customer")
-            }
-            DiscountError::NeedsCustomer => (CONFLICT, "discount_needs_customer", "Discount is for customers only"),
-            DiscountError::BelowMinimum { .. } => {
-                (CONFLICT, "discount_below_minimum", "Order below the discount's minimum")
-            }
-        },
-        Refusal::Order(error) => match error {
-            OrderError::NotFound => (NOT_FOUND, "order_not_found", "Order not found"),
-            OrderError::AlreadyPlaced => (CONFLICT, "order_exists", "Order already exists"),
-            OrderError::NoLines => (BAD_REQUEST, "order_without_lines", "Order without lines"),
-            OrderError::TooManyLines => (BAD_REQUEST, "too_many_lines", "Too many lines"),
-            OrderError::TotalTooLarge => (BAD_REQUEST, "total_too_large", "Total too large"),
-            OrderError::IllegalMove { .. } => (CONFLICT, "illegal_move", "Move not allowed"),
-            OrderError::UnknownLine(_) => (BAD_REQUEST, "line_not_found", "Line not found"),
-            OrderError::DuplicateLine(_) => (BAD_REQUEST, "line_named_twice", "Line given twice"),
-            OrderError::TooManyUnits { .. } => (CONFLICT, "too_many_units", "Too many units"),
-            OrderError::NothingToShip => (CONFLICT, "nothing_to_ship", "Nothing to ship"),
-            OrderError::UnknownShipment(_) => (NOT_FOUND, "shipment_not_found", "Shipment not found"),
-            OrderError::AlreadyDelivered(_) => (CONFLICT, "already_delivered", "Already delivered"),
-            OrderError::NotPaid => (CONFLICT, "not_paid", "Not paid"),
-            OrderError::NothingDue => (CONFLICT, "nothing_due", "Nothing due"),
-            OrderError::PaymentPending => (CONFLICT, "payment_under_way", "Payment in progress"),
-            OrderError::RefundTooLarge { .. } => (CONFLICT, "refund_too_large", "Refund too large"),
-            OrderError::NoProvider => (BAD_REQUEST, "not_an_online_method", "Not an online method"),
-            OrderError::PaidByOtherAttempt => (CONFLICT, "paid_otherwise", "Paid by another method"),
-            OrderError::UnknownAttempt(_) => (NOT_FOUND, "attempt_not_found", "Payment attempt not found"),
-            OrderError::HasCustomer(_) => (CONFLICT, "order_of_customer", "Order belongs to a customer"),
-            OrderError::UnknownRefund(_) => (NOT_FOUND, "refund_not_found", "Refund not found"),
-        },
-        Refusal::Pricing(error) => match error {
-            PricingError::TooManyRows => (BAD_REQUEST, "too_many_rows", "Too many rows"),
-            PricingError::DuplicateFee { .. } => (BAD_REQUEST, "fee_twice", "Shipping fee given twice"),
-            PricingError::DuplicateRate { .. } => (BAD_REQUEST, "rate_twice", "Tax rate given twice"),
-        },
-        Refusal::Product(error) | Refusal::Unavailable { error, .. } => match error {
-            ProductError::NotFound => (NOT_FOUND, "product_not_found", "Product not found"),
-            ProductError::AlreadyExists => (CONFLICT, "product_exists", "Product already exists"),
-            ProductError::Discontinued => (CONFLICT, "product_discontinued", "Product discontinued"),
-            ProductError::Ordered => (CONFLICT, "product_ordered", "Product was ordered"),
-            ProductError::OutOfStock { .. } => (CONFLICT, "out_of_stock", "Out of stock"),
-            ProductError::BelowReserved { .. } => (CONFLICT, "below_reserved", "Stock below reserved units"),
-            ProductError::TooManyUnits => (BAD_REQUEST, "too_many_units", "Too many units"),
-            ProductError::NoChange => (BAD_REQUEST, "no_change", "No change"),
-            ProductError::NegativeCount => (BAD_REQUEST, "negative_count", "Negative count"),
-        },
-        Refusal::Webhook(error) => match error {
-            WebhookError::NotFound => (NOT_FOUND, "webhook_not_found", "Webhook not found"),
-            WebhookError::AlreadyExists => (CONFLICT, "webhook_exists", "Webhook already exists"),
-        },
-        Refusal::OutOfStock(_) => (CONFLICT, "out_of_stock", "Out of stock"),
-        Refusal::CategoryNameTaken(_) => (CONFLICT, "category_name_taken", "Category name taken"),
-        Refusal::SkuTaken(_) => (CONFLICT, "sku_taken", "SKU taken"),
-        Refusal::LinkInvalid => (BAD_REQUEST, "link_invalid", "Link is invalid"),
-        Refusal::EmailTaken => (CONFLICT, "email_taken", "E-mail taken"),
-        Refusal::AddressChanged => (CONFLICT, "address_changed", "Address changed"),
-        Refusal::UnknownCategory(_) => (NOT_FOUND, "category_not_found", "Category not found"),
-        Refusal::UnknownCustomer(_) => (NOT_FOUND, "customer_not_found", "Customer not found"),
-        Refusal::PlacedInTheFuture => (BAD_REQUEST, "placed_in_the_future", "Placed in the future"),
-        Refusal::PlacedTooEarly => (BAD_REQUEST, "placed_too_early", "Placed before the shop's first day"),
     }
 }
 

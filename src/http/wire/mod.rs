@@ -12,4 +12,5 @@ pub mod json;
 pub mod openapi;
 pub mod page;
 pub mod recent_writes;
+pub mod refusal;
 pub mod schema;
