@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 
 use crate::accounts::AccountsError;
 use crate::database::failure::DatabaseFailure;
+use crate::domain::refusal::Refusal;
 use crate::journal::CommandError;
 
 /// An error response.
