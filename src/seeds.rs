@@ -188,7 +188,7 @@ impl Order {
         for action in &self.moves {
             let command = match action {
                 Action::Process => OrderCommand::Process,
-                Action::Pay => OrderCommand::MarkPaid { reference: None },
+                Action::Pay => OrderCommand::MarkPaid { amount: None, reference: None },
                 Action::Ship => OrderCommand::Ship { carrier: None, tracking_number: None, lines: Vec::new() },
                 Action::Deliver => OrderCommand::Deliver { shipment: None },
                 Action::Cancel => OrderCommand::Cancel { reason: None },

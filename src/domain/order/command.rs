@@ -45,8 +45,9 @@ pub enum OrderCommand {
         amount: Option<Money>,
         reason: Option<Reason>,
     },
-    /// Records that staff received the amount due.
+    /// Records that staff received money; without an amount all that is due.
     MarkPaid {
+        amount: Option<Money>,
         reference: Option<Reference>,
     },
     /// Requests the amount due from a payment provider; without a method by the current one.

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::{
-    Action, Carrier, Fulfilment, LineUnits, OrderError, OrderEvent, OrderedUnits, Payment, PlacedOrder, ReturnLine,
+    Action, Carrier, Fulfilment, LineUnits, OrderError, OrderEvent, OrderedUnits, PlacedOrder, ReturnLine,
     ReturnedUnits, SentUnits, Status, TrackingNumber,
 };
 use crate::domain::money::Money;
@@ -21,10 +21,7 @@ impl PlacedOrder {
         wanted: &[LineUnits],
     ) -> Result<Vec<OrderEvent>, OrderError> {
         self.require_allowed(Action::Ship)?;
-        let online = self.bill.method.is_some_and(super::PaymentMethod::is_online);
-        if online && matches!(self.states.payment, Payment::Pending | Payment::Failed) {
-            return Err(OrderError::NotPaid);
-        }
+        self.require_paid_enough_to_ship()?;
         let lines = if wanted.is_empty() { self.all_unshipped() } else { self.select_unshipped(wanted)? };
         if lines.is_empty() {
             return Err(OrderError::NothingToShip);
@@ -114,8 +111,7 @@ impl PlacedOrder {
 
     pub(super) fn cancel_unpaid(&self, now: DateTime<Utc>) -> Result<Vec<OrderEvent>, OrderError> {
         let late = self.bill.pay_by.is_some_and(|pay_by| pay_by <= now);
-        let unpaid = matches!(self.states.payment, Payment::Pending | Payment::Failed);
-        if late && unpaid && self.states.allow(Action::Cancel) {
+        if late && self.is_unpaid() && self.states.allow(Action::Cancel) {
             self.cancel(Reason::parse(NOT_PAID_IN_TIME).ok())
         } else {
             Ok(vec![])
@@ -156,7 +152,7 @@ impl PlacedOrder {
         let statuses = next.status_events(fulfilment);
         next.evolve_money(&returned);
         let back = if refund { value.less(credit).min(next.bill.refundable()) } else { Money::ZERO };
-        Ok([vec![returned], statuses, next.begin_refund(back, reason)].concat())
+        Ok(self.settle([vec![returned], statuses, next.begin_refund(back, reason)].concat()))
     }
 
     fn returned_units(&self, wanted: &ReturnLine) -> Result<ReturnedUnits, OrderError> {

@@ -97,6 +97,12 @@ impl PlacedOrder {
         })
     }
 
+    fn evolve_order(&mut self, event: &OrderEvent) {
+        self.contact_erased |= *event == OrderEvent::ContactErased {};
+        self.evolve_goods(event);
+        self.evolve_money(event);
+    }
+
     fn erase_contact(&self) -> Result<Vec<OrderEvent>, OrderError> {
         match self.customer_id {
             Some(customer_id) => Err(OrderError::HasCustomer(customer_id)),
@@ -137,7 +143,7 @@ impl Decider for Order {
             OrderCommand::CancelUnpaid { now } => order.cancel_unpaid(now),
             OrderCommand::Return { lines, refund, reason } => order.return_units(&lines, refund, reason),
             OrderCommand::Refund { amount, reason } => order.refund(amount, reason),
-            OrderCommand::MarkPaid { reference } => order.mark_paid(reference),
+            OrderCommand::MarkPaid { amount, reference } => order.mark_paid(amount, reference),
             OrderCommand::RequestPayment { method } => order.request_payment(method),
             OrderCommand::RecordAuthorisation { attempt, amount, reference } => {
                 Ok(order.record_authorisation(attempt, amount, reference))
@@ -165,22 +171,23 @@ impl Decider for Order {
             ..
         } = event
         {
+            // Orders of older logs with nothing to pay may have a deadline, and no event that they are paid.
+            let payment = if total.is_zero() { Payment::Paid } else { Payment::Pending };
+            let pay_by = pay_by.filter(|_| !total.is_zero());
             *self = Self::Placed(Box::new(PlacedOrder {
-                states: OrderStates::default(),
+                states: OrderStates { payment, ..OrderStates::default() },
                 customer_id: *customer_id,
                 placed_at: *placed_at,
                 reference: reference.clone(),
                 units: vec![Units::default(); lines.len()],
                 lines: lines.clone(),
                 shipments: Vec::new(),
-                bill: Bill { total: *total, method: *payment_method, pay_by: *pay_by, ..Bill::default() },
+                bill: Bill { total: *total, method: *payment_method, pay_by, ..Bill::default() },
                 contact_erased: false,
                 pricing: pricing.clone(),
             }));
         } else if let Self::Placed(order) = self {
-            order.contact_erased |= *event == OrderEvent::ContactErased {};
-            order.evolve_goods(event);
-            order.evolve_money(event);
+            order.evolve_order(event);
         }
     }
 
@@ -214,11 +221,11 @@ fn place(order: OrderDraft) -> Result<Vec<OrderEvent>, OrderError> {
         total,
         lines,
         payment_method: order.payment_method,
-        pay_by: order.pay_by,
+        pay_by: order.pay_by.filter(|_| !total.is_zero()),
         shipping_country: order.shipping_country,
         pricing: order.priced.as_ref().map(|priced| OrderPricing::of(priced, order.discount_code.as_ref())),
     }];
-    events.extend(order.payment_method.and_then(|method| payment::first_step(method, total)));
+    events.extend(payment::first_step(order.payment_method, total));
     Ok(events)
 }
 

@@ -12,7 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::domain::ids::{CustomerId, OrderId, ProductId};
 use crate::domain::money::Money;
-use crate::domain::order::Status;
+use crate::domain::order::{Payment, Status};
 use crate::domain::quantity::Quantity;
 use crate::domain::text::Reference;
 use crate::http::App;
@@ -56,6 +56,9 @@ pub struct OrderRow {
 pub struct OrderFilter {
     #[param(inline)]
     status: Option<Status>,
+    /// State of the payment; `partially_paid` finds orders that wait for the rest of their money.
+    #[param(inline)]
+    payment: Option<Payment>,
     /// Placed on or after this day, UTC.
     from: Option<NaiveDate>,
     /// Placed on or before this day, UTC.
@@ -109,7 +112,8 @@ pub async fn list_orders(
         filter.customer.map(|customer_id| customer_id.0),
         placed_at,
         order_id,
-        limit + 1
+        limit + 1,
+        filter.payment.map(Payment::as_str)
     )
     .fetch_all(&app.pool)
     .await?;

@@ -106,6 +106,8 @@ fn classify_refusal(refusal: &Refusal) -> (StatusCode, &'static str, &'static st
             OrderError::UnknownAttempt(_) => (NOT_FOUND, "attempt_not_found", "Payment attempt not found"),
             OrderError::HasCustomer(_) => (CONFLICT, "order_of_customer", "Order belongs to a customer"),
             OrderError::UnknownRefund(_) => (NOT_FOUND, "refund_not_found", "Refund not found"),
+            OrderError::PaymentTooLarge { .. } => (CONFLICT, "payment_too_large", "Payment too large"),
+            OrderError::Refunded => (CONFLICT, "order_refunded", "Order refunded"),
         },
         Refusal::Pricing(error) => match error {
             PricingError::TooManyRows => (BAD_REQUEST, "too_many_rows", "Too many rows"),
