@@ -188,7 +188,8 @@ select position, recorded_at, sequence, aggregate_id::bigint as order_id,
     payload ->> 'reference' as reference, (payload ->> 'total')::numeric as total,
     jsonb_array_length(payload -> 'lines')::bigint as line_count,
     payload ->> 'payment_method' as payment_method, (payload ->> 'pay_by')::timestamptz as pay_by,
-    payload ->> 'shipping_country' as shipping_country, payload -> 'pricing' as pricing
+    payload ->> 'shipping_country' as shipping_country, payload -> 'pricing' as pricing,
+    payload ->> 'request_digest' as request_digest
 from fact.event where event_type = 'OrderPlaced';
 
 -- What belongs to the whole order is read once for each order, before the lines are unnested (`offset 0` keeps it so),

@@ -184,7 +184,7 @@ impl Order {
             reference: None,
             lines: lines.collect::<Result<_, Interrupt>>()?,
         };
-        let order_id = place.decide(work)?.order_id;
+        let order_id = place.decide(work)?.order.order_id;
         for action in &self.moves {
             let command = match action {
                 Action::Process => OrderCommand::Process,

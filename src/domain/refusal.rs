@@ -9,8 +9,8 @@ use super::category::CategoryError;
 use super::claim::ClaimError;
 use super::customer::CustomerError;
 use super::discount::DiscountError;
-use super::ids::{CategoryId, CustomerId, ProductId};
-use super::order::OrderError;
+use super::ids::{CategoryId, CustomerId, OrderId, ProductId};
+use super::order::{OrderError, PaymentMethod};
 use super::pricing::PricingError;
 use super::product::ProductError;
 use super::webhook::WebhookError;
@@ -63,6 +63,14 @@ pub enum Refusal {
     PlacedInTheFuture,
     #[error("an order cannot be placed before 1900")]
     PlacedTooEarly,
+    #[error("another request with this reference placed order {order_id}")]
+    ReferenceReused { order_id: OrderId },
+    #[error("payment by {} is not offered to this buyer; offered: {}", .method.as_str(), list_methods(.offered))]
+    PaymentMethodUnavailable { method: PaymentMethod, offered: Vec<PaymentMethod> },
+    #[error(
+        "the unpaid orders of this buyer or address would reserve too many units; pay for them first, or order less"
+    )]
+    TooManyUnpaidUnits,
 }
 
 /// A product with fewer available units than requested.
@@ -72,6 +80,11 @@ pub struct Shortage {
     pub name: String,
     pub requested: i64,
     pub available: i64,
+}
+
+fn list_methods(methods: &[PaymentMethod]) -> String {
+    let methods: Vec<_> = methods.iter().map(|method| method.as_str()).collect();
+    if methods.is_empty() { "none".to_owned() } else { methods.join(", ") }
 }
 
 fn list_shortages(shortages: &[Shortage]) -> String {

@@ -1,5 +1,6 @@
 //! Checkout: a cart becomes an order with recipients, prices and a payment method.
 
+use axum::Extension;
 use axum::extract::State;
 use uuid::Uuid;
 
@@ -10,6 +11,7 @@ use crate::domain::order::{PaymentMethod, PaymentToken};
 use crate::domain::refusal::Refusal;
 use crate::domain::text::{Email, Name};
 use crate::http::App;
+use crate::http::ClientAddress;
 use crate::http::customers::addresses::{GivenAddress, find_address};
 use crate::http::payments;
 use crate::http::wire::body::body;
@@ -26,7 +28,7 @@ body! {
         pub shipping_address_id: Option<AddressId>,
         /// The billing address, if it differs from the shipping address.
         pub billing_address_id: Option<AddressId>,
-        /// May be absent if `payment` is present, or if staff arrange the payment.
+        /// The method of `payment`, or else `invoice`, if absent. `GET payment-methods/` lists what is offered.
         pub payment_method: Option<PaymentMethod>,
         pub discount_code: Option<DiscountCode>,
         /// Destination, which shipping fees and taxes depend on. Optional with an address; must then be its country.
@@ -52,7 +54,7 @@ body! {
         pub shipping_address: GivenAddress,
         /// The billing address, if it differs from the shipping address.
         pub billing_address: Option<GivenAddress>,
-        /// May be absent if `payment` is present, or if staff arrange the payment.
+        /// The method of `payment`, or else `invoice`, if absent. `GET payment-methods/` lists what guests are offered.
         pub payment_method: Option<PaymentMethod>,
         pub discount_code: Option<DiscountCode>,
         /// The card to charge at once; required for every method except `invoice`.
@@ -67,8 +69,10 @@ body! {
 pub async fn check_out(
     State(app): State<App>,
     Ids(customer_id): Ids<CustomerId>,
+    client: Option<Extension<ClientAddress>>,
     command: Command<NewCheckout>,
 ) -> Result<CommandResponse<OrderView>, ApiError> {
+    let buyer = app.buyer(&command.context.actor, false, client.map(|Extension(client)| client));
     let body = command.body;
     let (payment_method, instrument) = chosen_method(&app, body.payment_method, body.payment)?;
     let mut shipping = find_address(&app, customer_id, body.shipping_address_id).await?;
@@ -88,6 +92,7 @@ pub async fn check_out(
         pricing: PricingRequest { country, discount_code: body.discount_code },
         instrument,
         payment_policy: app.payment_policy.clone(),
+        buyer,
     };
     let order = app.run(checkout, command.context).await?;
     Ok(order.created(|order| format!("/shop/api/order/{}/", order.order_id)))
@@ -100,8 +105,10 @@ pub async fn check_out(
 pub async fn check_out_guest(
     State(app): State<App>,
     Ids(token): Ids<Uuid>,
+    client: Option<Extension<ClientAddress>>,
     command: Command<GuestCheckout>,
 ) -> Result<CommandResponse<OrderView>, ApiError> {
+    let buyer = app.buyer(&command.context.actor, true, client.map(|Extension(client)| client));
     let body = command.body;
     let (payment_method, instrument) = chosen_method(&app, body.payment_method, body.payment)?;
     let shipping = body.shipping_address.0;
@@ -115,6 +122,7 @@ pub async fn check_out_guest(
         pricing,
         instrument,
         payment_policy: app.payment_policy.clone(),
+        buyer,
     };
     let order = app.run(checkout, command.context).await?;
     // The route that the guest may read.

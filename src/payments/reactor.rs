@@ -252,7 +252,8 @@ impl PaymentReactor {
     async fn refund(&self, order_id: OrderId, refund: i64, amount: Money, request: Uuid) -> Result<(), PaymentFault> {
         let state = self.order_payments.state(order_id).await?;
         let index = usize::try_from(refund - 1).unwrap_or(usize::MAX);
-        let Some(requested) = state.bill.refunds.get(index).filter(|refund| refund.state == RefundState::Requested) else {
+        let Some(requested) = state.bill.refunds.get(index).filter(|refund| refund.state == RefundState::Requested)
+        else {
             return Ok(());
         };
         let charge = requested.attempt.and_then(|attempt| state.bill.charge_of(attempt));

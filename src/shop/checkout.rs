@@ -2,9 +2,10 @@
 
 use super::carts::check_owner;
 use super::orders::{NewOrder, OrderView, RequestedLine, place_order};
-use super::payments::{PaymentPolicy, store_instrument};
+use super::payments::{BuyerTerms, PaymentPolicy, store_instrument};
 use super::pricing::PricingRequest;
 use super::recipients::Recipients;
+use super::unpaid::hold_unpaid;
 use crate::domain::cart::{Cart, CartCommand};
 use crate::domain::ids::{CartId, OrderId};
 use crate::domain::order::{PaymentMethod, PaymentToken};
@@ -14,12 +15,14 @@ use crate::journal::{AggregateRef, Interrupt, UnitOfWork, UseCase};
 pub struct Checkout {
     pub cart_id: CartId,
     pub recipients: Recipients,
-    /// `None` leaves the payment to staff.
+    /// `None` means an invoice.
     pub payment_method: Option<PaymentMethod>,
     pub pricing: PricingRequest,
     /// Instrument for the payment provider, if the method has one.
     pub instrument: Option<PaymentToken>,
     pub payment_policy: PaymentPolicy,
+    /// `None` for a checkout by staff.
+    pub buyer: Option<BuyerTerms>,
 }
 
 impl Checkout {
@@ -32,6 +35,7 @@ impl Checkout {
             pricing: PricingRequest::default(),
             instrument: None,
             payment_policy: PaymentPolicy::default(),
+            buyer: None,
         }
     }
 }
@@ -51,18 +55,27 @@ impl UseCase for Checkout {
             CartId::Customer(customer_id) => Some(customer_id),
             CartId::Guest(_) => None,
         };
+        let payment_method = self.payment_method.unwrap_or(PaymentMethod::Invoice);
         let order = NewOrder {
             customer_id,
             placed_at: work.now(),
             reference: None,
+            request_digest: None,
             lines: lines.collect(),
-            payment_method: self.payment_method,
-            pay_by: self.payment_policy.pay_by(self.payment_method, work.now()),
+            payment_method: Some(payment_method),
+            pay_by: self.payment_policy.pay_by(payment_method, work.now()),
             pricing: Some(self.pricing.clone()),
         };
         let placed = place_order(work, order)?;
         let order_id = OrderId(placed.order_id);
         self.recipients.write(work, order_id, customer_id)?;
+        if let Some(buyer) = &self.buyer {
+            // An order with nothing to pay needs no method.
+            if !placed.total_amount.is_zero() {
+                buyer.require_offered(payment_method)?;
+            }
+            hold_unpaid(work, order_id, customer_id, buyer)?;
+        }
         work.execute::<Cart>(self.cart_id, CartCommand::CheckOut { order_id })?;
         if let Some(token) = &self.instrument {
             store_instrument(work, order_id, token)?;

@@ -20,6 +20,7 @@ mod products;
 mod recipients;
 mod secrets;
 mod stock;
+mod unpaid;
 mod webhooks;
 
 pub use crate::domain::cart::CartChange;
@@ -34,9 +35,10 @@ pub use customers::{ChangeCustomer, CustomerRef, EraseCustomer, RegisterCustomer
 pub use discounts::{ChangeDiscount, CreateDiscount, DiscountView, EndDiscount, TermsChange};
 pub use keys::{CreateKey, KeyRef, RevokeKey};
 pub use orders::{
-    MoveOrder, OrderLineView, OrderStateView, OrderView, PlaceOrder, PricingView, ProductStockView, RequestedLine,
+    MoveOrder, OrderLineView, OrderStateView, OrderView, PlaceOrder, PlacedByStaff, PricingView, ProductStockView,
+    RequestedLine,
 };
-pub use payments::{PaymentPolicy, PaymentStateView, RecordPayment, RequestPayment};
+pub use payments::{BuyerTerms, OfferedMethods, PaymentPolicy, PaymentStateView, RecordPayment, RequestPayment};
 pub use pricing::{
     ChangeShippingFees, ChangeTaxRates, PricingRequest, ShippingFeeView, ShippingFeesView, TaxRateView, TaxRatesView,
 };

@@ -86,6 +86,8 @@ pub struct OrderDraft {
     pub customer_id: Option<CustomerId>,
     pub placed_at: DateTime<Utc>,
     pub reference: Option<Reference>,
+    /// Digest of the request with this reference.
+    pub request_digest: Option<String>,
     /// Lines in the order of their numbers.
     pub lines: Vec<OrderLine>,
     pub payment_method: Option<PaymentMethod>,

@@ -29,6 +29,9 @@ events! {
             /// Absent if the total is the sum of the subtotals.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pricing: Option<OrderPricing>,
+            /// Digest of the request with this reference: the same request again is recognised by it.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            request_digest: Option<String>,
         } = "OrderPlaced",
         ProcessingStarted {} = "OrderProcessingStarted",
         ShipmentSent {

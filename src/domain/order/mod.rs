@@ -47,6 +47,8 @@ pub struct PlacedOrder {
     pub customer_id: Option<CustomerId>,
     pub placed_at: DateTime<Utc>,
     pub reference: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_digest: Option<String>,
     pub lines: Vec<OrderLine>,
     /// One for each of `lines`.
     pub units: Vec<Units>,
@@ -168,6 +170,7 @@ impl Decider for Order {
             payment_method,
             pay_by,
             pricing,
+            request_digest,
             ..
         } = event
         {
@@ -179,6 +182,7 @@ impl Decider for Order {
                 customer_id: *customer_id,
                 placed_at: *placed_at,
                 reference: reference.clone(),
+                request_digest: request_digest.clone(),
                 units: vec![Units::default(); lines.len()],
                 lines: lines.clone(),
                 shipments: Vec::new(),
@@ -224,6 +228,7 @@ fn place(order: OrderDraft) -> Result<Vec<OrderEvent>, OrderError> {
         pay_by: order.pay_by.filter(|_| !total.is_zero()),
         shipping_country: order.shipping_country,
         pricing: order.priced.as_ref().map(|priced| OrderPricing::of(priced, order.discount_code.as_ref())),
+        request_digest: order.request_digest,
     }];
     events.extend(payment::first_step(order.payment_method, total));
     Ok(events)

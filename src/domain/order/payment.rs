@@ -78,6 +78,16 @@ impl PlacedOrder {
         waits && self.bill.kept().is_zero() && !self.bill.due().is_zero()
     }
 
+    /// Units that are reserved for the order although the shop has received nothing for it.
+    pub fn unpaid_units(&self) -> i64 {
+        let open = self.states.status != Status::Cancelled;
+        if open && self.bill.kept().is_zero() && !self.bill.due().is_zero() {
+            self.lines().map(|(line, units)| line.unshipped(units)).sum()
+        } else {
+            0
+        }
+    }
+
     /// Refuses to ship before an online payment, and after everything was refunded.
     pub(super) fn require_paid_enough_to_ship(&self) -> Result<(), OrderError> {
         let online = self.bill.method.is_some_and(PaymentMethod::is_online);

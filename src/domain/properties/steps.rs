@@ -34,7 +34,8 @@ pub(super) enum Step {
 pub(super) fn step() -> impl Strategy<Value = Step> {
     let line = || 1..=3_i64;
     let units = || 1..=4_i64;
-    let money = || (1..=6_000_i64).prop_map(|cents| Money::parse(&format!("{}.{:02}", cents / 100, cents % 100)).unwrap());
+    let money =
+        || (1..=6_000_i64).prop_map(|cents| Money::parse(&format!("{}.{:02}", cents / 100, cents % 100)).unwrap());
     // Mostly the last attempt, sometimes an earlier or unknown one.
     let before = || prop_oneof![8 => Just(0), 1 => 1..=2_i64, 1 => Just(-1_i64)];
     prop_oneof![

@@ -75,7 +75,7 @@ body! {
         pub customer_id: Option<CustomerId>,
         /// Original time of an order imported from another system; now if absent.
         pub placed_at: Option<DateTime<Utc>>,
-        /// The order's number in another system; a repeated reference returns the first order.
+        /// The order's number in another system. The same request again returns the first order; another one is 422.
         pub reference: Option<Reference>,
         #[schema(min_items = 1, max_items = 2_000)]
         pub lines: Vec<NewLine>,
@@ -121,9 +121,14 @@ pub async fn list_orders(
 }
 
 /// Place an order for a customer or a guest
+///
+/// A request that repeats a `reference` with the same customer, time and lines places nothing: it returns the first order
+/// with 200 and `Idempotent-Replayed: true`.
 #[utoipa::path(post, path = "/orders", tag = "orders", security(("bearer" = ["editor"])),
     request_body = NewOrder, params(CommandParams),
-    responses((status = 201, body = OrderView), CommandProblems))]
+    responses(
+        (status = 200, description = "The order that an earlier request with this reference placed", body = OrderView),
+        (status = 201, body = OrderView), CommandProblems))]
 pub async fn place_order(
     State(app): State<App>,
     command: Command<NewOrder>,
@@ -136,7 +141,10 @@ pub async fn place_order(
     };
     let lines = lines.into_iter().map(requested).collect();
     let order = app.run(PlaceOrder { customer_id, placed_at, reference, lines }, command.context).await?;
-    Ok(order.created(|order| format!("/shop/api/order/{}/", order.order_id)))
+    let placed_before = order.answer().placed_before;
+    let order = order.map(|placed| placed.order);
+    let location = |order: &OrderView| format!("/shop/api/order/{}/", order.order_id);
+    Ok(if placed_before { order.repeated() } else { order.created(location) })
 }
 
 /// List the lines of an order

@@ -150,13 +150,21 @@ pub async fn pay_order(
     let by_buyer = command.context.actor.role == Role::Customer.as_str();
     let Command { body: PaymentRequest { method, payment, amount, reference }, context } = command;
     if amount.is_some() && (method.is_some() || payment.is_some()) {
-        return Err(ApiError::invalid_field("amount", "is for money that staff received; a card is charged all that is due"));
+        return Err(ApiError::invalid_field(
+            "amount",
+            "is for money that staff received; a card is charged all that is due",
+        ));
     }
     if amount.is_some_and(Money::is_zero) {
         return Err(ApiError::invalid_field("amount", "must be above 0.00"));
     }
     match app.instrument(method, payment)? {
-        Some((method, token)) => app.run(RequestPayment { order_id, method, token }, context).await,
+        Some((method, token)) => {
+            if let Some(buyer) = app.buyer(&context.actor, false, None) {
+                buyer.require_offered(method)?;
+            }
+            app.run(RequestPayment { order_id, method, token }, context).await
+        }
         None if by_buyer => Err(ApiError::invalid_field("payment", "is required")),
         None => {
             let command = match method {

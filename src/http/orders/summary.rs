@@ -38,7 +38,7 @@ pub struct Summary {
     pub refunded: Amount,
     /// Amount that is still to be paid.
     pub due: Amount,
-    /// `null` if staff arrange the payment.
+    /// `null` for an order that staff placed.
     pub payment_method: Option<String>,
     /// Why the last payment attempt failed, such as `insufficient_funds`; `null` if it did not fail.
     pub payment_failure: Option<String>,

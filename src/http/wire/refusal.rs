@@ -22,6 +22,8 @@ impl From<Refusal> for ApiError {
         let error = Self::new(status, code, title, refusal.to_string());
         match &refusal {
             Refusal::OutOfStock(shortages) => error.with("products", json!(shortages)),
+            Refusal::PaymentMethodUnavailable { offered, .. } => error.with("offered", json!(offered)),
+            Refusal::ReferenceReused { order_id } => error.with("order_id", json!(order_id)),
             Refusal::Unavailable { product_id, .. } => error.with("product_id", json!(product_id)),
             Refusal::Cart(CartError::AlreadyCheckedOut { order_id }) => error.with("order_id", json!(order_id)),
             Refusal::Order(OrderError::IllegalMove { states, .. }) => error.with("allowed", json!(states.allowed())),
@@ -139,5 +141,12 @@ fn classify_refusal(refusal: &Refusal) -> (StatusCode, &'static str, &'static st
         Refusal::UnknownCustomer(_) => (NOT_FOUND, "customer_not_found", "Customer not found"),
         Refusal::PlacedInTheFuture => (BAD_REQUEST, "placed_in_the_future", "Placed in the future"),
         Refusal::PlacedTooEarly => (BAD_REQUEST, "placed_too_early", "Placed before the shop's first day"),
+        Refusal::PaymentMethodUnavailable { .. } => {
+            (CONFLICT, "payment_method_unavailable", "Payment method unavailable")
+        }
+        Refusal::TooManyUnpaidUnits => (CONFLICT, "too_many_unpaid_units", "Too many unpaid units"),
+        Refusal::ReferenceReused { .. } => {
+            (StatusCode::UNPROCESSABLE_ENTITY, "reference_reused", "Reference used for another request")
+        }
     }
 }

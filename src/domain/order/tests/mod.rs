@@ -43,6 +43,7 @@ fn place(lines: Vec<OrderLine>) -> OrderCommand {
         customer_id: Some(CustomerId(1)),
         placed_at,
         reference: None,
+        request_digest: None,
         lines,
         payment_method: None,
         pay_by: None,

@@ -122,7 +122,10 @@ fn an_order_with_nothing_to_pay_is_paid_from_the_start_whatever_its_method() {
         assert_eq!((story.states().1, story.bill().due()), (Payment::Paid, Money::ZERO));
         assert_eq!(story.then(OrderCommand::CancelUnpaid { now: DateTime::<Utc>::MAX_UTC }), []);
         assert_eq!(story.refuses(PAY), OrderError::NothingDue);
-        assert_eq!(story.refuses(OrderCommand::RequestPayment { method: Some(PaymentMethod::Card) }), OrderError::NothingDue);
+        assert_eq!(
+            story.refuses(OrderCommand::RequestPayment { method: Some(PaymentMethod::Card) }),
+            OrderError::NothingDue
+        );
         story.then(OrderCommand::Process);
         story.then(ship(&[]));
     }
@@ -141,6 +144,7 @@ fn an_order_of_an_older_log_with_nothing_to_pay_is_paid_and_never_cancelled_as_u
         pay_by: Some(placed_at),
         shipping_country: None,
         pricing: None,
+        request_digest: None,
     };
     let mut story = Story(Order::default());
     story.0.evolve(&older);

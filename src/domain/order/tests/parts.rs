@@ -67,10 +67,13 @@ fn the_rest_of_a_partially_paid_order_is_charged_once() {
     order.then(failed(1));
     order.then(pay("20.00"));
     let events = order.then(paid(1, "59.99"));
-    assert!(matches!(&events[..], [
+    assert!(
+        matches!(&events[..], [
         OrderEvent::Paid { attempt: Some(1), .. },
         OrderEvent::RefundRequested { amount, attempt: Some(1), .. },
-    ] if *amount == money("20.00")), "{events:?}");
+    ] if *amount == money("20.00")),
+        "{events:?}"
+    );
 }
 
 #[test]
@@ -93,7 +96,9 @@ fn refunds_of_parts_go_back_the_way_they_came() {
     order.then(paid(1, "39.99"));
     let events = order.then(CANCEL);
     let [OrderEvent::Cancelled { .. }, by_provider, by_staff] = &events[..] else { panic!("{events:?}") };
-    assert!(matches!(by_provider, OrderEvent::RefundRequested { refund: 1, amount, attempt: Some(1), .. } if *amount == money("39.99")));
+    assert!(
+        matches!(by_provider, OrderEvent::RefundRequested { refund: 1, amount, attempt: Some(1), .. } if *amount == money("39.99"))
+    );
     assert!(matches!(by_staff, OrderEvent::Refunded { refund: 2, amount, .. } if *amount == money("20.00")));
     assert_eq!(order.states().1, Payment::PartiallyRefunded);
     order.then(OrderCommand::RecordRefund { refund: 1, reference: reference() });
@@ -117,7 +122,9 @@ fn cancelling_a_partially_paid_order_refunds_what_was_received() {
     let mut order = Story::of(None);
     order.then(pay("20.00"));
     let events = order.then(CANCEL);
-    assert!(matches!(&events[..], [OrderEvent::Cancelled { .. }, OrderEvent::Refunded { amount, .. }] if *amount == money("20.00")));
+    assert!(
+        matches!(&events[..], [OrderEvent::Cancelled { .. }, OrderEvent::Refunded { amount, .. }] if *amount == money("20.00"))
+    );
     assert_eq!((order.states().0, order.states().1), (Status::Cancelled, Payment::Refunded));
 }
 
@@ -127,7 +134,10 @@ fn an_order_of_which_nothing_is_due_any_more_is_paid() {
     order.then(OrderCommand::Process);
     order.then(ship(&[]));
     let events = order.then(return_units(&[(1, 2), (2, 1)], false));
-    assert!(matches!(events.last(), Some(OrderEvent::Paid { attempt: None, amount, .. }) if amount.is_zero()), "{events:?}");
+    assert!(
+        matches!(events.last(), Some(OrderEvent::Paid { attempt: None, amount, .. }) if amount.is_zero()),
+        "{events:?}"
+    );
     assert_eq!((order.states().1, order.bill().due()), (Payment::Paid, Money::ZERO));
     assert_eq!(order.refuses(PAY), OrderError::NothingDue);
 
