@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::bail;
+use sqlx::PgPool;
 
 use super::database::with_database;
 use super::output::print;
@@ -12,8 +13,9 @@ use crate::projector::{self, ProjectionState};
 use crate::scheduler;
 
 pub(super) async fn print_status(location: &Location, config: &DatabaseConfig) -> anyhow::Result<ExitCode> {
-    let (projections, tasks) = with_database(location, async |database| {
-        Ok((projector::status(&database.pool).await?, scheduler::status(&database.pool).await?))
+    let (projections, tasks, shortages) = with_database(location, async |database| {
+        let pool = &database.pool;
+        Ok((projector::status(pool).await?, scheduler::status(pool).await?, describe_shortages(pool).await?))
     })
     .await?;
     let head = projections.first().map_or(0, |projection| projection.head);
@@ -22,6 +24,9 @@ pub(super) async fn print_status(location: &Location, config: &DatabaseConfig) -
         None => format!("mails are written to {}", config.mail_dir().display()),
     };
     print(&format!("{}\nthe log ends at position {head}\n{mail}\n", location.describe()));
+    if let Some(shortages) = shortages {
+        print(&format!("{shortages}\n"));
+    }
     for projection in &projections {
         let state = match projection.state {
             ProjectionState::Live => "live",
@@ -42,4 +47,20 @@ pub(super) async fn print_status(location: &Location, config: &DatabaseConfig) -
         Some(error) => bail!("the projector has stopped: {error}"),
         None => Ok(ExitCode::SUCCESS),
     }
+}
+
+/// Reserved units that are not on hand, if there are any.
+async fn describe_shortages(pool: &PgPool) -> Result<Option<String>, sqlx::Error> {
+    let built: bool =
+        sqlx::query_scalar("select to_regclass('live.products_short') is not null").fetch_one(pool).await?;
+    if !built {
+        return Ok(None);
+    }
+    let (products, units): (i64, i64) =
+        sqlx::query_as("select count(*), coalesce(sum(missing), 0)::bigint from live.products_short")
+            .fetch_one(pool)
+            .await?;
+    Ok((products > 0).then(|| {
+        format!("{units} reserved units of {products} products are not on hand; GET orders/short/ lists their orders")
+    }))
 }
