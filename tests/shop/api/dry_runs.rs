@@ -82,7 +82,7 @@ async fn a_dry_run_is_refused_as_the_command_is() {
             "customer_not_found",
         ),
         ("POST", "order/99/pay/".to_owned(), Value::Null, "order_not_found"),
-        ("POST", "order/1/refund/".to_owned(), json!({ "amount": "1.00" }), "not_paid"),
+        ("POST", "order/1/refund/".to_owned(), json!({ "amount": "1.00" }), "illegal_move"),
         ("POST", "customer/1/cart/checkout/".to_owned(), json!({ "shipping_address_id": 9 }), "address_not_found"),
         ("POST", "customer/1/cart/checkout/".to_owned(), code("NOSUCH"), "discount_not_found"),
         ("DELETE", "customer/1/cart/items/2/".to_owned(), Value::Null, "item_not_found"),
