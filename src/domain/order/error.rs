@@ -27,9 +27,9 @@ pub enum OrderError {
     DuplicateLine(i64),
     #[error("line {line} has {available} units left, not {requested}")]
     TooManyUnits { line: i64, requested: i64, available: i64 },
-    #[error("line {line} has {shipped} shipped units, not {requested}; use cancel for units that are not shipped")]
+    #[error("line {line} has {shipped} shipped units left, not {requested}; use cancel for units that are not shipped")]
     NotShipped { line: i64, requested: i64, shipped: i64 },
-    #[error("line {line} has {unshipped} units that are not shipped, not {requested}; use return for shipped units")]
+    #[error("line {line} has {unshipped} unshipped units, not {requested}; use return for shipped units")]
     AlreadyShipped { line: i64, requested: i64, unshipped: i64 },
     #[error("units of the order are already shipped; cancel the others by their lines")]
     PartlyShipped,
