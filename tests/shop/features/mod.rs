@@ -23,4 +23,5 @@ mod sales_history;
 mod scheduler;
 mod seeds;
 mod short_stock;
+mod text;
 mod webhooks;
