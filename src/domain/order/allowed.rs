@@ -45,7 +45,10 @@ impl PlacedOrder {
             (Action::Ship, _) => vec![OrderCommand::Ship { carrier: None, tracking_number: None, lines: vec![] }],
             (Action::Deliver, _) => vec![OrderCommand::Deliver { shipment: None }],
             (Action::Cancel, Mover::Staff) => {
-                vec![OrderCommand::Cancel { reason: None }, OrderCommand::CancelUnits { lines: self.unshipped(), reason }]
+                vec![
+                    OrderCommand::Cancel { reason: None },
+                    OrderCommand::CancelUnits { lines: self.unshipped(), reason },
+                ]
             }
             (Action::Cancel, Mover::Buyer) => vec![OrderCommand::Cancel { reason }],
             (Action::Return, _) => vec![OrderCommand::Return { lines: self.returnable(), refund: false, reason }],

@@ -28,9 +28,7 @@ pub use bill::{Bill, CapturedCharge, PaymentMethod, Refund, RefundState};
 pub use command::{Carrier, OrderCommand, OrderDraft, ProviderReference, TrackingNumber};
 pub use error::OrderError;
 pub use event::OrderEvent;
-pub use line::{
-    CancelledUnits, LineUnits, OrderLine, OrderedUnits, ReturnLine, ReturnedUnits, SentUnits, Units,
-};
+pub use line::{CancelledUnits, LineUnits, OrderLine, OrderedUnits, ReturnLine, ReturnedUnits, SentUnits, Units};
 pub use moves::{Action, Fulfilment, MOVES, Move, OrderStates, Payment, StateValue, Status};
 pub use payment_failure::PaymentFailure;
 pub use payment_token::PaymentToken;

@@ -18,7 +18,9 @@ pub enum ProductError {
     OutOfStock { requested: i64, available: i64 },
     #[error("{requested} to be shipped, {on_hand} on hand")]
     NotOnHand { requested: i64, on_hand: i64 },
-    #[error("at least {reserved} units must stay on hand, because open orders reserve them; correct the stock by a count")]
+    #[error(
+        "at least {reserved} units must stay on hand, because open orders reserve them; correct the stock by a count"
+    )]
     BelowReserved { reserved: i64 },
     #[error("a product can have at most {} units on hand", Stock::MAX)]
     TooManyUnits,

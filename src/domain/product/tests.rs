@@ -139,9 +139,9 @@ fn a_count_may_find_fewer_units_than_are_reserved_and_orders_ship_what_is_left()
         on_hand: 4,
         reserved: 5,
     }]);
-    given(counted.clone()).when(ProductCommand::Restock { order_id: OrderId(2), quantity: 1 }).then_expect_events(vec![
-        ProductEvent::StockReturned { order_id: OrderId(2), quantity: 1, on_hand: 4, reserved: 5 },
-    ]);
+    given(counted.clone()).when(ProductCommand::Restock { order_id: OrderId(2), quantity: 1 }).then_expect_events(
+        vec![ProductEvent::StockReturned { order_id: OrderId(2), quantity: 1, on_hand: 4, reserved: 5 }],
+    );
     given(counted).when(ProductCommand::Release { order_id: OrderId(1), quantity: 4 }).then_expect_events(vec![
         ProductEvent::StockReleased { order_id: OrderId(1), quantity: 4, on_hand: 3, reserved: 1 },
     ]);

@@ -5,7 +5,8 @@ use proptest::prelude::*;
 
 use crate::domain::money::Money;
 use crate::domain::order::{
-    Action, LineUnits, OrderCommand, OrderLine, PaymentFailure, PaymentMethod, PlacedOrder, ProviderReference, ReturnLine,
+    Action, LineUnits, OrderCommand, OrderLine, PaymentFailure, PaymentMethod, PlacedOrder, ProviderReference,
+    ReturnLine,
 };
 use crate::domain::quantity::Quantity;
 use crate::domain::text::Reason;

@@ -42,7 +42,8 @@ impl FromRequestParts<App> for Movers {
 impl Movers {
     /// The caller's part in an action; `None` if its route is closed to the caller.
     pub fn mover(&self, action: Action) -> Option<Mover> {
-        let admission = |order: &str| self.permissions.admission(&Method::POST, &format!("{order}/{}", action.as_str()));
+        let admission =
+            |order: &str| self.permissions.admission(&Method::POST, &format!("{order}/{}", action.as_str()));
         let by_cart = self.by_cart.then(|| admission(ORDER_OF_GUEST)).flatten();
         match admission(ORDER).or(by_cart)? {
             Admission::Account => Some(Mover::Staff),

@@ -271,7 +271,13 @@ pub async fn refund_order(
     movers: Movers,
     command: Command<RefundRequest>,
 ) -> Result<CommandResponse<OrderStateView>, ApiError> {
-    run(&app, &movers, order_id, command.map(|RefundRequest { amount, reason }| OrderCommand::Refund { amount, reason })).await
+    run(
+        &app,
+        &movers,
+        order_id,
+        command.map(|RefundRequest { amount, reason }| OrderCommand::Refund { amount, reason }),
+    )
+    .await
 }
 
 /// List the allowed moves of an order

@@ -68,12 +68,16 @@ async fn a_part_of_a_line_that_cannot_be_delivered_is_cancelled() {
     assert_eq!((&stats[0]["customer_id"], &stats[0]["total_spent"]), (&json!(customer), &json!("10.00")));
     let history = shop.read(&format!("order/{order}/history/")).await;
     let entry = history.as_array().unwrap().iter().find(|entry| entry["event_type"] == "OrderUnitsCancelled").unwrap();
-    assert_eq!((&entry["before"]["units"][0]["withdrawn"], &entry["after"]["units"][0]["withdrawn"]), (&json!(0), &json!(2)));
+    assert_eq!(
+        (&entry["before"]["units"][0]["withdrawn"], &entry["after"]["units"][0]["withdrawn"]),
+        (&json!(0), &json!(2))
+    );
     shop.check_log().await;
     shop.verify().await;
 
     // The unit that was sent comes back after all.
-    let returned = step("return", json!({ "lines": [{ "line": 1, "quantity": 1, "restock": true }], "refund": true })).await;
+    let returned =
+        step("return", json!({ "lines": [{ "line": 1, "quantity": 1, "restock": true }], "refund": true })).await;
     assert_eq!(states(&returned), ["completed", "refunded", "returned"]);
     assert_eq!(stock(&shop, kettle).await, [10, 0, 10]);
     assert_eq!(allowed(&shop, order).await, json!([]), "the order has ended by itself");

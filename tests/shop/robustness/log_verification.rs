@@ -244,7 +244,10 @@ async fn a_log_with_withdrawn_units_passes_every_rule_and_goes_on() {
     shop.done("order/3/ship/", Value::Null).await;
     shop.done("order/3/return/", json!({ "lines": [{ "line": 1, "quantity": 1 }] })).await;
     let seen = shop.read("order/3/summary/").await;
-    assert_eq!((&seen["status"], &seen["fulfilment"], &seen["due"]), (&json!("completed"), &json!("returned"), &json!("0.00")));
+    assert_eq!(
+        (&seen["status"], &seen["fulfilment"], &seen["due"]),
+        (&json!("completed"), &json!("returned"), &json!("0.00"))
+    );
     let product = shop.read("product/1/").await;
     assert_eq!((&product["on_hand"], &product["reserved"]), (&json!(8), &json!(0)));
     assert_eq!(broken(&shop).await, vec![]);

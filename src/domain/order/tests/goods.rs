@@ -103,7 +103,11 @@ fn an_order_of_which_everything_came_back_or_was_cancelled_is_completed() {
     order.then(OrderCommand::Process);
     order.then(ship(&[(1, 2)]));
     order.then(return_units(&[(1, 2)], true));
-    assert_eq!(order.states(), (S::Processing, P::PartiallyRefunded, F::PartiallyShipped), "line 2 is still to be sent");
+    assert_eq!(
+        order.states(),
+        (S::Processing, P::PartiallyRefunded, F::PartiallyShipped),
+        "line 2 is still to be sent"
+    );
     order.then(cancel_units(&[(2, 1)]));
     assert_eq!(order.states(), (S::Completed, P::Refunded, F::Returned));
 
@@ -161,15 +165,17 @@ fn a_return_of_an_older_log_still_withdraws_units() {
     let events = order.then(cancel_units(&[(1, 1)]));
     let OrderEvent::UnitsCancelled { lines, .. } = &events[0] else { panic!("{events:?}") };
     assert_eq!(lines[0].amount, money("20.00"));
-    assert_eq!(order.refuses(cancel_units(&[(1, 1)])), OrderError::TooManyUnits { line: 1, requested: 1, available: 0 });
+    assert_eq!(
+        order.refuses(cancel_units(&[(1, 1)])),
+        OrderError::TooManyUnits { line: 1, requested: 1, available: 0 }
+    );
 }
 
 #[test]
 fn each_caller_is_shown_what_the_order_accepts_from_it_now() {
     use Action::{Cancel, Deliver, Pay, Process, Refund, Return, Ship};
     let staff = |order: &Story| order.0.allowed(|_| Some(Mover::Staff));
-    let buyer =
-        |order: &Story| order.0.allowed(|action| matches!(action, Pay | Cancel).then_some(Mover::Buyer));
+    let buyer = |order: &Story| order.0.allowed(|action| matches!(action, Pay | Cancel).then_some(Mover::Buyer));
     let mut order = Story::of(Some(PaymentMethod::Invoice));
     assert_eq!((staff(&order), buyer(&order)), (vec![Process, Pay, Cancel], vec![Pay, Cancel]));
     order.then(PAY);

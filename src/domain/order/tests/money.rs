@@ -6,7 +6,10 @@ use super::*;
 fn units_are_credited_if_unpaid_and_refundable_if_paid() {
     let mut order = Story::of(None);
     let events = order.then(cancel_units(&[(1, 1)]));
-    assert!(matches!(&events[..], [OrderEvent::UnitsCancelled { credit, .. }] if *credit == money("20.00")), "{events:?}");
+    assert!(
+        matches!(&events[..], [OrderEvent::UnitsCancelled { credit, .. }] if *credit == money("20.00")),
+        "{events:?}"
+    );
     assert_eq!(order.bill().due(), money("39.99"));
     order.then(PAY);
     assert_eq!((order.bill().paid, order.bill().due()), (money("39.99"), Money::ZERO));
@@ -151,12 +154,21 @@ fn money_that_a_provider_takes_for_cancelled_units_goes_back() {
     let authorised = OrderCommand::RecordAuthorisation { attempt: 1, amount: money("59.99"), reference: reference() };
     order.then(authorised);
     let events = order.then(cancel_units(&[(1, 1)]));
-    assert!(matches!(&events[..], [OrderEvent::UnitsCancelled { credit, .. }] if *credit == money("20.00")), "{events:?}");
+    assert!(
+        matches!(&events[..], [OrderEvent::UnitsCancelled { credit, .. }] if *credit == money("20.00")),
+        "{events:?}"
+    );
     let events = order.then(paid(1, "59.99"));
-    assert!(matches!(&events[1], OrderEvent::RefundRequested { amount, .. } if *amount == money("20.00")), "{events:?}");
+    assert!(
+        matches!(&events[1], OrderEvent::RefundRequested { amount, .. } if *amount == money("20.00")),
+        "{events:?}"
+    );
     order.then(OrderCommand::RecordRefund { refund: 1, reference: reference() });
     let events = order.then(cancel_units(&[(1, 1)]));
-    assert!(matches!(&events[1], OrderEvent::RefundRequested { amount, .. } if *amount == money("20.00")), "{events:?}");
+    assert!(
+        matches!(&events[1], OrderEvent::RefundRequested { amount, .. } if *amount == money("20.00")),
+        "{events:?}"
+    );
 }
 
 #[test]
