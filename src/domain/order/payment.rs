@@ -60,18 +60,6 @@ impl PlacedOrder {
         }
     }
 
-    /// Adds the payment of an order of which these events leave nothing due, so that it does not wait for money for ever.
-    pub(super) fn settle(&self, mut events: Vec<OrderEvent>) -> Vec<OrderEvent> {
-        let mut next = self.clone();
-        events.iter().for_each(|event| next.evolve_order(event));
-        let waits = matches!(next.states.payment, Payment::Pending | Payment::PartiallyPaid | Payment::Failed);
-        let open = next.states.status != Status::Cancelled;
-        if waits && open && !next.bill.open_attempt && next.bill.due().is_zero() {
-            events.push(NOTHING_LEFT_TO_PAY);
-        }
-        events
-    }
-
     /// Whether the order is to be paid and the shop has received nothing.
     pub(super) fn is_unpaid(&self) -> bool {
         let waits = matches!(self.states.payment, Payment::Pending | Payment::Failed);
@@ -111,6 +99,13 @@ impl PlacedOrder {
         let amount = self.require_due()?;
         let method = method?;
         Ok(vec![OrderEvent::PaymentRequested { attempt: self.bill.attempts + 1, method, amount }])
+    }
+
+    /// Counts an unpaid order as paid if nothing of it is due any more.
+    pub(super) fn paid_if_nothing_is_due(&self) -> Option<OrderEvent> {
+        let waits = matches!(self.states.payment, Payment::Pending | Payment::PartiallyPaid | Payment::Failed);
+        let open = self.states.status != Status::Cancelled && !self.bill.open_attempt;
+        (waits && open && self.bill.due().is_zero()).then_some(NOTHING_LEFT_TO_PAY)
     }
 
     pub(super) fn record_authorisation(
@@ -164,7 +159,10 @@ impl PlacedOrder {
             (false, true) => Some(Payment::Paid),
             (false, false) => Some(Payment::PartiallyPaid),
         };
-        self.settle(vec![OrderEvent::PaymentFailed { attempt, reason, payment }])
+        let failed = OrderEvent::PaymentFailed { attempt, reason, payment };
+        let mut next = self.clone();
+        next.evolve_money(&failed);
+        [failed].into_iter().chain(next.paid_if_nothing_is_due()).collect()
     }
 
     pub(super) fn refund(&self, amount: Option<Money>, reason: Option<Reason>) -> Result<Vec<OrderEvent>, OrderError> {
@@ -293,7 +291,9 @@ impl PlacedOrder {
                 self.close_refund(*refund, *amount, RefundState::Done);
             }
             OrderEvent::RefundFailed { refund, .. } => self.close_refund(*refund, Money::ZERO, RefundState::Failed),
-            OrderEvent::Returned { credit, .. } => bill.credited = sum(bill.credited, *credit),
+            OrderEvent::Returned { credit, .. } | OrderEvent::UnitsCancelled { credit, .. } => {
+                bill.credited = sum(bill.credited, *credit);
+            }
             OrderEvent::Cancelled { .. } => bill.credited = bill.total,
             _ => {}
         }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::reference::{request_digest, was_placed_by};
 use super::views::OrderView;
 use crate::domain::category::Category;
-use crate::domain::claim::{Claim, ClaimCommand, ClaimKind, claim_id};
+use crate::domain::claim::ClaimIds;
 use crate::domain::customer::CustomerError;
 use crate::domain::ids::{CustomerId, OrderId, ProductId};
 use crate::domain::money::Money;
@@ -20,6 +20,7 @@ use crate::domain::refusal::{Refusal, Shortage};
 use crate::domain::text::Reference;
 use crate::journal::{Interrupt, UnitOfWork, UseCase};
 use crate::shop::customers::check_customer;
+use crate::shop::names::{find_holder, take_name};
 use crate::shop::pricing::{PricingRequest, price, use_discount};
 
 /// Places an order of staff, perhaps imported: with agreed prices, a past date, a reference.
@@ -56,9 +57,9 @@ impl UseCase for PlaceOrder {
     type Answer = PlacedByStaff;
 
     fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<PlacedByStaff, Interrupt> {
-        let claim = self.reference.as_ref().map(|text| claim_id(ClaimKind::OrderReference, text.as_str()));
+        let claim = self.reference.as_ref().map(ClaimIds::order_reference);
         if let Some(claim) = &claim
-            && let Some(holder) = work.get::<Claim>(claim)?.holder
+            && let Some(holder) = find_holder(work, claim)?
         {
             let order_id = OrderId(holder);
             if !was_placed_by(work.get::<Order>(order_id)?.placed()?, self) {
@@ -95,7 +96,7 @@ impl UseCase for PlaceOrder {
             },
         )?;
         if let Some(claim) = claim {
-            work.execute::<Claim>(claim, ClaimCommand::Take { holder: order.order_id })?;
+            take_name(work, &claim, order.order_id)?;
         }
         Ok(PlacedByStaff { order, placed_before: false })
     }
