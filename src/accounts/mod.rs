@@ -18,6 +18,7 @@ use crate::mail::Mailer;
 mod access_tokens;
 mod account_mails;
 mod authenticator;
+mod email_changes;
 mod identity;
 mod keys;
 mod links;
@@ -34,7 +35,7 @@ pub use keys::{KeysError, TokenKeys};
 pub use links::MailRequest;
 pub use password::{Password, PasswordError, Passwords};
 pub use secret::Secret;
-pub use sessions::Tokens;
+pub use sessions::{ProvenOwner, Tokens};
 pub use sign_ins::{ClientInfo, SignIn, SignInOutcome};
 pub use users::{ApiKey, User, find_account_by_email, list_users};
 

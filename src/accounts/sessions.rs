@@ -1,4 +1,4 @@
-//! Sessions: log in, refresh, log out, change the password.
+//! Sessions: log in, refresh, log out, check and change the password.
 
 use std::time::Duration;
 
@@ -9,12 +9,15 @@ use super::secret::{self, Secret};
 use super::sign_ins::{self, ClientInfo, SignInOutcome};
 use super::{Accounts, AccountsError, Password};
 use crate::domain::ids::{AccountId, CustomerId};
-use crate::domain::text::Email;
+use crate::domain::text::Text;
 use crate::journal::Context;
 use crate::shop::ChangePassword;
 
 /// Lifetime of a session without use.
 const SESSION_LIFE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// The most characters of an e-mail address.
+const MAX_EMAIL: usize = 254;
 
 /// Tokens of a new or refreshed session.
 #[derive(Debug)]
@@ -22,6 +25,13 @@ pub struct Tokens {
     pub access_token: Secret,
     pub refresh_token: Secret,
     pub identity: Identity,
+}
+
+/// An account whose current password the caller has just given.
+pub struct ProvenOwner {
+    pub(super) account_id: AccountId,
+    pub(super) password_hash: String,
+    email: String,
 }
 
 /// Account that a client tries to log in to.
@@ -32,17 +42,25 @@ struct Candidate {
     disabled: bool,
 }
 
+impl ProvenOwner {
+    /// The present e-mail address of the account.
+    pub fn email(&self) -> &str {
+        &self.email
+    }
+}
+
 impl Accounts {
     /// Begins a session. Response and timing are the same for a wrong address and a wrong password.
     pub async fn log_in(&self, email: &str, password: &str, client: &ClientInfo) -> Result<Tokens, AccountsError> {
-        // An invalid address is treated like an unknown one.
-        let email = Email::parse(email).ok();
-        let typed = email.as_ref().map(Email::as_str);
+        // An invalid address is treated like an unknown one. An account may have an address from before a stricter rule,
+        // so this checks only what a query accepts.
+        let typed = Text::<MAX_EMAIL>::parse(email).ok();
+        let typed = typed.as_ref().map(Text::as_str);
         let found = sqlx::query_file_as!(Candidate, "src/accounts/queries/candidate_by_email.sql", typed);
         let found = found.fetch_optional(self.pool()).await?;
         // The rate limit counts attempts per lower-case address; PostgreSQL's `lower` maps more addresses to one.
         let lower = |email: &str| email.to_lowercase();
-        let found = found.filter(|found| email.is_some_and(|email| lower(email.as_str()) == lower(&found.email)));
+        let found = found.filter(|found| typed.is_some_and(|typed| lower(typed) == lower(&found.email)));
         self.check_password(found, password, client).await
     }
 
@@ -105,12 +123,7 @@ impl Accounts {
         context: Context,
         client: &ClientInfo,
     ) -> Result<Tokens, AccountsError> {
-        let found = self.find_candidate(account_id).await?;
-        let password_hash = found.and_then(|candidate| candidate.password_hash);
-        if !self.passwords().verify(current, password_hash).await? {
-            sign_ins::record_sign_in(self.pool(), Some(account_id), SignInOutcome::WrongPassword, client).await?;
-            return Err(AccountsError::WrongCredentials);
-        }
+        self.prove_owner(account_id, current, client).await?;
         let password_hash = self.passwords().hash(new).await?;
         let change = ChangePassword { account_id, password_hash: password_hash.clone(), link_hash: None };
         self.journal().run(change, context).await?;
@@ -118,6 +131,26 @@ impl Accounts {
         sign_ins::record_sign_in(self.pool(), Some(account_id), SignInOutcome::PasswordChanged, client).await?;
         let candidate = self.find_candidate(account_id).await?.ok_or(AccountsError::WrongCredentials)?;
         self.begin_session(&candidate, password_hash.expose()).await
+    }
+
+    /// Checks the password of a logged-in account, and records a wrong one.
+    pub async fn prove_owner(
+        &self,
+        account_id: AccountId,
+        password: &str,
+        client: &ClientInfo,
+    ) -> Result<ProvenOwner, AccountsError> {
+        let found = self.find_candidate(account_id).await?;
+        let (email, hash) = found.map(|candidate| (candidate.email, candidate.password_hash)).unzip();
+        let hash = hash.flatten();
+        let matches = self.passwords().verify(password, hash.clone()).await?;
+        match (email, hash) {
+            (Some(email), Some(password_hash)) if matches => Ok(ProvenOwner { account_id, password_hash, email }),
+            _ => {
+                sign_ins::record_sign_in(self.pool(), Some(account_id), SignInOutcome::WrongPassword, client).await?;
+                Err(AccountsError::WrongCredentials)
+            }
+        }
     }
 
     pub async fn list_sign_ins(&self, before: i64, limit: i64) -> Result<Vec<sign_ins::SignIn>, sqlx::Error> {

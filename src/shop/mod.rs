@@ -24,7 +24,7 @@ mod webhooks;
 
 pub use crate::domain::cart::CartChange;
 
-pub use accounts::{AccountRef, ChangeAccount, ChangePassword, ConfirmRegistration, OpenAccount};
+pub use accounts::{AccountRef, ChangeAccount, ChangeEmail, ChangePassword, ConfirmRegistration, OpenAccount};
 pub use addresses::{AddAddress, AddressRef, ChangeAddress, RemoveAddress};
 pub use carriers::{canonical_carrier, tracking_url};
 pub use carts::{CartLineView, CartView, ChangeCart, ExpireCart, GuestCartRef, MergeCarts, OpenGuestCart};

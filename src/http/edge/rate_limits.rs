@@ -26,7 +26,7 @@ use crate::http::wire::error::ApiError;
 pub struct RateLimits {
     /// Requests of an address or a caller.
     requests: Option<Arc<RateLimit>>,
-    /// Credential attempts from an address, and mails to an address.
+    /// Credential attempts from a client address, and mails that clients cause to an e-mail address.
     attempts: Option<Arc<RateLimit>>,
     /// Credential attempts on an account, from all addresses together.
     account_attempts: Option<Arc<RateLimit>>,
@@ -58,9 +58,23 @@ impl RateLimits {
         check(self.account_attempts.as_deref(), &("attempt", account.to_lowercase())).map(drop)
     }
 
-    /// Counts a requested mail against its recipient, from whichever address it was requested.
+    /// Counts a credential attempt against its client address, for a route whose other methods accept no credentials.
+    pub fn per_credential_address(&self, client: ClientAddress) -> Result<(), ApiError> {
+        check(self.attempts.as_deref(), &("address", Some(client.rate_limit_unit()))).map(drop)
+    }
+
+    /// Counts a mail that a client causes against its recipient, from whichever address it was requested.
     pub fn per_recipient(&self, recipient: &str) -> Result<(), ApiError> {
-        check(self.attempts.as_deref(), &("mail", recipient.to_lowercase())).map(drop)
+        check(self.attempts.as_deref(), &("mail", mailbox(recipient))).map(drop)
+    }
+}
+
+/// The mailbox of an address: in lower case, without the tag behind a plus sign, which most providers ignore.
+fn mailbox(address: &str) -> String {
+    let address = address.to_lowercase();
+    match address.rsplit_once('@') {
+        Some((local, domain)) => format!("{}@{domain}", local.split('+').next().unwrap_or_default()),
+        None => address,
     }
 }
 
@@ -218,6 +232,7 @@ mod tests {
         let limits = RateLimits::new(100, 3);
         assert_eq!(admitted(10, || limits.per_recipient("ada@example.com")), 3);
         assert_eq!(admitted(10, || limits.per_recipient("ADA@example.com")), 0, "it is the same mailbox");
+        assert_eq!(admitted(10, || limits.per_recipient("ada+shop@example.com")), 0, "and so is this");
         assert_eq!(admitted(10, || limits.per_recipient("bob@example.com")), 3);
         assert_eq!(admitted(50, || limits.per_account("ada@example.com")), 30);
         assert_eq!(admitted(50, || limits.per_account("Ada@Example.com")), 0);

@@ -7,6 +7,7 @@ mod command_line;
 mod customer_export;
 mod discounts;
 mod documentation;
+mod email_changes;
 mod fact_schema;
 mod facts;
 mod half_year_figures;
