@@ -65,7 +65,7 @@ body! {
 
 body! {
     /// The password, which proves that the owner of an account wants to erase it; staff send no body.
-    #[schema(examples(json!({ "password": "correct horse battery" })))]
+    #[schema(examples(json!({}), json!({ "password": "correct horse battery" })))]
     pub struct Erasure {
         #[schema(format = Password)]
         pub password: Option<String>,
