@@ -69,7 +69,7 @@ impl Accounts {
         let change = ChangeEmail {
             account_id,
             customer_id: link.customer_id.map(CustomerId),
-            email: Email::parse(&link.email).map_err(|_| AccountsError::InvalidLink)?,
+            email: Email::stored(link.email),
             kept_session: link.session_id,
             link_hash: LinkHash::new(hash),
         };

@@ -9,15 +9,12 @@ use super::secret::{self, Secret};
 use super::sign_ins::{self, ClientInfo, SignInOutcome};
 use super::{Accounts, AccountsError, Password};
 use crate::domain::ids::{AccountId, CustomerId};
-use crate::domain::text::Text;
+use crate::domain::text::Email;
 use crate::journal::Context;
 use crate::shop::ChangePassword;
 
 /// Lifetime of a session without use.
 const SESSION_LIFE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-
-/// The most characters of an e-mail address.
-const MAX_EMAIL: usize = 254;
 
 /// Tokens of a new or refreshed session.
 #[derive(Debug)]
@@ -52,15 +49,14 @@ impl ProvenOwner {
 impl Accounts {
     /// Begins a session. Response and timing are the same for a wrong address and a wrong password.
     pub async fn log_in(&self, email: &str, password: &str, client: &ClientInfo) -> Result<Tokens, AccountsError> {
-        // An invalid address is treated like an unknown one. An account may have an address from before a stricter rule,
-        // so this checks only what a query accepts.
-        let typed = Text::<MAX_EMAIL>::parse(email).ok();
-        let typed = typed.as_ref().map(Text::as_str);
+        // An invalid address is treated like an unknown one.
+        let email = Email::parse_known(email).ok();
+        let typed = email.as_ref().map(Email::as_str);
         let found = sqlx::query_file_as!(Candidate, "src/accounts/queries/candidate_by_email.sql", typed);
         let found = found.fetch_optional(self.pool()).await?;
-        // The rate limit counts attempts per lower-case address; PostgreSQL's `lower` maps more addresses to one.
-        let lower = |email: &str| email.to_lowercase();
-        let found = found.filter(|found| typed.is_some_and(|typed| lower(typed) == lower(&found.email)));
+        // The rate limit counts attempts per lower-case address; PostgreSQL's `lower` may map more addresses to one.
+        let same = |found: &Candidate, email: Email| Email::stored(found.email.clone()).folded() == email.folded();
+        let found = found.filter(|found| email.is_some_and(|email| same(found, email)));
         self.check_password(found, password, client).await
     }
 

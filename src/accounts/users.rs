@@ -42,10 +42,10 @@ pub async fn list_users(pool: &PgPool, after: i64, limit: i64) -> Result<Vec<Use
     sqlx::query_file_as!(User, "src/accounts/queries/list_users.sql", after, limit).fetch_all(pool).await
 }
 
-/// Finds the account with an e-mail address, which may be from before a stricter rule for addresses.
-pub async fn find_account_by_email(pool: &PgPool, email: &str) -> Result<Option<AccountId>, sqlx::Error> {
+/// Finds the account with an e-mail address.
+pub async fn find_account_by_email(pool: &PgPool, email: &Email) -> Result<Option<AccountId>, sqlx::Error> {
     let query = "select account_id from account where lower(email) = lower($1)";
-    let found: Option<i64> = sqlx::query_scalar(query).bind(email).fetch_optional(pool).await?;
+    let found: Option<i64> = sqlx::query_scalar(query).bind(email.as_str()).fetch_optional(pool).await?;
     Ok(found.map(AccountId))
 }
 

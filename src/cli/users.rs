@@ -37,24 +37,28 @@ pub(super) enum UsersCommand {
     /// Disable an account and end its sessions
     Disable {
         /// E-mail address of the account
-        email: String,
+        #[arg(value_parser = Email::parse_known)]
+        email: Email,
     },
     /// Enable a disabled account
     Enable {
         /// E-mail address of the account
-        email: String,
+        #[arg(value_parser = Email::parse_known)]
+        email: Email,
     },
     /// Change the role of an account and end its sessions
     Role {
         /// E-mail address of the account
-        email: String,
+        #[arg(value_parser = Email::parse_known)]
+        email: Email,
         /// New role: reader, editor or admin
         role: Role,
     },
     /// Set a new password and end all sessions of the account
     Password {
         /// E-mail address of the account
-        email: String,
+        #[arg(value_parser = Email::parse_known)]
+        email: Email,
         /// Read the password from standard input instead of prompting or generating one
         #[arg(long)]
         password_stdin: bool,
@@ -131,7 +135,7 @@ async fn open_staff_account(database: &Database, email: Email, role: Role, hash:
 
 async fn change_account(
     database: &Database,
-    email: &str,
+    email: &Email,
     role: Option<Role>,
     disabled: Option<bool>,
 ) -> anyhow::Result<()> {
@@ -148,7 +152,7 @@ async fn run_use_case<U: UseCase>(database: &Database, use_case: U) -> anyhow::R
     Ok(())
 }
 
-async fn find_account(pool: &PgPool, email: &str) -> anyhow::Result<AccountId> {
+async fn find_account(pool: &PgPool, email: &Email) -> anyhow::Result<AccountId> {
     let found = accounts::find_account_by_email(pool, email).await?;
     found.with_context(|| format!("no account has the e-mail address {email}"))
 }

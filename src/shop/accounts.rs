@@ -9,7 +9,7 @@ use crate::domain::account::{Account, AccountCommand, LinkHash, PasswordHash, Ro
 use crate::domain::customer::{Customer, CustomerCommand, ProfileField};
 use crate::domain::ids::{AccountId, CustomerId};
 use crate::domain::refusal::Refusal;
-use crate::domain::text::{Email, Name};
+use crate::domain::text::{Email, LastName, Name};
 use crate::journal::{AggregateRef, Interrupt, SideWrite, UnitOfWork, UseCase};
 
 /// Opens an account: number and role in the log, e-mail address and password beside it.
@@ -56,7 +56,7 @@ pub struct ConfirmRegistration {
     /// The customer with this address, if staff entered one before.
     pub customer_id: Option<CustomerId>,
     pub first_name: Name,
-    pub last_name: Name,
+    pub last_name: LastName,
     pub email: Email,
     pub password_hash: PasswordHash,
 }

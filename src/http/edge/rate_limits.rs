@@ -18,6 +18,7 @@ use governor::nanos::Nanos;
 use governor::state::{InMemoryState, NotKeyed, StateStore};
 use governor::{Quota, RateLimiter};
 
+use crate::domain::text::Email;
 use crate::http::edge::client_address::ClientAddress;
 use crate::http::wire::error::ApiError;
 
@@ -55,7 +56,7 @@ impl RateLimits {
     /// Many addresses together cannot guess the password of an account. The limit is a multiple of what an address may
     /// try, so that an attacker at a single address cannot lock the owner out.
     pub fn per_account(&self, account: &str) -> Result<(), ApiError> {
-        check(self.account_attempts.as_deref(), &("attempt", account.to_lowercase())).map(drop)
+        check(self.account_attempts.as_deref(), &("attempt", folded_email(account))).map(drop)
     }
 
     /// Counts a credential attempt against its client address, for a route whose other methods accept no credentials.
@@ -69,9 +70,9 @@ impl RateLimits {
     }
 }
 
-/// The mailbox of an address: in lower case, without the tag behind a plus sign, which most providers ignore.
+/// The mailbox of an address: in the form for comparison, without the tag behind a plus sign, which most providers ignore.
 fn mailbox(address: &str) -> String {
-    let address = address.to_lowercase();
+    let address = folded_email(address);
     match address.rsplit_once('@') {
         Some((local, domain)) => format!("{}@{domain}", local.split('+').next().unwrap_or_default()),
         None => address,
@@ -110,6 +111,11 @@ async fn count(limit: Option<&RateLimit>, request: Request, next: Next) -> Respo
 
 fn check(limit: Option<&RateLimit>, key: &impl Hash) -> Result<Option<RateLimitState>, ApiError> {
     limit.map(|limit| limit.check(key)).transpose()
+}
+
+/// One form for every spelling of an address: a domain has many in Unicode.
+fn folded_email(text: &str) -> String {
+    Email::parse_known(text).map_or_else(|_| text.to_lowercase(), |email| email.folded())
 }
 
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
