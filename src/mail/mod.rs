@@ -112,7 +112,7 @@ impl Mailer {
 
     fn compose(&self, mail: &Mail) -> Result<Message, MailError> {
         let from: Mailbox = self.0.from.parse().map_err(invalid)?;
-        let to = mail.to.parse().map_err(|_| MailError::Unmailable)?;
+        let to = unmailable::mailable_address(&mail.to).ok_or(MailError::Unmailable)?;
         let id = mail.id.as_ref().map(|id| format!("<{id}@{}>", from.email.domain()));
         // Stops automatic replies (RFC 3834).
         let automatic = HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".to_owned());

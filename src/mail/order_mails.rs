@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 
 use super::free_text::{without_links, without_links_in};
-use super::unmailable::is_mailable;
+use super::unmailable::mailable_address;
 use super::{Mail, MailError, Mailer, Templates};
 use crate::payments::Currency;
 use crate::reactors::{Failure, Reaction, Reactor};
@@ -105,7 +105,7 @@ impl OrderMails {
         let Some(buyer) = self.find_buyer(&event.aggregate_id, customer_id).await.map_err(retry_later)? else {
             return Ok(());
         };
-        if !is_mailable(&buyer.email) {
+        if mailable_address(&buyer.email).is_none() {
             tracing::warn!(
                 order_id = event.aggregate_id,
                 event = event.event_type,

@@ -84,6 +84,7 @@ async fn a_profile_refuses_a_new_address_of_an_account_and_names_the_way() {
     for refused in [
         shop.send_with_token(&token, "PATCH", &own, change.clone()).await,
         shop.send("PATCH", &own, change.clone(), &[]).await,
+        shop.send("PATCH", &format!("{own}?dry_run=true"), change.clone(), &[]).await,
         // The answer does not depend on whether the address is taken.
         shop.send_with_token(&token, "PATCH", &own, json!({ "email": "bruno@example.com" })).await,
     ] {
