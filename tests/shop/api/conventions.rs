@@ -70,7 +70,7 @@ async fn a_command_with_a_stale_version_is_refused() {
     let product = shop.product("Kettle", "20.00", 5).await;
     let path = format!("product/{product}/");
     let etag = shop.get(&path).await.header("etag").to_owned();
-    assert_eq!(etag, "\"2\"");
+    assert!(etag.starts_with("\"2-"), "{etag}");
     let price = |price: &str| json!({ "price": price });
     let first = shop.send("PATCH", &path, price("21.00"), &[("if-match", &etag)]).await;
     assert_eq!((first.status, &first.body["price"]), (StatusCode::OK, &json!("21.00")));

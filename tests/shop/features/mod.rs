@@ -3,12 +3,15 @@
 mod accounts;
 mod addresses;
 mod card_provider;
+mod carts;
 mod command_line;
 mod customer_export;
 mod discounts;
 mod documentation;
+mod entity_tags;
 mod fact_schema;
 mod facts;
+mod guest_carts;
 mod half_year_figures;
 mod mails;
 mod order_walkthrough;
