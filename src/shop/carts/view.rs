@@ -107,3 +107,37 @@ impl CartView {
         Ok(Self::of_items(cart_id.customer(), items))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn item(quantity: i64, supply: Supply) -> CartItem {
+        CartItem { product_id: ProductId(1), quantity, name: "Kettle".to_owned(), price: Decimal::TWO, supply }
+    }
+
+    #[test]
+    fn the_digest_follows_availability_and_not_the_units_in_stock() {
+        let digest = |stock| CartView::of_items(None, [item(3, Supply::new(None, stock))]).digest();
+        assert_eq!(digest(3), digest(500));
+        assert_ne!(digest(3), digest(2));
+        assert_eq!(digest(2), digest(-4));
+        let gone = |reason| CartView::of_items(None, [item(3, Supply::new(Some(reason), 9))]).digest();
+        assert_ne!(gone(UnavailableReason::Deleted), gone(UnavailableReason::Discontinued));
+    }
+
+    #[test]
+    fn a_withdrawn_product_sells_no_unit_and_a_shortage_is_shown_as_none() {
+        let discontinued = Supply::new(Some(UnavailableReason::Discontinued), 9);
+        let view = CartView::of_items(None, [item(1, discontinued), item(2, Supply::new(None, -1))]);
+        assert_eq!(view.items.iter().map(|line| line.in_stock).collect::<Vec<_>>(), [0, 0]);
+        assert_eq!((view.total.as_str(), view.items[0].subtotal.as_str()), ("0.00", "2.00"));
+    }
+
+    #[test]
+    fn a_stored_answer_from_before_is_read() {
+        let stored = r#"{"items":[{"product_name":"Kettle","price":"2.00","quantity":1,"subtotal":"2.00","product_id":1}],"total":"2.00"}"#;
+        let view: CartView = serde_json::from_str(stored).unwrap();
+        assert!(view.items[0].available && view.items[0].reason.is_none());
+    }
+}
