@@ -227,7 +227,8 @@ impl App {
     /// The cart of a guest's token.
     pub(super) fn guest_cart(&self, token: Uuid) -> RequestedCart {
         let age = self.accounts.cart_tokens().issued_at(token).map(|issued_at| Utc::now() - issued_at);
-        let lifetime = TimeDelta::days(self.cart_days.into());
+        // A token knows the hour of its issue, so it may live an hour longer than a cart, and never shorter.
+        let lifetime = TimeDelta::days(self.cart_days.into()) + TimeDelta::hours(1);
         let issued = age.is_some_and(|age| self.cart_days == 0 || age < lifetime);
         RequestedCart { cart_id: CartId::of_token(token), issued }
     }

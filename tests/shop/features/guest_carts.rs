@@ -92,7 +92,7 @@ async fn an_invented_an_altered_and_an_expired_token_are_not_found() {
     let invented = uuid::Builder::from_random_bytes([7; 16]).into_uuid();
     let of_version_8 = uuid::Builder::from_custom_bytes([7; 16]).into_uuid();
     let altered = Uuid::from_u128(issued.as_u128() ^ (1 << 60));
-    let expired = tokens.issue(Utc::now() - TimeDelta::days(30));
+    let expired = tokens.issue(Utc::now() - TimeDelta::days(31));
     let item = json!({ "product_id": kettle, "quantity": 1 });
     for (kind, token) in
         [("invented", invented), ("of version 8", of_version_8), ("altered", altered), ("expired", expired)]
@@ -109,7 +109,7 @@ async fn an_invented_an_altered_and_an_expired_token_are_not_found() {
         let merge = shop.post(&format!("customer/{ada}/cart/merge/"), json!({ "cart_token": token })).await;
         assert_eq!((merge.status, merge.problem()), (StatusCode::CONFLICT, "cart_not_found"), "{kind}");
     }
-    let young = tokens.issue(Utc::now() - TimeDelta::days(29));
+    let young = tokens.issue(Utc::now() - TimeDelta::days(30) + TimeDelta::minutes(1));
     assert_eq!(shop.get(&format!("carts/{young}/")).await.status, StatusCode::OK);
     // A cart that is in the log ends by its own expiry, not by that of its token.
     let started = RequestedCart { cart_id: CartId::of_token(expired), issued: true };
