@@ -119,19 +119,19 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     let index = || 0..60usize;
     prop_oneof![
-        (index(), 1..500u32).prop_map(|(product, cents)| Step::Reprice { product, cents }),
-        (index(), 0..3u8).prop_map(|(product, name)| Step::Rename { product, name }),
-        (index(), index()).prop_map(|(product, category)| Step::MoveProduct { product, category }),
-        (index(), 0..9u8).prop_map(|(category, name)| Step::RenameCategory { category, name }),
+        1 => (index(), 1..500u32).prop_map(|(product, cents)| Step::Reprice { product, cents }),
+        1 => (index(), 0..3u8).prop_map(|(product, name)| Step::Rename { product, name }),
+        1 => (index(), index()).prop_map(|(product, category)| Step::MoveProduct { product, category }),
+        1 => (index(), 0..9u8).prop_map(|(category, name)| Step::RenameCategory { category, name }),
         3 => (index(), 0..9u8).prop_map(|(product, units)| Step::Count { product, units }),
-        (index(),).prop_map(|(product,)| Step::Discontinue { product }),
-        (index(),).prop_map(|(product,)| Step::Delete { product }),
+        1 => (index(),).prop_map(|(product,)| Step::Discontinue { product }),
+        1 => (index(),).prop_map(|(product,)| Step::Delete { product }),
         3 => (index(), index(), 1..4u8).prop_map(|(customer, product, quantity)| Step::Add { customer, product, quantity }),
         3 => (index(), index(), 0..6u8).prop_map(|(customer, product, quantity)| Step::Set { customer, product, quantity }),
-        (index(), index(), 1..4u8).prop_map(|(customer, product, quantity)| Step::Order { customer, product, quantity }),
-        (index(), 0..3u8).prop_map(|(customer, name)| Step::RenameCustomer { customer, name }),
-        (index(),).prop_map(|(customer,)| Step::CheckOut { customer }),
-        (index(),).prop_map(|(order,)| Step::Process { order }),
+        1 => (index(), index(), 1..4u8).prop_map(|(customer, product, quantity)| Step::Order { customer, product, quantity }),
+        1 => (index(), 0..3u8).prop_map(|(customer, name)| Step::RenameCustomer { customer, name }),
+        1 => (index(),).prop_map(|(customer,)| Step::CheckOut { customer }),
+        1 => (index(),).prop_map(|(order,)| Step::Process { order }),
     ]
 }
 
