@@ -59,7 +59,7 @@ struct CommandHeaders {
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct CommandQuery {
-    /// `true` checks the command and returns its response and events, but stores nothing.
+    /// `true` carries out the command, returns its response and events, and undoes it.
     #[serde(default)]
     dry_run: bool,
 }

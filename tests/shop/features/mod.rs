@@ -24,4 +24,5 @@ mod recipients;
 mod sales_history;
 mod scheduler;
 mod seeds;
+mod text;
 mod webhooks;

@@ -39,7 +39,18 @@ pub const RULES: [Tried; 7] = [
     ),
 ];
 
-const DOMAIN_CRATES: [&str; 6] = ["serde", "cqrs_es", "rust_decimal", "uuid", "chrono", "thiserror"];
+const DOMAIN_CRATES: [&str; 10] = [
+    "serde",
+    "cqrs_es",
+    "rust_decimal",
+    "uuid",
+    "chrono",
+    "thiserror",
+    "icu_casemap",
+    "idna",
+    "unicode_normalization",
+    "unicode_properties",
+];
 const FILE_LINES: usize = 400;
 /// A line more than a file may have.
 const LONG_TEXT: &str = {
