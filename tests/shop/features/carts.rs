@@ -184,10 +184,10 @@ async fn an_expected_total_includes_shipping_and_taxes_for_guests_too() {
     let rates = json!({ "inclusive": false, "rates": [{ "percent": "10" }] });
     shop.send("PUT", "pricing/taxes/", rates, &[]).await;
     let cart = shop.guest_cart(kettle).await;
-    let check_out = |expected: &str| {
+    let check_out = async |expected: &str| {
         let mut body = as_guest("Jo");
         body["expected_total"] = json!(expected);
-        shop.send_without_token("POST", &format!("{cart}checkout/"), body)
+        shop.send_without_token("POST", &format!("{cart}checkout/"), body).await
     };
     let changed = async |expected: &str| {
         let refused = check_out(expected).await;
