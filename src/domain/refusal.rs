@@ -45,6 +45,9 @@ pub enum Refusal {
     /// The total differs from the one that the buyer expects.
     #[error("the total is {total}, not {expected}")]
     TotalChanged { expected: Money, total: Money },
+    /// A shipment has more units than are on hand.
+    #[error("{}", list_missing_units(.0))]
+    NotOnHand(Vec<MissingUnits>),
     #[error("the name already belongs to category {0}")]
     CategoryNameTaken(CategoryId),
     #[error("the SKU already belongs to product {0}")]
@@ -90,6 +93,22 @@ pub struct UnavailableItem {
     pub requested: i64,
     /// Units that can be ordered.
     pub available: i64,
+}
+
+/// A product with fewer units on hand than a shipment has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MissingUnits {
+    pub product_id: ProductId,
+    pub name: String,
+    pub requested: i64,
+    pub on_hand: i64,
+}
+
+fn list_missing_units(missing: &[MissingUnits]) -> String {
+    let missing = missing.iter().map(|MissingUnits { product_id, name, requested, on_hand }| {
+        format!("product {product_id} ({name}): {requested} to be shipped, {on_hand} on hand")
+    });
+    missing.collect::<Vec<_>>().join("; ")
 }
 
 fn list_items(items: &[UnavailableItem]) -> String {

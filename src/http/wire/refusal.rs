@@ -27,7 +27,7 @@ impl From<Refusal> for ApiError {
             }
             Refusal::Unavailable { product_id, .. } => error.with("product_id", json!(product_id)),
             Refusal::Cart(CartError::AlreadyCheckedOut { order_id }) => error.with("order_id", json!(order_id)),
-            Refusal::Order(OrderError::IllegalMove { states, .. }) => error.with("allowed", json!(states.allowed())),
+            Refusal::NotOnHand(missing) => error.with("products", json!(missing)),
             _ => error,
         }
     }
@@ -97,6 +97,9 @@ fn classify_refusal(refusal: &Refusal) -> (StatusCode, &'static str, &'static st
             OrderError::UnknownLine(_) => (BAD_REQUEST, "line_not_found", "Line not found"),
             OrderError::DuplicateLine(_) => (BAD_REQUEST, "line_named_twice", "Line given twice"),
             OrderError::TooManyUnits { .. } => (CONFLICT, "too_many_units", "Too many units"),
+            OrderError::NotShipped { .. } => (CONFLICT, "not_shipped", "Units not shipped"),
+            OrderError::AlreadyShipped { .. } => (CONFLICT, "already_shipped", "Units already shipped"),
+            OrderError::PartlyShipped => (CONFLICT, "partly_shipped", "Order partly shipped"),
             OrderError::NothingToShip => (CONFLICT, "nothing_to_ship", "Nothing to ship"),
             OrderError::UnknownShipment(_) => (CONFLICT, "shipment_not_found", "Shipment not found"),
             OrderError::AlreadyDelivered(_) => (CONFLICT, "already_delivered", "Already delivered"),
@@ -125,6 +128,7 @@ fn classify_refusal(refusal: &Refusal) -> (StatusCode, &'static str, &'static st
             ProductError::Discontinued => (CONFLICT, "product_discontinued", "Product discontinued"),
             ProductError::Ordered => (CONFLICT, "product_ordered", "Product was ordered"),
             ProductError::OutOfStock { .. } => (CONFLICT, "out_of_stock", "Out of stock"),
+            ProductError::NotOnHand { .. } => (CONFLICT, "not_on_hand", "Not on hand"),
             ProductError::BelowReserved { .. } => (CONFLICT, "below_reserved", "Stock below reserved units"),
             ProductError::TooManyUnits => (BAD_REQUEST, "too_many_units", "Too many units"),
             ProductError::NoChange => (BAD_REQUEST, "no_change", "No change"),
@@ -139,6 +143,7 @@ fn classify_refusal(refusal: &Refusal) -> (StatusCode, &'static str, &'static st
         Refusal::UnknownDiscount(_) => (CONFLICT, "discount_not_found", "Discount not found"),
         Refusal::UnknownAddress(_) => (CONFLICT, "address_not_found", "Address not found"),
         Refusal::UnknownGuestCart => (CONFLICT, "cart_not_found", "Cart not found"),
+        Refusal::NotOnHand(_) => (CONFLICT, "not_on_hand", "Not on hand"),
         Refusal::CategoryNameTaken(_) => (CONFLICT, "category_name_taken", "Category name taken"),
         Refusal::SkuTaken(_) => (CONFLICT, "sku_taken", "SKU taken"),
         Refusal::LinkInvalid => (BAD_REQUEST, "link_invalid", "Link is invalid"),

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod addresses;
+mod cancelled_units;
 mod card_provider;
 mod carts;
 mod command_line;
@@ -24,5 +25,6 @@ mod recipients;
 mod sales_history;
 mod scheduler;
 mod seeds;
+mod short_stock;
 mod text;
 mod webhooks;
