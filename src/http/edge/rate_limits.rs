@@ -27,7 +27,7 @@ use crate::http::wire::error::ApiError;
 pub struct RateLimits {
     /// Requests of an address or a caller.
     requests: Option<Arc<RateLimit>>,
-    /// Credential attempts from a client address, and mails that clients cause to an e-mail address.
+    /// Credential attempts and attempts at discount codes from an address, and mails that clients cause to an address.
     attempts: Option<Arc<RateLimit>>,
     /// Credential attempts on an account, from all addresses together.
     account_attempts: Option<Arc<RateLimit>>,
@@ -62,6 +62,13 @@ impl RateLimits {
     /// Counts a credential attempt against its client address, for a route whose other methods accept no credentials.
     pub fn per_credential_address(&self, client: ClientAddress) -> Result<(), ApiError> {
         check(self.attempts.as_deref(), &("address", Some(client.rate_limit_unit()))).map(drop)
+    }
+
+    /// Counts an attempt at a discount code against the client address and the account that made it.
+    pub fn per_code_source(&self, client: Option<ClientAddress>, account: Option<&str>) -> Result<(), ApiError> {
+        check(self.attempts.as_deref(), &("code", client.map(ClientAddress::rate_limit_unit)))?;
+        // Many addresses together cannot guess codes with one account.
+        account.map(|account| check(self.account_attempts.as_deref(), &("code", account))).transpose().map(drop)
     }
 
     /// Counts a mail that a client causes against its recipient, from whichever address it was requested.
