@@ -11,6 +11,7 @@ use super::database::with_database;
 use super::output::print;
 use crate::config::DatabaseConfig;
 use crate::database::{Database, Location};
+use crate::mail::{UnmailableOwners, find_unmailable};
 use crate::payments;
 use crate::projector::{self, ProjectionState, ProjectionStatus};
 use crate::scheduler;
@@ -45,6 +46,7 @@ async fn report(
         missing_stock_lines(database).await?,
         projection_lines(projections),
         task_lines(database).await?,
+        unmailable_lines(&find_unmailable(&database.pool).await?),
     ])
 }
 
@@ -111,4 +113,19 @@ async fn payment_lines(database: &Database) -> anyhow::Result<Lines> {
     let waiting =
         (waiting > 0).then(|| format!("{waiting} orders are paid in part; see GET orders/?payment=partially_paid"));
     Ok([guests.to_owned()].into_iter().chain(waiting).collect())
+}
+
+/// Numbers that one line shows at most.
+const MAX_SHOWN: usize = 20;
+
+/// The owners of e-mail addresses to which no mail is sent.
+fn unmailable_lines(owners: &UnmailableOwners) -> Lines {
+    let kinds =
+        [("customers", &owners.customers), ("accounts", &owners.accounts), ("orders of guests", &owners.orders)];
+    let lines = kinds.into_iter().filter(|(_, ids)| !ids.is_empty()).map(|(kind, ids)| {
+        let shown: Vec<_> = ids.iter().take(MAX_SHOWN).map(ToString::to_string).collect();
+        let more = if ids.len() > MAX_SHOWN { ", …" } else { "" };
+        format!("{} {kind} have an e-mail address that cannot be mailed: {}{more}", ids.len(), shown.join(", "))
+    });
+    lines.collect()
 }

@@ -44,6 +44,7 @@ functions![
     "store_side_writes",
     "unpaid_holder",
     "write_change_address",
+    "write_change_email",
     "write_change_profile",
     "write_change_webhook",
     "write_disable_account",
