@@ -63,7 +63,10 @@ async fn a_count_below_what_is_reserved_is_accepted_and_nothing_is_sold_below_ze
     shop.add(customer, kettle, 1).await;
     let cart = shop.read(&format!("customer/{customer}/cart/")).await;
     let item = &cart["items"][0];
-    assert_eq!((&item["available"], &item["reason"], &item["in_stock"]), (&json!(false), &json!("out_of_stock"), &json!(0)));
+    assert_eq!(
+        (&item["available"], &item["reason"], &item["in_stock"]),
+        (&json!(false), &json!("out_of_stock"), &json!(0))
+    );
     assert_eq!(shop.check_out(customer).await.problem(), "items_unavailable");
 
     // The earlier order is served first, so the later one lacks two units.
