@@ -11,6 +11,7 @@ mod fact_schema;
 mod facts;
 mod half_year_figures;
 mod mails;
+mod name_order;
 mod order_walkthrough;
 mod orders;
 mod payments;
