@@ -17,8 +17,15 @@ create table products (
 comment on column products.name_key is 'text_key of the name: lists are sorted by it';
 comment on column products.search_key is 'text_key of name and description';
 comment on column products.reserved is 'units that belong to open orders';
-comment on column products.stock is 'what can still be sold: on hand less reserved';
+comment on column products.stock is 'what can still be sold: on hand less reserved, never below 0';
 comment on column products.version is 'sequence of the product''s last event';
 create index products_name on products (name_key, product_id);
 create index products_price on products (price, product_id);
 create index products_category on products (category_id, name_key, product_id);
+
+create table products_short (
+    product_id bigint primary key,
+    missing bigint not null
+);
+comment on table products_short is 'products of which a count found fewer units than open orders reserve';
+comment on column products_short.missing is 'reserved units that are not on hand';
