@@ -11,6 +11,8 @@ pub mod fallbacks;
 pub mod json;
 pub mod openapi;
 pub mod page;
+pub mod parameters;
 pub mod recent_writes;
 pub mod refusal;
+pub mod responses;
 pub mod schema;

@@ -122,7 +122,7 @@ impl Operation<'_> {
         cases.extend(self.bad_queries());
         cases.extend(self.bad_headers());
         if self.is_command() {
-            cases.extend(self.bad_borun_until_killed());
+            cases.extend(self.bad_bodies());
         }
         if self.is_stream() {
             // A stream that is not refused never ends.
@@ -188,11 +188,11 @@ impl Operation<'_> {
         values.into_iter().map(case).collect()
     }
 
-    fn bad_borun_until_killed(&self) -> Vec<Case> {
+    fn bad_bodies(&self) -> Vec<Case> {
         let good = self.good_body();
         let no_fields = json!({});
         let schema = self.body_schema().unwrap_or(&no_fields);
-        let described = bad_values::borun_until_killed(self.document, schema, &good);
+        let described = bad_values::bodies(self.document, schema, &good);
         let mut bodies: Vec<(String, Vec<u8>)> =
             described.into_iter().map(|(what, body)| (what, body.into())).collect();
         for text in
