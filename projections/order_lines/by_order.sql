@@ -4,7 +4,7 @@ select
     case
         when placed.customer_id is null then 'Guest'
         when profile.customer_id is null then 'Erased customer'
-        else profile.first_name || ' ' || profile.last_name
+        else rtrim(profile.first_name || ' ' || profile.last_name)
     end as "customer_name!",
     line.line,
     line.product_id,
@@ -19,9 +19,11 @@ select
     line.shipped,
     line.withdrawn,
     line.returned,
-    placed.version
+    placed.version,
+    customer.version as "customer_version?"
 from order_lines as line
 join orders as placed using (order_id)
+left join customers as customer using (customer_id)
 left join customer_profile as profile using (customer_id)
 where line.order_id = $1
 order by line.line

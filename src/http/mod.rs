@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use tokio::net::TcpListener;
 use tower::Layer;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -53,10 +53,11 @@ use accounts::{auth, keys, users};
 use customers::{addresses, export};
 use edge::drain::DRAIN_DELAY;
 use edge::rate_limits::per_credential_source;
-use orders::{guest, moves, summary};
+use orders::{guest, moves, short, summary};
 use wire::access::{Rules, check_access};
 use wire::consistency::read_your_writes;
 use wire::openapi::Document;
+use wire::unchanged::answer_unchanged;
 use wire::{fallbacks, openapi, responses};
 
 /// A request that takes longer is refused with 503. Longer than every wait inside a handler, so that those end first.
@@ -149,7 +150,7 @@ fn products(app: &App) -> Routes {
 fn categories(app: &App) -> Routes {
     let routes = Routes::new()
         .routes(routes!(categories::list_categories, categories::create_category))
-        .routes(routes!(categories::rename_category, categories::delete_category));
+        .routes(routes!(categories::find_category, categories::rename_category, categories::delete_category));
     in_time(consistent(app, routes))
 }
 
@@ -193,6 +194,7 @@ fn pricing(app: &App) -> Routes {
 fn orders(app: &App) -> Routes {
     let routes = Routes::new()
         .routes(routes!(orders::list_orders, orders::place_order))
+        .routes(routes!(short::list_short_orders))
         .routes(routes!(orders::list_order_lines))
         .routes(routes!(summary::find_order_summary))
         .routes(routes!(guest::erase_contact))
@@ -284,10 +286,10 @@ fn health() -> Routes {
         .routes(routes!(operations::metrics))
 }
 
-/// Routes whose reads wait for the caller's own writes.
+/// Routes whose reads wait for the caller's own writes, and answer 304 to a client that knows what they show.
 fn consistent(app: &App, mut routes: Routes) -> Routes {
     responses::note_positions(routes.get_openapi_mut());
-    routes.layer(from_fn_with_state(app.clone(), read_your_writes))
+    routes.layer(from_fn(answer_unchanged)).layer(from_fn_with_state(app.clone(), read_your_writes))
 }
 
 /// Routes whose requests must end within [`REQUEST_TIMEOUT`].

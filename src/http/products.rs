@@ -15,8 +15,10 @@ use crate::http::wire::body::{NoBody, body};
 use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse};
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params, Versioned};
+use crate::journal::EntityTag;
 use crate::shop::{
     AdjustStock, ChangeProduct, CreateProduct, DeleteProduct, ProductRef, ProductView, StockChange, StockView,
+    product_digest,
 };
 
 /// A product in a list.
@@ -25,7 +27,7 @@ pub struct ProductRow {
     pub product_id: i64,
     pub name: String,
     pub price: Amount,
-    /// Units available: on hand and not reserved.
+    /// Units available: on hand and not reserved, never below 0.
     pub stock: i64,
     pub category: String,
 }
@@ -95,7 +97,7 @@ body! {
     pub struct StockAdjustment {
         /// Units received (positive) or lost (negative).
         pub change: Option<i64>,
-        /// Units counted in the warehouse.
+        /// Units counted in the warehouse; may be fewer than open orders reserve.
         #[schema(minimum = 0)]
         pub count: Option<i64>,
         pub reason: Option<Reason>,
@@ -175,6 +177,7 @@ pub async fn find_product(
 ) -> Result<Versioned<ProductView>, ApiError> {
     let found = sqlx::query_file!("projections/products/find.sql", product_id.0).fetch_optional(&app.pool).await?;
     let row = found.ok_or_else(|| ApiError::not_found("product_not_found", "Product not found"))?;
+    let tag = EntityTag { version: row.version, digest: Some(product_digest(&row.category)) };
     let body = ProductView {
         product_id: row.product_id,
         name: row.name,
@@ -187,7 +190,7 @@ pub async fn find_product(
         reserved: row.reserved,
         discontinued: row.discontinued,
     };
-    Ok(Versioned { version: row.version, body })
+    Ok(Versioned { tag, body })
 }
 
 /// Create a product
@@ -241,6 +244,9 @@ pub async fn delete_product(
 }
 
 /// Adjust the stock of a product by a change or a count
+///
+/// A loss by `change` must leave the units that open orders reserve. A `count` may be lower: nothing is for sale then,
+/// orders ship as long as units are on hand, and `orders/short/` lists the orders that cannot be served.
 #[utoipa::path(post, path = "/product/{product_id}/stock", tag = "catalogue", security(("bearer" = ["editor"])),
     request_body = StockAdjustment,
     params(("product_id" = ProductId, Path), CommandParams), responses((status = 200, body = StockView), CommandProblems))]

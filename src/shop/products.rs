@@ -4,14 +4,15 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::categories::CategoryKey;
+use super::names::{release_name, take_name};
 use crate::domain::category::{Category, CategoryCommand};
-use crate::domain::claim::{Claim, ClaimCommand, ClaimError, ClaimKind, claim_id};
+use crate::domain::claim::{ClaimError, ClaimIds};
 use crate::domain::ids::ProductId;
 use crate::domain::money::Money;
 use crate::domain::product::{Product, ProductCommand, ProductError};
 use crate::domain::refusal::Refusal;
 use crate::domain::text::{Description, Name, Sku};
-use crate::journal::{AggregateRef, Interrupt, UnitOfWork, UseCase};
+use crate::journal::{AggregateRef, Interrupt, UnitOfWork, UseCase, ViewDigest};
 
 /// Creates a product in a category, with its opening stock.
 pub struct CreateProduct {
@@ -57,8 +58,7 @@ impl UseCase for CreateProduct {
 }
 
 fn claim_sku(work: &mut UnitOfWork<'_>, sku: &Sku, product_id: ProductId) -> Result<(), Interrupt> {
-    let claim = claim_id(ClaimKind::ProductSku, &sku.folded());
-    work.execute::<Claim>(claim, ClaimCommand::Take { holder: product_id.0 }).map_err(|interrupt| match interrupt {
+    take_name(work, &ClaimIds::product_sku(sku), product_id.0).map_err(|interrupt| match interrupt {
         Interrupt::Refused(Refusal::Claim(ClaimError::Taken { holder })) => Refusal::SkuTaken(ProductId(holder)).into(),
         other => other,
     })
@@ -101,6 +101,10 @@ impl UseCase for ChangeProduct {
     fn subject(&self) -> Option<AggregateRef> {
         Some(AggregateRef::of::<Product>(self.product_id))
     }
+
+    fn view_digest(&self, work: &UnitOfWork<'_>) -> Result<Option<ViewDigest>, Interrupt> {
+        product_view_digest(work, self.product_id)
+    }
 }
 
 /// Deletes a product that was never ordered.
@@ -117,8 +121,7 @@ impl UseCase for DeleteProduct {
         work.execute::<Product>(product_id, ProductCommand::Delete)?;
         work.execute::<Category>(listing.category_id, CategoryCommand::RemoveProduct { product_id })?;
         if let Some(sku) = listing.sku {
-            let sku = Sku::parse(&sku).map_err(|error| Interrupt::Broken(error.to_string()))?;
-            work.execute::<Claim>(claim_id(ClaimKind::ProductSku, &sku.folded()), ClaimCommand::Release)?;
+            release_name(work, &ClaimIds::product_sku(&Sku::stored(sku)), product_id.0)?;
         }
         Ok(())
     }
@@ -126,6 +129,26 @@ impl UseCase for DeleteProduct {
     fn subject(&self) -> Option<AggregateRef> {
         Some(AggregateRef::of::<Product>(self.product_id))
     }
+
+    fn view_digest(&self, work: &UnitOfWork<'_>) -> Result<Option<ViewDigest>, Interrupt> {
+        product_view_digest(work, self.product_id)
+    }
+}
+
+/// Digest of what reads of a product show beyond its stream: the name of its category.
+pub fn product_digest(category: &str) -> ViewDigest {
+    ViewDigest::of([category])
+}
+
+/// The digest of a product as reads compute it; `None` if it cannot be read.
+pub(super) fn product_view_digest(
+    work: &UnitOfWork<'_>,
+    product_id: ProductId,
+) -> Result<Option<ViewDigest>, Interrupt> {
+    let product = work.get::<Product>(product_id)?;
+    let Ok(listing) = product.listing() else { return Ok(None) };
+    let category = work.get::<Category>(listing.category_id)?;
+    Ok(category.name().ok().map(product_digest))
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

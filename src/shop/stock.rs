@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::products::product_view_digest;
 use crate::domain::ids::ProductId;
 use crate::domain::product::{Product, ProductCommand};
 use crate::domain::text::Reason;
-use crate::journal::{AggregateRef, Interrupt, UnitOfWork, UseCase};
+use crate::journal::{AggregateRef, Interrupt, UnitOfWork, UseCase, ViewDigest};
 
 /// Adjusts the stock of a product.
 pub struct AdjustStock {
@@ -19,7 +20,7 @@ pub struct AdjustStock {
 pub enum StockChange {
     /// Units more (positive) or fewer (negative).
     By(i64),
-    /// Units on hand, as counted.
+    /// Units on hand, as counted; may be fewer than are reserved.
     Counted(i64),
 }
 
@@ -39,15 +40,22 @@ impl UseCase for AdjustStock {
     fn subject(&self) -> Option<AggregateRef> {
         Some(AggregateRef::of::<Product>(self.product_id))
     }
+
+    fn view_digest(&self, work: &UnitOfWork<'_>) -> Result<Option<ViewDigest>, Interrupt> {
+        product_view_digest(work, self.product_id)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StockView {
     pub product_id: i64,
-    /// Units available for sale: `on_hand` less `reserved`.
+    /// Units available for sale: `on_hand` less `reserved`, never below 0.
     pub stock: i64,
     pub on_hand: i64,
     pub reserved: i64,
+    /// Reserved units that are not on hand; `orders/short/` lists the orders that cannot be served.
+    #[serde(default)]
+    pub missing: i64,
 }
 
 impl StockView {
@@ -59,6 +67,7 @@ impl StockView {
             stock: stock.available(),
             on_hand: stock.on_hand,
             reserved: stock.reserved,
+            missing: stock.missing(),
         })
     }
 }

@@ -1,6 +1,6 @@
 //! A product: its catalogue data and its stock.
 //!
-//! `on_hand` counts the units in the warehouse, `reserved` those of open orders; the rest is available.
+//! `on_hand` counts the units in the warehouse, `reserved` those of open orders; the rest, if any, is available.
 //! Every stock event carries both resulting figures, so that a reader needs only the last event.
 
 use serde::{Deserialize, Serialize};
@@ -13,6 +13,7 @@ mod command;
 mod error;
 mod event;
 mod stock;
+mod supply;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +21,7 @@ pub use command::ProductCommand;
 pub use error::ProductError;
 pub use event::ProductEvent;
 pub use stock::Stock;
+pub use supply::{Supply, UnavailableReason};
 
 /// Life cycle of a product.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,7 +31,8 @@ pub enum Product {
     Listed(Listing),
     /// No longer sold. Units of earlier orders can still be shipped, released and returned.
     Discontinued(Listing),
-    Deleted,
+    /// Keeps its last listing, because carts still show it.
+    Deleted(Listing),
 }
 
 /// Catalogue data and stock of a product.
@@ -51,7 +54,7 @@ impl Product {
         match self {
             Self::Listed(listing) => Ok(listing),
             Self::Discontinued(_) => Err(ProductError::Discontinued),
-            Self::Unknown | Self::Deleted => Err(ProductError::NotFound),
+            Self::Unknown | Self::Deleted(_) => Err(ProductError::NotFound),
         }
     }
 
@@ -59,7 +62,15 @@ impl Product {
     pub fn listing(&self) -> Result<&Listing, ProductError> {
         match self {
             Self::Listed(listing) | Self::Discontinued(listing) => Ok(listing),
-            Self::Unknown | Self::Deleted => Err(ProductError::NotFound),
+            Self::Unknown | Self::Deleted(_) => Err(ProductError::NotFound),
+        }
+    }
+
+    /// The last listing of a product, deleted or not; `None` if there never was such a product.
+    pub fn last_listing(&self) -> Option<&Listing> {
+        match self {
+            Self::Listed(listing) | Self::Discontinued(listing) | Self::Deleted(listing) => Some(listing),
+            Self::Unknown => None,
         }
     }
 }
@@ -109,10 +120,9 @@ impl Decider for Product {
                     ProductEvent::StockCorrected { change, reason, on_hand, reserved }
                 }])
             }
-            ProductCommand::CountStock { counted, .. } if counted < 0 => Err(ProductError::NegativeCount),
             ProductCommand::CountStock { counted, reason } => {
-                let change = counted - listing.stock.on_hand;
-                let Stock { on_hand, reserved } = listing.stock.with_change(change)?;
+                let Stock { on_hand, reserved } = listing.stock.with_count(counted)?;
+                let change = on_hand - listing.stock.on_hand;
                 let reason = reason.map(String::from);
                 Ok(if change == 0 {
                     vec![]
@@ -133,13 +143,8 @@ impl Decider for Product {
                 Ok(vec![ProductEvent::StockReleased { order_id, quantity, on_hand, reserved: reserved - quantity }])
             }
             ProductCommand::Ship { order_id, quantity } => {
-                let Stock { on_hand, reserved } = listing.stock;
-                Ok(vec![ProductEvent::StockShipped {
-                    order_id,
-                    quantity,
-                    on_hand: on_hand - quantity,
-                    reserved: reserved - quantity,
-                }])
+                let Stock { on_hand, reserved } = listing.stock.shipped(quantity)?;
+                Ok(vec![ProductEvent::StockShipped { order_id, quantity, on_hand, reserved }])
             }
             ProductCommand::Restock { order_id, quantity } => {
                 let Stock { on_hand, reserved } = listing.stock.with_change(quantity)?;
@@ -172,7 +177,11 @@ impl Decider for Product {
                     *self = Self::Discontinued(listing.clone());
                 }
             }
-            ProductEvent::Deleted {} => *self = Self::Deleted,
+            ProductEvent::Deleted {} => {
+                if let Self::Listed(listing) | Self::Discontinued(listing) = self {
+                    *self = Self::Deleted(listing.clone());
+                }
+            }
             ProductEvent::StockReserved { on_hand, reserved, .. } => self.update(|listing| {
                 listing.ordered = true;
                 listing.stock = Stock { on_hand: *on_hand, reserved: *reserved };

@@ -18,6 +18,7 @@ use governor::nanos::Nanos;
 use governor::state::{InMemoryState, NotKeyed, StateStore};
 use governor::{Quota, RateLimiter};
 
+use crate::domain::text::Email;
 use crate::http::edge::client_address::ClientAddress;
 use crate::http::wire::error::ApiError;
 
@@ -26,7 +27,7 @@ use crate::http::wire::error::ApiError;
 pub struct RateLimits {
     /// Requests of an address or a caller.
     requests: Option<Arc<RateLimit>>,
-    /// Credential attempts from an address, and mails to an address.
+    /// Credential attempts and attempts at discount codes from an address, and mails to an address.
     attempts: Option<Arc<RateLimit>>,
     /// Credential attempts on an account, from all addresses together.
     account_attempts: Option<Arc<RateLimit>>,
@@ -55,12 +56,19 @@ impl RateLimits {
     /// Many addresses together cannot guess the password of an account. The limit is a multiple of what an address may
     /// try, so that an attacker at a single address cannot lock the owner out.
     pub fn per_account(&self, account: &str) -> Result<(), ApiError> {
-        check(self.account_attempts.as_deref(), &("attempt", account.to_lowercase())).map(drop)
+        check(self.account_attempts.as_deref(), &("attempt", folded_email(account))).map(drop)
+    }
+
+    /// Counts an attempt at a discount code against the client address and the account that made it.
+    pub fn per_code_source(&self, client: Option<ClientAddress>, account: Option<&str>) -> Result<(), ApiError> {
+        check(self.attempts.as_deref(), &("code", client.map(ClientAddress::rate_limit_unit)))?;
+        // Many addresses together cannot guess codes with one account.
+        account.map(|account| check(self.account_attempts.as_deref(), &("code", account))).transpose().map(drop)
     }
 
     /// Counts a requested mail against its recipient, from whichever address it was requested.
     pub fn per_recipient(&self, recipient: &str) -> Result<(), ApiError> {
-        check(self.attempts.as_deref(), &("mail", recipient.to_lowercase())).map(drop)
+        check(self.attempts.as_deref(), &("mail", folded_email(recipient))).map(drop)
     }
 }
 
@@ -96,6 +104,11 @@ async fn count(limit: Option<&RateLimit>, request: Request, next: Next) -> Respo
 
 fn check(limit: Option<&RateLimit>, key: &impl Hash) -> Result<Option<RateLimitState>, ApiError> {
     limit.map(|limit| limit.check(key)).transpose()
+}
+
+/// One form for every spelling of an address: a domain has many in Unicode.
+fn folded_email(text: &str) -> String {
+    Email::parse_known(text).map_or_else(|_| text.to_lowercase(), |email| email.folded())
 }
 
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");

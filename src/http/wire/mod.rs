@@ -16,3 +16,4 @@ pub mod recent_writes;
 pub mod refusal;
 pub mod responses;
 pub mod schema;
+pub mod unchanged;

@@ -17,7 +17,8 @@ use crate::http::wire::{parameters, responses};
         To log in, `POST /shop/api/auth/login` and send the `access_token` as `Authorization: Bearer …`; \
         `POST /shop/api/auth/refresh` renews it. Programs use an API key in the same header.\n\n\
         Responses carry positions of the event log: `Journal-Position` after a command, `Projection-Position` on a read. \
-        A read waits for the caller's own commands, and for `Min-Position`."),
+        A read waits for the caller's own commands, and for `Min-Position`. \
+        Reads of a single resource carry an `ETag`; `If-None-Match` with it gives 304."),
     tags(
         (name = "accounts", description = "Login, accounts, roles and API keys"),
         (name = "catalogue", description = "Products, categories and stock"),

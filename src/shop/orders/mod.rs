@@ -6,10 +6,12 @@ mod views;
 use std::collections::BTreeMap;
 
 use super::pricing::{discount_in_use, release_discount};
+use crate::domain::customer::Customer;
 use crate::domain::ids::{OrderId, ProductId};
 use crate::domain::order::{Order, OrderCommand, StockMoved};
 use crate::domain::product::{Product, ProductCommand};
-use crate::journal::{AggregateRef, Interrupt, UnitOfWork, UseCase};
+use crate::domain::refusal::{MissingUnits, Refusal};
+use crate::journal::{AggregateRef, Interrupt, UnitOfWork, UseCase, ViewDigest};
 
 pub(super) use placing::{NewOrder, place_order};
 pub use placing::{PlaceOrder, RequestedLine};
@@ -31,12 +33,13 @@ impl UseCase for MoveOrder {
         work.execute::<Order>(order_id, self.command.clone())?;
         release_discount(work, order_id, discount)?;
         let after = stock_moved(work, order_id)?;
-        let steps: Vec<_> = after
+        let steps: Vec<StockStep> = after
             .into_iter()
             .map(|(product_id, after)| (product_id, before.get(&product_id).copied().unwrap_or_default(), after))
             .filter(|(_, before, after)| before != after)
             .collect();
         work.get_all::<Product, _>(steps.iter().map(|(product_id, ..)| product_id))?;
+        require_on_hand(work, &steps)?;
         for (product_id, before, after) in &steps {
             for command in stock_commands(order_id, *before, *after) {
                 work.execute::<Product>(product_id, command)?;
@@ -48,6 +51,43 @@ impl UseCase for MoveOrder {
     fn subject(&self) -> Option<AggregateRef> {
         Some(AggregateRef::of::<Order>(self.order_id))
     }
+
+    fn view_digest(&self, work: &UnitOfWork<'_>) -> Result<Option<ViewDigest>, Interrupt> {
+        order_view_digest(work, self.order_id)
+    }
+}
+
+/// Digest of what reads of an order show beyond its stream: the customer's name and addresses, which change with the
+/// customer's stream. `None` for an order of a guest.
+pub fn order_digest(customer_version: Option<i64>) -> Option<ViewDigest> {
+    customer_version.map(|version| ViewDigest::of([version.to_be_bytes()]))
+}
+
+/// The digest of an order as reads compute it.
+pub(super) fn order_view_digest(work: &UnitOfWork<'_>, order_id: OrderId) -> Result<Option<ViewDigest>, Interrupt> {
+    let order = work.get::<Order>(order_id)?;
+    let customer_id = order.placed().ok().and_then(|placed| placed.customer_id);
+    let version = customer_id.map(|customer_id| work.version(&AggregateRef::of::<Customer>(customer_id)));
+    Ok(order_digest(version.transpose()?))
+}
+
+/// Units of a product that the order has moved before and after a command.
+type StockStep = (ProductId, StockMoved, StockMoved);
+
+/// Refuses to ship more than is on hand; names every product concerned. A count may have found fewer units than orders
+/// reserve, and the orders then ship as long as units last.
+fn require_on_hand(work: &UnitOfWork<'_>, steps: &[StockStep]) -> Result<(), Interrupt> {
+    let mut missing = Vec::new();
+    for (product_id, before, after) in steps {
+        let product = work.get::<Product>(product_id)?;
+        let listing = product.listing()?;
+        let (requested, on_hand) = (after.shipped - before.shipped, listing.stock.on_hand);
+        if requested > on_hand {
+            let (product_id, name) = (*product_id, listing.name.clone());
+            missing.push(MissingUnits { product_id, name, requested, on_hand });
+        }
+    }
+    if missing.is_empty() { Ok(()) } else { Err(Refusal::NotOnHand(missing).into()) }
 }
 
 /// Units that the order has moved so far, by product; several lines may have one product.

@@ -166,12 +166,12 @@ async fn a_cancelled_order_releases_its_discount_use_once() {
 }
 
 #[tokio::test]
-async fn an_order_withdrawn_before_shipping_releases_its_discount_use() {
+async fn an_order_of_which_every_unit_is_cancelled_releases_its_discount_use() {
     let shop = TestShop::new().await;
     let buyers = buyers(&shop, 1).await;
     create(&shop, json!({})).await;
     let order = with_code(&shop, buyers[0]).await.body["order_id"].clone();
-    shop.done(&format!("order/{order}/return/"), json!({ "lines": [{ "line": 1, "quantity": 1 }] })).await;
+    shop.done(&format!("order/{order}/cancel/"), json!({ "lines": [{ "line": 1, "quantity": 1 }] })).await;
     assert_eq!(shop.read(&format!("order/{order}/summary/")).await["status"], "cancelled");
     assert_eq!(uses(&shop).await, 0);
     shop.check_log().await;
@@ -207,7 +207,7 @@ async fn a_code_that_is_not_valid_now_is_refused_with_its_reason() {
     let before = shop.engine.journal.position();
     assert_eq!(with_code(&shop, buyer).await.problem(), "discount_below_minimum");
     let unknown = check_out(&shop, buyer, json!({ "discount_code": "NONE" })).await;
-    assert_eq!((unknown.status, unknown.problem()), (StatusCode::NOT_FOUND, "discount_not_found"));
+    assert_eq!((unknown.status, unknown.problem()), (StatusCode::CONFLICT, "discount_not_found"));
     let malformed = check_out(&shop, buyer, json!({ "discount_code": "a b" })).await;
     assert_eq!(malformed.body["errors"][0]["field"], "discount_code");
     assert_eq!(shop.engine.journal.position(), before);

@@ -2,13 +2,17 @@
 
 mod accounts;
 mod addresses;
+mod cancelled_units;
 mod card_provider;
+mod carts;
 mod command_line;
 mod customer_export;
 mod discounts;
 mod documentation;
+mod entity_tags;
 mod fact_schema;
 mod facts;
+mod guest_carts;
 mod half_year_figures;
 mod mails;
 mod order_walkthrough;
@@ -21,4 +25,6 @@ mod recipients;
 mod sales_history;
 mod scheduler;
 mod seeds;
+mod short_stock;
+mod text;
 mod webhooks;
