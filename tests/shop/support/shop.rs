@@ -98,12 +98,8 @@ impl TestShop {
         let journal = engine.journal.clone();
         let accounts = Accounts::start(&config, connect.clone(), pool.clone(), journal.clone()).await.unwrap();
         let projector = engine.projector.clone();
-        let settings = AppSettings {
-            edge,
-            payments: Payments::new(payments, &pool).unwrap(),
-            payment_policy,
-            cart_days: 30,
-        };
+        let settings =
+            AppSettings { edge, payments: Payments::new(payments, &pool).unwrap(), payment_policy, cart_days: 30 };
         let shop = App::new(journal, projector, accounts.clone(), pool.clone(), settings, None, stopping);
         Self {
             accounts,
