@@ -211,5 +211,8 @@ async fn units_are_not_both_shipped_and_cancelled() {
     shop.verify().await;
     let shipped = outcomes.iter().filter(|status| **status == StatusCode::OK).count();
     let left = i64::try_from(100 - 3 * shipped).unwrap();
-    assert_eq!(stock(&shop, kettle).await, [left, 10 - i64::try_from(shipped).unwrap(), left - 10 + i64::try_from(shipped).unwrap()]);
+    assert_eq!(
+        stock(&shop, kettle).await,
+        [left, 10 - i64::try_from(shipped).unwrap(), left - 10 + i64::try_from(shipped).unwrap()]
+    );
 }
