@@ -9,7 +9,7 @@ use super::category::CategoryError;
 use super::claim::ClaimError;
 use super::customer::CustomerError;
 use super::discount::DiscountError;
-use super::ids::{CategoryId, CustomerId, ProductId};
+use super::ids::{CategoryId, CustomerId, OrderId, ProductId};
 use super::order::OrderError;
 use super::pricing::PricingError;
 use super::product::ProductError;
@@ -59,6 +59,9 @@ pub enum Refusal {
     UnknownCategory(String),
     #[error("customer {0} not found")]
     UnknownCustomer(CustomerId),
+    /// Personal data that open orders still need; names the first of them.
+    #[error("{} still open: {}", if .0.len() == 1 { "an order is" } else { "orders are" }, list_orders(.0))]
+    OpenOrders(Vec<OrderId>),
     #[error("an order cannot be placed in the future")]
     PlacedInTheFuture,
     #[error("an order cannot be placed before 1900")]
@@ -72,6 +75,10 @@ pub struct Shortage {
     pub name: String,
     pub requested: i64,
     pub available: i64,
+}
+
+fn list_orders(order_ids: &[OrderId]) -> String {
+    order_ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 fn list_shortages(shortages: &[Shortage]) -> String {

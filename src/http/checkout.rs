@@ -14,9 +14,9 @@ use crate::http::customers::addresses::{GivenAddress, find_address};
 use crate::http::payments;
 use crate::http::wire::body::body;
 use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse};
-use crate::http::wire::error::ApiError;
+use crate::http::wire::error::{ApiError, FieldError};
 use crate::http::wire::page::Ids;
-use crate::shop::{Checkout, Guest, OrderView, PricingRequest, Recipients};
+use crate::shop::{Checkout, Destination, GuestContact, OrderView, PricingRequest, Recipients};
 
 body! {
     /// Delivery, discount and payment of an order.
@@ -37,7 +37,7 @@ body! {
 }
 
 body! {
-    /// A guest's name, addresses, discount and payment.
+    /// A guest's name, addresses, discount and payment. A quote (`dry_run=true`) needs none of them.
     #[schema(examples(json!({
         "name": "Jo Miller",
         "email": "jo@example.com",
@@ -46,10 +46,14 @@ body! {
         "payment_method": "invoice"
     })))]
     pub struct GuestCheckout {
-        pub name: Name,
-        /// Recipient of mails about the order.
-        pub email: Email,
-        pub shipping_address: GivenAddress,
+        /// Required, unless the request is a quote (`dry_run=true`).
+        pub name: Option<Name>,
+        /// Recipient of mails about the order. Required, unless the request is a quote.
+        pub email: Option<Email>,
+        /// Required, unless the request is a quote.
+        pub shipping_address: Option<GivenAddress>,
+        /// Destination for a quote without an address; with an address it must be its country.
+        pub shipping_country: Option<Country>,
         /// The billing address, if it differs from the shipping address.
         pub billing_address: Option<GivenAddress>,
         /// May be absent if `payment` is present, or if staff arrange the payment.
@@ -83,7 +87,11 @@ pub async fn check_out(
     let billing = find_address(&app, customer_id, body.billing_address_id).await?;
     let checkout = Checkout {
         cart_id: CartId::Customer(customer_id),
-        recipients: Recipients::Customer { shipping, billing },
+        recipients: Recipients {
+            contact: None,
+            shipping: shipping.map(Destination::Known),
+            billing: billing.map(Destination::Known),
+        },
         payment_method,
         pricing: PricingRequest { country, discount_code: body.discount_code },
         instrument,
@@ -104,13 +112,28 @@ pub async fn check_out_guest(
 ) -> Result<CommandResponse<OrderView>, ApiError> {
     let body = command.body;
     let (payment_method, instrument) = chosen_method(&app, body.payment_method, body.payment)?;
-    let shipping = body.shipping_address.0;
-    let pricing = PricingRequest { country: Some(shipping.country.clone()), discount_code: body.discount_code };
-    let billing = body.billing_address.map(|address| address.0);
-    let guest = Guest { name: body.name, email: body.email, shipping, billing };
+    if !command.context.dry_run {
+        require_fields(&[
+            ("name", body.name.is_some()),
+            ("email", body.email.is_some()),
+            ("shipping_address", body.shipping_address.is_some()),
+        ])?;
+    }
+    let shipping = body.shipping_address.map(|address| Destination::given(address.0));
+    let country = shipping.as_ref().and_then(Destination::country).cloned();
+    if country.is_some() && body.shipping_country.is_some() && country != body.shipping_country {
+        return Err(Refusal::AddressChanged.into());
+    }
+    let pricing =
+        PricingRequest { country: country.or(body.shipping_country), discount_code: body.discount_code };
+    let recipients = Recipients {
+        contact: body.name.zip(body.email).map(|(name, email)| GuestContact { name, email }),
+        shipping,
+        billing: body.billing_address.map(|address| Destination::given(address.0)),
+    };
     let checkout = Checkout {
         cart_id: CartId::of_token(token),
-        recipients: Recipients::Guest(Box::new(guest)),
+        recipients,
         payment_method,
         pricing,
         instrument,
@@ -119,6 +142,14 @@ pub async fn check_out_guest(
     let order = app.run(checkout, command.context).await?;
     // The route that the guest may read.
     Ok(order.created(|order| format!("/shop/api/carts/{token}/order/{}/", order.order_id)))
+}
+
+/// 400 that names every field that is not given.
+fn require_fields(fields: &[(&str, bool)]) -> Result<(), ApiError> {
+    let missing = fields.iter().filter(|(_, given)| !given);
+    let errors = missing.map(|(field, _)| FieldError { field: (*field).to_owned(), message: "is required".to_owned() });
+    let errors: Vec<_> = errors.collect();
+    if errors.is_empty() { Ok(()) } else { Err(ApiError::invalid(errors)) }
 }
 
 /// The payment method, and the token to charge for an online method.

@@ -28,6 +28,7 @@ mod checkout;
 mod customers;
 mod discounts;
 mod edge;
+mod erasures;
 mod events;
 mod history;
 mod operations;
@@ -53,7 +54,7 @@ use accounts::{auth, keys, users};
 use customers::{addresses, export};
 use edge::drain::DRAIN_DELAY;
 use edge::rate_limits::per_credential_source;
-use orders::{guest, moves, summary};
+use orders::{guest, moves, recipients, summary};
 use wire::access::{Rules, check_access};
 use wire::consistency::read_your_writes;
 use wire::openapi::Document;
@@ -195,7 +196,9 @@ fn orders(app: &App) -> Routes {
         .routes(routes!(orders::list_orders, orders::place_order))
         .routes(routes!(orders::list_order_lines))
         .routes(routes!(summary::find_order_summary))
-        .routes(routes!(guest::erase_contact))
+        .routes(routes!(guest::erase_contact, recipients::correct_contact))
+        .routes(routes!(guest::withdraw_contact_erasure))
+        .routes(routes!(recipients::correct_addresses))
         .routes(routes!(moves::process_order))
         .routes(routes!(moves::pay_order))
         .routes(routes!(moves::ship_order))

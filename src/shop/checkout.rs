@@ -27,7 +27,7 @@ impl Checkout {
     pub fn of(cart_id: CartId) -> Self {
         Self {
             cart_id,
-            recipients: Recipients::unnamed(),
+            recipients: Recipients::default(),
             payment_method: None,
             pricing: PricingRequest::default(),
             instrument: None,
@@ -58,6 +58,7 @@ impl UseCase for Checkout {
             lines: lines.collect(),
             payment_method: self.payment_method,
             pay_by: self.payment_policy.pay_by(self.payment_method, work.now()),
+            shipping_country: None,
             pricing: Some(self.pricing.clone()),
         };
         let placed = place_order(work, order)?;

@@ -10,6 +10,7 @@ mod carriers;
 mod carts;
 mod categories;
 mod checkout;
+mod corrections;
 mod customers;
 mod discounts;
 mod keys;
@@ -30,6 +31,7 @@ pub use carriers::{canonical_carrier, tracking_url};
 pub use carts::{CartLineView, CartView, ChangeCart, ExpireCart, GuestCartRef, MergeCarts, OpenGuestCart};
 pub use categories::{CategoryKey, CategoryRef, CreateCategory, DeleteCategory, RenameCategory};
 pub use checkout::Checkout;
+pub use corrections::{CorrectAddresses, CorrectContact, CorrectionView, EraseContact, ErasureView, KeepContact};
 pub use customers::{ChangeCustomer, CustomerRef, EraseCustomer, RegisterCustomer};
 pub use discounts::{ChangeDiscount, CreateDiscount, DiscountView, EndDiscount, TermsChange};
 pub use keys::{CreateKey, KeyRef, RevokeKey};
@@ -41,6 +43,6 @@ pub use pricing::{
     ChangeShippingFees, ChangeTaxRates, PricingRequest, ShippingFeeView, ShippingFeesView, TaxRateView, TaxRatesView,
 };
 pub use products::{ChangeProduct, CreateProduct, DeleteProduct, ProductRef, ProductView};
-pub use recipients::{EraseContact, Guest, KnownAddress, Recipients};
+pub use recipients::{Destination, GuestContact, KnownAddress, Recipients};
 pub use stock::{AdjustStock, StockChange, StockView};
 pub use webhooks::{ChangeWebhook, CreateWebhook, RemoveWebhook, RotateWebhookSecret, WebhookRef};

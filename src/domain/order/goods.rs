@@ -19,6 +19,7 @@ impl PlacedOrder {
         carrier: Option<Carrier>,
         tracking_number: Option<TrackingNumber>,
         wanted: &[LineUnits],
+        collected: bool,
     ) -> Result<Vec<OrderEvent>, OrderError> {
         self.require_allowed(Action::Ship)?;
         let online = self.bill.method.is_some_and(super::PaymentMethod::is_online);
@@ -40,6 +41,7 @@ impl PlacedOrder {
             tracking_number: tracking_number.map(String::from),
             lines,
             fulfilment,
+            collected,
         };
         Ok([vec![sent], next.status_events(fulfilment)].concat())
     }

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::Decider;
+use super::customer::Country;
 use super::ids::{CustomerId, ProductId};
 use super::money::Money;
 
@@ -18,6 +19,7 @@ mod payment;
 mod payment_failure;
 mod payment_token;
 mod pricing;
+mod recipients;
 #[cfg(test)]
 mod tests;
 
@@ -30,6 +32,7 @@ pub use moves::{Action, Fulfilment, MOVES, Move, OrderStates, Payment, StateValu
 pub use payment_failure::PaymentFailure;
 pub use payment_token::PaymentToken;
 pub use pricing::OrderPricing;
+pub use recipients::{AddressKind, ContactField};
 
 /// Life cycle of an order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,9 +56,15 @@ pub struct PlacedOrder {
     /// Whether each shipment is delivered, in the order of their numbers, which count from 1.
     pub shipments: Vec<bool>,
     pub bill: Bill,
+    /// Destination that fees and taxes depend on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shipping_country: Option<Country>,
     /// Whether the guest's personal data is erased.
     #[serde(default)]
     pub contact_erased: bool,
+    /// Whether the guest's personal data is to be erased when the order is closed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub contact_erasure_requested: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pricing: Option<OrderPricing>,
 }
@@ -97,14 +106,6 @@ impl PlacedOrder {
         })
     }
 
-    fn erase_contact(&self) -> Result<Vec<OrderEvent>, OrderError> {
-        match self.customer_id {
-            Some(customer_id) => Err(OrderError::HasCustomer(customer_id)),
-            None if self.contact_erased => Ok(vec![]),
-            None => Ok(vec![OrderEvent::ContactErased {}]),
-        }
-    }
-
     fn require_allowed(&self, action: Action) -> Result<(), OrderError> {
         if self.states.allow(action) { Ok(()) } else { Err(OrderError::IllegalMove { action, states: self.states }) }
     }
@@ -131,7 +132,9 @@ impl Decider for Order {
                 order.require_allowed(Action::Process)?;
                 Ok(vec![OrderEvent::ProcessingStarted {}])
             }
-            OrderCommand::Ship { carrier, tracking_number, lines } => order.ship(carrier, tracking_number, &lines),
+            OrderCommand::Ship { carrier, tracking_number, lines, collected } => {
+                order.ship(carrier, tracking_number, &lines, collected)
+            }
             OrderCommand::Deliver { shipment } => order.deliver(shipment),
             OrderCommand::Cancel { reason } => order.cancel(reason),
             OrderCommand::CancelUnpaid { now } => order.cancel_unpaid(now),
@@ -148,7 +151,11 @@ impl Decider for Order {
             OrderCommand::RecordPaymentFailure { attempt, reason } => Ok(order.record_payment_failure(attempt, reason)),
             OrderCommand::RecordRefund { refund, reference } => order.record_refund(refund, reference),
             OrderCommand::RecordRefundFailure { refund, reason } => order.record_refund_failure(refund, reason),
+            OrderCommand::CorrectAddresses { shipping, billing } => order.correct_addresses(shipping, billing),
+            OrderCommand::CorrectContact { fields } => order.correct_contact(fields),
             OrderCommand::EraseContact => order.erase_contact(),
+            OrderCommand::RequestContactErasure => order.request_contact_erasure(),
+            OrderCommand::WithdrawContactErasure => Ok(order.withdraw_contact_erasure()),
         }
     }
 
@@ -161,8 +168,8 @@ impl Decider for Order {
             lines,
             payment_method,
             pay_by,
+            shipping_country,
             pricing,
-            ..
         } = event
         {
             *self = Self::Placed(Box::new(PlacedOrder {
@@ -174,11 +181,13 @@ impl Decider for Order {
                 lines: lines.clone(),
                 shipments: Vec::new(),
                 bill: Bill { total: *total, method: *payment_method, pay_by: *pay_by, ..Bill::default() },
+                shipping_country: shipping_country.clone(),
                 contact_erased: false,
+                contact_erasure_requested: false,
                 pricing: pricing.clone(),
             }));
         } else if let Self::Placed(order) = self {
-            order.contact_erased |= *event == OrderEvent::ContactErased {};
+            order.evolve_recipients(event);
             order.evolve_goods(event);
             order.evolve_money(event);
         }

@@ -22,6 +22,7 @@ impl From<Refusal> for ApiError {
         let error = Self::new(status, code, title, refusal.to_string());
         match &refusal {
             Refusal::OutOfStock(shortages) => error.with("products", json!(shortages)),
+            Refusal::OpenOrders(order_ids) => error.with("order_ids", json!(order_ids)),
             Refusal::Unavailable { product_id, .. } => error.with("product_id", json!(product_id)),
             Refusal::Cart(CartError::AlreadyCheckedOut { order_id }) => error.with("order_id", json!(order_id)),
             Refusal::Order(OrderError::IllegalMove { states, .. }) => error.with("allowed", json!(states.allowed())),
@@ -106,11 +107,20 @@ fn classify_refusal(refusal: &Refusal) -> (StatusCode, &'static str, &'static st
             OrderError::UnknownAttempt(_) => (NOT_FOUND, "attempt_not_found", "Payment attempt not found"),
             OrderError::HasCustomer(_) => (CONFLICT, "order_of_customer", "Order belongs to a customer"),
             OrderError::UnknownRefund(_) => (NOT_FOUND, "refund_not_found", "Refund not found"),
+            OrderError::AddressMissing => (CONFLICT, "address_missing", "Shipping address missing"),
+            OrderError::NothingToSend => (CONFLICT, "nothing_to_send", "Nothing left to send"),
+            OrderError::ContactErased => (CONFLICT, "contact_erased", "Personal data erased"),
+            OrderError::ContactIncomplete => (CONFLICT, "contact_incomplete", "Contact incomplete"),
+            OrderError::CountryChangesPrice(_) => (CONFLICT, "country_changes_price", "Country changes the price"),
+            OrderError::StillOpen => (CONFLICT, "open_orders", "Open orders"),
         },
         Refusal::Pricing(error) => match error {
             PricingError::TooManyRows => (BAD_REQUEST, "too_many_rows", "Too many rows"),
             PricingError::DuplicateFee { .. } => (BAD_REQUEST, "fee_twice", "Shipping fee given twice"),
             PricingError::DuplicateRate { .. } => (BAD_REQUEST, "rate_twice", "Tax rate given twice"),
+            PricingError::CountryRequired => (CONFLICT, "shipping_country_required", "Shipping country required"),
+            PricingError::NotShippedThere(_) => (CONFLICT, "not_shipped_there", "Not shipped there"),
+            PricingError::TotalTooLarge => (BAD_REQUEST, "total_too_large", "Total too large"),
         },
         Refusal::Product(error) | Refusal::Unavailable { error, .. } => match error {
             ProductError::NotFound => (NOT_FOUND, "product_not_found", "Product not found"),
@@ -135,6 +145,7 @@ fn classify_refusal(refusal: &Refusal) -> (StatusCode, &'static str, &'static st
         Refusal::AddressChanged => (CONFLICT, "address_changed", "Address changed"),
         Refusal::UnknownCategory(_) => (NOT_FOUND, "category_not_found", "Category not found"),
         Refusal::UnknownCustomer(_) => (NOT_FOUND, "customer_not_found", "Customer not found"),
+        Refusal::OpenOrders(_) => (CONFLICT, "open_orders", "Open orders"),
         Refusal::PlacedInTheFuture => (BAD_REQUEST, "placed_in_the_future", "Placed in the future"),
         Refusal::PlacedTooEarly => (BAD_REQUEST, "placed_too_early", "Placed before the shop's first day"),
     }

@@ -6,6 +6,7 @@ mod views;
 use std::collections::BTreeMap;
 
 use super::pricing::{discount_in_use, release_discount};
+use super::recipients::require_shipping_address;
 use crate::domain::ids::{OrderId, ProductId};
 use crate::domain::order::{Order, OrderCommand, StockMoved};
 use crate::domain::product::{Product, ProductCommand};
@@ -29,6 +30,9 @@ impl UseCase for MoveOrder {
         let before = stock_moved(work, order_id)?;
         let discount = discount_in_use(work.get::<Order>(order_id)?.placed()?);
         work.execute::<Order>(order_id, self.command.clone())?;
+        if let OrderCommand::Ship { collected: false, .. } = self.command {
+            require_shipping_address(work, order_id)?;
+        }
         release_discount(work, order_id, discount)?;
         let after = stock_moved(work, order_id)?;
         let steps: Vec<_> = after

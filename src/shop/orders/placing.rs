@@ -8,7 +8,7 @@ use chrono::{DateTime, Datelike, Utc};
 use super::views::OrderView;
 use crate::domain::category::Category;
 use crate::domain::claim::{Claim, ClaimCommand, ClaimKind, claim_id};
-use crate::domain::customer::CustomerError;
+use crate::domain::customer::{Country, CustomerError};
 use crate::domain::ids::{CustomerId, OrderId, ProductId};
 use crate::domain::money::Money;
 use crate::domain::order::{self, Order, OrderCommand, OrderLine, PaymentMethod};
@@ -19,6 +19,7 @@ use crate::domain::text::Reference;
 use crate::journal::{Interrupt, UnitOfWork, UseCase};
 use crate::shop::customers::check_customer;
 use crate::shop::pricing::{PricingRequest, price, use_discount};
+use crate::shop::recipients::{Destination, Recipients};
 
 /// Places an order of staff, perhaps imported: with agreed prices, a past date, a reference.
 pub struct PlaceOrder {
@@ -29,6 +30,7 @@ pub struct PlaceOrder {
     /// Unique: a repeated reference returns the first order and places none.
     pub reference: Option<Reference>,
     pub lines: Vec<RequestedLine>,
+    pub recipients: Recipients,
 }
 
 /// A line of a new order.
@@ -74,9 +76,11 @@ impl UseCase for PlaceOrder {
                 lines: self.lines.clone(),
                 payment_method: None,
                 pay_by: None,
+                shipping_country: self.recipients.shipping.as_ref().and_then(Destination::country).cloned(),
                 pricing: None,
             },
         )?;
+        self.recipients.write(work, OrderId(placed.order_id), self.customer_id)?;
         if let Some(claim) = claim {
             work.execute::<Claim>(claim, ClaimCommand::Take { holder: placed.order_id })?;
         }
@@ -98,6 +102,8 @@ pub(in crate::shop) struct NewOrder {
     pub lines: Vec<RequestedLine>,
     pub payment_method: Option<PaymentMethod>,
     pub pay_by: Option<DateTime<Utc>>,
+    /// Country of the shipping address, if the pricing inputs do not have it.
+    pub shipping_country: Option<Country>,
     /// Pricing inputs. `None`: line prices are final, nothing is added.
     pub pricing: Option<PricingRequest>,
 }
@@ -117,9 +123,9 @@ pub(in crate::shop) fn place_order(work: &mut UnitOfWork<'_>, order: NewOrder) -
         Ok(OrderLine::of(line.product_id, listing, category_name, line.quantity, line.unit_price)?)
     });
     let lines = lines.collect::<Result<Vec<_>, Interrupt>>()?;
-    let NewOrder { customer_id, placed_at, reference, payment_method, pay_by, pricing, .. } = order;
+    let NewOrder { customer_id, placed_at, reference, payment_method, pay_by, shipping_country, pricing, .. } = order;
     let priced = pricing.as_ref().map(|request| price(work, request, &lines)).transpose()?.flatten();
-    let PricingRequest { country: shipping_country, discount_code } = pricing.unwrap_or_default();
+    let PricingRequest { country, discount_code } = pricing.unwrap_or_default();
     let order_id = OrderId(work.next_number::<Order>()?);
     let place = order::OrderDraft {
         customer_id,
@@ -128,7 +134,7 @@ pub(in crate::shop) fn place_order(work: &mut UnitOfWork<'_>, order: NewOrder) -
         lines,
         payment_method,
         pay_by,
-        shipping_country,
+        shipping_country: country.or(shipping_country),
         priced,
         discount_code,
     };

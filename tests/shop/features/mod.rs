@@ -5,6 +5,7 @@ mod addresses;
 mod card_provider;
 mod command_line;
 mod customer_export;
+mod delivery;
 mod discounts;
 mod documentation;
 mod fact_schema;

@@ -34,8 +34,8 @@ async fn story(shop: &TestShop) {
     shop.send("PUT", &format!("customer/{ada}/cart/items/{mug}/"), json!({ "quantity": 3 }), &[]).await;
     shop.send("DELETE", &format!("customer/{ada}/cart/items/{assam}/"), Value::Null, &[]).await;
     assert_eq!(shop.check_out(ada).await.status, StatusCode::CREATED); // order 1: 2 kettles, 3 mugs = 55.75
-    for action in ["process", "ship", "deliver"] {
-        shop.done(&format!("order/1/{action}/"), Value::Null).await;
+    for (action, body) in [("process", Value::Null), ("ship", json!({ "collected": true })), ("deliver", Value::Null)] {
+        shop.done(&format!("order/1/{action}/"), body).await;
     }
     let lines = json!([
         { "product_id": assam, "quantity": 2, "unit_price": "8.00" },

@@ -5,7 +5,7 @@ use cartwright::domain::customer::Country;
 use cartwright::domain::ids::{AddressId, CartId, CustomerId};
 use cartwright::domain::refusal::Refusal;
 use cartwright::journal::{Actor, CommandError, Context};
-use cartwright::shop::{Checkout, KnownAddress, Recipients};
+use cartwright::shop::{Checkout, Destination, KnownAddress, Recipients};
 use serde_json::{Value, json};
 
 use crate::support::guests::{address, as_guest};
@@ -116,8 +116,8 @@ async fn an_address_that_moved_to_another_country_stops_the_order() {
     shop.add(ada, product, 1).await;
     let check_out = async |country: &str| {
         let country = Some(Country::try_from(country.to_owned()).unwrap());
-        let shipping = Some(KnownAddress { address_id: AddressId(1), country });
-        let recipients = Recipients::Customer { shipping, billing: None };
+        let shipping = Some(Destination::Known(KnownAddress { address_id: AddressId(1), country }));
+        let recipients = Recipients { shipping, ..Recipients::default() };
         let checkout = Checkout { recipients, ..Checkout::of(CartId::Customer(CustomerId(ada))) };
         let context = Context::of(Actor { id: "test".to_owned(), role: "admin" });
         shop.engine.journal.run(checkout, context).await

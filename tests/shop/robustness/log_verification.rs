@@ -21,9 +21,9 @@ async fn story() -> TestShop {
         let answer = shop.send("POST", &check_out, Value::Null, &[("idempotency-key", key)]).await;
         assert_eq!(answer.status, StatusCode::CREATED);
     }
-    for action in ["order/1/process/", "order/1/ship/", "order/2/cancel/"] {
-        shop.done(action, Value::Null).await;
-    }
+    shop.done("order/1/process/", Value::Null).await;
+    shop.done("order/1/ship/", json!({ "collected": true })).await;
+    shop.done("order/2/cancel/", Value::Null).await;
     shop.done("orders/", json!({ "lines": [{ "product_id": product, "quantity": 3 }] })).await;
     shop
 }
