@@ -139,6 +139,14 @@ create view fact.customer_erased as
 select position, recorded_at, sequence, aggregate_id::bigint as customer_id
 from fact.event where event_type = 'CustomerErased';
 
+create view fact.customer_erasure_requested as
+select position, recorded_at, sequence, aggregate_id::bigint as customer_id
+from fact.event where event_type = 'CustomerErasureRequested';
+
+create view fact.customer_erasure_withdrawn as
+select position, recorded_at, sequence, aggregate_id::bigint as customer_id
+from fact.event where event_type = 'CustomerErasureWithdrawn';
+
 create view fact.cart_opened as
 select position, recorded_at, sequence, aggregate_id as cart_id
 from fact.event where event_type = 'CartOpened';

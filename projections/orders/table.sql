@@ -30,7 +30,7 @@ comment on column orders.erasure_requested_at is 'since when the guest''s data w
 create index orders_open on orders (customer_id, order_id)
     where (status in ('pending', 'processing', 'shipped') and fulfilment <> 'returned')
         or total - credited > paid - refunded;
-create index orders_erasure on orders (erasure_requested_at) where erasure_requested_at < 'infinity';
+create index orders_erasure on orders (erasure_requested_at, order_id) where erasure_requested_at < 'infinity';
 create index orders_customer on orders (customer_id, placed_at desc, order_id desc);
 create index orders_placed_at on orders (placed_at desc, order_id desc);
 create index orders_status on orders (status, placed_at desc, order_id desc);

@@ -59,6 +59,7 @@ functions![
     "write_put_webhook",
     "write_remove_address",
     "write_remove_webhook",
+    "write_require_orders_unchanged",
     "write_require_shipping_address",
     "write_revoke_key",
     "write_rotate_webhook_secret",

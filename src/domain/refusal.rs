@@ -62,6 +62,9 @@ pub enum Refusal {
     /// Personal data that open orders still need; names the first of them.
     #[error("{} still open: {}", if .0.len() == 1 { "an order is" } else { "orders are" }, list_orders(.0))]
     OpenOrders(Vec<OrderId>),
+    /// An order was placed or changed after the caller looked for open ones.
+    #[error("an order of the customer was placed or changed in the meantime; try again")]
+    OrdersChanged,
     #[error("an order cannot be placed in the future")]
     PlacedInTheFuture,
     #[error("an order cannot be placed before 1900")]

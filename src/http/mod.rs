@@ -160,6 +160,8 @@ fn customers(app: &App) -> Routes {
         .routes(routes!(customers::find_customer, customers::change_customer, customers::erase_customer))
         .routes(routes!(customers::list_customer_orders))
         .routes(routes!(export::export_customer))
+        .routes(routes!(erasures::withdraw_customer_erasure))
+        .routes(routes!(erasures::list_erasures))
         .routes(routes!(addresses::list_addresses, addresses::add_address))
         .routes(routes!(addresses::change_address, addresses::remove_address));
     in_time(consistent(app, routes))

@@ -1,4 +1,4 @@
-//! Corrections of an order's addresses and contact, and erasure of a guest's personal data.
+//! Corrections of an order's addresses and contact.
 
 use serde::{Deserialize, Serialize};
 
@@ -100,75 +100,4 @@ impl SideWrite for ChangeOrderContact<'_> {
     fn refusal(constraint: &str) -> Option<Refusal> {
         (constraint == "order_contact_complete").then_some(Refusal::Order(OrderError::ContactIncomplete))
     }
-}
-
-/// Erases a guest's contact and addresses; the order and its sums stay.
-pub struct EraseContact {
-    pub order_id: OrderId,
-    /// Whether to wait until the order is closed; otherwise an open order is refused.
-    pub when_closed: bool,
-}
-
-/// Keeps a guest's contact that was to be erased when the order is closed.
-pub struct KeepContact {
-    pub order_id: OrderId,
-}
-
-/// Whether the personal data of a buyer is erased, or waits for open orders.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct ErasureView {
-    /// Whether the personal data is still there, until these orders are closed.
-    #[serde(default)]
-    pub waiting: bool,
-    /// Numbers of open orders, at most 50.
-    #[serde(default)]
-    pub open_orders: Vec<OrderId>,
-}
-
-impl UseCase for EraseContact {
-    type Answer = ErasureView;
-
-    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<ErasureView, Interrupt> {
-        let order_id = self.order_id;
-        match work.execute::<Order>(order_id, OrderCommand::EraseContact) {
-            Err(Interrupt::Refused(Refusal::Order(OrderError::StillOpen))) if self.when_closed => {
-                work.execute::<Order>(order_id, OrderCommand::RequestContactErasure)?;
-                Ok(ErasureView { waiting: true, open_orders: vec![order_id] })
-            }
-            Err(Interrupt::Refused(Refusal::Order(OrderError::StillOpen))) => {
-                Err(Refusal::OpenOrders(vec![order_id]).into())
-            }
-            Err(interrupt) => Err(interrupt),
-            Ok(()) => {
-                work.add_side_write(&DeleteOrderContact { order_id })?;
-                Ok(ErasureView::default())
-            }
-        }
-    }
-
-    fn subject(&self) -> Option<AggregateRef> {
-        Some(AggregateRef::of::<Order>(self.order_id))
-    }
-}
-
-impl UseCase for KeepContact {
-    type Answer = ();
-
-    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<(), Interrupt> {
-        work.execute::<Order>(self.order_id, OrderCommand::WithdrawContactErasure)
-    }
-
-    fn subject(&self) -> Option<AggregateRef> {
-        Some(AggregateRef::of::<Order>(self.order_id))
-    }
-}
-
-/// Deletes the guest's addresses too.
-#[derive(Serialize)]
-struct DeleteOrderContact {
-    order_id: OrderId,
-}
-
-impl SideWrite for DeleteOrderContact {
-    const FUNCTION: &'static str = "forget_order_contact";
 }

@@ -13,6 +13,7 @@ mod checkout;
 mod corrections;
 mod customers;
 mod discounts;
+mod erasures;
 mod keys;
 mod orders;
 mod payments;
@@ -31,9 +32,10 @@ pub use carriers::{canonical_carrier, tracking_url};
 pub use carts::{CartLineView, CartView, ChangeCart, ExpireCart, GuestCartRef, MergeCarts, OpenGuestCart};
 pub use categories::{CategoryKey, CategoryRef, CreateCategory, DeleteCategory, RenameCategory};
 pub use checkout::Checkout;
-pub use corrections::{CorrectAddresses, CorrectContact, CorrectionView, EraseContact, ErasureView, KeepContact};
-pub use customers::{ChangeCustomer, CustomerRef, EraseCustomer, RegisterCustomer};
+pub use corrections::{CorrectAddresses, CorrectContact, CorrectionView};
+pub use customers::{ChangeCustomer, CustomerRef, RegisterCustomer};
 pub use discounts::{ChangeDiscount, CreateDiscount, DiscountView, EndDiscount, TermsChange};
+pub use erasures::{EraseContact, EraseCustomer, ErasureView, KeepContact, KeepCustomer, KnownOrders};
 pub use keys::{CreateKey, KeyRef, RevokeKey};
 pub use orders::{
     MoveOrder, OrderLineView, OrderStateView, OrderView, PlaceOrder, PricingView, ProductStockView, RequestedLine,

@@ -4,6 +4,7 @@ pub mod addresses;
 pub mod export;
 
 use axum::extract::{OriginalUri, State};
+use axum::response::Response;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -13,10 +14,11 @@ use crate::domain::text::{Email, Name};
 use crate::http::App;
 use crate::http::wire::amount::Amount;
 use crate::http::wire::body::{NoBody, body};
-use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse};
+use crate::http::erasures::{ErasureQuery, erase, erasure_response};
+use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse, CommandWith};
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::{DEFAULT_LIMIT, Ids, LAST_MOMENT, Page, PageOf, Params, Versioned};
-use crate::shop::{ChangeCustomer, CustomerRef, EraseCustomer, RegisterCustomer};
+use crate::shop::{ChangeCustomer, CustomerRef, ErasureView, RegisterCustomer};
 
 #[derive(Serialize, ToSchema)]
 pub struct CustomerView {
@@ -25,6 +27,9 @@ pub struct CustomerView {
     pub last_name: String,
     pub email: String,
     pub registered_at: DateTime<Utc>,
+    /// Since when the customer waits to be erased, until the last open order is closed; absent otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub erasure_requested_at: Option<DateTime<Utc>>,
 }
 
 /// An order in a customer's list.
@@ -86,6 +91,7 @@ pub async fn find_customer(
         last_name: row.last_name,
         email: row.email,
         registered_at: row.registered_at,
+        erasure_requested_at: row.erasure_requested_at,
     };
     Ok(Versioned { version: row.version, body })
 }
@@ -105,18 +111,23 @@ pub async fn change_customer(
 }
 
 /// Erase a customer's personal data; orders and totals remain
+///
+/// While an order is open, which is still to be sent, delivered, paid or refunded, this is 409 `open_orders` with their
+/// numbers. With `when=orders_closed` the shop erases the customer by itself when the last of them is closed; until then
+/// the customer can order nothing.
 #[utoipa::path(delete, path = "/customer/{customer_id}", tag = "customers", security(("bearer" = ["owner", "editor"])),
-    params(("customer_id" = CustomerId, Path), CommandParams), responses((status = 204), CommandProblems))]
+    params(("customer_id" = CustomerId, Path), ErasureQuery, CommandParams),
+    responses((status = 204), (status = 202, body = ErasureView), CommandProblems))]
 pub async fn erase_customer(
     State(app): State<App>,
     Ids(customer_id): Ids<CustomerId>,
-    command: Command<NoBody>,
-) -> Result<CommandResponse<()>, ApiError> {
-    let account_id = app.accounts.account_of_customer(customer_id).await?;
-    let erased = app.run(EraseCustomer { customer_id, account_id }, command.context).await?;
+    command: CommandWith<NoBody, ErasureQuery>,
+) -> Result<Response, ApiError> {
+    let CommandWith { body: NoBody, context, query } = command;
+    let erased = erase(&app, customer_id, query.when, context).await?;
     // Refuses the customer's access tokens at once, not only after the database has notified this node.
     app.accounts.refresh().await?;
-    Ok(erased)
+    Ok(erasure_response(erased))
 }
 
 /// List a customer's orders, newest first

@@ -67,6 +67,7 @@ fn classify_refusal(refusal: &Refusal) -> (StatusCode, &'static str, &'static st
             CustomerError::AddressNotFound(_) => (NOT_FOUND, "address_not_found", "Address not found"),
             CustomerError::TooManyAddresses => (CONFLICT, "too_many_addresses", "Too many addresses"),
             CustomerError::AlreadyRegistered => (CONFLICT, "customer_exists", "Customer already exists"),
+            CustomerError::ErasureRequested => (CONFLICT, "erasure_requested", "Erasure requested"),
         },
         Refusal::Discount(error) => match error {
             DiscountError::NotFound => (NOT_FOUND, "discount_not_found", "Discount not found"),
@@ -145,6 +146,7 @@ fn classify_refusal(refusal: &Refusal) -> (StatusCode, &'static str, &'static st
         Refusal::AddressChanged => (CONFLICT, "address_changed", "Address changed"),
         Refusal::UnknownCategory(_) => (NOT_FOUND, "category_not_found", "Category not found"),
         Refusal::UnknownCustomer(_) => (NOT_FOUND, "customer_not_found", "Customer not found"),
+        Refusal::OrdersChanged => (CONFLICT, "orders_changed", "Orders changed"),
         Refusal::OpenOrders(_) => (CONFLICT, "open_orders", "Open orders"),
         Refusal::PlacedInTheFuture => (BAD_REQUEST, "placed_in_the_future", "Placed in the future"),
         Refusal::PlacedTooEarly => (BAD_REQUEST, "placed_too_early", "Placed before the shop's first day"),

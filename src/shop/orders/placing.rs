@@ -17,7 +17,7 @@ use crate::domain::quantity::Quantity;
 use crate::domain::refusal::{Refusal, Shortage};
 use crate::domain::text::Reference;
 use crate::journal::{Interrupt, UnitOfWork, UseCase};
-use crate::shop::customers::check_customer;
+use crate::shop::customers::{check_customer, check_may_order};
 use crate::shop::pricing::{PricingRequest, price, use_discount};
 use crate::shop::recipients::{Destination, Recipients};
 
@@ -111,6 +111,9 @@ pub(in crate::shop) struct NewOrder {
 /// Places the order under the next number and reserves its stock. If stock is short, the refusal names every product
 /// concerned.
 pub(in crate::shop) fn place_order(work: &mut UnitOfWork<'_>, order: NewOrder) -> Result<OrderView, Interrupt> {
+    if let Some(customer_id) = order.customer_id {
+        check_may_order(work, customer_id)?;
+    }
     let requested = units_by_product(order.lines.iter().map(|line| (line.product_id, line.quantity.get())));
     let listings = check_stock(work, &requested)?;
     let category_ids: Vec<_> = listings.values().map(|listing| listing.category_id).collect();

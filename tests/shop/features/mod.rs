@@ -8,6 +8,7 @@ mod customer_export;
 mod delivery;
 mod discounts;
 mod documentation;
+mod erasures;
 mod fact_schema;
 mod facts;
 mod half_year_figures;

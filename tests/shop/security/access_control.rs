@@ -67,6 +67,8 @@ const MATRIX: &[(&str, &str, Open)] = &[
     ("GET", "customer/{customer_id}", OwnerReader),
     ("PATCH", "customer/{customer_id}", OwnerEditor),
     ("DELETE", "customer/{customer_id}", OwnerEditor),
+    ("DELETE", "customer/{customer_id}/erasure", Editor),
+    ("GET", "erasures", Reader),
     ("GET", "customer/{customer_id}/orders", OwnerReader),
     ("GET", "customer/{customer_id}/export", OwnerEditor),
     ("GET", "customer/{customer_id}/addresses", OwnerReader),

@@ -212,6 +212,16 @@ impl TestShop {
         assert_eq!(answer.status, StatusCode::OK, "PUT {path}: {}", answer.body);
     }
 
+    /// Closes an order: paid, collected and delivered.
+    pub async fn complete_order(&self, order: i64) {
+        let collected = json!({ "collected": true });
+        for (action, body) in
+            [("pay", json!({})), ("process", Value::Null), ("ship", collected), ("deliver", Value::Null)]
+        {
+            self.done(&format!("order/{order}/{action}/"), body).await;
+        }
+    }
+
     pub async fn check_out(&self, customer: i64) -> Answer {
         self.post(&format!("customer/{customer}/cart/checkout/"), Value::Null).await
     }
