@@ -14,6 +14,7 @@ mod corrections;
 mod customers;
 mod discounts;
 mod keys;
+mod names;
 mod orders;
 mod payments;
 mod pricing;
@@ -35,6 +36,7 @@ pub use corrections::{CorrectAddresses, CorrectContact, CorrectionView, EraseCon
 pub use customers::{ChangeCustomer, CustomerRef, EraseCustomer, RegisterCustomer};
 pub use discounts::{ChangeDiscount, CreateDiscount, DiscountView, EndDiscount, TermsChange};
 pub use keys::{CreateKey, KeyRef, RevokeKey};
+pub use names::{find_holder, take_name};
 pub use orders::{
     MoveOrder, OrderLineView, OrderStateView, OrderView, PlaceOrder, PricingView, ProductStockView, RequestedLine,
 };
