@@ -1,4 +1,7 @@
-//! `cartwright status`: positions of the log and the read tables, scheduled tasks, mails.
+//! `cartwright status`: what an operator should know about the shop, part by part.
+//!
+//! Each part is a function that reads the database and returns its lines; a part with nothing to say returns none. Add a
+//! part here and to the list in [`report`]; it must read only what the running shop keeps, and change nothing.
 
 use std::process::ExitCode;
 
@@ -7,39 +10,110 @@ use anyhow::bail;
 use super::database::with_database;
 use super::output::print;
 use crate::config::DatabaseConfig;
-use crate::database::Location;
-use crate::projector::{self, ProjectionState};
+use crate::database::{Database, Location};
+use crate::projector::{self, ProjectionState, ProjectionStatus};
 use crate::scheduler;
 
+/// The lines of one part of the report.
+type Lines = Vec<String>;
+
 pub(super) async fn print_status(location: &Location, config: &DatabaseConfig) -> anyhow::Result<ExitCode> {
-    let (projections, tasks) = with_database(location, async |database| {
-        Ok((projector::status(&database.pool).await?, scheduler::status(&database.pool).await?))
+    let (parts, projections) = with_database(location, async |database| {
+        let projections = projector::status(&database.pool).await?;
+        Ok((report(database, location, config, &projections).await?, projections))
     })
     .await?;
+    let parts = parts.into_iter().filter(|lines| !lines.is_empty()).map(|lines| lines.join("\n"));
+    print(&parts.collect::<Vec<_>>().join("\n\n"));
+    match projections.into_iter().find_map(|projection| projection.last_error) {
+        Some(error) => bail!("the projector has stopped: {error}"),
+        None => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// The parts of the report, in their order; an empty line separates them.
+async fn report(
+    database: &Database,
+    location: &Location,
+    config: &DatabaseConfig,
+    projections: &[ProjectionStatus],
+) -> anyhow::Result<Vec<Lines>> {
+    Ok(vec![
+        summary(location, config, projections),
+        missing_stock_lines(database).await?,
+        erasure_lines(database).await?,
+        projection_lines(projections),
+        task_lines(database).await?,
+    ])
+}
+
+/// The database, the end of the log and the destination of mails.
+fn summary(location: &Location, config: &DatabaseConfig, projections: &[ProjectionStatus]) -> Lines {
     let head = projections.first().map_or(0, |projection| projection.head);
     let mail = match &config.smtp_url {
         Some(_) => "mails are sent by SMTP".to_owned(),
         None => format!("mails are written to {}", config.mail_dir().display()),
     };
-    print(&format!("{}\nthe log ends at position {head}\n{mail}\n", location.describe()));
-    for projection in &projections {
+    vec![location.describe(), format!("the log ends at position {head}"), mail]
+}
+
+/// Reserved units that are not on hand.
+async fn missing_stock_lines(database: &Database) -> anyhow::Result<Lines> {
+    let pool = &database.pool;
+    let built: bool =
+        sqlx::query_scalar("select to_regclass('live.products_short') is not null").fetch_one(pool).await?;
+    if !built {
+        return Ok(vec![]);
+    }
+    let missing = "select count(*), coalesce(sum(missing), 0)::bigint from live.products_short";
+    let (products, units): (i64, i64) = sqlx::query_as(missing).fetch_one(pool).await?;
+    let line = format!("{units} reserved units of {products} products are not on hand; see GET orders/short/");
+    Ok(if products > 0 { vec![line] } else { vec![] })
+}
+
+/// Erasures that wait for open orders.
+async fn erasure_lines(database: &Database) -> anyhow::Result<Lines> {
+    let pool = &database.pool;
+    let column = "select exists (
+        select from pg_attribute where attrelid = to_regclass('live.customers') and attname = 'erasure_requested_at'
+    )";
+    if !sqlx::query_scalar::<_, bool>(column).fetch_one(pool).await? {
+        return Ok(vec![]);
+    }
+    let waiting = "select count(*), min(waiting.requested_at)::date::text
+        from (
+            select erasure_requested_at as requested_at from live.customers where erasure_requested_at < 'infinity'
+            union all
+            select erasure_requested_at from live.orders where erasure_requested_at < 'infinity'
+        ) as waiting";
+    let (erasures, since): (i64, Option<String>) = sqlx::query_as(waiting).fetch_one(pool).await?;
+    let since = since.unwrap_or_default();
+    let line = format!("{erasures} erasures wait for open orders, the first since {since}; see GET erasures/");
+    Ok(if erasures > 0 { vec![line] } else { vec![] })
+}
+
+/// Position and lag of each read table.
+fn projection_lines(projections: &[ProjectionStatus]) -> Lines {
+    let line = |projection: &ProjectionStatus| {
         let state = match projection.state {
             ProjectionState::Live => "live",
             ProjectionState::Rebuilding => "rebuilding",
             ProjectionState::Stopped => "stopped",
             ProjectionState::Missing => "missing",
         };
-        let (name, position, lag) = (&projection.name, projection.position, projection.lag);
-        print(&format!("{name:17} {state:10} at {position}, {lag} events behind"));
-    }
-    print("");
-    for task in &tasks {
+        let ProjectionStatus { name, position, lag, .. } = projection;
+        format!("{name:17} {state:10} at {position}, {lag} events behind")
+    };
+    projections.iter().map(line).collect()
+}
+
+/// The last and the next run of each scheduled task.
+async fn task_lines(database: &Database) -> anyhow::Result<Lines> {
+    let tasks = scheduler::status(&database.pool).await?;
+    let lines = tasks.iter().map(|task| {
         let last = task.last_run_at.map_or("has not run".to_owned(), |at| format!("ran {}", at.format("%F %T")));
         let error = task.last_error.as_ref().map_or(String::new(), |error| format!(", failed: {error}"));
-        print(&format!("{:17} {last}, next run {}{error}", task.name, task.due_at.format("%F %T")));
-    }
-    match projections.into_iter().find_map(|projection| projection.last_error) {
-        Some(error) => bail!("the projector has stopped: {error}"),
-        None => Ok(ExitCode::SUCCESS),
-    }
+        format!("{:17} {last}, next run {}{error}", task.name, task.due_at.format("%F %T"))
+    });
+    Ok(lines.collect())
 }

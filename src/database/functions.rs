@@ -37,6 +37,7 @@ functions![
     "end_session",
     "end_sessions",
     "journal_append",
+    "journal_rehearse",
     "projector_acquire",
     "projector_step",
     "refresh_session",

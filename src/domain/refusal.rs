@@ -41,12 +41,17 @@ pub enum Refusal {
 
     #[error("{}", list_shortages(.0))]
     OutOfStock(Vec<Shortage>),
+    /// A shipment has more units than are on hand.
+    #[error("{}", list_missing_units(.0))]
+    NotOnHand(Vec<MissingUnits>),
     #[error("the name already belongs to category {0}")]
     CategoryNameTaken(CategoryId),
     #[error("the SKU already belongs to product {0}")]
     SkuTaken(ProductId),
     #[error("the e-mail address already belongs to an account")]
     EmailTaken,
+    #[error("addresses in this country need a postal code")]
+    PostalCodeRequired,
     #[error("the link is invalid, expired or already used")]
     LinkInvalid,
     /// The stored address differs from the one that the command was decided with.
@@ -82,6 +87,22 @@ pub struct Shortage {
 
 fn list_orders(order_ids: &[OrderId]) -> String {
     order_ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// A product with fewer units on hand than a shipment has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MissingUnits {
+    pub product_id: ProductId,
+    pub name: String,
+    pub requested: i64,
+    pub on_hand: i64,
+}
+
+fn list_missing_units(missing: &[MissingUnits]) -> String {
+    let missing = missing.iter().map(|MissingUnits { product_id, name, requested, on_hand }| {
+        format!("product {product_id} ({name}): {requested} to be shipped, {on_hand} on hand")
+    });
+    missing.collect::<Vec<_>>().join("; ")
 }
 
 fn list_shortages(shortages: &[Shortage]) -> String {

@@ -19,8 +19,13 @@ pub(super) struct Head {
     pub epoch: i64,
 }
 
+const APPEND: &str = "select appended, head_position, head_epoch
+    from journal_append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+const REHEARSE: &str = "select appended, head_position, head_epoch
+    from journal_rehearse($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+
 /// Appends the batch if the log still ends at `head`; returns whether it did, and where the log ends now.
-/// `event_ids` are the batch's, in its order.
+/// `event_ids` are the batch's, in its order. A dry run is undone before the statement ends.
 pub(super) async fn append(
     connection: &mut PgConnection,
     head: Head,
@@ -37,24 +42,22 @@ pub(super) async fn append(
         })
     });
     let side_writes = batch.side_writes.iter().map(PendingSideWrite::json);
-    let (appended, position, epoch): (bool, i64, i64) = sqlx::query_as(
-        "select appended, head_position, head_epoch
-         from journal_append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
-    )
-    .bind(head.position)
-    .bind(head.epoch)
-    .bind(events().map(|event| &*event.stream.kind).collect::<Vec<_>>())
-    .bind(events().map(|event| &*event.stream.id).collect::<Vec<_>>())
-    .bind(events().map(|event| event.sequence).collect::<Vec<_>>())
-    .bind(events().map(|event| event.event_type.as_str()).collect::<Vec<_>>())
-    .bind(events().map(|event| event.event_version.as_str()).collect::<Vec<_>>())
-    .bind(events().map(|event| event.payload.as_str()).collect::<Vec<_>>())
-    .bind(metadata(batch))
-    .bind(event_ids)
-    .bind((!batch.answers.is_empty()).then(|| answers.collect::<Value>()))
-    .bind((!batch.side_writes.is_empty()).then(|| Json(side_writes.collect::<Vec<_>>())))
-    .fetch_one(connection)
-    .await?;
+    let statement = if batch.dry_run { REHEARSE } else { APPEND };
+    let (appended, position, epoch): (bool, i64, i64) = sqlx::query_as(statement)
+        .bind(head.position)
+        .bind(head.epoch)
+        .bind(events().map(|event| &*event.stream.kind).collect::<Vec<_>>())
+        .bind(events().map(|event| &*event.stream.id).collect::<Vec<_>>())
+        .bind(events().map(|event| event.sequence).collect::<Vec<_>>())
+        .bind(events().map(|event| event.event_type.as_str()).collect::<Vec<_>>())
+        .bind(events().map(|event| event.event_version.as_str()).collect::<Vec<_>>())
+        .bind(events().map(|event| event.payload.as_str()).collect::<Vec<_>>())
+        .bind(metadata(batch))
+        .bind(event_ids)
+        .bind((!batch.answers.is_empty()).then(|| answers.collect::<Value>()))
+        .bind((!batch.side_writes.is_empty()).then(|| Json(side_writes.collect::<Vec<_>>())))
+        .fetch_one(connection)
+        .await?;
     Ok((appended, Head { position, epoch }))
 }
 

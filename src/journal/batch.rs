@@ -38,13 +38,16 @@ pub(super) struct Batch {
     pub side_writes: Vec<PendingSideWrite>,
     pub numbers: Numbers,
     pub changed: HashMap<StreamId, VersionedState>,
+    /// Whether the batch is one dry run: the database does everything and undoes it.
+    pub dry_run: bool,
 }
 
 /// Bound of a batch in events, so that one append stays short.
 const MAX_EVENTS: usize = 5_000;
 
 impl Batch {
-    /// Decides the first of `commands`, as many as one append should store, on a log that ends at `position`.
+    /// Decides the first of `commands`, as many as one append should store, on a log that ends at `position`. A dry run
+    /// is decided alone, so that no other command sees what it decided.
     pub fn decide(commands: &[QueuedCommand], cache: &Cache, numbers: &Numbers, position: i64) -> Self {
         let mut batch = Self {
             verdicts: Vec::with_capacity(commands.len()),
@@ -53,6 +56,7 @@ impl Batch {
             side_writes: Vec::new(),
             numbers: *numbers,
             changed: HashMap::new(),
+            dry_run: commands.first().is_some_and(|command| command.context.dry_run),
         };
         for command in commands {
             if batch.events.len() >= MAX_EVENTS {
@@ -94,7 +98,7 @@ impl Batch {
     fn decide_one(&mut self, command: &QueuedCommand, cache: &Cache, position: i64) -> Result<Verdict, Interrupt> {
         let context = &command.context;
         let view = BatchView { changed: &self.changed, cache };
-        let key = context.idempotency.as_ref().filter(|_| !context.dry_run);
+        let key = context.idempotency.as_ref();
         if let Some(key) = key
             && let Some(answer) = stored_answer(&view, key)?
         {
@@ -116,15 +120,12 @@ impl Batch {
         let kept_answer = key.map(|_| answer.to_json()).transpose()?;
         let UnitOfWork { changed, events, side_writes, numbers, .. } = work;
         let length = |events: usize| i64::try_from(events).unwrap_or(i64::MAX);
-        if context.dry_run {
-            return Ok(Verdict::Accepted { answer, position: position + length(self.events.len()), events });
-        }
-
+        let planned = if context.dry_run { events.clone() } else { vec![] };
         self.changed.extend(changed);
         self.numbers = numbers;
         self.side_writes.extend(side_writes);
         self.events.extend(events.into_iter().map(|event| (event, Arc::clone(context))));
-        let position = position + length(self.events.len());
+        let position = if context.dry_run { position } else { position + length(self.events.len()) };
         if let (Some(key), Some(kept_answer)) = (key, kept_answer) {
             let stored = StoredAnswer {
                 fingerprint: key.fingerprint.to_vec(),
@@ -141,7 +142,7 @@ impl Batch {
                 position,
             });
         }
-        Ok(Verdict::Accepted { answer, position, events: vec![] })
+        Ok(Verdict::Accepted { answer, position, events: planned })
     }
 }
 

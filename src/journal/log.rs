@@ -32,8 +32,11 @@ impl Log {
         Batch::decide(commands, &self.cache, &self.numbers, self.head.position)
     }
 
-    /// Applies a stored batch; the log ends at `head` after it.
+    /// Applies a stored batch; the log ends at `head` after it. A dry run was undone, so nothing of it is applied.
     pub fn apply(&mut self, batch: Batch, head: Head) -> Vec<Verdict> {
+        if batch.dry_run {
+            return batch.verdicts;
+        }
         for (event, _) in &batch.events {
             if event.sequence % self.snapshots.every == 0
                 && let Some(versioned) = batch.changed.get(&event.stream)

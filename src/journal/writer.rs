@@ -68,6 +68,8 @@ impl Writer {
         let mut commands = Vec::with_capacity(self.batch_size);
         while queue.recv_many(&mut commands, self.batch_size).await > 0 {
             commands.retain(QueuedCommand::claim);
+            // Dry runs come last, so that they do not split the batches of the others.
+            commands.sort_by_key(|command| command.context.dry_run);
             metrics::histogram!("journal_batch_commands").record(commands.len() as f64);
             self.serve(&mut commands).await;
         }
@@ -76,27 +78,29 @@ impl Writer {
     /// Decides and stores `commands`, replies to all of them, and leaves none.
     async fn serve(&mut self, commands: &mut Vec<QueuedCommand>) {
         while !commands.is_empty() {
-            match self.store(commands).await {
+            let dry_run = commands.iter().position(|command| command.context.dry_run);
+            let count = dry_run.unwrap_or(commands.len()).max(1);
+            match self.store(&commands[..count]).await {
                 Ok(verdicts) => {
                     for (command, verdict) in commands.drain(..verdicts.len()).zip(verdicts) {
                         command.reply(verdict);
                     }
                 }
-                Err(NotStored::Rejected { error, refusal }) if commands.len() == 1 => {
-                    for command in commands.drain(..) {
+                Err(NotStored::Rejected { error, refusal }) if count == 1 => {
+                    for command in commands.drain(..count) {
                         let verdict = self.log.classify_error(&error, refusal.clone(), &command);
                         command.reply(verdict);
                     }
                 }
                 // Each command is stored alone, so that only the faulty one fails.
                 Err(NotStored::Rejected { .. }) => {
-                    for command in commands.drain(..) {
+                    for command in commands.drain(..count) {
                         Box::pin(self.serve(&mut vec![command])).await;
                     }
                 }
                 Err(NotStored::Unavailable(error)) => {
                     tracing::error!(%error, "the log could not be written");
-                    for command in commands.drain(..) {
+                    for command in commands.drain(..count) {
                         command.reply(Verdict::Failed(CommandError::of_statement(&error)));
                     }
                 }

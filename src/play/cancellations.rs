@@ -1,4 +1,4 @@
-//! Cancellations: units are returned from earlier orders of the customer.
+//! Cancellations: units of earlier orders of the customer are cancelled, or returned if they were shipped.
 //!
 //! A row takes its units from the customer's latest earlier order that still has the product at the same price, then from
 //! the order before, and so on. A cancellation is one use case, so it is played completely or not at all, and only once:
@@ -14,14 +14,14 @@ use super::history::{Cancellation, CancelledLine, SkippedRow};
 use super::report::PlayReport;
 use super::send::{claim_holders, send};
 use super::{CHUNK, PlayError, prepare};
-use crate::domain::claim::{Claim, ClaimCommand, ClaimKind, claim_id};
+use crate::domain::claim::ClaimIds;
 use crate::domain::ids::{CustomerId, OrderId, ProductId};
 use crate::domain::money::Money;
-use crate::domain::order::{Order, OrderCommand, PlacedOrder, ReturnLine, Status};
+use crate::domain::order::{LineUnits, Order, OrderCommand, PlacedOrder, ReturnLine, Status};
 use crate::domain::quantity::Quantity;
 use crate::domain::text::{Reason, Reference};
 use crate::journal::{CommandError, Interrupt, Journal, UnitOfWork, UseCase};
-use crate::shop::MoveOrder;
+use crate::shop::{MoveOrder, find_holder, take_name};
 
 const NO_SALE: &str = "cancellation of a product that the customer did not buy before";
 const PARTLY: &str = "cancellation of more units than the customer bought before";
@@ -33,7 +33,7 @@ pub(super) async fn play_cancellations(
     cancellations: &[Cancellation],
     report: &mut PlayReport,
 ) -> Result<(), PlayError> {
-    let claims = cancellations.iter().map(|cancellation| reference_claim(&cancellation.reference)).collect();
+    let claims = cancellations.iter().map(|cancellation| ClaimIds::order_reference(&cancellation.reference)).collect();
     let played = claim_holders(journal, claims).await?;
     let (played, due): (Vec<_>, Vec<_>) = cancellations.iter().zip(played).partition(|(_, holder)| holder.is_some());
     report.already_played += played.len();
@@ -82,14 +82,12 @@ impl EarlierOrders {
     async fn load(journal: &Journal, pool: &PgPool, cancellations: &[&Cancellation]) -> Result<Self, PlayError> {
         let emails = cancellations.iter().filter_map(|cancellation| cancellation.email.as_ref());
         let customers = prepare::find_customers(pool, emails.map(|email| email.as_str()).collect()).await?;
-        let mut skus: Vec<String> =
-            cancellations.iter().flat_map(|cancellation| &cancellation.lines).map(|line| line.sku.folded()).collect();
-        skus.sort_unstable();
-        skus.dedup();
-        let claims = skus.iter().map(|sku| claim_id(ClaimKind::ProductSku, sku)).collect();
-        let found = claim_holders(journal, claims).await?;
+        let lines = cancellations.iter().flat_map(|cancellation| &cancellation.lines);
+        let skus: BTreeMap<String, ClaimIds> =
+            lines.map(|line| (line.sku.folded(), ClaimIds::product_sku(&line.sku))).collect();
+        let found = claim_holders(journal, skus.values().cloned().collect()).await?;
         let products =
-            skus.into_iter().zip(found).filter_map(|(sku, holder)| Some((sku, ProductId(holder?)))).collect();
+            skus.into_keys().zip(found).filter_map(|(sku, holder)| Some((sku, ProductId(holder?)))).collect();
         let mut earlier_orders = Self { customers, products, orders: HashMap::new() };
 
         let pairs = cancellations.iter().flat_map(|cancellation| {
@@ -108,7 +106,7 @@ impl EarlierOrders {
     }
 
     fn customer(&self, cancellation: &Cancellation) -> Option<CustomerId> {
-        self.customers.get(&cancellation.email.as_ref()?.as_str().to_lowercase()).copied()
+        self.customers.get(&cancellation.email.as_ref()?.folded()).copied()
     }
 
     fn product(&self, line: &CancelledLine) -> Option<ProductId> {
@@ -156,9 +154,9 @@ impl UseCase for PlayCancellation {
     type Answer = ReturnedUnits;
 
     fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<ReturnedUnits, Interrupt> {
-        let claim = reference_claim(&self.reference);
+        let claim = ClaimIds::order_reference(&self.reference);
         let mut returned = ReturnedUnits { units: vec![0; self.wanted.len()], ..ReturnedUnits::default() };
-        if work.get::<Claim>(&claim)?.holder.is_some() {
+        if find_holder(work, &claim)?.is_some() {
             return Ok(returned);
         }
         work.get_all::<Order, _>(self.wanted.iter().flat_map(|wanted| &wanted.orders))?;
@@ -173,35 +171,48 @@ impl UseCase for PlayCancellation {
         lines.retain(|_, lines| !lines.is_empty());
         let Some(first) = lines.keys().next().copied() else { return Ok(returned) };
         for (order_id, lines) in lines {
-            self.return_lines(work, order_id, &lines)?;
+            self.take_back(work, order_id, &lines)?;
             match work.get::<Order>(order_id)?.placed()?.states.status {
                 Status::Cancelled => returned.orders_cancelled += 1,
                 _ => returned.orders_returned += 1,
             }
         }
-        work.execute::<Claim>(claim, ClaimCommand::Take { holder: first.0 })?;
+        take_name(work, &claim, first.0)?;
         Ok(returned)
     }
 }
 
 impl PlayCancellation {
-    fn return_lines(
+    /// Cancels the units that are not shipped, and returns the others.
+    fn take_back(
         &self,
         work: &mut UnitOfWork<'_>,
         order_id: OrderId,
         lines: &BTreeMap<i64, i64>,
     ) -> Result<(), Interrupt> {
         let broken = |error: &dyn std::error::Error| Interrupt::Broken(error.to_string());
-        let line = |(&line, &units): (&i64, &i64)| {
-            let quantity = Quantity::new(units).map_err(|error| broken(&error))?;
-            Ok(ReturnLine { line, quantity, restock: true })
-        };
-        let command = OrderCommand::Return {
-            lines: lines.iter().map(line).collect::<Result<_, Interrupt>>()?,
-            refund: true,
-            reason: Some(Reason::parse(self.reference.as_str()).map_err(|error| broken(&error))?),
-        };
-        MoveOrder { order_id, command }.decide(work).map(drop)
+        let reason = Some(Reason::parse(self.reference.as_str()).map_err(|error| broken(&error))?);
+        let order = work.get::<Order>(order_id)?;
+        let (mut unshipped, mut shipped) = (Vec::new(), Vec::new());
+        for (line, moved) in order.placed()?.lines() {
+            let Some(units) = lines.get(&line.line).copied() else { continue };
+            let cancelled = units.min(line.unshipped(moved));
+            if let Ok(quantity) = Quantity::new(cancelled) {
+                unshipped.push(LineUnits { line: line.line, quantity });
+            }
+            if let Ok(quantity) = Quantity::new(units - cancelled) {
+                shipped.push(ReturnLine { line: line.line, quantity, restock: true });
+            }
+        }
+        if !shipped.is_empty() {
+            let command = OrderCommand::Return { lines: shipped, refund: true, reason: reason.clone() };
+            MoveOrder { order_id, command }.decide(work)?;
+        }
+        if !unshipped.is_empty() {
+            let command = OrderCommand::CancelUnits { lines: unshipped, reason };
+            MoveOrder { order_id, command }.decide(work)?;
+        }
+        Ok(())
     }
 }
 
@@ -225,8 +236,4 @@ impl WantedUnits {
         }
         units - left
     }
-}
-
-fn reference_claim(reference: &Reference) -> String {
-    claim_id(ClaimKind::OrderReference, reference.as_str())
 }

@@ -15,6 +15,7 @@ mod customers;
 mod discounts;
 mod erasures;
 mod keys;
+mod names;
 mod orders;
 mod payments;
 mod pricing;
@@ -37,6 +38,7 @@ pub use customers::{ChangeCustomer, CustomerRef, RegisterCustomer};
 pub use discounts::{ChangeDiscount, CreateDiscount, DiscountView, EndDiscount, TermsChange};
 pub use erasures::{EraseContact, EraseCustomer, ErasureView, KeepContact, KeepCustomer, KnownOrders};
 pub use keys::{CreateKey, KeyRef, RevokeKey};
+pub use names::{find_holder, take_name};
 pub use orders::{
     MoveOrder, OrderLineView, OrderStateView, OrderView, PlaceOrder, PricingView, ProductStockView, RequestedLine,
 };

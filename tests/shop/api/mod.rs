@@ -3,5 +3,6 @@
 mod bad_input;
 mod conventions;
 mod documented_reads;
+mod dry_runs;
 mod golden;
 mod openapi;
