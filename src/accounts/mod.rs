@@ -18,6 +18,8 @@ use crate::mail::Mailer;
 mod access_tokens;
 mod account_mails;
 mod authenticator;
+mod cart_tokens;
+mod email_changes;
 mod identity;
 mod keys;
 mod links;
@@ -29,12 +31,13 @@ mod users;
 
 pub use crate::mail::MailConfig;
 pub use access_tokens::ACCESS_TOKEN_LIFE;
+pub use cart_tokens::CartTokens;
 pub use identity::{Credential, Identity, Rejected};
 pub use keys::{KeysError, TokenKeys};
 pub use links::MailRequest;
 pub use password::{Password, PasswordError, Passwords};
 pub use secret::Secret;
-pub use sessions::Tokens;
+pub use sessions::{ProvenOwner, Tokens};
 pub use sign_ins::{ClientInfo, SignIn, SignInOutcome};
 pub use users::{ApiKey, User, find_account_by_email, list_users};
 
@@ -49,6 +52,7 @@ struct AccountsInner {
     journal: Journal,
     passwords: Passwords,
     authenticator: Authenticator,
+    cart_tokens: CartTokens,
     /// Wakes the mail task.
     mail_requested: Arc<Notify>,
     tasks: Vec<JoinHandle<()>>,
@@ -89,13 +93,22 @@ impl Accounts {
     ) -> Result<Self, AccountsError> {
         let keys = TokenKeys::open(&config.keys_dir, &pool).await?;
         let authenticator = Authenticator::start(keys, pool.clone()).await?;
+        let cart_tokens = CartTokens::open(&pool).await?;
         let mail_requested = Arc::new(Notify::new());
         let tasks = vec![
             tokio::spawn(authenticator.clone().keep_up_to_date(connect, pool.clone())),
             tokio::spawn(links::send_due_mails(pool.clone(), Mailer::new(&config.mail), Arc::clone(&mail_requested))),
         ];
         let passwords = Passwords::default();
-        Ok(Self(Arc::new(AccountsInner { pool, journal, passwords, authenticator, mail_requested, tasks })))
+        Ok(Self(Arc::new(AccountsInner {
+            pool,
+            journal,
+            passwords,
+            authenticator,
+            cart_tokens,
+            mail_requested,
+            tasks,
+        })))
     }
 
     /// Authenticates an access token or an API key, without a query unless the signing key is unknown.
@@ -106,6 +119,11 @@ impl Accounts {
     /// Reads the valid credentials again, so that a change of this node takes effect immediately.
     pub async fn refresh(&self) -> Result<(), sqlx::Error> {
         self.0.authenticator.refresh(&self.0.pool).await
+    }
+
+    /// The tokens of guests' carts.
+    pub fn cart_tokens(&self) -> &CartTokens {
+        &self.0.cart_tokens
     }
 
     pub fn passwords(&self) -> &Passwords {

@@ -11,6 +11,7 @@ use super::database::with_database;
 use super::output::print;
 use crate::config::DatabaseConfig;
 use crate::database::{Database, Location};
+use crate::mail::{UnmailableOwners, find_unmailable};
 use crate::projector::{self, ProjectionState, ProjectionStatus};
 use crate::scheduler;
 
@@ -44,6 +45,7 @@ async fn report(
         erasure_lines(database).await?,
         projection_lines(projections),
         task_lines(database).await?,
+        unmailable_lines(&find_unmailable(&database.pool).await?),
     ])
 }
 
@@ -80,14 +82,9 @@ async fn erasure_lines(database: &Database) -> anyhow::Result<Lines> {
     if !sqlx::query_scalar::<_, bool>(column).fetch_one(pool).await? {
         return Ok(vec![]);
     }
-    let waiting = "select count(*), min(waiting.requested_at)::date::text
-        from (
-            select erasure_requested_at as requested_at from live.customers where erasure_requested_at < 'infinity'
-            union all
-            select erasure_requested_at from live.orders where erasure_requested_at < 'infinity'
-        ) as waiting";
-    let (erasures, since): (i64, Option<String>) = sqlx::query_as(waiting).fetch_one(pool).await?;
-    let since = since.unwrap_or_default();
+    let limit = chrono::DateTime::UNIX_EPOCH;
+    let found = sqlx::query_file!("projections/customers/waiting_count.sql", limit).fetch_one(pool).await?;
+    let (erasures, since) = (found.waiting, found.since.map_or_else(String::new, |since| since.format("%F").to_string()));
     let line = format!("{erasures} erasures wait for open orders, the first since {since}; see GET erasures/");
     Ok(if erasures > 0 { vec![line] } else { vec![] })
 }
@@ -116,4 +113,19 @@ async fn task_lines(database: &Database) -> anyhow::Result<Lines> {
         format!("{:17} {last}, next run {}{error}", task.name, task.due_at.format("%F %T"))
     });
     Ok(lines.collect())
+}
+
+/// Numbers that one line shows at most.
+const MAX_SHOWN: usize = 20;
+
+/// The owners of e-mail addresses to which no mail is sent.
+fn unmailable_lines(owners: &UnmailableOwners) -> Lines {
+    let kinds =
+        [("customers", &owners.customers), ("accounts", &owners.accounts), ("orders of guests", &owners.orders)];
+    let lines = kinds.into_iter().filter(|(_, ids)| !ids.is_empty()).map(|(kind, ids)| {
+        let shown: Vec<_> = ids.iter().take(MAX_SHOWN).map(ToString::to_string).collect();
+        let more = if ids.len() > MAX_SHOWN { ", …" } else { "" };
+        format!("{} {kind} have an e-mail address that cannot be mailed: {}{more}", ids.len(), shown.join(", "))
+    });
+    lines.collect()
 }

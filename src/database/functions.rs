@@ -43,6 +43,7 @@ functions![
     "refresh_session",
     "store_side_writes",
     "write_change_address",
+    "write_change_email",
     "write_change_order_contact",
     "write_change_profile",
     "write_change_webhook",

@@ -1,18 +1,23 @@
 //! Checkout: a cart becomes an order with recipients, prices and a payment method.
 
-use axum::extract::State;
+use axum::extract::{FromRequestParts, State};
+use axum::http::request::Parts;
 use uuid::Uuid;
 
+use crate::domain::account::Role;
 use crate::domain::customer::Country;
 use crate::domain::discount::DiscountCode;
 use crate::domain::ids::{AddressId, CartId, CustomerId};
+use crate::domain::money::Money;
 use crate::domain::order::{PaymentMethod, PaymentToken};
 use crate::domain::refusal::Refusal;
 use crate::domain::text::{Email, Name};
 use crate::http::App;
 use crate::http::customers::addresses::{GivenAddress, find_address};
+use crate::http::edge::client_address::ClientAddress;
 use crate::http::payments;
 use crate::http::wire::body::body;
+use crate::http::wire::caller::Caller;
 use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse};
 use crate::http::wire::error::{ApiError, FieldError};
 use crate::http::wire::page::Ids;
@@ -20,7 +25,7 @@ use crate::shop::{Checkout, Destination, GuestContact, OrderView, PricingRequest
 
 body! {
     /// Delivery, discount and payment of an order.
-    #[schema(examples(json!({ "shipping_address_id": 1, "payment_method": "invoice", "discount_code": "WELCOME" })))]
+    #[schema(examples(json!({ "shipping_address_id": 1, "payment_method": "invoice", "discount_code": "WELCOME", "expected_total": "44.80" })))]
     pub struct NewCheckout {
         /// An address of the customer; the order keeps a copy of it.
         pub shipping_address_id: Option<AddressId>,
@@ -33,6 +38,8 @@ body! {
         pub shipping_country: Option<Country>,
         /// The card to charge at once; required for every method except `invoice`.
         pub payment: Option<payments::InstrumentField>,
+        /// The total that the buyer has seen, with shipping and taxes; another total is refused.
+        pub expected_total: Option<Money>,
     }
 }
 
@@ -61,6 +68,8 @@ body! {
         pub discount_code: Option<DiscountCode>,
         /// The card to charge at once; required for every method except `invoice`.
         pub payment: Option<payments::InstrumentField>,
+        /// The total that the buyer has seen, with shipping and taxes; another total is refused.
+        pub expected_total: Option<Money>,
     }
 }
 
@@ -71,9 +80,11 @@ body! {
 pub async fn check_out(
     State(app): State<App>,
     Ids(customer_id): Ids<CustomerId>,
+    source: CodeSource,
     command: Command<NewCheckout>,
 ) -> Result<CommandResponse<OrderView>, ApiError> {
     let body = command.body;
+    source.count_attempt(&app, body.discount_code.as_ref())?;
     let (payment_method, instrument) = chosen_method(&app, body.payment_method, body.payment)?;
     let mut shipping = find_address(&app, customer_id, body.shipping_address_id).await?;
     if let (Some(address), Some(requested)) = (&mut shipping, &body.shipping_country) {
@@ -82,7 +93,7 @@ pub async fn check_out(
     let country = shipping.as_ref().and_then(|address| address.country.clone()).or(body.shipping_country);
     let billing = find_address(&app, customer_id, body.billing_address_id).await?;
     let checkout = Checkout {
-        cart_id: CartId::Customer(customer_id),
+        cart: CartId::Customer(customer_id).into(),
         recipients: Recipients {
             contact: None,
             shipping: shipping.map(Destination::Known),
@@ -92,6 +103,7 @@ pub async fn check_out(
         pricing: PricingRequest { country, discount_code: body.discount_code },
         instrument,
         payment_policy: app.payment_policy.clone(),
+        expected_total: body.expected_total,
     };
     let order = app.run(checkout, command.context).await?;
     Ok(order.created(|order| format!("/shop/api/order/{}/", order.order_id)))
@@ -104,10 +116,11 @@ pub async fn check_out(
 pub async fn check_out_guest(
     State(app): State<App>,
     Ids(token): Ids<Uuid>,
+    source: CodeSource,
     command: Command<GuestCheckout>,
 ) -> Result<CommandResponse<OrderView>, ApiError> {
     let body = command.body;
-    let (payment_method, instrument) = chosen_method(&app, body.payment_method, body.payment)?;
+    source.count_attempt(&app, body.discount_code.as_ref())?;
     if !command.context.dry_run {
         require_fields(&[
             ("name", body.name.is_some()),
@@ -115,6 +128,12 @@ pub async fn check_out_guest(
             ("shipping_address", body.shipping_address.is_some()),
         ])?;
     }
+    // A stranger may enter any address, and the order mails it. A dry run mails nothing; if it counted or checked the
+    // limit, it would block the address or reveal its recent mails.
+    if let Some(email) = body.email.as_ref().filter(|_| !command.context.dry_run) {
+        app.edge.rate_limits.per_recipient(email.as_str())?;
+    }
+    let (payment_method, instrument) = chosen_method(&app, body.payment_method, body.payment)?;
     let shipping = body.shipping_address.map(|address| Destination::given(address.0));
     let country = shipping.as_ref().and_then(Destination::country).cloned();
     if country.is_some() && body.shipping_country.is_some() && country != body.shipping_country {
@@ -128,12 +147,13 @@ pub async fn check_out_guest(
         billing: body.billing_address.map(|address| Destination::given(address.0)),
     };
     let checkout = Checkout {
-        cart_id: CartId::of_token(token),
+        cart: app.guest_cart(token),
         recipients,
         payment_method,
         pricing,
         instrument,
         payment_policy: app.payment_policy.clone(),
+        expected_total: body.expected_total,
     };
     let order = app.run(checkout, command.context).await?;
     // The route that the guest may read.
@@ -146,6 +166,33 @@ fn require_fields(fields: &[(&str, bool)]) -> Result<(), ApiError> {
     let errors = missing.map(|(field, _)| FieldError { field: (*field).to_owned(), message: "is required".to_owned() });
     let errors: Vec<_> = errors.collect();
     if errors.is_empty() { Ok(()) } else { Err(ApiError::invalid(errors)) }
+}
+
+/// The sender of a discount code, whose attempts are limited so that codes cannot be guessed.
+pub struct CodeSource {
+    caller: Caller,
+    address: Option<ClientAddress>,
+}
+
+impl FromRequestParts<App> for CodeSource {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let caller = Caller::from_request_parts(parts, app).await?;
+        Ok(Self { caller, address: parts.extensions.get().copied() })
+    }
+}
+
+impl CodeSource {
+    /// Counts an attempt at a discount code. Staff can list the codes, so they are not counted.
+    fn count_attempt(&self, app: &App, code: Option<&DiscountCode>) -> Result<(), ApiError> {
+        let identity = self.caller.identity().ok();
+        if code.is_none() || identity.is_some_and(|identity| identity.role > Role::Customer) {
+            return Ok(());
+        }
+        let account = identity.map(|_| self.caller.principal());
+        app.edge.rate_limits.per_code_source(self.address, account)
+    }
 }
 
 /// The payment method, and the token to charge for an online method.

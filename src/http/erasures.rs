@@ -7,13 +7,14 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::domain::ids::{CustomerId, OrderId};
+use crate::domain::refusal::Refusal;
 use crate::http::App;
 use crate::http::wire::body::NoBody;
 use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse};
 use crate::http::wire::consistency::wait_for_position;
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params};
-use crate::journal::Context;
+use crate::journal::{CommandError, Context};
 use crate::shop::{EraseCustomer, ErasureView, KeepCustomer, KnownOrders};
 
 /// How many open orders a refusal names.
@@ -72,9 +73,9 @@ pub async fn erase(
     loop {
         let orders = find_open_orders(app, customer_id, &context).await?;
         let erase = EraseCustomer { customer_id, account_id, orders, when_closed: when.is_some() };
-        match app.run(erase, context.clone()).await {
-            Err(error) if error.code() == "orders_changed" && attempt < ATTEMPTS => attempt += 1,
-            concluded => return concluded,
+        match app.try_run(erase, context.clone()).await {
+            Err(CommandError::Refused(Refusal::OrdersChanged)) if attempt < ATTEMPTS => attempt += 1,
+            concluded => return Ok(concluded?),
         }
     }
 }

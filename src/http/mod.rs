@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use tokio::net::TcpListener;
 use tower::Layer;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -50,7 +50,7 @@ pub use edge::cors::AllowedOrigins;
 pub use edge::rate_limits::RateLimits;
 pub use wire::error::ApiError;
 
-use accounts::{auth, keys, users};
+use accounts::{auth, email_changes, keys, users};
 use customers::{addresses, export};
 use edge::drain::DRAIN_DELAY;
 use edge::rate_limits::per_credential_source;
@@ -58,6 +58,7 @@ use orders::{guest, moves, recipients, short, summary};
 use wire::access::{Rules, check_access};
 use wire::consistency::read_your_writes;
 use wire::openapi::Document;
+use wire::unchanged::answer_unchanged;
 use wire::{fallbacks, openapi};
 
 /// A request that takes longer is refused with 503. Longer than every wait inside a handler, so that those end first.
@@ -123,12 +124,14 @@ fn accounts(app: &App) -> Routes {
         .routes(routes!(auth::log_in))
         .routes(routes!(auth::change_password))
         .routes(routes!(auth::request_password_reset))
+        .routes(routes!(email_changes::request_email_change))
         .layer(from_fn_with_state(app.edge.rate_limits.clone(), per_credential_source));
     let routes = Routes::new()
         .routes(routes!(auth::confirm_registration))
         .routes(routes!(auth::refresh_session))
         .routes(routes!(auth::log_out))
         .routes(routes!(auth::reset_password))
+        .routes(routes!(email_changes::confirm_email_change))
         .routes(routes!(auth::find_own_account))
         .routes(routes!(users::list_accounts, users::create_account))
         .routes(routes!(users::find_account, users::change_account))
@@ -150,7 +153,7 @@ fn products(app: &App) -> Routes {
 fn categories(app: &App) -> Routes {
     let routes = Routes::new()
         .routes(routes!(categories::list_categories, categories::create_category))
-        .routes(routes!(categories::rename_category, categories::delete_category));
+        .routes(routes!(categories::find_category, categories::rename_category, categories::delete_category));
     in_time(consistent(app, routes))
 }
 
@@ -290,9 +293,9 @@ fn health() -> Routes {
         .routes(routes!(operations::metrics))
 }
 
-/// Routes whose reads wait for the caller's own writes.
+/// Routes whose reads wait for the caller's own writes, and answer 304 to a client that knows what they show.
 fn consistent(app: &App, routes: Routes) -> Routes {
-    routes.layer(from_fn_with_state(app.clone(), read_your_writes))
+    routes.layer(from_fn(answer_unchanged)).layer(from_fn_with_state(app.clone(), read_your_writes))
 }
 
 /// Routes whose requests must end within [`REQUEST_TIMEOUT`].

@@ -11,7 +11,7 @@ use super::{RunReport, Task};
 use crate::accounts::Accounts;
 use crate::domain::ids::{AccountId, CartId, CustomerId, OrderId};
 use crate::domain::order::{OrderCommand, Status};
-use crate::journal::{Actor, CommandError, Context, Journal, UseCase};
+use crate::journal::{Actor, CommandError, Context, EntityTag, Journal, UseCase};
 use crate::payments;
 use crate::projector::Projector;
 use crate::shop::{EraseContact, EraseCustomer, ExpireCart, KnownOrders, MoveOrder};
@@ -35,7 +35,7 @@ const ONE_MINUTE: Duration = Duration::from_secs(60);
 const TEN_MINUTES: Duration = Duration::from_secs(600);
 const ONE_DAY: Duration = Duration::from_secs(86_400);
 
-/// After how many days staff are told about an erasure that still waits for open orders.
+/// After how many days the shop warns of an erasure that still waits for open orders.
 pub const ERASURE_OVERDUE_DAYS: u32 = 30;
 
 /// Deletes the stored answers of expired idempotency keys.
@@ -150,7 +150,7 @@ impl TaskContext {
         let took_effect = &took_effect;
         let sent = stream::iter(commands).map(|(use_case, version)| async move {
             let actor = Actor { id: "scheduler".to_owned(), role: "system" };
-            let context = Context { if_match: version, ..Context::of(actor) };
+            let context = Context { if_match: version.map(EntityTag::of_version), ..Context::of(actor) };
             match self.journal.run(use_case, context).await {
                 Ok(receipt) => Ok(took_effect(&receipt.answer).then_some(receipt.position)),
                 Err(CommandError::Stale { .. } | CommandError::Refused(_)) => Ok(None),

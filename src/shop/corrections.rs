@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::customers::check_customer;
+use super::orders::order_view_digest;
 use super::recipients::PutOrderAddress;
 use crate::domain::customer::{Address, CustomerError};
 use crate::domain::ids::OrderId;
@@ -10,7 +11,7 @@ use crate::domain::order::{AddressKind, ContactField, Order, OrderCommand, Order
 use crate::domain::pricing::{Pricing, SHOP};
 use crate::domain::refusal::Refusal;
 use crate::domain::text::{Email, Name};
-use crate::journal::{AggregateRef, Interrupt, SideWrite, UnitOfWork, UseCase};
+use crate::journal::{AggregateRef, Interrupt, SideWrite, UnitOfWork, UseCase, ViewDigest};
 
 /// Replaces addresses of an order that is not sent completely. `None` keeps an address.
 pub struct CorrectAddresses {
@@ -65,6 +66,10 @@ impl UseCase for CorrectAddresses {
     fn subject(&self) -> Option<AggregateRef> {
         Some(AggregateRef::of::<Order>(self.order_id))
     }
+
+    fn view_digest(&self, work: &UnitOfWork<'_>) -> Result<Option<ViewDigest>, Interrupt> {
+        order_view_digest(work, self.order_id)
+    }
 }
 
 impl UseCase for CorrectContact {
@@ -83,6 +88,10 @@ impl UseCase for CorrectContact {
 
     fn subject(&self) -> Option<AggregateRef> {
         Some(AggregateRef::of::<Order>(self.order_id))
+    }
+
+    fn view_digest(&self, work: &UnitOfWork<'_>) -> Result<Option<ViewDigest>, Interrupt> {
+        order_view_digest(work, self.order_id)
     }
 }
 

@@ -6,13 +6,14 @@
 use serde::{Deserialize, Serialize};
 
 use super::customers::check_customer;
+use super::orders::order_view_digest;
 use crate::domain::account::{Account, AccountCommand};
 use crate::domain::cart::{Cart, CartChange, CartCommand};
 use crate::domain::customer::{Customer, CustomerCommand};
 use crate::domain::ids::{AccountId, CustomerId, OrderId};
 use crate::domain::order::{Order, OrderCommand, OrderError};
 use crate::domain::refusal::Refusal;
-use crate::journal::{AggregateRef, Interrupt, SideWrite, UnitOfWork, UseCase};
+use crate::journal::{AggregateRef, Interrupt, SideWrite, UnitOfWork, UseCase, ViewDigest};
 
 /// Erases a customer's personal data.
 pub struct EraseCustomer {
@@ -152,6 +153,10 @@ impl UseCase for EraseContact {
     fn subject(&self) -> Option<AggregateRef> {
         Some(AggregateRef::of::<Order>(self.order_id))
     }
+
+    fn view_digest(&self, work: &UnitOfWork<'_>) -> Result<Option<ViewDigest>, Interrupt> {
+        order_view_digest(work, self.order_id)
+    }
 }
 
 impl UseCase for KeepContact {
@@ -163,6 +168,10 @@ impl UseCase for KeepContact {
 
     fn subject(&self) -> Option<AggregateRef> {
         Some(AggregateRef::of::<Order>(self.order_id))
+    }
+
+    fn view_digest(&self, work: &UnitOfWork<'_>) -> Result<Option<ViewDigest>, Interrupt> {
+        order_view_digest(work, self.order_id)
     }
 }
 

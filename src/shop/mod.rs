@@ -27,10 +27,10 @@ mod webhooks;
 
 pub use crate::domain::cart::CartChange;
 
-pub use accounts::{AccountRef, ChangeAccount, ChangePassword, ConfirmRegistration, OpenAccount};
+pub use accounts::{AccountRef, ChangeAccount, ChangeEmail, ChangePassword, ConfirmRegistration, OpenAccount};
 pub use addresses::{AddAddress, AddressRef, ChangeAddress, RemoveAddress};
 pub use carriers::{canonical_carrier, tracking_url};
-pub use carts::{CartLineView, CartView, ChangeCart, ExpireCart, GuestCartRef, MergeCarts, OpenGuestCart};
+pub use carts::{CartItem, CartLineView, CartView, ChangeCart, ExpireCart, MergeCarts, RequestedCart};
 pub use categories::{CategoryKey, CategoryRef, CreateCategory, DeleteCategory, RenameCategory};
 pub use checkout::Checkout;
 pub use corrections::{CorrectAddresses, CorrectContact, CorrectionView};
@@ -41,12 +41,13 @@ pub use keys::{CreateKey, KeyRef, RevokeKey};
 pub use names::{find_holder, take_name};
 pub use orders::{
     MoveOrder, OrderLineView, OrderStateView, OrderView, PlaceOrder, PricingView, ProductStockView, RequestedLine,
+    order_digest,
 };
 pub use payments::{PaymentPolicy, PaymentStateView, RecordPayment, RequestPayment};
 pub use pricing::{
     ChangeShippingFees, ChangeTaxRates, PricingRequest, ShippingFeeView, ShippingFeesView, TaxRateView, TaxRatesView,
 };
-pub use products::{ChangeProduct, CreateProduct, DeleteProduct, ProductRef, ProductView};
+pub use products::{ChangeProduct, CreateProduct, DeleteProduct, ProductRef, ProductView, product_digest};
 pub use recipients::{Destination, GuestContact, KnownAddress, Recipients};
 pub use stock::{AdjustStock, StockChange, StockView};
 pub use webhooks::{ChangeWebhook, CreateWebhook, RemoveWebhook, RotateWebhookSecret, WebhookRef};

@@ -2,14 +2,14 @@
 
 use serde::Serialize;
 
-use crate::domain::customer::{Address, Country, Customer};
+use crate::domain::customer::{Address, Country, Customer, CustomerError};
 use crate::domain::ids::{AddressId, CustomerId, OrderId};
 use crate::domain::order::{AddressKind, OrderError};
 use crate::domain::refusal::Refusal;
 use crate::domain::text::{Email, Name};
 use crate::journal::{Interrupt, SideWrite, UnitOfWork};
 
-/// GuestContact and addresses of a new order; an order may have none.
+/// Contact and addresses of a new order; an order may have none.
 #[derive(Clone, Debug, Default)]
 pub struct Recipients {
     /// Of an order without customer.
@@ -71,7 +71,11 @@ impl Recipients {
                 (Some(Destination::Known(address)), Some(customer_id)) => {
                     let KnownAddress { address_id, country } = address;
                     let (address_id, country) = (*address_id, country.as_ref());
-                    work.get::<Customer>(customer_id)?.require_address(address_id)?;
+                    let customer = work.get::<Customer>(customer_id)?;
+                    customer.require_address(address_id).map_err(|error| match error {
+                        CustomerError::AddressNotFound(address_id) => Refusal::UnknownAddress(address_id),
+                        error => error.into(),
+                    })?;
                     // Added after the caller looked: the order would be priced without its country.
                     if kind == AddressKind::Shipping && country.is_none() {
                         return Err(Refusal::AddressChanged.into());

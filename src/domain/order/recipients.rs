@@ -1,4 +1,4 @@
-//! Where an order goes and who is told about it. Names and addresses are beside the log; the order knows what changed.
+//! Destination and contact of an order. Names and addresses are beside the log; the order knows what changed.
 
 use super::{Fulfilment, OrderError, OrderEvent, PlacedOrder, RefundState, Status};
 use crate::domain::customer::Country;

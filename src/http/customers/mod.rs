@@ -3,21 +3,27 @@
 pub mod addresses;
 pub mod export;
 
+use axum::Extension;
 use axum::extract::{OriginalUri, State};
 use axum::response::Response;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::accounts::ClientInfo;
+use crate::domain::account::Role;
 use crate::domain::ids::CustomerId;
 use crate::domain::text::{Email, LastName, Name};
 use crate::http::App;
+use crate::http::edge::client_address::ClientAddress;
 use crate::http::wire::amount::Amount;
-use crate::http::wire::body::{NoBody, body};
 use crate::http::erasures::{ErasureQuery, erase, erasure_response};
+use crate::http::wire::body::body;
+use crate::http::wire::caller::Caller;
 use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse, CommandWith};
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::{DEFAULT_LIMIT, Ids, LAST_MOMENT, Page, PageOf, Params, Versioned};
+use crate::journal::EntityTag;
 use crate::shop::{ChangeCustomer, CustomerRef, ErasureView, RegisterCustomer};
 
 #[derive(Serialize, ToSchema)]
@@ -56,12 +62,22 @@ body! {
 
 body! {
     /// The fields to change; absent fields keep their value.
-    #[schema(examples(json!({ "email": "jo.miller@example.com" })))]
+    #[schema(examples(json!({ "last_name": "Muller" })))]
     pub struct CustomerChange {
         pub first_name: Option<Name>,
         /// Empty for a person with one name.
         pub last_name: Option<LastName>,
+        /// Only of a customer without an account; the owner of an account uses `POST auth/email/`.
         pub email: Option<Email>,
+    }
+}
+
+body! {
+    /// The password, which proves that the owner of an account wants to erase it; staff send no body.
+    #[schema(examples(json!({}), json!({ "password": "correct horse battery" })))]
+    pub struct Erasure {
+        #[schema(format = Password)]
+        pub password: Option<String>,
     }
 }
 
@@ -97,10 +113,12 @@ pub async fn find_customer(
         registered_at: row.registered_at,
         erasure_requested_at: row.erasure_requested_at,
     };
-    Ok(Versioned { version: row.version, body })
+    Ok(Versioned { tag: EntityTag::of_version(row.version), body })
 }
 
-/// Change a customer's name or e-mail address
+/// Change a customer's name, or the e-mail address of a customer without an account
+///
+/// The e-mail address of a customer with an account changes with `POST auth/email/` only: 409 `email_needs_confirmation`.
 #[utoipa::path(patch, path = "/customer/{customer_id}", tag = "customers", security(("bearer" = ["owner", "editor"])),
     request_body = CustomerChange,
     params(("customer_id" = CustomerId, Path), CommandParams), responses((status = 200, body = CustomerRef), CommandProblems))]
@@ -116,18 +134,38 @@ pub async fn change_customer(
 
 /// Erase a customer's personal data; orders and totals remain
 ///
+/// The customer must send the password of the account; staff must not.
+///
 /// While an order is open, which is still to be sent, delivered, paid or refunded, this is 409 `open_orders` with their
 /// numbers. With `when=orders_closed` the shop erases the customer by itself when the last of them is closed; until then
 /// the customer can order nothing.
 #[utoipa::path(delete, path = "/customer/{customer_id}", tag = "customers", security(("bearer" = ["owner", "editor"])),
-    params(("customer_id" = CustomerId, Path), ErasureQuery, CommandParams),
-    responses((status = 204), (status = 202, body = ErasureView), CommandProblems))]
+    request_body = Option<Erasure>, params(("customer_id" = CustomerId, Path), ErasureQuery, CommandParams),
+    responses(
+        (status = 204), (status = 202, body = ErasureView), (status = 401, body = Problem), CommandProblems
+    ))]
 pub async fn erase_customer(
     State(app): State<App>,
+    caller: Caller,
+    client: ClientInfo,
+    Extension(address): Extension<ClientAddress>,
     Ids(customer_id): Ids<CustomerId>,
-    command: CommandWith<NoBody, ErasureQuery>,
+    command: CommandWith<Erasure, ErasureQuery>,
 ) -> Result<Response, ApiError> {
-    let CommandWith { body: NoBody, context, query } = command;
+    let CommandWith { body, mut context, query } = command;
+    let identity = caller.identity()?;
+    match (identity.role, body.password) {
+        (Role::Customer, Some(password)) => {
+            app.edge.rate_limits.per_credential_address(address)?;
+            app.edge.rate_limits.per_account(&format!("account/{}", identity.account_id))?;
+            app.accounts.prove_owner(identity.account_id, &password, &client).await?;
+            // The stored fingerprint of an idempotent request is a fast hash of the body, and so of the password.
+            context.idempotency = None;
+        }
+        (Role::Customer, None) => return Err(ApiError::invalid_field("password", "is required to erase an account")),
+        (_, Some(_)) => return Err(ApiError::invalid_field("password", "is for the owner of the account only")),
+        (_, None) => {}
+    }
     let erased = erase(&app, customer_id, query.when, context).await?;
     // Refuses the customer's access tokens at once, not only after the database has notified this node.
     app.accounts.refresh().await?;

@@ -17,9 +17,10 @@ select
     (
         select coalesce(json_agg(row order by row.product_id), '[]')
         from (
-            select item.product_id, product.name as product_name, item.quantity
+            select item.product_id, coalesce(product.name, deleted.name) as product_name, item.quantity
             from cart_items as item
-            join products as product using (product_id)
+            left join products as product using (product_id)
+            left join products_deleted as deleted using (product_id)
             where item.cart_id = profile.customer_id::text
         ) as row
     ) as "cart!: _",
@@ -74,9 +75,10 @@ select
     (
         select coalesce(json_agg(row order by row.link_id), '[]')
         from (
-            select link_id, purpose, first_name, last_name, email, requested_at, expires_at
+            select link_id, purpose, first_name, last_name, email, network, requested_at, expires_at
             from mailed_link
-            where lower(mailed_link.email) = lower(profile.email) and link_id > $5
+            where (lower(mailed_link.email) = lower(profile.email) or mailed_link.account_id = held.account_id)
+                and link_id > $5
             order by link_id
             limit $7
         ) as row

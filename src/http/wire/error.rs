@@ -123,11 +123,6 @@ impl ApiError {
         self
     }
 
-    /// Stable identifier of the problem.
-    pub fn code(&self) -> &'static str {
-        self.code
-    }
-
     pub fn is_client_error(&self) -> bool {
         self.status.is_client_error()
     }
