@@ -17,8 +17,8 @@ use crate::domain::quantity::Quantity;
 use crate::domain::text::{Description, Email, LastName, Name, full_name};
 use crate::journal::{Actor, CommandError, Context, Interrupt, Journal, UnitOfWork, UseCase};
 use crate::shop::{
-    CartChange, CategoryKey, ChangeCart, ChangeProduct, CreateCategory, CreateProduct, MoveOrder, PlaceOrder, Recipients,
-    RegisterCustomer, RequestedLine,
+    CartChange, CategoryKey, ChangeCart, ChangeProduct, CreateCategory, CreateProduct, MoveOrder, PlaceOrder,
+    Recipients, RegisterCustomer, RequestedLine,
 };
 
 #[derive(Debug, Error)]

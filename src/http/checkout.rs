@@ -139,8 +139,7 @@ pub async fn check_out_guest(
     if country.is_some() && body.shipping_country.is_some() && country != body.shipping_country {
         return Err(Refusal::AddressChanged.into());
     }
-    let pricing =
-        PricingRequest { country: country.or(body.shipping_country), discount_code: body.discount_code };
+    let pricing = PricingRequest { country: country.or(body.shipping_country), discount_code: body.discount_code };
     let recipients = Recipients {
         contact: body.name.zip(body.email).map(|(name, email)| GuestContact { name, email }),
         shipping,

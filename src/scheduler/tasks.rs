@@ -103,8 +103,7 @@ pub fn cancel_unpaid(context: &TaskContext) -> Task {
 /// erasure to the next run.
 pub fn erase_when_closed(context: &TaskContext) -> Task {
     Task::with("erase_when_closed", ONE_MINUTE, context, |context| async move {
-        let customers =
-            sqlx::query_file!("projections/customers/erasable.sql", BATCH).fetch_all(&context.pool).await?;
+        let customers = sqlx::query_file!("projections/customers/erasable.sql", BATCH).fetch_all(&context.pool).await?;
         let full = customers.len() as i64 == BATCH;
         let commands = customers.into_iter().map(|row| {
             let orders = KnownOrders { open: Vec::new(), position: row.position };
@@ -114,9 +113,8 @@ pub fn erase_when_closed(context: &TaskContext) -> Task {
         let erased = context.run_commands(commands, full, |erasure| !erasure.waiting).await?;
         let guests = sqlx::query_file!("projections/orders/erasable.sql", BATCH).fetch_all(&context.pool).await?;
         let full = guests.len() as i64 == BATCH;
-        let commands = guests.into_iter().map(|row| {
-            (EraseContact { order_id: OrderId(row.order_id), when_closed: false }, None)
-        });
+        let commands =
+            guests.into_iter().map(|row| (EraseContact { order_id: OrderId(row.order_id), when_closed: false }, None));
         let of_guests = context.run_commands(commands, full, |erasure| !erasure.waiting).await?;
         Ok(RunReport { handled: erased.handled + of_guests.handled, more: erased.more || of_guests.more })
     })

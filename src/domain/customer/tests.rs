@@ -111,7 +111,8 @@ fn a_snapshot_that_is_older_than_addresses_stays_readable() {
         assert_eq!(serde_json::from_str::<Customer>(written).unwrap(), customer);
         assert_eq!(serde_json::to_string(&customer).unwrap(), written);
     }
-    let customer = Customer::Registered(AddressBook { addresses: vec![AddressId(2)], last_address: 3, erasure_requested: false });
+    let customer =
+        Customer::Registered(AddressBook { addresses: vec![AddressId(2)], last_address: 3, erasure_requested: false });
     let written = serde_json::to_string(&customer).unwrap();
     assert_eq!(serde_json::from_str::<Customer>(&written).unwrap(), customer);
 }

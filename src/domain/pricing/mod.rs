@@ -125,7 +125,11 @@ impl Pricing {
     /// Without a category: the country's standard rate.
     ///
     /// Refuses a country without a row for the category, if other countries have one.
-    pub fn tax_rate(&self, category_id: Option<CategoryId>, country: Option<&Country>) -> Result<Percent, PricingError> {
+    pub fn tax_rate(
+        &self,
+        category_id: Option<CategoryId>,
+        country: Option<&Country>,
+    ) -> Result<Percent, PricingError> {
         let row_for = |category_id: Option<CategoryId>, country: Option<&Country>| {
             self.rates.iter().find(|row| row.category_id == category_id && row.country.as_ref() == country)
         };

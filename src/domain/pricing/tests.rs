@@ -231,7 +231,9 @@ fn a_category_is_taxed_in_every_country_or_in_none() {
         let fees = vec![fee("", "0", "4.90")];
         let pricing = Pricing { rates: rates.to_vec(), fees, ..Pricing::default() };
         let country = (!code.is_empty()).then(|| country(code));
-        pricing.price(&[item(category, "10", 1)], country.as_ref(), None).map(|priced| priced.lines[0].tax_rate.to_string())
+        pricing
+            .price(&[item(category, "10", 1)], country.as_ref(), None)
+            .map(|priced| priced.lines[0].tax_rate.to_string())
     };
     let standard = [rate(0, "DE", "19")];
     assert_eq!(of(&standard, 3, "DE").as_deref(), Ok("19"));

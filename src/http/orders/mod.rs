@@ -138,9 +138,9 @@ pub async fn place_order(
     command: Command<NewOrder>,
 ) -> Result<CommandResponse<OrderView>, ApiError> {
     let NewOrder { customer_id, placed_at, reference, lines, .. } = command.body;
-    let NewOrder { contact, shipping_address, billing_address, shipping_address_id, billing_address_id, .. } = command.body;
-    let given =
-        GivenRecipients { contact, shipping_address, billing_address, shipping_address_id, billing_address_id };
+    let NewOrder { contact, shipping_address, billing_address, shipping_address_id, billing_address_id, .. } =
+        command.body;
+    let given = GivenRecipients { contact, shipping_address, billing_address, shipping_address_id, billing_address_id };
     let recipients = given.resolve(&app, customer_id).await?;
     let requested = |line: NewLine| RequestedLine {
         product_id: line.product_id,

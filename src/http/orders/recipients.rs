@@ -96,14 +96,14 @@ impl GivenRecipients {
         if !errors.is_empty() {
             return Err(ApiError::invalid(errors));
         }
-        let destination = async |address: Option<GivenAddress>, address_id: Option<AddressId>| match (address, customer_id)
-        {
-            (Some(GivenAddress(address)), _) => Ok(Some(Destination::given(address))),
-            (None, Some(customer_id)) => {
-                find_address(app, customer_id, address_id).await.map(|known| known.map(Destination::Known))
-            }
-            (None, None) => Ok(None),
-        };
+        let destination =
+            async |address: Option<GivenAddress>, address_id: Option<AddressId>| match (address, customer_id) {
+                (Some(GivenAddress(address)), _) => Ok(Some(Destination::given(address))),
+                (None, Some(customer_id)) => {
+                    find_address(app, customer_id, address_id).await.map(|known| known.map(Destination::Known))
+                }
+                (None, None) => Ok(None),
+            };
         Ok(Recipients {
             contact: self.contact.map(|GivenContact { name, email }| GuestContact { name, email }),
             shipping: destination(self.shipping_address, self.shipping_address_id).await?,

@@ -39,10 +39,9 @@ async fn an_order_needs_a_country_that_fees_and_taxes_cover() {
     let path = format!("customer/{customer}/cart/checkout/");
     let before = shop.engine.journal.position();
     for dry_run in ["", "?dry_run=true"] {
-        for (body, code) in [
-            (json!({}), "shipping_country_required"),
-            (json!({ "shipping_country": "US" }), "not_shipped_there"),
-        ] {
+        for (body, code) in
+            [(json!({}), "shipping_country_required"), (json!({ "shipping_country": "US" }), "not_shipped_there")]
+        {
             let refused = shop.post(&format!("{path}{dry_run}"), body).await;
             assert_eq!((refused.status, refused.problem()), (StatusCode::CONFLICT, code), "{dry_run}");
         }
@@ -102,7 +101,8 @@ async fn a_guest_gets_a_quote_for_a_country_alone() {
     assert_eq!(quote(both).await.status, StatusCode::OK);
 
     let order = shop.send_without_token("POST", &path, json!({ "shipping_country": "DE" })).await;
-    let fields: Vec<_> = order.body["errors"].as_array().unwrap().iter().map(|error| error["field"].as_str().unwrap()).collect();
+    let fields: Vec<_> =
+        order.body["errors"].as_array().unwrap().iter().map(|error| error["field"].as_str().unwrap()).collect();
     assert_eq!((order.status, fields), (StatusCode::BAD_REQUEST, vec!["name", "email", "shipping_address"]));
 }
 
@@ -218,9 +218,8 @@ async fn addresses_and_contact_are_corrected_until_everything_is_sent() {
         assert_eq!((refused.status, refused.problem()), (StatusCode::CONFLICT, "nothing_to_send"));
     }
     let history = shop.read(&format!("order/{order}/history/")).await;
-    let count = |event_type: &str| {
-        history.as_array().unwrap().iter().filter(|entry| entry["event_type"] == event_type).count()
-    };
+    let count =
+        |event_type: &str| history.as_array().unwrap().iter().filter(|entry| entry["event_type"] == event_type).count();
     assert_eq!((count("OrderAddressesCorrected"), count("OrderContactCorrected")), (2, 2));
 
     let customer = shop.customer("Ada").await;

@@ -227,8 +227,7 @@ async fn an_erasure_that_knows_older_orders_is_refused() {
     shop.done(&format!("order/{order}/refund/"), refund).await;
     let erase = |position: i64| {
         let orders = KnownOrders { open: vec![], position };
-        let erase =
-            EraseCustomer { customer_id: CustomerId(customer), account_id: None, orders, when_closed: false };
+        let erase = EraseCustomer { customer_id: CustomerId(customer), account_id: None, orders, when_closed: false };
         shop.engine.journal.run(erase, Context::of(Actor { id: "test".to_owned(), role: "admin" }))
     };
     assert_eq!(erase(position).await.unwrap_err(), CommandError::Refused(Refusal::OrdersChanged));
