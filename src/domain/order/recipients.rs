@@ -26,7 +26,7 @@ words!(
 impl PlacedOrder {
     /// Whether something is still to be done: units to send or to deliver, an amount to pay, or a refund.
     ///
-    /// `open` in `projections/orders/` is the same rule in SQL.
+    /// `projections/orders/open_of_customer.sql` has the same rule.
     pub fn is_open(&self) -> bool {
         let ended = matches!(self.states.status, Status::Completed | Status::Cancelled)
             || self.states.fulfilment == Fulfilment::Returned;

@@ -78,6 +78,7 @@ async fn shortage(shop: &TestShop) {
     let (lamp, shade) = (shop.product("Lamp", "30.00", 10).await, shop.product("Shade", "9.00", 10).await);
     let lines = json!([{ "product_id": lamp, "quantity": 3 }, { "product_id": shade, "quantity": 2 }]);
     let order = shop.done("orders/", json!({ "lines": lines })).await["order_id"].as_i64().unwrap();
+    shop.address_order(order).await;
     let later = shop.done("orders/", json!({ "lines": lines })).await["order_id"].clone();
     let units = |line: i64| json!({ "lines": [{ "line": line, "quantity": 1 }] });
     let step = async |action: &str, body: Value| shop.done(&format!("order/{order}/{action}/"), body).await;
