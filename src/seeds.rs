@@ -185,11 +185,11 @@ impl Order {
             lines: lines.collect::<Result<_, Interrupt>>()?,
             recipients: Recipients::default(),
         };
-        let order_id = place.decide(work)?.order_id;
+        let order_id = place.decide(work)?.order.order_id;
         for action in &self.moves {
             let command = match action {
                 Action::Process => OrderCommand::Process,
-                Action::Pay => OrderCommand::MarkPaid { reference: None },
+                Action::Pay => OrderCommand::MarkPaid { amount: None, reference: None },
                 // The sample customers have no addresses.
                 Action::Ship => {
                     OrderCommand::Ship { carrier: None, tracking_number: None, lines: Vec::new(), collected: true }

@@ -11,7 +11,7 @@ use super::customer::CustomerError;
 use super::discount::DiscountError;
 use super::ids::{AddressId, CategoryId, CustomerId, OrderId, ProductId};
 use super::money::Money;
-use super::order::OrderError;
+use super::order::{OrderError, PaymentMethod};
 use super::pricing::PricingError;
 use super::product::{ProductError, UnavailableReason};
 use super::webhook::WebhookError;
@@ -93,6 +93,14 @@ pub enum Refusal {
     PlacedInTheFuture,
     #[error("an order cannot be placed before 1900")]
     PlacedTooEarly,
+    #[error("another request with this reference placed order {order_id}")]
+    ReferenceReused { order_id: OrderId },
+    #[error("payment by {} is not offered to this buyer; offered: {}", .method.as_str(), list_methods(.offered))]
+    PaymentMethodUnavailable { method: PaymentMethod, offered: Vec<PaymentMethod> },
+    #[error(
+        "the unpaid orders of this buyer or address would reserve too many units; pay for them first, or order less"
+    )]
+    TooManyUnpaidUnits,
 }
 
 /// A product of an order that cannot be ordered, or not in this quantity.
@@ -109,6 +117,11 @@ pub struct UnavailableItem {
 
 fn list_orders(order_ids: &[OrderId]) -> String {
     order_ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn list_methods(methods: &[PaymentMethod]) -> String {
+    let methods: Vec<_> = methods.iter().map(|method| method.as_str()).collect();
+    if methods.is_empty() { "none".to_owned() } else { methods.join(", ") }
 }
 
 /// A product with fewer units on hand than a shipment has.

@@ -94,7 +94,7 @@ pub enum CommandProblems {
     /// The body is not `application/json`
     #[response(status = 415, content_type = "application/problem+json")]
     NotJson(#[to_schema] Problem),
-    /// The idempotency key was used for another request
+    /// The idempotency key or the reference was used for another request
     #[response(status = 422, content_type = "application/problem+json")]
     KeyReused(#[to_schema] Problem),
     /// The database is unavailable or the shop is too busy; retry after `Retry-After` seconds
@@ -222,6 +222,12 @@ impl<A> CommandResponse<A> {
     /// 202: the command is accepted, and its effect comes later.
     pub fn accepted(mut self) -> Self {
         self.status = StatusCode::ACCEPTED;
+        self
+    }
+
+    /// 200 with `Idempotent-Replayed`: an earlier request did what this one asks for.
+    pub fn repeated(mut self) -> Self {
+        self.receipt.replayed = true;
         self
     }
 

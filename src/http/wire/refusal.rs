@@ -22,6 +22,8 @@ impl From<Refusal> for ApiError {
         let error = Self::new(status, code, title, refusal.to_string());
         match &refusal {
             Refusal::OpenOrders(order_ids) => error.with("order_ids", json!(order_ids)),
+            Refusal::PaymentMethodUnavailable { offered, .. } => error.with("offered", json!(offered)),
+            Refusal::ReferenceReused { order_id } => error.with("order_id", json!(order_id)),
             Refusal::ItemsUnavailable(items) => error.with("products", json!(items)),
             Refusal::TotalChanged { expected, total } => {
                 error.with("expected", json!(expected)).with("total", json!(total))
@@ -114,6 +116,8 @@ fn classify_refusal(refusal: &Refusal) -> (StatusCode, &'static str, &'static st
             OrderError::UnknownAttempt(_) => (NOT_FOUND, "attempt_not_found", "Payment attempt not found"),
             OrderError::HasCustomer(_) => (CONFLICT, "order_of_customer", "Order belongs to a customer"),
             OrderError::UnknownRefund(_) => (NOT_FOUND, "refund_not_found", "Refund not found"),
+            OrderError::PaymentTooLarge { .. } => (CONFLICT, "payment_too_large", "Payment too large"),
+            OrderError::Refunded => (CONFLICT, "order_refunded", "Order refunded"),
             OrderError::AddressMissing => (CONFLICT, "address_missing", "Shipping address missing"),
             OrderError::NothingToSend => (CONFLICT, "nothing_to_send", "Nothing left to send"),
             OrderError::ContactErased => (CONFLICT, "contact_erased", "Personal data erased"),
@@ -168,5 +172,12 @@ fn classify_refusal(refusal: &Refusal) -> (StatusCode, &'static str, &'static st
         Refusal::OpenOrders(_) => (CONFLICT, "open_orders", "Open orders"),
         Refusal::PlacedInTheFuture => (BAD_REQUEST, "placed_in_the_future", "Placed in the future"),
         Refusal::PlacedTooEarly => (BAD_REQUEST, "placed_too_early", "Placed before the shop's first day"),
+        Refusal::PaymentMethodUnavailable { .. } => {
+            (CONFLICT, "payment_method_unavailable", "Payment method unavailable")
+        }
+        Refusal::TooManyUnpaidUnits => (CONFLICT, "too_many_unpaid_units", "Too many unpaid units"),
+        Refusal::ReferenceReused { .. } => {
+            (StatusCode::UNPROCESSABLE_ENTITY, "reference_reused", "Reference used for another request")
+        }
     }
 }
