@@ -14,7 +14,7 @@ use thiserror::Error;
 use crate::domain::claim::ClaimIds;
 use crate::journal::{CommandError, Journal};
 use crate::projector::Projector;
-use crate::shop::{PlaceOrder, RequestedLine};
+use crate::shop::{PlaceOrder, Recipients, RequestedLine};
 
 mod cancellations;
 mod history;
@@ -149,6 +149,7 @@ fn order_of(invoice: &Invoice, products: &ProductIds, customers: &CustomerIds) -
         placed_at: Some(invoice.placed_at),
         reference: Some(invoice.reference.clone()),
         lines: invoice.lines.iter().map(line).collect(),
+        recipients: Recipients::default(),
     }
 }
 
