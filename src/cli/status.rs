@@ -90,7 +90,7 @@ async fn erasure_lines(database: &Database) -> anyhow::Result<Lines> {
     let found = sqlx::query_file!("projections/customers/waiting_count.sql", limit).fetch_one(pool).await?;
     let (erasures, since) =
         (found.waiting, found.since.map_or_else(String::new, |since| since.format("%F").to_string()));
-    let line = format!("{erasures} erasures wait for open orders, the first since {since}; see GET erasures/");
+    let line = format!("erasures that wait for open orders: {erasures}, the first since {since}; see GET erasures/");
     Ok(if erasures > 0 { vec![line] } else { vec![] })
 }
 
