@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 
+use super::clock::clock_lines;
 use super::database::with_database;
 use super::output::print;
 use crate::config::DatabaseConfig;
@@ -38,7 +39,12 @@ async fn report(
     config: &DatabaseConfig,
     projections: &[ProjectionStatus],
 ) -> anyhow::Result<Vec<Lines>> {
-    Ok(vec![summary(location, config, projections), projection_lines(projections), task_lines(database).await?])
+    Ok(vec![
+        summary(location, config, projections),
+        clock_lines(&database.pool).await?,
+        projection_lines(projections),
+        task_lines(database).await?,
+    ])
 }
 
 /// The database, the end of the log and the destination of mails.

@@ -109,7 +109,7 @@ impl Batch {
             });
         }
 
-        let mut work = UnitOfWork::new(&view, context, self.numbers);
+        let mut work = UnitOfWork::new(&view, command.received_at, self.numbers);
         if let (Some(expected), Some(subject)) = (context.if_match, command.use_case.subject()) {
             let current = work.version(&subject)?;
             if current != expected {
