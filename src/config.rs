@@ -1,12 +1,13 @@
 //! Settings: each field names its flag, its environment variable, its default and its unit.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use chrono::TimeDelta;
-use clap::Args;
+use clap::builder::BoolishValueParser;
+use clap::{ArgAction, Args};
 use reqwest::Url;
 
 use crate::accounts::{AccountsConfig, MailConfig};
@@ -45,8 +46,8 @@ pub struct DatabaseConfig {
 /// Settings of a server.
 #[derive(Args, Clone)]
 pub struct ServeConfig {
-    /// Address to listen on
-    #[arg(long, env = "SHOP_LISTEN", default_value = "127.0.0.1:8000")]
+    /// Address to listen on; a port alone means 127.0.0.1
+    #[arg(long, env = "SHOP_LISTEN", default_value = "127.0.0.1:8000", value_parser = parse_listen)]
     pub listen: SocketAddr,
     /// Public URL of the shop, for links in mails [default: http:// and the listen address]
     #[arg(long, env = "SHOP_PUBLIC_URL")]
@@ -64,7 +65,7 @@ pub struct ServeConfig {
     #[arg(long, env = "SHOP_CART_DAYS", default_value_t = 30)]
     pub cart_days: u32,
     /// Allow webhook URLs at private addresses [default: true if the shop listens on a loopback address]
-    #[arg(long, env = "SHOP_WEBHOOK_PRIVATE")]
+    #[arg(long, env = "SHOP_WEBHOOK_PRIVATE", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = BoolishValueParser::new())]
     pub webhook_private: Option<bool>,
     /// Delete webhook delivery records after this many days
     #[arg(long, env = "SHOP_WEBHOOK_DAYS", default_value_t = 30)]
@@ -73,7 +74,7 @@ pub struct ServeConfig {
     #[arg(long, env = "SHOP_REACTION_ATTEMPTS", default_value_t = 10, value_parser = clap::value_parser!(i32).range(1..=100))]
     pub reaction_attempts: i32,
     /// Start an empty shop without the sample data
-    #[arg(long, env = "SHOP_NO_SEEDS")]
+    #[arg(long, env = "SHOP_NO_SEEDS", num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, hide_default_value = true, action = ArgAction::Set, value_parser = BoolishValueParser::new())]
     pub no_seeds: bool,
     /// Size limit of the aggregate cache, in entries; each aggregate, cart item and order line counts one
     #[arg(long, env = "SHOP_CACHE_ENTRIES", default_value_t = 200_000)]
@@ -97,7 +98,7 @@ pub struct PaymentArgs {
     #[arg(long, env = "SHOP_CURRENCY", default_value = "EUR")]
     pub currency: Currency,
     /// Accept the documented test card numbers as payment
-    #[arg(long, env = "SHOP_TEST_PAYMENTS")]
+    #[arg(long, env = "SHOP_TEST_PAYMENTS", num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, hide_default_value = true, action = ArgAction::Set, value_parser = BoolishValueParser::new())]
     pub test_payments: bool,
     /// API of the card provider: Stripe or a compatible one; plain HTTP is allowed for localhost only
     #[arg(long, env = "SHOP_CARD_URL", default_value = "https://api.stripe.com")]
@@ -170,6 +171,16 @@ impl PaymentArgs {
         let card = key.map(|key| CardConfig { url, key, webhook_secret, timeout: CardConfig::DEFAULT_TIMEOUT });
         Ok(PaymentsConfig { currency: self.currency, test: self.test_payments, card })
     }
+}
+
+/// An address with a port, a host name with a port, or a port alone, which means the loopback address.
+fn parse_listen(text: &str) -> Result<SocketAddr, String> {
+    if let Ok(port) = text.parse::<u16>() {
+        return Ok(SocketAddr::from(([127, 0, 0, 1], port)));
+    }
+    let mut found =
+        text.to_socket_addrs().map_err(|_| "must be an address and a port, such as 127.0.0.1:8000".to_owned())?;
+    found.next().ok_or_else(|| "is a host name without an address".to_owned())
 }
 
 fn parse_secret(text: &str) -> Result<ProviderSecret, std::convert::Infallible> {
@@ -249,6 +260,28 @@ mod tests {
         let card = read(&["--card-key", "sk_test_1", "--currency", "usd"]).unwrap().card.unwrap();
         assert_eq!((card.url.as_str(), card.key.expose()), ("https://api.stripe.com/", "sk_test_1"));
         assert!(card.webhook_secret.is_none());
+    }
+
+    #[test]
+    fn the_address_to_listen_on_may_be_a_port_or_a_name() {
+        assert_eq!(parse_listen("8402").unwrap(), "127.0.0.1:8402".parse().unwrap());
+        assert_eq!(parse_listen("0.0.0.0:80").unwrap(), "0.0.0.0:80".parse().unwrap());
+        assert!(parse_listen("localhost:8402").unwrap().ip().is_loopback());
+        for text in ["", "127.0.0.1", "65536", "nonsense", "127.0.0.1:"] {
+            assert!(parse_listen(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_switch_stands_alone_or_with_a_value() {
+        let test_payments = |args: &[&str]| read(args).map(|config| config.test);
+        for on in ["--test-payments", "--test-payments=true", "--test-payments=yes", "--test-payments=1"] {
+            assert!(test_payments(&[on]).unwrap(), "{on}");
+        }
+        for off in ["--test-payments=false", "--test-payments=no", "--test-payments=0"] {
+            assert!(!test_payments(&[off]).unwrap(), "{off}");
+        }
+        assert!(test_payments(&["--test-payments=perhaps"]).is_err());
     }
 
     #[test]

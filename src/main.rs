@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use mimalloc::MiMalloc;
 
 /// The system's allocator took a fifth of the server's time under load.
@@ -12,5 +11,5 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 #[tokio::main]
 async fn main() -> ExitCode {
     let _failpoints = cartwright::failpoints::arm();
-    cartwright::cli::run(cartwright::cli::Cli::parse()).await
+    cartwright::cli::run(cartwright::cli::Cli::read()).await
 }

@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 use thiserror::Error;
 
-use crate::domain::claim::{Claim, ClaimKind, claim_id};
+use crate::domain::claim::{Claim, ClaimIds};
 use crate::domain::ids::{CartId, CustomerId, OrderId, ProductId};
 use crate::domain::money::Money;
 use crate::domain::order::{Action, OrderCommand};
 use crate::domain::quantity::Quantity;
-use crate::domain::text::{Description, Email, Name};
+use crate::domain::text::{Description, Email, LastName, Name, full_name};
 use crate::journal::{Actor, CommandError, Context, Interrupt, Journal, UnitOfWork, UseCase};
 use crate::shop::{
     CartChange, CategoryKey, ChangeCart, ChangeProduct, CreateCategory, CreateProduct, MoveOrder, PlaceOrder,
@@ -79,7 +79,7 @@ struct Product {
 #[serde(deny_unknown_fields)]
 struct Customer {
     first_name: Name,
-    last_name: Name,
+    last_name: LastName,
     email: Email,
 }
 
@@ -113,8 +113,8 @@ impl UseCase for Seeds {
 
     fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<Loaded, Interrupt> {
         // Read together, so that they are loaded with one query.
-        let names = self.categories.iter().map(|name| claim_id(ClaimKind::CategoryName, &name.folded()));
-        if work.get_all::<Claim, _>(names)?.iter().any(|claim| claim.holder.is_some()) {
+        let names: Vec<_> = self.categories.iter().map(ClaimIds::category_name).collect();
+        if work.get_all::<Claim, _>(names.iter().flat_map(ClaimIds::all))?.iter().any(|claim| claim.holder.is_some()) {
             return Ok(Loaded::default());
         }
         work.get_all::<crate::domain::cart::Cart, _>(1..=self.customers.len())?;
@@ -127,7 +127,7 @@ impl UseCase for Seeds {
         }
         let mut customers = HashMap::new();
         for customer in &self.customers {
-            let name = format!("{} {}", customer.first_name, customer.last_name);
+            let name = full_name(customer.first_name.as_str(), customer.last_name.as_str());
             customers.insert(name, customer.register(work)?);
         }
         for order in &self.orders {

@@ -41,6 +41,8 @@ pub struct Opening {
     pub address: SocketAddr,
     /// E-mail address and password of the admin account that this start created.
     pub first_admin: Option<(&'static str, Secret)>,
+    /// Whether the shop has no account yet, so that an operator has to add one.
+    pub without_account: bool,
 }
 
 /// E-mail address of the admin account that the first start creates.
@@ -97,6 +99,7 @@ pub async fn serve(
     let accounts_config = database_config.accounts(config, listening);
     let accounts = Accounts::start(&accounts_config, connect, pool, engine.journal.clone()).await?;
     let first_password = open_first_account(&accounts, location).await?;
+    let without_account = accounts.has_no_account().await?;
     let payments = Payments::new(&payments_config, &database.pool)?;
     let tasks = periodic_tasks(config, &engine, &accounts, &database.pool);
     let scheduler = Scheduler::start(database.connect.clone(), tasks, SchedulerOptions::default());
@@ -116,7 +119,11 @@ pub async fn serve(
         install_metrics(),
         stopping.clone(),
     );
-    on_open(&Opening { address: listening, first_admin: first_password.map(|password| (FIRST_ADMIN, password)) });
+    let first_admin = first_password.map(|password| (FIRST_ADMIN, password));
+    on_open(&Opening { address: listening, first_admin, without_account });
+    if listening.ip().is_unspecified() && config.public_url.is_none() {
+        tracing::warn!("links in mails begin with http://{listening}, which no buyer can open; set --public-url");
+    }
     let mut stopped = stopping;
     tokio::select! {
         served = http::serve(http_listener, app) => served?,

@@ -26,7 +26,7 @@ pub async fn stock_up(journal: &Journal, products: i64, customers: i64) {
     stream::iter(create).for_each_concurrent(32, |create| run(journal, create)).await;
     let register = (1..=customers).map(|customer| RegisterCustomer {
         first_name: name("Ada".to_owned()),
-        last_name: name(format!("Number{customer}")),
+        last_name: name(format!("Number{customer}")).into(),
         email: Email::try_from(format!("customer{customer}@customer.example")).expect("an address"),
     });
     stream::iter(register).for_each_concurrent(32, |register| run(journal, register)).await;

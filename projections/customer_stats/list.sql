@@ -1,6 +1,9 @@
 select
     stats.customer_id,
-    coalesce(profile.first_name || ' ' || profile.last_name, 'Erased customer') as "name!",
+    case
+        when profile.customer_id is null then 'Erased customer'
+        else rtrim(profile.first_name || ' ' || profile.last_name)
+    end as "name!",
     coalesce(profile.email, '') as "email!",
     stats.total_orders,
     stats.total_spent

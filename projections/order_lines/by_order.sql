@@ -4,7 +4,7 @@ select
     case
         when placed.customer_id is null then 'Guest'
         when profile.customer_id is null then 'Erased customer'
-        else profile.first_name || ' ' || profile.last_name
+        else rtrim(profile.first_name || ' ' || profile.last_name)
     end as "customer_name!",
     line.line,
     line.product_id,

@@ -16,14 +16,14 @@ use super::sign_ins::{self, ClientInfo, SignInOutcome};
 use super::{Accounts, AccountsError, Password};
 use crate::domain::account::{LinkHash, PasswordHash, Role};
 use crate::domain::ids::{AccountId, CustomerId};
-use crate::domain::text::{Email, Name};
+use crate::domain::text::{Email, LastName, Name};
 use crate::journal::Context;
 use crate::mail::Mailer;
 use crate::shop::{ChangePassword, ConfirmRegistration, CustomerRef, OpenAccount};
 
 /// A request for a mail with a link.
 pub enum MailRequest {
-    Register { first_name: Name, last_name: Name, email: Email, password: Password },
+    Register { first_name: Name, last_name: LastName, email: Email, password: Password },
     Reset { email: Email },
 }
 
@@ -82,21 +82,15 @@ impl Accounts {
     /// Creates the customer and the account of a registration, for its mailed token.
     pub async fn confirm_registration(&self, token: &str, context: Context) -> Result<CustomerRef, AccountsError> {
         let link = self.find_link("register", token).await?.ok_or(AccountsError::InvalidLink)?;
-        let parsed = (
-            Name::parse(link.first_name.as_deref().unwrap_or_default()),
-            Name::parse(link.last_name.as_deref().unwrap_or_default()),
-            Email::parse(&link.email),
-            link.password_hash,
-        );
-        let (Ok(first_name), Ok(last_name), Ok(email), Some(password_hash)) = parsed else {
+        let (Some(first_name), Some(password_hash)) = (link.first_name, link.password_hash) else {
             return Err(AccountsError::InvalidLink);
         };
         let confirm = ConfirmRegistration {
             link_hash: LinkHash::new(secret::hash(token)),
             customer_id: link.customer_id.map(CustomerId),
-            first_name,
-            last_name,
-            email,
+            first_name: Name::stored(first_name),
+            last_name: link.last_name.map_or_else(LastName::default, |name| Name::stored(name).into()),
+            email: Email::stored(link.email),
             password_hash: PasswordHash::new(password_hash),
         };
         Ok(self.journal().run(confirm, context).await?.answer)
@@ -118,7 +112,7 @@ impl Accounts {
                 self.journal().run(ChangePassword { account_id, password_hash, link_hash }, context).await?.answer
             }
             (None, customer_id @ Some(_)) => {
-                let email = Email::parse(&link.email).map_err(|_| AccountsError::InvalidLink)?;
+                let email = Email::stored(link.email);
                 let password_hash = Some(password_hash);
                 let open = OpenAccount { role: Role::Customer, customer_id, email, password_hash, link_hash };
                 self.journal().run(open, context).await?.answer

@@ -36,13 +36,13 @@ impl Accounts {
     /// Begins a session. Response and timing are the same for a wrong address and a wrong password.
     pub async fn log_in(&self, email: &str, password: &str, client: &ClientInfo) -> Result<Tokens, AccountsError> {
         // An invalid address is treated like an unknown one.
-        let email = Email::parse(email).ok();
+        let email = Email::parse_known(email).ok();
         let typed = email.as_ref().map(Email::as_str);
         let found = sqlx::query_file_as!(Candidate, "src/accounts/queries/candidate_by_email.sql", typed);
         let found = found.fetch_optional(self.pool()).await?;
-        // The rate limit counts attempts per lower-case address; PostgreSQL's `lower` maps more addresses to one.
-        let lower = |email: &str| email.to_lowercase();
-        let found = found.filter(|found| email.is_some_and(|email| lower(email.as_str()) == lower(&found.email)));
+        // The rate limit counts attempts per lower-case address; PostgreSQL's `lower` may map more addresses to one.
+        let same = |found: &Candidate, email: Email| Email::stored(found.email.clone()).folded() == email.folded();
+        let found = found.filter(|found| email.is_some_and(|email| same(found, email)));
         self.check_password(found, password, client).await
     }
 

@@ -5,12 +5,24 @@ use crate::journal::JournalOptions;
 use crate::projector::ProjectorOptions;
 use crate::server::Engine;
 
-/// Runs `action` on the database of a running shop; starts the embedded PostgreSQL if none is running.
+/// Runs `action` on the database of a shop, which may be running; starts the embedded PostgreSQL if it is not.
+/// Fails if there is no shop, and creates nothing.
 pub(super) async fn with_database<T>(
     location: &Location,
     action: impl AsyncFnOnce(&Database) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
-    let database = Database::join(location).await?;
+    run_on(Database::open_existing(location).await?, action).await
+}
+
+/// As [`with_database`], but creates the shop if there is none.
+pub(super) async fn with_new_database<T>(
+    location: &Location,
+    action: impl AsyncFnOnce(&Database) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    run_on(Database::join(location).await?, action).await
+}
+
+async fn run_on<T>(database: Database, action: impl AsyncFnOnce(&Database) -> anyhow::Result<T>) -> anyhow::Result<T> {
     let outcome = action(&database).await;
     database.close().await?;
     outcome

@@ -1,11 +1,14 @@
 //! The first lines that a server prints: its address, a first command, and the first admin account.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
 use super::output::print;
 use crate::database::Location;
 use crate::server::Opening;
 
 pub(super) fn print_greeting(opening: &Opening, location: &Location) {
-    let Opening { address, first_admin } = opening;
+    let Opening { address, first_admin, without_account } = opening;
+    let address = reachable(*address);
     print(&format!(
         "Cartwright is running at http://{address} ({}).\n\
          \n  curl http://{address}/shop/api/products/\n\
@@ -18,5 +21,17 @@ pub(super) fn print_greeting(opening: &Opening, location: &Location) {
              \n  curl http://{address}/shop/api/auth/login/ --json '{{\"email\": \"{email}\", \"password\": \"…\"}}'",
             password.expose()
         ));
+    }
+    if *without_account {
+        print("\nThe shop has no account yet. Add the first one: cartwright users add you@example.com --role admin");
+    }
+}
+
+/// The address as a client on this machine reaches it.
+fn reachable(listening: SocketAddr) -> SocketAddr {
+    match listening.ip() {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => SocketAddr::new(Ipv4Addr::LOCALHOST.into(), listening.port()),
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => SocketAddr::new(Ipv6Addr::LOCALHOST.into(), listening.port()),
+        _ => listening,
     }
 }

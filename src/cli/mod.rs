@@ -1,8 +1,10 @@
 //! The command line: arguments of the subcommands, and their dispatch. Each subcommand has a file.
 
+use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
@@ -11,6 +13,7 @@ use crate::server::serve;
 
 mod clock;
 mod database;
+mod environment;
 mod greeting;
 mod output;
 mod play;
@@ -63,12 +66,37 @@ enum Command {
     Status,
 }
 
+impl Cli {
+    /// Reads the arguments of the process. Settings of the server may stand before `serve` too.
+    pub fn read() -> Self {
+        let arguments: Vec<_> = std::env::args_os().collect();
+        Self::read_from(arguments).unwrap_or_else(|error| error.exit())
+    }
+
+    fn read_from(mut arguments: Vec<OsString>) -> Result<Self, clap::Error> {
+        Self::try_parse_from(&arguments).or_else(|error| {
+            // `serve` is the default command, so without the word the arguments mean the same.
+            let serve = arguments.iter().position(|argument| argument == "serve");
+            match serve {
+                Some(index) if error.kind() == ErrorKind::ArgumentConflict => {
+                    arguments.remove(index);
+                    Self::try_parse_from(&arguments)
+                }
+                _ => Err(error),
+            }
+        })
+    }
+}
+
 /// Runs the command; prints an error as one line on standard error.
 pub async fn run(cli: Cli) -> ExitCode {
     let filter =
         EnvFilter::try_from_env("SHOP_LOG").unwrap_or_else(|_| EnvFilter::new("warn,cartwright=info,sqlx=error"));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     log.with_ansi(std::io::stderr().is_terminal()).init();
+    for warning in environment::unknown_variables() {
+        tracing::warn!("{warning}");
+    }
     run_command(&cli).await.unwrap_or_else(|error| {
         print_error(&format!("cartwright: {}", error_in_one_line(&error)));
         ExitCode::FAILURE
@@ -95,4 +123,30 @@ async fn run_server(config: &ServeConfig, database: &DatabaseConfig) -> anyhow::
     let location = database.location();
     serve(config, database, &location, |opening| greeting::print_greeting(opening, &location)).await?;
     Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listen(arguments: &[&str]) -> Option<u16> {
+        let arguments = ["cartwright"].iter().chain(arguments).map(OsString::from).collect();
+        let cli = Cli::read_from(arguments).ok()?;
+        match cli.command {
+            None => Some(cli.serve.listen.port()),
+            Some(Command::Serve(config)) => Some(config.listen.port()),
+            Some(_) => None,
+        }
+    }
+
+    #[test]
+    fn settings_of_the_server_stand_before_or_after_the_command() {
+        for arguments in [&["--listen", "8402"][..], &["serve", "--listen", "8402"], &["--listen", "8402", "serve"]] {
+            assert_eq!(listen(arguments), Some(8402), "{arguments:?}");
+        }
+        assert_eq!(listen(&["--listen", "8402", "serve", "--no-seeds"]), Some(8402));
+        assert_eq!(listen(&["serve", "--listen", "8402", "--data-dir", "/tmp/x"]), Some(8402));
+        assert_eq!(listen(&["--listen", "8402", "status"]), None, "no setting is ignored");
+        assert_eq!(listen(&["serve", "serve"]), None);
+    }
 }

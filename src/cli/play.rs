@@ -10,7 +10,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use indicatif::ProgressBar;
 
-use super::database::{start_engine, with_database};
+use super::database::{start_engine, with_new_database};
 use super::output::{bar_style, print};
 use crate::database::{Database, Location};
 use crate::play::{PlayOptions, PlayReport, play};
@@ -37,7 +37,7 @@ pub(super) async fn play_file(args: &PlayArgs, location: &Location) -> anyhow::R
         Some(path) => Some(File::create(path).with_context(|| format!("cannot write {}", path.display()))?),
         None => None,
     };
-    let report = with_database(location, async |database| play_into(database, file, args).await).await?;
+    let report = with_new_database(location, async |database| play_into(database, file, args).await).await?;
     if let Some(skipped) = &mut skipped {
         report.write_skipped(skipped).context("cannot write the skipped rows")?;
     }

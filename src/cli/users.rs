@@ -37,19 +37,19 @@ pub(super) enum UsersCommand {
     /// Disable an account and end its sessions
     Disable {
         /// E-mail address of the account
-        #[arg(value_parser = Email::parse)]
+        #[arg(value_parser = Email::parse_known)]
         email: Email,
     },
     /// Enable a disabled account
     Enable {
         /// E-mail address of the account
-        #[arg(value_parser = Email::parse)]
+        #[arg(value_parser = Email::parse_known)]
         email: Email,
     },
     /// Change the role of an account and end its sessions
     Role {
         /// E-mail address of the account
-        #[arg(value_parser = Email::parse)]
+        #[arg(value_parser = Email::parse_known)]
         email: Email,
         /// New role: reader, editor or admin
         role: Role,
@@ -57,7 +57,7 @@ pub(super) enum UsersCommand {
     /// Set a new password and end all sessions of the account
     Password {
         /// E-mail address of the account
-        #[arg(value_parser = Email::parse)]
+        #[arg(value_parser = Email::parse_known)]
         email: Email,
         /// Read the password from standard input instead of prompting or generating one
         #[arg(long)]

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow, ensure};
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection, PgPool};
+use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
 
 pub mod embedded;
 pub mod failure;
@@ -68,20 +68,28 @@ impl Location {
 }
 
 impl Database {
-    /// Starts the embedded server if no URL is given, connects, and migrates.
+    /// Starts the embedded server if no URL is given, connects, and migrates. Creates the shop if there is none.
     pub async fn open(location: &Location) -> anyhow::Result<Self> {
         let (connect, embedded) = match location {
-            Location::Url { url, password_file } => {
-                let options =
-                    PgConnectOptions::from_str(url).context("DATABASE_URL is not the address of a PostgreSQL")?;
-                (with_password(options, password_file.as_deref())?, None)
-            }
+            Location::Url { url, password_file } => (external_options(url, password_file.as_deref())?, None),
             Location::Embedded(options) => {
                 let server = EmbeddedPostgres::start(options).await?;
                 (server.connect_options(NAME), Some(server))
             }
         };
         Self::connect(connect, embedded).await
+    }
+
+    /// As [`Database::open`], but fails if there is no shop yet, and creates nothing.
+    pub async fn open_existing(location: &Location) -> anyhow::Result<Self> {
+        let exists = match location {
+            Location::Url { url, password_file } => {
+                has_migrations(&external_options(url, password_file.as_deref())?).await?
+            }
+            Location::Embedded(options) => embedded::has_cluster(&options.data_dir),
+        };
+        ensure!(exists, "there is no shop yet ({}); `cartwright serve` creates one", location.describe());
+        Self::join(location).await
     }
 
     /// As [`Database::open`], but joins the embedded server of a running process.
@@ -95,7 +103,8 @@ impl Database {
     }
 
     async fn connect(connect: PgConnectOptions, embedded: Option<EmbeddedPostgres>) -> anyhow::Result<Self> {
-        migrate(&connect).await.context("the database cannot be migrated")?;
+        reach(&connect).await?.close().await?;
+        migrate(&connect).await.map_err(explain_migration)?;
         failpoint!("start-migrated");
         let connect = prepared(connect);
         let pool = pool_options().connect_with(connect.clone()).await.context("the database cannot be reached")?;
@@ -111,6 +120,36 @@ impl Database {
             Some(server) => server.stop().await.context("the embedded PostgreSQL did not stop"),
             None => Ok(()),
         }
+    }
+}
+
+fn external_options(url: &str, password_file: Option<&Path>) -> anyhow::Result<PgConnectOptions> {
+    let options = PgConnectOptions::from_str(url).context("DATABASE_URL is not the address of a PostgreSQL")?;
+    with_password(options, password_file)
+}
+
+/// Connects, or names the server that does not answer.
+async fn reach(connect: &PgConnectOptions) -> anyhow::Result<PgConnection> {
+    let connection = connect.connect().await;
+    connection.with_context(|| format!("cannot reach PostgreSQL at {}:{}", connect.get_host(), connect.get_port()))
+}
+
+/// Whether a shop has been created in this database.
+async fn has_migrations(connect: &PgConnectOptions) -> anyhow::Result<bool> {
+    let mut connection = reach(connect).await?;
+    let exists = sqlx::query_scalar("select to_regclass('public._sqlx_migrations') is not null");
+    let exists = exists.fetch_one(&mut connection).await?;
+    connection.close().await?;
+    Ok(exists)
+}
+
+fn explain_migration(error: MigrateError) -> anyhow::Error {
+    match error {
+        // Migrations are never removed, so an unknown one is of a later version.
+        MigrateError::VersionMissing(_) => {
+            anyhow!("this shop was used by a newer version of the program; start that version or a later one")
+        }
+        other => anyhow::Error::from(other).context("the database cannot be migrated"),
     }
 }
 

@@ -47,6 +47,8 @@ pub enum Refusal {
     SkuTaken(ProductId),
     #[error("the e-mail address already belongs to an account")]
     EmailTaken,
+    #[error("addresses in this country need a postal code")]
+    PostalCodeRequired,
     #[error("the link is invalid, expired or already used")]
     LinkInvalid,
     /// The stored address differs from the one that the command was decided with.

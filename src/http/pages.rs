@@ -1,4 +1,5 @@
-//! The pages of mailed links: files compiled into the program, with nothing inline, so that a strict policy is possible.
+//! The pages for people: the start page, and those of mailed links. Files compiled into the program, with nothing
+//! inline, so that a strict policy is possible.
 
 use axum::Router;
 use axum::http::HeaderValue;
@@ -13,6 +14,7 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 
 pub(super) fn router() -> Router {
     [
+        ("/", "text/html; charset=utf-8", include_str!("pages/start.html")),
         ("/account/confirm", "text/html; charset=utf-8", include_str!("pages/confirm.html")),
         ("/account/reset", "text/html; charset=utf-8", include_str!("pages/reset.html")),
         ("/account/account.js", "text/javascript; charset=utf-8", include_str!("pages/account.js")),

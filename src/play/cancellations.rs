@@ -14,14 +14,14 @@ use super::history::{Cancellation, CancelledLine, SkippedRow};
 use super::report::PlayReport;
 use super::send::{claim_holders, send};
 use super::{CHUNK, PlayError, prepare};
-use crate::domain::claim::{Claim, ClaimCommand, ClaimKind, claim_id};
+use crate::domain::claim::ClaimIds;
 use crate::domain::ids::{CustomerId, OrderId, ProductId};
 use crate::domain::money::Money;
 use crate::domain::order::{Order, OrderCommand, PlacedOrder, ReturnLine, Status};
 use crate::domain::quantity::Quantity;
 use crate::domain::text::{Reason, Reference};
 use crate::journal::{CommandError, Interrupt, Journal, UnitOfWork, UseCase};
-use crate::shop::MoveOrder;
+use crate::shop::{MoveOrder, find_holder, take_name};
 
 const NO_SALE: &str = "cancellation of a product that the customer did not buy before";
 const PARTLY: &str = "cancellation of more units than the customer bought before";
@@ -33,7 +33,7 @@ pub(super) async fn play_cancellations(
     cancellations: &[Cancellation],
     report: &mut PlayReport,
 ) -> Result<(), PlayError> {
-    let claims = cancellations.iter().map(|cancellation| reference_claim(&cancellation.reference)).collect();
+    let claims = cancellations.iter().map(|cancellation| ClaimIds::order_reference(&cancellation.reference)).collect();
     let played = claim_holders(journal, claims).await?;
     let (played, due): (Vec<_>, Vec<_>) = cancellations.iter().zip(played).partition(|(_, holder)| holder.is_some());
     report.already_played += played.len();
@@ -82,14 +82,12 @@ impl EarlierOrders {
     async fn load(journal: &Journal, pool: &PgPool, cancellations: &[&Cancellation]) -> Result<Self, PlayError> {
         let emails = cancellations.iter().filter_map(|cancellation| cancellation.email.as_ref());
         let customers = prepare::find_customers(pool, emails.map(|email| email.as_str()).collect()).await?;
-        let mut skus: Vec<String> =
-            cancellations.iter().flat_map(|cancellation| &cancellation.lines).map(|line| line.sku.folded()).collect();
-        skus.sort_unstable();
-        skus.dedup();
-        let claims = skus.iter().map(|sku| claim_id(ClaimKind::ProductSku, sku)).collect();
-        let found = claim_holders(journal, claims).await?;
+        let lines = cancellations.iter().flat_map(|cancellation| &cancellation.lines);
+        let skus: BTreeMap<String, ClaimIds> =
+            lines.map(|line| (line.sku.folded(), ClaimIds::product_sku(&line.sku))).collect();
+        let found = claim_holders(journal, skus.values().cloned().collect()).await?;
         let products =
-            skus.into_iter().zip(found).filter_map(|(sku, holder)| Some((sku, ProductId(holder?)))).collect();
+            skus.into_keys().zip(found).filter_map(|(sku, holder)| Some((sku, ProductId(holder?)))).collect();
         let mut earlier_orders = Self { customers, products, orders: HashMap::new() };
 
         let pairs = cancellations.iter().flat_map(|cancellation| {
@@ -108,7 +106,7 @@ impl EarlierOrders {
     }
 
     fn customer(&self, cancellation: &Cancellation) -> Option<CustomerId> {
-        self.customers.get(&cancellation.email.as_ref()?.as_str().to_lowercase()).copied()
+        self.customers.get(&cancellation.email.as_ref()?.folded()).copied()
     }
 
     fn product(&self, line: &CancelledLine) -> Option<ProductId> {
@@ -156,9 +154,9 @@ impl UseCase for PlayCancellation {
     type Answer = ReturnedUnits;
 
     fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<ReturnedUnits, Interrupt> {
-        let claim = reference_claim(&self.reference);
+        let claim = ClaimIds::order_reference(&self.reference);
         let mut returned = ReturnedUnits { units: vec![0; self.wanted.len()], ..ReturnedUnits::default() };
-        if work.get::<Claim>(&claim)?.holder.is_some() {
+        if find_holder(work, &claim)?.is_some() {
             return Ok(returned);
         }
         work.get_all::<Order, _>(self.wanted.iter().flat_map(|wanted| &wanted.orders))?;
@@ -179,7 +177,7 @@ impl UseCase for PlayCancellation {
                 _ => returned.orders_returned += 1,
             }
         }
-        work.execute::<Claim>(claim, ClaimCommand::Take { holder: first.0 })?;
+        take_name(work, &claim, first.0)?;
         Ok(returned)
     }
 }
@@ -225,8 +223,4 @@ impl WantedUnits {
         }
         units - left
     }
-}
-
-fn reference_claim(reference: &Reference) -> String {
-    claim_id(ClaimKind::OrderReference, reference.as_str())
 }

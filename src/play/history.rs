@@ -110,7 +110,7 @@ impl HistoryBuilder {
             }
         };
         let buyer_index = buyer.map(|buyer| {
-            let index = *self.buyers.entry(buyer.email.as_str().to_lowercase()).or_insert(buyers.len());
+            let index = *self.buyers.entry(buyer.email.folded()).or_insert(buyers.len());
             if index == buyers.len() {
                 buyers.push(buyer);
             }

@@ -11,7 +11,7 @@ use indicatif::ProgressBar;
 use sqlx::PgPool;
 use thiserror::Error;
 
-use crate::domain::claim::{ClaimKind, claim_id};
+use crate::domain::claim::ClaimIds;
 use crate::journal::{CommandError, Journal};
 use crate::projector::Projector;
 use crate::shop::{PlaceOrder, RequestedLine};
@@ -162,6 +162,6 @@ fn preload(invoices: &[Invoice], products: &ProductIds, customers: &CustomerIds)
     }
 }
 
-fn reference_claim(invoice: &Invoice) -> String {
-    claim_id(ClaimKind::OrderReference, invoice.reference.as_str())
+fn reference_claim(invoice: &Invoice) -> ClaimIds {
+    ClaimIds::order_reference(&invoice.reference)
 }

@@ -11,14 +11,16 @@ use super::report::PlayReport;
 use super::row::Buyer;
 use super::send::{Preload, send};
 use super::{CHUNK, PlayError, PlayOptions};
-use crate::domain::claim::{Claim, ClaimKind, claim_id};
+use crate::domain::claim::ClaimIds;
 use crate::domain::ids::{CategoryId, CustomerId, ProductId};
 use crate::domain::money::Money;
 use crate::domain::product::Product;
 use crate::domain::refusal::Refusal;
 use crate::domain::text::{Description, Name, Sku};
 use crate::journal::{CommandError, Interrupt, Journal, UnitOfWork, UseCase};
-use crate::shop::{AdjustStock, CategoryKey, CreateCategory, CreateProduct, RegisterCustomer, StockChange};
+use crate::shop::{
+    AdjustStock, CategoryKey, CreateCategory, CreateProduct, RegisterCustomer, StockChange, find_holder,
+};
 
 /// Products by index in the history, as far as a due invoice names them.
 pub(super) type ProductIds = HashMap<usize, ProductId>;
@@ -49,7 +51,7 @@ pub(super) async fn prepare_products(
     for wanted in wanted.chunks(CHUNK) {
         let preload = || Preload {
             claims: wanted.iter().map(|(_, stock_up)| stock_up.claim()).collect(),
-            category_claim: Some(claim_id(ClaimKind::CategoryName, &CATEGORY.to_lowercase())),
+            category_claim: Some(ClaimIds::category_name(&Name::stored(CATEGORY))),
             ..Preload::default()
         };
         send(journal, preload).await?;
@@ -79,7 +81,7 @@ pub(super) async fn prepare_customers(
     let emails = places.iter().map(|place| buyers[*place].email.as_str()).collect();
     let known = find_customers(pool, emails).await?;
     let (found, unknown): (Vec<_>, Vec<_>) = (places.into_iter())
-        .map(|place| (place, known.get(&buyers[place].email.as_str().to_lowercase()).copied()))
+        .map(|place| (place, known.get(&buyers[place].email.folded()).copied()))
         .partition(|(_, customer_id)| customer_id.is_some());
     let registered = unknown
         .into_iter()
@@ -115,7 +117,7 @@ pub(super) async fn find_customers(
     pool: &PgPool,
     emails: Vec<&str>,
 ) -> Result<HashMap<String, CustomerId>, sqlx::Error> {
-    let emails: Vec<String> = emails.into_iter().map(str::to_lowercase).collect();
+    let emails: Vec<String> = emails.into_iter().map(str::to_ascii_lowercase).collect();
     let found = sqlx::query_file!("src/play/queries/customers_by_email.sql", &emails).fetch_all(pool).await?;
     Ok(found.into_iter().map(|row| (row.email, CustomerId(row.customer_id))).collect())
 }
@@ -136,8 +138,8 @@ struct StockedProduct {
 }
 
 impl StockUp {
-    fn claim(&self) -> String {
-        claim_id(ClaimKind::ProductSku, &self.sku.folded())
+    fn claim(&self) -> ClaimIds {
+        ClaimIds::product_sku(&self.sku)
     }
 }
 
@@ -145,7 +147,7 @@ impl UseCase for StockUp {
     type Answer = StockedProduct;
 
     fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<StockedProduct, Interrupt> {
-        if let Some(holder) = work.get::<Claim>(self.claim())?.holder {
+        if let Some(holder) = find_holder(work, &self.claim())? {
             let product_id = ProductId(holder);
             let missing = self.units - work.get::<Product>(product_id)?.listing()?.stock.available();
             if missing > 0 {
@@ -168,7 +170,7 @@ impl UseCase for StockUp {
 /// Category of all imported products, created with the first of them.
 fn find_or_create_category(work: &mut UnitOfWork<'_>) -> Result<CategoryId, Interrupt> {
     let name = Name::parse(CATEGORY).map_err(|error| Interrupt::Broken(error.to_string()))?;
-    match work.get::<Claim>(claim_id(ClaimKind::CategoryName, &name.folded()))?.holder {
+    match find_holder(work, &ClaimIds::category_name(&name))? {
         Some(holder) => Ok(CategoryId(holder)),
         None => Ok(CreateCategory { name }.decide(work)?.category_id),
     }

@@ -6,7 +6,7 @@ use csv::StringRecord;
 use super::PlayError;
 use crate::domain::money::Money;
 use crate::domain::quantity::Quantity;
-use crate::domain::text::{Email, Name, Reference, Sku};
+use crate::domain::text::{Email, LastName, Reference, Sku};
 
 /// A sale, or the cancellation of a sale.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub(super) struct HistoryRow<'file> {
 /// A customer as the history knows them: a number instead of a name.
 #[derive(Debug)]
 pub struct Buyer {
-    pub last_name: Name,
+    pub last_name: LastName,
     pub email: Email,
 }
 
@@ -97,7 +97,7 @@ fn parse_unit_price(price: &str) -> Result<Money, &'static str> {
 
 fn parse_buyer(customer: &str) -> Result<Buyer, &'static str> {
     let email = Email::parse(&format!("{}@customer.example", customer.to_lowercase()));
-    match (Name::parse(customer), email) {
+    match (LastName::parse(customer), email) {
         (Ok(last_name), Ok(email)) => Ok(Buyer { last_name, email }),
         _ => Err("CustomerID cannot be part of an e-mail address"),
     }

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use crate::background::Backoff;
 use crate::domain::category::Category;
-use crate::domain::claim::Claim;
+use crate::domain::claim::{Claim, ClaimIds};
 use crate::domain::customer::Customer;
 use crate::domain::ids::{CustomerId, ProductId};
 use crate::domain::product::Product;
 use crate::journal::{Actor, CommandError, Context, Interrupt, Journal, UnitOfWork, UseCase};
+use crate::shop::find_holder;
 
 /// Attempts per command: about half a minute if nothing answers.
 const ATTEMPTS: u32 = 12;
@@ -33,8 +34,8 @@ pub(super) async fn send<U: UseCase>(journal: &Journal, use_case: impl Fn() -> U
     }
 }
 
-/// Returns the holder of each claim.
-pub(super) async fn claim_holders(journal: &Journal, claims: Vec<String>) -> Result<Vec<Option<i64>>, CommandError> {
+/// Returns the holder of each name.
+pub(super) async fn claim_holders(journal: &Journal, claims: Vec<ClaimIds>) -> Result<Vec<Option<i64>>, CommandError> {
     let mut holders = Vec::with_capacity(claims.len());
     for claims in claims.chunks(CHUNK) {
         holders.extend(send(journal, || ReadClaimHolders(claims.to_vec())).await?);
@@ -43,22 +44,24 @@ pub(super) async fn claim_holders(journal: &Journal, claims: Vec<String>) -> Res
 }
 
 /// Reads claims through the writer, so that the newest state is returned.
-struct ReadClaimHolders(Vec<String>);
+struct ReadClaimHolders(Vec<ClaimIds>);
 
 impl UseCase for ReadClaimHolders {
     type Answer = Vec<Option<i64>>;
 
     fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<Self::Answer, Interrupt> {
-        Ok(work.get_all::<Claim, _>(&self.0)?.iter().map(|claim| claim.holder).collect())
+        // Read together first, so that missing claims are loaded together.
+        work.get_all::<Claim, _>(self.0.iter().flat_map(ClaimIds::all))?;
+        self.0.iter().map(|ids| find_holder(work, ids)).collect()
     }
 }
 
 /// Loads the aggregates of the next commands, so that none waits for a load and loses its place in the order.
 #[derive(Default)]
 pub(super) struct Preload {
-    pub claims: Vec<String>,
+    pub claims: Vec<ClaimIds>,
     /// Claim of a category's name; its category is loaded too.
-    pub category_claim: Option<String>,
+    pub category_claim: Option<ClaimIds>,
     pub products: BTreeSet<ProductId>,
     pub customers: BTreeSet<CustomerId>,
 }
@@ -67,7 +70,7 @@ impl UseCase for Preload {
     type Answer = ();
 
     fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<(), Interrupt> {
-        let claims = work.get_all::<Claim, _>(&self.claims).map(drop);
+        let claims = work.get_all::<Claim, _>(self.claims.iter().flat_map(ClaimIds::all)).map(drop);
         let customers = work.get_all::<Customer, _>(&self.customers).map(drop);
         let products = work.get_all::<Product, _>(&self.products);
         let products = products.and_then(|products| {
@@ -75,7 +78,7 @@ impl UseCase for Preload {
             let categories: BTreeSet<_> = listings.map(|listing| listing.category_id).collect();
             work.get_all::<Category, _>(categories).map(drop)
         });
-        let category = work.get_all::<Claim, _>(&self.category_claim);
+        let category = work.get_all::<Claim, _>(self.category_claim.iter().flat_map(ClaimIds::all));
         let category = category
             .and_then(|claims| work.get_all::<Category, _>(claims.iter().filter_map(|claim| claim.holder)).map(drop));
         combine_missing([claims, customers, products, category])

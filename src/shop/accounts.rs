@@ -7,7 +7,7 @@ use super::secrets::{expose, expose_optional};
 use crate::domain::account::{Account, AccountCommand, LinkHash, PasswordHash, Role};
 use crate::domain::ids::{AccountId, CustomerId};
 use crate::domain::refusal::Refusal;
-use crate::domain::text::{Email, Name};
+use crate::domain::text::{Email, LastName, Name};
 use crate::journal::{AggregateRef, Interrupt, SideWrite, UnitOfWork, UseCase};
 
 /// Opens an account: number and role in the log, e-mail address and password beside it.
@@ -43,7 +43,7 @@ pub struct ConfirmRegistration {
     /// The customer with this address, if staff entered one before.
     pub customer_id: Option<CustomerId>,
     pub first_name: Name,
-    pub last_name: Name,
+    pub last_name: LastName,
     pub email: Email,
     pub password_hash: PasswordHash,
 }

@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::customer::{Address, AddressChange, Customer, CustomerCommand};
+use crate::domain::customer::{Address, AddressChange, Country, Customer, CustomerCommand};
 use crate::domain::ids::{AddressId, CustomerId};
+use crate::domain::refusal::Refusal;
 use crate::journal::{AggregateRef, Interrupt, SideWrite, UnitOfWork, UseCase};
 
 /// Adds an address.
@@ -56,7 +57,8 @@ impl UseCase for ChangeAddress {
         let changes = !fields.is_empty();
         work.execute::<Customer>(customer_id, CustomerCommand::ChangeAddress { address_id, fields })?;
         if changes {
-            work.add_side_write(&PatchAddress { customer_id, address_id, change })?;
+            let without_postal_codes = Country::without_postal_codes();
+            work.add_side_write(&PatchAddress { customer_id, address_id, change, without_postal_codes })?;
         }
         Ok(AddressRef { address_id })
     }
@@ -98,10 +100,16 @@ struct PatchAddress<'a> {
     address_id: AddressId,
     #[serde(flatten)]
     change: &'a AddressChange,
+    /// In any other country the changed address must have a postal code.
+    without_postal_codes: &'static [&'static str],
 }
 
 impl SideWrite for PatchAddress<'_> {
     const FUNCTION: &'static str = "change_address";
+
+    fn refusal(constraint: &str) -> Option<Refusal> {
+        (constraint == "address_postal_code").then_some(Refusal::PostalCodeRequired)
+    }
 }
 
 #[derive(Serialize)]

@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::names::{find_holder, release_name, take_name};
 use crate::domain::category::{Category, CategoryCommand, CategoryError};
-use crate::domain::claim::{Claim, ClaimCommand, ClaimError, ClaimKind, claim_id};
+use crate::domain::claim::{ClaimError, ClaimIds};
 use crate::domain::ids::CategoryId;
 use crate::domain::refusal::Refusal;
 use crate::domain::text::Name;
@@ -32,8 +33,7 @@ impl UseCase for CreateCategory {
 
 /// Claims a name for a category, unless another category has it.
 fn claim_name(work: &mut UnitOfWork<'_>, name: &Name, category_id: CategoryId) -> Result<(), Interrupt> {
-    let claim = claim_id(ClaimKind::CategoryName, &name.folded());
-    work.execute::<Claim>(claim, ClaimCommand::Take { holder: category_id.0 }).map_err(|interrupt| match interrupt {
+    take_name(work, &ClaimIds::category_name(name), category_id.0).map_err(|interrupt| match interrupt {
         Interrupt::Refused(Refusal::Claim(ClaimError::Taken { holder })) => {
             Refusal::CategoryNameTaken(CategoryId(holder)).into()
         }
@@ -52,11 +52,10 @@ impl UseCase for RenameCategory {
 
     fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<CategoryRef, Interrupt> {
         let category = work.get::<Category>(self.category_id)?;
-        let previous_name = Name::parse(category.name()?).map_err(|error| Interrupt::Broken(error.to_string()))?;
+        let previous_name = Name::stored(category.name()?);
+        claim_name(work, &self.name, self.category_id)?;
         if previous_name.folded() != self.name.folded() {
-            claim_name(work, &self.name, self.category_id)?;
-            let previous = claim_id(ClaimKind::CategoryName, &previous_name.folded());
-            work.execute::<Claim>(previous, ClaimCommand::Release)?;
+            release_name(work, &ClaimIds::category_name(&previous_name), self.category_id.0)?;
         }
         work.execute::<Category>(self.category_id, CategoryCommand::Rename { name: self.name.clone() })?;
         Ok(CategoryRef { category_id: self.category_id })
@@ -77,9 +76,9 @@ impl UseCase for DeleteCategory {
 
     fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<(), Interrupt> {
         let category = work.get::<Category>(self.category_id)?;
-        let name = Name::parse(category.name()?).map_err(|error| Interrupt::Broken(error.to_string()))?;
+        let name = Name::stored(category.name()?);
         work.execute::<Category>(self.category_id, CategoryCommand::Delete)?;
-        work.execute::<Claim>(claim_id(ClaimKind::CategoryName, &name.folded()), ClaimCommand::Release)
+        release_name(work, &ClaimIds::category_name(&name), self.category_id.0)
     }
 
     fn subject(&self) -> Option<AggregateRef> {
@@ -100,8 +99,8 @@ impl CategoryKey {
         let (shown, category_id) = match self {
             Self::Id(category_id) => (category_id.to_string(), Some(*category_id)),
             Self::Name(name) => {
-                let claim = work.get::<Claim>(claim_id(ClaimKind::CategoryName, &name.folded()))?;
-                (format!("\"{name}\""), claim.holder.map(CategoryId))
+                let holder = find_holder(work, &ClaimIds::category_name(name))?;
+                (format!("\"{name}\""), holder.map(CategoryId))
             }
         };
         let unknown = || Refusal::UnknownCategory(shown);

@@ -7,13 +7,13 @@ use crate::domain::cart::{Cart, CartChange, CartCommand};
 use crate::domain::customer::{Customer, CustomerCommand, ProfileField};
 use crate::domain::ids::{AccountId, CustomerId};
 use crate::domain::refusal::Refusal;
-use crate::domain::text::{Email, Name};
+use crate::domain::text::{Email, LastName, Name};
 use crate::journal::{AggregateRef, Interrupt, SideWrite, UnitOfWork, UseCase};
 
 /// Registers a customer.
 pub struct RegisterCustomer {
     pub first_name: Name,
-    pub last_name: Name,
+    pub last_name: LastName,
     pub email: Email,
 }
 
@@ -21,7 +21,7 @@ pub struct RegisterCustomer {
 pub struct ChangeCustomer {
     pub customer_id: CustomerId,
     pub first_name: Option<Name>,
-    pub last_name: Option<Name>,
+    pub last_name: Option<LastName>,
     pub email: Option<Email>,
 }
 
@@ -106,7 +106,7 @@ pub(super) fn check_customer(work: &mut UnitOfWork<'_>, customer_id: CustomerId)
 struct PutProfile<'a> {
     customer_id: CustomerId,
     first_name: &'a Name,
-    last_name: &'a Name,
+    last_name: &'a LastName,
     email: &'a Email,
 }
 
@@ -123,7 +123,7 @@ impl SideWrite for PutProfile<'_> {
 struct PatchProfile<'a> {
     customer_id: CustomerId,
     first_name: Option<&'a Name>,
-    last_name: Option<&'a Name>,
+    last_name: Option<&'a LastName>,
     email: Option<&'a Email>,
 }
 

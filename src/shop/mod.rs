@@ -13,6 +13,7 @@ mod checkout;
 mod customers;
 mod discounts;
 mod keys;
+mod names;
 mod orders;
 mod payments;
 mod pricing;
@@ -33,6 +34,7 @@ pub use checkout::Checkout;
 pub use customers::{ChangeCustomer, CustomerRef, EraseCustomer, RegisterCustomer};
 pub use discounts::{ChangeDiscount, CreateDiscount, DiscountView, EndDiscount, TermsChange};
 pub use keys::{CreateKey, KeyRef, RevokeKey};
+pub use names::{find_holder, take_name};
 pub use orders::{
     MoveOrder, OrderLineView, OrderStateView, OrderView, PlaceOrder, PricingView, ProductStockView, RequestedLine,
 };

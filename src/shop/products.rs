@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::categories::CategoryKey;
+use super::names::{release_name, take_name};
 use crate::domain::category::{Category, CategoryCommand};
-use crate::domain::claim::{Claim, ClaimCommand, ClaimError, ClaimKind, claim_id};
+use crate::domain::claim::{ClaimError, ClaimIds};
 use crate::domain::ids::ProductId;
 use crate::domain::money::Money;
 use crate::domain::product::{Product, ProductCommand, ProductError};
@@ -57,8 +58,7 @@ impl UseCase for CreateProduct {
 }
 
 fn claim_sku(work: &mut UnitOfWork<'_>, sku: &Sku, product_id: ProductId) -> Result<(), Interrupt> {
-    let claim = claim_id(ClaimKind::ProductSku, &sku.folded());
-    work.execute::<Claim>(claim, ClaimCommand::Take { holder: product_id.0 }).map_err(|interrupt| match interrupt {
+    take_name(work, &ClaimIds::product_sku(sku), product_id.0).map_err(|interrupt| match interrupt {
         Interrupt::Refused(Refusal::Claim(ClaimError::Taken { holder })) => Refusal::SkuTaken(ProductId(holder)).into(),
         other => other,
     })
@@ -117,8 +117,7 @@ impl UseCase for DeleteProduct {
         work.execute::<Product>(product_id, ProductCommand::Delete)?;
         work.execute::<Category>(listing.category_id, CategoryCommand::RemoveProduct { product_id })?;
         if let Some(sku) = listing.sku {
-            let sku = Sku::parse(&sku).map_err(|error| Interrupt::Broken(error.to_string()))?;
-            work.execute::<Claim>(claim_id(ClaimKind::ProductSku, &sku.folded()), ClaimCommand::Release)?;
+            release_name(work, &ClaimIds::product_sku(&Sku::stored(sku)), product_id.0)?;
         }
         Ok(())
     }

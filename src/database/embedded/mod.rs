@@ -126,6 +126,11 @@ pub fn running(data_dir: &Path, database: &str) -> Option<PgConnectOptions> {
     (pid_file.is_ready && pid_file.answers()).then(|| connect_options(&pid_file.socket_folder, database))
 }
 
+/// Whether a cluster was created in the data folder.
+pub fn has_cluster(data_dir: &Path) -> bool {
+    data_dir.join(server::PGDATA).join("PG_VERSION").exists()
+}
+
 fn connect_options(socket_folder: &Path, database: &str) -> PgConnectOptions {
     PgConnectOptions::new_without_pgpass()
         .socket(socket_folder)

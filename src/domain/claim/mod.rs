@@ -1,6 +1,6 @@
 //! A unique name with at most one holder: a category's name, a product's SKU or an order's reference.
 //!
-//! The stream id is made of the kind and the name ([`claim_id`]): two holders cannot both win, and loading the claim
+//! The stream id is made of the kind and the folded name ([`ClaimIds`]): two holders cannot both win, and loading the claim
 //! finds the holder of a name.
 
 use serde::{Deserialize, Serialize};
@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use super::Decider;
 use super::event::events;
+use super::text::{Name, Reference, Sku};
 
 /// Holder of a name, by number; `None` if the name is free.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,22 +35,44 @@ pub enum ClaimError {
     Taken { holder: i64 },
 }
 
-/// Kind of a unique name. Names of different kinds do not conflict.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ClaimKind {
-    CategoryName,
-    ProductSku,
-    OrderReference,
+/// Stream ids under which a name may be held. The last is the one of today's rule, which new holders take; a holder under
+/// an earlier rule comes first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimIds {
+    earlier: Vec<String>,
+    current: String,
 }
 
-/// Stream id of the claim on `name`.
-pub fn claim_id(kind: ClaimKind, name: &str) -> String {
-    let kind = match kind {
-        ClaimKind::CategoryName => "category-name",
-        ClaimKind::ProductSku => "product-sku",
-        ClaimKind::OrderReference => "order-reference",
-    };
-    format!("{kind}:{name}")
+impl ClaimIds {
+    pub fn category_name(name: &Name) -> Self {
+        Self::new("category-name", name.formerly_folded(), name.folded())
+    }
+
+    pub fn product_sku(sku: &Sku) -> Self {
+        Self::new("product-sku", sku.formerly_folded(), sku.folded())
+    }
+
+    /// Earlier rules compared references letter by letter.
+    pub fn order_reference(reference: &Reference) -> Self {
+        Self::new("order-reference", [reference.to_string()], reference.folded())
+    }
+
+    fn new<const N: usize>(kind: &str, earlier: [String; N], current: String) -> Self {
+        let mut earlier: Vec<_> = earlier.into_iter().filter(|name| *name != current).collect();
+        earlier.dedup();
+        let id = |name| format!("{kind}:{name}");
+        Self { earlier: earlier.into_iter().map(id).collect(), current: id(current) }
+    }
+
+    /// The id that a new holder takes.
+    pub fn current(&self) -> &str {
+        &self.current
+    }
+
+    /// Every id, in the order in which a holder is looked for.
+    pub fn all(&self) -> impl Iterator<Item = &str> {
+        self.earlier.iter().chain([&self.current]).map(String::as_str)
+    }
 }
 
 impl Decider for Claim {
@@ -90,5 +113,18 @@ mod tests {
         let released = ClaimEvent::Released { holder: 1 };
         claims().given(vec![taken.clone()]).when(ClaimCommand::Release).then_expect_events(vec![released.clone()]);
         claims().given(vec![taken, released]).when(take(2)).then_expect_events(vec![ClaimEvent::Taken { holder: 2 }]);
+    }
+
+    #[test]
+    fn a_name_is_looked_for_under_earlier_rules_first() {
+        let ids = |name: &str| {
+            ClaimIds::category_name(&Name::parse(name).unwrap()).all().map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(ids("Tea & Coffee"), ["category-name:tea & coffee"]);
+        assert_eq!(ids("Café"), ["category-name:cafe\u{301}", "category-name:café"]);
+        assert_eq!(ids("Straße"), ["category-name:straße", "category-name:strasse"]);
+        let reference = ClaimIds::order_reference(&Reference::parse("SO-1").unwrap());
+        assert_eq!(reference.all().collect::<Vec<_>>(), ["order-reference:SO-1", "order-reference:so-1"]);
+        assert_eq!(reference.current(), "order-reference:so-1");
     }
 }

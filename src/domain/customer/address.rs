@@ -8,7 +8,10 @@ use crate::domain::text::{Name, Text, TextError};
 
 /// One line of an address.
 pub type AddressLine = Text<200>;
-pub type PostalCode = Text<20>;
+/// A postal code; empty in a country without.
+pub type PostalCode = OptionalText<20>;
+/// New value of a line that an address may lack; the empty text removes it.
+pub type OptionalLine = OptionalText<200>;
 
 /// A complete address.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +21,7 @@ pub struct Address {
     pub name: Name,
     pub line1: AddressLine,
     pub line2: Option<AddressLine>,
+    /// Empty in countries without postal codes.
     pub postal_code: PostalCode,
     pub city: Name,
     pub region: Option<Name>,
@@ -73,28 +77,39 @@ impl AddressChange {
     }
 }
 
-/// New value of a line that an address may lack; the empty text removes it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct OptionalLine(Option<AddressLine>);
-
-impl TryFrom<String> for OptionalLine {
-    type Error = TextError;
-
-    fn try_from(text: String) -> Result<Self, TextError> {
-        if text.trim().is_empty() { Ok(Self(None)) } else { AddressLine::parse(&text).map(|line| Self(Some(line))) }
+impl Address {
+    /// Whether the address has a postal code, or its country has none.
+    pub fn has_required_postal_code(&self) -> bool {
+        !self.postal_code.is_empty() || !self.country.requires_postal_code()
     }
 }
 
-impl From<OptionalLine> for String {
-    /// Empty if the line is removed.
-    fn from(line: OptionalLine) -> Self {
+/// A line of text that may be empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct OptionalText<const MAX: usize>(Option<Text<MAX>>);
+
+impl<const MAX: usize> OptionalText<MAX> {
+    pub fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+}
+
+impl<const MAX: usize> TryFrom<String> for OptionalText<MAX> {
+    type Error = TextError;
+
+    fn try_from(text: String) -> Result<Self, TextError> {
+        if text.trim().is_empty() { Ok(Self(None)) } else { Text::parse(&text).map(|line| Self(Some(line))) }
+    }
+}
+
+impl<const MAX: usize> From<OptionalText<MAX>> for String {
+    fn from(line: OptionalText<MAX>) -> Self {
         line.0.map_or_else(Self::new, Self::from)
     }
 }
 
-impl fmt::Display for OptionalLine {
-    /// Empty if the line is removed.
+impl<const MAX: usize> fmt::Display for OptionalText<MAX> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.as_ref().map_or(Ok(()), |line| line.fmt(formatter))
     }
@@ -114,6 +129,27 @@ const COUNTRIES: &str = "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB B
                          SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE \
                          VG VI VN VU WF WS YE YT ZA ZM ZW";
 
+/// Countries where addresses have no postal code, or where many have none (the Universal Postal Union lists them).
+const WITHOUT_POSTAL_CODES: &[&str] = &[
+    "AE", "AG", "AO", "AQ", "AW", "BF", "BI", "BJ", "BO", "BQ", "BS", "BV", "BW", "BZ", "CD", "CF", "CG", "CI", "CK",
+    "CM", "CW", "DJ", "DM", "EH", "ER", "FJ", "GA", "GD", "GH", "GM", "GN", "GQ", "GY", "HK", "HM", "IE", "JM", "KE",
+    "KI", "KM", "KN", "KP", "LC", "LY", "ML", "MO", "MR", "MS", "MU", "MW", "NA", "NR", "NU", "PA", "QA", "RW", "SA",
+    "SB", "SC", "SL", "SO", "SR", "SS", "ST", "SX", "SY", "TD", "TF", "TG", "TK", "TL", "TO", "TT", "TV", "TZ", "UG",
+    "UM", "VU", "WS", "YE", "ZM", "ZW",
+];
+
+impl Country {
+    /// Whether every address there has a postal code.
+    pub fn requires_postal_code(&self) -> bool {
+        !WITHOUT_POSTAL_CODES.contains(&self.0.as_str())
+    }
+
+    /// The countries where an address may lack a postal code.
+    pub fn without_postal_codes() -> &'static [&'static str] {
+        WITHOUT_POSTAL_CODES
+    }
+}
+
 impl TryFrom<String> for Country {
     type Error = &'static str;
 
@@ -132,5 +168,29 @@ impl From<Country> for String {
 impl fmt::Display for Country {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_country_without_postal_codes_is_a_country_and_named_once() {
+        assert!(WITHOUT_POSTAL_CODES.is_sorted_by(|one, next| one < next));
+        for country in WITHOUT_POSTAL_CODES {
+            assert!(Country::try_from((*country).to_owned()).is_ok(), "{country}");
+        }
+    }
+
+    #[test]
+    fn a_postal_code_is_required_where_every_address_has_one() {
+        let requires = |country: &str| Country::try_from(country.to_owned()).unwrap().requires_postal_code();
+        for country in ["DE", "GB", "US", "FR", "JP", "NL"] {
+            assert!(requires(country), "{country}");
+        }
+        for country in ["HK", "AE", "IE"] {
+            assert!(!requires(country), "{country}");
+        }
     }
 }

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::accounts::{ACCESS_TOKEN_LIFE, ClientInfo, Credential, MailRequest, Password, Tokens};
 use crate::domain::account::Role;
 use crate::domain::cart::MergeMode;
-use crate::domain::text::{Email, Name};
+use crate::domain::text::{Email, LastName, Name};
 use crate::http::App;
 use crate::http::wire::body::{NoQuery, body};
 use crate::http::wire::caller::Caller;
@@ -27,7 +27,8 @@ body! {
     #[schema(examples(json!({ "first_name": "Jo", "last_name": "Miller", "email": "jo@example.com", "password": "correct horse battery" })))]
     pub struct Registration {
         pub first_name: Name,
-        pub last_name: Name,
+        /// Absent or empty for a person with one name.
+        pub last_name: Option<LastName>,
         pub email: Email,
         pub password: Password,
     }
@@ -135,6 +136,7 @@ pub async fn register(
 ) -> Result<(StatusCode, Json<MailAccepted>), ApiError> {
     let Registration { first_name, last_name, email, password } = body;
     app.edge.rate_limits.per_recipient(email.as_str())?;
+    let last_name = last_name.unwrap_or_default();
     app.accounts.request_mail(MailRequest::Register { first_name, last_name, email, password }, &client).await?;
     Ok(mail_accepted())
 }

@@ -26,6 +26,7 @@ pub struct AddressView {
     pub name: String,
     pub line1: String,
     pub line2: Option<String>,
+    /// Empty if the country has none.
     pub postal_code: String,
     pub city: String,
     pub region: Option<String>,
@@ -41,10 +42,24 @@ body! {
         pub name: Name,
         pub line1: AddressLine,
         pub line2: Option<AddressLine>,
-        pub postal_code: PostalCode,
+        /// May be absent in countries without postal codes.
+        pub postal_code: Option<PostalCode>,
         pub city: Name,
         pub region: Option<Name>,
         pub country: Country,
+    }
+}
+
+impl NewAddress {
+    /// Fails if the country needs a postal code.
+    fn into_address(self) -> Result<domain::Address, FieldError> {
+        let Self { name, line1, line2, postal_code, city, region, country } = self;
+        let postal_code = postal_code.unwrap_or_default();
+        let address = domain::Address { name, line1, line2, postal_code, city, region, country };
+        if address.has_required_postal_code() {
+            return Ok(address);
+        }
+        Err(FieldError { field: "postal_code".to_owned(), message: format!("is required in {}", address.country) })
     }
 }
 
@@ -93,8 +108,7 @@ pub async fn add_address(
     Ids(customer_id): Ids<CustomerId>,
     command: Command<NewAddress>,
 ) -> Result<CommandResponse<AddressRef>, ApiError> {
-    let NewAddress { name, line1, line2, postal_code, city, region, country } = command.body;
-    let address = domain::Address { name, line1, line2, postal_code, city, region, country };
+    let address = command.body.into_address().map_err(|error| ApiError::invalid(vec![error]))?;
     let add = AddAddress { customer_id, address };
     let added = app.run(add, command.context).await?;
     Ok(added.created(|added| format!("/shop/api/customer/{customer_id}/addresses/{}/", added.address_id)))
@@ -176,7 +190,6 @@ impl TryFrom<serde_json::Map<String, serde_json::Value>> for GivenAddress {
             let messages = errors.iter().map(|FieldError { field, message }| format!("{field} {message}"));
             messages.collect::<Vec<_>>().join(", ")
         })?;
-        let NewAddress { name, line1, line2, postal_code, city, region, country } = given;
-        Ok(Self(domain::Address { name, line1, line2, postal_code, city, region, country }))
+        given.into_address().map(Self).map_err(|FieldError { field, message }| format!("{field} {message}"))
     }
 }

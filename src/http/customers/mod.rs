@@ -9,7 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::domain::ids::CustomerId;
-use crate::domain::text::{Email, Name};
+use crate::domain::text::{Email, LastName, Name};
 use crate::http::App;
 use crate::http::wire::amount::Amount;
 use crate::http::wire::body::{NoBody, body};
@@ -22,6 +22,7 @@ use crate::shop::{ChangeCustomer, CustomerRef, EraseCustomer, RegisterCustomer};
 pub struct CustomerView {
     pub customer_id: i64,
     pub first_name: String,
+    /// Empty for a person with one name.
     pub last_name: String,
     pub email: String,
     pub registered_at: DateTime<Utc>,
@@ -42,7 +43,8 @@ body! {
     #[schema(examples(json!({ "first_name": "Jo", "last_name": "Miller", "email": "jo@example.com" })))]
     pub struct NewCustomer {
         pub first_name: Name,
-        pub last_name: Name,
+        /// Absent or empty for a person with one name.
+        pub last_name: Option<LastName>,
         pub email: Email,
     }
 }
@@ -52,7 +54,8 @@ body! {
     #[schema(examples(json!({ "email": "jo.miller@example.com" })))]
     pub struct CustomerChange {
         pub first_name: Option<Name>,
-        pub last_name: Option<Name>,
+        /// Empty for a person with one name.
+        pub last_name: Option<LastName>,
         pub email: Option<Email>,
     }
 }
@@ -66,7 +69,8 @@ pub async fn register_customer(
     command: Command<NewCustomer>,
 ) -> Result<CommandResponse<CustomerRef>, ApiError> {
     let NewCustomer { first_name, last_name, email } = command.body;
-    let registered = app.run(RegisterCustomer { first_name, last_name, email }, command.context).await?;
+    let register = RegisterCustomer { first_name, last_name: last_name.unwrap_or_default(), email };
+    let registered = app.run(register, command.context).await?;
     Ok(registered.created(|registered| format!("/shop/api/customer/{}/", registered.customer_id)))
 }
 

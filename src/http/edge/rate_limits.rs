@@ -18,6 +18,7 @@ use governor::nanos::Nanos;
 use governor::state::{InMemoryState, NotKeyed, StateStore};
 use governor::{Quota, RateLimiter};
 
+use crate::domain::text::Email;
 use crate::http::edge::client_address::ClientAddress;
 use crate::http::wire::error::ApiError;
 
@@ -55,12 +56,12 @@ impl RateLimits {
     /// Many addresses together cannot guess the password of an account. The limit is a multiple of what an address may
     /// try, so that an attacker at a single address cannot lock the owner out.
     pub fn per_account(&self, account: &str) -> Result<(), ApiError> {
-        check(self.account_attempts.as_deref(), &("attempt", account.to_lowercase())).map(drop)
+        check(self.account_attempts.as_deref(), &("attempt", folded_email(account))).map(drop)
     }
 
     /// Counts a requested mail against its recipient, from whichever address it was requested.
     pub fn per_recipient(&self, recipient: &str) -> Result<(), ApiError> {
-        check(self.attempts.as_deref(), &("mail", recipient.to_lowercase())).map(drop)
+        check(self.attempts.as_deref(), &("mail", folded_email(recipient))).map(drop)
     }
 }
 
@@ -96,6 +97,11 @@ async fn count(limit: Option<&RateLimit>, request: Request, next: Next) -> Respo
 
 fn check(limit: Option<&RateLimit>, key: &impl Hash) -> Result<Option<RateLimitState>, ApiError> {
     limit.map(|limit| limit.check(key)).transpose()
+}
+
+/// One form for every spelling of an address: a domain has many in Unicode.
+fn folded_email(text: &str) -> String {
+    Email::parse_known(text).map_or_else(|_| text.to_lowercase(), |email| email.folded())
 }
 
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");

@@ -22,6 +22,7 @@ pub struct OrderAddress {
     pub name: String,
     pub line1: String,
     pub line2: Option<String>,
+    /// Empty if the country has none.
     pub postal_code: String,
     pub city: String,
     pub region: Option<String>,

@@ -132,6 +132,7 @@ fn classify_refusal(refusal: &Refusal) -> (StatusCode, &'static str, &'static st
         Refusal::SkuTaken(_) => (CONFLICT, "sku_taken", "SKU taken"),
         Refusal::LinkInvalid => (BAD_REQUEST, "link_invalid", "Link is invalid"),
         Refusal::EmailTaken => (CONFLICT, "email_taken", "E-mail taken"),
+        Refusal::PostalCodeRequired => (CONFLICT, "postal_code_required", "Postal code required"),
         Refusal::AddressChanged => (CONFLICT, "address_changed", "Address changed"),
         Refusal::UnknownCategory(_) => (NOT_FOUND, "category_not_found", "Category not found"),
         Refusal::UnknownCustomer(_) => (NOT_FOUND, "customer_not_found", "Customer not found"),

@@ -11,14 +11,14 @@ use utoipa::{PartialSchema, ToSchema};
 use crate::accounts::Password;
 use crate::domain::account::Role;
 use crate::domain::cart::MergeMode;
-use crate::domain::customer::{Country, OptionalLine};
+use crate::domain::customer::{Country, OptionalLine, PostalCode};
 use crate::domain::discount::DiscountCode;
 use crate::domain::ids::{AccountId, AddressId, CategoryId, CustomerId, OrderId, ProductId, WebhookId};
 use crate::domain::money::Money;
 use crate::domain::order::{Action, Fulfilment, Payment, PaymentMethod, Status};
 use crate::domain::pricing::Percent;
 use crate::domain::quantity::Quantity;
-use crate::domain::text::{Description, Email, Text};
+use crate::domain::text::{Description, Email, LastName, Text};
 use crate::domain::webhook::EventTypes;
 use crate::webhooks::Endpoint;
 
@@ -50,7 +50,9 @@ schemas! {
         .format(Some(SchemaFormat::KnownFormat(KnownFormat::Password)))
         .min_length(Some(Password::MIN)).max_length(Some(Password::MAX));
     Description = "Description": string("Text of several lines; may be empty.").max_length(Some(Description::MAX));
+    LastName = "LastName": string("Last name of a person; empty for a person with one name.").max_length(Some(200));
     OptionalLine = "OptionalLine": string("A line of text; empty to remove it.").max_length(Some(200));
+    PostalCode = "PostalCode": string("A postal code; empty where the country has none.").max_length(Some(20));
     Country = "Country": string("Country code of ISO 3166-1: two letters in upper case.")
         .pattern(Some("^[A-Z]{2}$")).examples(["GB"]);
     DiscountCode = "DiscountCode": string("Letters, digits, `-` and `_`; upper and lower case are the same.")

@@ -1,4 +1,4 @@
-select first_name || ' ' || last_name as "name!", email as "email!"
+select rtrim(first_name || ' ' || last_name) as "name!", email as "email!"
 from customer_profile
 where customer_id = $2
 union all

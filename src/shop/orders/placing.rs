@@ -7,7 +7,7 @@ use chrono::{DateTime, Datelike, Utc};
 
 use super::views::OrderView;
 use crate::domain::category::Category;
-use crate::domain::claim::{Claim, ClaimCommand, ClaimKind, claim_id};
+use crate::domain::claim::ClaimIds;
 use crate::domain::customer::CustomerError;
 use crate::domain::ids::{CustomerId, OrderId, ProductId};
 use crate::domain::money::Money;
@@ -18,6 +18,7 @@ use crate::domain::refusal::{Refusal, Shortage};
 use crate::domain::text::Reference;
 use crate::journal::{Interrupt, UnitOfWork, UseCase};
 use crate::shop::customers::check_customer;
+use crate::shop::names::{find_holder, take_name};
 use crate::shop::pricing::{PricingRequest, price, use_discount};
 
 /// Places an order of staff, perhaps imported: with agreed prices, a past date, a reference.
@@ -44,9 +45,9 @@ impl UseCase for PlaceOrder {
     type Answer = OrderView;
 
     fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<OrderView, Interrupt> {
-        let claim = self.reference.as_ref().map(|text| claim_id(ClaimKind::OrderReference, text.as_str()));
+        let claim = self.reference.as_ref().map(ClaimIds::order_reference);
         if let Some(claim) = &claim
-            && let Some(holder) = work.get::<Claim>(claim)?.holder
+            && let Some(holder) = find_holder(work, claim)?
         {
             return OrderView::of(work, OrderId(holder));
         }
@@ -78,7 +79,7 @@ impl UseCase for PlaceOrder {
             },
         )?;
         if let Some(claim) = claim {
-            work.execute::<Claim>(claim, ClaimCommand::Take { holder: placed.order_id })?;
+            take_name(work, &claim, placed.order_id)?;
         }
         Ok(placed)
     }

@@ -266,6 +266,7 @@ async fn links_in_mails_open_pages() {
     let mail = shop.mails("zoe@example.com", 1).await.remove(0).replace("=\r\n", "");
     assert!(mail.contains("https://shop.example.com/account/confirm#"), "{mail}");
     for (path, kind) in [
+        ("/", "text/html; charset=utf-8"),
         ("/account/confirm", "text/html; charset=utf-8"),
         ("/account/reset", "text/html; charset=utf-8"),
         ("/account/account.js", "text/javascript; charset=utf-8"),

@@ -1,12 +1,15 @@
 //! The program itself: started, called with the documented commands, stopped, killed, started again; on disk, durable.
 
 use std::io::Read;
+use std::path::Path;
 use std::process::Stdio;
 
 use nix::sys::signal::Signal;
+use sqlx::{ConnectOptions, Executor};
 
 use crate::support::pages::blocks;
-use crate::support::program::{Server, command, data_dir, run, text, verify};
+use crate::support::program::{Server, command, data_dir, run, text, url, verify};
+use crate::support::{bare_database, fresh_database};
 
 #[test]
 fn the_documented_commands_work_from_the_first_start_to_the_last() {
@@ -57,6 +60,46 @@ fn the_documented_commands_work_from_the_first_start_to_the_last() {
     server.signal(Signal::SIGINT);
     assert_eq!(server.wait(), Some(0));
     verify(folder.path());
+}
+
+#[test]
+fn only_serve_and_play_create_a_shop() {
+    let folder = data_dir();
+    for place in [folder.path().to_owned(), folder.path().join("missing")] {
+        for args in [
+            &["status"][..],
+            &["verify"],
+            &["verify", "--log"],
+            &["replay"],
+            &["users", "list"],
+            &["reactions", "list"],
+        ] {
+            let output = run(&place, args);
+            let message = text(&output);
+            assert_eq!(output.status.code(), Some(1), "{args:?}: {message}");
+            assert!(message.contains("there is no shop yet") && message.lines().count() == 1, "{args:?}: {message}");
+        }
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing was created");
+}
+
+#[tokio::test]
+async fn a_database_without_a_shop_and_one_of_a_newer_version_are_refused() {
+    let empty = url(&bare_database().await);
+    let message = text(&command(Path::new("/nowhere")).args(["status", "--database-url", &empty]).output().unwrap());
+    assert!(message.contains("there is no shop yet (PostgreSQL at "), "{message}");
+
+    let used = fresh_database().await;
+    let insert = "insert into _sqlx_migrations (version, description, success, checksum, execution_time)
+                  values (9999, 'later', true, '', 0)";
+    let mut connection = used.connect().await.unwrap();
+    connection.execute(insert).await.unwrap();
+    let newer = text(&command(Path::new("/nowhere")).args(["status", "--database-url", &url(&used)]).output().unwrap());
+    assert!(newer.contains("this shop was used by a newer version of the program"), "{newer}");
+
+    let away = "postgres://shop@127.0.0.1:1/shop";
+    let away = text(&command(Path::new("/nowhere")).args(["status", "--database-url", away]).output().unwrap());
+    assert!(away.contains("cannot reach PostgreSQL at 127.0.0.1:1: "), "{away}");
 }
 
 #[test]

@@ -21,4 +21,5 @@ mod recipients;
 mod sales_history;
 mod scheduler;
 mod seeds;
+mod text;
 mod webhooks;

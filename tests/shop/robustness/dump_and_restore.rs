@@ -10,6 +10,7 @@ use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 
 use crate::support::pages::blocks;
+use crate::support::program::url;
 use crate::support::{Answer, TestShop, bare_database, fresh_database};
 
 /// The page's commands for dump and restore.
@@ -23,11 +24,6 @@ fn path() -> std::ffi::OsString {
     let folder = folder.map(|output| PathBuf::from(String::from_utf8(output.stdout).unwrap().trim()));
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::join_paths(folder.into_iter().chain(std::env::split_paths(&path))).unwrap()
-}
-
-fn url(options: &PgConnectOptions) -> String {
-    let (database, socket) = (options.get_database().unwrap(), options.get_socket().unwrap().display());
-    format!("postgresql:///{database}?host={socket}&port={}&user={}", options.get_port(), options.get_username())
 }
 
 fn run(commands: &str, from: &PgConnectOptions, to: &PgConnectOptions, folder: &Path) {

@@ -55,7 +55,8 @@ async fn each_constraint_that_a_side_write_breaks_becomes_its_refusal() {
     journal.run(open_account(customer_id, "ada@example.com"), context()).await.unwrap();
 
     // An e-mail address is taken: by a profile, by an account, and by the account of a profile that changes.
-    let register = RegisterCustomer { first_name: name("Ada"), last_name: name("M"), email: email("ADA@example.com") };
+    let register =
+        RegisterCustomer { first_name: name("Ada"), last_name: name("M").into(), email: email("ADA@example.com") };
     assert_eq!(shop.refusal(register).await, Refusal::EmailTaken);
     assert_eq!(shop.refusal(open_account(None, "STAFF@example.com")).await, Refusal::EmailTaken);
     let change = |address: &str| ChangeCustomer {
@@ -81,7 +82,7 @@ async fn each_constraint_that_a_side_write_breaks_becomes_its_refusal() {
         link_hash,
         customer_id: None,
         first_name: name("Jo"),
-        last_name: name("M"),
+        last_name: name("M").into(),
         email: email("jo@example.com"),
         password_hash,
     };

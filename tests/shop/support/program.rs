@@ -126,6 +126,12 @@ pub fn embedded_database(data_dir: &Path) -> PgConnectOptions {
     prepared(wait_for("PostgreSQL", || embedded::running(data_dir, "cartwright")))
 }
 
+/// The address of a database, as `DATABASE_URL` has it.
+pub fn url(options: &PgConnectOptions) -> String {
+    let (database, socket) = (options.get_database().unwrap(), options.get_socket().unwrap().display());
+    format!("postgresql:///{database}?host={socket}&port={}&user={}", options.get_port(), options.get_username())
+}
+
 /// Runs a query from synchronous code.
 pub fn ask<T>(connect: &PgConnectOptions, question: impl AsyncFnOnce(&PgPool) -> T) -> T {
     let runtime = Runtime::new().unwrap();

@@ -1,0 +1,29 @@
+//! Unique names: who holds a name, taking it and releasing it, under today's rule and earlier ones.
+
+use crate::domain::claim::{Claim, ClaimCommand, ClaimError, ClaimIds};
+use crate::journal::{Interrupt, UnitOfWork};
+
+/// The holder of a name, by number.
+pub fn find_holder(work: &UnitOfWork<'_>, ids: &ClaimIds) -> Result<Option<i64>, Interrupt> {
+    let claims = work.get_all::<Claim, _>(ids.all())?;
+    Ok(claims.iter().find_map(|claim| claim.holder))
+}
+
+/// Takes a name, unless another holds it under any rule. The unit of work reads every id, so that two holders of one
+/// name cannot both win.
+pub fn take_name(work: &mut UnitOfWork<'_>, ids: &ClaimIds, holder: i64) -> Result<(), Interrupt> {
+    match work.get_all::<Claim, _>(ids.all())?.iter().filter_map(|claim| claim.holder).find(|other| *other != holder) {
+        Some(holder) => Err(ClaimError::Taken { holder }.into()),
+        None => work.execute::<Claim>(ids.current(), ClaimCommand::Take { holder }),
+    }
+}
+
+/// Releases a name wherever `holder` holds it.
+pub fn release_name(work: &mut UnitOfWork<'_>, ids: &ClaimIds, holder: i64) -> Result<(), Interrupt> {
+    for id in ids.all() {
+        if work.get::<Claim>(id)?.holder == Some(holder) {
+            work.execute::<Claim>(id, ClaimCommand::Release)?;
+        }
+    }
+    Ok(())
+}
