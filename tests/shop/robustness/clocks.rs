@@ -213,7 +213,7 @@ fn a_node_whose_clock_is_wrong_decides_by_the_database() {
         assert!((29..=30).contains(&(pay_by - Utc::now()).num_days()), "{pay_by}");
         assert!((mail_to(folder.path(), guest) - Utc::now()).abs() < TimeDelta::minutes(1));
         let offset = client.get("clock/").body["node_offset_seconds"].as_f64().unwrap();
-        assert!((offset - f64::from(shift) * 86_400.0).abs() < 5.0, "{offset}");
+        assert!((offset - shift as f64 * 86_400.0).abs() < 5.0, "{offset}");
         let mut status = command(folder.path());
         clock.of_program(status.arg("status"));
         let status = text(&status.output().unwrap());
