@@ -229,6 +229,22 @@ select position, recorded_at, sequence, aggregate_id::bigint as order_id, payloa
     (payload ->> 'total')::numeric as total
 from fact.event where event_type = 'OrderCancelled';
 
+create view fact.order_units_cancelled as
+select position, recorded_at, sequence, aggregate_id::bigint as order_id, payload ->> 'reason' as reason,
+    (payload ->> 'credit')::numeric as credit, payload ->> 'fulfilment' as fulfilment,
+    (payload ->> 'customer_id')::bigint as customer_id, (payload ->> 'placed_at')::timestamptz as placed_at
+from fact.event where event_type = 'OrderUnitsCancelled';
+
+-- Units that will not be shipped.
+create view fact.order_line_cancelled as
+select event.position, event.recorded_at, event.sequence, event.aggregate_id::bigint as order_id,
+    (line ->> 'line')::bigint as line, (line ->> 'product_id')::bigint as product_id,
+    (line ->> 'quantity')::bigint as quantity, (line ->> 'subtotal')::numeric as subtotal,
+    (line ->> 'amount')::numeric as amount
+from fact.event as event
+cross join lateral jsonb_array_elements(event.payload -> 'lines') as line
+where event.event_type = 'OrderUnitsCancelled';
+
 create view fact.order_shipment_sent as
 select position, recorded_at, sequence, aggregate_id::bigint as order_id, (payload ->> 'shipment')::bigint as shipment,
     payload ->> 'carrier' as carrier, payload ->> 'tracking_number' as tracking_number,
@@ -254,6 +270,7 @@ select position, recorded_at, sequence, aggregate_id::bigint as order_id, payloa
     (payload ->> 'customer_id')::bigint as customer_id, (payload ->> 'placed_at')::timestamptz as placed_at
 from fact.event where event_type = 'OrderReturned';
 
+-- `withdrawn` of the units were never shipped; newer events have none, because such units are cancelled.
 create view fact.order_line_returned as
 select event.position, event.recorded_at, event.sequence, event.aggregate_id::bigint as order_id,
     (line ->> 'line')::bigint as line, (line ->> 'product_id')::bigint as product_id,
@@ -264,7 +281,7 @@ from fact.event as event
 cross join lateral jsonb_array_elements(event.payload -> 'lines') as line
 where event.event_type = 'OrderReturned';
 
--- What is no longer sold: the lines of returns, and what was left of cancelled orders.
+-- What is no longer sold: the lines of returns, cancelled units, and what was left of cancelled orders.
 create view fact.order_line_taken_back as
 select taken.position, taken.recorded_at, taken.sequence, taken.order_id, taken.placed_at,
     (line ->> 'product_id')::bigint as product_id, (line ->> 'quantity')::bigint as quantity,
@@ -272,7 +289,7 @@ select taken.position, taken.recorded_at, taken.sequence, taken.order_id, taken.
 from (
     select position, recorded_at, sequence, aggregate_id::bigint as order_id,
         (payload ->> 'placed_at')::timestamptz as placed_at, payload -> 'lines' as lines
-    from fact.event where event_type in ('OrderCancelled', 'OrderReturned')
+    from fact.event where event_type in ('OrderCancelled', 'OrderReturned', 'OrderUnitsCancelled')
     offset 0
 ) as taken
 cross join lateral jsonb_array_elements(taken.lines) as line;
@@ -320,7 +337,7 @@ create view fact.order_credited as
 select position, recorded_at, sequence, aggregate_id::bigint as order_id,
     (payload ->> 'customer_id')::bigint as customer_id, (payload ->> 'placed_at')::timestamptz as placed_at,
     coalesce(payload ->> 'credit', payload ->> 'total')::numeric as credit
-from fact.event where event_type in ('OrderReturned', 'OrderRefunded', 'OrderCancelled');
+from fact.event where event_type in ('OrderReturned', 'OrderRefunded', 'OrderCancelled', 'OrderUnitsCancelled');
 
 -- The states and sums of an order that a step of its life changed; what it left as it was is null or zero.
 create view fact.order_step as
@@ -346,7 +363,7 @@ select position, recorded_at, sequence, aggregate_id::bigint as order_id,
     case when event_type = 'OrderPaid' then (payload ->> 'amount')::numeric else 0 end as paid,
     case when event_type = 'OrderRefunded' then (payload ->> 'amount')::numeric else 0 end as refunded,
     case
-        when event_type in ('OrderReturned', 'OrderRefunded') then (payload ->> 'credit')::numeric
+        when event_type in ('OrderReturned', 'OrderRefunded', 'OrderUnitsCancelled') then (payload ->> 'credit')::numeric
         when event_type = 'OrderCancelled' then (payload ->> 'total')::numeric
         else 0
     end as credited
@@ -354,7 +371,8 @@ from fact.event
 where event_type in (
     'OrderProcessingStarted', 'OrderShipmentSent', 'OrderShipmentDelivered', 'OrderShipped', 'OrderCompleted',
     'OrderCancelled', 'OrderReturned', 'OrderPaymentRequested', 'OrderPaymentAuthorised', 'OrderPaymentFailed',
-    'OrderPaid', 'OrderRefundRequested', 'OrderRefunded', 'OrderRefundFailed', 'OrderContactErased'
+    'OrderPaid', 'OrderRefundRequested', 'OrderRefunded', 'OrderRefundFailed', 'OrderContactErased',
+    'OrderUnitsCancelled'
 );
 
 create view fact.claim_taken as

@@ -79,7 +79,7 @@ from (
 where category.category_id = change.category_id;
 
 with last as (
-    select distinct on (product_id) product_id, on_hand - reserved as stock
+    select distinct on (product_id) product_id, greatest(on_hand - reserved, 0) as stock
     from fact.stock_level
     order by product_id, position desc
 ),

@@ -21,7 +21,7 @@ from (
 where product.product_id = last.product_id;
 
 update low_stock as product
-set stock = last.on_hand - last.reserved
+set stock = greatest(last.on_hand - last.reserved, 0)
 from (
     select distinct on (product_id) product_id, on_hand, reserved
     from fact.stock_level

@@ -22,8 +22,12 @@ where line.order_id = shipped.order_id
 update order_lines as line
 set withdrawn = line.withdrawn + back.withdrawn, returned = line.returned + back.returned
 from (
-    select order_id, line, sum(withdrawn) as withdrawn, sum(quantity - withdrawn) as returned
-    from fact.order_line_returned
+    select order_id, line, sum(withdrawn) as withdrawn, sum(returned) as returned
+    from (
+        select order_id, line, withdrawn, quantity - withdrawn as returned from fact.order_line_returned
+        union all
+        select order_id, line, quantity, 0 from fact.order_line_cancelled
+    ) as units
     group by order_id, line
 ) as back
 where line.order_id = back.order_id

@@ -19,6 +19,6 @@ create table order_lines (
 );
 comment on table order_lines is 'names, categories and prices are those of the moment of the order';
 comment on column order_lines.total is 'what the buyer is to pay, tax included; null, as the three before it, where that is the subtotal';
-comment on column order_lines.withdrawn is 'units that were taken back before they were shipped';
+comment on column order_lines.withdrawn is 'units that were cancelled before they were shipped';
 comment on column order_lines.returned is 'units that were taken back after they were shipped';
-create index order_lines_product on order_lines (product_id);
+create index order_lines_product on order_lines (product_id, order_id);

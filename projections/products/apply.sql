@@ -27,22 +27,40 @@ set discontinued = true
 from fact.product_discontinued as event
 where product.product_id = event.product_id;
 
-update products as product
-set on_hand = coalesce(level.on_hand, product.on_hand),
-    reserved = coalesce(level.reserved, product.reserved),
-    stock = coalesce(level.on_hand - level.reserved, product.stock),
-    version = last.version
-from (
-    select product_id, max(sequence) as version
-    from fact.product_event
-    group by product_id
-) as last
-left join (
-    select distinct on (product_id) product_id, on_hand, reserved
-    from fact.stock_level
-    order by product_id, position desc
-) as level using (product_id)
-where product.product_id = last.product_id;
+with changed as (
+    update products as product
+    set on_hand = coalesce(level.on_hand, product.on_hand),
+        reserved = coalesce(level.reserved, product.reserved),
+        stock = case
+            when level.product_id is null then product.stock
+            else greatest(level.on_hand - level.reserved, 0)
+        end,
+        version = last.version
+    from (
+        select product_id, max(sequence) as version
+        from fact.product_event
+        group by product_id
+    ) as last
+    left join (
+        select distinct on (product_id) product_id, on_hand, reserved
+        from fact.stock_level
+        order by product_id, position desc
+    ) as level using (product_id)
+    where product.product_id = last.product_id
+    returning product.product_id, product.reserved - product.on_hand as missing
+),
+complete as (
+    delete from products_short as short
+    using changed
+    where changed.missing <= 0
+        and short.product_id = changed.product_id
+)
+insert into products_short as short (product_id, missing)
+select product_id, missing
+from changed
+where missing > 0
+on conflict (product_id) do update
+set missing = excluded.missing;
 
 delete from products as product
 using fact.product_deleted as event

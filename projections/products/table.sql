@@ -13,8 +13,15 @@ create table products (
     created_at timestamptz not null
 );
 comment on column products.reserved is 'units that belong to open orders';
-comment on column products.stock is 'what can still be sold: on hand less reserved';
+comment on column products.stock is 'what can still be sold: on hand less reserved, never below 0';
 comment on column products.version is 'sequence of the product''s last event';
 create index products_name on products (name, product_id);
 create index products_price on products (price, product_id);
 create index products_category on products (category_id, name, product_id);
+
+create table products_short (
+    product_id bigint primary key,
+    missing bigint not null
+);
+comment on table products_short is 'products of which a count found fewer units than open orders reserve';
+comment on column products_short.missing is 'reserved units that are not on hand';

@@ -42,6 +42,7 @@ async fn report(
     Ok(vec![
         summary(location, config, projections),
         clock_lines(&database.pool).await?,
+        missing_stock_lines(database).await?,
         projection_lines(projections),
         task_lines(database).await?,
     ])
@@ -55,6 +56,20 @@ fn summary(location: &Location, config: &DatabaseConfig, projections: &[Projecti
         None => format!("mails are written to {}", config.mail_dir().display()),
     };
     vec![location.describe(), format!("the log ends at position {head}"), mail]
+}
+
+/// Reserved units that are not on hand.
+async fn missing_stock_lines(database: &Database) -> anyhow::Result<Lines> {
+    let pool = &database.pool;
+    let built: bool =
+        sqlx::query_scalar("select to_regclass('live.products_short') is not null").fetch_one(pool).await?;
+    if !built {
+        return Ok(vec![]);
+    }
+    let missing = "select count(*), coalesce(sum(missing), 0)::bigint from live.products_short";
+    let (products, units): (i64, i64) = sqlx::query_as(missing).fetch_one(pool).await?;
+    let line = format!("{units} reserved units of {products} products are not on hand; see GET orders/short/");
+    Ok(if products > 0 { vec![line] } else { vec![] })
 }
 
 /// Position and lag of each read table.

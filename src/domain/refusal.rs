@@ -41,6 +41,9 @@ pub enum Refusal {
 
     #[error("{}", list_shortages(.0))]
     OutOfStock(Vec<Shortage>),
+    /// A shipment has more units than are on hand.
+    #[error("{}", list_missing_units(.0))]
+    NotOnHand(Vec<MissingUnits>),
     #[error("the name already belongs to category {0}")]
     CategoryNameTaken(CategoryId),
     #[error("the SKU already belongs to product {0}")]
@@ -74,6 +77,22 @@ pub struct Shortage {
     pub name: String,
     pub requested: i64,
     pub available: i64,
+}
+
+/// A product with fewer units on hand than a shipment has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MissingUnits {
+    pub product_id: ProductId,
+    pub name: String,
+    pub requested: i64,
+    pub on_hand: i64,
+}
+
+fn list_missing_units(missing: &[MissingUnits]) -> String {
+    let missing = missing.iter().map(|MissingUnits { product_id, name, requested, on_hand }| {
+        format!("product {product_id} ({name}): {requested} to be shipped, {on_hand} on hand")
+    });
+    missing.collect::<Vec<_>>().join("; ")
 }
 
 fn list_shortages(shortages: &[Shortage]) -> String {

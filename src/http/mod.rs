@@ -53,7 +53,7 @@ use accounts::{auth, keys, users};
 use customers::{addresses, export};
 use edge::drain::DRAIN_DELAY;
 use edge::rate_limits::per_credential_source;
-use orders::{guest, moves, summary};
+use orders::{guest, moves, short, summary};
 use wire::access::{Rules, check_access};
 use wire::consistency::read_your_writes;
 use wire::openapi::Document;
@@ -193,6 +193,7 @@ fn pricing(app: &App) -> Routes {
 fn orders(app: &App) -> Routes {
     let routes = Routes::new()
         .routes(routes!(orders::list_orders, orders::place_order))
+        .routes(routes!(short::list_short_orders))
         .routes(routes!(orders::list_order_lines))
         .routes(routes!(summary::find_order_summary))
         .routes(routes!(guest::erase_contact))

@@ -25,7 +25,7 @@ pub struct ProductRow {
     pub product_id: i64,
     pub name: String,
     pub price: Amount,
-    /// Units available: on hand and not reserved.
+    /// Units available: on hand and not reserved, never below 0.
     pub stock: i64,
     pub category: String,
 }
@@ -95,7 +95,7 @@ body! {
     pub struct StockAdjustment {
         /// Units received (positive) or lost (negative).
         pub change: Option<i64>,
-        /// Units counted in the warehouse.
+        /// Units counted in the warehouse; may be fewer than open orders reserve.
         #[schema(minimum = 0)]
         pub count: Option<i64>,
         pub reason: Option<Reason>,
@@ -241,6 +241,9 @@ pub async fn delete_product(
 }
 
 /// Adjust the stock of a product by a change or a count
+///
+/// A loss by `change` must leave the units that open orders reserve. A `count` may be lower: nothing is for sale then,
+/// orders ship as long as units are on hand, and `orders/short/` lists the orders that cannot be served.
 #[utoipa::path(post, path = "/product/{product_id}/stock", tag = "catalogue", security(("bearer" = ["editor"])),
     request_body = StockAdjustment,
     params(("product_id" = ProductId, Path), CommandParams), responses((status = 200, body = StockView), CommandProblems))]

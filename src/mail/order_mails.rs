@@ -26,14 +26,18 @@ pub struct OrderMails {
 }
 
 /// Each event with the name of its template.
-const MAILS: [(&str, &str); 5] = [
+const MAILS: [(&str, &str); 6] = [
     ("OrderPlaced", "order_placed"),
     ("OrderPaid", "order_paid"),
     ("OrderShipmentSent", "order_shipment_sent"),
     ("OrderCancelled", "order_cancelled"),
+    ("OrderUnitsCancelled", "order_units_cancelled"),
     ("OrderRefunded", "order_refunded"),
 ];
-const EVENT_TYPES: [&str; MAILS.len()] = [MAILS[0].0, MAILS[1].0, MAILS[2].0, MAILS[3].0, MAILS[4].0];
+const EVENT_TYPES: [&str; MAILS.len()] = [MAILS[0].0, MAILS[1].0, MAILS[2].0, MAILS[3].0, MAILS[4].0, MAILS[5].0];
+
+/// Amount of an [`OrderPaid`](crate::domain::order::OrderEvent::Paid) that only says that nothing is due.
+const NO_MONEY: &str = "0.00";
 
 /// An order that was placed longer than this before it was recorded is an import.
 const PLACED_NOW: TimeDelta = TimeDelta::hours(1);
@@ -84,6 +88,9 @@ impl OrderMails {
         let Some((_, name)) = MAILS.iter().find(|(event_type, _)| *event_type == event.event_type) else {
             return Ok(());
         };
+        if event.event_type == "OrderPaid" && event.payload["amount"] == NO_MONEY {
+            return Ok(());
+        }
         let Some(placed) = self.find_placed_order(&event.aggregate_id).await.map_err(retry_later)? else {
             return Ok(());
         };

@@ -69,6 +69,9 @@ built_in![
     "order_shipment_sent.html",
     "order_shipment_sent.subject.txt",
     "order_shipment_sent.txt",
+    "order_units_cancelled.html",
+    "order_units_cancelled.subject.txt",
+    "order_units_cancelled.txt",
 ];
 
 /// The most instructions that a template may execute: more than a mail with 500 lines needs, and few enough that a

@@ -1,4 +1,4 @@
-//! Cancellations: units are returned from earlier orders of the customer.
+//! Cancellations: units of earlier orders of the customer are cancelled, or returned if they were shipped.
 //!
 //! A row takes its units from the customer's latest earlier order that still has the product at the same price, then from
 //! the order before, and so on. A cancellation is one use case, so it is played completely or not at all, and only once:
@@ -17,7 +17,7 @@ use super::{CHUNK, PlayError, prepare};
 use crate::domain::claim::ClaimIds;
 use crate::domain::ids::{CustomerId, OrderId, ProductId};
 use crate::domain::money::Money;
-use crate::domain::order::{Order, OrderCommand, PlacedOrder, ReturnLine, Status};
+use crate::domain::order::{LineUnits, Order, OrderCommand, PlacedOrder, ReturnLine, Status};
 use crate::domain::quantity::Quantity;
 use crate::domain::text::{Reason, Reference};
 use crate::journal::{CommandError, Interrupt, Journal, UnitOfWork, UseCase};
@@ -171,7 +171,7 @@ impl UseCase for PlayCancellation {
         lines.retain(|_, lines| !lines.is_empty());
         let Some(first) = lines.keys().next().copied() else { return Ok(returned) };
         for (order_id, lines) in lines {
-            self.return_lines(work, order_id, &lines)?;
+            self.take_back(work, order_id, &lines)?;
             match work.get::<Order>(order_id)?.placed()?.states.status {
                 Status::Cancelled => returned.orders_cancelled += 1,
                 _ => returned.orders_returned += 1,
@@ -183,23 +183,36 @@ impl UseCase for PlayCancellation {
 }
 
 impl PlayCancellation {
-    fn return_lines(
+    /// Cancels the units that are not shipped, and returns the others.
+    fn take_back(
         &self,
         work: &mut UnitOfWork<'_>,
         order_id: OrderId,
         lines: &BTreeMap<i64, i64>,
     ) -> Result<(), Interrupt> {
         let broken = |error: &dyn std::error::Error| Interrupt::Broken(error.to_string());
-        let line = |(&line, &units): (&i64, &i64)| {
-            let quantity = Quantity::new(units).map_err(|error| broken(&error))?;
-            Ok(ReturnLine { line, quantity, restock: true })
-        };
-        let command = OrderCommand::Return {
-            lines: lines.iter().map(line).collect::<Result<_, Interrupt>>()?,
-            refund: true,
-            reason: Some(Reason::parse(self.reference.as_str()).map_err(|error| broken(&error))?),
-        };
-        MoveOrder { order_id, command }.decide(work).map(drop)
+        let reason = Some(Reason::parse(self.reference.as_str()).map_err(|error| broken(&error))?);
+        let order = work.get::<Order>(order_id)?;
+        let (mut unshipped, mut shipped) = (Vec::new(), Vec::new());
+        for (line, moved) in order.placed()?.lines() {
+            let Some(units) = lines.get(&line.line).copied() else { continue };
+            let cancelled = units.min(line.unshipped(moved));
+            if let Ok(quantity) = Quantity::new(cancelled) {
+                unshipped.push(LineUnits { line: line.line, quantity });
+            }
+            if let Ok(quantity) = Quantity::new(units - cancelled) {
+                shipped.push(ReturnLine { line: line.line, quantity, restock: true });
+            }
+        }
+        if !shipped.is_empty() {
+            let command = OrderCommand::Return { lines: shipped, refund: true, reason: reason.clone() };
+            MoveOrder { order_id, command }.decide(work)?;
+        }
+        if !unshipped.is_empty() {
+            let command = OrderCommand::CancelUnits { lines: unshipped, reason };
+            MoveOrder { order_id, command }.decide(work)?;
+        }
+        Ok(())
     }
 }
 

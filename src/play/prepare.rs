@@ -149,7 +149,8 @@ impl UseCase for StockUp {
     fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<StockedProduct, Interrupt> {
         if let Some(holder) = find_holder(work, &self.claim())? {
             let product_id = ProductId(holder);
-            let missing = self.units - work.get::<Product>(product_id)?.listing()?.stock.available();
+            let stock = work.get::<Product>(product_id)?.listing()?.stock;
+            let missing = self.units - (stock.on_hand - stock.reserved);
             if missing > 0 {
                 AdjustStock { product_id, change: StockChange::By(missing), reason: None }.decide(work)?;
             }

@@ -187,7 +187,10 @@ mod tests {
     fn a_projection_is_read_from_its_folder() {
         let bestsellers = Projection::find("bestsellers").unwrap();
         assert_eq!(bestsellers.tables(), ["bestsellers", "bestsellers_by_day"]);
-        assert_eq!(bestsellers.event_types(), ["OrderCancelled", "OrderPlaced", "OrderReturned"]);
+        assert_eq!(
+            bestsellers.event_types(),
+            ["OrderCancelled", "OrderPlaced", "OrderReturned", "OrderUnitsCancelled"]
+        );
         assert_eq!(bestsellers.index_statements().count(), 1);
         assert!(bestsellers.table_statements().all(|statement| !statement.contains("create index")));
     }

@@ -19,7 +19,7 @@ pub struct AdjustStock {
 pub enum StockChange {
     /// Units more (positive) or fewer (negative).
     By(i64),
-    /// Units on hand, as counted.
+    /// Units on hand, as counted; may be fewer than are reserved.
     Counted(i64),
 }
 
@@ -44,10 +44,13 @@ impl UseCase for AdjustStock {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StockView {
     pub product_id: i64,
-    /// Units available for sale: `on_hand` less `reserved`.
+    /// Units available for sale: `on_hand` less `reserved`, never below 0.
     pub stock: i64,
     pub on_hand: i64,
     pub reserved: i64,
+    /// Reserved units that are not on hand; `orders/short/` lists the orders that cannot be served.
+    #[serde(default)]
+    pub missing: i64,
 }
 
 impl StockView {
@@ -59,6 +62,7 @@ impl StockView {
             stock: stock.available(),
             on_hand: stock.on_hand,
             reserved: stock.reserved,
+            missing: stock.missing(),
         })
     }
 }

@@ -26,14 +26,20 @@ pub enum OrderCommand {
     Deliver {
         shipment: Option<i64>,
     },
+    /// Cancels the whole order, of which nothing is shipped.
     Cancel {
+        reason: Option<Reason>,
+    },
+    /// Cancels units that are not shipped, and settles their money.
+    CancelUnits {
+        lines: Vec<LineUnits>,
         reason: Option<Reason>,
     },
     /// Cancels an unpaid order whose payment deadline is over; otherwise does nothing.
     CancelUnpaid {
         now: DateTime<Utc>,
     },
-    /// Takes units back, shipped ones first.
+    /// Takes shipped units back.
     Return {
         lines: Vec<ReturnLine>,
         /// Whether to refund their price at once.

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::{Action, Order, OrderStates};
+use super::{Action, Order, PlacedOrder, StateValue};
 use crate::domain::ids::CustomerId;
 use crate::domain::money::Money;
 
@@ -18,14 +18,21 @@ pub enum OrderError {
     TooManyLines,
     #[error("the total is above {}", Money::MAX)]
     TotalTooLarge,
-    #[error("{}", illegal(*action, *states))]
-    IllegalMove { action: Action, states: OrderStates },
+    /// Carries the order, so that an answer can list what its caller may do instead.
+    #[error("{}", illegal(*action, order))]
+    IllegalMove { action: Action, order: Box<PlacedOrder> },
     #[error("the order has no line {0}")]
     UnknownLine(i64),
     #[error("line {0} is named twice")]
     DuplicateLine(i64),
     #[error("line {line} has {available} units left, not {requested}")]
     TooManyUnits { line: i64, requested: i64, available: i64 },
+    #[error("line {line} has {shipped} shipped units left, not {requested}; use cancel for units that are not shipped")]
+    NotShipped { line: i64, requested: i64, shipped: i64 },
+    #[error("line {line} has {unshipped} unshipped units, not {requested}; use return for shipped units")]
+    AlreadyShipped { line: i64, requested: i64, unshipped: i64 },
+    #[error("units of the order are already shipped; cancel the others by their lines")]
+    PartlyShipped,
     #[error("all units are already shipped")]
     NothingToShip,
     #[error("the order has no shipment {0}")]
@@ -52,9 +59,7 @@ pub enum OrderError {
     UnknownRefund(i64),
 }
 
-fn illegal(action: Action, states: OrderStates) -> String {
-    let allowed: Vec<_> = states.allowed().into_iter().map(Action::as_str).collect();
-    let allowed = if allowed.is_empty() { "nothing".to_owned() } else { allowed.join(", ") };
-    let [status, payment, fulfilment] = states.each().map(super::StateValue::as_str);
-    format!("cannot {} an order that is {status}, {payment} and {fulfilment}; allowed: {allowed}", action.as_str())
+fn illegal(action: Action, order: &PlacedOrder) -> String {
+    let [status, payment, fulfilment] = order.states.each().map(StateValue::as_str);
+    format!("cannot {} an order that is {status}, {payment} and {fulfilment}", action.as_str())
 }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::bill::PaymentMethod;
-use super::line::{OrderLine, OrderedUnits, ReturnedUnits, SentUnits};
+use super::line::{CancelledUnits, OrderLine, OrderedUnits, ReturnedUnits, SentUnits};
 use super::moves::{Fulfilment, Payment};
 use super::payment_failure::PaymentFailure;
 use super::pricing::OrderPricing;
@@ -57,6 +57,16 @@ events! {
             total: Money,
             lines: Vec<OrderedUnits>,
         } = "OrderCancelled",
+        /// Units that were not shipped and never will be. Their reservation ends, and nothing comes back.
+        UnitsCancelled {
+            reason: Option<String>,
+            lines: Vec<CancelledUnits>,
+            /// Reduction of the order's value: the unpaid part of the cancelled units.
+            credit: Money,
+            fulfilment: Fulfilment,
+            customer_id: Option<CustomerId>,
+            placed_at: DateTime<Utc>,
+        } = "OrderUnitsCancelled",
         Returned {
             reason: Option<String>,
             lines: Vec<ReturnedUnits>,

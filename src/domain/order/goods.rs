@@ -1,17 +1,12 @@
-//! The goods of an order: shipments, deliveries, returns and cancellation.
-
-use chrono::{DateTime, Utc};
+//! The goods of an order: shipments, deliveries and returns.
 
 use super::{
-    Action, Carrier, Fulfilment, LineUnits, OrderError, OrderEvent, OrderedUnits, Payment, PlacedOrder, ReturnLine,
+    Action, Carrier, Fulfilment, LineUnits, OrderError, OrderEvent, OrderLine, Payment, PlacedOrder, ReturnLine,
     ReturnedUnits, SentUnits, Status, TrackingNumber,
 };
 use crate::domain::money::Money;
 use crate::domain::quantity::Quantity;
 use crate::domain::text::Reason;
-
-/// Reason of the scheduler's cancellations.
-const NOT_PAID_IN_TIME: &str = "not paid in time";
 
 impl PlacedOrder {
     pub(super) fn ship(
@@ -93,55 +88,26 @@ impl PlacedOrder {
         Ok(events)
     }
 
-    pub(super) fn cancel(&self, reason: Option<Reason>) -> Result<Vec<OrderEvent>, OrderError> {
-        self.require_allowed(Action::Cancel)?;
-        let lines = self.lines().filter_map(|(line, units)| {
-            let quantity = Quantity::new(line.remaining(units)).ok()?;
-            let subtotal = line.share_of(line.subtotal, units, quantity.get());
-            Some(OrderedUnits { product_id: line.product_id, quantity, subtotal })
-        });
-        let cancelled = OrderEvent::Cancelled {
-            reason: reason.clone().map(String::from),
-            customer_id: self.customer_id,
-            placed_at: self.placed_at,
-            total: self.bill.worth(),
-            lines: lines.collect(),
-        };
-        let mut next = self.clone();
-        next.evolve_money(&cancelled);
-        Ok([vec![cancelled], next.begin_refund(next.bill.refundable(), reason)].concat())
-    }
-
-    pub(super) fn cancel_unpaid(&self, now: DateTime<Utc>) -> Result<Vec<OrderEvent>, OrderError> {
-        let late = self.bill.pay_by.is_some_and(|pay_by| pay_by <= now);
-        let unpaid = matches!(self.states.payment, Payment::Pending | Payment::Failed);
-        if late && unpaid && self.states.allow(Action::Cancel) {
-            self.cancel(Reason::parse(NOT_PAID_IN_TIME).ok())
-        } else {
-            Ok(vec![])
-        }
-    }
-
     pub(super) fn return_units(
         &self,
         wanted: &[ReturnLine],
         refund: bool,
         reason: Option<Reason>,
     ) -> Result<Vec<OrderEvent>, OrderError> {
-        self.require_allowed(Action::Return)?;
         if wanted.is_empty() {
             return Err(OrderError::NoLines);
         }
         require_distinct(wanted.iter().map(|wanted| wanted.line))?;
+        // An order that can still be cancelled refuses by line, so that the refusal names the right action.
+        if !self.states.allow(Action::Cancel) {
+            self.require_allowed(Action::Return)?;
+        }
         let lines = wanted.iter().map(|wanted| self.returned_units(wanted));
         let lines = lines.collect::<Result<Vec<_>, OrderError>>()?;
+        self.require_allowed(Action::Return)?;
 
         let mut next = self.clone();
         next.apply_return(&lines);
-        let nothing_left = next.lines().all(|(line, units)| units.shipped == 0 && line.remaining(units) == 0);
-        if nothing_left && self.states.allow(Action::Cancel) {
-            return self.cancel(reason);
-        }
         let value = lines.iter().fold(Money::ZERO, |sum, line| sum.plus(line.amount).unwrap_or(Money::MAX));
         let credit = self.bill.credit_for(value);
         let fulfilment = next.fulfilment();
@@ -155,19 +121,23 @@ impl PlacedOrder {
         };
         let statuses = next.status_events(fulfilment);
         next.evolve_money(&returned);
+        let settled = next.paid_if_nothing_is_due().into_iter().collect();
         let back = if refund { value.less(credit).min(next.bill.refundable()) } else { Money::ZERO };
-        Ok([vec![returned], statuses, next.begin_refund(back, reason)].concat())
+        Ok([vec![returned], statuses, settled, next.begin_refund(back, reason)].concat())
     }
 
     fn returned_units(&self, wanted: &ReturnLine) -> Result<ReturnedUnits, OrderError> {
         let (line, units) = self.line(wanted.line)?;
-        let quantity = wanted.quantity.get();
-        require_available(wanted.line, quantity, line.remaining(units))?;
+        let (quantity, shipped) = (wanted.quantity.get(), OrderLine::returnable(units));
+        if quantity > shipped && line.unshipped(units) > 0 {
+            return Err(OrderError::NotShipped { line: wanted.line, requested: quantity, shipped });
+        }
+        require_available(wanted.line, quantity, shipped)?;
         Ok(ReturnedUnits {
             line: wanted.line,
             product_id: line.product_id,
             quantity: wanted.quantity,
-            withdrawn: (quantity - (units.shipped - units.returned)).max(0),
+            withdrawn: 0,
             restocked: wanted.restock,
             subtotal: line.share_of(line.subtotal, units, quantity),
             amount: line.share_of(line.amount(), units, quantity),
@@ -175,7 +145,7 @@ impl PlacedOrder {
     }
 
     /// Fulfilment state that follows from units and shipments.
-    fn fulfilment(&self) -> Fulfilment {
+    pub(super) fn fulfilment(&self) -> Fulfilment {
         let sum = |count: fn(&super::Units) -> i64| self.units.iter().map(count).sum::<i64>();
         let (shipped, returned) = (sum(|units| units.shipped), sum(|units| units.returned));
         let open = self.lines().any(|(line, units)| line.unshipped(units) > 0);
@@ -200,11 +170,13 @@ impl PlacedOrder {
         }
     }
 
-    /// Events that change the status when the goods reach `fulfilment`.
-    fn status_events(&self, fulfilment: Fulfilment) -> Vec<OrderEvent> {
+    /// Events that change the status when the goods reach `fulfilment`. Nothing more happens to goods that arrived, or
+    /// that all came back, so they complete the order.
+    pub(super) fn status_events(&self, fulfilment: Fulfilment) -> Vec<OrderEvent> {
         let all_sent = !matches!(fulfilment, Fulfilment::Unfulfilled | Fulfilment::PartiallyShipped);
         let shipped = all_sent && self.states.status == Status::Processing;
-        let completed = fulfilment == Fulfilment::Delivered && (shipped || self.states.status == Status::Shipped);
+        let at_rest = matches!(fulfilment, Fulfilment::Delivered | Fulfilment::Returned);
+        let completed = at_rest && (shipped || self.states.status == Status::Shipped);
         let shipped = shipped.then_some(OrderEvent::Shipped { fulfilment: Some(fulfilment) });
         let completed = completed.then_some(OrderEvent::Completed { fulfilment: Some(fulfilment) });
         shipped.into_iter().chain(completed).collect()
@@ -234,6 +206,10 @@ impl PlacedOrder {
                 self.states.fulfilment = fulfilment.unwrap_or(Fulfilment::Delivered);
             }
             OrderEvent::Cancelled { .. } => self.states.status = Status::Cancelled,
+            OrderEvent::UnitsCancelled { lines, fulfilment, .. } => {
+                self.apply_cancellation(lines);
+                self.states.fulfilment = *fulfilment;
+            }
             OrderEvent::Returned { lines, fulfilment, .. } => {
                 self.apply_return(lines);
                 self.states.fulfilment = *fulfilment;
@@ -268,12 +244,12 @@ impl PlacedOrder {
         }
     }
 
-    fn units_of(&mut self, line: i64) -> Option<&mut super::Units> {
+    pub(super) fn units_of(&mut self, line: i64) -> Option<&mut super::Units> {
         usize::try_from(line - 1).ok().and_then(|index| self.units.get_mut(index))
     }
 }
 
-fn require_distinct(lines: impl Iterator<Item = i64>) -> Result<(), OrderError> {
+pub(super) fn require_distinct(lines: impl Iterator<Item = i64>) -> Result<(), OrderError> {
     let mut seen = std::collections::HashSet::new();
     for line in lines {
         if !seen.insert(line) {
@@ -283,7 +259,7 @@ fn require_distinct(lines: impl Iterator<Item = i64>) -> Result<(), OrderError> 
     Ok(())
 }
 
-fn require_available(line: i64, requested: i64, available: i64) -> Result<(), OrderError> {
+pub(super) fn require_available(line: i64, requested: i64, available: i64) -> Result<(), OrderError> {
     if requested > available {
         return Err(OrderError::TooManyUnits { line, requested, available });
     }

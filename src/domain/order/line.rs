@@ -54,13 +54,13 @@ pub struct LineUnits {
     pub quantity: Quantity,
 }
 
-/// Units of a line to take back.
+/// Shipped units of a line to take back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReturnLine {
     pub line: i64,
     pub quantity: Quantity,
-    /// Whether shipped units can be sold again; units that were never shipped always can.
+    /// Whether they can be sold again.
     #[serde(default = "restock_by_default")]
     pub restock: bool,
 }
@@ -75,7 +75,7 @@ fn restock_by_default() -> bool {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Units {
     pub shipped: i64,
-    /// Units taken back before they were shipped.
+    /// Units cancelled before they were shipped.
     pub withdrawn: i64,
     /// Units taken back after they were shipped.
     pub returned: i64,
@@ -99,13 +99,25 @@ pub struct SentUnits {
     pub quantity: Quantity,
 }
 
+/// Unshipped units of a line that were cancelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CancelledUnits {
+    pub line: i64,
+    pub product_id: ProductId,
+    pub quantity: Quantity,
+    /// Their share of the line's subtotal.
+    pub subtotal: Money,
+    /// Their share of what the buyer pays for the line.
+    pub amount: Money,
+}
+
 /// Units of a line that were taken back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReturnedUnits {
     pub line: i64,
     pub product_id: ProductId,
     pub quantity: Quantity,
-    /// How many of them had not been shipped.
+    /// How many of them had not been shipped. Older events have some; now such units are cancelled instead.
     pub withdrawn: i64,
     /// Whether the shipped ones can be sold again.
     pub restocked: bool,
@@ -153,13 +165,18 @@ impl OrderLine {
         self.quantity.get() - units.shipped - units.withdrawn
     }
 
-    /// Units that are not taken back.
+    /// Shipped units that are not taken back.
+    pub fn returnable(units: Units) -> i64 {
+        units.shipped - units.returned
+    }
+
+    /// Units that are neither cancelled nor taken back.
     pub fn remaining(&self, units: Units) -> i64 {
         self.quantity.get() - units.withdrawn - units.returned
     }
 
-    /// Share of `whole` for the next `quantity` units that are taken back. Shares always add up to the whole, because
-    /// each begins where the one before ended.
+    /// Share of `whole` for the next `quantity` units that are cancelled or taken back. Shares always add up to the
+    /// whole, because each begins where the one before ended.
     pub fn share_of(&self, whole: Money, units: Units, quantity: i64) -> Money {
         let taken = units.withdrawn + units.returned;
         let upto = |taken| whole.share(taken, self.quantity.get());

@@ -7,7 +7,9 @@ use super::Decider;
 use super::ids::{CustomerId, ProductId};
 use super::money::Money;
 
+mod allowed;
 mod bill;
+mod cancellation;
 mod command;
 mod error;
 mod event;
@@ -21,11 +23,12 @@ mod pricing;
 #[cfg(test)]
 mod tests;
 
+pub use allowed::Mover;
 pub use bill::{Bill, CapturedCharge, PaymentMethod, Refund, RefundState};
 pub use command::{Carrier, OrderCommand, OrderDraft, ProviderReference, TrackingNumber};
 pub use error::OrderError;
 pub use event::OrderEvent;
-pub use line::{LineUnits, OrderLine, OrderedUnits, ReturnLine, ReturnedUnits, SentUnits, Units};
+pub use line::{CancelledUnits, LineUnits, OrderLine, OrderedUnits, ReturnLine, ReturnedUnits, SentUnits, Units};
 pub use moves::{Action, Fulfilment, MOVES, Move, OrderStates, Payment, StateValue, Status};
 pub use payment_failure::PaymentFailure;
 pub use payment_token::PaymentToken;
@@ -106,7 +109,11 @@ impl PlacedOrder {
     }
 
     fn require_allowed(&self, action: Action) -> Result<(), OrderError> {
-        if self.states.allow(action) { Ok(()) } else { Err(OrderError::IllegalMove { action, states: self.states }) }
+        if self.states.allow(action) {
+            Ok(())
+        } else {
+            Err(OrderError::IllegalMove { action, order: Box::new(self.clone()) })
+        }
     }
 
     /// A line by number, with its units.
@@ -134,6 +141,7 @@ impl Decider for Order {
             OrderCommand::Ship { carrier, tracking_number, lines } => order.ship(carrier, tracking_number, &lines),
             OrderCommand::Deliver { shipment } => order.deliver(shipment),
             OrderCommand::Cancel { reason } => order.cancel(reason),
+            OrderCommand::CancelUnits { lines, reason } => order.cancel_units(&lines, reason),
             OrderCommand::CancelUnpaid { now } => order.cancel_unpaid(now),
             OrderCommand::Return { lines, refund, reason } => order.return_units(&lines, refund, reason),
             OrderCommand::Refund { amount, reason } => order.refund(amount, reason),

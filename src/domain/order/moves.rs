@@ -122,26 +122,34 @@ pub const MOVES: &[Move] = {
         fulfilment(Deliver, F::PartiallyShipped, F::PartiallyShipped),
         fulfilment(Deliver, F::Shipped, F::Shipped),
         fulfilment(Deliver, F::Shipped, F::Delivered),
+        status(Cancel, S::Pending, S::Pending),
         status(Cancel, S::Pending, S::Cancelled),
+        status(Cancel, S::Processing, S::Processing),
+        status(Cancel, S::Processing, S::Shipped),
+        status(Cancel, S::Processing, S::Completed),
         status(Cancel, S::Processing, S::Cancelled),
         payment(Cancel, P::Pending, P::Pending),
+        payment(Cancel, P::Pending, P::Paid),
         payment(Cancel, P::Authorised, P::Authorised),
         payment(Cancel, P::Paid, P::Paid),
+        payment(Cancel, P::Paid, P::PartiallyRefunded),
         payment(Cancel, P::Paid, P::Refunded),
         payment(Cancel, P::PartiallyRefunded, P::PartiallyRefunded),
         payment(Cancel, P::PartiallyRefunded, P::Refunded),
         payment(Cancel, P::Refunded, P::Refunded),
         payment(Cancel, P::Failed, P::Failed),
+        payment(Cancel, P::Failed, P::Paid),
         fulfilment(Cancel, F::Unfulfilled, F::Unfulfilled),
-        status(Return, S::Pending, S::Pending),
-        status(Return, S::Pending, S::Cancelled),
+        fulfilment(Cancel, F::PartiallyShipped, F::PartiallyShipped),
+        fulfilment(Cancel, F::PartiallyShipped, F::Shipped),
+        fulfilment(Cancel, F::PartiallyShipped, F::Delivered),
+        fulfilment(Cancel, F::PartiallyShipped, F::Returned),
         status(Return, S::Processing, S::Processing),
-        status(Return, S::Processing, S::Shipped),
-        status(Return, S::Processing, S::Completed),
-        status(Return, S::Processing, S::Cancelled),
         status(Return, S::Shipped, S::Shipped),
+        status(Return, S::Shipped, S::Completed),
         status(Return, S::Completed, S::Completed),
         payment(Return, P::Pending, P::Pending),
+        payment(Return, P::Pending, P::Paid),
         payment(Return, P::Paid, P::Paid),
         payment(Return, P::Paid, P::PartiallyRefunded),
         payment(Return, P::Paid, P::Refunded),
@@ -149,11 +157,8 @@ pub const MOVES: &[Move] = {
         payment(Return, P::PartiallyRefunded, P::Refunded),
         payment(Return, P::Refunded, P::Refunded),
         payment(Return, P::Failed, P::Failed),
-        fulfilment(Return, F::Unfulfilled, F::Unfulfilled),
+        payment(Return, P::Failed, P::Paid),
         fulfilment(Return, F::PartiallyShipped, F::PartiallyShipped),
-        fulfilment(Return, F::PartiallyShipped, F::Shipped),
-        fulfilment(Return, F::PartiallyShipped, F::Delivered),
-        fulfilment(Return, F::PartiallyShipped, F::Returned),
         fulfilment(Return, F::Shipped, F::Shipped),
         fulfilment(Return, F::Shipped, F::Returned),
         fulfilment(Return, F::Delivered, F::Delivered),
@@ -215,11 +220,5 @@ impl OrderStates {
                 MOVES.iter().filter(|row| row.action == action && row.from.name() == state.name()).peekable();
             rows.peek().is_none() || rows.any(|row| row.from == state)
         })
-    }
-
-    /// Actions that clients may take next.
-    pub fn allowed(self) -> Vec<Action> {
-        let for_clients = Action::ALL.iter().copied().filter(|action| *action < Action::Authorise);
-        for_clients.filter(|action| self.allow(*action)).collect()
     }
 }

@@ -45,6 +45,13 @@ impl PlacedOrder {
         Ok(vec![OrderEvent::PaymentRequested { attempt: self.bill.attempts + 1, method, amount }])
     }
 
+    /// Counts an unpaid order as paid if nothing of it is due any more.
+    pub(super) fn paid_if_nothing_is_due(&self) -> Option<OrderEvent> {
+        let unpaid = matches!(self.states.payment, Payment::Pending | Payment::Failed) && !self.bill.open_attempt;
+        let paid = OrderEvent::Paid { attempt: None, amount: Money::ZERO, reference: None };
+        (unpaid && self.bill.due().is_zero()).then_some(paid)
+    }
+
     pub(super) fn record_authorisation(
         &self,
         attempt: i64,
@@ -197,7 +204,9 @@ impl PlacedOrder {
                 self.close_refund(*refund, *amount, RefundState::Done);
             }
             OrderEvent::RefundFailed { refund, .. } => self.close_refund(*refund, Money::ZERO, RefundState::Failed),
-            OrderEvent::Returned { credit, .. } => bill.credited = sum(bill.credited, *credit),
+            OrderEvent::Returned { credit, .. } | OrderEvent::UnitsCancelled { credit, .. } => {
+                bill.credited = sum(bill.credited, *credit);
+            }
             OrderEvent::Cancelled { .. } => bill.credited = bill.total,
             _ => {}
         }

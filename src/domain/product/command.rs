@@ -29,7 +29,7 @@ pub enum ProductCommand {
         change: i64,
         reason: Option<Reason>,
     },
-    /// Corrects the stock to the counted units on hand.
+    /// Corrects the stock to the counted units on hand, which may be fewer than are reserved.
     CountStock {
         counted: i64,
         reason: Option<Reason>,

@@ -16,7 +16,11 @@ pub enum ProductError {
     Ordered,
     #[error("{requested} requested, {available} available")]
     OutOfStock { requested: i64, available: i64 },
-    #[error("at least {reserved} units must stay on hand, because open orders reserve them")]
+    #[error("{requested} to be shipped, {on_hand} on hand")]
+    NotOnHand { requested: i64, on_hand: i64 },
+    #[error(
+        "at least {reserved} units must stay on hand, because open orders reserve them; correct the stock by a count"
+    )]
     BelowReserved { reserved: i64 },
     #[error("a product can have at most {} units on hand", Stock::MAX)]
     TooManyUnits,

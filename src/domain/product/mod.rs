@@ -1,6 +1,6 @@
 //! A product: its catalogue data and its stock.
 //!
-//! `on_hand` counts the units in the warehouse, `reserved` those of open orders; the rest is available.
+//! `on_hand` counts the units in the warehouse, `reserved` those of open orders; the rest, if any, is available.
 //! Every stock event carries both resulting figures, so that a reader needs only the last event.
 
 use serde::{Deserialize, Serialize};
@@ -109,10 +109,9 @@ impl Decider for Product {
                     ProductEvent::StockCorrected { change, reason, on_hand, reserved }
                 }])
             }
-            ProductCommand::CountStock { counted, .. } if counted < 0 => Err(ProductError::NegativeCount),
             ProductCommand::CountStock { counted, reason } => {
-                let change = counted - listing.stock.on_hand;
-                let Stock { on_hand, reserved } = listing.stock.with_change(change)?;
+                let Stock { on_hand, reserved } = listing.stock.with_count(counted)?;
+                let change = on_hand - listing.stock.on_hand;
                 let reason = reason.map(String::from);
                 Ok(if change == 0 {
                     vec![]
@@ -133,13 +132,8 @@ impl Decider for Product {
                 Ok(vec![ProductEvent::StockReleased { order_id, quantity, on_hand, reserved: reserved - quantity }])
             }
             ProductCommand::Ship { order_id, quantity } => {
-                let Stock { on_hand, reserved } = listing.stock;
-                Ok(vec![ProductEvent::StockShipped {
-                    order_id,
-                    quantity,
-                    on_hand: on_hand - quantity,
-                    reserved: reserved - quantity,
-                }])
+                let Stock { on_hand, reserved } = listing.stock.shipped(quantity)?;
+                Ok(vec![ProductEvent::StockShipped { order_id, quantity, on_hand, reserved }])
             }
             ProductCommand::Restock { order_id, quantity } => {
                 let Stock { on_hand, reserved } = listing.stock.with_change(quantity)?;

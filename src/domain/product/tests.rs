@@ -49,17 +49,16 @@ fn shipping_removes_units_from_stock_and_releasing_makes_them_available() {
 }
 
 #[test]
-fn a_correction_never_goes_below_the_reserved_units() {
+fn a_loss_never_goes_below_the_reserved_units() {
     let on_the_shelf = vec![created(), received(5), reserved(3, 5, 3)];
-    for command in [
-        ProductCommand::AdjustStock { change: -3, reason: None },
-        ProductCommand::CountStock { counted: 2, reason: None },
-    ] {
-        given(on_the_shelf.clone()).when(command).then_expect_error(ProductError::BelowReserved { reserved: 3 });
-    }
-    given(on_the_shelf)
-        .when(ProductCommand::CountStock { counted: 3, reason: None })
-        .then_expect_events(vec![ProductEvent::StockCorrected { change: -2, reason: None, on_hand: 3, reserved: 3 }]);
+    let adjust = |change| ProductCommand::AdjustStock { change, reason: None };
+    given(on_the_shelf.clone()).when(adjust(-3)).then_expect_error(ProductError::BelowReserved { reserved: 3 });
+    given(on_the_shelf).when(adjust(-2)).then_expect_events(vec![ProductEvent::StockCorrected {
+        change: -2,
+        reason: None,
+        on_hand: 3,
+        reserved: 3,
+    }]);
 }
 
 #[test]
@@ -114,4 +113,37 @@ fn an_unknown_or_deleted_product_is_not_found() {
         given(events.clone()).when(reserve(1)).then_expect_error(ProductError::NotFound);
         given(events).when(ProductCommand::Discontinue).then_expect_error(ProductError::NotFound);
     }
+}
+
+#[test]
+fn a_count_may_find_fewer_units_than_are_reserved_and_orders_ship_what_is_left() {
+    let short = |on_hand, reserved, change| ProductEvent::StockCorrected { change, reason: None, on_hand, reserved };
+    let on_the_shelf = vec![created(), received(10), reserved(5, 10, 5)];
+    let count = ProductCommand::CountStock { counted: 3, reason: None };
+    given(on_the_shelf.clone()).when(count).then_expect_events(vec![short(3, 5, -7)]);
+    let counted = [on_the_shelf, vec![short(3, 5, -7)]].concat();
+    given(counted.clone()).when(reserve(1)).then_expect_error(ProductError::OutOfStock { requested: 1, available: 0 });
+    let ship = |quantity| ProductCommand::Ship { order_id: OrderId(1), quantity };
+    given(counted.clone()).when(ship(4)).then_expect_error(ProductError::NotOnHand { requested: 4, on_hand: 3 });
+    given(counted.clone()).when(ship(3)).then_expect_events(vec![ProductEvent::StockShipped {
+        order_id: OrderId(1),
+        quantity: 3,
+        on_hand: 0,
+        reserved: 2,
+    }]);
+    let adjust = |change| ProductCommand::AdjustStock { change, reason: None };
+    given(counted.clone()).when(adjust(-1)).then_expect_error(ProductError::BelowReserved { reserved: 5 });
+    given(counted.clone()).when(adjust(1)).then_expect_events(vec![ProductEvent::StockReceived {
+        quantity: 1,
+        reason: None,
+        on_hand: 4,
+        reserved: 5,
+    }]);
+    given(counted.clone()).when(ProductCommand::Restock { order_id: OrderId(2), quantity: 1 }).then_expect_events(
+        vec![ProductEvent::StockReturned { order_id: OrderId(2), quantity: 1, on_hand: 4, reserved: 5 }],
+    );
+    given(counted).when(ProductCommand::Release { order_id: OrderId(1), quantity: 4 }).then_expect_events(vec![
+        ProductEvent::StockReleased { order_id: OrderId(1), quantity: 4, on_hand: 3, reserved: 1 },
+    ]);
+    assert_eq!((Stock { on_hand: 3, reserved: 5 }.available(), Stock { on_hand: 3, reserved: 5 }.missing()), (0, 2));
 }

@@ -14,7 +14,7 @@ impl Shop {
         for (&product, state) in &self.products {
             let Ok(listing) = state.listing() else { continue };
             let Stock { on_hand, reserved } = listing.stock;
-            assert!(0 <= reserved && reserved <= on_hand && on_hand <= Stock::MAX, "{product}: {on_hand}, {reserved}");
+            assert!(0 <= reserved && (0..=Stock::MAX).contains(&on_hand), "{product}: {on_hand}, {reserved}");
             assert_eq!(on_hand, self.ledger.on_hand(product), "on hand of product {product}");
             assert_eq!(reserved, self.units_of_open_orders(product), "reserved of product {product}");
         }
@@ -51,6 +51,12 @@ impl Shop {
             assert!(units.shipped + units.withdrawn <= line.quantity.get(), "{units:?}");
             assert!(units.restocked <= units.returned && units.returned <= units.shipped, "{units:?}");
         }
+        // An order ends when nothing is left to ship, and completely when everything came back or was cancelled.
+        let left_to_ship = placed.lines().any(|(line, units)| line.unshipped(units) > 0);
+        let sent = matches!(placed.states.status, Status::Shipped | Status::Completed);
+        assert!(cancelled || left_to_ship != sent, "{:?}", placed.states);
+        let nothing_remains = placed.lines().all(|(line, units)| line.remaining(units) == 0);
+        assert!(cancelled || !nothing_remains || placed.states.status == Status::Completed, "{:?}", placed.states);
         // The stock has followed the order's movements.
         for (product, moved) in moved(placed) {
             let seen =

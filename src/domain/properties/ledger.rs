@@ -28,8 +28,10 @@ impl Ledger {
             ProductEvent::StockReleased { order_id, quantity, .. } => {
                 *self.released.entry((order_id.0, product)).or_default() += quantity;
             }
-            ProductEvent::StockReserved { .. }
-            | ProductEvent::Created { .. }
+            ProductEvent::StockReserved { on_hand, reserved, .. } => {
+                assert!(reserved <= on_hand, "{reserved} of {on_hand} units are reserved");
+            }
+            ProductEvent::Created { .. }
             | ProductEvent::Changed { .. }
             | ProductEvent::Repriced { .. }
             | ProductEvent::Discontinued {}

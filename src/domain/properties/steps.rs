@@ -5,7 +5,8 @@ use proptest::prelude::*;
 
 use crate::domain::money::Money;
 use crate::domain::order::{
-    Action, LineUnits, OrderCommand, PaymentFailure, PaymentMethod, PlacedOrder, ProviderReference, ReturnLine,
+    Action, LineUnits, OrderCommand, OrderLine, PaymentFailure, PaymentMethod, PlacedOrder, ProviderReference,
+    ReturnLine,
 };
 use crate::domain::quantity::Quantity;
 use crate::domain::text::Reason;
@@ -18,6 +19,8 @@ pub(super) enum Step {
     Ship { lines: Vec<(i64, i64)> },
     Deliver { shipment: Option<i64> },
     Cancel,
+    CancelUnits { lines: Vec<(i64, i64)> },
+    CancelRest,
     CancelUnpaid,
     Return { lines: Vec<(i64, i64, bool)>, refund: bool },
     ReturnAll { refund: bool },
@@ -45,6 +48,8 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         6 => proptest::collection::vec((line(), units()), 1..3).prop_map(|lines| Step::Ship { lines }),
         12 => proptest::option::of(1..=3_i64).prop_map(|shipment| Step::Deliver { shipment }),
         2 => Just(Step::Cancel),
+        8 => proptest::collection::vec((line(), units()), 1..3).prop_map(|lines| Step::CancelUnits { lines }),
+        3 => Just(Step::CancelRest),
         1 => Just(Step::CancelUnpaid),
         10 => (proptest::collection::vec((line(), units(), any::<bool>()), 1..3), any::<bool>())
             .prop_map(|(lines, refund)| Step::Return { lines, refund }),
@@ -74,6 +79,20 @@ impl Step {
             },
             Self::Deliver { shipment } => OrderCommand::Deliver { shipment: *shipment },
             Self::Cancel => OrderCommand::Cancel { reason: None },
+            Self::CancelUnits { lines } => OrderCommand::CancelUnits {
+                lines: lines.iter().map(|(line, units)| LineUnits { line: *line, quantity: quantity(units) }).collect(),
+                reason: None,
+            },
+            Self::CancelRest => OrderCommand::CancelUnits {
+                lines: order
+                    .lines()
+                    .filter_map(|(line, units)| {
+                        let quantity = Quantity::new(line.unshipped(units)).ok()?;
+                        Some(LineUnits { line: line.line, quantity })
+                    })
+                    .collect(),
+                reason: None,
+            },
             Self::CancelUnpaid => OrderCommand::CancelUnpaid { now: DateTime::UNIX_EPOCH },
             Self::Return { lines, refund } => OrderCommand::Return {
                 lines: lines
@@ -91,7 +110,7 @@ impl Step {
                 lines: order
                     .lines()
                     .filter_map(|(line, units)| {
-                        let quantity = Quantity::new(line.remaining(units)).ok()?;
+                        let quantity = Quantity::new(OrderLine::returnable(units)).ok()?;
                         Some(ReturnLine { line: line.line, quantity, restock: true })
                     })
                     .collect(),
@@ -123,7 +142,7 @@ impl Step {
             Self::Pay | Self::PayOnline => Some(Action::Pay),
             Self::Ship { .. } => Some(Action::Ship),
             Self::Deliver { .. } => Some(Action::Deliver),
-            Self::Cancel | Self::CancelUnpaid => Some(Action::Cancel),
+            Self::Cancel | Self::CancelUnits { .. } | Self::CancelRest | Self::CancelUnpaid => Some(Action::Cancel),
             Self::Return { .. } | Self::ReturnAll { .. } => Some(Action::Return),
             Self::Refund { .. } | Self::Refunded { .. } => Some(Action::Refund),
             Self::Authorised { .. } => Some(Action::Authorise),

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use crate::domain::ids::{CartId, OrderId};
 use crate::http::App;
+use crate::http::orders::movers::Movers;
 use crate::http::orders::order_not_found;
 use crate::http::orders::summary::{Summary, read_summary};
 use crate::http::payments;
@@ -29,9 +30,10 @@ body! {
 pub async fn find_guest_order(
     State(app): State<App>,
     Ids((token, order_id)): Ids<(Uuid, OrderId)>,
+    movers: Movers,
 ) -> Result<Versioned<Summary>, ApiError> {
     require_order_of_cart(&app, token, order_id).await?;
-    read_summary(&app, order_id).await
+    read_summary(&app, order_id, &movers).await
 }
 
 /// Retry the payment of a guest's order after a failed attempt
@@ -42,12 +44,13 @@ pub async fn find_guest_order(
 pub async fn pay_guest_order(
     State(app): State<App>,
     Ids((token, order_id)): Ids<(Uuid, OrderId)>,
+    movers: Movers,
     command: Command<GuestPayment>,
 ) -> Result<CommandResponse<OrderStateView>, ApiError> {
     require_order_of_cart(&app, token, order_id).await?;
     let chosen = app.instrument(None, Some(command.body.payment))?;
     let (method, token) = chosen.ok_or_else(|| ApiError::invalid_field("payment", "is required"))?;
-    app.run(RequestPayment { order_id, method, token }, command.context).await
+    movers.run(&app, RequestPayment { order_id, method, token }, command.context).await
 }
 
 /// 404 unless the order was placed from the cart of this token, which is the key to the order too.

@@ -1,8 +1,10 @@
 //! Orders: placed by staff, listed, and read line by line.
 
 pub mod guest;
+pub mod movers;
 pub mod moves;
 pub mod recipients;
+pub mod short;
 pub mod summary;
 
 use axum::extract::{OriginalUri, State};

@@ -9,11 +9,12 @@ use crate::domain::account::Role;
 use crate::domain::ids::OrderId;
 use crate::domain::money::Money;
 use crate::domain::order::{
-    Action, LineUnits, MOVES, OrderCommand, PaymentMethod, ReturnLine, StateValue, TrackingNumber,
+    Action, LineUnits, MOVES, Mover, OrderCommand, PaymentMethod, ReturnLine, StateValue, TrackingNumber,
 };
 use crate::domain::quantity::Quantity;
 use crate::domain::text::{Reason, Reference};
 use crate::http::App;
+use crate::http::orders::movers::Movers;
 use crate::http::payments;
 use crate::http::wire::body::{NoBody, body};
 use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse};
@@ -67,6 +68,12 @@ pub struct SentLine {
     quantity: Quantity,
 }
 
+impl From<SentLine> for LineUnits {
+    fn from(SentLine { line, quantity }: SentLine) -> Self {
+        Self { line, quantity }
+    }
+}
+
 body! {
     /// The shipment that was delivered.
     #[schema(examples(json!({ "shipment": 1 })))]
@@ -77,15 +84,21 @@ body! {
 }
 
 body! {
-    /// Why an order is cancelled.
-    #[schema(examples(json!({ "reason": "ordered twice" })))]
+    /// Why an order is cancelled, or units of it.
+    #[schema(examples(
+        json!({ "lines": [{ "line": 1, "quantity": 2 }], "reason": "broken in the warehouse" }),
+        json!({ "reason": "ordered twice" }),
+    ))]
     pub struct Cancellation {
+        /// Units to cancel that are not shipped; for staff. The whole order if absent.
+        #[schema(min_items = 1, max_items = 2_000, nullable = false)]
+        pub lines: Option<Vec<SentLine>>,
         pub reason: Option<Reason>,
     }
 }
 
 body! {
-    /// Lines to return. Shipped units are returned before unshipped units.
+    /// Shipped units to return.
     #[schema(examples(json!({ "lines": [{ "line": 1, "quantity": 1, "restock": true }], "reason": "damaged" })))]
     pub struct Return {
         #[schema(min_items = 1, max_items = 2_000)]
@@ -102,7 +115,7 @@ pub struct ReturnedLine {
     /// Number of the line in the order, from 1.
     line: i64,
     quantity: Quantity,
-    /// Whether shipped units are added to the stock again.
+    /// Whether the units are added to the stock again.
     #[serde(default = "default_restock")]
     #[schema(default = true)]
     restock: bool,
@@ -128,9 +141,10 @@ fn default_restock() -> bool {
 pub async fn process_order(
     State(app): State<App>,
     Ids(order_id): Ids<OrderId>,
+    movers: Movers,
     command: Command<NoBody>,
 ) -> Result<CommandResponse<OrderStateView>, ApiError> {
-    run(&app, order_id, command.map(|NoBody| OrderCommand::Process)).await
+    run(&app, &movers, order_id, command.map(|NoBody| OrderCommand::Process)).await
 }
 
 /// Pay an order with a card, or record that it is paid
@@ -142,12 +156,13 @@ pub async fn process_order(
 pub async fn pay_order(
     State(app): State<App>,
     Ids(order_id): Ids<OrderId>,
+    movers: Movers,
     command: Command<PaymentRequest>,
 ) -> Result<CommandResponse<OrderStateView>, ApiError> {
     let by_buyer = command.context.actor.role == Role::Customer.as_str();
     let Command { body: PaymentRequest { method, payment, reference }, context } = command;
     match app.instrument(method, payment)? {
-        Some((method, token)) => app.run(RequestPayment { order_id, method, token }, context).await,
+        Some((method, token)) => movers.run(&app, RequestPayment { order_id, method, token }, context).await,
         None if by_buyer => Err(ApiError::invalid_field("payment", "is required")),
         None => {
             let command = match method {
@@ -155,18 +170,21 @@ pub async fn pay_order(
                 Some(_) => OrderCommand::RequestPayment { method },
                 None => OrderCommand::MarkPaid { reference },
             };
-            app.run(MoveOrder { order_id, command }, context).await
+            movers.run(&app, MoveOrder { order_id, command }, context).await
         }
     }
 }
 
 /// Ship units of an order; they leave the stock
+///
+/// More units than are on hand are refused with 409 `not_on_hand`.
 #[utoipa::path(post, path = "/order/{order_id}/ship", tag = "orders", security(("bearer" = ["editor"])),
     request_body = Shipment,
     params(("order_id" = OrderId, Path), CommandParams), responses((status = 200, body = OrderStateView), CommandProblems))]
 pub async fn ship_order(
     State(app): State<App>,
     Ids(order_id): Ids<OrderId>,
+    movers: Movers,
     command: Command<Shipment>,
 ) -> Result<CommandResponse<OrderStateView>, ApiError> {
     if command.body.lines.as_ref().is_some_and(Vec::is_empty) {
@@ -175,9 +193,9 @@ pub async fn ship_order(
     let ship = |Shipment { carrier, tracking_number, lines }| OrderCommand::Ship {
         carrier: carrier.map(canonical_carrier),
         tracking_number,
-        lines: lines.into_iter().flatten().map(|SentLine { line, quantity }| LineUnits { line, quantity }).collect(),
+        lines: lines.into_iter().flatten().map(LineUnits::from).collect(),
     };
-    run(&app, order_id, command.map(ship)).await
+    run(&app, &movers, order_id, command.map(ship)).await
 }
 
 /// Record the delivery of a shipment, or of all shipments
@@ -187,33 +205,51 @@ pub async fn ship_order(
 pub async fn deliver_shipment(
     State(app): State<App>,
     Ids(order_id): Ids<OrderId>,
+    movers: Movers,
     command: Command<Arrival>,
 ) -> Result<CommandResponse<OrderStateView>, ApiError> {
-    run(&app, order_id, command.map(|Arrival { shipment }| OrderCommand::Deliver { shipment })).await
+    run(&app, &movers, order_id, command.map(|Arrival { shipment }| OrderCommand::Deliver { shipment })).await
 }
 
-/// Cancel an order; releases its stock and refunds its payment
+/// Cancel an order or unshipped units of it; releases their stock and refunds their payment
+///
+/// Without `lines` the whole order, of which nothing may be shipped. With `lines` staff cancel units that are not
+/// shipped, also of a partly shipped order: what is unpaid of them is no longer due, what is paid is refunded. An order
+/// with nothing left to ship becomes `shipped`, `completed` or `cancelled` by itself.
 #[utoipa::path(post, path = "/order/{order_id}/cancel", tag = "orders", security(("bearer" = ["owner", "editor"])),
     request_body = Cancellation,
     params(("order_id" = OrderId, Path), CommandParams), responses((status = 200, body = OrderStateView), CommandProblems))]
 pub async fn cancel_order(
     State(app): State<App>,
     Ids(order_id): Ids<OrderId>,
+    movers: Movers,
     command: Command<Cancellation>,
 ) -> Result<CommandResponse<OrderStateView>, ApiError> {
-    run(&app, order_id, command.map(|Cancellation { reason }| OrderCommand::Cancel { reason })).await
+    let by_staff = movers.mover(Action::Cancel) == Some(Mover::Staff);
+    match &command.body.lines {
+        Some(lines) if lines.is_empty() => return Err(ApiError::invalid_field("lines", "must not be empty")),
+        // A buyer who could cancel units would keep the discount and the free shipping of a larger order.
+        Some(_) if !by_staff => return Err(ApiError::forbidden().and("only staff cancel single units")),
+        _ => {}
+    }
+    let cancel = |Cancellation { lines, reason }| match lines {
+        Some(lines) => OrderCommand::CancelUnits { lines: lines.into_iter().map(LineUnits::from).collect(), reason },
+        None => OrderCommand::Cancel { reason },
+    };
+    run(&app, &movers, order_id, command.map(cancel)).await
 }
 
-/// Return units of an order
+/// Return shipped units of an order
 ///
-/// Any unpaid part of the returned units is no longer due. If every unit is returned before any was shipped, the order is
-/// cancelled.
+/// Any unpaid part of the returned units is no longer due. Units that were not shipped are cancelled instead. If every
+/// unit came back or was cancelled, the order is completed.
 #[utoipa::path(post, path = "/order/{order_id}/return", tag = "orders", security(("bearer" = ["editor"])),
     request_body = Return,
     params(("order_id" = OrderId, Path), CommandParams), responses((status = 200, body = OrderStateView), CommandProblems))]
 pub async fn return_units(
     State(app): State<App>,
     Ids(order_id): Ids<OrderId>,
+    movers: Movers,
     command: Command<Return>,
 ) -> Result<CommandResponse<OrderStateView>, ApiError> {
     let line = |ReturnedLine { line, quantity, restock }| ReturnLine { line, quantity, restock };
@@ -222,7 +258,7 @@ pub async fn return_units(
         refund: refund.unwrap_or(false),
         reason,
     };
-    run(&app, order_id, command.map(return_units)).await
+    run(&app, &movers, order_id, command.map(return_units)).await
 }
 
 /// Refund money, at most what was paid
@@ -232,15 +268,23 @@ pub async fn return_units(
 pub async fn refund_order(
     State(app): State<App>,
     Ids(order_id): Ids<OrderId>,
+    movers: Movers,
     command: Command<RefundRequest>,
 ) -> Result<CommandResponse<OrderStateView>, ApiError> {
-    run(&app, order_id, command.map(|RefundRequest { amount, reason }| OrderCommand::Refund { amount, reason })).await
+    run(
+        &app,
+        &movers,
+        order_id,
+        command.map(|RefundRequest { amount, reason }| OrderCommand::Refund { amount, reason }),
+    )
+    .await
 }
 
 /// List the allowed moves of an order
 ///
 /// Each row names an action, one of the three states, and a value (`from`) of that state that allows the action.
-/// An action is allowed if, for each state that its rows name, the value of the order is one of these values.
+/// An action is allowed if, for each state that its rows name, the value of the order is one of these values, and if the
+/// order has units or money for it. `allowed` of an order's summary takes both and the caller's role into account.
 #[utoipa::path(get, path = "/order-moves", tag = "orders", security(()),
     responses((status = 200, body = Vec<AllowedMove>)))]
 pub async fn list_moves() -> Json<Vec<AllowedMove>> {
@@ -255,8 +299,9 @@ pub async fn list_moves() -> Json<Vec<AllowedMove>> {
 
 async fn run(
     app: &App,
+    movers: &Movers,
     order_id: OrderId,
     command: Command<OrderCommand>,
 ) -> Result<CommandResponse<OrderStateView>, ApiError> {
-    app.run(MoveOrder { order_id, command: command.body }, command.context).await
+    movers.run(app, MoveOrder { order_id, command: command.body }, command.context).await
 }

@@ -4,13 +4,13 @@ use axum::extract::State;
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use sqlx::PgConnection;
 use utoipa::ToSchema;
 
 use crate::domain::ids::OrderId;
-use crate::domain::order::{Action, OrderStates, PaymentFailure};
+use crate::domain::order::{Action, Order, PaymentFailure};
 use crate::http::App;
+use crate::http::orders::movers::Movers;
 use crate::http::orders::order_not_found;
 use crate::http::orders::recipients::{Contact, OrderAddress, OrderRecipients, find_recipients};
 use crate::http::wire::amount::Amount;
@@ -54,7 +54,7 @@ pub struct Summary {
     pub contact: Option<Contact>,
     /// Shipping and billing address, until erased.
     pub addresses: Vec<OrderAddress>,
-    /// The actions that are allowed now: the last part of the route.
+    /// The actions that the caller may take now: the last part of the route.
     pub allowed: Vec<Action>,
 }
 
@@ -77,7 +77,7 @@ pub struct SummaryLine {
     /// Amount to pay for the line, tax included.
     pub total: Option<Amount>,
     pub shipped: i64,
-    /// Units returned before they were shipped.
+    /// Units cancelled before they were shipped.
     pub withdrawn: i64,
     /// Units returned after they were shipped.
     pub returned: i64,
@@ -124,12 +124,13 @@ pub struct SummaryRefund {
 pub async fn find_order_summary(
     State(app): State<App>,
     Ids(order_id): Ids<OrderId>,
+    movers: Movers,
 ) -> Result<Versioned<Summary>, ApiError> {
-    read_summary(&app, order_id).await
+    read_summary(&app, order_id, &movers).await
 }
 
 /// Reads the summary of an order; the caller has checked access.
-pub async fn read_summary(app: &App, order_id: OrderId) -> Result<Versioned<Summary>, ApiError> {
+pub async fn read_summary(app: &App, order_id: OrderId, movers: &Movers) -> Result<Versioned<Summary>, ApiError> {
     // One snapshot for all queries, so that lines and states are consistent.
     let mut transaction = snapshot(&app.pool, "orders, order_lines, shipments, shipment_lines, refunds").await?;
     let order = sqlx::query_file!("projections/orders/find.sql", order_id.0)
@@ -149,11 +150,8 @@ pub async fn read_summary(app: &App, order_id: OrderId) -> Result<Versioned<Summ
     let OrderRecipients { contact, addresses } = find_recipients(&mut transaction, order_id).await?;
     transaction.commit().await?;
 
-    let states = OrderStates {
-        status: parse_state(&order.status)?,
-        payment: parse_state(&order.payment)?,
-        fulfilment: parse_state(&order.fulfilment)?,
-    };
+    // Decided on the order itself, so that it is what the order would answer.
+    let allowed = movers.allowed(&app.journal.read::<Order>(order_id).await?);
     let mut shipments: Vec<SummaryShipment> = Vec::new();
     for row in sent {
         if shipments.last().is_none_or(|last| last.shipment != row.shipment) {
@@ -212,7 +210,7 @@ pub async fn read_summary(app: &App, order_id: OrderId) -> Result<Versioned<Summ
         refunds,
         contact,
         addresses,
-        allowed: states.allowed(),
+        allowed,
     };
     Ok(Versioned { version: order.version, body })
 }
@@ -230,9 +228,4 @@ async fn last_failure(connection: &mut PgConnection, order_id: OrderId) -> Resul
     .fetch_optional(connection)
     .await?;
     Ok(reason.map(PaymentFailure::from).map(String::from))
-}
-
-/// Parses a state as a read table stores it.
-fn parse_state<T: DeserializeOwned>(text: &str) -> Result<T, ApiError> {
-    serde_json::from_value(text.into()).map_err(|error| ApiError::internal(error.to_string()))
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, MatchedPath, RawPathParams, Request, State};
 use axum::http::header::{AUTHORIZATION, CACHE_CONTROL};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -34,6 +35,40 @@ struct Rule {
     user: bool,
     owner: bool,
     staff_from: Option<Role>,
+}
+
+/// Why a route admits a caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// By a role of the staff, or as any account.
+    Account,
+    /// As the owner of the resource in the path.
+    Owner,
+    Public,
+}
+
+/// The routes that are open to the caller of a request, for its resource.
+#[derive(Clone, Debug)]
+pub struct Permissions {
+    rules: Rules,
+    identity: Option<Identity>,
+    /// Whether this request was admitted because the caller owns the resource.
+    owner: bool,
+}
+
+impl Permissions {
+    /// Why the route with this path, as documented, admits the caller; `None` if it does not.
+    pub fn admission(&self, method: &Method, path: &str) -> Option<Admission> {
+        self.rules.find(path, method)?.admission(self.identity, self.owner)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Permissions {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
+        parts.extensions.get().cloned().ok_or_else(|| ApiError::internal("a route is outside the access check"))
+    }
 }
 
 /// The rule of every method of every path.
@@ -82,6 +117,17 @@ impl Rule {
         }
         rule
     }
+
+    fn admission(self, identity: Option<Identity>, owner: bool) -> Option<Admission> {
+        let by_role = |identity: Identity| self.staff_from.is_some_and(|least| identity.role >= least);
+        if identity.is_some_and(|identity| self.user || by_role(identity)) {
+            Some(Admission::Account)
+        } else if self.owner && owner {
+            Some(Admission::Owner)
+        } else {
+            self.public.then_some(Admission::Public)
+        }
+    }
 }
 
 /// The roles that a route's rule names; `None` if the route ignores tokens.
@@ -127,23 +173,28 @@ async fn admit(app: &App, rules: &Rules, path: Option<&MatchedPath>, request: &m
     if identity.is_some() {
         app.edge.rate_limits.per_caller(caller.principal())?;
     }
-    if let Some(rule) = rule {
-        check_rule(app, rule, &caller, &params).await?;
-    }
+    let admission = match rule {
+        Some(rule) => Some(check_rule(app, rule, &caller, &params).await?),
+        None => None,
+    };
+    let owner = admission == Some(Admission::Owner);
+    request.extensions_mut().insert(Permissions { rules: rules.clone(), identity, owner });
     request.extensions_mut().insert(caller);
     Ok(identity.is_some())
 }
 
-async fn check_rule(app: &App, rule: Rule, caller: &Caller, params: &HashMap<String, String>) -> Result<(), ApiError> {
-    if rule.public {
-        return Ok(());
+async fn check_rule(
+    app: &App,
+    rule: Rule,
+    caller: &Caller,
+    params: &HashMap<String, String>,
+) -> Result<Admission, ApiError> {
+    if let Some(admission) = rule.admission(caller.identity().ok(), false) {
+        return Ok(admission);
     }
     let identity = caller.identity()?;
-    if rule.user || rule.staff_from.is_some_and(|least| identity.role >= least) {
-        return Ok(());
-    }
     if rule.owner && owns(app, caller, identity, params).await? {
-        return Ok(());
+        return Ok(Admission::Owner);
     }
     Err(ApiError::forbidden())
 }

@@ -16,7 +16,7 @@ use crate::http::wire::body::{self, FromObject};
 use crate::http::wire::caller::Caller;
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::invalid_param;
-use crate::journal::{Context, IdempotencyKey, NewEvent, Receipt, UseCase};
+use crate::journal::{CommandError, Context, IdempotencyKey, NewEvent, Receipt, UseCase};
 
 /// A command's body and its context: caller, ids, idempotency key, `If-Match`, dry run.
 pub struct Command<T> {
@@ -155,6 +155,15 @@ fn idempotency(
 impl App {
     /// Runs a use case. Later reads of its caller wait for its effects.
     pub async fn run<U: UseCase>(&self, use_case: U, context: Context) -> Result<CommandResponse<U::Answer>, ApiError> {
+        Ok(self.try_run(use_case, context).await?)
+    }
+
+    /// Runs a use case like [`run`](Self::run), for callers that explain its refusals.
+    pub async fn try_run<U: UseCase>(
+        &self,
+        use_case: U,
+        context: Context,
+    ) -> Result<CommandResponse<U::Answer>, CommandError> {
         let principal = context.principal.clone();
         let dry_run = context.dry_run;
         let receipt = self.journal.run(use_case, context).await?;

@@ -127,7 +127,13 @@ impl ApiError {
         self.status.is_client_error()
     }
 
-    pub(super) fn with(mut self, name: &'static str, value: Value) -> Self {
+    /// Adds a sentence to the detail.
+    pub fn and(mut self, more: &str) -> Self {
+        self.detail = format!("{}; {more}", self.detail);
+        self
+    }
+
+    pub(in crate::http) fn with(mut self, name: &'static str, value: Value) -> Self {
         self.members.push((name, value));
         self
     }

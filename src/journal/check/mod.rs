@@ -64,6 +64,7 @@ rules! {
     "streams": "streams", "select count(*) from (select distinct aggregate_type, aggregate_id from events) as stream";
     "stock": "stock events", "select count(*) from events where aggregate_type = 'Product' and event_type like 'Stock%'";
     "reservations": "orders", "select count(*) from events where event_type = 'OrderPlaced'";
+    "units": "orders", "select count(*) from events where event_type = 'OrderPlaced'";
     "money": "orders", "select count(*) from events where event_type = 'OrderPlaced'";
     "discounts": "orders", "select count(*) from events where event_type = 'OrderPlaced'";
     "checkouts": "checkouts", "select count(*) from events where event_type = 'CartCheckedOut'";

@@ -5,7 +5,8 @@ with step as (
         case when event_type = 'OrderPaid' then (payload ->> 'amount')::numeric else 0 end as paid,
         case when event_type = 'OrderRefunded' then (payload ->> 'amount')::numeric else 0 end as refunded,
         case
-            when event_type in ('OrderReturned', 'OrderRefunded') then (payload ->> 'credit')::numeric
+            when event_type in ('OrderReturned', 'OrderRefunded', 'OrderUnitsCancelled')
+                then (payload ->> 'credit')::numeric
             when event_type = 'OrderCancelled' then (payload ->> 'total')::numeric
             else 0
         end as credited,

@@ -1,4 +1,4 @@
--- An order reserves its units, releases those that are withdrawn before they ship, and releases the rest when it is
+-- An order reserves its units, releases those that are cancelled before they ship, and releases the rest when it is
 -- cancelled. Shipped units leave the stock; restockable returns enter it again. Nothing else reserves units, so the
 -- reserved units of a product at the end of the log are those of its open orders.
 with ordered as (
@@ -22,12 +22,14 @@ with ordered as (
     where event.aggregate_type = 'Order' and event.event_type = 'OrderShipmentSent'
     group by event.aggregate_id, line.product_id
 ), back as (
-    select event.aggregate_id as order_id, line.product_id, sum(line.withdrawn) as withdrawn,
+    -- Older returns have units that were withdrawn; cancelled units never left, so nothing of them comes back.
+    select event.aggregate_id as order_id, line.product_id,
+        sum(case event.event_type when 'OrderUnitsCancelled' then line.quantity else line.withdrawn end) as withdrawn,
         coalesce(sum(line.quantity - line.withdrawn) filter (where line.restocked), 0) as restocked
     from events as event
     cross join lateral jsonb_to_recordset(event.payload -> 'lines')
         as line (product_id bigint, quantity bigint, withdrawn bigint, restocked boolean)
-    where event.aggregate_type = 'Order' and event.event_type = 'OrderReturned'
+    where event.aggregate_type = 'Order' and event.event_type in ('OrderReturned', 'OrderUnitsCancelled')
     group by event.aggregate_id, line.product_id
 ), wanted as (
     select order_id, product_id, life.position, ordered.units as reserved,

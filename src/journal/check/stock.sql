@@ -1,5 +1,5 @@
--- At every position the stock events of a product add up to the figures in the event, and neither reserved nor available
--- units are negative.
+-- At every position the stock events of a product add up to the figures in the event, and neither is negative. A
+-- reservation never exceeds what was on hand then; only a later count may leave less on hand than is reserved.
 with change as (
     select position, aggregate_id as product_id, event_type,
         (payload ->> 'on_hand')::bigint as on_hand,
@@ -11,7 +11,7 @@ with change as (
             'StockReceived', 'StockCorrected', 'StockReserved', 'StockReleased', 'StockShipped', 'StockReturned'
         )
 ), running as (
-    select position, product_id, on_hand, reserved,
+    select position, product_id, event_type, on_hand, reserved,
         sum(case event_type
             when 'StockReceived' then units
             when 'StockCorrected' then units
@@ -31,9 +31,14 @@ with change as (
 select
     position,
     'Product/' || product_id as subject,
-    format('%s on hand and %s reserved, not below 0', on_hand_so_far, reserved_so_far) as expected,
+    case
+        when event_type = 'StockReserved' and on_hand_so_far < reserved_so_far
+            then format('at most %s reserved', on_hand_so_far)
+        else format('%s on hand and %s reserved, not below 0', on_hand_so_far, reserved_so_far)
+    end as expected,
     format('%s on hand and %s reserved', on_hand, reserved) as found
 from running
 where (on_hand, reserved) is distinct from (on_hand_so_far, reserved_so_far)
     or reserved_so_far < 0
-    or on_hand_so_far < reserved_so_far
+    or on_hand_so_far < 0
+    or event_type = 'StockReserved' and on_hand_so_far < reserved_so_far

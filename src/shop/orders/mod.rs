@@ -9,6 +9,7 @@ use super::pricing::{discount_in_use, release_discount};
 use crate::domain::ids::{OrderId, ProductId};
 use crate::domain::order::{Order, OrderCommand, StockMoved};
 use crate::domain::product::{Product, ProductCommand};
+use crate::domain::refusal::{MissingUnits, Refusal};
 use crate::journal::{AggregateRef, Interrupt, UnitOfWork, UseCase};
 
 pub(super) use placing::{NewOrder, place_order};
@@ -31,12 +32,13 @@ impl UseCase for MoveOrder {
         work.execute::<Order>(order_id, self.command.clone())?;
         release_discount(work, order_id, discount)?;
         let after = stock_moved(work, order_id)?;
-        let steps: Vec<_> = after
+        let steps: Vec<StockStep> = after
             .into_iter()
             .map(|(product_id, after)| (product_id, before.get(&product_id).copied().unwrap_or_default(), after))
             .filter(|(_, before, after)| before != after)
             .collect();
         work.get_all::<Product, _>(steps.iter().map(|(product_id, ..)| product_id))?;
+        require_on_hand(work, &steps)?;
         for (product_id, before, after) in &steps {
             for command in stock_commands(order_id, *before, *after) {
                 work.execute::<Product>(product_id, command)?;
@@ -48,6 +50,25 @@ impl UseCase for MoveOrder {
     fn subject(&self) -> Option<AggregateRef> {
         Some(AggregateRef::of::<Order>(self.order_id))
     }
+}
+
+/// Units of a product that the order has moved before and after a command.
+type StockStep = (ProductId, StockMoved, StockMoved);
+
+/// Refuses to ship more than is on hand; names every product concerned. A count may have found fewer units than orders
+/// reserve, and the orders then ship as long as units last.
+fn require_on_hand(work: &UnitOfWork<'_>, steps: &[StockStep]) -> Result<(), Interrupt> {
+    let mut missing = Vec::new();
+    for (product_id, before, after) in steps {
+        let product = work.get::<Product>(product_id)?;
+        let listing = product.listing()?;
+        let (requested, on_hand) = (after.shipped - before.shipped, listing.stock.on_hand);
+        if requested > on_hand {
+            let (product_id, name) = (*product_id, listing.name.clone());
+            missing.push(MissingUnits { product_id, name, requested, on_hand });
+        }
+    }
+    if missing.is_empty() { Ok(()) } else { Err(Refusal::NotOnHand(missing).into()) }
 }
 
 /// Units that the order has moved so far, by product; several lines may have one product.

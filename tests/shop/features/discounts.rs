@@ -166,12 +166,12 @@ async fn a_cancelled_order_releases_its_discount_use_once() {
 }
 
 #[tokio::test]
-async fn an_order_withdrawn_before_shipping_releases_its_discount_use() {
+async fn an_order_of_which_every_unit_is_cancelled_releases_its_discount_use() {
     let shop = TestShop::new().await;
     let buyers = buyers(&shop, 1).await;
     create(&shop, json!({})).await;
     let order = with_code(&shop, buyers[0]).await.body["order_id"].clone();
-    shop.done(&format!("order/{order}/return/"), json!({ "lines": [{ "line": 1, "quantity": 1 }] })).await;
+    shop.done(&format!("order/{order}/cancel/"), json!({ "lines": [{ "line": 1, "quantity": 1 }] })).await;
     assert_eq!(shop.read(&format!("order/{order}/summary/")).await["status"], "cancelled");
     assert_eq!(uses(&shop).await, 0);
     shop.check_log().await;

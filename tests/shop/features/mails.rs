@@ -80,12 +80,33 @@ async fn buyers_get_a_mail_at_each_step_in_text_and_html() {
     assert!(text.contains("2 x Kettle <1 l> & lid, 20.00 each: 40.00\n\n  Total: 40.00 EUR\n"), "{text}");
     assert!(html.contains("Kettle &lt;1 l&gt; &amp; lid"), "{html}");
 
-    shop.done(&format!("order/{order}/cancel/"), json!({ "reason": "out of fashion" })).await;
+    let one = json!([{ "line": 1, "quantity": 1 }]);
+    shop.done(&format!("order/{order}/cancel/"), json!({ "lines": one, "reason": "one is broken" })).await;
     let cancelled = unfolded(&shop.mails(ADA, 2).await[1]);
+    assert_eq!(header(&cancelled, "Subject"), format!("Items of your order {order} have been cancelled"));
+    let (text, html) = cancelled.split_once("text/html").unwrap();
+    assert!(
+        text.contains("will not be delivered (one is broken):\n\n  1 x Kettle <1 l> & lid\n\nYou need not"),
+        "{text}"
+    );
+    assert!(html.contains("<li>1 x Kettle &lt;1 l&gt; &amp; lid</li>"), "{html}");
+
+    shop.done(&format!("order/{order}/cancel/"), json!({ "reason": "out of fashion" })).await;
+    let cancelled = unfolded(&shop.mails(ADA, 3).await[2]);
     assert_eq!(header(&cancelled, "Subject"), format!("Your order {order} has been cancelled"));
     assert!(cancelled.contains("has been cancelled (out of fashion)."), "{cancelled}");
     wait_until_drained(&shop).await;
-    assert_eq!(count(&shop), 2);
+    assert_eq!(count(&shop), 3);
+
+    // Where nothing is due any more, no payment is confirmed.
+    let gift = shop.product("Gift", "0.00", 50).await;
+    shop.add(ada, product, 1).await;
+    shop.add(ada, gift, 1).await;
+    let order = shop.check_out(ada).await.body["order_id"].clone();
+    shop.done(&format!("order/{order}/cancel/"), json!({ "lines": [{ "line": 1, "quantity": 1 }] })).await;
+    assert_eq!(shop.read(&format!("order/{order}/summary/")).await["payment"], "paid");
+    wait_until_drained(&shop).await;
+    assert_eq!(count(&shop), 5, "one for the new order, one for the cancelled unit");
     reactors.stop().await;
 }
 

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod addresses;
+mod cancelled_units;
 mod card_provider;
 mod command_line;
 mod customer_export;
@@ -21,5 +22,6 @@ mod recipients;
 mod sales_history;
 mod scheduler;
 mod seeds;
+mod short_stock;
 mod text;
 mod webhooks;

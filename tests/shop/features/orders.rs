@@ -103,7 +103,7 @@ async fn units_that_were_not_shipped_are_available_again_and_not_charged() {
     let shop = TestShop::new().await;
     let (order, kettle, mug, _) = ordered(&shop).await;
     let back = |line: i64, quantity: i64| json!({ "lines": [{ "line": line, "quantity": quantity }] });
-    let path = format!("order/{order}/return/");
+    let path = format!("order/{order}/cancel/");
     let taken = shop.done(&path, back(1, 1)).await;
     assert_eq!((&taken["credited"], &taken["due"]), (&json!("24.90"), &json!("85.20")));
     assert_eq!(stock(&shop, kettle).await, json!(7));

@@ -100,6 +100,7 @@ const MATRIX: &[(&str, &str, Open)] = &[
     ("DELETE", "discount/{code}", Editor),
     ("GET", "orders", Reader),
     ("POST", "orders", Editor),
+    ("GET", "orders/short", Reader),
     ("GET", "order/{order_id}", OwnerReader),
     ("GET", "order/{order_id}/summary", OwnerReader),
     ("DELETE", "order/{order_id}/contact", Editor),

@@ -101,6 +101,11 @@ fn return_units(lines: &[(i64, i64)], refund: bool) -> OrderCommand {
     OrderCommand::Return { lines: lines.iter().map(line).collect(), refund, reason: None }
 }
 
+fn cancel_units(lines: &[(i64, i64)]) -> OrderCommand {
+    let units = |(line, units): &(i64, i64)| LineUnits { line: *line, quantity: Quantity::new(*units).unwrap() };
+    OrderCommand::CancelUnits { lines: lines.iter().map(units).collect(), reason: None }
+}
+
 fn refund(amount: &str) -> OrderCommand {
     OrderCommand::Refund { amount: Some(money(amount)), reason: None }
 }

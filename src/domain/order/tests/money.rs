@@ -3,10 +3,13 @@
 use super::*;
 
 #[test]
-fn returned_units_are_credited_if_unpaid_and_refundable_if_paid() {
+fn units_are_credited_if_unpaid_and_refundable_if_paid() {
     let mut order = Story::of(None);
-    let events = order.then(return_units(&[(1, 1)], true));
-    assert!(matches!(&events[..], [OrderEvent::Returned { credit, .. }] if *credit == money("20.00")), "{events:?}");
+    let events = order.then(cancel_units(&[(1, 1)]));
+    assert!(
+        matches!(&events[..], [OrderEvent::UnitsCancelled { credit, .. }] if *credit == money("20.00")),
+        "{events:?}"
+    );
     assert_eq!(order.bill().due(), money("39.99"));
     order.then(PAY);
     assert_eq!((order.bill().paid, order.bill().due()), (money("39.99"), Money::ZERO));
@@ -19,7 +22,7 @@ fn returned_units_are_credited_if_unpaid_and_refundable_if_paid() {
     assert_eq!(order.states().1, Payment::PartiallyRefunded);
     assert_eq!(order.bill().worth(), money("20.00"));
     order.then(return_units(&[(1, 1)], true));
-    assert_eq!(order.states(), (Status::Shipped, Payment::Refunded, Fulfilment::Returned));
+    assert_eq!(order.states(), (Status::Completed, Payment::Refunded, Fulfilment::Returned));
     assert_eq!((order.bill().worth(), order.bill().kept()), (Money::ZERO, Money::ZERO));
 }
 
@@ -114,4 +117,65 @@ fn an_order_with_a_total_of_zero_is_paid_when_it_is_placed() {
     let mut story = Story(Order::default());
     story.then(OrderCommand::Place(OrderDraft { payment_method: Some(PaymentMethod::Card), ..order }));
     assert_eq!(story.states().1, Payment::Paid);
+}
+
+#[test]
+fn amounts_of_cancelled_and_returned_units_add_up_to_the_line() {
+    let mut order = Story(Order::default());
+    order.then(place(vec![OrderLine { subtotal: money("1.00"), ..line(1, 3, "0.33") }]));
+    order.then(PAY);
+    order.then(OrderCommand::Process);
+    order.then(ship(&[(1, 1)]));
+    let cancelled = |events: Vec<OrderEvent>| {
+        let OrderEvent::UnitsCancelled { lines, .. } = &events[0] else { panic!("{events:?}") };
+        let OrderEvent::Refunded { amount, .. } = events.last().unwrap() else { panic!("{events:?}") };
+        assert_eq!(*amount, lines[0].amount);
+        lines[0].amount
+    };
+    assert_eq!(cancelled(order.then(cancel_units(&[(1, 1)]))), money("0.33"));
+    assert_eq!(cancelled(order.then(cancel_units(&[(1, 1)]))), money("0.34"));
+    order.then(return_units(&[(1, 1)], true));
+    assert_eq!((order.bill().refunded, order.states().1), (money("1.00"), Payment::Refunded));
+    assert_eq!((order.bill().worth(), order.bill().kept()), (Money::ZERO, Money::ZERO));
+}
+
+#[test]
+fn an_order_of_which_nothing_is_due_any_more_counts_as_paid() {
+    let mut order = Story(Order::default());
+    order.then(place(vec![line(1, 1, "20.00"), line(2, 1, "0.00")]));
+    let events = order.then(cancel_units(&[(1, 1)]));
+    assert_eq!(events[1..], [OrderEvent::Paid { attempt: None, amount: Money::ZERO, reference: None }]);
+    assert_eq!(order.states(), (Status::Pending, Payment::Paid, Fulfilment::Unfulfilled));
+}
+
+#[test]
+fn money_that_a_provider_takes_for_cancelled_units_goes_back() {
+    let mut order = Story::of(Some(PaymentMethod::Card));
+    let authorised = OrderCommand::RecordAuthorisation { attempt: 1, amount: money("59.99"), reference: reference() };
+    order.then(authorised);
+    let events = order.then(cancel_units(&[(1, 1)]));
+    assert!(
+        matches!(&events[..], [OrderEvent::UnitsCancelled { credit, .. }] if *credit == money("20.00")),
+        "{events:?}"
+    );
+    let events = order.then(paid(1, "59.99"));
+    assert!(
+        matches!(&events[1], OrderEvent::RefundRequested { amount, .. } if *amount == money("20.00")),
+        "{events:?}"
+    );
+    order.then(OrderCommand::RecordRefund { refund: 1, reference: reference() });
+    let events = order.then(cancel_units(&[(1, 1)]));
+    assert!(
+        matches!(&events[1], OrderEvent::RefundRequested { amount, .. } if *amount == money("20.00")),
+        "{events:?}"
+    );
+}
+
+#[test]
+fn an_unpaid_order_that_is_partly_shipped_is_not_cancelled_after_its_deadline() {
+    let mut order = Story::of(Some(PaymentMethod::Invoice));
+    order.then(OrderCommand::Process);
+    order.then(ship(&[(1, 1)]));
+    let now = order.bill().pay_by.unwrap();
+    assert_eq!(order.then(OrderCommand::CancelUnpaid { now }), []);
 }

@@ -1,0 +1,57 @@
+//! Orders that cannot be served, because a count found fewer units than orders reserve.
+
+use axum::extract::{OriginalUri, State};
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::http::App;
+use crate::http::wire::error::{ApiError, Problem};
+use crate::http::wire::page::{DEFAULT_LIMIT, Page, PageOf, Params};
+
+/// A product of an order with more unshipped units than are on hand.
+#[derive(Serialize, ToSchema)]
+pub struct ShortOrder {
+    pub order_id: i64,
+    pub placed_at: DateTime<Utc>,
+    /// `null` for a guest.
+    pub customer_id: Option<i64>,
+    pub product_id: i64,
+    pub product_name: String,
+    /// Units of the product that the order still has to ship.
+    pub unshipped: i64,
+    /// Units of them that are not on hand if all earlier orders are served first.
+    pub missing: i64,
+    /// Units of the product in the warehouse.
+    pub on_hand: i64,
+    /// Units of the product that all open orders reserve.
+    pub reserved: i64,
+    /// Unshipped units of this order and of all later ones.
+    #[serde(skip)]
+    upto: i64,
+}
+
+/// List orders that cannot be served
+///
+/// A count of the stock may find fewer units than open orders reserve. Earlier orders are served first, so these are the
+/// latest orders of such a product: by product, latest order first. Staff wait for a delivery, or cancel the units.
+#[utoipa::path(get, path = "/orders/short", tag = "orders", security(("bearer" = ["reader"])), params(Page),
+    responses((status = 200, body = Vec<ShortOrder>), (status = 400, body = Problem)))]
+pub async fn list_short_orders(
+    State(app): State<App>,
+    OriginalUri(uri): OriginalUri,
+    Params(page): Params<Page>,
+) -> Result<PageOf<ShortOrder>, ApiError> {
+    let limit = page.limit(DEFAULT_LIMIT)?;
+    let (product_id, order_id, upto): (i64, i64, i64) = page.after()?.unwrap_or((0, i64::MAX, 0));
+    let list = sqlx::query_file_as!(
+        ShortOrder,
+        "projections/products/short_orders.sql",
+        product_id,
+        order_id,
+        upto,
+        limit + 1
+    );
+    let rows = list.fetch_all(&app.pool).await?;
+    Ok(PageOf::new(&uri, rows, limit, |row| (row.product_id, row.order_id, row.upto)))
+}
