@@ -2,12 +2,13 @@
 
 use std::process::ExitCode;
 
+use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 use sqlx::PgPool;
 
 use super::database::with_database;
 use super::output::print;
-use crate::clock::{self, Clock, ClockReading, REPORTED_OFFSET, Verdict};
+use crate::clock::{self, ClockReading, REPORTED_OFFSET, Verdict};
 use crate::database::Location;
 use crate::database::failure::DatabaseFailure;
 use crate::scheduler;
@@ -46,26 +47,21 @@ pub(super) async fn run_clock_command(args: &ClockArgs, location: &Location) -> 
 
 /// The clock of the database, and of this machine if it is wrong.
 pub(super) async fn clock_lines(pool: &PgPool) -> anyhow::Result<Vec<String>> {
+    // Read only: a heartbeat would count as a sign of a running shop.
     let reading = clock::read(pool).await?;
-    let shown = |time: Option<chrono::DateTime<chrono::Utc>>| {
-        time.map_or("never".to_owned(), |time| time.format("%F %T UTC").to_string())
-    };
+    let offset = clock::node_time() - reading.clock_time;
+    let shown =
+        |time: Option<DateTime<Utc>>| time.map_or("never".to_owned(), |time| time.format("%F %T UTC").to_string());
     let mut lines = vec![format!("time of the database: {}", reading.clock_time.format("%F %T UTC"))];
     if reading.verdict != Verdict::Plausible {
-        let ClockReading { known_time, log_time, .. } = reading;
-        lines.push(format!("the shop was last seen: {}; last event: {}", shown(known_time), shown(log_time)));
+        let (known, log) = (shown(reading.known_time), shown(reading.log_time));
+        lines.push(format!("the shop was last seen: {known}; last event: {log}"));
         lines.push(format!("{}; scheduled tasks wait for `cartwright clock accept`", reading.describe()));
     }
-    let offset = clock::node_time() - clock_time(pool).await?;
     if offset.abs() > REPORTED_OFFSET {
         lines.push(clock::describe_offset(offset));
     }
     Ok(lines)
-}
-
-/// The database's time now, without the time that earlier queries took.
-async fn clock_time(pool: &PgPool) -> anyhow::Result<chrono::DateTime<chrono::Utc>> {
-    Ok(Clock::start(pool).await?.database_time())
 }
 
 /// What the scheduled tasks would do.

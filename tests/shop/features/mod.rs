@@ -11,6 +11,7 @@ mod documentation;
 mod fact_schema;
 mod facts;
 mod half_year_figures;
+mod import_files;
 mod mails;
 mod order_walkthrough;
 mod orders;
