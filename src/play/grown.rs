@@ -64,7 +64,8 @@ async fn lines_of(pool: &PgPool, order_ids: Vec<i64>) -> Result<HashMap<(i64, Li
 /// The row, as far as the history keeps it.
 fn skipped_row(invoice: &Invoice, line_number: u64, goods: &Goods, line: &super::Line) -> SkippedRow {
     let Invoice { reference, placed_at, .. } = invoice;
-    let (sku, name, quantity, unit_price) = (&goods.sku, &goods.name, line.quantity.get(), line.unit_price);
+    let (sku, name, quantity, unit_price) =
+        (goods.sku.as_str(), goods.name.as_str(), line.quantity.get(), line.unit_price);
     let row = format!("{reference},{sku},{name},{quantity},{},{unit_price}", placed_at.format("%F %T"));
     SkippedRow { line: line_number, reason: ADDED_LATER, row, units_left: None }
 }

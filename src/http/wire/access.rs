@@ -15,8 +15,8 @@ use axum::http::{HeaderMap, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
-use utoipa::openapi::OpenApi;
 use utoipa::openapi::path::{Operation, ParameterIn};
+use utoipa::openapi::{OpenApi, RefOr};
 
 use crate::accounts::{Identity, Rejected};
 use crate::domain::account::Role;
@@ -138,8 +138,10 @@ impl Rule {
 }
 
 fn takes_query(operation: &Operation) -> bool {
-    let parameters = operation.parameters.iter().flatten();
-    parameters.into_iter().any(|parameter| parameter.parameter_in == ParameterIn::Query)
+    operation.parameters.iter().flatten().any(|parameter| match parameter {
+        RefOr::T(parameter) => parameter.parameter_in == ParameterIn::Query,
+        RefOr::Ref(_) => true,
+    })
 }
 
 /// The roles that a route's rule names; `None` if the route ignores tokens.
