@@ -211,7 +211,7 @@ impl Cart {
         for item in &self.items {
             let product_id = find(products, item.product.as_str())?;
             let change = CartChange::Add { product_id, quantity: item.quantity };
-            ChangeCart { cart_id, change }.decide(work)?;
+            ChangeCart { cart: cart_id.into(), change }.decide(work)?;
         }
         Ok(())
     }

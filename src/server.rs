@@ -115,7 +115,12 @@ pub async fn serve(
         engine.projector.clone(),
         accounts,
         database.pool.clone(),
-        http::AppSettings { edge: config.edge.edge(), payment_policy: config.payment_policy(), payments },
+        http::AppSettings {
+            edge: config.edge.edge(),
+            payment_policy: config.payment_policy(),
+            payments,
+            cart_days: config.cart_days,
+        },
         install_metrics(),
         stopping.clone(),
     );

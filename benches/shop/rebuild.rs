@@ -123,7 +123,7 @@ async fn shop_once(journal: &Journal, number: i64) {
         let product_id = ProductId((number * 7 + place * 1_301) % PRODUCTS + 1);
         let quantity = Quantity::new(number % 5 + 1).expect("a quantity");
         let change = CartChange::Add { product_id, quantity };
-        journal.run(ChangeCart { cart_id, change }, context()).await.expect("an item can be added");
+        journal.run(ChangeCart { cart: cart_id.into(), change }, context()).await.expect("an item can be added");
     }
     journal.run(Checkout::of(cart_id), context()).await.expect("the cart can be checked out");
 }

@@ -1,11 +1,16 @@
+-- A deleted product has its last name and price.
 select
-    product.name as product_name,
-    product.price,
+    item.product_id,
     item.quantity,
-    product.price * item.quantity as "subtotal!",
-    item.product_id
+    coalesce(product.name, deleted.name) as "product_name!",
+    coalesce(product.price, deleted.price) as "price!",
+    coalesce(product.stock, 0) as "stock!",
+    product.product_id is null as "deleted!",
+    coalesce(product.discontinued, false) as "discontinued!"
 from cart_items as item
-join products as product using (product_id)
+left join products as product using (product_id)
+left join products_deleted as deleted using (product_id)
 where item.cart_id = $1
+    and coalesce(product.product_id, deleted.product_id) is not null
 order by item.product_id
 limit 500

@@ -19,9 +19,11 @@ select
     line.shipped,
     line.withdrawn,
     line.returned,
-    placed.version
+    placed.version,
+    customer.version as "customer_version?"
 from order_lines as line
 join orders as placed using (order_id)
+left join customers as customer using (customer_id)
 left join customer_profile as profile using (customer_id)
 where line.order_id = $1
 order by line.line

@@ -14,6 +14,8 @@ select
     placed.pricing,
     placed.customer_id,
     placed.reference,
-    placed.version
+    placed.version,
+    customer.version as "customer_version?"
 from orders as placed
+left join customers as customer using (customer_id)
 where placed.order_id = $1

@@ -62,6 +62,12 @@ where missing > 0
 on conflict (product_id) do update
 set missing = excluded.missing;
 
-delete from products as product
-using fact.product_deleted as event
-where product.product_id = event.product_id;
+with deleted as (
+    delete from products as product
+    using fact.product_deleted as event
+    where product.product_id = event.product_id
+    returning product.product_id, product.name, product.price
+)
+insert into products_deleted (product_id, name, price)
+select product_id, name, price
+from deleted;

@@ -19,6 +19,13 @@ create index products_name on products (name, product_id);
 create index products_price on products (price, product_id);
 create index products_category on products (category_id, name, product_id);
 
+create table products_deleted (
+    product_id bigint primary key,
+    name text not null,
+    price numeric(14, 2) not null
+);
+comment on table products_deleted is 'last name and price of each deleted product: carts still show it, other reads do not';
+
 create table products_short (
     product_id bigint primary key,
     missing bigint not null

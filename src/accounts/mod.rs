@@ -18,6 +18,7 @@ use crate::mail::Mailer;
 mod access_tokens;
 mod account_mails;
 mod authenticator;
+mod cart_tokens;
 mod identity;
 mod keys;
 mod links;
@@ -29,6 +30,7 @@ mod users;
 
 pub use crate::mail::MailConfig;
 pub use access_tokens::ACCESS_TOKEN_LIFE;
+pub use cart_tokens::CartTokens;
 pub use identity::{Credential, Identity, Rejected};
 pub use keys::{KeysError, TokenKeys};
 pub use links::MailRequest;
@@ -49,6 +51,7 @@ struct AccountsInner {
     journal: Journal,
     passwords: Passwords,
     authenticator: Authenticator,
+    cart_tokens: CartTokens,
     /// Wakes the mail task.
     mail_requested: Arc<Notify>,
     tasks: Vec<JoinHandle<()>>,
@@ -89,6 +92,7 @@ impl Accounts {
     ) -> Result<Self, AccountsError> {
         let keys = TokenKeys::open(&config.keys_dir, &pool).await?;
         let authenticator = Authenticator::start(keys, pool.clone(), journal.clock().clone()).await?;
+        let cart_tokens = CartTokens::open(&pool).await?;
         let mail_requested = Arc::new(Notify::new());
         let tasks = vec![
             tokio::spawn(authenticator.clone().keep_up_to_date(connect, pool.clone())),
@@ -99,7 +103,15 @@ impl Accounts {
             )),
         ];
         let passwords = Passwords::default();
-        Ok(Self(Arc::new(AccountsInner { pool, journal, passwords, authenticator, mail_requested, tasks })))
+        Ok(Self(Arc::new(AccountsInner {
+            pool,
+            journal,
+            passwords,
+            authenticator,
+            cart_tokens,
+            mail_requested,
+            tasks,
+        })))
     }
 
     /// Authenticates an access token or an API key, without a query unless the signing key is unknown.
@@ -110,6 +122,11 @@ impl Accounts {
     /// Reads the valid credentials again, so that a change of this node takes effect immediately.
     pub async fn refresh(&self) -> Result<(), sqlx::Error> {
         self.0.authenticator.refresh(&self.0.pool).await
+    }
+
+    /// The tokens of guests' carts.
+    pub fn cart_tokens(&self) -> &CartTokens {
+        &self.0.cart_tokens
     }
 
     pub fn passwords(&self) -> &Passwords {

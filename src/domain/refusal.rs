@@ -9,10 +9,11 @@ use super::category::CategoryError;
 use super::claim::ClaimError;
 use super::customer::CustomerError;
 use super::discount::DiscountError;
-use super::ids::{CategoryId, CustomerId, ProductId};
+use super::ids::{AddressId, CategoryId, CustomerId, ProductId};
+use super::money::Money;
 use super::order::OrderError;
 use super::pricing::PricingError;
-use super::product::ProductError;
+use super::product::{ProductError, UnavailableReason};
 use super::webhook::WebhookError;
 
 /// A broken business rule, of an aggregate or a use case.
@@ -39,8 +40,11 @@ pub enum Refusal {
     #[error(transparent)]
     Webhook(#[from] WebhookError),
 
-    #[error("{}", list_shortages(.0))]
-    OutOfStock(Vec<Shortage>),
+    #[error("{}", list_items(.0))]
+    ItemsUnavailable(Vec<UnavailableItem>),
+    /// The total differs from the one that the buyer expects.
+    #[error("the total is {total}, not {expected}")]
+    TotalChanged { expected: Money, total: Money },
     /// A shipment has more units than are on hand.
     #[error("{}", list_missing_units(.0))]
     NotOnHand(Vec<MissingUnits>),
@@ -64,18 +68,30 @@ pub enum Refusal {
     UnknownCategory(String),
     #[error("customer {0} not found")]
     UnknownCustomer(CustomerId),
+    /// The body names a discount code that does not exist.
+    #[error("discount code {0} not found")]
+    UnknownDiscount(String),
+    /// The body names an address that the customer does not have.
+    #[error("the customer has no address {0}")]
+    UnknownAddress(AddressId),
+    /// The body names a guest's cart that does not exist.
+    #[error("the guest's cart was not found")]
+    UnknownGuestCart,
     #[error("an order cannot be placed in the future")]
     PlacedInTheFuture,
     #[error("an order cannot be placed before 1900")]
     PlacedTooEarly,
 }
 
-/// A product with fewer available units than requested.
+/// A product of an order that cannot be ordered, or not in this quantity.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Shortage {
+pub struct UnavailableItem {
     pub product_id: ProductId,
-    pub name: String,
+    /// `None` if there never was such a product.
+    pub name: Option<String>,
+    pub reason: UnavailableReason,
     pub requested: i64,
+    /// Units that can be ordered.
     pub available: i64,
 }
 
@@ -95,12 +111,19 @@ fn list_missing_units(missing: &[MissingUnits]) -> String {
     missing.collect::<Vec<_>>().join("; ")
 }
 
-fn list_shortages(shortages: &[Shortage]) -> String {
-    let shortages = shortages.iter().map(|short| {
-        format!(
-            "product {} ({}): {} requested, {} available",
-            short.product_id, short.name, short.requested, short.available
-        )
+fn list_items(items: &[UnavailableItem]) -> String {
+    let items = items.iter().map(|item| {
+        let UnavailableItem { product_id, name, reason, requested, available } = item;
+        let name = name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
+        match reason {
+            UnavailableReason::OutOfStock => {
+                format!("product {product_id}{name}: {requested} requested, {available} available")
+            }
+            UnavailableReason::Unknown => format!("product {product_id}: not found"),
+            UnavailableReason::Deleted | UnavailableReason::Discontinued => {
+                format!("product {product_id}{name}: {}", reason.as_str())
+            }
+        }
     });
-    shortages.collect::<Vec<_>>().join("; ")
+    items.collect::<Vec<_>>().join("; ")
 }

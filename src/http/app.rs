@@ -29,6 +29,8 @@ pub struct AppParts {
     pub(super) recent_writes: RecentWrites,
     pub(super) edge: Edge,
     pub(super) payment_policy: PaymentPolicy,
+    /// Days after which an unused token of a guest's cart expires; 0 means never.
+    pub(super) cart_days: u32,
     pub(super) metrics: Option<PrometheusHandle>,
     /// Becomes true when the server begins to stop; event streams end then.
     pub(super) stopping: watch::Receiver<bool>,
@@ -40,6 +42,8 @@ pub struct AppSettings {
     pub edge: Edge,
     pub payments: Payments,
     pub payment_policy: PaymentPolicy,
+    /// Days after which an unused token of a guest's cart expires; 0 means never.
+    pub cart_days: u32,
 }
 
 impl Deref for App {
@@ -62,7 +66,7 @@ impl App {
         stopping: watch::Receiver<bool>,
     ) -> Self {
         let recent_writes = RecentWrites::default();
-        let AppSettings { edge, payment_policy, payments } = settings;
+        let AppSettings { edge, payment_policy, payments, cart_days } = settings;
         Self(Arc::new(AppParts {
             journal,
             projector,
@@ -72,6 +76,7 @@ impl App {
             recent_writes,
             edge,
             payment_policy,
+            cart_days,
             metrics,
             stopping,
         }))

@@ -1,15 +1,17 @@
 //! Carts of customers and guests.
 
 use axum::extract::State;
-use serde::Deserialize;
+use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::Schema;
 use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
+use crate::clock::FUTURE_LEEWAY;
 use crate::domain::cart::MergeMode;
 use crate::domain::ids::{CartId, CustomerId, ProductId};
-use crate::domain::money::two_decimals;
+use crate::domain::product::{Supply, UnavailableReason};
 use crate::domain::quantity::{Quantity, QuantityError};
 use crate::http::App;
 use crate::http::wire::body::{NoBody, body};
@@ -18,7 +20,8 @@ use crate::http::wire::consistency::snapshot;
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::{Ids, Versioned};
 use crate::http::wire::schema::whole_number;
-use crate::shop::{CartChange, CartLineView, CartView, ChangeCart, GuestCartRef, MergeCarts, OpenGuestCart};
+use crate::journal::EntityTag;
+use crate::shop::{CartChange, CartItem, CartView, ChangeCart, MergeCarts, RequestedCart};
 
 body! {
     /// Units of a product to add to a cart.
@@ -45,6 +48,12 @@ body! {
         pub cart_token: Uuid,
         pub mode: Option<MergeMode>,
     }
+}
+
+/// The token of a guest's cart.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub struct GuestCartRef {
+    pub cart_token: Uuid,
 }
 
 /// A quantity, or 0 for none.
@@ -75,14 +84,14 @@ pub async fn find_customer_cart(
     State(app): State<App>,
     Ids(customer_id): Ids<CustomerId>,
 ) -> Result<Versioned<CartView>, ApiError> {
-    find_cart(&app, CartId::Customer(customer_id)).await
+    find_cart(&app, CartId::Customer(customer_id).into()).await
 }
 
 /// Get a guest's cart
 #[utoipa::path(get, path = "/carts/{cart_token}", tag = "carts", security((), ("bearer" = [])),
     params(("cart_token" = Uuid, Path)), responses((status = 200, body = CartView), (status = 404, body = Problem)))]
 pub async fn find_guest_cart(State(app): State<App>, Ids(token): Ids<Uuid>) -> Result<Versioned<CartView>, ApiError> {
-    find_cart(&app, CartId::of_token(token)).await
+    find_cart(&app, app.guest_cart(token)).await
 }
 
 /// Add units of a product to a customer's cart
@@ -94,7 +103,7 @@ pub async fn add_item(
     Ids(customer_id): Ids<CustomerId>,
     command: Command<NewItem>,
 ) -> Result<CommandResponse<CartView>, ApiError> {
-    add(&app, CartId::Customer(customer_id), command).await
+    add(&app, CartId::Customer(customer_id).into(), command).await
 }
 
 /// Add units of a product to a guest's cart
@@ -105,7 +114,7 @@ pub async fn add_guest_item(
     Ids(token): Ids<Uuid>,
     command: Command<NewItem>,
 ) -> Result<CommandResponse<CartView>, ApiError> {
-    add(&app, CartId::of_token(token), command).await
+    add(&app, app.guest_cart(token), command).await
 }
 
 /// Set the quantity of a product in a customer's cart; 0 removes it
@@ -119,7 +128,7 @@ pub async fn set_item(
     command: Command<NewQuantity>,
 ) -> Result<CommandResponse<CartView>, ApiError> {
     let change = CartChange::Set { product_id, quantity: command.body.quantity.0 };
-    change_cart(&app, CartId::Customer(customer_id), change, command).await
+    change_cart(&app, CartId::Customer(customer_id).into(), change, command).await
 }
 
 /// Set the quantity of a product in a guest's cart; 0 removes it
@@ -133,7 +142,7 @@ pub async fn set_guest_item(
     command: Command<NewQuantity>,
 ) -> Result<CommandResponse<CartView>, ApiError> {
     let change = CartChange::Set { product_id, quantity: command.body.quantity.0 };
-    change_cart(&app, CartId::of_token(token), change, command).await
+    change_cart(&app, app.guest_cart(token), change, command).await
 }
 
 /// Remove a product from a customer's cart
@@ -146,7 +155,7 @@ pub async fn remove_item(
     command: Command<NoBody>,
 ) -> Result<CommandResponse<CartView>, ApiError> {
     let change = CartChange::Set { product_id, quantity: None };
-    change_cart(&app, CartId::Customer(customer_id), change, command).await
+    change_cart(&app, CartId::Customer(customer_id).into(), change, command).await
 }
 
 /// Remove a product from a guest's cart
@@ -159,7 +168,7 @@ pub async fn remove_guest_item(
     command: Command<NoBody>,
 ) -> Result<CommandResponse<CartView>, ApiError> {
     let change = CartChange::Set { product_id, quantity: None };
-    change_cart(&app, CartId::of_token(token), change, command).await
+    change_cart(&app, app.guest_cart(token), change, command).await
 }
 
 /// Empty a customer's cart
@@ -170,7 +179,7 @@ pub async fn empty_cart(
     Ids(customer_id): Ids<CustomerId>,
     command: Command<NoBody>,
 ) -> Result<CommandResponse<CartView>, ApiError> {
-    change_cart(&app, CartId::Customer(customer_id), CartChange::Empty, command).await
+    change_cart(&app, CartId::Customer(customer_id).into(), CartChange::Empty, command).await
 }
 
 /// Empty a guest's cart
@@ -181,20 +190,22 @@ pub async fn empty_guest_cart(
     Ids(token): Ids<Uuid>,
     command: Command<NoBody>,
 ) -> Result<CommandResponse<CartView>, ApiError> {
-    change_cart(&app, CartId::of_token(token), CartChange::Empty, command).await
+    change_cart(&app, app.guest_cart(token), CartChange::Empty, command).await
 }
 
 /// Create a guest's cart; its token is the only key to it
+///
+/// The cart is stored with its first item. An unused token expires like a cart.
 #[utoipa::path(post, path = "/carts", tag = "carts", security((), ("bearer" = [])),
     responses((status = 201, body = GuestCartRef), CommandProblems))]
 pub async fn open_guest_cart(
     State(app): State<App>,
-    mut command: Command<NoBody>,
+    command: Command<NoBody>,
 ) -> Result<CommandResponse<GuestCartRef>, ApiError> {
-    // A replay would need the token to be stored, and would give it to any client that shares the guest's address and
+    // Idempotency keys are ignored: a replay would give the token to any client that shares the guest's address and
     // guesses the key. A second empty cart does no harm.
-    command.context.idempotency = None;
-    let opened = app.run(OpenGuestCart { token: Uuid::new_v4() }, command.context).await?;
+    let cart_token = app.accounts.cart_tokens().issue(app.journal.clock().database_time());
+    let opened = app.answer(GuestCartRef { cart_token }, &command.context);
     Ok(opened.created(|opened| format!("/shop/api/carts/{}/", opened.cart_token)))
 }
 
@@ -209,45 +220,65 @@ pub async fn merge_guest_cart(
 ) -> Result<CommandResponse<CartView>, ApiError> {
     let Merge { cart_token, mode } = command.body;
     let mode = mode.unwrap_or(MergeMode::Sum);
-    app.run(MergeCarts { customer_id, cart_token, mode }, command.context).await
+    let guest_cart = app.guest_cart(cart_token);
+    app.run(MergeCarts { customer_id, guest_cart, mode }, command.context).await
 }
 
-async fn find_cart(app: &App, cart_id: CartId) -> Result<Versioned<CartView>, ApiError> {
-    let id = cart_id.to_string();
+impl App {
+    /// The cart of a guest's token.
+    pub(super) fn guest_cart(&self, token: Uuid) -> RequestedCart {
+        let now = self.journal.clock().database_time();
+        let age = self.accounts.cart_tokens().issued_at(token).map(|issued_at| now - issued_at);
+        // A token knows the hour of its issue, so it may live an hour longer than a cart, and never shorter.
+        let lifetime = TimeDelta::days(self.cart_days.into()) + TimeDelta::hours(1);
+        let issued = age.is_some_and(|age| age > -FUTURE_LEEWAY && (self.cart_days == 0 || age < lifetime));
+        RequestedCart { cart_id: CartId::of_token(token), issued }
+    }
+}
+
+async fn find_cart(app: &App, cart: RequestedCart) -> Result<Versioned<CartView>, ApiError> {
+    let (cart_id, id) = (cart.cart_id, cart.cart_id.to_string());
     // One snapshot for both queries, so that the version matches the items.
-    let mut transaction = snapshot(&app.pool, "carts, cart_items, products").await?;
-    let cart = sqlx::query_file!("projections/carts/find.sql", id).fetch_optional(&mut *transaction).await?;
-    // An expired guest's cart is gone; a customer continues with an empty cart.
-    let expired = cart_id.customer().is_none().then_some("expired");
-    let cart = cart.filter(|cart| cart.state != "merged" && Some(cart.state.as_str()) != expired);
-    let cart = cart.ok_or_else(|| ApiError::not_found("cart_not_found", "Cart not found"))?;
-    let items = sqlx::query_file!("projections/cart_items/by_cart.sql", id).fetch_all(&mut *transaction).await?;
+    let mut transaction = snapshot(&app.pool, "carts, cart_items, products, products_deleted").await?;
+    let found = sqlx::query_file!("projections/carts/find.sql", id).fetch_optional(&mut *transaction).await?;
+    let version = match found {
+        // An expired guest's cart is gone; a customer continues with an empty cart.
+        Some(found) if found.state == "merged" => None,
+        Some(found) if found.state == "expired" && cart_id.customer().is_none() => None,
+        Some(found) => Some(found.version),
+        None => cart.issued.then_some(0),
+    };
+    let version = version.ok_or_else(|| ApiError::not_found("cart_not_found", "Cart not found"))?;
+    let rows = sqlx::query_file!("projections/cart_items/by_cart.sql", id).fetch_all(&mut *transaction).await?;
     transaction.commit().await?;
-    let total = items.iter().map(|item| item.subtotal).sum();
-    let items = items.into_iter().map(|item| CartLineView {
-        product_name: item.product_name,
-        price: two_decimals(item.price),
-        quantity: item.quantity,
-        subtotal: two_decimals(item.subtotal),
-        product_id: item.product_id,
+    let items = rows.into_iter().map(|row| {
+        let withdrawn = match (row.deleted, row.discontinued) {
+            (true, _) => Some(UnavailableReason::Deleted),
+            (false, true) => Some(UnavailableReason::Discontinued),
+            (false, false) => None,
+        };
+        CartItem {
+            product_id: ProductId(row.product_id),
+            quantity: row.quantity,
+            name: row.product_name,
+            price: row.price,
+            supply: Supply::new(withdrawn, row.stock),
+        }
     });
-    let customer_id = cart_id.customer().map(|customer_id| customer_id.0);
-    Ok(Versioned {
-        version: cart.version,
-        body: CartView { customer_id, items: items.collect(), total: two_decimals(total) },
-    })
+    let body = CartView::of_items(cart_id.customer(), items);
+    Ok(Versioned { tag: EntityTag { version, digest: Some(body.digest()) }, body })
 }
 
-async fn add(app: &App, cart_id: CartId, command: Command<NewItem>) -> Result<CommandResponse<CartView>, ApiError> {
+async fn add(app: &App, cart: RequestedCart, command: Command<NewItem>) -> Result<CommandResponse<CartView>, ApiError> {
     let NewItem { product_id, quantity } = command.body;
-    app.run(ChangeCart { cart_id, change: CartChange::Add { product_id, quantity } }, command.context).await
+    app.run(ChangeCart { cart, change: CartChange::Add { product_id, quantity } }, command.context).await
 }
 
 async fn change_cart<T>(
     app: &App,
-    cart_id: CartId,
+    cart: RequestedCart,
     change: CartChange,
     command: Command<T>,
 ) -> Result<CommandResponse<CartView>, ApiError> {
-    app.run(ChangeCart { cart_id, change }, command.context).await
+    app.run(ChangeCart { cart, change }, command.context).await
 }

@@ -11,8 +11,9 @@ use crate::domain::text::Name;
 use crate::http::App;
 use crate::http::wire::body::{NoBody, body};
 use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse};
-use crate::http::wire::error::ApiError;
-use crate::http::wire::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params};
+use crate::http::wire::error::{ApiError, Problem};
+use crate::http::wire::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params, Versioned};
+use crate::journal::EntityTag;
 use crate::shop::{CategoryKey, CategoryRef, CreateCategory, DeleteCategory, RenameCategory};
 
 #[derive(Serialize, ToSchema)]
@@ -88,6 +89,24 @@ pub async fn list_categories(
         .fetch_all(&app.pool)
         .await?;
     Ok(PageOf::new(&uri, rows, limit, |row| (row.category_name.clone(), row.category_id)))
+}
+
+/// Get a category
+#[utoipa::path(get, path = "/categories/{category_id}", tag = "catalogue", security((), ("bearer" = [])),
+    params(("category_id" = CategoryId, Path)),
+    responses((status = 200, body = CategoryRow), (status = 404, body = Problem)))]
+pub async fn find_category(
+    State(app): State<App>,
+    Ids(category_id): Ids<CategoryId>,
+) -> Result<Versioned<CategoryRow>, ApiError> {
+    let found = sqlx::query_file!("projections/categories/find.sql", category_id.0).fetch_optional(&app.pool).await?;
+    let row = found.ok_or_else(|| ApiError::not_found("category_not_found", "Category not found"))?;
+    let body = CategoryRow {
+        category_id: row.category_id,
+        category_name: row.category_name,
+        product_count: row.product_count,
+    };
+    Ok(Versioned { tag: EntityTag::of_version(row.version), body })
 }
 
 /// Create a category

@@ -1,17 +1,22 @@
 //! Checkout: a cart becomes an order with recipients, prices and a payment method.
 
-use axum::extract::State;
+use axum::extract::{FromRequestParts, State};
+use axum::http::request::Parts;
 use uuid::Uuid;
 
+use crate::domain::account::Role;
 use crate::domain::customer::Country;
 use crate::domain::discount::DiscountCode;
 use crate::domain::ids::{AddressId, CartId, CustomerId};
+use crate::domain::money::Money;
 use crate::domain::order::{PaymentMethod, PaymentToken};
 use crate::domain::text::{Email, Name};
 use crate::http::App;
 use crate::http::customers::addresses::{GivenAddress, find_address};
+use crate::http::edge::client_address::ClientAddress;
 use crate::http::payments;
 use crate::http::wire::body::body;
+use crate::http::wire::caller::Caller;
 use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse};
 use crate::http::wire::error::ApiError;
 use crate::http::wire::page::Ids;
@@ -19,7 +24,7 @@ use crate::shop::{Checkout, Guest, OrderView, PricingRequest, Recipients};
 
 body! {
     /// Delivery, discount and payment of an order.
-    #[schema(examples(json!({ "shipping_address_id": 1, "payment_method": "invoice", "discount_code": "WELCOME" })))]
+    #[schema(examples(json!({ "shipping_address_id": 1, "payment_method": "invoice", "discount_code": "WELCOME", "expected_total": "44.80" })))]
     pub struct NewCheckout {
         /// An address of the customer; the order keeps a copy of it.
         pub shipping_address_id: Option<AddressId>,
@@ -32,6 +37,8 @@ body! {
         pub shipping_country: Option<Country>,
         /// The card to charge at once; required for every method except `invoice`.
         pub payment: Option<payments::InstrumentField>,
+        /// The total that the buyer has seen, with shipping and taxes; another total is refused.
+        pub expected_total: Option<Money>,
     }
 }
 
@@ -56,6 +63,8 @@ body! {
         pub discount_code: Option<DiscountCode>,
         /// The card to charge at once; required for every method except `invoice`.
         pub payment: Option<payments::InstrumentField>,
+        /// The total that the buyer has seen, with shipping and taxes; another total is refused.
+        pub expected_total: Option<Money>,
     }
 }
 
@@ -66,9 +75,11 @@ body! {
 pub async fn check_out(
     State(app): State<App>,
     Ids(customer_id): Ids<CustomerId>,
+    source: CodeSource,
     command: Command<NewCheckout>,
 ) -> Result<CommandResponse<OrderView>, ApiError> {
     let body = command.body;
+    source.count_attempt(&app, body.discount_code.as_ref())?;
     let (payment_method, instrument) = chosen_method(&app, body.payment_method, body.payment)?;
     let mut shipping = find_address(&app, customer_id, body.shipping_address_id).await?;
     if let (Some(address), Some(requested)) = (&mut shipping, &body.shipping_country) {
@@ -77,12 +88,13 @@ pub async fn check_out(
     let country = shipping.as_ref().and_then(|address| address.country.clone()).or(body.shipping_country);
     let billing = find_address(&app, customer_id, body.billing_address_id).await?;
     let checkout = Checkout {
-        cart_id: CartId::Customer(customer_id),
+        cart: CartId::Customer(customer_id).into(),
         recipients: Recipients::Customer { shipping, billing },
         payment_method,
         pricing: PricingRequest { country, discount_code: body.discount_code },
         instrument,
         payment_policy: app.payment_policy.clone(),
+        expected_total: body.expected_total,
     };
     let order = app.run(checkout, command.context).await?;
     Ok(order.created(|order| format!("/shop/api/order/{}/", order.order_id)))
@@ -95,25 +107,55 @@ pub async fn check_out(
 pub async fn check_out_guest(
     State(app): State<App>,
     Ids(token): Ids<Uuid>,
+    source: CodeSource,
     command: Command<GuestCheckout>,
 ) -> Result<CommandResponse<OrderView>, ApiError> {
     let body = command.body;
+    source.count_attempt(&app, body.discount_code.as_ref())?;
     let (payment_method, instrument) = chosen_method(&app, body.payment_method, body.payment)?;
     let shipping = body.shipping_address.0;
     let pricing = PricingRequest { country: Some(shipping.country.clone()), discount_code: body.discount_code };
     let billing = body.billing_address.map(|address| address.0);
     let guest = Guest { name: body.name, email: body.email, shipping, billing };
     let checkout = Checkout {
-        cart_id: CartId::of_token(token),
+        cart: app.guest_cart(token),
         recipients: Recipients::Guest(Box::new(guest)),
         payment_method,
         pricing,
         instrument,
         payment_policy: app.payment_policy.clone(),
+        expected_total: body.expected_total,
     };
     let order = app.run(checkout, command.context).await?;
     // The route that the guest may read.
     Ok(order.created(|order| format!("/shop/api/carts/{token}/order/{}/", order.order_id)))
+}
+
+/// The sender of a discount code, whose attempts are limited so that codes cannot be guessed.
+pub struct CodeSource {
+    caller: Caller,
+    address: Option<ClientAddress>,
+}
+
+impl FromRequestParts<App> for CodeSource {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let caller = Caller::from_request_parts(parts, app).await?;
+        Ok(Self { caller, address: parts.extensions.get().copied() })
+    }
+}
+
+impl CodeSource {
+    /// Counts an attempt at a discount code. Staff can list the codes, so they are not counted.
+    fn count_attempt(&self, app: &App, code: Option<&DiscountCode>) -> Result<(), ApiError> {
+        let identity = self.caller.identity().ok();
+        if code.is_none() || identity.is_some_and(|identity| identity.role > Role::Customer) {
+            return Ok(());
+        }
+        let account = identity.map(|_| self.caller.principal());
+        app.edge.rate_limits.per_code_source(self.address, account)
+    }
 }
 
 /// The payment method, and the token to charge for an online method.

@@ -18,6 +18,7 @@ use crate::http::wire::body::{self, FromObject, NoBody, body};
 use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse};
 use crate::http::wire::error::{ApiError, FieldError, Problem};
 use crate::http::wire::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params, Versioned};
+use crate::journal::EntityTag;
 use crate::shop::{ChangeDiscount, CreateDiscount, DiscountView, EndDiscount, TermsChange};
 
 /// What a discount reduces.
@@ -172,7 +173,7 @@ pub async fn find_discount(
     let found = sqlx::query_file_as!(DiscountRow, "projections/discounts/find.sql", code.folded());
     let found = found.fetch_optional(&app.pool).await?;
     let row = found.ok_or_else(|| ApiError::not_found("discount_not_found", "Discount not found"))?;
-    Ok(Versioned { version: row.version, body: row.view() })
+    Ok(Versioned { tag: EntityTag::of_version(row.version), body: row.view() })
 }
 
 /// Create a discount

@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use tokio::net::TcpListener;
 use tower::Layer;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -57,6 +57,7 @@ use orders::{guest, moves, short, summary};
 use wire::access::{Rules, check_access};
 use wire::consistency::read_your_writes;
 use wire::openapi::Document;
+use wire::unchanged::answer_unchanged;
 use wire::{fallbacks, openapi};
 
 /// A request that takes longer is refused with 503. Longer than every wait inside a handler, so that those end first.
@@ -149,7 +150,7 @@ fn products(app: &App) -> Routes {
 fn categories(app: &App) -> Routes {
     let routes = Routes::new()
         .routes(routes!(categories::list_categories, categories::create_category))
-        .routes(routes!(categories::rename_category, categories::delete_category));
+        .routes(routes!(categories::find_category, categories::rename_category, categories::delete_category));
     in_time(consistent(app, routes))
 }
 
@@ -286,9 +287,9 @@ fn health() -> Routes {
         .routes(routes!(operations::metrics))
 }
 
-/// Routes whose reads wait for the caller's own writes.
+/// Routes whose reads wait for the caller's own writes, and answer 304 to a client that knows what they show.
 fn consistent(app: &App, routes: Routes) -> Routes {
-    routes.layer(from_fn_with_state(app.clone(), read_your_writes))
+    routes.layer(from_fn(answer_unchanged)).layer(from_fn_with_state(app.clone(), read_your_writes))
 }
 
 /// Routes whose requests must end within [`REQUEST_TIMEOUT`].

@@ -13,6 +13,7 @@ use crate::http::wire::body::body;
 use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse};
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::Versioned;
+use crate::journal::EntityTag;
 use crate::shop::{ChangeShippingFees, ChangeTaxRates, ShippingFeesView, TaxRatesView};
 
 body! {
@@ -60,8 +61,10 @@ pub struct NewTaxRate {
     responses((status = 200, body = ShippingFeesView), (status = 503, body = Problem)))]
 pub async fn find_shipping_fees(State(app): State<App>) -> Result<Versioned<ShippingFeesView>, ApiError> {
     let found = sqlx::query_file!("projections/pricing/find.sql", SHOP).fetch_optional(&app.pool).await?;
-    let Some(row) = found else { return Ok(Versioned { version: 0, body: ShippingFeesView::default() }) };
-    Ok(Versioned { version: row.version, body: ShippingFeesView { fees: parse_rows(row.fees)? } })
+    let Some(row) = found else {
+        return Ok(Versioned { tag: EntityTag::of_version(0), body: ShippingFeesView::default() });
+    };
+    Ok(Versioned { tag: EntityTag::of_version(row.version), body: ShippingFeesView { fees: parse_rows(row.fees)? } })
 }
 
 /// Replace the shipping fees
@@ -84,9 +87,11 @@ pub async fn change_shipping_fees(
     responses((status = 200, body = TaxRatesView), (status = 503, body = Problem)))]
 pub async fn find_tax_rates(State(app): State<App>) -> Result<Versioned<TaxRatesView>, ApiError> {
     let found = sqlx::query_file!("projections/pricing/find.sql", SHOP).fetch_optional(&app.pool).await?;
-    let Some(row) = found else { return Ok(Versioned { version: 0, body: TaxRatesView::default() }) };
+    let Some(row) = found else {
+        return Ok(Versioned { tag: EntityTag::of_version(0), body: TaxRatesView::default() });
+    };
     Ok(Versioned {
-        version: row.version,
+        tag: EntityTag::of_version(row.version),
         body: TaxRatesView { inclusive: row.inclusive, rates: parse_rows(row.rates)? },
     })
 }

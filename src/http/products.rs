@@ -15,8 +15,10 @@ use crate::http::wire::body::{NoBody, body};
 use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse};
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params, Versioned};
+use crate::journal::EntityTag;
 use crate::shop::{
     AdjustStock, ChangeProduct, CreateProduct, DeleteProduct, ProductRef, ProductView, StockChange, StockView,
+    product_digest,
 };
 
 /// A product in a list.
@@ -175,6 +177,7 @@ pub async fn find_product(
 ) -> Result<Versioned<ProductView>, ApiError> {
     let found = sqlx::query_file!("projections/products/find.sql", product_id.0).fetch_optional(&app.pool).await?;
     let row = found.ok_or_else(|| ApiError::not_found("product_not_found", "Product not found"))?;
+    let tag = EntityTag { version: row.version, digest: Some(product_digest(&row.category)) };
     let body = ProductView {
         product_id: row.product_id,
         name: row.name,
@@ -187,7 +190,7 @@ pub async fn find_product(
         reserved: row.reserved,
         discontinued: row.discontinued,
     };
-    Ok(Versioned { version: row.version, body })
+    Ok(Versioned { tag, body })
 }
 
 /// Create a product

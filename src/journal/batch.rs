@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::answers::{ANSWER_KEPT, AnswerSlot, StoredAnswer, answer_id};
 use super::cache::Cache;
 use super::context::{Context, IdempotencyKey};
+use super::entity_tag::EntityTag;
 use super::error::CommandError;
 use super::load::AggregateRef;
 use super::numbers::Numbers;
@@ -111,7 +112,12 @@ impl Batch {
 
         let mut work = UnitOfWork::new(&view, command.received_at, self.numbers);
         if let (Some(expected), Some(subject)) = (context.if_match, command.use_case.subject()) {
-            let current = work.version(&subject)?;
+            // A tag without a digest compares the version alone, which costs no digest.
+            let digest = match expected.digest {
+                Some(_) => command.use_case.view_digest(&work)?,
+                None => None,
+            };
+            let current = EntityTag { version: work.version(&subject)?, digest };
             if current != expected {
                 return Ok(Verdict::Failed(CommandError::Stale { current }));
             }

@@ -5,6 +5,8 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::entity_tag::EntityTag;
+
 /// Field of an event's metadata that names the idempotency key of its command.
 pub(super) const KEY_DIGEST: &str = "key_digest";
 
@@ -22,8 +24,8 @@ pub struct Context {
     /// Id of this command, the causation id of its events.
     pub command_id: Uuid,
     pub idempotency: Option<IdempotencyKey>,
-    /// The version of the use case's subject that the caller last read.
-    pub if_match: Option<i64>,
+    /// The tag of the use case's subject that the caller last read.
+    pub if_match: Option<EntityTag>,
     /// Whether to decide and answer only, and store nothing.
     pub dry_run: bool,
 }
@@ -47,15 +49,16 @@ pub struct IdempotencyKey {
 impl IdempotencyKey {
     /// Two requests are the same if all parts of `request` are.
     pub fn new(principal: &str, key: &str, request: &[&[u8]]) -> Self {
-        let digest = sha256(&[principal.as_bytes(), key.as_bytes()]);
+        let digest = sha256([principal, key]);
         Self { digest: hex::encode(digest), fingerprint: sha256(request) }
     }
 }
 
 /// Hashes the parts with their lengths, so that their boundaries count.
-fn sha256(parts: &[&[u8]]) -> [u8; 32] {
+pub(super) fn sha256<Part: AsRef<[u8]>>(parts: impl IntoIterator<Item = Part>) -> [u8; 32] {
     let mut digest = Sha256::new();
     for part in parts {
+        let part = part.as_ref();
         digest.update((part.len() as u64).to_be_bytes());
         digest.update(part);
     }

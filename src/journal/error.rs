@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use super::entity_tag::EntityTag;
 use crate::database::failure::DatabaseFailure;
 use crate::domain::refusal::Refusal;
 
@@ -11,7 +12,7 @@ pub enum CommandError {
     #[error(transparent)]
     Refused(#[from] Refusal),
     #[error("the resource has version {current}")]
-    Stale { current: i64 },
+    Stale { current: EntityTag },
     #[error("the idempotency key was used for another request")]
     KeyReused,
     #[error("too many commands are waiting")]

@@ -30,6 +30,7 @@ mod batch;
 mod cache;
 mod check;
 mod context;
+mod entity_tag;
 mod error;
 mod listen;
 mod load;
@@ -45,6 +46,7 @@ mod writer;
 
 pub use check::{CheckedRule, LogFinding, check_log};
 pub use context::{Actor, Context, IdempotencyKey};
+pub use entity_tag::{EntityTag, ViewDigest};
 pub use error::CommandError;
 pub use load::AggregateRef;
 pub use side_write::SideWrite;

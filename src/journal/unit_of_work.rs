@@ -9,6 +9,7 @@ use cqrs_es::DomainEvent;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::entity_tag::ViewDigest;
 use super::load::AggregateRef;
 use super::numbers::Numbers;
 use super::side_write::{PendingSideWrite, SideWrite};
@@ -28,6 +29,13 @@ pub trait UseCase: Send + Sync + 'static {
     /// The aggregate whose version `If-Match` names.
     fn subject(&self) -> Option<AggregateRef> {
         None
+    }
+
+    /// Digest of what a read of the subject shows beyond its stream: the digest in the read's `ETag`.
+    ///
+    /// Called only for an `If-Match` with a digest.
+    fn view_digest(&self, _work: &UnitOfWork<'_>) -> Result<Option<ViewDigest>, Interrupt> {
+        Ok(None)
     }
 }
 
@@ -147,7 +155,8 @@ impl<'view> UnitOfWork<'view> {
         Ok(())
     }
 
-    pub(super) fn version(&self, reference: &AggregateRef) -> Result<i64, Interrupt> {
+    /// Version of an aggregate: the number of its events.
+    pub fn version(&self, reference: &AggregateRef) -> Result<i64, Interrupt> {
         self.find(reference).map(|versioned| versioned.version)
     }
 

@@ -5,6 +5,7 @@ use std::any::Any;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::entity_tag::ViewDigest;
 use super::load::AggregateRef;
 use super::unit_of_work::{Interrupt, UnitOfWork, UseCase};
 
@@ -12,6 +13,7 @@ use super::unit_of_work::{Interrupt, UnitOfWork, UseCase};
 pub(super) trait ErasedUseCase: Send + Sync {
     fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<Box<dyn AnyAnswer>, Interrupt>;
     fn subject(&self) -> Option<AggregateRef>;
+    fn view_digest(&self, work: &UnitOfWork<'_>) -> Result<Option<ViewDigest>, Interrupt>;
 }
 
 /// The answer of a use case: as itself for its caller, as JSON for the idempotency key.
@@ -39,5 +41,9 @@ impl<U: UseCase> ErasedUseCase for U {
 
     fn subject(&self) -> Option<AggregateRef> {
         UseCase::subject(self)
+    }
+
+    fn view_digest(&self, work: &UnitOfWork<'_>) -> Result<Option<ViewDigest>, Interrupt> {
+        UseCase::view_digest(self, work)
     }
 }

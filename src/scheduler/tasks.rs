@@ -11,7 +11,7 @@ use super::{RunReport, Task};
 use crate::accounts::Accounts;
 use crate::domain::ids::{CartId, OrderId};
 use crate::domain::order::{OrderCommand, Status};
-use crate::journal::{Actor, CommandError, Context, Journal, UseCase};
+use crate::journal::{Actor, CommandError, Context, EntityTag, Journal, UseCase};
 use crate::payments;
 use crate::projector::Projector;
 use crate::shop::{ExpireCart, MoveOrder};
@@ -110,7 +110,7 @@ impl TaskContext {
         let took_effect = &took_effect;
         let sent = stream::iter(commands).map(|(use_case, version)| async move {
             let actor = Actor { id: "scheduler".to_owned(), role: "system" };
-            let context = Context { if_match: version, ..Context::of(actor) };
+            let context = Context { if_match: version.map(EntityTag::of_version), ..Context::of(actor) };
             match self.journal.run(use_case, context).await {
                 Ok(receipt) => Ok(took_effect(&receipt.answer).then_some(receipt.position)),
                 Err(CommandError::Stale { .. } | CommandError::Refused(_)) => Ok(None),

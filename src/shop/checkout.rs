@@ -1,18 +1,20 @@
 //! Checkout: a cart becomes an order; cart, stock and order change together.
 
-use super::carts::check_owner;
+use super::carts::{RequestedCart, cart_view_digest};
 use super::orders::{NewOrder, OrderView, RequestedLine, place_order};
 use super::payments::{PaymentPolicy, store_instrument};
 use super::pricing::PricingRequest;
 use super::recipients::Recipients;
-use crate::domain::cart::{Cart, CartCommand};
+use crate::domain::cart::{Cart, CartCommand, CartError};
 use crate::domain::ids::{CartId, OrderId};
+use crate::domain::money::Money;
 use crate::domain::order::{PaymentMethod, PaymentToken};
-use crate::journal::{AggregateRef, Interrupt, UnitOfWork, UseCase};
+use crate::domain::refusal::Refusal;
+use crate::journal::{AggregateRef, Interrupt, UnitOfWork, UseCase, ViewDigest};
 
 /// Places the order of a cart.
 pub struct Checkout {
-    pub cart_id: CartId,
+    pub cart: RequestedCart,
     pub recipients: Recipients,
     /// `None` leaves the payment to staff.
     pub payment_method: Option<PaymentMethod>,
@@ -20,18 +22,21 @@ pub struct Checkout {
     /// Instrument for the payment provider, if the method has one.
     pub instrument: Option<PaymentToken>,
     pub payment_policy: PaymentPolicy,
+    /// The total that the buyer has seen; another total is refused.
+    pub expected_total: Option<Money>,
 }
 
 impl Checkout {
     /// A checkout without payment instrument, addresses and pricing inputs.
     pub fn of(cart_id: CartId) -> Self {
         Self {
-            cart_id,
+            cart: cart_id.into(),
             recipients: Recipients::unnamed(),
             payment_method: None,
             pricing: PricingRequest::default(),
             instrument: None,
             payment_policy: PaymentPolicy::default(),
+            expected_total: None,
         }
     }
 }
@@ -40,17 +45,18 @@ impl UseCase for Checkout {
     type Answer = OrderView;
 
     fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<OrderView, Interrupt> {
-        check_owner(work, self.cart_id)?;
-        let cart = work.get::<Cart>(self.cart_id)?;
+        let cart_id = self.cart.cart_id;
+        self.cart.check(work)?;
+        if self.cart.is_unused(work)? {
+            return Err(CartError::Empty.into());
+        }
+        let cart = work.get::<Cart>(cart_id)?;
         let lines = cart.checkout_items()?.iter().map(|(&product_id, &quantity)| RequestedLine {
             product_id,
             quantity,
             unit_price: None,
         });
-        let customer_id = match self.cart_id {
-            CartId::Customer(customer_id) => Some(customer_id),
-            CartId::Guest(_) => None,
-        };
+        let customer_id = cart_id.customer();
         let order = NewOrder {
             customer_id,
             placed_at: work.now(),
@@ -61,9 +67,13 @@ impl UseCase for Checkout {
             pricing: Some(self.pricing.clone()),
         };
         let placed = place_order(work, order)?;
+        let total = placed.total_amount;
+        if let Some(expected) = self.expected_total.filter(|expected| *expected != total) {
+            return Err(Refusal::TotalChanged { expected, total }.into());
+        }
         let order_id = OrderId(placed.order_id);
         self.recipients.write(work, order_id, customer_id)?;
-        work.execute::<Cart>(self.cart_id, CartCommand::CheckOut { order_id })?;
+        work.execute::<Cart>(cart_id, CartCommand::CheckOut { order_id })?;
         if let Some(token) = &self.instrument {
             store_instrument(work, order_id, token)?;
         }
@@ -71,6 +81,10 @@ impl UseCase for Checkout {
     }
 
     fn subject(&self) -> Option<AggregateRef> {
-        Some(AggregateRef::of::<Cart>(self.cart_id))
+        Some(AggregateRef::of::<Cart>(self.cart.cart_id))
+    }
+
+    fn view_digest(&self, work: &UnitOfWork<'_>) -> Result<Option<ViewDigest>, Interrupt> {
+        cart_view_digest(work, self.cart.cart_id)
     }
 }

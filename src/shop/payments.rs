@@ -3,11 +3,11 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::orders::OrderStateView;
+use super::orders::{OrderStateView, order_view_digest};
 use super::secrets::expose;
 use crate::domain::ids::OrderId;
 use crate::domain::order::{Bill, Order, OrderCommand, OrderError, OrderStates, PaymentMethod, PaymentToken};
-use crate::journal::{AggregateRef, Interrupt, SideWrite, UnitOfWork, UseCase};
+use crate::journal::{AggregateRef, Interrupt, SideWrite, UnitOfWork, UseCase, ViewDigest};
 
 /// Requests another attempt to pay an order, with a payment instrument.
 pub struct RequestPayment {
@@ -51,6 +51,10 @@ impl UseCase for RequestPayment {
 
     fn subject(&self) -> Option<AggregateRef> {
         Some(AggregateRef::of::<Order>(self.order_id))
+    }
+
+    fn view_digest(&self, work: &UnitOfWork<'_>) -> Result<Option<ViewDigest>, Interrupt> {
+        order_view_digest(work, self.order_id)
     }
 }
 

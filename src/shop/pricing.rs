@@ -136,7 +136,11 @@ pub(super) fn price(
 ) -> Result<Option<Priced>, Interrupt> {
     let pricing = work.get::<Pricing>(SHOP)?;
     let benefit = match &request.discount_code {
-        Some(code) => Some(work.get::<Discount>(code.folded())?.created()?.terms.benefit),
+        Some(code) => {
+            let discount = work.get::<Discount>(code.folded())?;
+            let unknown = |_| Refusal::UnknownDiscount(code.folded());
+            Some(discount.created().map_err(unknown)?.terms.benefit)
+        }
         None if pricing.is_empty() => return Ok(None),
         None => None,
     };

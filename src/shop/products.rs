@@ -12,7 +12,7 @@ use crate::domain::money::Money;
 use crate::domain::product::{Product, ProductCommand, ProductError};
 use crate::domain::refusal::Refusal;
 use crate::domain::text::{Description, Name, Sku};
-use crate::journal::{AggregateRef, Interrupt, UnitOfWork, UseCase};
+use crate::journal::{AggregateRef, Interrupt, UnitOfWork, UseCase, ViewDigest};
 
 /// Creates a product in a category, with its opening stock.
 pub struct CreateProduct {
@@ -101,6 +101,10 @@ impl UseCase for ChangeProduct {
     fn subject(&self) -> Option<AggregateRef> {
         Some(AggregateRef::of::<Product>(self.product_id))
     }
+
+    fn view_digest(&self, work: &UnitOfWork<'_>) -> Result<Option<ViewDigest>, Interrupt> {
+        product_view_digest(work, self.product_id)
+    }
 }
 
 /// Deletes a product that was never ordered.
@@ -125,6 +129,26 @@ impl UseCase for DeleteProduct {
     fn subject(&self) -> Option<AggregateRef> {
         Some(AggregateRef::of::<Product>(self.product_id))
     }
+
+    fn view_digest(&self, work: &UnitOfWork<'_>) -> Result<Option<ViewDigest>, Interrupt> {
+        product_view_digest(work, self.product_id)
+    }
+}
+
+/// Digest of what reads of a product show beyond its stream: the name of its category.
+pub fn product_digest(category: &str) -> ViewDigest {
+    ViewDigest::of([category])
+}
+
+/// The digest of a product as reads compute it; `None` if it cannot be read.
+pub(super) fn product_view_digest(
+    work: &UnitOfWork<'_>,
+    product_id: ProductId,
+) -> Result<Option<ViewDigest>, Interrupt> {
+    let product = work.get::<Product>(product_id)?;
+    let Ok(listing) = product.listing() else { return Ok(None) };
+    let category = work.get::<Category>(listing.category_id)?;
+    Ok(category.name().ok().map(product_digest))
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

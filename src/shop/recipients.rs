@@ -2,12 +2,13 @@
 
 use serde::Serialize;
 
-use crate::domain::customer::{Address, Country, Customer};
+use super::orders::order_view_digest;
+use crate::domain::customer::{Address, Country, Customer, CustomerError};
 use crate::domain::ids::{AddressId, CustomerId, OrderId};
 use crate::domain::order::{Order, OrderCommand};
 use crate::domain::refusal::Refusal;
 use crate::domain::text::{Email, Name};
-use crate::journal::{AggregateRef, Interrupt, SideWrite, UnitOfWork, UseCase};
+use crate::journal::{AggregateRef, Interrupt, SideWrite, UnitOfWork, UseCase, ViewDigest};
 
 #[derive(Clone, Debug)]
 pub enum Recipients {
@@ -51,6 +52,10 @@ impl UseCase for EraseContact {
     fn subject(&self) -> Option<AggregateRef> {
         Some(AggregateRef::of::<Order>(self.order_id))
     }
+
+    fn view_digest(&self, work: &UnitOfWork<'_>) -> Result<Option<ViewDigest>, Interrupt> {
+        order_view_digest(work, self.order_id)
+    }
 }
 
 impl Recipients {
@@ -72,7 +77,11 @@ impl Recipients {
                     if let (Some(address), Some(customer_id)) = (address, customer_id) {
                         let KnownAddress { address_id, country } = address;
                         let (address_id, country) = (*address_id, country.as_ref());
-                        work.get::<Customer>(customer_id)?.require_address(address_id)?;
+                        let customer = work.get::<Customer>(customer_id)?;
+                        customer.require_address(address_id).map_err(|error| match error {
+                            CustomerError::AddressNotFound(address_id) => Refusal::UnknownAddress(address_id),
+                            error => error.into(),
+                        })?;
                         work.add_side_write(&CopyAddress { order_id, kind, customer_id, address_id, country })?;
                     }
                 }

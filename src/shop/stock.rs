@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::products::product_view_digest;
 use crate::domain::ids::ProductId;
 use crate::domain::product::{Product, ProductCommand};
 use crate::domain::text::Reason;
-use crate::journal::{AggregateRef, Interrupt, UnitOfWork, UseCase};
+use crate::journal::{AggregateRef, Interrupt, UnitOfWork, UseCase, ViewDigest};
 
 /// Adjusts the stock of a product.
 pub struct AdjustStock {
@@ -38,6 +39,10 @@ impl UseCase for AdjustStock {
 
     fn subject(&self) -> Option<AggregateRef> {
         Some(AggregateRef::of::<Product>(self.product_id))
+    }
+
+    fn view_digest(&self, work: &UnitOfWork<'_>) -> Result<Option<ViewDigest>, Interrupt> {
+        product_view_digest(work, self.product_id)
     }
 }
 

@@ -13,6 +13,7 @@ mod command;
 mod error;
 mod event;
 mod stock;
+mod supply;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +21,7 @@ pub use command::ProductCommand;
 pub use error::ProductError;
 pub use event::ProductEvent;
 pub use stock::Stock;
+pub use supply::{Supply, UnavailableReason};
 
 /// Life cycle of a product.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,7 +31,8 @@ pub enum Product {
     Listed(Listing),
     /// No longer sold. Units of earlier orders can still be shipped, released and returned.
     Discontinued(Listing),
-    Deleted,
+    /// Keeps its last listing, because carts still show it.
+    Deleted(Listing),
 }
 
 /// Catalogue data and stock of a product.
@@ -51,7 +54,7 @@ impl Product {
         match self {
             Self::Listed(listing) => Ok(listing),
             Self::Discontinued(_) => Err(ProductError::Discontinued),
-            Self::Unknown | Self::Deleted => Err(ProductError::NotFound),
+            Self::Unknown | Self::Deleted(_) => Err(ProductError::NotFound),
         }
     }
 
@@ -59,7 +62,15 @@ impl Product {
     pub fn listing(&self) -> Result<&Listing, ProductError> {
         match self {
             Self::Listed(listing) | Self::Discontinued(listing) => Ok(listing),
-            Self::Unknown | Self::Deleted => Err(ProductError::NotFound),
+            Self::Unknown | Self::Deleted(_) => Err(ProductError::NotFound),
+        }
+    }
+
+    /// The last listing of a product, deleted or not; `None` if there never was such a product.
+    pub fn last_listing(&self) -> Option<&Listing> {
+        match self {
+            Self::Listed(listing) | Self::Discontinued(listing) | Self::Deleted(listing) => Some(listing),
+            Self::Unknown => None,
         }
     }
 }
@@ -166,7 +177,11 @@ impl Decider for Product {
                     *self = Self::Discontinued(listing.clone());
                 }
             }
-            ProductEvent::Deleted {} => *self = Self::Deleted,
+            ProductEvent::Deleted {} => {
+                if let Self::Listed(listing) | Self::Discontinued(listing) = self {
+                    *self = Self::Deleted(listing.clone());
+                }
+            }
             ProductEvent::StockReserved { on_hand, reserved, .. } => self.update(|listing| {
                 listing.ordered = true;
                 listing.stock = Stock { on_hand: *on_hand, reserved: *reserved };

@@ -132,9 +132,8 @@ impl Shop {
     fn place_order(&mut self, lines: Vec<(i64, i64, Option<Money>)>) -> Result<OrderId, Refusal> {
         let requested = units_by_product(lines.iter().map(|(product, quantity, _)| (*product, *quantity)));
         for (&product, &requested) in &requested {
-            let available = self.product(product).for_sale()?.stock.available();
-            if requested > available {
-                return Err(Refusal::OutOfStock(vec![]));
+            if self.product(product).supply().refuse(requested).is_some() {
+                return Err(Refusal::ItemsUnavailable(vec![]));
             }
         }
         let lines = lines.into_iter().map(|(product, quantity, unit_price)| {

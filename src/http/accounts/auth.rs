@@ -177,7 +177,7 @@ pub async fn log_in(
 async fn merge_guest_cart(app: &App, tokens: &Tokens, cart_token: Uuid) -> Result<bool, ApiError> {
     let Some(customer_id) = tokens.identity.customer_id else { return Ok(false) };
     let caller = Caller::of_account(tokens.identity);
-    let merge = MergeCarts { customer_id, cart_token, mode: MergeMode::Sum };
+    let merge = MergeCarts { customer_id, guest_cart: app.guest_cart(cart_token), mode: MergeMode::Sum };
     match app.run(merge, caller.context()).await {
         Ok(_) => Ok(true),
         Err(refused) if refused.is_client_error() => Ok(false),

@@ -16,6 +16,7 @@ use crate::http::wire::body::{NoBody, body};
 use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse};
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::{DEFAULT_LIMIT, Ids, LAST_MOMENT, Page, PageOf, Params, Versioned};
+use crate::journal::EntityTag;
 use crate::shop::{ChangeCustomer, CustomerRef, EraseCustomer, RegisterCustomer};
 
 #[derive(Serialize, ToSchema)]
@@ -91,7 +92,7 @@ pub async fn find_customer(
         email: row.email,
         registered_at: row.registered_at,
     };
-    Ok(Versioned { version: row.version, body })
+    Ok(Versioned { tag: EntityTag::of_version(row.version), body })
 }
 
 /// Change a customer's name or e-mail address

@@ -27,7 +27,7 @@ use crate::http::wire::error::ApiError;
 pub struct RateLimits {
     /// Requests of an address or a caller.
     requests: Option<Arc<RateLimit>>,
-    /// Credential attempts from an address, and mails to an address.
+    /// Credential attempts and attempts at discount codes from an address, and mails to an address.
     attempts: Option<Arc<RateLimit>>,
     /// Credential attempts on an account, from all addresses together.
     account_attempts: Option<Arc<RateLimit>>,
@@ -57,6 +57,13 @@ impl RateLimits {
     /// try, so that an attacker at a single address cannot lock the owner out.
     pub fn per_account(&self, account: &str) -> Result<(), ApiError> {
         check(self.account_attempts.as_deref(), &("attempt", folded_email(account))).map(drop)
+    }
+
+    /// Counts an attempt at a discount code against the client address and the account that made it.
+    pub fn per_code_source(&self, client: Option<ClientAddress>, account: Option<&str>) -> Result<(), ApiError> {
+        check(self.attempts.as_deref(), &("code", client.map(ClientAddress::rate_limit_unit)))?;
+        // Many addresses together cannot guess codes with one account.
+        account.map(|account| check(self.account_attempts.as_deref(), &("code", account))).transpose().map(drop)
     }
 
     /// Counts a requested mail against its recipient, from whichever address it was requested.

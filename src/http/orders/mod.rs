@@ -23,7 +23,8 @@ use crate::http::wire::body::body;
 use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse};
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::{DEFAULT_LIMIT, Ids, LAST_MOMENT, Page, PageOf, Params, Versioned};
-use crate::shop::{OrderView, PlaceOrder, RequestedLine};
+use crate::journal::EntityTag;
+use crate::shop::{OrderView, PlaceOrder, RequestedLine, order_digest};
 
 /// One line of an order.
 #[derive(Serialize, ToSchema)]
@@ -146,7 +147,8 @@ pub async fn list_order_lines(
     Ids(order_id): Ids<OrderId>,
 ) -> Result<Versioned<Vec<OrderLine>>, ApiError> {
     let rows = sqlx::query_file!("projections/order_lines/by_order.sql", order_id.0).fetch_all(&app.pool).await?;
-    let version = rows.first().ok_or_else(order_not_found)?.version;
+    let first = rows.first().ok_or_else(order_not_found)?;
+    let tag = EntityTag { version: first.version, digest: order_digest(first.customer_version) };
     let lines = rows.into_iter().map(|row| OrderLine {
         order_id: row.order_id,
         order_date: row.placed_at.date_naive(),
@@ -156,7 +158,7 @@ pub async fn list_order_lines(
         price_per_unit: row.price_per_unit.into(),
         subtotal: row.subtotal.into(),
     });
-    Ok(Versioned { version, body: lines.collect() })
+    Ok(Versioned { tag, body: lines.collect() })
 }
 
 pub fn order_not_found() -> ApiError {

@@ -17,7 +17,8 @@ use crate::http::wire::amount::Amount;
 use crate::http::wire::consistency::snapshot;
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::{Ids, Versioned};
-use crate::shop::{PricingView, tracking_url};
+use crate::journal::EntityTag;
+use crate::shop::{PricingView, order_digest, tracking_url};
 
 /// An order with its lines, amounts, shipments and refunds.
 #[derive(Serialize, ToSchema)]
@@ -132,7 +133,8 @@ pub async fn find_order_summary(
 /// Reads the summary of an order; the caller has checked access.
 pub async fn read_summary(app: &App, order_id: OrderId, movers: &Movers) -> Result<Versioned<Summary>, ApiError> {
     // One snapshot for all queries, so that lines and states are consistent.
-    let mut transaction = snapshot(&app.pool, "orders, order_lines, shipments, shipment_lines, refunds").await?;
+    let mut transaction =
+        snapshot(&app.pool, "orders, customers, order_lines, shipments, shipment_lines, refunds").await?;
     let order = sqlx::query_file!("projections/orders/find.sql", order_id.0)
         .fetch_optional(&mut *transaction)
         .await?
@@ -187,6 +189,7 @@ pub async fn read_summary(app: &App, order_id: OrderId, movers: &Movers) -> Resu
     });
     let pricing = order.pricing.map(serde_json::from_value).transpose().map_err(ApiError::internal)?;
     let kept = order.paid - order.refunded;
+    let tag = EntityTag { version: order.version, digest: order_digest(order.customer_version) };
     let body = Summary {
         order_id: order.order_id,
         status: order.status,
@@ -212,7 +215,7 @@ pub async fn read_summary(app: &App, order_id: OrderId, movers: &Movers) -> Resu
         addresses,
         allowed,
     };
-    Ok(Versioned { version: order.version, body })
+    Ok(Versioned { tag, body })
 }
 
 /// The reason of the last failed payment attempt, from the provider or the shop.

@@ -17,9 +17,10 @@ select
     (
         select coalesce(json_agg(row order by row.product_id), '[]')
         from (
-            select item.product_id, product.name as product_name, item.quantity
+            select item.product_id, coalesce(product.name, deleted.name) as product_name, item.quantity
             from cart_items as item
-            join products as product using (product_id)
+            left join products as product using (product_id)
+            left join products_deleted as deleted using (product_id)
             where item.cart_id = profile.customer_id::text
         ) as row
     ) as "cart!: _",

@@ -16,7 +16,7 @@ use crate::http::wire::body::{self, FromObject};
 use crate::http::wire::caller::Caller;
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::invalid_param;
-use crate::journal::{CommandError, Context, IdempotencyKey, NewEvent, Receipt, UseCase};
+use crate::journal::{CommandError, Context, EntityTag, IdempotencyKey, NewEvent, Receipt, UseCase};
 
 /// A command's body and its context: caller, ids, idempotency key, `If-Match`, dry run.
 pub struct Command<T> {
@@ -49,8 +49,9 @@ struct CommandHeaders {
     /// 1 to 255 characters. For 24 hours, a repeated request with the same key returns the first response.
     #[param(rename = "Idempotency-Key", pattern = "^[ \\t]*[!-~]([ -~]{0,253}[!-~])?[ \\t]*$", nullable = false)]
     idempotency_key: Option<String>,
-    /// The `ETag` of the version that the client last read; 412 if the resource has changed since.
-    #[param(rename = "If-Match", pattern = r#"^[ \t]*("[0-9]{1,18}"|\*)[ \t]*$"#, nullable = false)]
+    /// The `ETag` that the client last read; 412 if what it showed has changed since. A number alone, such as `"3"`,
+    /// compares the version of the resource and not the names and prices that it shows.
+    #[param(rename = "If-Match", pattern = r#"^[ \t]*("[0-9]{1,18}(-[0-9a-f]{16})?"|\*)[ \t]*$"#, nullable = false)]
     if_match: Option<String>,
 }
 
@@ -77,10 +78,10 @@ pub enum CommandProblems {
     /// The request is unreadable or out of range; `errors` names the fields
     #[response(status = 400, content_type = "application/problem+json")]
     BadRequest(#[to_schema] Problem),
-    /// A resource that the request names does not exist
+    /// The resource in the path does not exist
     #[response(status = 404, content_type = "application/problem+json")]
     NotFound(#[to_schema] Problem),
-    /// A business rule forbids the command in the current state
+    /// A business rule forbids the command in the current state, or the body names something that does not exist
     #[response(status = 409, content_type = "application/problem+json")]
     Conflict(#[to_schema] Problem),
     /// The resource has changed since the version in `If-Match`
@@ -124,16 +125,15 @@ fn dry_run(uri: &Uri) -> Result<bool, ApiError> {
     Ok(query.map_err(|rejection| invalid_param(&rejection.body_text()))?.dry_run)
 }
 
-/// The version that `If-Match` names; `*` names any.
-fn if_match(headers: &HeaderMap) -> Result<Option<i64>, ApiError> {
+/// The tag that `If-Match` names; `*` names any.
+fn if_match(headers: &HeaderMap) -> Result<Option<EntityTag>, ApiError> {
     let Some(value) = headers.get(IF_MATCH) else { return Ok(None) };
     let value = value.to_str().unwrap_or_default().trim();
     if value == "*" {
         return Ok(None);
     }
-    let version =
-        value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).and_then(|value| value.parse().ok());
-    version.map(Some).ok_or_else(|| ApiError::invalid_field("If-Match", "must be an ETag of this shop, such as \"3\""))
+    let tag = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).and_then(|value| value.parse().ok());
+    tag.map(Some).ok_or_else(|| ApiError::invalid_field("If-Match", "must be an ETag of this shop, such as \"3\""))
 }
 
 fn idempotency(
@@ -171,6 +171,12 @@ impl App {
             self.recent_writes.record_write(&principal, receipt.position);
         }
         Ok(CommandResponse { receipt, status: StatusCode::OK, location: None, dry_run })
+    }
+
+    /// Answers a command that stores nothing.
+    pub fn answer<A>(&self, answer: A, context: &Context) -> CommandResponse<A> {
+        let receipt = Receipt { answer, position: self.journal.position(), replayed: false, events: vec![] };
+        CommandResponse { receipt, status: StatusCode::OK, location: None, dry_run: context.dry_run }
     }
 }
 

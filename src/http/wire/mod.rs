@@ -14,3 +14,4 @@ pub mod page;
 pub mod recent_writes;
 pub mod refusal;
 pub mod schema;
+pub mod unchanged;

@@ -19,7 +19,8 @@ const JSON: &str = "application/json";
     modifiers(&Bearer),
     components(schemas(AccountId, AddressId, CategoryId, CustomerId, DiscountCode, OrderId, ProductId, WebhookId)),
     info(title = "Cartwright", description = "An event-sourced web shop. Responses carry positions of the event log: `Journal-Position` after \
-                       a command, `Projection-Position` on a read."),
+                       a command, `Projection-Position` on a read. Reads of a single resource carry an `ETag`; `If-None-Match` \
+                       with it gives 304."),
     tags(
         (name = "accounts", description = "Login, accounts, roles and API keys"),
         (name = "catalogue", description = "Products, categories and stock"),

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
 use crate::http::wire::error::ApiError;
+use crate::journal::EntityTag;
 
 /// The requested part of a list.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
@@ -96,16 +97,16 @@ impl<T: Serialize> IntoResponse for PageOf<T> {
     }
 }
 
-/// A resource with its version as `ETag`.
+/// A resource with its tag as `ETag`.
 pub struct Versioned<T> {
-    pub version: i64,
+    pub tag: EntityTag,
     pub body: T,
 }
 
 impl<T: Serialize> IntoResponse for Versioned<T> {
     fn into_response(self) -> Response {
         let mut response = Json(self.body).into_response();
-        if let Ok(etag) = HeaderValue::from_str(&format!("\"{}\"", self.version)) {
+        if let Ok(etag) = HeaderValue::from_str(&format!("\"{}\"", self.tag)) {
             response.headers_mut().insert(ETAG, etag);
         }
         response

@@ -21,7 +21,10 @@ impl From<Refusal> for ApiError {
         let (status, code, title) = classify_refusal(&refusal);
         let error = Self::new(status, code, title, refusal.to_string());
         match &refusal {
-            Refusal::OutOfStock(shortages) => error.with("products", json!(shortages)),
+            Refusal::ItemsUnavailable(items) => error.with("products", json!(items)),
+            Refusal::TotalChanged { expected, total } => {
+                error.with("expected", json!(expected)).with("total", json!(total))
+            }
             Refusal::Unavailable { product_id, .. } => error.with("product_id", json!(product_id)),
             Refusal::Cart(CartError::AlreadyCheckedOut { order_id }) => error.with("order_id", json!(order_id)),
             Refusal::NotOnHand(missing) => error.with("products", json!(missing)),
@@ -98,7 +101,7 @@ fn classify_refusal(refusal: &Refusal) -> (StatusCode, &'static str, &'static st
             OrderError::AlreadyShipped { .. } => (CONFLICT, "already_shipped", "Units already shipped"),
             OrderError::PartlyShipped => (CONFLICT, "partly_shipped", "Order partly shipped"),
             OrderError::NothingToShip => (CONFLICT, "nothing_to_ship", "Nothing to ship"),
-            OrderError::UnknownShipment(_) => (NOT_FOUND, "shipment_not_found", "Shipment not found"),
+            OrderError::UnknownShipment(_) => (CONFLICT, "shipment_not_found", "Shipment not found"),
             OrderError::AlreadyDelivered(_) => (CONFLICT, "already_delivered", "Already delivered"),
             OrderError::NotPaid => (CONFLICT, "not_paid", "Not paid"),
             OrderError::NothingDue => (CONFLICT, "nothing_due", "Nothing due"),
@@ -115,6 +118,10 @@ fn classify_refusal(refusal: &Refusal) -> (StatusCode, &'static str, &'static st
             PricingError::DuplicateFee { .. } => (BAD_REQUEST, "fee_twice", "Shipping fee given twice"),
             PricingError::DuplicateRate { .. } => (BAD_REQUEST, "rate_twice", "Tax rate given twice"),
         },
+        // The path exists; its body names a product that does not.
+        Refusal::Unavailable { error: ProductError::NotFound, .. } => {
+            (CONFLICT, "product_not_found", "Product not found")
+        }
         Refusal::Product(error) | Refusal::Unavailable { error, .. } => match error {
             ProductError::NotFound => (NOT_FOUND, "product_not_found", "Product not found"),
             ProductError::AlreadyExists => (CONFLICT, "product_exists", "Product already exists"),
@@ -131,16 +138,20 @@ fn classify_refusal(refusal: &Refusal) -> (StatusCode, &'static str, &'static st
             WebhookError::NotFound => (NOT_FOUND, "webhook_not_found", "Webhook not found"),
             WebhookError::AlreadyExists => (CONFLICT, "webhook_exists", "Webhook already exists"),
         },
+        Refusal::ItemsUnavailable(_) => (CONFLICT, "items_unavailable", "Items unavailable"),
+        Refusal::TotalChanged { .. } => (CONFLICT, "total_changed", "Total changed"),
+        Refusal::UnknownDiscount(_) => (CONFLICT, "discount_not_found", "Discount not found"),
+        Refusal::UnknownAddress(_) => (CONFLICT, "address_not_found", "Address not found"),
+        Refusal::UnknownGuestCart => (CONFLICT, "cart_not_found", "Cart not found"),
         Refusal::NotOnHand(_) => (CONFLICT, "not_on_hand", "Not on hand"),
-        Refusal::OutOfStock(_) => (CONFLICT, "out_of_stock", "Out of stock"),
         Refusal::CategoryNameTaken(_) => (CONFLICT, "category_name_taken", "Category name taken"),
         Refusal::SkuTaken(_) => (CONFLICT, "sku_taken", "SKU taken"),
         Refusal::LinkInvalid => (BAD_REQUEST, "link_invalid", "Link is invalid"),
         Refusal::EmailTaken => (CONFLICT, "email_taken", "E-mail taken"),
         Refusal::PostalCodeRequired => (CONFLICT, "postal_code_required", "Postal code required"),
         Refusal::AddressChanged => (CONFLICT, "address_changed", "Address changed"),
-        Refusal::UnknownCategory(_) => (NOT_FOUND, "category_not_found", "Category not found"),
-        Refusal::UnknownCustomer(_) => (NOT_FOUND, "customer_not_found", "Customer not found"),
+        Refusal::UnknownCategory(_) => (CONFLICT, "category_not_found", "Category not found"),
+        Refusal::UnknownCustomer(_) => (CONFLICT, "customer_not_found", "Customer not found"),
         Refusal::PlacedInTheFuture => (BAD_REQUEST, "placed_in_the_future", "Placed in the future"),
         Refusal::PlacedTooEarly => (BAD_REQUEST, "placed_too_early", "Placed before the shop's first day"),
     }

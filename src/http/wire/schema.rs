@@ -17,6 +17,7 @@ use crate::domain::ids::{AccountId, AddressId, CategoryId, CustomerId, OrderId, 
 use crate::domain::money::Money;
 use crate::domain::order::{Action, Fulfilment, Payment, PaymentMethod, Status};
 use crate::domain::pricing::Percent;
+use crate::domain::product::UnavailableReason;
 use crate::domain::quantity::Quantity;
 use crate::domain::text::{Description, Email, LastName, Text};
 use crate::domain::webhook::EventTypes;
@@ -76,6 +77,9 @@ schemas! {
         "What happens to products that are in both carts.", ["sum", "keep_larger", "keep_guest", "keep_customer"]
     );
     PaymentMethod = "PaymentMethod": words("How an order is paid.", PaymentMethod::ALL.iter().map(|word| word.as_str()));
+    UnavailableReason = "UnavailableReason": words(
+        "Why a product cannot be ordered.", UnavailableReason::ALL.iter().map(|word| word.as_str())
+    );
     Status = "OrderStatus": words("Status of an order.", Status::ALL.iter().map(|word| word.as_str()));
     Payment = "PaymentState": words("Payment state of an order.", Payment::ALL.iter().map(|word| word.as_str()));
     Fulfilment = "FulfilmentState": words(

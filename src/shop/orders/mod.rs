@@ -6,11 +6,12 @@ mod views;
 use std::collections::BTreeMap;
 
 use super::pricing::{discount_in_use, release_discount};
+use crate::domain::customer::Customer;
 use crate::domain::ids::{OrderId, ProductId};
 use crate::domain::order::{Order, OrderCommand, StockMoved};
 use crate::domain::product::{Product, ProductCommand};
 use crate::domain::refusal::{MissingUnits, Refusal};
-use crate::journal::{AggregateRef, Interrupt, UnitOfWork, UseCase};
+use crate::journal::{AggregateRef, Interrupt, UnitOfWork, UseCase, ViewDigest};
 
 pub(super) use placing::{NewOrder, place_order};
 pub use placing::{PlaceOrder, RequestedLine};
@@ -50,6 +51,24 @@ impl UseCase for MoveOrder {
     fn subject(&self) -> Option<AggregateRef> {
         Some(AggregateRef::of::<Order>(self.order_id))
     }
+
+    fn view_digest(&self, work: &UnitOfWork<'_>) -> Result<Option<ViewDigest>, Interrupt> {
+        order_view_digest(work, self.order_id)
+    }
+}
+
+/// Digest of what reads of an order show beyond its stream: the customer's name and addresses, which change with the
+/// customer's stream. `None` for an order of a guest.
+pub fn order_digest(customer_version: Option<i64>) -> Option<ViewDigest> {
+    customer_version.map(|version| ViewDigest::of([version.to_be_bytes()]))
+}
+
+/// The digest of an order as reads compute it.
+pub(super) fn order_view_digest(work: &UnitOfWork<'_>, order_id: OrderId) -> Result<Option<ViewDigest>, Interrupt> {
+    let order = work.get::<Order>(order_id)?;
+    let customer_id = order.placed().ok().and_then(|placed| placed.customer_id);
+    let version = customer_id.map(|customer_id| work.version(&AggregateRef::of::<Customer>(customer_id)));
+    Ok(order_digest(version.transpose()?))
 }
 
 /// Units of a product that the order has moved before and after a command.

@@ -12,9 +12,9 @@ use crate::domain::customer::CustomerError;
 use crate::domain::ids::{CustomerId, OrderId, ProductId};
 use crate::domain::money::Money;
 use crate::domain::order::{self, Order, OrderCommand, OrderLine, PaymentMethod};
-use crate::domain::product::{Listing, Product, ProductCommand};
+use crate::domain::product::{Listing, Product, ProductCommand, UnavailableReason};
 use crate::domain::quantity::Quantity;
-use crate::domain::refusal::{Refusal, Shortage};
+use crate::domain::refusal::{Refusal, UnavailableItem};
 use crate::domain::text::Reference;
 use crate::journal::{Interrupt, UnitOfWork, UseCase};
 use crate::shop::customers::check_customer;
@@ -103,11 +103,11 @@ pub(in crate::shop) struct NewOrder {
     pub pricing: Option<PricingRequest>,
 }
 
-/// Places the order under the next number and reserves its stock. If stock is short, the refusal names every product
-/// concerned.
+/// Places the order under the next number and reserves its stock. If products cannot be ordered, the refusal names all of
+/// them.
 pub(in crate::shop) fn place_order(work: &mut UnitOfWork<'_>, order: NewOrder) -> Result<OrderView, Interrupt> {
     let requested = units_by_product(order.lines.iter().map(|line| (line.product_id, line.quantity.get())));
-    let listings = check_stock(work, &requested)?;
+    let listings = check_supply(work, &requested)?;
     let category_ids: Vec<_> = listings.values().map(|listing| listing.category_id).collect();
     let categories = work.get_all::<Category, _>(&category_ids)?;
     let categories: BTreeMap<_, Arc<Category>> = category_ids.into_iter().zip(categories).collect();
@@ -150,20 +150,26 @@ fn units_by_product(lines: impl Iterator<Item = (ProductId, i64)>) -> BTreeMap<P
     units
 }
 
-fn check_stock(
+/// Listings of the products; refuses them if any cannot be ordered in its quantity.
+fn check_supply(
     work: &UnitOfWork<'_>,
     requested: &BTreeMap<ProductId, i64>,
 ) -> Result<BTreeMap<ProductId, Listing>, Interrupt> {
     let products = work.get_all::<Product, _>(requested.keys())?;
     let mut listings = BTreeMap::new();
-    let mut shortages = Vec::new();
+    let mut unavailable = Vec::new();
     for ((&product_id, &requested), product) in requested.iter().zip(products) {
-        let listing = product.for_sale().map_err(|error| Refusal::Unavailable { product_id, error })?;
-        let available = listing.stock.available();
-        if requested > available {
-            shortages.push(Shortage { product_id, name: listing.name.clone(), requested, available });
+        let (supply, listing) = (product.supply(), product.last_listing());
+        match (supply.refuse(requested), listing) {
+            (None, Some(listing)) => drop(listings.insert(product_id, listing.clone())),
+            (reason, listing) => unavailable.push(UnavailableItem {
+                product_id,
+                name: listing.map(|listing| listing.name.clone()),
+                reason: reason.unwrap_or(UnavailableReason::Unknown),
+                requested,
+                available: supply.units(),
+            }),
         }
-        listings.insert(product_id, listing.clone());
     }
-    if shortages.is_empty() { Ok(listings) } else { Err(Refusal::OutOfStock(shortages).into()) }
+    if unavailable.is_empty() { Ok(listings) } else { Err(Refusal::ItemsUnavailable(unavailable).into()) }
 }

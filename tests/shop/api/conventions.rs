@@ -70,7 +70,7 @@ async fn a_command_with_a_stale_version_is_refused() {
     let product = shop.product("Kettle", "20.00", 5).await;
     let path = format!("product/{product}/");
     let etag = shop.get(&path).await.header("etag").to_owned();
-    assert_eq!(etag, "\"2\"");
+    assert!(etag.starts_with("\"2-"), "{etag}");
     let price = |price: &str| json!({ "price": price });
     let first = shop.send("PATCH", &path, price("21.00"), &[("if-match", &etag)]).await;
     assert_eq!((first.status, &first.body["price"]), (StatusCode::OK, &json!("21.00")));
@@ -254,7 +254,7 @@ async fn history_shows_who_changed_what() {
     let history = shop.read(&format!("product/{product}/history/")).await;
     let last = history.as_array().unwrap().last().unwrap();
     assert_eq!((&last["event_type"], &last["actor"]), (&json!("ProductRepriced"), &json!("account/1")));
-    shop.done("carts/", Value::Null).await;
+    shop.guest_cart(product).await;
     let cart = shop.read("events/?type=CartOpened").await[0]["aggregate_id"].as_str().unwrap().to_owned();
     assert_eq!(shop.read(&format!("cart/{cart}/history/")).await[0]["event_type"], "CartOpened");
     assert_eq!(shop.get("cart/unknown/history/").await.status, StatusCode::BAD_REQUEST);

@@ -45,7 +45,10 @@ async fn each_documented_read_has_exactly_its_fields_in_their_order() {
     }
     let cart = shop.read("customer/1/cart/").await;
     assert_eq!(fields(&cart), ["customer_id", "items", "total"]);
-    assert_eq!(fields(&cart["items"][0]), ["product_name", "price", "quantity", "subtotal", "product_id"]);
+    assert_eq!(
+        fields(&cart["items"][0]),
+        ["product_name", "price", "quantity", "subtotal", "product_id", "available", "reason", "in_stock",]
+    );
 }
 
 #[tokio::test]

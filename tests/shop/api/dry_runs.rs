@@ -73,8 +73,8 @@ async fn a_dry_run_is_refused_as_the_command_is() {
         ("DELETE", "categories/1/".to_owned(), Value::Null, "category_has_products"),
         ("DELETE", "product/1/".to_owned(), Value::Null, "product_ordered"),
         ("PATCH", "product/99/".to_owned(), json!({ "price": "1.00" }), "product_not_found"),
-        ("POST", "orders/".to_owned(), line(2, 9), "out_of_stock"),
-        ("POST", "orders/".to_owned(), line(99, 1), "product_not_found"),
+        ("POST", "orders/".to_owned(), line(2, 9), "items_unavailable"),
+        ("POST", "orders/".to_owned(), line(99, 1), "items_unavailable"),
         (
             "POST",
             "orders/".to_owned(),

@@ -207,7 +207,7 @@ async fn a_code_that_is_not_valid_now_is_refused_with_its_reason() {
     let before = shop.engine.journal.position();
     assert_eq!(with_code(&shop, buyer).await.problem(), "discount_below_minimum");
     let unknown = check_out(&shop, buyer, json!({ "discount_code": "NONE" })).await;
-    assert_eq!((unknown.status, unknown.problem()), (StatusCode::NOT_FOUND, "discount_not_found"));
+    assert_eq!((unknown.status, unknown.problem()), (StatusCode::CONFLICT, "discount_not_found"));
     let malformed = check_out(&shop, buyer, json!({ "discount_code": "a b" })).await;
     assert_eq!(malformed.body["errors"][0]["field"], "discount_code");
     assert_eq!(shop.engine.journal.position(), before);

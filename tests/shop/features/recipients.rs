@@ -67,7 +67,7 @@ async fn an_order_keeps_the_customers_address_as_it_was_until_the_customer_is_er
     shop.add(bruno, product, 1).await;
     let check_out = |customer: i64| format!("customer/{customer}/cart/checkout/");
     let foreign = shop.post(&check_out(bruno), json!({ "shipping_address_id": 1 })).await;
-    assert_eq!((foreign.status, foreign.problem()), (StatusCode::NOT_FOUND, "address_not_found"));
+    assert_eq!((foreign.status, foreign.problem()), (StatusCode::CONFLICT, "address_not_found"));
     let unknown = shop.post(&check_out(ada), json!({ "shipping_address_id": 1, "billing_address_id": 3 })).await;
     assert_eq!(unknown.problem(), "address_not_found");
     assert_eq!(shop.count("order_address").await, 0);

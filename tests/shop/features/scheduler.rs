@@ -205,11 +205,12 @@ async fn age(shop: &TestShop, days: i32) {
         .unwrap();
 }
 
-/// A guest's cart with this quantity in it; empty for 0.
+/// A guest's cart with this quantity in it; emptied for 0.
 async fn guest(shop: &TestShop, product: i64, quantity: i64) -> String {
     let token = shop.done("carts/", Value::Null).await["cart_token"].as_str().unwrap().to_owned();
-    if quantity > 0 {
-        shop.done(&format!("carts/{token}/items/"), json!({ "product_id": product, "quantity": quantity })).await;
+    shop.done(&format!("carts/{token}/items/"), json!({ "product_id": product, "quantity": quantity.max(1) })).await;
+    if quantity == 0 {
+        shop.send("DELETE", &format!("carts/{token}/"), Value::Null, &[]).await;
     }
     format!("carts/{token}/")
 }

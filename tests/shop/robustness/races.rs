@@ -28,8 +28,10 @@ async fn twenty_buyers_of_five(nodes: &[TestShop]) {
     assert_eq!(count(&answers, StatusCode::CREATED), 5);
     assert_eq!(count(&answers, StatusCode::CONFLICT), 15);
     for refused in answers.iter().filter(|answer| answer.status == StatusCode::CONFLICT) {
-        assert_eq!(refused.problem(), "out_of_stock");
-        let short = json!([{ "product_id": product, "name": "Kettle", "requested": 1, "available": 0 }]);
+        assert_eq!(refused.problem(), "items_unavailable");
+        let short = json!([{
+            "product_id": product, "name": "Kettle", "reason": "out_of_stock", "requested": 1, "available": 0,
+        }]);
         assert_eq!(refused.body["products"], short);
     }
     for node in nodes {
@@ -111,7 +113,7 @@ async fn two_lines_of_one_product_together_above_stock_are_refused_and_change_no
     let before = shop.engine.journal.position();
     let line = json!({ "product_id": product, "quantity": 3 });
     let answer = shop.post("orders/", json!({ "lines": [line, line] })).await;
-    assert_eq!((answer.status, answer.problem()), (StatusCode::CONFLICT, "out_of_stock"));
+    assert_eq!((answer.status, answer.problem()), (StatusCode::CONFLICT, "items_unavailable"));
     assert_eq!(answer.body["products"][0]["requested"], 6);
     assert_eq!(shop.engine.journal.position(), before);
     assert_eq!(stock_of(&shop, product).await, 5);

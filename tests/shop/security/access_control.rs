@@ -61,6 +61,7 @@ const MATRIX: &[(&str, &str, Open)] = &[
     ("POST", "product/{product_id}/stock", Editor),
     ("GET", "categories", Public),
     ("POST", "categories", Editor),
+    ("GET", "categories/{category_id}", Public),
     ("PATCH", "categories/{category_id}", Editor),
     ("DELETE", "categories/{category_id}", Editor),
     ("POST", "customers", Editor),

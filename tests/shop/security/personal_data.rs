@@ -49,7 +49,7 @@ const SENT: [&str; 17] = [
     "role",
 ];
 /// Text fields about things, not people.
-const IMPERSONAL: [&str; 27] = [
+const IMPERSONAL: [&str; 28] = [
     "amount",
     "card_number",
     "carrier",
@@ -58,6 +58,7 @@ const IMPERSONAL: [&str; 27] = [
     "code",
     "description",
     "discount_code",
+    "expected_total",
     "fee",
     "from",
     "kind",

@@ -83,8 +83,12 @@ impl TestShop {
         let journal = engine.journal.clone();
         let accounts = Accounts::start(&config, connect.clone(), pool.clone(), journal.clone()).await.unwrap();
         let projector = engine.projector.clone();
-        let settings =
-            AppSettings { edge, payments: Payments::new(payments, &pool).unwrap(), ..AppSettings::default() };
+        let settings = AppSettings {
+            edge,
+            payments: Payments::new(payments, &pool).unwrap(),
+            cart_days: 30,
+            ..AppSettings::default()
+        };
         let shop = App::new(journal, projector, accounts.clone(), pool.clone(), settings, None, stopping);
         Self {
             accounts,

@@ -32,6 +32,17 @@ pub const RULES: [Tried; 7] = [
         &["//! x\n#[cfg(test)]\nmod tests {\nx.unwrap()"],
     ),
     (files_tell_one_story, "src/shop/x.rs", &[LONG_TEXT], &["//! Carts."]),
+    (
+        use_cases_know_the_tag_of_their_subject,
+        "src/shop/x.rs",
+        &[
+            "impl UseCase for X {\n    Some(AggregateRef::of::<Order>(self.order_id))\n}\n\nimpl Y {\n    fn view_digest() {}\n}\n",
+        ],
+        &[
+            "impl UseCase for X {\n    Some(AggregateRef::of::<Order>(self.order_id))\n    fn view_digest() {}\n}\n",
+            "impl UseCase for X {\n    Some(AggregateRef::of::<Customer>(self.customer_id))\n}\n",
+        ],
+    ),
 ];
 
 const DOMAIN_CRATES: [&str; 10] = [
@@ -147,4 +158,21 @@ fn files_tell_one_story(path: &str, text: &str) -> Option<String> {
     let lines = text.lines().count();
     let long = path.starts_with("src/") && path.ends_with(".rs") && lines > FILE_LINES && !LONG_FILES.contains(&path);
     long.then(|| format!("has {lines} lines"))
+}
+
+/// Aggregates whose reads show more than their stream, so that their tags have a digest.
+const DIGESTED: [&str; 3] = ["Cart", "Order", "Product"];
+
+fn use_cases_know_the_tag_of_their_subject(path: &str, text: &str) -> Option<String> {
+    if !path.starts_with("src/shop/") {
+        return None;
+    }
+    let blocks = text.split("\nimpl ").map(|block| block.split("\n}\n").next().unwrap_or(block));
+    let use_cases = blocks.filter_map(|block| block.trim_start_matches("impl ").strip_prefix("UseCase for "));
+    let found = use_cases.filter(|block| {
+        let digested = DIGESTED.iter().any(|kind| block.contains(&format!("Some(AggregateRef::of::<{kind}>")));
+        digested && !block.contains("fn view_digest(")
+    });
+    let names: Vec<_> = found.filter_map(|block| block.split_whitespace().next()).collect();
+    (!names.is_empty()).then(|| format!("lacks the view_digest of {}", names.join(", ")))
 }

@@ -1,0 +1,53 @@
+//! What can be sold of a product now, and why an item cannot be ordered.
+
+use super::Product;
+use crate::domain::words::words;
+
+words! {
+    /// Why units of a product cannot be ordered.
+    UnavailableReason {
+        /// There never was such a product.
+        Unknown = "unknown",
+        Deleted = "deleted",
+        Discontinued = "discontinued",
+        /// Fewer units are left than requested.
+        OutOfStock = "out_of_stock",
+    }
+}
+
+/// What can be sold of a product now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Supply {
+    /// Why the product is not sold at all.
+    withdrawn: Option<UnavailableReason>,
+    /// Units that can be sold.
+    units: i64,
+}
+
+impl Supply {
+    /// Supply of a product with this stock; a product that is withdrawn sells no unit.
+    pub fn new(withdrawn: Option<UnavailableReason>, stock: i64) -> Self {
+        Self { withdrawn, units: if withdrawn.is_some() { 0 } else { stock.max(0) } }
+    }
+
+    /// Units that can be sold.
+    pub fn units(self) -> i64 {
+        self.units
+    }
+
+    /// Why `requested` units cannot be ordered; `None` if they can.
+    pub fn refuse(self, requested: i64) -> Option<UnavailableReason> {
+        self.withdrawn.or((requested > self.units).then_some(UnavailableReason::OutOfStock))
+    }
+}
+
+impl Product {
+    pub fn supply(&self) -> Supply {
+        match self {
+            Self::Unknown => Supply::new(Some(UnavailableReason::Unknown), 0),
+            Self::Listed(listing) => Supply::new(None, listing.stock.available()),
+            Self::Discontinued(_) => Supply::new(Some(UnavailableReason::Discontinued), 0),
+            Self::Deleted(_) => Supply::new(Some(UnavailableReason::Deleted), 0),
+        }
+    }
+}

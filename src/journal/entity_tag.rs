@@ -1,0 +1,92 @@
+//! Entity tags: the version of a resource, and a digest of what a read of it shows beyond its own stream.
+
+use std::fmt;
+use std::str::FromStr;
+
+use thiserror::Error;
+
+use super::context::sha256;
+
+/// The tag of a resource: `ETag` of a read, `If-Match` of a command.
+///
+/// Written as `3`, or as `3-91b2c0e5d7a84f16` with a digest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EntityTag {
+    /// Version of the resource's stream.
+    pub version: i64,
+    /// Digest of what else is shown; `None` if the stream alone decides what is shown.
+    pub digest: Option<ViewDigest>,
+}
+
+/// Digest of what a read shows beyond its resource's own stream, such as the prices of a cart's products.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ViewDigest(u64);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("is not an entity tag, such as 3 or 3-91b2c0e5d7a84f16")]
+pub struct MalformedTag;
+
+impl EntityTag {
+    /// The tag of a resource that shows nothing beyond its stream. In `If-Match` it compares the version alone.
+    pub fn of_version(version: i64) -> Self {
+        Self { version, digest: None }
+    }
+}
+
+impl ViewDigest {
+    /// Digest of the parts; their boundaries count.
+    pub fn of<Part: AsRef<[u8]>>(parts: impl IntoIterator<Item = Part>) -> Self {
+        let [a, b, c, d, e, f, g, h, ..] = sha256(parts);
+        Self(u64::from_be_bytes([a, b, c, d, e, f, g, h]))
+    }
+}
+
+impl fmt::Display for EntityTag {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.version.fmt(formatter)?;
+        match self.digest {
+            Some(ViewDigest(digest)) => write!(formatter, "-{digest:016x}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl FromStr for EntityTag {
+    type Err = MalformedTag;
+
+    fn from_str(text: &str) -> Result<Self, MalformedTag> {
+        let (version, digest) = text.split_once('-').map_or((text, None), |(version, digest)| (version, Some(digest)));
+        let is_version = !version.is_empty() && version.bytes().all(|byte| byte.is_ascii_digit());
+        let version = version.parse().ok().filter(|_| is_version).ok_or(MalformedTag)?;
+        let is_digest = |digest: &&str| digest.len() == 16 && digest.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let digest = digest
+            .map(|digest| Some(digest).filter(is_digest).and_then(|digest| u64::from_str_radix(digest, 16).ok()))
+            .map(|digest| digest.map(ViewDigest).ok_or(MalformedTag))
+            .transpose()?;
+        Ok(Self { version, digest })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_is_read_as_it_is_written() {
+        let digest = Some(ViewDigest::of(["Kettle", "20.00"]));
+        for tag in [EntityTag::of_version(0), EntityTag { version: 17, digest }] {
+            assert_eq!(tag.to_string().parse(), Ok(tag));
+        }
+        for text in
+            ["", "-", "x", "3-", "+3", "3-1", "-3", "3-91b2c0e5d7a84f1g", "3-91b2c0e5d7a84f16-2", "3-+1b2c0e5d7a84f16"]
+        {
+            assert_eq!(text.parse::<EntityTag>(), Err(MalformedTag), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_boundaries_of_the_parts_count() {
+        assert_ne!(ViewDigest::of(["ab", "c"]), ViewDigest::of(["a", "bc"]));
+        assert_ne!(ViewDigest::of(["a"]), ViewDigest::of(["a", ""]));
+    }
+}
