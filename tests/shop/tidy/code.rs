@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use super::{Tried, is_test, product_code};
 
-pub const RULES: [Tried; 7] = [
+pub const RULES: [Tried; 8] = [
     (
         domain_imports_only_its_crates,
         "src/domain/x.rs",
