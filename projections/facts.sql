@@ -405,6 +405,10 @@ create view fact.account_password_changed as
 select position, recorded_at, sequence, aggregate_id::bigint as account_id
 from fact.event where event_type = 'AccountPasswordChanged';
 
+create view fact.account_email_changed as
+select position, recorded_at, sequence, aggregate_id::bigint as account_id
+from fact.event where event_type = 'AccountEmailChanged';
+
 create view fact.api_key_created as
 select position, recorded_at, sequence, aggregate_id::bigint as account_id,
     (payload ->> 'key_id')::uuid as key_id, payload ->> 'role' as role

@@ -123,7 +123,7 @@ pub struct EdgeConfig {
     /// Requests per second for each caller and for each client address; 0 disables the limit
     #[arg(long, env = "SHOP_RATE_LIMIT", default_value_t = 100)]
     pub rate_limit: u32,
-    /// Attempts with a password, token, key or discount code per minute and client address; 0 disables the limit
+    /// Attempts with a password, token, key or discount code per minute and client address, and mails that clients cause per minute and e-mail address; 0 disables both limits
     #[arg(long, env = "SHOP_LOGIN_LIMIT", default_value_t = 10)]
     pub login_limit: u32,
     /// Trusted proxies, whose X-Forwarded-For names the client: addresses or CIDR blocks, comma-separated

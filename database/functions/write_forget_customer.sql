@@ -6,7 +6,7 @@ declare
 begin
     delete from mailed_link as link using customer_profile as profile
     where profile.customer_id = forgotten and lower(link.email) = lower(profile.email);
-    perform end_sessions(account.account_id, changed) from account where account.customer_id = forgotten;
+    perform end_sessions(account.account_id, changed, null) from account where account.customer_id = forgotten;
     delete from account where account.customer_id = forgotten;
     delete from customer_profile as profile where profile.customer_id = forgotten;
 end

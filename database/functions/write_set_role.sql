@@ -5,6 +5,6 @@ declare
     changed_account bigint := change ->> 'account_id';
 begin
     update account set role = change ->> 'role' where account.account_id = changed_account;
-    perform end_sessions(changed_account, changed);
+    perform end_sessions(changed_account, changed, null);
 end
 $$;

@@ -10,20 +10,20 @@ use sqlx::PgPool;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use super::account_mails::AccountMail;
+use super::account_mails::{AccountMail, RequestOrigin};
 use super::secret::{self, Secret};
 use super::sign_ins::{self, ClientInfo, SignInOutcome};
 use super::{Accounts, AccountsError, Password};
-use crate::domain::account::{LinkHash, PasswordHash, Role};
+use crate::domain::account::{LinkHash, Role};
 use crate::domain::ids::{AccountId, CustomerId};
 use crate::domain::text::{Email, LastName, Name};
 use crate::journal::Context;
-use crate::mail::Mailer;
+use crate::mail::{MailError, Mailer};
 use crate::shop::{ChangePassword, ConfirmRegistration, CustomerRef, OpenAccount};
 
 /// A request for a mail with a link.
 pub enum MailRequest {
-    Register { first_name: Name, last_name: LastName, email: Email, password: Password },
+    Register { first_name: Name, last_name: LastName, email: Email },
     Reset { email: Email },
 }
 
@@ -31,7 +31,6 @@ struct MailedLink {
     email: String,
     first_name: Option<String>,
     last_name: Option<String>,
-    password_hash: Option<String>,
     customer_id: Option<i64>,
     account_id: Option<i64>,
 }
@@ -48,17 +47,16 @@ const FIRST_RETRY: Duration = Duration::from_secs(10);
 impl Accounts {
     /// Stores the request; the mail task sends the mail.
     pub async fn request_mail(&self, request: MailRequest, client: &ClientInfo) -> Result<(), AccountsError> {
-        let (purpose, email, names, hash, within) = match request {
-            MailRequest::Register { first_name, last_name, email, password } => {
-                let hash = self.passwords().hash(&password).await?;
-                ("register", email, Some((first_name, last_name)), Some(hash), CONFIRM_LINK_LIFE)
+        let (purpose, email, names, within) = match request {
+            MailRequest::Register { first_name, last_name, email } => {
+                ("register", email, Some((first_name, last_name)), CONFIRM_LINK_LIFE)
             }
-            MailRequest::Reset { email } => ("reset", email, None, None, RESET_LINK_LIFE),
+            MailRequest::Reset { email } => ("reset", email, None, RESET_LINK_LIFE),
         };
         let (first_name, last_name) = names.unzip();
         sqlx::query(
             "insert into mailed_link (
-                link_id, purpose, email, first_name, last_name, password_hash, requested_at, expires_at, due_at
+                link_id, purpose, email, first_name, last_name, network, requested_at, expires_at, due_at
             )
             values ($1, $2, $3, $4, $5, $6, clock_timestamp(), clock_timestamp() + $7, clock_timestamp())",
         )
@@ -67,7 +65,7 @@ impl Accounts {
         .bind(email.as_str())
         .bind(first_name.map(|name| name.to_string()))
         .bind(last_name.map(|name| name.to_string()))
-        .bind(hash.as_ref().map(PasswordHash::expose))
+        .bind(&client.network)
         .bind(within)
         .execute(self.pool())
         .await?;
@@ -80,18 +78,23 @@ impl Accounts {
     }
 
     /// Creates the customer and the account of a registration, for its mailed token.
-    pub async fn confirm_registration(&self, token: &str, context: Context) -> Result<CustomerRef, AccountsError> {
+    ///
+    /// The password is chosen now, by the owner of the mailbox: anyone may have requested the registration. A password
+    /// that an earlier version stored with the request is ignored.
+    pub async fn confirm_registration(
+        &self,
+        token: &str,
+        password: &Password,
+        context: Context,
+    ) -> Result<CustomerRef, AccountsError> {
         let link = self.find_link("register", token).await?.ok_or(AccountsError::InvalidLink)?;
-        let (Some(first_name), Some(password_hash)) = (link.first_name, link.password_hash) else {
-            return Err(AccountsError::InvalidLink);
-        };
         let confirm = ConfirmRegistration {
             link_hash: LinkHash::new(secret::hash(token)),
             customer_id: link.customer_id.map(CustomerId),
-            first_name: Name::stored(first_name),
+            first_name: Name::stored(link.first_name.ok_or(AccountsError::InvalidLink)?),
             last_name: link.last_name.map_or_else(LastName::default, |name| Name::stored(name).into()),
             email: Email::stored(link.email),
-            password_hash: PasswordHash::new(password_hash),
+            password_hash: self.passwords().hash(password).await?,
         };
         Ok(self.journal().run(confirm, context).await?.answer)
     }
@@ -150,23 +153,33 @@ async fn send_next_mail(pool: &PgPool, mailer: &Mailer) -> Result<bool, sqlx::Er
     let due = sqlx::query_file!("src/accounts/queries/take_due_mail.sql", &token.hash()[..], FIRST_RETRY as _);
     let due = due.fetch_optional(pool).await?;
     let Some(due) = due else { return Ok(false) };
-    let account_mail = match (due.purpose.as_str(), due.account_id, due.customer_id) {
-        ("register", None, _) => Some(AccountMail::Confirm { token: token.clone() }),
-        ("register", Some(_), _) => Some(AccountMail::HasAccount),
-        (_, None, None) => None,
-        _ => Some(AccountMail::Reset { token: token.clone() }),
+    let (has_account, is_customer) = (due.account_id.is_some() && !due.disabled, due.customer_id.is_some());
+    let account_mail = match due.purpose.as_str() {
+        "register" if has_account => Some(AccountMail::HasAccount),
+        "register" => Some(AccountMail::Confirm { token: token.clone() }),
+        "reset" => (has_account || is_customer).then(|| AccountMail::Reset { token: token.clone() }),
+        "change_email" if due.account_id.is_some() || is_customer => Some(AccountMail::EmailTaken),
+        "change_email" => Some(AccountMail::ChangeEmail { token: token.clone() }),
+        "email_notice" => Some(AccountMail::EmailNotice),
+        _ => None,
     };
-    let has_link = matches!(account_mail, Some(AccountMail::Confirm { .. } | AccountMail::Reset { .. }));
-    if let Some(account_mail) = account_mail
-        && let Err(error) = mailer.send(&account_mail.write(&due.email, &mailer.config().public_url)).await
-    {
-        tracing::warn!(%error, attempts = due.attempts, "cannot send a mail; it will be retried");
-        return Ok(true);
-    }
-    let done = if has_link {
-        "update mailed_link set due_at = null where link_id = $1"
-    } else {
-        "delete from mailed_link where link_id = $1"
+    let has_link = account_mail.as_ref().is_some_and(AccountMail::has_link);
+    let origin = RequestOrigin { requested_at: due.requested_at, network: due.network };
+    let sent = match account_mail {
+        Some(mail) => mailer.send(&mail.write(&due.email, &mailer.config().public_url, &origin)).await,
+        None => Ok(()),
+    };
+    let done = match sent {
+        Ok(()) if has_link => "update mailed_link set due_at = null where link_id = $1",
+        Ok(()) => "delete from mailed_link where link_id = $1",
+        Err(error @ MailError::Unmailable) => {
+            tracing::warn!(%error, purpose = due.purpose, "a mail is skipped");
+            "delete from mailed_link where link_id = $1"
+        }
+        Err(error) => {
+            tracing::warn!(%error, attempts = due.attempts, "cannot send a mail; it will be retried");
+            return Ok(true);
+        }
     };
     sqlx::query(done).bind(due.link_id).execute(pool).await?;
     Ok(true)

@@ -19,6 +19,7 @@ mod access_tokens;
 mod account_mails;
 mod authenticator;
 mod cart_tokens;
+mod email_changes;
 mod identity;
 mod keys;
 mod links;
@@ -36,7 +37,7 @@ pub use keys::{KeysError, TokenKeys};
 pub use links::MailRequest;
 pub use password::{Password, PasswordError, Passwords};
 pub use secret::Secret;
-pub use sessions::Tokens;
+pub use sessions::{ProvenOwner, Tokens};
 pub use sign_ins::{ClientInfo, SignIn, SignInOutcome};
 pub use users::{ApiKey, User, find_account_by_email, list_users};
 

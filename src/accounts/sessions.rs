@@ -1,4 +1,4 @@
-//! Sessions: log in, refresh, log out, change the password.
+//! Sessions: log in, refresh, log out, check and change the password.
 
 use std::time::Duration;
 
@@ -24,12 +24,26 @@ pub struct Tokens {
     pub identity: Identity,
 }
 
+/// An account whose current password the caller has just given.
+pub struct ProvenOwner {
+    pub(super) account_id: AccountId,
+    pub(super) password_hash: String,
+    email: String,
+}
+
 /// Account that a client tries to log in to.
 struct Candidate {
     account_id: i64,
     email: String,
     password_hash: Option<String>,
     disabled: bool,
+}
+
+impl ProvenOwner {
+    /// The present e-mail address of the account.
+    pub fn email(&self) -> &str {
+        &self.email
+    }
 }
 
 impl Accounts {
@@ -105,12 +119,7 @@ impl Accounts {
         context: Context,
         client: &ClientInfo,
     ) -> Result<Tokens, AccountsError> {
-        let found = self.find_candidate(account_id).await?;
-        let password_hash = found.and_then(|candidate| candidate.password_hash);
-        if !self.passwords().verify(current, password_hash).await? {
-            sign_ins::record_sign_in(self.pool(), Some(account_id), SignInOutcome::WrongPassword, client).await?;
-            return Err(AccountsError::WrongCredentials);
-        }
+        self.prove_owner(account_id, current, client).await?;
         let password_hash = self.passwords().hash(new).await?;
         let change = ChangePassword { account_id, password_hash: password_hash.clone(), link_hash: None };
         self.journal().run(change, context).await?;
@@ -118,6 +127,26 @@ impl Accounts {
         sign_ins::record_sign_in(self.pool(), Some(account_id), SignInOutcome::PasswordChanged, client).await?;
         let candidate = self.find_candidate(account_id).await?.ok_or(AccountsError::WrongCredentials)?;
         self.begin_session(&candidate, password_hash.expose()).await
+    }
+
+    /// Checks the password of a logged-in account, and records a wrong one.
+    pub async fn prove_owner(
+        &self,
+        account_id: AccountId,
+        password: &str,
+        client: &ClientInfo,
+    ) -> Result<ProvenOwner, AccountsError> {
+        let found = self.find_candidate(account_id).await?;
+        let (email, hash) = found.map(|candidate| (candidate.email, candidate.password_hash)).unzip();
+        let hash = hash.flatten();
+        let matches = self.passwords().verify(password, hash.clone()).await?;
+        match (email, hash) {
+            (Some(email), Some(password_hash)) if matches => Ok(ProvenOwner { account_id, password_hash, email }),
+            _ => {
+                sign_ins::record_sign_in(self.pool(), Some(account_id), SignInOutcome::WrongPassword, client).await?;
+                Err(AccountsError::WrongCredentials)
+            }
+        }
     }
 
     pub async fn list_sign_ins(&self, before: i64, limit: i64) -> Result<Vec<sign_ins::SignIn>, sqlx::Error> {

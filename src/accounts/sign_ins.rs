@@ -28,6 +28,8 @@ pub enum SignInOutcome {
     TokenReused,
     PasswordChanged,
     ResetRequested,
+    EmailChangeRequested,
+    EmailChanged,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -53,6 +55,8 @@ impl SignInOutcome {
             Self::TokenReused => "token_reused",
             Self::PasswordChanged => "password_changed",
             Self::ResetRequested => "reset_requested",
+            Self::EmailChangeRequested => "email_change_requested",
+            Self::EmailChanged => "email_changed",
         }
     }
 }

@@ -12,6 +12,7 @@ use super::database::with_database;
 use super::output::print;
 use crate::config::DatabaseConfig;
 use crate::database::{Database, Location};
+use crate::mail::{UnmailableOwners, find_unmailable};
 use crate::projector::{self, ProjectionState, ProjectionStatus};
 use crate::scheduler;
 
@@ -45,6 +46,7 @@ async fn report(
         missing_stock_lines(database).await?,
         projection_lines(projections),
         task_lines(database).await?,
+        unmailable_lines(&find_unmailable(&database.pool).await?),
     ])
 }
 
@@ -96,4 +98,19 @@ async fn task_lines(database: &Database) -> anyhow::Result<Lines> {
         format!("{:17} {last}, next run {}{error}", task.name, task.due_at.format("%F %T"))
     });
     Ok(lines.collect())
+}
+
+/// Numbers that one line shows at most.
+const MAX_SHOWN: usize = 20;
+
+/// The owners of e-mail addresses to which no mail is sent.
+fn unmailable_lines(owners: &UnmailableOwners) -> Lines {
+    let kinds =
+        [("customers", &owners.customers), ("accounts", &owners.accounts), ("orders of guests", &owners.orders)];
+    let lines = kinds.into_iter().filter(|(_, ids)| !ids.is_empty()).map(|(kind, ids)| {
+        let shown: Vec<_> = ids.iter().take(MAX_SHOWN).map(ToString::to_string).collect();
+        let more = if ids.len() > MAX_SHOWN { ", …" } else { "" };
+        format!("{} {kind} have an e-mail address that cannot be mailed: {}{more}", ids.len(), shown.join(", "))
+    });
+    lines.collect()
 }

@@ -46,6 +46,7 @@ functions![
     "refresh_session",
     "store_side_writes",
     "write_change_address",
+    "write_change_email",
     "write_change_profile",
     "write_change_webhook",
     "write_disable_account",

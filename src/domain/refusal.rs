@@ -58,6 +58,12 @@ pub enum Refusal {
     PostalCodeRequired,
     #[error("the link is invalid, expired or already used")]
     LinkInvalid,
+    /// The customer has an account, whose address counts only after a mail to it was answered.
+    #[error(
+        "the customer has an account: its owner changes the e-mail address with POST auth/email/, which mails a link \
+         to the new address"
+    )]
+    EmailNeedsConfirmation,
     /// The stored address differs from the one that the command was decided with.
     #[error("the address was changed or removed in the meantime; check it and try again")]
     AddressChanged,

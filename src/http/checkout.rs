@@ -112,6 +112,11 @@ pub async fn check_out_guest(
 ) -> Result<CommandResponse<OrderView>, ApiError> {
     let body = command.body;
     source.count_attempt(&app, body.discount_code.as_ref())?;
+    // A stranger may enter any address, and the order mails it. A dry run mails nothing; if it counted or checked the
+    // limit, it would block the address or reveal its recent mails.
+    if !command.context.dry_run {
+        app.edge.rate_limits.per_recipient(body.email.as_str())?;
+    }
     let (payment_method, instrument) = chosen_method(&app, body.payment_method, body.payment)?;
     let shipping = body.shipping_address.0;
     let pricing = PricingRequest { country: Some(shipping.country.clone()), discount_code: body.discount_code };

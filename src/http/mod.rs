@@ -49,7 +49,7 @@ pub use edge::cors::AllowedOrigins;
 pub use edge::rate_limits::RateLimits;
 pub use wire::error::ApiError;
 
-use accounts::{auth, keys, users};
+use accounts::{auth, email_changes, keys, users};
 use customers::{addresses, export};
 use edge::drain::DRAIN_DELAY;
 use edge::rate_limits::per_credential_source;
@@ -123,12 +123,14 @@ fn accounts(app: &App) -> Routes {
         .routes(routes!(auth::log_in))
         .routes(routes!(auth::change_password))
         .routes(routes!(auth::request_password_reset))
+        .routes(routes!(email_changes::request_email_change))
         .layer(from_fn_with_state(app.edge.rate_limits.clone(), per_credential_source));
     let routes = Routes::new()
         .routes(routes!(auth::confirm_registration))
         .routes(routes!(auth::refresh_session))
         .routes(routes!(auth::log_out))
         .routes(routes!(auth::reset_password))
+        .routes(routes!(email_changes::confirm_email_change))
         .routes(routes!(auth::find_own_account))
         .routes(routes!(users::list_accounts, users::create_account))
         .routes(routes!(users::find_account, users::change_account))

@@ -16,6 +16,7 @@ pub(super) fn router() -> Router {
     [
         ("/", "text/html; charset=utf-8", include_str!("pages/start.html")),
         ("/account/confirm", "text/html; charset=utf-8", include_str!("pages/confirm.html")),
+        ("/account/email", "text/html; charset=utf-8", include_str!("pages/email.html")),
         ("/account/reset", "text/html; charset=utf-8", include_str!("pages/reset.html")),
         ("/account/account.js", "text/javascript; charset=utf-8", include_str!("pages/account.js")),
         ("/account/account.css", "text/css; charset=utf-8", include_str!("pages/account.css")),

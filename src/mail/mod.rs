@@ -14,11 +14,16 @@ use thiserror::Error;
 
 use crate::clock::Clock;
 
+mod free_text;
 mod order_mails;
+mod template_checks;
 mod templates;
+mod unmailable;
 
-pub use order_mails::{OrderMails, check};
+pub use order_mails::OrderMails;
+pub use template_checks::check;
 pub use templates::{Rendered, TemplateError, Templates};
+pub use unmailable::{UnmailableOwners, find_unmailable};
 
 /// How mails are sent. Debug output does not show the SMTP password.
 #[derive(Clone)]
@@ -37,6 +42,9 @@ pub struct MailConfig {
 pub enum MailError {
     #[error("invalid SMTP settings: {0}")]
     Settings(String),
+    /// No mail can be sent to the recipient's address; a retry cannot succeed.
+    #[error("the recipient's e-mail address is invalid")]
+    Unmailable,
     /// The mail itself is invalid; a retry cannot succeed.
     #[error("cannot compose the mail: {0}")]
     Invalid(String),
@@ -110,7 +118,7 @@ impl Mailer {
 
     fn compose(&self, mail: &Mail) -> Result<Message, MailError> {
         let from: Mailbox = self.config.from.parse().map_err(invalid)?;
-        let to = mail.to.parse().map_err(|_| invalid("invalid address"))?;
+        let to = unmailable::mailable_address(&mail.to).ok_or(MailError::Unmailable)?;
         let id = mail.id.as_ref().map(|id| format!("<{id}@{}>", from.email.domain()));
         // Stops automatic replies (RFC 3834).
         let automatic = HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".to_owned());

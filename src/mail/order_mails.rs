@@ -1,8 +1,10 @@
 //! The reactor that mails buyers about their orders.
 //!
 //! A mail's content comes from the log; name and addresses come from the tables that can be erased. No mail goes to
-//! erased customers, to guests without an e-mail address, or for imported orders: those with a reference to another
-//! system, or placed in the past.
+//! erased customers, to guests without an e-mail address, to addresses that cannot be mailed, or for imported orders:
+//! those with a reference to another system, or placed in the past.
+//!
+//! Whatever a buyer may have written is in a form that does not become a link.
 
 use std::collections::HashMap;
 
@@ -12,7 +14,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
-use super::{Mail, MailError, Mailer, TemplateError, Templates};
+use super::free_text::{without_links, without_links_in};
+use super::unmailable::mailable_address;
+use super::{Mail, MailError, Mailer, Templates};
 use crate::payments::Currency;
 use crate::reactors::{Failure, Reaction, Reactor};
 use crate::shop::tracking_url;
@@ -26,7 +30,7 @@ pub struct OrderMails {
 }
 
 /// Each event with the name of its template.
-const MAILS: [(&str, &str); 6] = [
+pub(super) const MAILS: [(&str, &str); 6] = [
     ("OrderPlaced", "order_placed"),
     ("OrderPaid", "order_paid"),
     ("OrderShipmentSent", "order_shipment_sent"),
@@ -101,11 +105,19 @@ impl OrderMails {
         let Some(buyer) = self.find_buyer(&event.aggregate_id, customer_id).await.map_err(retry_later)? else {
             return Ok(());
         };
+        if mailable_address(&buyer.email).is_none() {
+            tracing::warn!(
+                order_id = event.aggregate_id,
+                event = event.event_type,
+                "a mail is skipped: the buyer's e-mail address is invalid"
+            );
+            return Ok(());
+        }
         let addresses = self.list_addresses(&event.aggregate_id).await.map_err(retry_later)?;
         let address = |kind: &str| addresses.iter().find(|address| address.kind == kind);
         let context = json!({
             "shop": { "url": self.mailer.config().public_url, "currency": self.currency.code() },
-            "name": buyer.name,
+            "name": without_links(&buyer.name),
             "order": {
                 "order_id": event.aggregate_id,
                 "placed_on": format_day(&placed.payload["placed_at"]),
@@ -128,7 +140,7 @@ impl OrderMails {
             id: Some(format!("order.{}", event.event_id)),
         };
         self.mailer.send(&mail).await.map_err(|error| match error {
-            MailError::Refused(_) | MailError::Invalid(_) => Failure::Park(error.to_string()),
+            MailError::Refused(_) | MailError::Invalid(_) | MailError::Unmailable => Failure::Park(error.to_string()),
             MailError::Settings(_) | MailError::Unsent(_) => Failure::Retry(error.to_string()),
         })
     }
@@ -147,7 +159,17 @@ impl OrderMails {
     }
 
     async fn list_addresses(&self, order_id: &str) -> Result<Vec<OrderAddress>, sqlx::Error> {
-        sqlx::query_file_as!(OrderAddress, "src/mail/queries/order_addresses.sql", order_id).fetch_all(&self.pool).await
+        let addresses = sqlx::query_file_as!(OrderAddress, "src/mail/queries/order_addresses.sql", order_id);
+        Ok(addresses.fetch_all(&self.pool).await?.into_iter().map(OrderAddress::without_links).collect())
+    }
+}
+
+impl OrderAddress {
+    fn without_links(self) -> Self {
+        let Self { kind, name, line1, line2, postal_code, city, region, country } = self;
+        let [name, line1, postal_code, city] = [name, line1, postal_code, city].map(|text| without_links(&text));
+        let [line2, region] = [line2, region].map(|text| text.map(|text| without_links(&text)));
+        Self { kind, name, line1, line2, postal_code, city, region, country }
     }
 }
 
@@ -168,51 +190,19 @@ impl OrderPlacedEvent {
     }
 }
 
-/// Checks the templates by rendering each for an order with every optional part. Returns what is wrong.
-pub fn check(templates: &Templates) -> Vec<TemplateError> {
-    let address = json!({
-        "name": "Jo Miller", "line1": "12 Mill Lane", "line2": "Mill", "postal_code": "AB1 2CD", "city": "Milltown",
-        "region": "Millshire", "country": "GB",
-    });
-    let line = json!({
-        "line": 1, "product_id": 1, "product_name": "Kettle", "quantity": 2, "unit_price": "19.90", "subtotal": "39.80",
-    });
-    let context = json!({
-        "shop": { "url": "https://shop.example.com", "currency": "EUR" },
-        "name": "Jo Miller",
-        "order": {
-            "order_id": "17", "placed_on": "1 May 2026", "total": "39.80", "lines": [line],
-            "pricing": {
-                "subtotal": "39.80", "discount": "4.90", "discount_code": "SPRING", "shipping": "4.90", "tax": "6.35",
-                "prices_include_tax": true,
-            },
-            "payment_method": "invoice",
-            "pay_by": "15 May 2026", "shipping_address": address, "billing_address": address,
-        },
-        "event": {
-            "amount": "39.80", "reason": "not paid in time", "carrier": "Post", "tracking_number": "123",
-            "tracking_url": "https://example.com/123", "lines": [line],
-        },
-    });
-    MAILS
-        .iter()
-        .filter_map(|(_, name)| templates.render(name, &context).err())
-        .chain(templates.unknown_files())
-        .collect()
-}
-
 /// The event's payload, with the product names of its lines and the tracking URL of its parcel.
 fn event_with_names(payload: &Value, placed_lines: &Value) -> Value {
     let placed_lines = placed_lines.as_array().into_iter().flatten();
     let names: HashMap<_, _> = placed_lines.map(|line| (line["line"].as_i64(), &line["product_name"])).collect();
+    let text = |name: &str| payload[name].as_str();
+    let url = text("carrier").zip(text("tracking_number")).and_then(|(carrier, number)| tracking_url(carrier, number));
     let mut payload = payload.clone();
+    without_links_in(&mut payload);
     for line in payload.get_mut("lines").and_then(Value::as_array_mut).into_iter().flatten() {
         if let Some(name) = names.get(&line["line"].as_i64()) {
             line["product_name"] = (*name).clone();
         }
     }
-    let text = |name: &str| payload[name].as_str();
-    let url = text("carrier").zip(text("tracking_number")).and_then(|(carrier, number)| tracking_url(carrier, number));
     if let Some(url) = url {
         payload["tracking_url"] = json!(url);
     }

@@ -1,7 +1,8 @@
 //! Templates of mails: built in, and each file can be replaced by a file of the same name in a folder.
 //!
 //! A mail has three templates, `<name>.subject.txt`, `<name>.txt` and `<name>.html`, and the files that they include or
-//! extend. Values are escaped in HTML. An undefined variable is an error.
+//! extend. Values are escaped in HTML. An undefined variable is an error. Whatever a buyer may have written comes in a
+//! form that does not become a link (`free_text`), so that replaced templates are as safe as the built-in ones.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -34,6 +35,9 @@ pub enum TemplateError {
     /// Names the file and the line.
     #[error("invalid template: {0}")]
     Broken(String),
+    /// Strangers may cause mails to any address, so their text must not look like the shop's.
+    #[error("{0} begins with text that a buyer may have written; begin with a text of the shop")]
+    LeadingText(String),
     #[error("unknown template {0}: no built-in template has this name")]
     Unknown(String),
     #[error("cannot read the template {file}: {error}")]
@@ -187,6 +191,8 @@ mod tests {
         write("order_paid.subject.txt", "Paid by {{ name }}\n");
         let mail = templates.render("order_paid", &context).unwrap();
         assert_eq!(mail.subject, "Paid by <b>Jo</b> Bcc: all@example.com", "one line, and nothing but text");
+        write("order_paid.html", "<p>Thank you, {{ name }}</p>");
+        let mail = templates.render("order_paid", &context).unwrap();
         assert!(mail.html.contains("&lt;b&gt;Jo") && !mail.html.contains("<b>Jo"), "{}", mail.html);
         assert!(mail.text.contains("we have received 12.50 EUR for your order 7"), "{}", mail.text);
 

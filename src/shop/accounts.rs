@@ -1,10 +1,12 @@
-//! Accounts: opening, roles, passwords and confirmed registrations.
+//! Accounts: opening, roles, passwords, e-mail addresses and confirmed registrations.
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::customers::{CustomerRef, RegisterCustomer, check_customer};
 use super::secrets::{expose, expose_optional};
 use crate::domain::account::{Account, AccountCommand, LinkHash, PasswordHash, Role};
+use crate::domain::customer::{Customer, CustomerCommand, ProfileField};
 use crate::domain::ids::{AccountId, CustomerId};
 use crate::domain::refusal::Refusal;
 use crate::domain::text::{Email, LastName, Name};
@@ -35,6 +37,17 @@ pub struct ChangePassword {
     pub password_hash: PasswordHash,
     /// The mailed link that permits this; `None` if the caller proved the right otherwise.
     pub link_hash: Option<LinkHash>,
+}
+
+/// Sets the e-mail address of an account, and of its customer, for the link that was mailed to the new address.
+pub struct ChangeEmail {
+    pub account_id: AccountId,
+    /// The owner, if the account is a customer's.
+    pub customer_id: Option<CustomerId>,
+    pub email: Email,
+    /// The session that requested the change; all others end.
+    pub kept_session: Option<Uuid>,
+    pub link_hash: LinkHash,
 }
 
 /// Makes the owner of a confirmed e-mail address a customer with an account.
@@ -111,6 +124,22 @@ impl UseCase for ChangePassword {
     }
 }
 
+impl UseCase for ChangeEmail {
+    type Answer = AccountRef;
+
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<AccountRef, Interrupt> {
+        use_link(work, Some(&self.link_hash))?;
+        let Self { account_id, customer_id, email, kept_session, .. } = self;
+        let account_id = *account_id;
+        work.execute::<Account>(account_id, AccountCommand::ChangeEmail)?;
+        if let Some(customer_id) = customer_id {
+            work.execute::<Customer>(*customer_id, CustomerCommand::Change { fields: vec![ProfileField::Email] })?;
+        }
+        work.add_side_write(&SetEmail { account_id, email, kept_session: *kept_session })?;
+        Ok(AccountRef { account_id })
+    }
+}
+
 impl UseCase for ConfirmRegistration {
     type Answer = CustomerRef;
 
@@ -166,6 +195,22 @@ struct SetPassword<'a> {
 
 impl SideWrite for SetPassword<'_> {
     const FUNCTION: &'static str = "set_password";
+}
+
+/// Sets the address of the account's customer too.
+#[derive(Serialize)]
+struct SetEmail<'a> {
+    account_id: AccountId,
+    email: &'a Email,
+    kept_session: Option<Uuid>,
+}
+
+impl SideWrite for SetEmail<'_> {
+    const FUNCTION: &'static str = "change_email";
+
+    fn refusal(constraint: &str) -> Option<Refusal> {
+        matches!(constraint, "account_email_key" | "customer_profile_email_key").then_some(Refusal::EmailTaken)
+    }
 }
 
 #[derive(Serialize)]

@@ -17,7 +17,7 @@ pub struct RegisterCustomer {
     pub email: Email,
 }
 
-/// Changes the name or e-mail address of a customer. `None` keeps a value.
+/// Changes the name of a customer, or the e-mail address of one without an account. `None` keeps a value.
 pub struct ChangeCustomer {
     pub customer_id: CustomerId,
     pub first_name: Option<Name>,
@@ -118,7 +118,8 @@ impl SideWrite for PutProfile<'_> {
     }
 }
 
-/// Changes the e-mail address of the customer's account too.
+/// The database refuses another e-mail address for a customer with an account, in the commit of the events, so that no
+/// account can be opened in between.
 #[derive(Serialize)]
 struct PatchProfile<'a> {
     customer_id: CustomerId,
@@ -131,6 +132,9 @@ impl SideWrite for PatchProfile<'_> {
     const FUNCTION: &'static str = "change_profile";
 
     fn refusal(constraint: &str) -> Option<Refusal> {
+        if constraint == "customer_profile_email_of_account" {
+            return Some(Refusal::EmailNeedsConfirmation);
+        }
         email_taken(constraint)
     }
 }

@@ -1,4 +1,4 @@
-select coalesce(profile.email, link.email) as "email!", link.first_name, link.last_name, link.password_hash,
+select coalesce(profile.email, link.email) as "email!", link.first_name, link.last_name,
     profile.customer_id as "customer_id?", account.account_id as "account_id?"
 from mailed_link as link
 left join account on lower(account.email) = lower(link.email)

@@ -61,6 +61,8 @@ pub enum AccountCommand {
     Disable,
     Enable,
     ChangePassword,
+    /// Records that the e-mail address has changed; the address itself is in a table.
+    ChangeEmail,
     CreateKey {
         key_id: Uuid,
         role: Role,
@@ -78,6 +80,7 @@ events! {
         Disabled {} = "AccountDisabled",
         Enabled {} = "AccountEnabled",
         PasswordChanged {} = "AccountPasswordChanged",
+        EmailChanged {} = "AccountEmailChanged",
         KeyCreated { key_id: Uuid, role: Role } = "ApiKeyCreated",
         KeyRevoked { key_id: Uuid } = "ApiKeyRevoked",
         Erased {} = "AccountErased",
@@ -156,6 +159,8 @@ impl Decider for Account {
             Command::Enable => Event::Enabled {},
             Command::ChangePassword if disabled => return Err(AccountError::Disabled),
             Command::ChangePassword => Event::PasswordChanged {},
+            Command::ChangeEmail if disabled => return Err(AccountError::Disabled),
+            Command::ChangeEmail => Event::EmailChanged {},
             Command::CreateKey { .. } if disabled => return Err(AccountError::Disabled),
             Command::CreateKey { role: wanted, .. } if is_customer || wanted == Role::Customer || wanted > role => {
                 return Err(AccountError::KeyExceedsAccount);
@@ -176,7 +181,7 @@ impl Decider for Account {
         }
         let Self::Open { role, disabled, keys, .. } = self else { return };
         match event {
-            AccountEvent::Opened { .. } | AccountEvent::PasswordChanged {} => {}
+            AccountEvent::Opened { .. } | AccountEvent::PasswordChanged {} | AccountEvent::EmailChanged {} => {}
             AccountEvent::RoleChanged { role: changed, .. } => *role = *changed,
             AccountEvent::Disabled {} => *disabled = true,
             AccountEvent::Enabled {} => *disabled = false,

@@ -41,9 +41,10 @@ fn a_key_never_has_more_rights_than_its_account() {
 }
 
 #[test]
-fn a_disabled_account_cannot_change_its_password_until_it_is_enabled() {
+fn a_disabled_account_cannot_change_its_password_or_address_until_it_is_enabled() {
     let disabled = vec![opened(Role::Admin), AccountEvent::Disabled {}];
     account(disabled.clone()).when(AccountCommand::ChangePassword).then_expect_error(AccountError::Disabled);
+    account(disabled.clone()).when(AccountCommand::ChangeEmail).then_expect_error(AccountError::Disabled);
     account(disabled.clone()).when(AccountCommand::Disable).then_expect_events(vec![]);
     account(disabled).when(AccountCommand::Enable).then_expect_events(vec![AccountEvent::Enabled {}]);
 }
@@ -52,6 +53,7 @@ fn a_disabled_account_cannot_change_its_password_until_it_is_enabled() {
 fn an_erased_account_cannot_be_opened_again() {
     let erased = vec![opened(Role::Customer), AccountEvent::Erased {}];
     account(erased.clone()).when(AccountCommand::Enable).then_expect_error(AccountError::NotFound);
+    account(erased.clone()).when(AccountCommand::ChangeEmail).then_expect_error(AccountError::NotFound);
     let open = AccountCommand::Open { role: Role::Customer, customer_id: Some(CustomerId(7)) };
     account(erased).when(open).then_expect_error(AccountError::AlreadyOpen);
 }

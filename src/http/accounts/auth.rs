@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CACHE_CONTROL;
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -23,13 +23,37 @@ use crate::http::wire::error::{ApiError, Problem};
 use crate::shop::{CustomerRef, MergeCarts};
 
 body! {
-    /// A registration; a mailed link confirms it.
-    #[schema(examples(json!({ "first_name": "Jo", "last_name": "Miller", "email": "jo@example.com", "password": "correct horse battery" })))]
+    /// A registration; the password is chosen with the mailed link that confirms it.
+    #[schema(examples(json!({ "first_name": "Jo", "last_name": "Miller", "email": "jo@example.com" })))]
     pub struct Registration {
         pub first_name: Name,
         /// Absent or empty for a person with one name.
         pub last_name: Option<LastName>,
         pub email: Email,
+        /// Always refused.
+        #[schema(ignore)]
+        pub password: Option<PasswordAtLink>,
+    }
+}
+
+/// Refuses a password in a registration, and says where it belongs.
+#[derive(Deserialize)]
+#[serde(try_from = "serde_json::Value")]
+pub enum PasswordAtLink {}
+
+impl TryFrom<serde_json::Value> for PasswordAtLink {
+    type Error = &'static str;
+
+    fn try_from(_: serde_json::Value) -> Result<Self, Self::Error> {
+        Err("is not a field of this request: it is chosen with the mailed link, at auth/register/confirm/")
+    }
+}
+
+body! {
+    /// The token of the link that was mailed for a registration, and the password of the new account.
+    #[schema(examples(json!({ "token": "4Zk1b0m9", "password": "correct horse battery" })))]
+    pub struct RegistrationConfirmation {
+        pub token: String,
         pub password: Password,
     }
 }
@@ -127,6 +151,8 @@ pub struct Me {
 }
 
 /// Request a registration; a mailed link confirms it
+///
+/// The password is chosen with the link, so that only the owner of the mailbox can log in.
 #[utoipa::path(post, path = "/auth/register", tag = "accounts", security(()), request_body = Registration,
     responses((status = 202, body = MailAccepted)))]
 pub async fn register(
@@ -134,22 +160,22 @@ pub async fn register(
     client: ClientInfo,
     NoQuery(body): NoQuery<Registration>,
 ) -> Result<(StatusCode, Json<MailAccepted>), ApiError> {
-    let Registration { first_name, last_name, email, password } = body;
+    let Registration { first_name, last_name, email, password: None } = body;
     app.edge.rate_limits.per_recipient(email.as_str())?;
     let last_name = last_name.unwrap_or_default();
-    app.accounts.request_mail(MailRequest::Register { first_name, last_name, email, password }, &client).await?;
+    app.accounts.request_mail(MailRequest::Register { first_name, last_name, email }, &client).await?;
     Ok(mail_accepted())
 }
 
 /// Confirm a registration with the token of the mailed link; creates the customer and the account
-#[utoipa::path(post, path = "/auth/register/confirm", tag = "accounts", security(()), request_body = Confirmation,
+#[utoipa::path(post, path = "/auth/register/confirm", tag = "accounts", security(()), request_body = RegistrationConfirmation,
     responses((status = 201, body = CustomerRef)))]
 pub async fn confirm_registration(
     State(app): State<App>,
     caller: Caller,
-    NoQuery(body): NoQuery<Confirmation>,
+    NoQuery(body): NoQuery<RegistrationConfirmation>,
 ) -> Result<Response, ApiError> {
-    let confirmed = app.accounts.confirm_registration(&body.token, caller.context()).await?;
+    let confirmed = app.accounts.confirm_registration(&body.token, &body.password, caller.context()).await?;
     let location = format!("/shop/api/customer/{}/", confirmed.customer_id);
     Ok((StatusCode::CREATED, [("location", location)], Json(confirmed)).into_response())
 }
@@ -281,6 +307,6 @@ fn token_pair(tokens: Tokens, cart_merged: Option<bool>) -> Response {
     ([(CACHE_CONTROL, "no-store")], Json(pair)).into_response()
 }
 
-fn mail_accepted() -> (StatusCode, Json<MailAccepted>) {
+pub(super) fn mail_accepted() -> (StatusCode, Json<MailAccepted>) {
     (StatusCode::ACCEPTED, Json(MailAccepted { detail: "if the address is valid, a mail will arrive soon" }))
 }

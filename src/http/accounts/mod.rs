@@ -13,6 +13,7 @@ use crate::http::wire::caller::Caller;
 use crate::http::wire::error::ApiError;
 
 pub mod auth;
+pub mod email_changes;
 pub mod keys;
 pub mod users;
 

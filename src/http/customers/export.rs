@@ -113,12 +113,14 @@ pub struct ExportedLink {
     #[serde(skip_serializing)]
     #[schema(ignore)]
     link_id: Uuid,
-    /// `register` or `reset`.
+    /// `register`, `reset`, `change_email` or `email_notice`.
     pub purpose: String,
     /// First name in the registration.
     pub first_name: Option<String>,
     pub last_name: Option<String>,
     pub email: String,
+    /// The client address of the request, shortened to its network.
+    pub network: Option<String>,
     pub requested_at: DateTime<Utc>,
     pub expires_at: DateTime<Utc>,
 }

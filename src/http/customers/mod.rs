@@ -3,16 +3,21 @@
 pub mod addresses;
 pub mod export;
 
+use axum::Extension;
 use axum::extract::{OriginalUri, State};
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::accounts::ClientInfo;
+use crate::domain::account::Role;
 use crate::domain::ids::CustomerId;
 use crate::domain::text::{Email, LastName, Name};
 use crate::http::App;
+use crate::http::edge::client_address::ClientAddress;
 use crate::http::wire::amount::Amount;
-use crate::http::wire::body::{NoBody, body};
+use crate::http::wire::body::body;
+use crate::http::wire::caller::Caller;
 use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse};
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::{DEFAULT_LIMIT, Ids, LAST_MOMENT, Page, PageOf, Params, Versioned};
@@ -52,12 +57,22 @@ body! {
 
 body! {
     /// The fields to change; absent fields keep their value.
-    #[schema(examples(json!({ "email": "jo.miller@example.com" })))]
+    #[schema(examples(json!({ "last_name": "Muller" })))]
     pub struct CustomerChange {
         pub first_name: Option<Name>,
         /// Empty for a person with one name.
         pub last_name: Option<LastName>,
+        /// Only of a customer without an account; the owner of an account uses `POST auth/email/`.
         pub email: Option<Email>,
+    }
+}
+
+body! {
+    /// The password, which proves that the owner of an account wants to erase it; staff send no body.
+    #[schema(examples(json!({}), json!({ "password": "correct horse battery" })))]
+    pub struct Erasure {
+        #[schema(format = Password)]
+        pub password: Option<String>,
     }
 }
 
@@ -95,7 +110,9 @@ pub async fn find_customer(
     Ok(Versioned { tag: EntityTag::of_version(row.version), body })
 }
 
-/// Change a customer's name or e-mail address
+/// Change a customer's name, or the e-mail address of a customer without an account
+///
+/// The e-mail address of a customer with an account changes with `POST auth/email/` only: 409 `email_needs_confirmation`.
 #[utoipa::path(patch, path = "/customer/{customer_id}", tag = "customers", security(("bearer" = ["owner", "editor"])),
     request_body = CustomerChange,
     params(("customer_id" = CustomerId, Path), CommandParams), responses((status = 200, body = CustomerRef), CommandProblems))]
@@ -110,15 +127,35 @@ pub async fn change_customer(
 }
 
 /// Erase a customer's personal data; orders and totals remain
+///
+/// The customer must send the password of the account; staff must not.
 #[utoipa::path(delete, path = "/customer/{customer_id}", tag = "customers", security(("bearer" = ["owner", "editor"])),
-    params(("customer_id" = CustomerId, Path), CommandParams), responses((status = 204), CommandProblems))]
+    request_body = Option<Erasure>, params(("customer_id" = CustomerId, Path), CommandParams),
+    responses((status = 204), (status = 401, body = Problem), CommandProblems))]
 pub async fn erase_customer(
     State(app): State<App>,
+    caller: Caller,
+    client: ClientInfo,
+    Extension(address): Extension<ClientAddress>,
     Ids(customer_id): Ids<CustomerId>,
-    command: Command<NoBody>,
+    command: Command<Erasure>,
 ) -> Result<CommandResponse<()>, ApiError> {
+    let Command { body, mut context } = command;
+    let identity = caller.identity()?;
+    match (identity.role, body.password) {
+        (Role::Customer, Some(password)) => {
+            app.edge.rate_limits.per_credential_address(address)?;
+            app.edge.rate_limits.per_account(&format!("account/{}", identity.account_id))?;
+            app.accounts.prove_owner(identity.account_id, &password, &client).await?;
+            // The stored fingerprint of an idempotent request is a fast hash of the body, and so of the password.
+            context.idempotency = None;
+        }
+        (Role::Customer, None) => return Err(ApiError::invalid_field("password", "is required to erase an account")),
+        (_, Some(_)) => return Err(ApiError::invalid_field("password", "is for the owner of the account only")),
+        (_, None) => {}
+    }
     let account_id = app.accounts.account_of_customer(customer_id).await?;
-    let erased = app.run(EraseCustomer { customer_id, account_id }, command.context).await?;
+    let erased = app.run(EraseCustomer { customer_id, account_id }, context).await?;
     // Refuses the customer's access tokens at once, not only after the database has notified this node.
     app.accounts.refresh().await?;
     Ok(erased)

@@ -27,7 +27,7 @@ use crate::http::wire::error::ApiError;
 pub struct RateLimits {
     /// Requests of an address or a caller.
     requests: Option<Arc<RateLimit>>,
-    /// Credential attempts and attempts at discount codes from an address, and mails to an address.
+    /// Credential attempts and attempts at discount codes from an address, and mails that clients cause to an address.
     attempts: Option<Arc<RateLimit>>,
     /// Credential attempts on an account, from all addresses together.
     account_attempts: Option<Arc<RateLimit>>,
@@ -59,6 +59,11 @@ impl RateLimits {
         check(self.account_attempts.as_deref(), &("attempt", folded_email(account))).map(drop)
     }
 
+    /// Counts a credential attempt against its client address, for a route whose other methods accept no credentials.
+    pub fn per_credential_address(&self, client: ClientAddress) -> Result<(), ApiError> {
+        check(self.attempts.as_deref(), &("address", Some(client.rate_limit_unit()))).map(drop)
+    }
+
     /// Counts an attempt at a discount code against the client address and the account that made it.
     pub fn per_code_source(&self, client: Option<ClientAddress>, account: Option<&str>) -> Result<(), ApiError> {
         check(self.attempts.as_deref(), &("code", client.map(ClientAddress::rate_limit_unit)))?;
@@ -66,9 +71,18 @@ impl RateLimits {
         account.map(|account| check(self.account_attempts.as_deref(), &("code", account))).transpose().map(drop)
     }
 
-    /// Counts a requested mail against its recipient, from whichever address it was requested.
+    /// Counts a mail that a client causes against its recipient, from whichever address it was requested.
     pub fn per_recipient(&self, recipient: &str) -> Result<(), ApiError> {
-        check(self.attempts.as_deref(), &("mail", folded_email(recipient))).map(drop)
+        check(self.attempts.as_deref(), &("mail", mailbox(recipient))).map(drop)
+    }
+}
+
+/// The mailbox of an address: in the form for comparison, without the tag behind a plus sign, which most providers ignore.
+fn mailbox(address: &str) -> String {
+    let address = folded_email(address);
+    match address.rsplit_once('@') {
+        Some((local, domain)) => format!("{}@{domain}", local.split('+').next().unwrap_or_default()),
+        None => address,
     }
 }
 
@@ -231,6 +245,7 @@ mod tests {
         let limits = RateLimits::new(100, 3);
         assert_eq!(admitted(10, || limits.per_recipient("ada@example.com")), 3);
         assert_eq!(admitted(10, || limits.per_recipient("ADA@example.com")), 0, "it is the same mailbox");
+        assert_eq!(admitted(10, || limits.per_recipient("ada+shop@example.com")), 0, "and so is this");
         assert_eq!(admitted(10, || limits.per_recipient("bob@example.com")), 3);
         assert_eq!(admitted(50, || limits.per_account("ada@example.com")), 30);
         assert_eq!(admitted(50, || limits.per_account("Ada@Example.com")), 0);

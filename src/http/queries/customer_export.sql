@@ -75,9 +75,10 @@ select
     (
         select coalesce(json_agg(row order by row.link_id), '[]')
         from (
-            select link_id, purpose, first_name, last_name, email, requested_at, expires_at
+            select link_id, purpose, first_name, last_name, email, network, requested_at, expires_at
             from mailed_link
-            where lower(mailed_link.email) = lower(profile.email) and link_id > $5
+            where (lower(mailed_link.email) = lower(profile.email) or mailed_link.account_id = held.account_id)
+                and link_id > $5
             order by link_id
             limit $7
         ) as row

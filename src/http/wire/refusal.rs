@@ -147,6 +147,7 @@ fn classify_refusal(refusal: &Refusal) -> (StatusCode, &'static str, &'static st
         Refusal::CategoryNameTaken(_) => (CONFLICT, "category_name_taken", "Category name taken"),
         Refusal::SkuTaken(_) => (CONFLICT, "sku_taken", "SKU taken"),
         Refusal::LinkInvalid => (BAD_REQUEST, "link_invalid", "Link is invalid"),
+        Refusal::EmailNeedsConfirmation => (CONFLICT, "email_needs_confirmation", "E-mail address needs confirmation"),
         Refusal::EmailTaken => (CONFLICT, "email_taken", "E-mail taken"),
         Refusal::PostalCodeRequired => (CONFLICT, "postal_code_required", "Postal code required"),
         Refusal::AddressChanged => (CONFLICT, "address_changed", "Address changed"),

@@ -9,6 +9,7 @@ mod command_line;
 mod customer_export;
 mod discounts;
 mod documentation;
+mod email_changes;
 mod entity_tags;
 mod fact_schema;
 mod facts;

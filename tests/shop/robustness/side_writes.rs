@@ -7,7 +7,7 @@ use cartwright::domain::refusal::Refusal;
 use cartwright::domain::text::{Email, Name};
 use cartwright::journal::{Actor, CommandError, Context, Interrupt, SideWrite, UnitOfWork, UseCase};
 use cartwright::shop::{
-    ChangeCustomer, ChangePassword, Checkout, ConfirmRegistration, KnownAddress, OpenAccount, Recipients,
+    ChangeCustomer, ChangeEmail, ChangePassword, Checkout, ConfirmRegistration, KnownAddress, OpenAccount, Recipients,
     RegisterCustomer,
 };
 use serde::Serialize;
@@ -54,21 +54,47 @@ async fn each_constraint_that_a_side_write_breaks_becomes_its_refusal() {
     let customer_id = Some(CustomerId(ada));
     journal.run(open_account(customer_id, "ada@example.com"), context()).await.unwrap();
 
-    // An e-mail address is taken: by a profile, by an account, and by the account of a profile that changes.
+    // An e-mail address is taken: by a profile, by an account, and by another profile.
     let register =
         RegisterCustomer { first_name: name("Ada"), last_name: name("M").into(), email: email("ADA@example.com") };
     assert_eq!(shop.refusal(register).await, Refusal::EmailTaken);
     assert_eq!(shop.refusal(open_account(None, "STAFF@example.com")).await, Refusal::EmailTaken);
-    let change = |address: &str| ChangeCustomer {
-        customer_id: CustomerId(ada),
+    let change = |customer: i64, address: &str| ChangeCustomer {
+        customer_id: CustomerId(customer),
         first_name: None,
         last_name: None,
         email: Some(email(address)),
     };
-    assert_eq!(shop.refusal(change("grace@example.com")).await, Refusal::EmailTaken);
-    assert_eq!(shop.refusal(change("staff@example.com")).await, Refusal::EmailTaken);
+    assert_eq!(shop.refusal(change(grace, "ada@example.com")).await, Refusal::EmailTaken);
+    // A customer with an account has an address that a mail proved.
+    assert_eq!(shop.refusal(change(ada, "ada.new@example.com")).await, Refusal::EmailNeedsConfirmation);
     // A customer has one account at most.
     assert_eq!(shop.refusal(open_account(customer_id, "other@example.com")).await, Refusal::EmailTaken);
+
+    // The address of an account changes to one that an account or a profile has.
+    for (number, (account_id, address)) in
+        [(staff, "ada@example.com"), (AccountId(staff.0 + 1), "grace@example.com")].into_iter().enumerate()
+    {
+        let hash = [u8::try_from(number).unwrap(); 32];
+        sqlx::query(
+            "insert into mailed_link (link_id, purpose, email, account_id, token_hash, requested_at, expires_at)
+             values (gen_random_uuid(), 'change_email', $1, $2, $3, now(), now() + interval '1 hour')",
+        )
+        .bind(address)
+        .bind(account_id.0)
+        .bind(hash)
+        .execute(&shop.pool)
+        .await
+        .unwrap();
+        let change = ChangeEmail {
+            account_id,
+            customer_id: (number == 1).then_some(CustomerId(ada)),
+            email: email(address),
+            kept_session: None,
+            link_hash: LinkHash::new(hash),
+        };
+        assert_eq!(shop.refusal(change).await, Refusal::EmailTaken);
+    }
 
     // A mailed link is unknown.
     let (password_hash, link_hash) = (PasswordHash::new("$argon2id$"), LinkHash::new([7; 32]));

@@ -95,7 +95,7 @@ async fn a_mailed_link_serves_only_its_purpose() {
     let shop = TestShop::new().await;
     shop.register("Zoe").await;
     let token = token_in(&shop.mails("zoe@example.com", 1).await[0]);
-    let confirm = async || shop.post("auth/register/confirm/", json!({ "token": token })).await;
+    let confirm = async || shop.post("auth/register/confirm/", json!({ "token": token, "password": PASSWORD })).await;
     let reset = json!({ "token": token, "new_password": "green teapot with lid" });
     assert_eq!(shop.post("auth/reset/confirm/", reset).await.problem(), "link_invalid");
     let confirmed = confirm().await;

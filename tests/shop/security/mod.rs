@@ -9,3 +9,4 @@ mod personal_data;
 mod request_smuggling;
 mod secrets_in_logs;
 mod sessions;
+mod stranger_mails;

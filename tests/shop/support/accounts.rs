@@ -53,15 +53,20 @@ impl TestShop {
 
     pub async fn register(&self, name: &str) -> Answer {
         let email = format!("{}@example.com", name.to_lowercase());
-        let wish = json!({ "first_name": name, "last_name": "Miller", "email": email, "password": PASSWORD });
+        let wish = json!({ "first_name": name, "last_name": "Miller", "email": email });
         self.post("auth/register/", wish).await
+    }
+
+    /// Uses the link in the mail of a registration.
+    pub async fn confirm(&self, mail: &str, password: &str) -> Answer {
+        self.post("auth/register/confirm/", json!({ "token": token_in(mail), "password": password })).await
     }
 
     /// Registers a customer with an account; returns its number.
     pub async fn member(&self, name: &str) -> i64 {
         assert_eq!(self.register(name).await.status, StatusCode::ACCEPTED);
         let mails = self.mails(&format!("{}@example.com", name.to_lowercase()), 1).await;
-        let confirmed = self.post("auth/register/confirm/", json!({ "token": token_in(&mails[0]) })).await;
+        let confirmed = self.confirm(&mails[0], PASSWORD).await;
         assert_eq!(confirmed.status, StatusCode::CREATED, "{}", confirmed.body);
         confirmed.body["customer_id"].as_i64().unwrap()
     }
