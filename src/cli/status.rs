@@ -68,10 +68,12 @@ async fn missing_stock_lines(database: &Database) -> anyhow::Result<Lines> {
     if !built {
         return Ok(vec![]);
     }
-    let missing = "select count(*), coalesce(sum(missing), 0)::bigint from live.products_short";
-    let (products, units): (i64, i64) = sqlx::query_as(missing).fetch_one(pool).await?;
-    let line = format!("{units} reserved units of {products} products are not on hand; see GET orders/short/");
-    Ok(if products > 0 { vec![line] } else { vec![] })
+    let missing = sqlx::query_file!("projections/products/missing_units.sql").fetch_one(pool).await?;
+    let line = format!(
+        "{} reserved units of {} products are not on hand; GET orders/short/ lists the orders that must wait",
+        missing.units, missing.products
+    );
+    Ok(if missing.products > 0 { vec![line] } else { vec![] })
 }
 
 /// Position and lag of each read table.

@@ -122,6 +122,8 @@ pub const MOVES: &[Move] = {
         fulfilment(Deliver, F::PartiallyShipped, F::PartiallyShipped),
         fulfilment(Deliver, F::Shipped, F::Shipped),
         fulfilment(Deliver, F::Shipped, F::Delivered),
+        // Orders of older logs, which did not end when everything came back.
+        fulfilment(Deliver, F::Returned, F::Returned),
         status(Cancel, S::Pending, S::Pending),
         status(Cancel, S::Pending, S::Cancelled),
         status(Cancel, S::Processing, S::Processing),

@@ -73,6 +73,31 @@ async fn story(shop: &TestShop) {
     shop.settle().await;
 }
 
+/// Units are cancelled, and counts find fewer units than are reserved.
+async fn shortage(shop: &TestShop) {
+    let (lamp, shade) = (shop.product("Lamp", "30.00", 10).await, shop.product("Shade", "9.00", 10).await);
+    let lines = json!([{ "product_id": lamp, "quantity": 3 }, { "product_id": shade, "quantity": 2 }]);
+    let order = shop.done("orders/", json!({ "lines": lines })).await["order_id"].as_i64().unwrap();
+    let later = shop.done("orders/", json!({ "lines": lines })).await["order_id"].clone();
+    let units = |line: i64| json!({ "lines": [{ "line": line, "quantity": 1 }] });
+    let step = async |action: &str, body: Value| shop.done(&format!("order/{order}/{action}/"), body).await;
+    let count = async |product: i64, count: i64| {
+        shop.done(&format!("product/{product}/stock/"), json!({ "count": count })).await;
+    };
+    step("process", Value::Null).await;
+    step("ship", units(1)).await;
+    step("cancel", units(1)).await;
+    for units in [1, 0, 2] {
+        count(lamp, units).await;
+    }
+    step("ship", units(1)).await;
+    step("return", units(1)).await;
+    step("cancel", units(2)).await;
+    count(shade, 0).await;
+    count(shade, 9).await;
+    assert_eq!(shop.read("orders/short/").await[0]["order_id"], later);
+}
+
 #[tokio::test]
 async fn the_figures_after_a_known_story() {
     let shop = TestShop::new().await;
@@ -219,6 +244,7 @@ async fn any_split_of_the_log_into_batches_gives_the_same_tables() {
     let shop = TestShop::new().await;
     story(&shop).await;
     crate::support::pricing::story(&shop, 1, 3).await;
+    shortage(&shop).await;
     let expected = tables(&shop.pool).await;
     let end = shop.engine.journal.position();
     shop.engine.projector.stop().await;

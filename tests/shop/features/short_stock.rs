@@ -58,8 +58,16 @@ async fn a_count_below_what_is_reserved_is_accepted_and_nothing_is_sold_below_ze
     // Nothing more is sold.
     let line = json!({ "product_id": kettle, "quantity": 1 });
     let refused = shop.post("orders/", json!({ "lines": [line] })).await;
-    assert_eq!((refused.status, refused.problem()), (StatusCode::CONFLICT, "out_of_stock"));
-    assert_eq!(refused.body["products"][0]["available"], 0);
+    assert_eq!((refused.status, refused.problem()), (StatusCode::CONFLICT, "items_unavailable"));
+    let customer = shop.customer("Ada").await;
+    shop.add(customer, kettle, 1).await;
+    let cart = shop.read(&format!("customer/{customer}/cart/")).await;
+    let item = &cart["items"][0];
+    assert_eq!(
+        (&item["available"], &item["reason"], &item["in_stock"]),
+        (&json!(false), &json!("out_of_stock"), &json!(0))
+    );
+    assert_eq!(shop.check_out(customer).await.problem(), "items_unavailable");
 
     // The earlier order is served first, so the later one lacks two units.
     assert_eq!(short(&shop).await, [(orders[1], 3, 2)]);

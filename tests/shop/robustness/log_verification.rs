@@ -211,7 +211,7 @@ async fn every_rule_passes_a_clean_log_and_finds_its_damage() {
 
 /// Older shops took units back before they were shipped by a return, which withdrew them.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_log_with_withdrawn_units_passes_every_rule_and_goes_on() {
+async fn a_log_with_withdrawn_units_passes_every_rule_and_continues() {
     let shop = story().await;
     let line = json!({
         "line": 1, "product_id": 1, "quantity": 1, "withdrawn": 1, "restocked": true,

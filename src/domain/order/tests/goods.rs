@@ -199,3 +199,21 @@ fn each_caller_is_shown_what_the_order_accepts_from_it_now() {
     assert_eq!(buyer(&order), [Pay, Cancel]);
     assert_eq!(Order::Unknown.allowed(|_| Some(Mover::Staff)), []);
 }
+
+#[test]
+fn an_order_of_an_older_log_of_which_everything_came_back_can_be_completed() {
+    for shipments in [true, false] {
+        let mut order = Story::of(None);
+        order.then(OrderCommand::Process);
+        if shipments {
+            order.then(ship(&[]));
+        } else {
+            order.0.evolve(&OrderEvent::Shipped { fulfilment: None });
+        }
+        let returned = order.0.decide(return_units(&[(1, 2), (2, 1)], false)).unwrap();
+        order.0.evolve(&returned[0]);
+        assert_eq!((order.states().0, order.states().2), (Status::Shipped, Fulfilment::Returned));
+        order.then(DELIVER);
+        assert_eq!((order.states().0, order.states().2), (Status::Completed, Fulfilment::Returned));
+    }
+}
