@@ -8,7 +8,7 @@ use sqlx::PgPool;
 
 use super::database::with_database;
 use super::output::print;
-use crate::clock::{self, ClockReading, REPORTED_OFFSET, Verdict};
+use crate::clock::{self, ClockReading, ClockVerdict, REPORTED_OFFSET};
 use crate::database::Location;
 use crate::database::failure::DatabaseFailure;
 use crate::scheduler;
@@ -53,7 +53,7 @@ pub(super) async fn clock_lines(pool: &PgPool) -> anyhow::Result<Vec<String>> {
     let shown =
         |time: Option<DateTime<Utc>>| time.map_or("never".to_owned(), |time| time.format("%F %T UTC").to_string());
     let mut lines = vec![format!("time of the database: {}", reading.clock_time.format("%F %T UTC"))];
-    if reading.verdict != Verdict::Plausible {
+    if reading.verdict != ClockVerdict::Plausible {
         let (known, log) = (shown(reading.known_time), shown(reading.log_time));
         lines.push(format!("the shop was last seen: {known}; last event: {log}"));
         lines.push(format!("{}; scheduled tasks wait for `cartwright clock accept`", reading.describe()));

@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 
 mod reading;
 
-pub use reading::{ClockReading, Verdict, accept, read};
+pub use reading::{ClockReading, ClockVerdict, accept, read};
 
 /// The shop's time on this node. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -91,6 +91,12 @@ impl Clock {
         time(self.micros().max(self.0.log_time.load(Ordering::SeqCst)))
     }
 
+    /// As [`Clock::trusted_now`], after a measurement: for a task that acts as soon as it may.
+    pub async fn measured_now(&self, pool: &PgPool) -> Result<Option<DateTime<Utc>>, sqlx::Error> {
+        self.measure(pool).await?;
+        Ok(self.trusted_now())
+    }
+
     /// The time for what acts on elapsed time; `None` while the database's clock waits to be accepted.
     pub fn trusted_now(&self) -> Option<DateTime<Utc>> {
         // A measurement stores the verdict first: if the time has jumped, the verdict is known.
@@ -123,7 +129,7 @@ impl Clock {
 
     /// Takes over a measurement; the database read its clock at a moment between `sent` and `received`.
     fn apply(&self, reading: &ClockReading, sent: Duration, received: Duration) {
-        let plausible = reading.verdict == Verdict::Plausible;
+        let plausible = reading.verdict == ClockVerdict::Plausible;
         if self.0.plausible.swap(plausible, Ordering::SeqCst) != plausible {
             match plausible {
                 true => tracing::info!("the clock of the database is plausible; scheduled tasks run"),
@@ -172,12 +178,13 @@ pub fn describe_offset(offset: TimeDelta) -> String {
 
 /// A length of time in the largest unit that fits.
 fn describe_length(length: TimeDelta) -> String {
-    let length = length.abs();
-    match (length.num_days(), length.num_hours(), length.num_minutes()) {
+    let seconds = length.abs().num_seconds();
+    let rounded = |unit: i64| (seconds + unit / 2) / unit;
+    match (rounded(86_400), rounded(3_600), rounded(60)) {
         (days @ 2.., ..) => format!("{days} days"),
         (_, hours @ 2.., _) => format!("{hours} hours"),
         (_, _, minutes @ 2..) => format!("{minutes} minutes"),
-        _ => format!("{} seconds", length.num_seconds()),
+        _ => format!("{seconds} seconds"),
     }
 }
 
@@ -203,7 +210,7 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn reading(clock_time: &str, verdict: Verdict) -> ClockReading {
+    fn reading(clock_time: &str, verdict: ClockVerdict) -> ClockReading {
         ClockReading { clock_time: at(clock_time), known_time: None, log_time: None, verdict }
     }
 
@@ -215,13 +222,13 @@ mod tests {
     fn the_time_is_the_databases_within_the_round_trip() {
         let clock = Clock::starting_at(DateTime::UNIX_EPOCH);
         let now = clock.0.origin.elapsed();
-        clock.apply(&reading("2026-01-01T00:00:10Z", Verdict::Plausible), now, now + Duration::from_millis(100));
+        clock.apply(&reading("2026-01-01T00:00:10Z", ClockVerdict::Plausible), now, now + Duration::from_millis(100));
         assert!(is_about(&clock, "2026-01-01T00:00:10Z"));
         // A slow measurement allows more and changes nothing; a quick one that disagrees counts.
         let before = clock.0.base.load(Ordering::SeqCst);
-        clock.apply(&reading("2026-01-01T00:00:40Z", Verdict::Plausible), now, now + Duration::from_secs(60));
+        clock.apply(&reading("2026-01-01T00:00:40Z", ClockVerdict::Plausible), now, now + Duration::from_secs(60));
         assert_eq!(clock.0.base.load(Ordering::SeqCst), before);
-        clock.apply(&reading("2026-01-01T00:00:20Z", Verdict::Plausible), now, now + Duration::from_millis(1));
+        clock.apply(&reading("2026-01-01T00:00:20Z", ClockVerdict::Plausible), now, now + Duration::from_millis(1));
         assert!(is_about(&clock, "2026-01-01T00:00:20Z"));
     }
 
@@ -230,7 +237,7 @@ mod tests {
         let clock = Clock::starting_at(DateTime::UNIX_EPOCH);
         let now = clock.0.origin.elapsed();
         let log_time = Some(at("2026-01-03T00:00:00Z"));
-        clock.apply(&ClockReading { log_time, ..reading("2026-01-01T00:00:00Z", Verdict::Behind) }, now, now);
+        clock.apply(&ClockReading { log_time, ..reading("2026-01-01T00:00:00Z", ClockVerdict::Behind) }, now, now);
         assert_eq!(Some(clock.now()), log_time);
         assert!(clock.database_time() < at("2026-01-01T00:00:05Z"));
         assert_eq!(clock.trusted_now(), None);
@@ -240,6 +247,7 @@ mod tests {
     fn a_node_says_how_far_its_clock_is_off() {
         assert!(describe_offset(TimeDelta::days(31)).contains("31 days ahead of"));
         assert!(describe_offset(TimeDelta::days(-2)).contains("2 days behind"));
+        assert!(describe_offset(TimeDelta::seconds(-86_400 * 2 + 1)).contains("2 days behind"));
         assert!(describe_offset(TimeDelta::seconds(-7)).contains("7 seconds behind"));
     }
 }

@@ -11,7 +11,7 @@ use super::describe_length;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema, sqlx::Type)]
 #[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
-pub enum Verdict {
+pub enum ClockVerdict {
     Plausible,
     /// Days later than the shop was last seen: the shop was off for long, or the clock is wrong.
     Ahead,
@@ -20,7 +20,7 @@ pub enum Verdict {
 }
 
 /// The database's clock beside what the shop knows.
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema, sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct ClockReading {
     /// Time of the database.
     pub clock_time: DateTime<Utc>,
@@ -28,20 +28,20 @@ pub struct ClockReading {
     pub known_time: Option<DateTime<Utc>>,
     /// Time of the last event; null without events.
     pub log_time: Option<DateTime<Utc>>,
-    pub verdict: Verdict,
+    pub verdict: ClockVerdict,
 }
 
 impl ClockReading {
     /// The verdict in words.
     pub fn describe(&self) -> String {
-        let known = self.known_time.max(self.log_time.filter(|_| self.verdict == Verdict::Behind));
+        let known = self.known_time.max(self.log_time.filter(|_| self.verdict == ClockVerdict::Behind));
         let length = known.map_or(String::new(), |known| describe_length(self.clock_time - known));
         match self.verdict {
-            Verdict::Plausible => "the clock of the database is plausible".to_owned(),
-            Verdict::Ahead => {
+            ClockVerdict::Plausible => "the clock of the database is plausible".to_owned(),
+            ClockVerdict::Ahead => {
                 format!("the clock of the database is {length} after the time when the shop was last seen")
             }
-            Verdict::Behind => {
+            ClockVerdict::Behind => {
                 format!("the clock of the database is {length} before the last time that the shop knows")
             }
         }
@@ -50,14 +50,12 @@ impl ClockReading {
 
 /// Reads the clock, and remembers a plausible time.
 pub(super) async fn heartbeat(connection: &mut PgConnection) -> Result<ClockReading, sqlx::Error> {
-    sqlx::query_as("select clock_time, known_time, log_time, verdict from clock_heartbeat()")
-        .fetch_one(connection)
-        .await
+    sqlx::query_file_as!(ClockReading, "src/clock/queries/heartbeat.sql").fetch_one(connection).await
 }
 
 /// Reads the clock.
 pub async fn read(pool: &PgPool) -> Result<ClockReading, sqlx::Error> {
-    sqlx::query_as("select clock_time, known_time, log_time, verdict from read_clock()").fetch_one(pool).await
+    sqlx::query_file_as!(ClockReading, "src/clock/queries/read.sql").fetch_one(pool).await
 }
 
 /// Accepts the time of the database, for all nodes; returns it.

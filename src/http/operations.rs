@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use crate::clock::{self, ClockReading, Verdict};
+use crate::clock::{self, ClockReading, ClockVerdict};
 use crate::http::App;
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::Ids;
@@ -71,7 +71,7 @@ pub async fn show_clock(State(app): State<App>) -> Result<Json<ClockView>, ApiEr
     responses((status = 202, body = Value), (status = 404, body = Problem), (status = 409, body = Problem)))]
 pub async fn run_task(State(app): State<App>, Ids(name): Ids<String>) -> Result<(StatusCode, Json<Value>), ApiError> {
     let reading = clock::read(&app.pool).await?;
-    if reading.verdict != Verdict::Plausible {
+    if reading.verdict != ClockVerdict::Plausible {
         let detail = format!("{}; accept it with `cartwright clock accept`", reading.describe());
         return Err(ApiError::new(StatusCode::CONFLICT, "clock_not_accepted", "Clock not accepted", detail));
     }

@@ -68,7 +68,7 @@ pub fn sweep_instruments(context: &TaskContext) -> Task {
 pub fn expire_carts(context: &TaskContext, days: u32) -> Task {
     Task::with("expire_carts", TEN_MINUTES, context, move |context| async move {
         // The clock may have jumped since the task was claimed.
-        let Some(now) = context.journal.clock().trusted_now().filter(|_| days > 0) else {
+        let Some(now) = context.journal.clock().measured_now(&context.pool).await?.filter(|_| days > 0) else {
             return Ok(RunReport::default());
         };
         let until = before(now, days);
@@ -85,7 +85,9 @@ pub fn expire_carts(context: &TaskContext, days: u32) -> Task {
 /// Cancels orders that were not paid in time. An order that is paid in the meantime stays.
 pub fn cancel_unpaid(context: &TaskContext) -> Task {
     Task::with("cancel_unpaid", ONE_MINUTE, context, |context| async move {
-        let Some(now) = context.journal.clock().trusted_now() else { return Ok(RunReport::default()) };
+        let Some(now) = context.journal.clock().measured_now(&context.pool).await? else {
+            return Ok(RunReport::default());
+        };
         let orders = sqlx::query_file!("projections/orders/unpaid.sql", now, BATCH).fetch_all(&context.pool).await?;
         let full = orders.len() as i64 == BATCH;
         let commands = orders.into_iter().map(|order| {

@@ -33,15 +33,16 @@ async fn trace(shop: &TestShop) -> Value {
         "customer_profile",
         "events",
         "idempotency",
-        "mailed_link",
         "order_address",
         "order_contact",
         "payment_instrument",
         "webhook",
     ];
     let counts = tables.map(|table| format!("'{table}', (select jsonb_agg(t order by t::text) from {table} as t)"));
-    let everything =
-        format!("select jsonb_build_object('head', (select position from journal_head), {})", counts.join(", "));
+    let everything = format!(
+        "select jsonb_build_object('head', (select position from journal_head), 'mails', (select count(*) from mailed_link), {})",
+        counts.join(", ")
+    );
     sqlx::query_scalar(&everything).fetch_one(&shop.pool).await.unwrap()
 }
 

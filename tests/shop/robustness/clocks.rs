@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use cartwright::clock::{self, Verdict};
+use cartwright::clock::{self, ClockVerdict};
 use cartwright::scheduler::{RunReport, Scheduler, SchedulerOptions, Task};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ use crate::support::shifted_clock::ShiftedClock;
 use crate::support::tokens::{claims, sign};
 use crate::support::{TestShop, fresh_database, pool};
 
-async fn verdict(pool: &PgPool) -> Verdict {
+async fn verdict(pool: &PgPool) -> ClockVerdict {
     clock::read(pool).await.unwrap().verdict
 }
 
@@ -33,21 +33,22 @@ async fn last_seen(pool: &PgPool, ago: &str) {
 #[tokio::test]
 async fn a_new_shop_and_a_quiet_one_are_not_held_up() {
     let shop = TestShop::new().await;
-    assert_eq!(verdict(&shop.pool).await, Verdict::Plausible, "without any event");
+    assert_eq!(verdict(&shop.pool).await, ClockVerdict::Plausible, "without any event");
     shop.category("Tea").await;
     // Off over a weekend; and on, but without an event for a year.
     last_seen(&shop.pool, "70 hours").await;
-    assert_eq!(verdict(&shop.pool).await, Verdict::Plausible);
+    assert_eq!(verdict(&shop.pool).await, ClockVerdict::Plausible);
     last_seen(&shop.pool, "1 minute").await;
     shop.pool.execute("update journal_head set recorded_at = recorded_at - interval '1 year'").await.unwrap();
-    assert_eq!(verdict(&shop.pool).await, Verdict::Plausible);
+    assert_eq!(verdict(&shop.pool).await, ClockVerdict::Plausible);
 }
 
 #[tokio::test]
 async fn a_clock_far_from_the_last_known_time_is_implausible_until_it_is_corrected_or_accepted() {
     let shop = TestShop::new().await;
     shop.category("Tea").await;
-    for (ago, expected) in [("31 days", Verdict::Ahead), ("-2 days", Verdict::Behind), ("-6 minutes", Verdict::Behind)]
+    for (ago, expected) in
+        [("31 days", ClockVerdict::Ahead), ("-2 days", ClockVerdict::Behind), ("-6 minutes", ClockVerdict::Behind)]
     {
         last_seen(&shop.pool, ago).await;
         assert_eq!(verdict(&shop.pool).await, expected, "{ago}");
@@ -56,15 +57,15 @@ async fn a_clock_far_from_the_last_known_time_is_implausible_until_it_is_correct
         let refused = shop.post("scheduler/cancel_unpaid/run/", Value::Null).await;
         assert_eq!((refused.status, refused.problem()), (StatusCode::CONFLICT, "clock_not_accepted"));
         clock::accept(&shop.pool).await.unwrap();
-        assert_eq!(verdict(&shop.pool).await, Verdict::Plausible, "{ago}");
+        assert_eq!(verdict(&shop.pool).await, ClockVerdict::Plausible, "{ago}");
     }
     // Events of the future, which a clock that was ahead has left.
     shop.pool.execute("update journal_head set recorded_at = recorded_at + interval '31 days'").await.unwrap();
-    assert_eq!(verdict(&shop.pool).await, Verdict::Behind);
+    assert_eq!(verdict(&shop.pool).await, ClockVerdict::Behind);
     clock::accept(&shop.pool).await.unwrap();
-    assert_eq!(verdict(&shop.pool).await, Verdict::Plausible);
+    assert_eq!(verdict(&shop.pool).await, ClockVerdict::Plausible);
     shop.category("Coffee").await;
-    assert_eq!(verdict(&shop.pool).await, Verdict::Plausible, "new events have the time of the last one");
+    assert_eq!(verdict(&shop.pool).await, ClockVerdict::Plausible, "new events have the time of the last one");
     shop.check_log().await;
 }
 
@@ -74,9 +75,9 @@ async fn a_data_folder_from_before_the_heartbeats_knows_its_last_task() {
     shop.pool.execute("update shop_clock set seen_at = null").await.unwrap();
     let ran = "insert into scheduler_task (name, due_at, last_run_at) values ('x', now(), now() - interval '31 days')";
     shop.pool.execute(ran).await.unwrap();
-    assert_eq!(verdict(&shop.pool).await, Verdict::Ahead);
+    assert_eq!(verdict(&shop.pool).await, ClockVerdict::Ahead);
     shop.pool.execute("update scheduler_task set last_run_at = now() - interval '1 hour'").await.unwrap();
-    assert_eq!(verdict(&shop.pool).await, Verdict::Plausible);
+    assert_eq!(verdict(&shop.pool).await, ClockVerdict::Plausible);
 }
 
 #[tokio::test(flavor = "multi_thread")]
