@@ -10,7 +10,7 @@ const HEADER: &str = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitP
 fn import(folder: &Path, content: &[u8], more: &[&str]) -> (i32, String) {
     let file = folder.join("sales.csv");
     std::fs::write(&file, content).unwrap();
-    let output = run(folder, &[&["play", file.to_str().unwrap()], more].concat());
+    let output = run(&folder.join("shop"), &[&["play", file.to_str().unwrap()], more].concat());
     // Columns of the report are aligned with spaces.
     let printed = text(&output).split_whitespace().collect::<Vec<_>>().join(" ");
     (output.status.code().unwrap(), printed)
@@ -86,5 +86,5 @@ fn files_with_mistakes_are_refused_or_imported_without_the_faulty_rows() {
                      P001,Z1,Mug,1,2009-12-01 07:45:00,2.50,305.0,France\n";
     assert_eq!(import(published.as_bytes(), &[]).0, 0);
     assert_eq!(import(&rows("P002,Z1,Mug,1,12/1/2010 8:26,2.50,305,France\n"), &[]).0, 0);
-    verify(folder.path());
+    verify(&folder.path().join("shop"));
 }

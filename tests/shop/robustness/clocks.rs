@@ -9,6 +9,7 @@ use axum::http::StatusCode;
 use cartwright::clock::{self, ClockVerdict};
 use cartwright::scheduler::{RunReport, Scheduler, SchedulerOptions, Task};
 use chrono::{DateTime, TimeDelta, Utc};
+use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use sqlx::{Executor, PgPool};
 
@@ -219,9 +220,14 @@ fn a_node_whose_clock_is_wrong_decides_by_the_database() {
         let status = text(&status.output().unwrap());
         assert!(status.contains(expected), "{status}");
     }
-    drop(server);
+    stop(server);
     clock.shift(TimeDelta::zero());
     verify(folder.path());
+}
+
+fn stop(server: Server) {
+    server.signal(Signal::SIGTERM);
+    assert_eq!(server.wait(), Some(0));
 }
 
 /// The folder of the programs of a running PostgreSQL.
@@ -240,7 +246,7 @@ fn a_database_whose_clock_jumps_cancels_nothing_and_leaves_out_no_mail_until_an_
     let connect = embedded_database(data);
     let order = sell(&mut Client::new(&[server.port()], 0), "Jo");
     mail_to(data, "Jo");
-    drop(server);
+    stop(server);
 
     let started = || {
         let mut serve = command(data);
@@ -287,6 +293,6 @@ fn a_database_whose_clock_jumps_cancels_nothing_and_leaves_out_no_mail_until_an_
     let behind = "select count(*) from scheduler_task where last_run_at is null or last_run_at > clock_timestamp()";
     let waiting = || ask(&connect, async |pool| sqlx::query_scalar::<_, i64>(behind).fetch_one(pool).await.unwrap());
     wait_for("every task to run again", || (waiting() == 0).then_some(()));
-    drop(server);
+    stop(server);
     verify(data);
 }
