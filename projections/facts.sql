@@ -188,7 +188,8 @@ select position, recorded_at, sequence, aggregate_id::bigint as order_id,
     payload ->> 'reference' as reference, (payload ->> 'total')::numeric as total,
     jsonb_array_length(payload -> 'lines')::bigint as line_count,
     payload ->> 'payment_method' as payment_method, (payload ->> 'pay_by')::timestamptz as pay_by,
-    payload ->> 'shipping_country' as shipping_country, payload -> 'pricing' as pricing
+    payload ->> 'shipping_country' as shipping_country, payload -> 'pricing' as pricing,
+    payload ->> 'request_digest' as request_digest
 from fact.event where event_type = 'OrderPlaced';
 
 -- What belongs to the whole order is read once for each order, before the lines are unnested (`offset 0` keeps it so),
@@ -307,7 +308,8 @@ from fact.event where event_type = 'OrderPaymentAuthorised';
 create view fact.order_payment_failed as
 select position, recorded_at, sequence, aggregate_id::bigint as order_id, (payload ->> 'attempt')::bigint as attempt,
     -- Older events have the provider's spelling.
-    case payload ->> 'reason' when 'canceled' then 'cancelled' else payload ->> 'reason' end as reason
+    case payload ->> 'reason' when 'canceled' then 'cancelled' else payload ->> 'reason' end as reason,
+    coalesce(payload ->> 'payment', 'failed') as payment
 from fact.event where event_type = 'OrderPaymentFailed';
 
 create view fact.order_paid as
@@ -315,9 +317,15 @@ select position, recorded_at, sequence, aggregate_id::bigint as order_id, (paylo
     (payload ->> 'amount')::numeric as amount, payload ->> 'reference' as reference
 from fact.event where event_type = 'OrderPaid';
 
+create view fact.order_partially_paid as
+select position, recorded_at, sequence, aggregate_id::bigint as order_id, (payload ->> 'attempt')::bigint as attempt,
+    (payload ->> 'amount')::numeric as amount, (payload ->> 'due')::numeric as due, payload ->> 'reference' as reference
+from fact.event where event_type = 'OrderPartiallyPaid';
+
 create view fact.order_refund_requested as
 select position, recorded_at, sequence, aggregate_id::bigint as order_id, (payload ->> 'refund')::bigint as refund,
-    (payload ->> 'amount')::numeric as amount, payload ->> 'reason' as reason
+    (payload ->> 'amount')::numeric as amount, payload ->> 'reason' as reason,
+    (payload ->> 'attempt')::bigint as attempt
 from fact.event where event_type = 'OrderRefundRequested';
 
 create view fact.order_refunded as
@@ -351,8 +359,9 @@ select position, recorded_at, sequence, aggregate_id::bigint as order_id,
     case event_type
         when 'OrderPaymentRequested' then 'pending'
         when 'OrderPaymentAuthorised' then 'authorised'
-        when 'OrderPaymentFailed' then 'failed'
+        when 'OrderPaymentFailed' then coalesce(payload ->> 'payment', 'failed')
         when 'OrderPaid' then 'paid'
+        when 'OrderPartiallyPaid' then 'partially_paid'
         when 'OrderRefunded' then payload ->> 'payment'
     end as payment,
     coalesce(
@@ -360,7 +369,7 @@ select position, recorded_at, sequence, aggregate_id::bigint as order_id,
         case event_type when 'OrderShipped' then 'shipped' when 'OrderCompleted' then 'delivered' end
     ) as fulfilment,
     payload ->> 'method' as payment_method,
-    case when event_type = 'OrderPaid' then (payload ->> 'amount')::numeric else 0 end as paid,
+    case when event_type in ('OrderPaid', 'OrderPartiallyPaid') then (payload ->> 'amount')::numeric else 0 end as paid,
     case when event_type = 'OrderRefunded' then (payload ->> 'amount')::numeric else 0 end as refunded,
     case
         when event_type in ('OrderReturned', 'OrderRefunded', 'OrderUnitsCancelled') then (payload ->> 'credit')::numeric
@@ -371,7 +380,7 @@ from fact.event
 where event_type in (
     'OrderProcessingStarted', 'OrderShipmentSent', 'OrderShipmentDelivered', 'OrderShipped', 'OrderCompleted',
     'OrderCancelled', 'OrderReturned', 'OrderPaymentRequested', 'OrderPaymentAuthorised', 'OrderPaymentFailed',
-    'OrderPaid', 'OrderRefundRequested', 'OrderRefunded', 'OrderRefundFailed', 'OrderContactErased',
+    'OrderPaid', 'OrderPartiallyPaid', 'OrderRefundRequested', 'OrderRefunded', 'OrderRefundFailed', 'OrderContactErased',
     'OrderUnitsCancelled'
 );
 

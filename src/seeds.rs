@@ -184,11 +184,11 @@ impl Order {
             reference: None,
             lines: lines.collect::<Result<_, Interrupt>>()?,
         };
-        let order_id = place.decide(work)?.order_id;
+        let order_id = place.decide(work)?.order.order_id;
         for action in &self.moves {
             let command = match action {
                 Action::Process => OrderCommand::Process,
-                Action::Pay => OrderCommand::MarkPaid { reference: None },
+                Action::Pay => OrderCommand::MarkPaid { amount: None, reference: None },
                 Action::Ship => OrderCommand::Ship { carrier: None, tracking_number: None, lines: Vec::new() },
                 Action::Deliver => OrderCommand::Deliver { shipment: None },
                 Action::Cancel => OrderCommand::Cancel { reason: None },

@@ -21,7 +21,7 @@ use crate::domain::text::Email;
 use crate::http::{self, App};
 use crate::journal::{Journal, JournalOptions, WriterHandle};
 use crate::mail::{self, MailConfig, Mailer, OrderMails, Templates};
-use crate::payments::{PaymentReactor, Payments};
+use crate::payments::{self, PaymentReactor, Payments};
 use crate::projector::{Projector, ProjectorOptions};
 use crate::reactors::{Reactor, ReactorOptions, Reactors};
 use crate::scheduler::tasks::{self, TaskContext};
@@ -101,6 +101,11 @@ pub async fn serve(
     let first_password = open_first_account(&accounts, location).await?;
     let without_account = accounts.has_no_account().await?;
     let payments = Payments::new(&payments_config, &database.pool)?;
+    let guest_invoices = payments::guest_invoices_by_default(&database.pool).await?;
+    if guest_invoices && config.guest_invoices.is_none() {
+        tracing::info!("guests may pay by invoice, as before; --guest-invoices=false ends it, =true keeps it");
+    }
+    let payment_policy = config.payment_policy(guest_invoices);
     let tasks = periodic_tasks(config, &engine, &accounts, &database.pool);
     let scheduler = Scheduler::start(database.connect.clone(), tasks, SchedulerOptions::default());
     let head = engine.journal.head();
@@ -115,12 +120,7 @@ pub async fn serve(
         engine.projector.clone(),
         accounts,
         database.pool.clone(),
-        http::AppSettings {
-            edge: config.edge.edge(),
-            payment_policy: config.payment_policy(),
-            payments,
-            cart_days: config.cart_days,
-        },
+        http::AppSettings { edge: config.edge.edge(), payment_policy, payments, cart_days: config.cart_days },
         install_metrics(),
         stopping.clone(),
     );

@@ -13,6 +13,7 @@ use super::output::print;
 use crate::config::DatabaseConfig;
 use crate::database::{Database, Location};
 use crate::mail::{UnmailableOwners, find_unmailable};
+use crate::payments;
 use crate::projector::{self, ProjectionState, ProjectionStatus};
 use crate::scheduler;
 
@@ -43,6 +44,7 @@ async fn report(
     Ok(vec![
         summary(location, config, projections),
         clock_lines(&database.pool).await?,
+        payment_lines(database).await?,
         missing_stock_lines(database).await?,
         projection_lines(projections),
         task_lines(database).await?,
@@ -100,6 +102,21 @@ async fn task_lines(database: &Database) -> anyhow::Result<Lines> {
         format!("{:17} {last}, next run {}{error}", task.name, task.due_at.format("%F %T"))
     });
     Ok(lines.collect())
+}
+
+/// How guests may pay, and the orders that wait for the rest of their money.
+async fn payment_lines(database: &Database) -> anyhow::Result<Lines> {
+    let pool = &database.pool;
+    let guests = match payments::guest_invoices_by_default(pool).await? {
+        true => "guests may pay by invoice, because the shop is older than --guest-invoices; =false ends it",
+        false => "guests may not pay by invoice, unless --guest-invoices=true",
+    };
+    let built: bool = sqlx::query_scalar("select to_regclass('live.orders') is not null").fetch_one(pool).await?;
+    let waiting = "select count(*) from live.orders where payment = 'partially_paid' and status <> 'cancelled'";
+    let waiting: i64 = if built { sqlx::query_scalar(waiting).fetch_one(pool).await? } else { 0 };
+    let waiting =
+        (waiting > 0).then(|| format!("{waiting} orders are paid in part; see GET orders/?payment=partially_paid"));
+    Ok([guests.to_owned()].into_iter().chain(waiting).collect())
 }
 
 /// Numbers that one line shows at most.

@@ -9,9 +9,9 @@ use super::category::CategoryError;
 use super::claim::ClaimError;
 use super::customer::CustomerError;
 use super::discount::DiscountError;
-use super::ids::{AddressId, CategoryId, CustomerId, ProductId};
+use super::ids::{AddressId, CategoryId, CustomerId, OrderId, ProductId};
 use super::money::Money;
-use super::order::OrderError;
+use super::order::{OrderError, PaymentMethod};
 use super::pricing::PricingError;
 use super::product::{ProductError, UnavailableReason};
 use super::webhook::WebhookError;
@@ -87,6 +87,14 @@ pub enum Refusal {
     PlacedInTheFuture,
     #[error("an order cannot be placed before 1900")]
     PlacedTooEarly,
+    #[error("another request with this reference placed order {order_id}")]
+    ReferenceReused { order_id: OrderId },
+    #[error("payment by {} is not offered to this buyer; offered: {}", .method.as_str(), list_methods(.offered))]
+    PaymentMethodUnavailable { method: PaymentMethod, offered: Vec<PaymentMethod> },
+    #[error(
+        "the unpaid orders of this buyer or address would reserve too many units; pay for them first, or order less"
+    )]
+    TooManyUnpaidUnits,
 }
 
 /// A product of an order that cannot be ordered, or not in this quantity.
@@ -99,6 +107,11 @@ pub struct UnavailableItem {
     pub requested: i64,
     /// Units that can be ordered.
     pub available: i64,
+}
+
+fn list_methods(methods: &[PaymentMethod]) -> String {
+    let methods: Vec<_> = methods.iter().map(|method| method.as_str()).collect();
+    if methods.is_empty() { "none".to_owned() } else { methods.join(", ") }
 }
 
 /// A product with fewer units on hand than a shipment has.

@@ -30,7 +30,7 @@ body! {
         pub shipping_address_id: Option<AddressId>,
         /// The billing address, if it differs from the shipping address.
         pub billing_address_id: Option<AddressId>,
-        /// May be absent if `payment` is present, or if staff arrange the payment.
+        /// The method of `payment`, or else `invoice`, if absent. `GET payment-methods/` lists what is offered.
         pub payment_method: Option<PaymentMethod>,
         pub discount_code: Option<DiscountCode>,
         /// Destination, which shipping fees and taxes depend on. Optional with an address; must then be its country.
@@ -58,7 +58,7 @@ body! {
         pub shipping_address: GivenAddress,
         /// The billing address, if it differs from the shipping address.
         pub billing_address: Option<GivenAddress>,
-        /// May be absent if `payment` is present, or if staff arrange the payment.
+        /// The method of `payment`, or else `invoice`, if absent. `GET payment-methods/` lists what guests are offered.
         pub payment_method: Option<PaymentMethod>,
         pub discount_code: Option<DiscountCode>,
         /// The card to charge at once; required for every method except `invoice`.
@@ -78,6 +78,7 @@ pub async fn check_out(
     source: CodeSource,
     command: Command<NewCheckout>,
 ) -> Result<CommandResponse<OrderView>, ApiError> {
+    let buyer = app.buyer(&command.context.actor, false, source.address);
     let body = command.body;
     source.count_attempt(&app, body.discount_code.as_ref())?;
     let (payment_method, instrument) = chosen_method(&app, body.payment_method, body.payment)?;
@@ -94,6 +95,7 @@ pub async fn check_out(
         pricing: PricingRequest { country, discount_code: body.discount_code },
         instrument,
         payment_policy: app.payment_policy.clone(),
+        buyer,
         expected_total: body.expected_total,
     };
     let order = app.run(checkout, command.context).await?;
@@ -110,6 +112,7 @@ pub async fn check_out_guest(
     source: CodeSource,
     command: Command<GuestCheckout>,
 ) -> Result<CommandResponse<OrderView>, ApiError> {
+    let buyer = app.buyer(&command.context.actor, true, source.address);
     let body = command.body;
     source.count_attempt(&app, body.discount_code.as_ref())?;
     // A stranger may enter any address, and the order mails it. A dry run mails nothing; if it counted or checked the
@@ -129,6 +132,7 @@ pub async fn check_out_guest(
         pricing,
         instrument,
         payment_policy: app.payment_policy.clone(),
+        buyer,
         expected_total: body.expected_total,
     };
     let order = app.run(checkout, command.context).await?;

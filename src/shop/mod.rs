@@ -21,6 +21,7 @@ mod products;
 mod recipients;
 mod secrets;
 mod stock;
+mod unpaid;
 mod webhooks;
 
 pub use crate::domain::cart::CartChange;
@@ -36,10 +37,10 @@ pub use discounts::{ChangeDiscount, CreateDiscount, DiscountView, EndDiscount, T
 pub use keys::{CreateKey, KeyRef, RevokeKey};
 pub use names::{find_holder, take_name};
 pub use orders::{
-    MoveOrder, OrderLineView, OrderStateView, OrderView, PlaceOrder, PricingView, ProductStockView, RequestedLine,
-    order_digest,
+    MoveOrder, OrderLineView, OrderStateView, OrderView, PlaceOrder, PlacedByStaff, PricingView, ProductStockView,
+    RequestedLine, order_digest,
 };
-pub use payments::{PaymentPolicy, PaymentStateView, RecordPayment, RequestPayment};
+pub use payments::{BuyerTerms, OfferedMethods, PaymentPolicy, PaymentStateView, RecordPayment, RequestPayment};
 pub use pricing::{
     ChangeShippingFees, ChangeTaxRates, PricingRequest, ShippingFeeView, ShippingFeesView, TaxRateView, TaxRatesView,
 };

@@ -51,8 +51,9 @@ pub enum OrderCommand {
         amount: Option<Money>,
         reason: Option<Reason>,
     },
-    /// Records that staff received the amount due.
+    /// Records that staff received money; without an amount all that is due.
     MarkPaid {
+        amount: Option<Money>,
         reference: Option<Reference>,
     },
     /// Requests the amount due from a payment provider; without a method by the current one.
@@ -91,6 +92,8 @@ pub struct OrderDraft {
     pub customer_id: Option<CustomerId>,
     pub placed_at: DateTime<Utc>,
     pub reference: Option<Reference>,
+    /// Digest of the request with this reference.
+    pub request_digest: Option<String>,
     /// Lines in the order of their numbers.
     pub lines: Vec<OrderLine>,
     pub payment_method: Option<PaymentMethod>,

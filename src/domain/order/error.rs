@@ -57,6 +57,10 @@ pub enum OrderError {
     HasCustomer(CustomerId),
     #[error("the order has no refund {0}")]
     UnknownRefund(i64),
+    #[error("a payment must be above 0.00 and at most the amount due, {due}")]
+    PaymentTooLarge { due: Money },
+    #[error("the order is refunded, or its refund is requested; nothing of it can be shipped")]
+    Refunded,
 }
 
 fn illegal(action: Action, order: &PlacedOrder) -> String {

@@ -29,6 +29,9 @@ events! {
             /// Absent if the total is the sum of the subtotals.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pricing: Option<OrderPricing>,
+            /// Digest of the request with this reference: the same request again is recognised by it.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            request_digest: Option<String>,
         } = "OrderPlaced",
         ProcessingStarted {} = "OrderProcessingStarted",
         ShipmentSent {
@@ -79,15 +82,33 @@ events! {
         /// Asks the payment provider for the money.
         PaymentRequested { attempt: i64, method: PaymentMethod, amount: Money } = "OrderPaymentRequested",
         PaymentAuthorised { attempt: i64, amount: Money, reference: String } = "OrderPaymentAuthorised",
-        PaymentFailed { attempt: i64, reason: PaymentFailure } = "OrderPaymentFailed",
-        /// Has no `attempt` if staff recorded the payment or nothing was due.
+        PaymentFailed {
+            attempt: i64,
+            reason: PaymentFailure,
+            /// State of the payment after the failure; absent if it is `failed`, because nothing was received.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            payment: Option<Payment>,
+        } = "OrderPaymentFailed",
+        /// All that was due. Has no `attempt` if staff recorded the payment or nothing was due.
         Paid { attempt: Option<i64>, amount: Money, reference: Option<String> } = "OrderPaid",
+        /// A part of the amount due; the order waits for the rest.
+        PartiallyPaid {
+            /// Absent if staff recorded the payment.
+            attempt: Option<i64>,
+            amount: Money,
+            /// Amount that is still to be paid.
+            due: Money,
+            reference: Option<String>,
+        } = "OrderPartiallyPaid",
         /// Asks the payment provider to refund money.
         RefundRequested {
             /// Counts from 1.
             refund: i64,
             amount: Money,
             reason: Option<String>,
+            /// The payment attempt whose money is refunded; absent in older events: the only one that was captured.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            attempt: Option<i64>,
         } = "OrderRefundRequested",
         Refunded {
             refund: i64,

@@ -50,6 +50,8 @@ pub struct PlacedOrder {
     pub customer_id: Option<CustomerId>,
     pub placed_at: DateTime<Utc>,
     pub reference: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_digest: Option<String>,
     pub lines: Vec<OrderLine>,
     /// One for each of `lines`.
     pub units: Vec<Units>,
@@ -100,6 +102,12 @@ impl PlacedOrder {
         })
     }
 
+    fn evolve_order(&mut self, event: &OrderEvent) {
+        self.contact_erased |= *event == OrderEvent::ContactErased {};
+        self.evolve_goods(event);
+        self.evolve_money(event);
+    }
+
     fn erase_contact(&self) -> Result<Vec<OrderEvent>, OrderError> {
         match self.customer_id {
             Some(customer_id) => Err(OrderError::HasCustomer(customer_id)),
@@ -145,7 +153,7 @@ impl Decider for Order {
             OrderCommand::CancelUnpaid { now } => order.cancel_unpaid(now),
             OrderCommand::Return { lines, refund, reason } => order.return_units(&lines, refund, reason),
             OrderCommand::Refund { amount, reason } => order.refund(amount, reason),
-            OrderCommand::MarkPaid { reference } => order.mark_paid(reference),
+            OrderCommand::MarkPaid { amount, reference } => order.mark_paid(amount, reference),
             OrderCommand::RequestPayment { method } => order.request_payment(method),
             OrderCommand::RecordAuthorisation { attempt, amount, reference } => {
                 Ok(order.record_authorisation(attempt, amount, reference))
@@ -170,25 +178,28 @@ impl Decider for Order {
             payment_method,
             pay_by,
             pricing,
+            request_digest,
             ..
         } = event
         {
+            // Orders of older logs with nothing to pay may have a deadline, and no event that they are paid.
+            let payment = if total.is_zero() { Payment::Paid } else { Payment::Pending };
+            let pay_by = pay_by.filter(|_| !total.is_zero());
             *self = Self::Placed(Box::new(PlacedOrder {
-                states: OrderStates::default(),
+                states: OrderStates { payment, ..OrderStates::default() },
                 customer_id: *customer_id,
                 placed_at: *placed_at,
                 reference: reference.clone(),
+                request_digest: request_digest.clone(),
                 units: vec![Units::default(); lines.len()],
                 lines: lines.clone(),
                 shipments: Vec::new(),
-                bill: Bill { total: *total, method: *payment_method, pay_by: *pay_by, ..Bill::default() },
+                bill: Bill { total: *total, method: *payment_method, pay_by, ..Bill::default() },
                 contact_erased: false,
                 pricing: pricing.clone(),
             }));
         } else if let Self::Placed(order) = self {
-            order.contact_erased |= *event == OrderEvent::ContactErased {};
-            order.evolve_goods(event);
-            order.evolve_money(event);
+            order.evolve_order(event);
         }
     }
 
@@ -222,11 +233,12 @@ fn place(order: OrderDraft) -> Result<Vec<OrderEvent>, OrderError> {
         total,
         lines,
         payment_method: order.payment_method,
-        pay_by: order.pay_by,
+        pay_by: order.pay_by.filter(|_| !total.is_zero()),
         shipping_country: order.shipping_country,
         pricing: order.priced.as_ref().map(|priced| OrderPricing::of(priced, order.discount_code.as_ref())),
+        request_digest: order.request_digest,
     }];
-    events.extend(order.payment_method.and_then(|method| payment::first_step(method, total)));
+    events.extend(payment::first_step(order.payment_method, total));
     Ok(events)
 }
 

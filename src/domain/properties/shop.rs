@@ -149,6 +149,7 @@ impl Shop {
             customer_id: None,
             placed_at: DateTime::UNIX_EPOCH,
             reference: None,
+            request_digest: None,
             lines,
             payment_method: [None, Some(PaymentMethod::Invoice), Some(PaymentMethod::Card)][self.orders.len() % 3],
             pay_by: Some(DateTime::UNIX_EPOCH),

@@ -50,6 +50,9 @@ pub async fn pay_guest_order(
     require_order_of_cart(&app, token, order_id).await?;
     let chosen = app.instrument(None, Some(command.body.payment))?;
     let (method, token) = chosen.ok_or_else(|| ApiError::invalid_field("payment", "is required"))?;
+    if let Some(buyer) = app.buyer(&command.context.actor, true, None) {
+        buyer.require_offered(method)?;
+    }
     movers.run(&app, RequestPayment { order_id, method, token }, command.context).await
 }
 

@@ -14,7 +14,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::domain::ids::{CustomerId, OrderId, ProductId};
 use crate::domain::money::Money;
-use crate::domain::order::Status;
+use crate::domain::order::{Payment, Status};
 use crate::domain::quantity::Quantity;
 use crate::domain::text::Reference;
 use crate::http::App;
@@ -59,6 +59,9 @@ pub struct OrderRow {
 pub struct OrderFilter {
     #[param(inline)]
     status: Option<Status>,
+    /// State of the payment; `partially_paid` finds orders that wait for the rest of their money.
+    #[param(inline)]
+    payment: Option<Payment>,
     /// Placed on or after this day, UTC.
     from: Option<NaiveDate>,
     /// Placed on or before this day, UTC.
@@ -75,7 +78,7 @@ body! {
         pub customer_id: Option<CustomerId>,
         /// Original time of an order imported from another system; now if absent.
         pub placed_at: Option<DateTime<Utc>>,
-        /// The order's number in another system; a repeated reference returns the first order.
+        /// The order's number in another system. The same request again returns the first order; another one is 422.
         pub reference: Option<Reference>,
         #[schema(min_items = 1, max_items = 2_000)]
         pub lines: Vec<NewLine>,
@@ -112,7 +115,8 @@ pub async fn list_orders(
         filter.customer.map(|customer_id| customer_id.0),
         placed_at,
         order_id,
-        limit + 1
+        limit + 1,
+        filter.payment.map(Payment::as_str)
     )
     .fetch_all(&app.pool)
     .await?;
@@ -120,9 +124,14 @@ pub async fn list_orders(
 }
 
 /// Place an order for a customer or a guest
+///
+/// A request that repeats a `reference` with the same customer, time and lines places nothing: it returns the first order
+/// with 200 and `Idempotent-Replayed: true`.
 #[utoipa::path(post, path = "/orders", tag = "orders", security(("bearer" = ["editor"])),
     request_body = NewOrder, params(CommandParams),
-    responses((status = 201, body = OrderView), CommandProblems))]
+    responses(
+        (status = 200, description = "The order that an earlier request with this reference placed", body = OrderView),
+        (status = 201, body = OrderView), CommandProblems))]
 pub async fn place_order(
     State(app): State<App>,
     command: Command<NewOrder>,
@@ -135,7 +144,10 @@ pub async fn place_order(
     };
     let lines = lines.into_iter().map(requested).collect();
     let order = app.run(PlaceOrder { customer_id, placed_at, reference, lines }, command.context).await?;
-    Ok(order.created(|order| format!("/shop/api/order/{}/", order.order_id)))
+    let placed_before = order.answer().placed_before;
+    let order = order.map(|placed| placed.order);
+    let location = |order: &OrderView| format!("/shop/api/order/{}/", order.order_id);
+    Ok(if placed_before { order.repeated() } else { order.created(location) })
 }
 
 /// List the lines of an order

@@ -40,8 +40,10 @@ body! {
     pub struct PaymentRequest {
         /// Optional; if present it must equal `payment.method`.
         pub method: Option<PaymentMethod>,
-        /// The card to charge; if absent, staff record that the order is paid.
+        /// The card to charge; if absent, staff record that the shop received money.
         pub payment: Option<payments::InstrumentField>,
+        /// Money that staff received; all that is due if absent. Not allowed with `payment` or `method`.
+        pub amount: Option<Money>,
         /// The payment's number in another system.
         pub reference: Option<Reference>,
     }
@@ -149,7 +151,8 @@ pub async fn process_order(
 
 /// Pay an order with a card, or record that it is paid
 ///
-/// A buyer charges a card, for example after a failed attempt. Staff may also record a payment without a card.
+/// A buyer charges a card, for example after a failed attempt. Staff may also record a payment without a card: all that
+/// is due, or with `amount` a part of it, after which the payment is `partially_paid`.
 #[utoipa::path(post, path = "/order/{order_id}/pay", tag = "orders", security(("bearer" = ["owner", "editor"])),
     request_body = PaymentRequest,
     params(("order_id" = OrderId, Path), CommandParams), responses((status = 200, body = OrderStateView), CommandProblems))]
@@ -160,15 +163,29 @@ pub async fn pay_order(
     command: Command<PaymentRequest>,
 ) -> Result<CommandResponse<OrderStateView>, ApiError> {
     let by_buyer = command.context.actor.role == Role::Customer.as_str();
-    let Command { body: PaymentRequest { method, payment, reference }, context } = command;
+    let Command { body: PaymentRequest { method, payment, amount, reference }, context } = command;
+    if amount.is_some() && (method.is_some() || payment.is_some()) {
+        return Err(ApiError::invalid_field(
+            "amount",
+            "is for money that staff received; a card is charged all that is due",
+        ));
+    }
+    if amount.is_some_and(Money::is_zero) {
+        return Err(ApiError::invalid_field("amount", "must be above 0.00"));
+    }
     match app.instrument(method, payment)? {
-        Some((method, token)) => movers.run(&app, RequestPayment { order_id, method, token }, context).await,
+        Some((method, token)) => {
+            if let Some(buyer) = app.buyer(&context.actor, false, None) {
+                buyer.require_offered(method)?;
+            }
+            movers.run(&app, RequestPayment { order_id, method, token }, context).await
+        }
         None if by_buyer => Err(ApiError::invalid_field("payment", "is required")),
         None => {
             let command = match method {
                 // The order refuses a method that is not online.
                 Some(_) => OrderCommand::RequestPayment { method },
-                None => OrderCommand::MarkPaid { reference },
+                None => OrderCommand::MarkPaid { amount, reference },
             };
             movers.run(&app, MoveOrder { order_id, command }, context).await
         }

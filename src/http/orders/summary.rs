@@ -39,11 +39,11 @@ pub struct Summary {
     pub refunded: Amount,
     /// Amount that is still to be paid.
     pub due: Amount,
-    /// `null` if staff arrange the payment.
+    /// `null` for an order that staff placed.
     pub payment_method: Option<String>,
     /// Why the last payment attempt failed, such as `insufficient_funds`; `null` if it did not fail.
     pub payment_failure: Option<String>,
-    /// The order is cancelled at this time if it is still unpaid.
+    /// The order is cancelled at this time if the shop has received nothing for it; `null` if nothing is to be paid.
     pub pay_by: Option<DateTime<Utc>>,
     /// Country code of ISO 3166-1; `null` if the buyer named no country.
     pub shipping_country: Option<String>,

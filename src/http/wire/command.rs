@@ -93,7 +93,7 @@ pub enum CommandProblems {
     /// The body is not `application/json`
     #[response(status = 415, content_type = "application/problem+json")]
     NotJson(#[to_schema] Problem),
-    /// The idempotency key was used for another request
+    /// The idempotency key or the reference was used for another request
     #[response(status = 422, content_type = "application/problem+json")]
     KeyReused(#[to_schema] Problem),
     /// The database is unavailable or the shop is too busy; retry after `Retry-After` seconds
@@ -184,6 +184,16 @@ impl<A> CommandResponse<A> {
     /// Whether an idempotent request was replayed.
     pub fn replayed(&self) -> bool {
         self.receipt.replayed
+    }
+
+    pub fn answer(&self) -> &A {
+        &self.receipt.answer
+    }
+
+    /// 200 with `Idempotent-Replayed`: an earlier request did what this one asks for.
+    pub fn repeated(mut self) -> Self {
+        self.receipt.replayed = true;
+        self
     }
 
     /// Maps the answer and keeps the receipt.

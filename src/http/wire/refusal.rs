@@ -21,6 +21,8 @@ impl From<Refusal> for ApiError {
         let (status, code, title) = classify_refusal(&refusal);
         let error = Self::new(status, code, title, refusal.to_string());
         match &refusal {
+            Refusal::PaymentMethodUnavailable { offered, .. } => error.with("offered", json!(offered)),
+            Refusal::ReferenceReused { order_id } => error.with("order_id", json!(order_id)),
             Refusal::ItemsUnavailable(items) => error.with("products", json!(items)),
             Refusal::TotalChanged { expected, total } => {
                 error.with("expected", json!(expected)).with("total", json!(total))
@@ -112,6 +114,8 @@ fn classify_refusal(refusal: &Refusal) -> (StatusCode, &'static str, &'static st
             OrderError::UnknownAttempt(_) => (NOT_FOUND, "attempt_not_found", "Payment attempt not found"),
             OrderError::HasCustomer(_) => (CONFLICT, "order_of_customer", "Order belongs to a customer"),
             OrderError::UnknownRefund(_) => (NOT_FOUND, "refund_not_found", "Refund not found"),
+            OrderError::PaymentTooLarge { .. } => (CONFLICT, "payment_too_large", "Payment too large"),
+            OrderError::Refunded => (CONFLICT, "order_refunded", "Order refunded"),
         },
         Refusal::Pricing(error) => match error {
             PricingError::TooManyRows => (BAD_REQUEST, "too_many_rows", "Too many rows"),
@@ -155,5 +159,12 @@ fn classify_refusal(refusal: &Refusal) -> (StatusCode, &'static str, &'static st
         Refusal::UnknownCustomer(_) => (CONFLICT, "customer_not_found", "Customer not found"),
         Refusal::PlacedInTheFuture => (BAD_REQUEST, "placed_in_the_future", "Placed in the future"),
         Refusal::PlacedTooEarly => (BAD_REQUEST, "placed_too_early", "Placed before the shop's first day"),
+        Refusal::PaymentMethodUnavailable { .. } => {
+            (CONFLICT, "payment_method_unavailable", "Payment method unavailable")
+        }
+        Refusal::TooManyUnpaidUnits => (CONFLICT, "too_many_unpaid_units", "Too many unpaid units"),
+        Refusal::ReferenceReused { .. } => {
+            (StatusCode::UNPROCESSABLE_ENTITY, "reference_reused", "Reference used for another request")
+        }
     }
 }

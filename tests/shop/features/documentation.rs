@@ -39,7 +39,7 @@ fn first_start(data_dir: &Path) -> (Server, String) {
     let output = data_dir.join("stdout");
     let mut serve = command(data_dir.join("shop").as_path());
     let stdout = Stdio::from(std::fs::File::create(&output).unwrap());
-    let child = serve.args(["--listen", "127.0.0.1:0"]).stdout(stdout).spawn().unwrap();
+    let child = serve.args(["--listen", "127.0.0.1:0", "--test-payments"]).stdout(stdout).spawn().unwrap();
     let printed = wait_for("the greeting", || {
         let printed = std::fs::read_to_string(&output).unwrap();
         (printed.contains("auth/login/") && printed.ends_with('\n')).then_some(printed)

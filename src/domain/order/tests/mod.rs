@@ -10,6 +10,7 @@ use crate::domain::quantity::Quantity;
 
 mod goods;
 mod money;
+mod parts;
 
 fn given(events: Vec<OrderEvent>) -> AggregateTestExecutor<Order> {
     TestFramework::with(()).given(events)
@@ -42,6 +43,7 @@ fn place(lines: Vec<OrderLine>) -> OrderCommand {
         customer_id: Some(CustomerId(1)),
         placed_at,
         reference: None,
+        request_digest: None,
         lines,
         payment_method: None,
         pay_by: None,
@@ -120,7 +122,7 @@ fn paid(attempt: i64, amount: &str) -> OrderCommand {
 
 const DELIVER: OrderCommand = OrderCommand::Deliver { shipment: None };
 const CANCEL: OrderCommand = OrderCommand::Cancel { reason: None };
-const PAY: OrderCommand = OrderCommand::MarkPaid { reference: None };
+const PAY: OrderCommand = OrderCommand::MarkPaid { amount: None, reference: None };
 
 #[test]
 fn the_total_is_the_sum_of_the_subtotals_and_one_product_can_have_two_lines_at_two_prices() {
