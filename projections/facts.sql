@@ -139,6 +139,14 @@ create view fact.customer_erased as
 select position, recorded_at, sequence, aggregate_id::bigint as customer_id
 from fact.event where event_type = 'CustomerErased';
 
+create view fact.customer_erasure_requested as
+select position, recorded_at, sequence, aggregate_id::bigint as customer_id
+from fact.event where event_type = 'CustomerErasureRequested';
+
+create view fact.customer_erasure_withdrawn as
+select position, recorded_at, sequence, aggregate_id::bigint as customer_id
+from fact.event where event_type = 'CustomerErasureWithdrawn';
+
 create view fact.cart_opened as
 select position, recorded_at, sequence, aggregate_id as cart_id
 from fact.event where event_type = 'CartOpened';
@@ -249,7 +257,7 @@ where event.event_type = 'OrderUnitsCancelled';
 create view fact.order_shipment_sent as
 select position, recorded_at, sequence, aggregate_id::bigint as order_id, (payload ->> 'shipment')::bigint as shipment,
     payload ->> 'carrier' as carrier, payload ->> 'tracking_number' as tracking_number,
-    payload ->> 'fulfilment' as fulfilment
+    payload ->> 'fulfilment' as fulfilment, coalesce((payload ->> 'collected')::boolean, false) as collected
 from fact.event where event_type = 'OrderShipmentSent';
 
 create view fact.order_line_sent as
@@ -348,6 +356,7 @@ select position, recorded_at, sequence, aggregate_id::bigint as order_id,
 from fact.event where event_type in ('OrderReturned', 'OrderRefunded', 'OrderCancelled', 'OrderUnitsCancelled');
 
 -- The states and sums of an order that a step of its life changed; what it left as it was is null or zero.
+-- `erasure_requested_at` is infinity where a step ends the wait for an erasure.
 create view fact.order_step as
 select position, recorded_at, sequence, aggregate_id::bigint as order_id,
     case event_type
@@ -375,12 +384,19 @@ select position, recorded_at, sequence, aggregate_id::bigint as order_id,
         when event_type in ('OrderReturned', 'OrderRefunded', 'OrderUnitsCancelled') then (payload ->> 'credit')::numeric
         when event_type = 'OrderCancelled' then (payload ->> 'total')::numeric
         else 0
-    end as credited
+    end as credited,
+    payload ->> 'shipping_country' as shipping_country,
+    case event_type
+        when 'OrderContactErasureRequested' then recorded_at
+        when 'OrderContactErasureWithdrawn' then 'infinity'::timestamptz
+        when 'OrderContactErased' then 'infinity'::timestamptz
+    end as erasure_requested_at
 from fact.event
 where event_type in (
     'OrderProcessingStarted', 'OrderShipmentSent', 'OrderShipmentDelivered', 'OrderShipped', 'OrderCompleted',
     'OrderCancelled', 'OrderReturned', 'OrderPaymentRequested', 'OrderPaymentAuthorised', 'OrderPaymentFailed',
     'OrderPaid', 'OrderPartiallyPaid', 'OrderRefundRequested', 'OrderRefunded', 'OrderRefundFailed', 'OrderContactErased',
+    'OrderAddressesCorrected', 'OrderContactCorrected', 'OrderContactErasureRequested', 'OrderContactErasureWithdrawn',
     'OrderUnitsCancelled'
 );
 
@@ -439,6 +455,23 @@ from fact.event where event_type = 'CartExpired';
 create view fact.order_contact_erased as
 select position, recorded_at, sequence, aggregate_id::bigint as order_id
 from fact.event where event_type = 'OrderContactErased';
+
+create view fact.order_addresses_corrected as
+select position, recorded_at, sequence, aggregate_id::bigint as order_id,
+    payload -> 'kinds' as kinds, payload ->> 'shipping_country' as shipping_country
+from fact.event where event_type = 'OrderAddressesCorrected';
+
+create view fact.order_contact_corrected as
+select position, recorded_at, sequence, aggregate_id::bigint as order_id, payload -> 'fields' as fields
+from fact.event where event_type = 'OrderContactCorrected';
+
+create view fact.order_contact_erasure_requested as
+select position, recorded_at, sequence, aggregate_id::bigint as order_id
+from fact.event where event_type = 'OrderContactErasureRequested';
+
+create view fact.order_contact_erasure_withdrawn as
+select position, recorded_at, sequence, aggregate_id::bigint as order_id
+from fact.event where event_type = 'OrderContactErasureWithdrawn';
 
 create view fact.webhook_created as
 select position, recorded_at, sequence, aggregate_id::bigint as webhook_id, payload -> 'event_types' as event_types

@@ -157,6 +157,8 @@ fn periodic_tasks(config: &ServeConfig, engine: &Engine, accounts: &Accounts, po
         tasks::sweep_instruments(&context),
         tasks::expire_carts(&context, config.cart_days),
         tasks::cancel_unpaid(&context),
+        tasks::erase_when_closed(&context),
+        tasks::warn_of_erasures(&context),
     ]
 }
 

@@ -16,6 +16,8 @@ set status = coalesce(step.status, placed.status),
     paid = placed.paid + step.paid,
     refunded = placed.refunded + step.refunded,
     credited = placed.credited + step.credited,
+    shipping_country = coalesce(step.shipping_country, placed.shipping_country),
+    erasure_requested_at = coalesce(step.erasure_requested_at, placed.erasure_requested_at),
     version = step.version
 from (
     select
@@ -28,6 +30,10 @@ from (
         sum(paid) as paid,
         sum(refunded) as refunded,
         sum(credited) as credited,
+        (array_agg(shipping_country order by position desc) filter (where shipping_country is not null))[1]
+            as shipping_country,
+        (array_agg(erasure_requested_at order by position desc) filter (where erasure_requested_at is not null))[1]
+            as erasure_requested_at,
         max(sequence) as version
     from fact.order_step
     group by order_id

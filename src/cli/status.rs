@@ -46,6 +46,7 @@ async fn report(
         clock_lines(&database.pool).await?,
         payment_lines(database).await?,
         missing_stock_lines(database).await?,
+        erasure_lines(database).await?,
         projection_lines(projections),
         task_lines(database).await?,
         unmailable_lines(&find_unmailable(&database.pool).await?),
@@ -76,6 +77,23 @@ async fn missing_stock_lines(database: &Database) -> anyhow::Result<Lines> {
         missing.units, missing.products
     );
     Ok(if missing.products > 0 { vec![line] } else { vec![] })
+}
+
+/// Erasures that wait for open orders.
+async fn erasure_lines(database: &Database) -> anyhow::Result<Lines> {
+    let pool = &database.pool;
+    let column = "select exists (
+        select from pg_attribute where attrelid = to_regclass('live.customers') and attname = 'erasure_requested_at'
+    )";
+    if !sqlx::query_scalar::<_, bool>(column).fetch_one(pool).await? {
+        return Ok(vec![]);
+    }
+    let limit = chrono::DateTime::UNIX_EPOCH;
+    let found = sqlx::query_file!("projections/customers/waiting_count.sql", limit).fetch_one(pool).await?;
+    let (erasures, since) =
+        (found.waiting, found.since.map_or_else(String::new, |since| since.format("%F").to_string()));
+    let line = format!("{erasures} erasures wait for open orders, the first since {since}; see GET erasures/");
+    Ok(if erasures > 0 { vec![line] } else { vec![] })
 }
 
 /// Position and lag of each read table.

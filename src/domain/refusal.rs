@@ -74,6 +74,12 @@ pub enum Refusal {
     UnknownCategory(String),
     #[error("customer {0} not found")]
     UnknownCustomer(CustomerId),
+    /// Personal data that open orders still need; names the first of them.
+    #[error("{} still open: {}", if .0.len() == 1 { "an order is" } else { "orders are" }, list_orders(.0))]
+    OpenOrders(Vec<OrderId>),
+    /// An order was placed or changed after the caller looked for open ones.
+    #[error("an order of the customer was placed or changed in the meantime; try again")]
+    OrdersChanged,
     /// The body names a discount code that does not exist.
     #[error("discount code {0} not found")]
     UnknownDiscount(String),
@@ -107,6 +113,10 @@ pub struct UnavailableItem {
     pub requested: i64,
     /// Units that can be ordered.
     pub available: i64,
+}
+
+fn list_orders(order_ids: &[OrderId]) -> String {
+    order_ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 fn list_methods(methods: &[PaymentMethod]) -> String {

@@ -15,7 +15,7 @@ use crate::domain::claim::ClaimIds;
 use crate::domain::ids::OrderId;
 use crate::journal::{CommandError, Journal};
 use crate::projector::Projector;
-use crate::shop::{PlaceOrder, RequestedLine};
+use crate::shop::{PlaceOrder, Recipients, RequestedLine};
 
 mod cancellations;
 mod grown;
@@ -166,6 +166,7 @@ fn order_of(invoice: &Invoice, products: &ProductIds, customers: &CustomerIds) -
         placed_at: Some(invoice.placed_at),
         reference: Some(invoice.reference.clone()),
         lines: invoice.lines.iter().map(line).collect(),
+        recipients: Recipients::default(),
     }
 }
 

@@ -34,7 +34,7 @@ impl Checkout {
     pub fn of(cart_id: CartId) -> Self {
         Self {
             cart: cart_id.into(),
-            recipients: Recipients::unnamed(),
+            recipients: Recipients::default(),
             payment_method: None,
             pricing: PricingRequest::default(),
             instrument: None,
@@ -70,6 +70,7 @@ impl UseCase for Checkout {
             lines: lines.collect(),
             payment_method: Some(payment_method),
             pay_by: self.payment_policy.pay_by(payment_method, work.now()),
+            shipping_country: None,
             pricing: Some(self.pricing.clone()),
         };
         let placed = place_order(work, order)?;

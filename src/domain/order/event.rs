@@ -7,6 +7,7 @@ use super::line::{CancelledUnits, OrderLine, OrderedUnits, ReturnedUnits, SentUn
 use super::moves::{Fulfilment, Payment};
 use super::payment_failure::PaymentFailure;
 use super::pricing::OrderPricing;
+use super::recipients::{AddressKind, ContactField};
 use crate::domain::customer::Country;
 use crate::domain::event::events;
 use crate::domain::ids::CustomerId;
@@ -41,6 +42,9 @@ events! {
             tracking_number: Option<String>,
             lines: Vec<SentUnits>,
             fulfilment: Fulfilment,
+            /// Whether the buyer collected the units; a carrier has the others.
+            #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+            collected: bool,
         } = "OrderShipmentSent",
         ShipmentDelivered { shipment: i64, fulfilment: Fulfilment } = "OrderShipmentDelivered",
         /// All units are shipped. Events without `fulfilment` are older than shipments and ship everything at once.
@@ -124,5 +128,17 @@ events! {
         RefundFailed { refund: i64, reason: String } = "OrderRefundFailed",
         /// The guest's contact data and addresses are erased.
         ContactErased {} = "OrderContactErased",
+        /// Other addresses replace those of the order. The addresses themselves are beside the log.
+        AddressesCorrected {
+            kinds: Vec<AddressKind>,
+            /// Country of the new shipping address.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            shipping_country: Option<Country>,
+        } = "OrderAddressesCorrected",
+        /// Name or e-mail address of the guest is replaced.
+        ContactCorrected { fields: Vec<ContactField> } = "OrderContactCorrected",
+        /// The guest's personal data is to be erased when the order is closed.
+        ContactErasureRequested {} = "OrderContactErasureRequested",
+        ContactErasureWithdrawn {} = "OrderContactErasureWithdrawn",
     }
 }

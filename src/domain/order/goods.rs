@@ -14,6 +14,7 @@ impl PlacedOrder {
         carrier: Option<Carrier>,
         tracking_number: Option<TrackingNumber>,
         wanted: &[LineUnits],
+        collected: bool,
     ) -> Result<Vec<OrderEvent>, OrderError> {
         self.require_allowed(Action::Ship)?;
         self.require_paid_enough_to_ship()?;
@@ -32,6 +33,7 @@ impl PlacedOrder {
             tracking_number: tracking_number.map(String::from),
             lines,
             fulfilment,
+            collected,
         };
         Ok([vec![sent], next.status_events(fulfilment)].concat())
     }

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::Decider;
+use super::customer::Country;
 use super::ids::{CustomerId, ProductId};
 use super::money::Money;
 
@@ -20,6 +21,7 @@ mod payment;
 mod payment_failure;
 mod payment_token;
 mod pricing;
+mod recipients;
 #[cfg(test)]
 mod tests;
 
@@ -33,6 +35,7 @@ pub use moves::{Action, Fulfilment, MOVES, Move, OrderStates, Payment, StateValu
 pub use payment_failure::PaymentFailure;
 pub use payment_token::PaymentToken;
 pub use pricing::OrderPricing;
+pub use recipients::{AddressKind, ContactField};
 
 /// Life cycle of an order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,9 +61,15 @@ pub struct PlacedOrder {
     /// Whether each shipment is delivered, in the order of their numbers, which count from 1.
     pub shipments: Vec<bool>,
     pub bill: Bill,
+    /// Destination that fees and taxes depend on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shipping_country: Option<Country>,
     /// Whether the guest's personal data is erased.
     #[serde(default)]
     pub contact_erased: bool,
+    /// Whether the guest's personal data is to be erased when the order is closed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub contact_erasure_requested: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pricing: Option<OrderPricing>,
 }
@@ -103,17 +112,9 @@ impl PlacedOrder {
     }
 
     fn evolve_order(&mut self, event: &OrderEvent) {
-        self.contact_erased |= *event == OrderEvent::ContactErased {};
+        self.evolve_recipients(event);
         self.evolve_goods(event);
         self.evolve_money(event);
-    }
-
-    fn erase_contact(&self) -> Result<Vec<OrderEvent>, OrderError> {
-        match self.customer_id {
-            Some(customer_id) => Err(OrderError::HasCustomer(customer_id)),
-            None if self.contact_erased => Ok(vec![]),
-            None => Ok(vec![OrderEvent::ContactErased {}]),
-        }
     }
 
     fn require_allowed(&self, action: Action) -> Result<(), OrderError> {
@@ -146,7 +147,9 @@ impl Decider for Order {
                 order.require_allowed(Action::Process)?;
                 Ok(vec![OrderEvent::ProcessingStarted {}])
             }
-            OrderCommand::Ship { carrier, tracking_number, lines } => order.ship(carrier, tracking_number, &lines),
+            OrderCommand::Ship { carrier, tracking_number, lines, collected } => {
+                order.ship(carrier, tracking_number, &lines, collected)
+            }
             OrderCommand::Deliver { shipment } => order.deliver(shipment),
             OrderCommand::Cancel { reason } => order.cancel(reason),
             OrderCommand::CancelUnits { lines, reason } => order.cancel_units(&lines, reason),
@@ -164,7 +167,11 @@ impl Decider for Order {
             OrderCommand::RecordPaymentFailure { attempt, reason } => Ok(order.record_payment_failure(attempt, reason)),
             OrderCommand::RecordRefund { refund, reference } => order.record_refund(refund, reference),
             OrderCommand::RecordRefundFailure { refund, reason } => order.record_refund_failure(refund, reason),
+            OrderCommand::CorrectAddresses { shipping, billing } => order.correct_addresses(shipping, billing),
+            OrderCommand::CorrectContact { fields } => order.correct_contact(fields),
             OrderCommand::EraseContact => order.erase_contact(),
+            OrderCommand::RequestContactErasure => order.request_contact_erasure(),
+            OrderCommand::WithdrawContactErasure => Ok(order.withdraw_contact_erasure()),
         }
     }
 
@@ -177,9 +184,9 @@ impl Decider for Order {
             lines,
             payment_method,
             pay_by,
+            shipping_country,
             pricing,
             request_digest,
-            ..
         } = event
         {
             // Orders of older logs with nothing to pay may have a deadline, and no event that they are paid.
@@ -195,7 +202,9 @@ impl Decider for Order {
                 lines: lines.clone(),
                 shipments: Vec::new(),
                 bill: Bill { total: *total, method: *payment_method, pay_by, ..Bill::default() },
+                shipping_country: shipping_country.clone(),
                 contact_erased: false,
+                contact_erasure_requested: false,
                 pricing: pricing.clone(),
             }));
         } else if let Self::Placed(order) = self {

@@ -271,5 +271,5 @@ fn priced(lines: &[OrderLine]) -> Option<Priced> {
         rates: vec![TaxRate { category_id: None, country: None, percent: Percent::parse("19").unwrap() }],
     };
     let items: Vec<_> = lines.iter().map(OrderLine::item).collect();
-    pricing.price(&items, None, Some(Benefit::Amount(money("2.50"))))
+    pricing.price(&items, None, Some(Benefit::Amount(money("2.50")))).ok()
 }

@@ -82,6 +82,7 @@ impl Step {
                 carrier: None,
                 tracking_number: None,
                 lines: lines.iter().map(|(line, units)| LineUnits { line: *line, quantity: quantity(units) }).collect(),
+                collected: false,
             },
             Self::Deliver { shipment } => OrderCommand::Deliver { shipment: *shipment },
             Self::Cancel => OrderCommand::Cancel { reason: None },

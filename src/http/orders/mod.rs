@@ -12,12 +12,14 @@ use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::domain::ids::{CustomerId, OrderId, ProductId};
+use crate::domain::ids::{AddressId, CustomerId, OrderId, ProductId};
 use crate::domain::money::Money;
 use crate::domain::order::{Payment, Status};
 use crate::domain::quantity::Quantity;
 use crate::domain::text::Reference;
 use crate::http::App;
+use crate::http::customers::addresses::GivenAddress;
+use crate::http::orders::recipients::{GivenContact, GivenRecipients};
 use crate::http::wire::amount::Amount;
 use crate::http::wire::body::body;
 use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse};
@@ -82,6 +84,14 @@ body! {
         pub reference: Option<Reference>,
         #[schema(min_items = 1, max_items = 2_000)]
         pub lines: Vec<NewLine>,
+        /// Name and e-mail address of a guest.
+        pub contact: Option<GivenContact>,
+        /// Where the goods go; for a customer `shipping_address_id` may name a known address instead.
+        pub shipping_address: Option<GivenAddress>,
+        /// The billing address, if it differs from the shipping address.
+        pub billing_address: Option<GivenAddress>,
+        pub shipping_address_id: Option<AddressId>,
+        pub billing_address_id: Option<AddressId>,
     }
 }
 
@@ -136,14 +146,19 @@ pub async fn place_order(
     State(app): State<App>,
     command: Command<NewOrder>,
 ) -> Result<CommandResponse<OrderView>, ApiError> {
-    let NewOrder { customer_id, placed_at, reference, lines } = command.body;
+    let NewOrder { customer_id, placed_at, reference, lines, .. } = command.body;
+    let NewOrder { contact, shipping_address, billing_address, shipping_address_id, billing_address_id, .. } =
+        command.body;
+    let given = GivenRecipients { contact, shipping_address, billing_address, shipping_address_id, billing_address_id };
+    let recipients = given.resolve(&app, customer_id).await?;
     let requested = |line: NewLine| RequestedLine {
         product_id: line.product_id,
         quantity: line.quantity,
         unit_price: line.unit_price,
     };
     let lines = lines.into_iter().map(requested).collect();
-    let order = app.run(PlaceOrder { customer_id, placed_at, reference, lines }, command.context).await?;
+    let place = PlaceOrder { customer_id, placed_at, reference, lines, recipients };
+    let order = app.run(place, command.context).await?;
     let placed_before = order.answer().placed_before;
     let order = order.map(|placed| placed.order);
     let location = |order: &OrderView| format!("/shop/api/order/{}/", order.order_id);

@@ -50,7 +50,7 @@ body! {
 }
 
 body! {
-    /// Units handed to a carrier.
+    /// Units handed to a carrier, or to the buyer.
     #[schema(examples(json!({ "carrier": "DHL", "tracking_number": "00340434161094042557", "lines": [{ "line": 1, "quantity": 2 }] })))]
     pub struct Shipment {
         /// `DHL`, `DPD`, `UPS`, `Hermes`, or the name of another carrier.
@@ -59,6 +59,8 @@ body! {
         /// Lines to ship; all unshipped units if absent.
         #[schema(min_items = 1, max_items = 2_000, nullable = false)]
         pub lines: Option<Vec<SentLine>>,
+        /// `true` if the buyer collects the units: no address is needed, and there is no carrier.
+        pub collected: Option<bool>,
     }
 }
 
@@ -194,6 +196,7 @@ pub async fn pay_order(
 
 /// Ship units of an order; they leave the stock
 ///
+/// The order needs a shipping address, unless the buyer collects the units.
 /// More units than are on hand are refused with 409 `not_on_hand`.
 #[utoipa::path(post, path = "/order/{order_id}/ship", tag = "orders", security(("bearer" = ["editor"])),
     request_body = Shipment,
@@ -207,10 +210,17 @@ pub async fn ship_order(
     if command.body.lines.as_ref().is_some_and(Vec::is_empty) {
         return Err(ApiError::invalid_field("lines", "must not be empty"));
     }
-    let ship = |Shipment { carrier, tracking_number, lines }| OrderCommand::Ship {
+    let collected = command.body.collected.unwrap_or(false);
+    let Shipment { carrier, tracking_number, .. } = &command.body;
+    let of_carriers = [("carrier", carrier.is_some()), ("tracking_number", tracking_number.is_some())];
+    if let Some((field, _)) = of_carriers.into_iter().find(|(_, given)| collected && *given) {
+        return Err(ApiError::invalid_field(field, "must be absent if the buyer collects the units"));
+    }
+    let ship = |Shipment { carrier, tracking_number, lines, .. }| OrderCommand::Ship {
         carrier: carrier.map(canonical_carrier),
         tracking_number,
         lines: lines.into_iter().flatten().map(LineUnits::from).collect(),
+        collected,
     };
     run(&app, &movers, order_id, command.map(ship)).await
 }

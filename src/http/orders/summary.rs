@@ -92,6 +92,8 @@ pub struct SummaryShipment {
     pub tracking_number: Option<String>,
     /// Tracking page of the carrier; `null` for an unknown carrier.
     pub tracking_url: Option<String>,
+    /// Whether the buyer collected the units.
+    pub collected: bool,
     pub sent_at: DateTime<Utc>,
     pub delivered_at: Option<DateTime<Utc>>,
     pub lines: Vec<ShipmentLine>,
@@ -163,6 +165,7 @@ pub async fn read_summary(app: &App, order_id: OrderId, movers: &Movers) -> Resu
                 tracking_url: tracked.and_then(|(carrier, number)| tracking_url(carrier, number)),
                 carrier: row.carrier,
                 tracking_number: row.tracking_number,
+                collected: row.collected,
                 sent_at: row.sent_at,
                 delivered_at: row.delivered_at,
                 lines: Vec::new(),

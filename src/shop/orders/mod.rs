@@ -7,6 +7,7 @@ mod views;
 use std::collections::BTreeMap;
 
 use super::pricing::{discount_in_use, release_discount};
+use super::recipients::require_shipping_address;
 use super::unpaid::{counted_units, release_unpaid};
 use crate::domain::customer::Customer;
 use crate::domain::ids::{OrderId, ProductId};
@@ -34,6 +35,9 @@ impl UseCase for MoveOrder {
         let discount = discount_in_use(work.get::<Order>(order_id)?.placed()?);
         let unpaid = counted_units(work.get::<Order>(order_id)?.placed()?);
         work.execute::<Order>(order_id, self.command.clone())?;
+        if let OrderCommand::Ship { collected: false, .. } = self.command {
+            require_shipping_address(work, order_id)?;
+        }
         release_discount(work, order_id, discount)?;
         release_unpaid(work, order_id, unpaid)?;
         let after = stock_moved(work, order_id)?;

@@ -10,7 +10,7 @@ use super::reference::{request_digest, was_placed_by};
 use super::views::OrderView;
 use crate::domain::category::Category;
 use crate::domain::claim::ClaimIds;
-use crate::domain::customer::CustomerError;
+use crate::domain::customer::{Country, CustomerError};
 use crate::domain::ids::{CustomerId, OrderId, ProductId};
 use crate::domain::money::Money;
 use crate::domain::order::{self, Order, OrderCommand, OrderLine, PaymentMethod};
@@ -19,9 +19,10 @@ use crate::domain::quantity::Quantity;
 use crate::domain::refusal::{Refusal, UnavailableItem};
 use crate::domain::text::Reference;
 use crate::journal::{Interrupt, UnitOfWork, UseCase};
-use crate::shop::customers::check_customer;
+use crate::shop::customers::{check_customer, check_may_order};
 use crate::shop::names::{find_holder, take_name};
 use crate::shop::pricing::{PricingRequest, price, use_discount};
+use crate::shop::recipients::{Destination, Recipients};
 
 /// Places an order of staff, perhaps imported: with agreed prices, a past date, a reference.
 pub struct PlaceOrder {
@@ -32,6 +33,7 @@ pub struct PlaceOrder {
     /// Unique: the same request again returns the first order and places none; another one is refused.
     pub reference: Option<Reference>,
     pub lines: Vec<RequestedLine>,
+    pub recipients: Recipients,
 }
 
 /// A line of a new order.
@@ -92,9 +94,11 @@ impl UseCase for PlaceOrder {
                 lines: self.lines.clone(),
                 payment_method: None,
                 pay_by: None,
+                shipping_country: self.recipients.shipping.as_ref().and_then(Destination::country).cloned(),
                 pricing: None,
             },
         )?;
+        self.recipients.write(work, OrderId(order.order_id), self.customer_id)?;
         if let Some(claim) = claim {
             take_name(work, &claim, order.order_id)?;
         }
@@ -118,6 +122,8 @@ pub(in crate::shop) struct NewOrder {
     pub lines: Vec<RequestedLine>,
     pub payment_method: Option<PaymentMethod>,
     pub pay_by: Option<DateTime<Utc>>,
+    /// Country of the shipping address, if the pricing inputs do not have it.
+    pub shipping_country: Option<Country>,
     /// Pricing inputs. `None`: line prices are final, nothing is added.
     pub pricing: Option<PricingRequest>,
 }
@@ -125,6 +131,9 @@ pub(in crate::shop) struct NewOrder {
 /// Places the order under the next number and reserves its stock. If products cannot be ordered, the refusal names all of
 /// them.
 pub(in crate::shop) fn place_order(work: &mut UnitOfWork<'_>, order: NewOrder) -> Result<OrderView, Interrupt> {
+    if let Some(customer_id) = order.customer_id {
+        check_may_order(work, customer_id)?;
+    }
     let requested = units_by_product(order.lines.iter().map(|line| (line.product_id, line.quantity.get())));
     let listings = check_supply(work, &requested)?;
     let category_ids: Vec<_> = listings.values().map(|listing| listing.category_id).collect();
@@ -137,9 +146,10 @@ pub(in crate::shop) fn place_order(work: &mut UnitOfWork<'_>, order: NewOrder) -
         Ok(OrderLine::of(line.product_id, listing, category_name, line.quantity, line.unit_price)?)
     });
     let lines = lines.collect::<Result<Vec<_>, Interrupt>>()?;
-    let NewOrder { customer_id, placed_at, reference, request_digest, payment_method, pay_by, pricing, .. } = order;
+    let NewOrder { customer_id, placed_at, reference, request_digest, payment_method, pay_by, .. } = order;
+    let NewOrder { shipping_country, pricing, .. } = order;
     let priced = pricing.as_ref().map(|request| price(work, request, &lines)).transpose()?.flatten();
-    let PricingRequest { country: shipping_country, discount_code } = pricing.unwrap_or_default();
+    let PricingRequest { country, discount_code } = pricing.unwrap_or_default();
     let order_id = OrderId(work.next_number::<Order>()?);
     let place = order::OrderDraft {
         customer_id,
@@ -149,7 +159,7 @@ pub(in crate::shop) fn place_order(work: &mut UnitOfWork<'_>, order: NewOrder) -
         lines,
         payment_method,
         pay_by,
-        shipping_country,
+        shipping_country: country.or(shipping_country),
         priced,
         discount_code,
     };

@@ -14,6 +14,7 @@ async fn three_kettles(shop: &TestShop) -> (i64, i64, i64) {
     let customer = shop.customer("Ada").await;
     shop.add(customer, kettle, 3).await;
     let order = shop.check_out(customer).await.body["order_id"].as_i64().unwrap();
+    shop.address_order(order).await;
     for step in ["pay", "process"] {
         shop.done(&format!("order/{order}/{step}/"), Value::Null).await;
     }

@@ -217,6 +217,26 @@ impl TestShop {
         self.done(&format!("customer/{customer}/cart/items/"), item).await;
     }
 
+    /// Gives an order a shipping address.
+    pub async fn address_order(&self, order: i64) {
+        let address = json!({
+            "name": "Ada Miller", "line1": "12 Mill Lane", "postal_code": "AB1 2CD", "city": "Milltown", "country": "GB",
+        });
+        let path = format!("order/{order}/addresses/");
+        let answer = self.send("PUT", &path, json!({ "shipping": address }), &[]).await;
+        assert_eq!(answer.status, StatusCode::OK, "PUT {path}: {}", answer.body);
+    }
+
+    /// Closes an order: paid, collected and delivered.
+    pub async fn complete_order(&self, order: i64) {
+        let collected = json!({ "collected": true });
+        for (action, body) in
+            [("pay", json!({})), ("process", Value::Null), ("ship", collected), ("deliver", Value::Null)]
+        {
+            self.done(&format!("order/{order}/{action}/"), body).await;
+        }
+    }
+
     pub async fn check_out(&self, customer: i64) -> Answer {
         self.post(&format!("customer/{customer}/cart/checkout/"), Value::Null).await
     }

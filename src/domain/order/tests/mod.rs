@@ -11,6 +11,7 @@ use crate::domain::quantity::Quantity;
 mod goods;
 mod money;
 mod parts;
+mod recipients;
 
 fn given(events: Vec<OrderEvent>) -> AggregateTestExecutor<Order> {
     TestFramework::with(()).given(events)
@@ -91,7 +92,8 @@ impl Story {
 
 fn ship(lines: &[(i64, i64)]) -> OrderCommand {
     let units = |(line, units): &(i64, i64)| LineUnits { line: *line, quantity: Quantity::new(*units).unwrap() };
-    OrderCommand::Ship { carrier: None, tracking_number: None, lines: lines.iter().map(units).collect() }
+    let lines = lines.iter().map(units).collect();
+    OrderCommand::Ship { carrier: None, tracking_number: None, lines, collected: false }
 }
 
 fn return_units(lines: &[(i64, i64)], refund: bool) -> OrderCommand {
@@ -157,18 +159,6 @@ fn a_total_above_the_maximum_is_refused() {
 #[test]
 fn an_unknown_order_is_not_found() {
     given(vec![]).when(DELIVER).then_expect_error(OrderError::NotFound);
-}
-
-#[test]
-fn only_the_contact_of_a_guest_is_erased_and_only_once() {
-    let OrderCommand::Place(order) = place(vec![line(1, 2, "20.00")]) else { unreachable!() };
-    let of_guest = Order::Unknown.decide(OrderCommand::Place(OrderDraft { customer_id: None, ..order })).unwrap();
-    given(of_guest.clone()).when(OrderCommand::EraseContact).then_expect_events(vec![OrderEvent::ContactErased {}]);
-    given([of_guest, vec![OrderEvent::ContactErased {}]].concat())
-        .when(OrderCommand::EraseContact)
-        .then_expect_events(vec![]);
-    given(vec![placed()]).when(OrderCommand::EraseContact).then_expect_error(OrderError::HasCustomer(CustomerId(1)));
-    given(vec![]).when(OrderCommand::EraseContact).then_expect_error(OrderError::NotFound);
 }
 
 #[test]
