@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 
+use super::clock::clock_lines;
 use super::database::with_database;
 use super::output::print;
 use crate::config::DatabaseConfig;
@@ -42,6 +43,7 @@ async fn report(
 ) -> anyhow::Result<Vec<Lines>> {
     Ok(vec![
         summary(location, config, projections),
+        clock_lines(&database.pool).await?,
         payment_lines(database).await?,
         missing_stock_lines(database).await?,
         erasure_lines(database).await?,
