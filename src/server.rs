@@ -13,6 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::accounts::{Accounts, Secret};
+use crate::clock::Clock;
 use crate::config::{DatabaseConfig, ServeConfig};
 use crate::database::{Database, Location};
 use crate::domain::account::Role;
@@ -176,17 +177,17 @@ fn build_reactors(
     Ok(vec![
         Arc::new(webhooks),
         Arc::new(PaymentReactor::new(payments.clone(), journal.clone(), pool.clone())),
-        Arc::new(build_order_mails(config, mail, pool)),
+        Arc::new(build_order_mails(config, mail, pool, journal.clock())),
     ])
 }
 
-fn build_order_mails(config: &ServeConfig, mail: &MailConfig, pool: &PgPool) -> OrderMails {
+fn build_order_mails(config: &ServeConfig, mail: &MailConfig, pool: &PgPool, clock: &Clock) -> OrderMails {
     let templates = Templates::new(config.templates_dir.as_ref().map(|folder| folder.join("mail")));
     // A broken template must not stop sales: only the mails that need it are parked.
     for error in mail::check(&templates) {
         tracing::error!(%error, "a mail template is invalid; mails that need it will be parked");
     }
-    OrderMails::new(pool.clone(), Mailer::new(mail), templates, config.payments.currency)
+    OrderMails::new(pool.clone(), Mailer::new(mail, clock), templates, config.payments.currency)
 }
 
 /// Starts collecting metrics; `None` if this process already collects them.

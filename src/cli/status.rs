@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 
+use super::clock::clock_lines;
 use super::database::with_database;
 use super::output::print;
 use crate::config::DatabaseConfig;
@@ -42,6 +43,7 @@ async fn report(
 ) -> anyhow::Result<Vec<Lines>> {
     Ok(vec![
         summary(location, config, projections),
+        clock_lines(&database.pool).await?,
         payment_lines(database).await?,
         missing_stock_lines(database).await?,
         erasure_lines(database).await?,
@@ -90,7 +92,7 @@ async fn erasure_lines(database: &Database) -> anyhow::Result<Lines> {
     let found = sqlx::query_file!("projections/customers/waiting_count.sql", limit).fetch_one(pool).await?;
     let (erasures, since) =
         (found.waiting, found.since.map_or_else(String::new, |since| since.format("%F").to_string()));
-    let line = format!("{erasures} erasures wait for open orders, the first since {since}; see GET erasures/");
+    let line = format!("erasures that wait for open orders: {erasures}, the first since {since}; see GET erasures/");
     Ok(if erasures > 0 { vec![line] } else { vec![] })
 }
 

@@ -34,12 +34,15 @@ macro_rules! functions {
 }
 
 functions![
+    "accept_clock",
+    "clock_heartbeat",
     "end_session",
     "end_sessions",
     "journal_append",
     "journal_rehearse",
     "projector_acquire",
     "projector_step",
+    "read_clock",
     "refresh_session",
     "store_side_writes",
     "unpaid_holder",

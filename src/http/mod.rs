@@ -258,6 +258,7 @@ fn operation() -> Routes {
         Routes::new()
             .routes(routes!(operations::list_projections))
             .routes(routes!(operations::rebuild_projection))
+            .routes(routes!(operations::show_clock))
             .routes(routes!(operations::list_tasks))
             .routes(routes!(operations::run_task)),
     )

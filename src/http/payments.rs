@@ -182,7 +182,11 @@ pub async fn receive_payment_notification(
 ) -> Result<StatusCode, ApiError> {
     let signature = headers.get("stripe-signature").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let bytes = body::read_bytes(request, &app).await?;
-    match app.payments.read_notification(signature, &bytes, chrono::Utc::now()).map_err(notification_error)? {
+    match app
+        .payments
+        .read_notification(signature, &bytes, app.journal.clock().database_time())
+        .map_err(notification_error)?
+    {
         Notification::Other => {}
         Notification::About(reference) => {
             let reactor = PaymentReactor::new(app.payments.clone(), app.journal.clone(), app.pool.clone());

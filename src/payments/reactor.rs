@@ -6,7 +6,6 @@
 
 use std::time::Duration;
 
-use chrono::Utc;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use sqlx::PgPool;
@@ -19,6 +18,7 @@ use super::provider::{
     RefundRequest,
 };
 use super::{IDEMPOTENCY_WINDOW, Payments};
+use crate::clock::Clock;
 use crate::domain::Decider;
 use crate::domain::ids::OrderId;
 use crate::domain::money::Money;
@@ -33,6 +33,7 @@ pub struct PaymentReactor {
     payments: Payments,
     order_payments: OrderPayments,
     pool: PgPool,
+    clock: Clock,
 }
 
 const EVENTS: [&str; 4] = ["OrderPaymentRequested", "OrderPaymentAuthorised", "OrderRefundRequested", "OrderCancelled"];
@@ -66,7 +67,8 @@ impl Reactor for PaymentReactor {
 
 impl PaymentReactor {
     pub fn new(payments: Payments, journal: Journal, pool: PgPool) -> Self {
-        Self { payments, order_payments: OrderPayments::new(journal, pool.clone()), pool }
+        let clock = journal.clock().clone();
+        Self { payments, order_payments: OrderPayments::new(journal, pool.clone()), pool, clock }
     }
 
     async fn handle_event(&self, reaction: &Reaction) -> Result<(), PaymentFault> {
@@ -78,8 +80,14 @@ impl PaymentReactor {
         match event {
             OrderEvent::PaymentRequested { attempt, method, amount } => {
                 let purpose = PaymentPurpose { order_id: order_id.0, attempt, request: recorded.event_id };
-                let age = (Utc::now() - recorded.recorded_at).to_std().unwrap_or_default();
-                self.authorise(purpose, method.as_str(), amount, age >= IDEMPOTENCY_WINDOW).await
+                let age = (self.clock.now() - recorded.recorded_at).to_std().unwrap_or_default();
+                let too_late = age >= IDEMPOTENCY_WINDOW;
+                if too_late && self.clock.trusted_now().is_none() {
+                    let reason =
+                        "the request looks too old, but the clock of the database waits to be accepted".to_owned();
+                    return Err(PaymentFault { reason, defect: false });
+                }
+                self.authorise(purpose, method.as_str(), amount, too_late).await
             }
             OrderEvent::PaymentAuthorised { attempt, amount, reference } => {
                 self.capture(order_id, attempt, amount, &reference).await

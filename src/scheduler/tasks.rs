@@ -71,10 +71,11 @@ pub fn sweep_instruments(context: &TaskContext) -> Task {
 /// Expires carts that have not changed for `days`; 0 disables it.
 pub fn expire_carts(context: &TaskContext, days: u32) -> Task {
     Task::with("expire_carts", TEN_MINUTES, context, move |context| async move {
-        if days == 0 {
+        // The clock may have jumped since the task was claimed.
+        let Some(now) = context.journal.clock().measured_now(&context.pool).await?.filter(|_| days > 0) else {
             return Ok(RunReport::default());
-        }
-        let until = before(Utc::now(), days);
+        };
+        let until = before(now, days);
         let carts = sqlx::query_file!("projections/carts/untouched.sql", until, BATCH).fetch_all(&context.pool).await?;
         let full = carts.len() as i64 == BATCH;
         let commands = carts.into_iter().filter_map(|cart| {
@@ -88,7 +89,9 @@ pub fn expire_carts(context: &TaskContext, days: u32) -> Task {
 /// Cancels orders that were not paid in time. An order that is paid in the meantime stays.
 pub fn cancel_unpaid(context: &TaskContext) -> Task {
     Task::with("cancel_unpaid", ONE_MINUTE, context, |context| async move {
-        let now = Utc::now();
+        let Some(now) = context.journal.clock().measured_now(&context.pool).await? else {
+            return Ok(RunReport::default());
+        };
         let orders = sqlx::query_file!("projections/orders/unpaid.sql", now, BATCH).fetch_all(&context.pool).await?;
         let full = orders.len() as i64 == BATCH;
         let commands = orders.into_iter().map(|order| {

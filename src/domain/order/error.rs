@@ -54,7 +54,7 @@ pub enum OrderError {
     PaidByOtherAttempt,
     #[error("the order has no payment attempt {0}")]
     UnknownAttempt(i64),
-    #[error("the order belongs to customer {0}; erase the customer instead")]
+    #[error("the order belongs to customer {0}, whose profile has name and e-mail address")]
     HasCustomer(CustomerId),
     #[error("the order has no refund {0}")]
     UnknownRefund(i64),

@@ -27,7 +27,12 @@ fn config(shop: &TestShop, smtp_url: Option<String>) -> MailConfig {
 }
 
 fn order_mails(shop: &TestShop, smtp_url: Option<String>, templates: Templates) -> OrderMails {
-    OrderMails::new(shop.pool.clone(), Mailer::new(&config(shop, smtp_url)), templates, Currency::EUR)
+    OrderMails::new(
+        shop.pool.clone(),
+        Mailer::new(&config(shop, smtp_url), shop.engine.journal.clock()),
+        templates,
+        Currency::EUR,
+    )
 }
 
 async fn start(shop: &TestShop) -> Reactors {

@@ -17,6 +17,7 @@ mod fact_schema;
 mod facts;
 mod guest_carts;
 mod half_year_figures;
+mod import_files;
 mod mails;
 mod name_order;
 mod order_walkthrough;

@@ -204,6 +204,7 @@ async fn an_order_of_an_older_log_with_nothing_to_pay_stands() {
 async fn an_order_that_was_refunded_is_not_shipped() {
     let shop = TestShop::new().await;
     let order = order(&shop).await;
+    shop.address_order(order).await;
     pay(&shop, order, json!({})).await;
     shop.done(&format!("order/{order}/process/"), json!({})).await;
     shop.done(&format!("order/{order}/refund/"), json!({ "amount": "5.00" })).await;

@@ -137,6 +137,7 @@ const MATRIX: &[(&str, &str, Open)] = &[
     ("GET", "cart/{cart_id}/history", Reader),
     ("GET", "projections", Reader),
     ("POST", "projections/{name}/rebuild", Admin),
+    ("GET", "clock", Reader),
     ("GET", "scheduler", Reader),
     ("POST", "scheduler/{name}/run", Admin),
     ("GET", "webhooks", Admin),
