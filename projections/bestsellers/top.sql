@@ -6,9 +6,8 @@ select
     best.revenue as total_revenue
 from bestsellers as best
 join products as product using (product_id)
-where ($1::bigint is null or product.category_id = $1)
-    and ($2::text is null or product.category_id in (select category_id from categories where lower(name) = lower($2)))
-    and best.units_sold <= $3
-    and (best.units_sold < $3 or best.product_id > $4)
+where ($1::bigint[] is null or product.category_id = any($1))
+    and best.units_sold <= $2
+    and (best.units_sold < $2 or best.product_id > $3)
 order by best.units_sold desc, best.product_id
-limit $5
+limit $4

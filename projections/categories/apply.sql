@@ -1,9 +1,9 @@
-insert into categories (category_id, name, product_count, version)
-select category_id, name, 0, sequence
+insert into categories (category_id, name, name_key, product_count, version)
+select category_id, name, fact.text_key(name), 0, sequence
 from fact.category_created;
 
 update categories as category
-set name = last.name
+set name = last.name, name_key = fact.text_key(last.name)
 from (
     select distinct on (category_id) category_id, name
     from fact.category_renamed

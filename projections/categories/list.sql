@@ -1,5 +1,5 @@
 select category_id, name as category_name, product_count
 from categories
-where (name, category_id) > ($1, $2)
-order by name, category_id
+where (name_key, category_id) > ($1, $2)
+order by name_key, category_id
 limit $3

@@ -1,10 +1,11 @@
 create table categories (
     category_id bigint primary key,
     name text not null,
+    name_key text collate "C" not null,
     product_count bigint not null,
     version bigint not null
 );
+comment on column categories.name_key is 'text_key of the name: lists are sorted by it';
 comment on column categories.product_count is 'products in it, discontinued ones too';
 comment on column categories.version is 'sequence of the category''s last event';
-create index categories_name on categories (name, category_id);
-create index categories_folded_name on categories (lower(name));
+create index categories_name on categories (name_key, category_id);

@@ -1,9 +1,9 @@
-insert into category_stats (category_id, category_name, product_count, total_stock, price_sum)
-select category_id, name, 0, 0, 0
+insert into category_stats (category_id, category_name, name_key, product_count, total_stock, price_sum)
+select category_id, name, fact.text_key(name), 0, 0, 0
 from fact.category_created;
 
 update category_stats as category
-set category_name = last.name
+set category_name = last.name, name_key = fact.text_key(last.name)
 from (
     select distinct on (category_id) category_id, name
     from fact.category_renamed

@@ -6,6 +6,6 @@ select
     coalesce(round(price_sum / nullif(product_count, 0), 2), 0) as "avg_price!"
 from category_stats
 where product_count <= $1
-    and (product_count < $1 or (category_name, category_id) > ($2, $3))
-order by product_count desc, category_name, category_id
+    and (product_count < $1 or (name_key, category_id) > ($2, $3))
+order by product_count desc, name_key, category_id
 limit $4

@@ -1,5 +1,5 @@
 create table discounts (
-    discount_id text primary key,
+    discount_id text collate "C" primary key,
     code text not null,
     kind text not null,
     value text,

@@ -1,11 +1,17 @@
 insert into products (
-    product_id, name, description, price, category_id, sku, on_hand, reserved, stock, discontinued, version, created_at
+    product_id, name, name_key, search_key, description, price, category_id, sku, on_hand, reserved, stock, discontinued,
+    version, created_at
 )
-select product_id, name, description, price, category_id, sku, 0, 0, 0, false, sequence, recorded_at
+select product_id, name, fact.text_key(name), fact.text_key(name || ' ' || description), description, price, category_id,
+    sku, 0, 0, 0, false, sequence, recorded_at
 from fact.product_created;
 
 update products as product
-set name = last.name, description = last.description, category_id = last.category_id
+set name = last.name,
+    name_key = fact.text_key(last.name),
+    search_key = fact.text_key(last.name || ' ' || last.description),
+    description = last.description,
+    category_id = last.category_id
 from (
     select distinct on (product_id) product_id, name, description, category_id
     from fact.product_changed

@@ -8,6 +8,6 @@ select
 from products as product
 join categories as category using (category_id)
 where not product.discontinued
-    and (product.name, product.product_id) > ($1, $2)
-order by product.name, product.product_id
+    and (product.name_key, product.product_id) > ($1, $2)
+order by product.name_key, product.product_id
 limit $3

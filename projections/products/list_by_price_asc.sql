@@ -7,15 +7,14 @@ select
 from products as product
 join categories as category using (category_id)
 where not product.discontinued
-    and ($1::bigint is null or product.category_id = $1)
-    and ($2::text is null or lower(category.name) = lower($2))
-    and ($3::numeric is null or product.price >= $3)
-    and ($4::numeric is null or product.price <= $4)
-    and (not $5::boolean or product.stock > 0)
+    and ($1::bigint[] is null or product.category_id = any($1))
+    and ($2::numeric is null or product.price >= $2)
+    and ($3::numeric is null or product.price <= $3)
+    and (not $4::boolean or product.stock > 0)
     and (
-        select bool_and(strpos(lower(product.name || ' ' || product.description), lower(word)) > 0)
-        from unnest($6::text[]) as word
+        select bool_and(strpos(product.search_key, word) > 0)
+        from unnest($5::text[]) as word
     ) is not false
-    and (product.price, product.product_id) > ($7, $8)
+    and (product.price, product.product_id) > ($6, $7)
 order by product.price, product.product_id
-limit $9
+limit $8

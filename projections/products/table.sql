@@ -1,6 +1,8 @@
 create table products (
     product_id bigint primary key,
     name text not null,
+    name_key text collate "C" not null,
+    search_key text not null,
     description text not null,
     price numeric(14, 2) not null,
     category_id bigint not null,
@@ -12,12 +14,14 @@ create table products (
     version bigint not null,
     created_at timestamptz not null
 );
+comment on column products.name_key is 'text_key of the name: lists are sorted by it';
+comment on column products.search_key is 'text_key of name and description';
 comment on column products.reserved is 'units that belong to open orders';
 comment on column products.stock is 'what can still be sold: on hand less reserved, never below 0';
 comment on column products.version is 'sequence of the product''s last event';
-create index products_name on products (name, product_id);
+create index products_name on products (name_key, product_id);
 create index products_price on products (price, product_id);
-create index products_category on products (category_id, name, product_id);
+create index products_category on products (category_id, name_key, product_id);
 
 create table products_deleted (
     product_id bigint primary key,

@@ -16,7 +16,7 @@ pub enum DatabaseFailure {
     NotUnique,
     /// A value is out of range, or text that PostgreSQL cannot hold.
     InvalidValue,
-    /// A table does not exist: one that is still being built, for example.
+    /// A table or a column of it does not exist: one that is still being built, for example.
     MissingTable,
     /// A view cannot be replaced in place, because its columns differ.
     ColumnsDiffer,
@@ -49,7 +49,7 @@ impl DatabaseFailure {
             (_, "PJ001") => Self::LeaseLost,
             (_, "55P03") => Self::LockTimeout,
             (_, "23505") => Self::NotUnique,
-            (_, "42P01") => Self::MissingTable,
+            (_, "42P01" | "42703") => Self::MissingTable,
             (_, "42P16") => Self::ColumnsDiffer,
             ("53" | "55" | "40", _) | (_, "57014") => Self::NotNow,
             // The server shuts down, perhaps after it has committed. Or it ended the session, because the process did
@@ -89,7 +89,7 @@ mod tests {
             (NotNow, &["40001", "40P01", "53000", "53100", "53200", "53300", "55000", "55006", "57014"]),
             (NotUnique, &["23505"]),
             (InvalidValue, &["22003", "22021", "22P02", "22P05"]),
-            (MissingTable, &["42P01"]),
+            (MissingTable, &["42P01", "42703"]),
             (ColumnsDiffer, &["42P16"]),
             (LeaseLost, &["PJ001"]),
             // A hole in the log, other constraints, an aborted transaction, permissions, functions, damage; no code.

@@ -14,6 +14,7 @@ use crate::http::wire::command::{Command, CommandParams, CommandProblems, Comman
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params, Versioned};
 use crate::journal::EntityTag;
+use crate::projector::text_key;
 use crate::shop::{CategoryKey, CategoryRef, CreateCategory, DeleteCategory, RenameCategory};
 
 #[derive(Serialize, ToSchema)]
@@ -67,12 +68,33 @@ impl<'de> Deserialize<'de> for CategoryField {
     }
 }
 
-/// Splits a category's number or name into the two parameters of a query.
-pub fn category_filter(category: Option<String>) -> (Option<i64>, Option<String>) {
-    match category.as_deref().map(str::parse::<i64>) {
-        Some(Ok(category_id)) => (Some(category_id), None),
-        _ => (None, category),
+/// The categories that a filter names, as the parameter of a query; `None` without a filter.
+///
+/// A number is the category with this number, if there is one. Otherwise the name counts: the category of exactly this
+/// name, or else those whose names are the same without accents.
+pub async fn find_categories(
+    app: &App,
+    category: Option<&str>,
+    category_id: Option<i64>,
+) -> Result<Option<Vec<i64>>, ApiError> {
+    let Some(category) = category else { return Ok(category_id.map(|category_id| vec![category_id])) };
+    if category_id.is_some() {
+        return Err(ApiError::invalid_field("category_id", "must not be combined with category"));
     }
+    if category.contains('\0') {
+        return Err(ApiError::invalid_field("category", "must not contain control characters"));
+    }
+    let name = Name::stored(category.trim());
+    let (number, key) = (category.trim().parse::<i64>().ok(), text_key(name.as_str()));
+    let rows = sqlx::query_file!("projections/categories/find_named.sql", number, key).fetch_all(&app.pool).await?;
+    if let Some(numbered) = rows.iter().find(|row| Some(row.category_id) == number) {
+        return Ok(Some(vec![numbered.category_id]));
+    }
+    let folded = name.folded();
+    let (exact, similar): (Vec<_>, Vec<_>) =
+        rows.into_iter().partition(|row| Name::stored(&*row.name).folded() == folded);
+    let named = if exact.is_empty() { similar } else { exact };
+    Ok(Some(named.into_iter().map(|row| row.category_id).collect()))
 }
 
 /// List categories by name
@@ -85,7 +107,7 @@ pub async fn list_categories(
 ) -> Result<PageOf<CategoryRow>, ApiError> {
     let limit = page.limit(DEFAULT_LIMIT)?;
     let (name, id): (String, i64) = page.after()?.unwrap_or_default();
-    let rows = sqlx::query_file_as!(CategoryRow, "projections/categories/list.sql", name, id, limit + 1)
+    let rows = sqlx::query_file_as!(CategoryRow, "projections/categories/list.sql", text_key(&name), id, limit + 1)
         .fetch_all(&app.pool)
         .await?;
     Ok(PageOf::new(&uri, rows, limit, |row| (row.category_name.clone(), row.category_id)))

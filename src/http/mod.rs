@@ -58,7 +58,7 @@ use wire::access::{Rules, check_access};
 use wire::consistency::read_your_writes;
 use wire::openapi::Document;
 use wire::unchanged::answer_unchanged;
-use wire::{fallbacks, openapi};
+use wire::{fallbacks, openapi, responses};
 
 /// A request that takes longer is refused with 503. Longer than every wait inside a handler, so that those end first.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -289,7 +289,8 @@ fn health() -> Routes {
 }
 
 /// Routes whose reads wait for the caller's own writes, and answer 304 to a client that knows what they show.
-fn consistent(app: &App, routes: Routes) -> Routes {
+fn consistent(app: &App, mut routes: Routes) -> Routes {
+    responses::note_positions(routes.get_openapi_mut());
     routes.layer(from_fn(answer_unchanged)).layer(from_fn_with_state(app.clone(), read_your_writes))
 }
 

@@ -9,13 +9,14 @@ use crate::domain::ids::ProductId;
 use crate::domain::money::Money;
 use crate::domain::text::{Description, Name, Reason, Sku};
 use crate::http::App;
-use crate::http::categories::{CategoryField, category_filter};
+use crate::http::categories::{CategoryField, find_categories};
 use crate::http::wire::amount::Amount;
 use crate::http::wire::body::{NoBody, body};
 use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse};
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params, Versioned};
 use crate::journal::EntityTag;
+use crate::projector::text_key;
 use crate::shop::{
     AdjustStock, ChangeProduct, CreateProduct, DeleteProduct, ProductRef, ProductView, StockChange, StockView,
     product_digest,
@@ -35,15 +36,17 @@ pub struct ProductRow {
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ProductFilter {
-    /// Number or name of a category.
+    /// Number or name of a category. A number that no category has is a name; accents matter only between two names.
     category: Option<String>,
+    /// Number of a category.
+    category_id: Option<i64>,
     /// Lowest price, inclusive.
     #[param(inline)]
     min_price: Option<Money>,
     /// Highest price, inclusive.
     #[param(inline)]
     max_price: Option<Money>,
-    /// Words that the name or description must all contain; upper and lower case are the same.
+    /// Words that the name or description must all contain; case and accents do not matter.
     search: Option<String>,
     /// `true` returns only products with stock.
     in_stock: Option<bool>,
@@ -114,39 +117,35 @@ pub async fn list_products(
     Params(page): Params<Page>,
 ) -> Result<PageOf<ProductRow>, ApiError> {
     let limit = page.limit(DEFAULT_LIMIT)?;
-    let (category_id, category_name) = category_filter(filter.category);
-    let words: Option<Vec<String>> = filter.search.map(|search| search.split_whitespace().map(str::to_owned).collect());
+    let words: Option<Vec<String>> = filter.search.map(|search| search.split_whitespace().map(text_key).collect());
     if words.iter().flatten().any(|word| word.contains('\0')) {
         return Err(ApiError::invalid_field("search", "must not contain control characters"));
     }
+    let categories = find_categories(&app, filter.category.as_deref(), filter.category_id).await?;
     let (min_price, max_price) = (filter.min_price.map(Money::amount), filter.max_price.map(Money::amount));
     let in_stock = filter.in_stock.unwrap_or(false);
     macro_rules! list {
         ($file:literal, $($key:expr),*) => {
             sqlx::query_file_as!(
-                ProductRow, $file, category_id, category_name, min_price, max_price, in_stock, words.as_deref(),
+                ProductRow, $file, categories.as_deref(), min_price, max_price, in_stock, words.as_deref(),
                 $($key,)* limit + 1
             )
             .fetch_all(&app.pool)
             .await?
         };
     }
-    let unfiltered = category_id.is_none()
-        && category_name.is_none()
-        && min_price.is_none()
-        && max_price.is_none()
-        && words.is_none()
-        && !in_stock;
+    let unfiltered = categories.is_none() && min_price.is_none() && max_price.is_none() && words.is_none() && !in_stock;
     Ok(match filter.sort.unwrap_or_default() {
         ProductSort::Name if unfiltered => {
             let (name, id): (String, i64) = page.after()?.unwrap_or_default();
-            let list = sqlx::query_file_as!(ProductRow, "projections/products/list.sql", name, id, limit + 1);
+            let list =
+                sqlx::query_file_as!(ProductRow, "projections/products/list.sql", text_key(&name), id, limit + 1);
             let rows = list.fetch_all(&app.pool).await?;
             PageOf::new(&uri, rows, limit, |row| (row.name.clone(), row.product_id))
         }
         ProductSort::Name => {
             let (name, id): (String, i64) = page.after()?.unwrap_or_default();
-            let rows = list!("projections/products/list_by_name.sql", name, id);
+            let rows = list!("projections/products/list_by_name.sql", text_key(&name), id);
             PageOf::new(&uri, rows, limit, |row| (row.name.clone(), row.product_id))
         }
         ProductSort::PriceAsc => {

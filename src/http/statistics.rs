@@ -7,11 +7,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::http::App;
-use crate::http::categories::category_filter;
+use crate::http::categories::find_categories;
 use crate::http::products::ProductRow;
 use crate::http::wire::amount::Amount;
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::{DEFAULT_LIMIT, LAST_MOMENT, Page, PageOf, Params};
+use crate::projector::text_key;
 
 #[derive(Serialize, ToSchema)]
 pub struct Bestseller {
@@ -57,7 +58,7 @@ pub struct AbandonedCart {
     /// Number of different products.
     pub items: i64,
     pub units: i64,
-    /// Value at current prices.
+    /// Value at current prices of the items that can be ordered, as in the total of the cart.
     pub value: Amount,
     pub changed_at: DateTime<Utc>,
 }
@@ -77,8 +78,10 @@ pub struct BestsellerFilter {
     from: Option<NaiveDate>,
     /// Last day, UTC, inclusive.
     to: Option<NaiveDate>,
-    /// Number or name of a category.
+    /// Number or name of a category. A number that no category has is a name; accents matter only between two names.
     category: Option<String>,
+    /// Number of a category.
+    category_id: Option<i64>,
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -125,13 +128,12 @@ pub async fn bestsellers(
 ) -> Result<PageOf<Bestseller>, ApiError> {
     let limit = page.limit(DEFAULT_BESTSELLERS)?;
     let (units, product_id): (i64, i64) = page.after()?.unwrap_or((i64::MAX, 0));
-    let (category_id, category_name) = category_filter(filter.category);
+    let categories = find_categories(&app, filter.category.as_deref(), filter.category_id).await?;
     let rows = if filter.from.is_none() && filter.to.is_none() {
         sqlx::query_file_as!(
             Bestseller,
             "projections/bestsellers/top.sql",
-            category_id,
-            category_name,
+            categories.as_deref(),
             units,
             product_id,
             limit + 1
@@ -142,8 +144,7 @@ pub async fn bestsellers(
         sqlx::query_file_as!(
             Bestseller,
             "projections/bestsellers/top_between.sql",
-            category_id,
-            category_name,
+            categories.as_deref(),
             units,
             product_id,
             limit + 1,
@@ -203,7 +204,7 @@ pub async fn category_stats(
 ) -> Result<PageOf<CategoryStats>, ApiError> {
     let limit = page.limit(DEFAULT_LIMIT)?;
     let (count, name, category_id): (i64, String, i64) = page.after()?.unwrap_or((i64::MAX, String::new(), 0));
-    let rows = sqlx::query_file!("projections/category_stats/list.sql", count, name, category_id, limit + 1)
+    let rows = sqlx::query_file!("projections/category_stats/list.sql", count, text_key(&name), category_id, limit + 1)
         .fetch_all(&app.pool)
         .await?;
     let page = PageOf::new(&uri, rows, limit, |row| (row.product_count, row.category_name.clone(), row.category_id));

@@ -2,6 +2,8 @@
 
 use sha2::{Digest, Sha256};
 
+use super::text_key::TEXT_KEY_SQL;
+
 /// One folder of `projections/`.
 #[derive(Clone, Copy, Debug)]
 pub struct Projection {
@@ -91,7 +93,9 @@ impl Projection {
     pub fn fingerprint(&self) -> String {
         let function_body = self.function_body();
         let facts: Vec<&str> = facts_in(self.apply_sql).collect();
-        let parts = [&[self.table_sql, &function_body], facts.as_slice()].concat();
+        let key = if self.apply_sql.contains("fact.text_key(") { TEXT_KEY_SQL } else { "" };
+        let mut parts = [&[self.table_sql, &function_body], facts.as_slice()].concat();
+        parts.extend(Some(key).filter(|key| !key.is_empty()));
         let mut digest = Sha256::new();
         for part in parts {
             digest.update((part.len() as u64).to_be_bytes());
@@ -117,15 +121,17 @@ fn facts_in(sql: &'static str) -> impl Iterator<Item = &'static str> {
     })
 }
 
-/// The schema of the fact views: named for their text, so that functions of an older text keep their views.
+/// The schema of the fact views and of `text_key`: named for their text, so that functions of an older text keep theirs.
 pub fn fact_schema() -> String {
-    format!("fact_{}", &hex::encode(Sha256::digest(FACTS_SQL))[..12])
+    let digest = Sha256::new().chain_update(FACTS_SQL).chain_update(TEXT_KEY_SQL).finalize();
+    format!("fact_{}", &hex::encode(digest)[..12])
 }
 
-/// The statements that create the fact views.
+/// The statements that create the fact views and `text_key`.
 pub fn fact_statements() -> impl Iterator<Item = String> {
     let prefix = format!("{}.", fact_schema());
-    statements(FACTS_SQL).map(move |statement| statement.replace("fact.", &prefix))
+    let all = statements(FACTS_SQL).chain([without_leading_comments(TEXT_KEY_SQL)]);
+    all.map(move |statement| statement.replace("fact.", &prefix))
 }
 
 /// The statements that create the views of schema `fact`: the same views over the whole log instead of a batch.
@@ -220,7 +226,7 @@ mod tests {
         let declared: Vec<_> = statements(FACTS_SQL).filter_map(view_name).collect();
         for projection in PROJECTIONS {
             for fact in words_after(projection.apply_sql, "fact.") {
-                assert!(declared.contains(&fact), "{} reads {fact}", projection.name);
+                assert!(fact == "text_key" || declared.contains(&fact), "{} reads {fact}", projection.name);
             }
         }
     }

@@ -24,6 +24,7 @@ mod install;
 mod rebuild;
 mod shadow;
 mod status;
+mod text_key;
 mod verify;
 mod worker;
 
@@ -31,6 +32,7 @@ pub use definition::{PROJECTIONS, Projection};
 pub use rebuild::{RebuildError, rebuild};
 pub use shadow::Progress;
 pub use status::{ProjectionState, ProjectionStatus, status};
+pub use text_key::text_key;
 pub use verify::{Difference, Verification, verify};
 
 /// The projector of this node. Cheap to clone.

@@ -45,3 +45,35 @@ async fn the_name_of_every_operation_is_unique() {
         assert!(names.insert(name), "{name} names two operations");
     }
 }
+
+#[tokio::test]
+async fn every_response_is_described_and_every_reference_leads_somewhere() {
+    let shop = TestShop::new().await;
+    let document = shop.call(Request::get("/openapi.json").body(Body::empty()).unwrap()).await.body;
+    let (mut references, mut responses) = (0, 0);
+    visit(&document, &mut |value| {
+        if let Some(reference) = value.get("$ref").and_then(Value::as_str) {
+            let pointer = reference.strip_prefix('#').unwrap_or_else(|| panic!("{reference} is outside the document"));
+            assert!(document.pointer(pointer).is_some(), "{reference} leads nowhere");
+            references += 1;
+        }
+        for (status, response) in value.get("responses").and_then(Value::as_object).into_iter().flatten() {
+            let described = response["description"].as_str().is_some_and(|text| !text.is_empty());
+            assert!(described || response.get("$ref").is_some(), "{status} is not described in {value}");
+            responses += 1;
+        }
+    });
+    assert!(references > 500 && responses > 500, "{references} references, {responses} responses");
+}
+
+/// Calls `look` with every object of the document.
+fn visit(value: &Value, look: &mut impl FnMut(&Value)) {
+    match value {
+        Value::Object(fields) => {
+            look(value);
+            fields.values().for_each(|field| visit(field, look));
+        }
+        Value::Array(items) => items.iter().for_each(|item| visit(item, look)),
+        _ => {}
+    }
+}

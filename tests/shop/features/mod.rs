@@ -16,6 +16,7 @@ mod facts;
 mod guest_carts;
 mod half_year_figures;
 mod mails;
+mod name_order;
 mod order_walkthrough;
 mod orders;
 mod payments;

@@ -1,6 +1,7 @@
 //! A count that finds fewer units than orders reserve: what is sold, what is shipped, and which orders must wait.
 
 use axum::http::StatusCode;
+use base64::Engine;
 use futures_util::future::join;
 use serde_json::{Value, json};
 
@@ -149,6 +150,10 @@ async fn orders_that_wait_are_listed_in_pages() {
     let whole = short(&shop).await;
     let kettles = of_kettles[1..].iter().rev().map(|order| (*order, 2, if *order == of_kettles[1] { 1 } else { 2 }));
     assert_eq!(whole, kettles.chain(of_mugs.iter().rev().map(|order| (*order, 1, 1))).collect::<Vec<_>>());
+    // A cursor of (product, order, units) that the shop did not make.
+    let invented = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(format!("[{kettle},9,{}]", i64::MAX));
+    let refused = shop.get(&format!("orders/short/?cursor={invented}")).await;
+    assert_eq!((refused.status, &refused.body["errors"][0]["field"]), (StatusCode::BAD_REQUEST, &json!("cursor")));
     for limit in 1..8 {
         let mut rows = Vec::new();
         let mut path = format!("orders/short/?limit={limit}");

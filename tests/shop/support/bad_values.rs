@@ -41,7 +41,7 @@ pub fn good(document: &Value, schema: &Value, token: &str) -> Value {
 }
 
 /// Bodies that differ from `good` in one invalid value, each with its description.
-pub fn borun_until_killed(document: &Value, schema: &Value, good: &Value) -> Vec<(String, String)> {
+pub fn bodies(document: &Value, schema: &Value, good: &Value) -> Vec<(String, String)> {
     let mut bodies = Vec::new();
     let schema = resolve(document, schema);
     for (field, field_schema) in schema["properties"].as_object().into_iter().flatten() {
@@ -56,7 +56,7 @@ pub fn borun_until_killed(document: &Value, schema: &Value, good: &Value) -> Vec
         }
         if kind(field_schema) == "array" {
             let item = &good[field][0];
-            let objects = item.is_object().then(|| self::borun_until_killed(document, &field_schema["items"], item));
+            let objects = item.is_object().then(|| self::bodies(document, &field_schema["items"], item));
             for (what, bad) in objects.into_iter().flatten() {
                 bodies.push((format!("{field}[0]: {what}"), fill(&with(json!([BAD])), &bad)));
             }

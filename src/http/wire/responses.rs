@@ -1,0 +1,198 @@
+//! Responses of the OpenAPI document: problems, defined once, and the headers that layers add.
+
+use utoipa::ToSchema;
+use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{AllOfBuilder, Schema, Type};
+use utoipa::openapi::{Content, Header, Object, OpenApi, Ref, RefOr, Required, Response};
+
+use crate::http::wire::access;
+use crate::http::wire::openapi::{DryRun, operations};
+
+const PROBLEM: &str = "application/problem+json";
+const JSON: &str = "application/json";
+
+/// A problem that several routes may answer.
+struct SharedProblem {
+    status: &'static str,
+    /// Name in the document.
+    name: &'static str,
+    meaning: &'static str,
+}
+
+const SHARED_PROBLEMS: [SharedProblem; 11] = [
+    problem("400", "BadRequest", "The request is unreadable or out of range; `errors` names the fields"),
+    problem("401", "Unauthenticated", "The token or key is missing, malformed, expired or revoked"),
+    problem("403", "Forbidden", "The caller's role does not permit the request"),
+    problem("404", "NotFound", "A resource that the request names does not exist"),
+    problem("409", "Conflict", "A business rule forbids the command in the current state"),
+    problem("412", "Stale", "The resource has changed since the version in `If-Match`"),
+    problem("413", "TooLarge", "The body is larger than 1 MiB"),
+    problem("415", "NotJson", "The body is not `application/json`"),
+    problem("422", "KeyReused", "The idempotency key was used for another request"),
+    problem(
+        "429",
+        "TooManyRequests",
+        "Too many requests from this address or caller; retry after `Retry-After` seconds",
+    ),
+    problem(
+        "503",
+        "Unavailable",
+        "The database is unavailable or the shop is too busy; retry after `Retry-After` seconds",
+    ),
+];
+
+const fn problem(status: &'static str, name: &'static str, meaning: &'static str) -> SharedProblem {
+    SharedProblem { status, name, meaning }
+}
+
+/// Describes every response, adds the problems of layers, and defines shared problems once.
+pub fn complete(document: &mut OpenApi) {
+    for (path, operation) in operations(document) {
+        add_layer_problems(path, operation);
+        add_dry_run(operation);
+        let (summary, is_command) =
+            (operation.summary.clone().unwrap_or_default(), has_parameter(operation, "dry_run"));
+        let is_list = has_parameter(operation, "cursor");
+        for (status, response) in &mut operation.responses.responses {
+            if is_problem(status) {
+                share_problem(status, response);
+            } else if let RefOr::T(response) = response {
+                describe_success(status, response, &summary, is_command, is_list);
+            }
+        }
+    }
+    let responses = &mut document.components.get_or_insert_default().responses;
+    for SharedProblem { status, name, meaning } in SHARED_PROBLEMS {
+        let mut response = Response::new(meaning);
+        set_problem_content(status, &mut response);
+        responses.insert(name.to_owned(), response.into());
+    }
+}
+
+/// Notes on the reads of these routes that they wait for positions, and report theirs.
+pub fn note_positions(document: &mut OpenApi) {
+    for item in document.paths.paths.values_mut() {
+        let Some(operation) = &mut item.get else { continue };
+        operation.parameters.get_or_insert_default().push(min_position().into());
+        for (status, response) in &mut operation.responses.responses {
+            if let (RefOr::T(response), false) = (response, is_problem(status)) {
+                let header = header(Type::Integer, "Least position of the log that the answer contains");
+                response.headers.insert("Projection-Position".to_owned(), header.into());
+            }
+        }
+    }
+}
+
+fn min_position() -> Parameter {
+    let position = Object::builder().schema_type(Type::Integer).minimum(Some(0)).build();
+    ParameterBuilder::new()
+        .name("Min-Position")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(
+            "Position that the answer must contain; 503 if the read tables do not reach it in 2 seconds.",
+        ))
+        .schema(Some(position))
+        .build()
+}
+
+fn header(kind: Type, meaning: &str) -> Header {
+    HeaderBuilder::new().schema(Some(Object::with_type(kind))).description(Some(meaning)).build()
+}
+
+fn is_problem(status: &str) -> bool {
+    status.starts_with(['4', '5'])
+}
+
+fn has_parameter(operation: &Operation, wanted: &str) -> bool {
+    let parameters = operation.parameters.iter().flatten();
+    let mut names = parameters.filter_map(|parameter| match parameter {
+        RefOr::T(Parameter { name, .. }) => Some(name.as_str()),
+        RefOr::Ref(_) => None,
+    });
+    names.any(|name| name == wanted)
+}
+
+/// Adds the errors of layers and of unreadable parameters.
+fn add_layer_problems(path: &str, operation: &mut Operation) {
+    let has_input = operation.parameters.is_some() || operation.request_body.is_some();
+    let health = path.starts_with("/health/");
+    let roles = access::roles(operation);
+    for (status, given) in [
+        ("400", has_input),
+        ("401", roles.is_some()),
+        ("403", roles.is_some_and(|roles| !roles.is_empty())),
+        ("429", !health),
+        ("503", !health),
+    ] {
+        if given {
+            let responses = &mut operation.responses.responses;
+            responses.entry(status.to_owned()).or_insert_with(|| Response::new("").into());
+        }
+    }
+}
+
+/// Replaces a problem by a reference, unless its route describes it in its own words.
+fn share_problem(status: &str, response: &mut RefOr<Response>) {
+    let RefOr::T(own) = response else { return };
+    match SHARED_PROBLEMS.iter().find(|shared| shared.status == status) {
+        Some(shared) if own.description.is_empty() || own.description == shared.meaning => {
+            *response = Ref::from_response_name(shared.name).into();
+        }
+        _ => set_problem_content(status, own),
+    }
+}
+
+/// Every problem is the same document.
+fn set_problem_content(status: &str, response: &mut Response) {
+    response.content.clear();
+    response.content.insert(PROBLEM.to_owned(), Content::new(Some(Ref::from_schema_name("Problem"))).into());
+    if ["429", "503"].contains(&status) {
+        response.headers.insert("Retry-After".to_owned(), header(Type::Integer, "In seconds").into());
+    }
+}
+
+fn describe_success(status: &str, response: &mut Response, summary: &str, is_command: bool, is_list: bool) {
+    if response.description.is_empty() {
+        let done = if status == "202" { "Accepted" } else { "Done" };
+        response.description = if is_command { format!("{done}: {summary}") } else { summary.to_owned() };
+    }
+    let mut add = |name: &str, kind, meaning| {
+        response.headers.insert(name.to_owned(), header(kind, meaning).into());
+    };
+    if is_command {
+        add("Journal-Position", Type::Integer, "Position of the log after the command");
+        add("Idempotent-Replayed", Type::String, "`true` if the answer repeats that of an earlier request");
+    }
+    if status == "201" {
+        add("Location", Type::String, "Path of the new resource");
+    }
+    if is_list {
+        add("Link", Type::String, "`<…>; rel=\"next\"`, the next page, if there is one");
+    }
+}
+
+/// A dry run answers 200 where the command itself would answer 201 or 204.
+fn add_dry_run(operation: &mut Operation) {
+    let is_command = has_parameter(operation, "dry_run");
+    let responses = &mut operation.responses.responses;
+    if !is_command || responses.contains_key("200") {
+        return;
+    }
+    let created = responses.get("201").and_then(|response| match response {
+        RefOr::T(response) => response.content.get(JSON).and_then(|content| match content {
+            RefOr::T(content) => content.schema.clone(),
+            RefOr::Ref(_) => None,
+        }),
+        RefOr::Ref(_) => None,
+    });
+    let dry_run = Ref::from_schema_name(DryRun::name());
+    let schema: RefOr<Schema> = match created {
+        Some(created) => Schema::AllOf(AllOfBuilder::new().item(created).item(dry_run).build()).into(),
+        None => dry_run.into(),
+    };
+    let mut response = Response::new("Dry run: the response and the events of the command");
+    response.content.insert(JSON.to_owned(), Content::new(Some(schema)).into());
+    responses.insert("200".to_owned(), response.into());
+}
