@@ -274,7 +274,7 @@ pub async fn abandoned_carts(
     let rows = sqlx::query_file_as!(
         AbandonedCart,
         "projections/carts/abandoned.sql",
-        Utc::now() - TimeDelta::days(days),
+        app.journal.clock().now() - TimeDelta::days(days),
         changed_at,
         cart_id,
         limit + 1

@@ -13,6 +13,7 @@ async fn orders(shop: &TestShop, product: i64, quantities: &[i64]) -> Vec<i64> {
     for quantity in quantities {
         let lines = json!([{ "product_id": product, "quantity": quantity }]);
         let order = shop.done("orders/", json!({ "lines": lines })).await["order_id"].as_i64().unwrap();
+        shop.address_order(order).await;
         for step in ["pay", "process"] {
             shop.done(&format!("order/{order}/{step}/"), Value::Null).await;
         }
@@ -109,6 +110,7 @@ async fn a_shipment_names_every_product_that_is_not_on_hand() {
         { "product_id": kettle, "quantity": 1 }
     ]);
     let order = shop.done("orders/", json!({ "lines": lines })).await["order_id"].as_i64().unwrap();
+    shop.address_order(order).await;
     for step in ["pay", "process"] {
         shop.done(&format!("order/{order}/{step}/"), Value::Null).await;
     }
