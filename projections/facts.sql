@@ -154,6 +154,14 @@ create view fact.customer_erased as
 select position, recorded_at, sequence, aggregate_id::bigint as customer_id
 from fact.event where event_type = 'CustomerErased';
 
+create view fact.customer_erasure_requested as
+select position, recorded_at, sequence, aggregate_id::bigint as customer_id
+from fact.event where event_type = 'CustomerErasureRequested';
+
+create view fact.customer_erasure_withdrawn as
+select position, recorded_at, sequence, aggregate_id::bigint as customer_id
+from fact.event where event_type = 'CustomerErasureWithdrawn';
+
 create view fact.cart_opened as
 select position, recorded_at, sequence, aggregate_id as cart_id
 from fact.event where event_type = 'CartOpened';
@@ -203,7 +211,8 @@ select position, recorded_at, sequence, aggregate_id::bigint as order_id,
     payload ->> 'reference' as reference, (payload ->> 'total')::numeric as total,
     jsonb_array_length(payload -> 'lines')::bigint as line_count,
     payload ->> 'payment_method' as payment_method, (payload ->> 'pay_by')::timestamptz as pay_by,
-    payload ->> 'shipping_country' as shipping_country, payload -> 'pricing' as pricing
+    payload ->> 'shipping_country' as shipping_country, payload -> 'pricing' as pricing,
+    payload ->> 'request_digest' as request_digest
 from fact.event where event_type = 'OrderPlaced';
 
 -- What belongs to the whole order is read once for each order, before the lines are unnested (`offset 0` keeps it so),
@@ -263,7 +272,7 @@ where event.event_type = 'OrderUnitsCancelled';
 create view fact.order_shipment_sent as
 select position, recorded_at, sequence, aggregate_id::bigint as order_id, (payload ->> 'shipment')::bigint as shipment,
     payload ->> 'carrier' as carrier, payload ->> 'tracking_number' as tracking_number,
-    payload ->> 'fulfilment' as fulfilment
+    payload ->> 'fulfilment' as fulfilment, coalesce((payload ->> 'collected')::boolean, false) as collected
 from fact.event where event_type = 'OrderShipmentSent';
 
 create view fact.order_line_sent as
@@ -322,7 +331,8 @@ from fact.event where event_type = 'OrderPaymentAuthorised';
 create view fact.order_payment_failed as
 select position, recorded_at, sequence, aggregate_id::bigint as order_id, (payload ->> 'attempt')::bigint as attempt,
     -- Older events have the provider's spelling.
-    case payload ->> 'reason' when 'canceled' then 'cancelled' else payload ->> 'reason' end as reason
+    case payload ->> 'reason' when 'canceled' then 'cancelled' else payload ->> 'reason' end as reason,
+    coalesce(payload ->> 'payment', 'failed') as payment
 from fact.event where event_type = 'OrderPaymentFailed';
 
 create view fact.order_paid as
@@ -330,9 +340,15 @@ select position, recorded_at, sequence, aggregate_id::bigint as order_id, (paylo
     (payload ->> 'amount')::numeric as amount, payload ->> 'reference' as reference
 from fact.event where event_type = 'OrderPaid';
 
+create view fact.order_partially_paid as
+select position, recorded_at, sequence, aggregate_id::bigint as order_id, (payload ->> 'attempt')::bigint as attempt,
+    (payload ->> 'amount')::numeric as amount, (payload ->> 'due')::numeric as due, payload ->> 'reference' as reference
+from fact.event where event_type = 'OrderPartiallyPaid';
+
 create view fact.order_refund_requested as
 select position, recorded_at, sequence, aggregate_id::bigint as order_id, (payload ->> 'refund')::bigint as refund,
-    (payload ->> 'amount')::numeric as amount, payload ->> 'reason' as reason
+    (payload ->> 'amount')::numeric as amount, payload ->> 'reason' as reason,
+    (payload ->> 'attempt')::bigint as attempt
 from fact.event where event_type = 'OrderRefundRequested';
 
 create view fact.order_refunded as
@@ -355,6 +371,7 @@ select position, recorded_at, sequence, aggregate_id::bigint as order_id,
 from fact.event where event_type in ('OrderReturned', 'OrderRefunded', 'OrderCancelled', 'OrderUnitsCancelled');
 
 -- The states and sums of an order that a step of its life changed; what it left as it was is null or zero.
+-- `erasure_requested_at` is infinity where a step ends the wait for an erasure.
 create view fact.order_step as
 select position, recorded_at, sequence, aggregate_id::bigint as order_id,
     case event_type
@@ -366,8 +383,9 @@ select position, recorded_at, sequence, aggregate_id::bigint as order_id,
     case event_type
         when 'OrderPaymentRequested' then 'pending'
         when 'OrderPaymentAuthorised' then 'authorised'
-        when 'OrderPaymentFailed' then 'failed'
+        when 'OrderPaymentFailed' then coalesce(payload ->> 'payment', 'failed')
         when 'OrderPaid' then 'paid'
+        when 'OrderPartiallyPaid' then 'partially_paid'
         when 'OrderRefunded' then payload ->> 'payment'
     end as payment,
     coalesce(
@@ -375,18 +393,25 @@ select position, recorded_at, sequence, aggregate_id::bigint as order_id,
         case event_type when 'OrderShipped' then 'shipped' when 'OrderCompleted' then 'delivered' end
     ) as fulfilment,
     payload ->> 'method' as payment_method,
-    case when event_type = 'OrderPaid' then (payload ->> 'amount')::numeric else 0 end as paid,
+    case when event_type in ('OrderPaid', 'OrderPartiallyPaid') then (payload ->> 'amount')::numeric else 0 end as paid,
     case when event_type = 'OrderRefunded' then (payload ->> 'amount')::numeric else 0 end as refunded,
     case
         when event_type in ('OrderReturned', 'OrderRefunded', 'OrderUnitsCancelled') then (payload ->> 'credit')::numeric
         when event_type = 'OrderCancelled' then (payload ->> 'total')::numeric
         else 0
-    end as credited
+    end as credited,
+    payload ->> 'shipping_country' as shipping_country,
+    case event_type
+        when 'OrderContactErasureRequested' then recorded_at
+        when 'OrderContactErasureWithdrawn' then 'infinity'::timestamptz
+        when 'OrderContactErased' then 'infinity'::timestamptz
+    end as erasure_requested_at
 from fact.event
 where event_type in (
     'OrderProcessingStarted', 'OrderShipmentSent', 'OrderShipmentDelivered', 'OrderShipped', 'OrderCompleted',
     'OrderCancelled', 'OrderReturned', 'OrderPaymentRequested', 'OrderPaymentAuthorised', 'OrderPaymentFailed',
-    'OrderPaid', 'OrderRefundRequested', 'OrderRefunded', 'OrderRefundFailed', 'OrderContactErased',
+    'OrderPaid', 'OrderPartiallyPaid', 'OrderRefundRequested', 'OrderRefunded', 'OrderRefundFailed', 'OrderContactErased',
+    'OrderAddressesCorrected', 'OrderContactCorrected', 'OrderContactErasureRequested', 'OrderContactErasureWithdrawn',
     'OrderUnitsCancelled'
 );
 
@@ -445,6 +470,23 @@ from fact.event where event_type = 'CartExpired';
 create view fact.order_contact_erased as
 select position, recorded_at, sequence, aggregate_id::bigint as order_id
 from fact.event where event_type = 'OrderContactErased';
+
+create view fact.order_addresses_corrected as
+select position, recorded_at, sequence, aggregate_id::bigint as order_id,
+    payload -> 'kinds' as kinds, payload ->> 'shipping_country' as shipping_country
+from fact.event where event_type = 'OrderAddressesCorrected';
+
+create view fact.order_contact_corrected as
+select position, recorded_at, sequence, aggregate_id::bigint as order_id, payload -> 'fields' as fields
+from fact.event where event_type = 'OrderContactCorrected';
+
+create view fact.order_contact_erasure_requested as
+select position, recorded_at, sequence, aggregate_id::bigint as order_id
+from fact.event where event_type = 'OrderContactErasureRequested';
+
+create view fact.order_contact_erasure_withdrawn as
+select position, recorded_at, sequence, aggregate_id::bigint as order_id
+from fact.event where event_type = 'OrderContactErasureWithdrawn';
 
 create view fact.webhook_created as
 select position, recorded_at, sequence, aggregate_id::bigint as webhook_id, payload -> 'event_types' as event_types

@@ -15,7 +15,7 @@ use crate::database::Location;
 use crate::database::embedded::{Durability, EmbeddedOptions, default_data_dir};
 use crate::http::{AllowedOrigins, ConnectionLimits, Edge, RateLimits, TrustedProxies};
 use crate::payments::{CardConfig, Currency, PaymentsConfig, ProviderSecret};
-use crate::shop::PaymentPolicy;
+use crate::shop::{OfferedMethods, PaymentPolicy};
 
 /// Locations of the database, the signing keys and the mails. Every subcommand accepts them.
 #[derive(Args, Clone)]
@@ -82,9 +82,18 @@ pub struct ServeConfig {
     /// Cancel an order if the payment provider has not collected the money within this many minutes
     #[arg(long, env = "SHOP_PAY_WITHIN_MINUTES", default_value_t = 60)]
     pub pay_within_minutes: u32,
-    /// Cancel unpaid orders after this many days when the payment method is invoice or unset; 0 disables
+    /// Cancel unpaid orders after this many days when the payment method is invoice; 0 disables
     #[arg(long, env = "SHOP_INVOICE_DAYS", default_value_t = 30)]
     pub invoice_days: u32,
+    /// Payment methods that buyers are offered, comma-separated: invoice, card, test; staff may record any payment
+    #[arg(long, env = "SHOP_PAYMENT_METHODS", default_value = "invoice,card,test")]
+    pub payment_methods: OfferedMethods,
+    /// Offer payment by invoice to guests [default: false; true in a shop that is older than this setting]
+    #[arg(long, env = "SHOP_GUEST_INVOICES")]
+    pub guest_invoices: Option<bool>,
+    /// Units that the unpaid orders of one customer, guest or shipping address may reserve, of one client address ten times as many; 0 disables the limit
+    #[arg(long, env = "SHOP_UNPAID_UNITS", default_value_t = 200)]
+    pub unpaid_units: u32,
     #[command(flatten)]
     pub edge: EdgeConfig,
     #[command(flatten)]
@@ -138,8 +147,12 @@ pub struct EdgeConfig {
 }
 
 impl ServeConfig {
-    pub fn payment_policy(&self) -> PaymentPolicy {
+    /// `guest_invoices` is the default of this shop.
+    pub fn payment_policy(&self, guest_invoices: bool) -> PaymentPolicy {
         PaymentPolicy {
+            methods: self.payment_methods.clone(),
+            guest_invoices: self.guest_invoices.unwrap_or(guest_invoices),
+            unpaid_units: (self.unpaid_units > 0).then_some(self.unpaid_units),
             online: TimeDelta::minutes(self.pay_within_minutes.into()),
             invoice: (self.invoice_days > 0).then(|| TimeDelta::days(self.invoice_days.into())),
         }

@@ -3,7 +3,7 @@
 //! Every change is an event. Commands arrive over [`http`], run as use cases of [`shop`] on the aggregates of [`domain`],
 //! and their events are appended by the [`journal`]. The [`projector`] folds the log into read tables with the SQL of
 //! `projections/`, and queries read those tables. [`reactors`] run side effects outside the database: [`payments`],
-//! [`mail`] and [`webhooks`]. The [`scheduler`] runs periodic tasks. [`accounts`] authenticates callers.
+//! [`mail`] and [`webhooks`]. The [`scheduler`] runs periodic tasks. The [`clock`] is the database's. [`accounts`] authenticates callers.
 //!
 //! - `domain` is pure: no I/O, no clock, no randomness, no configuration.
 //! - Only `journal` writes to the log; only `projections/*/apply.sql` write read tables; only `http` knows axum.
@@ -12,6 +12,7 @@
 pub mod accounts;
 mod background;
 pub mod cli;
+pub mod clock;
 pub mod config;
 pub mod database;
 pub mod domain;

@@ -18,7 +18,7 @@ use crate::domain::text::{Description, Email, LastName, Name, full_name};
 use crate::journal::{Actor, CommandError, Context, Interrupt, Journal, UnitOfWork, UseCase};
 use crate::shop::{
     CartChange, CategoryKey, ChangeCart, ChangeProduct, CreateCategory, CreateProduct, MoveOrder, PlaceOrder,
-    RegisterCustomer, RequestedLine,
+    Recipients, RegisterCustomer, RequestedLine,
 };
 
 #[derive(Debug, Error)]
@@ -184,13 +184,17 @@ impl Order {
             placed_at: Some(work.now() - TimeDelta::days(self.days_ago)),
             reference: None,
             lines: lines.collect::<Result<_, Interrupt>>()?,
+            recipients: Recipients::default(),
         };
-        let order_id = place.decide(work)?.order_id;
+        let order_id = place.decide(work)?.order.order_id;
         for action in &self.moves {
             let command = match action {
                 Action::Process => OrderCommand::Process,
-                Action::Pay => OrderCommand::MarkPaid { reference: None },
-                Action::Ship => OrderCommand::Ship { carrier: None, tracking_number: None, lines: Vec::new() },
+                Action::Pay => OrderCommand::MarkPaid { amount: None, reference: None },
+                // The sample customers have no addresses.
+                Action::Ship => {
+                    OrderCommand::Ship { carrier: None, tracking_number: None, lines: Vec::new(), collected: true }
+                }
                 Action::Deliver => OrderCommand::Deliver { shipment: None },
                 Action::Cancel => OrderCommand::Cancel { reason: None },
                 other => return Err(Interrupt::Broken(format!("seeds/ cannot {}", other.as_str()))),

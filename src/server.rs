@@ -13,6 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::accounts::{Accounts, Secret};
+use crate::clock::Clock;
 use crate::config::{DatabaseConfig, ServeConfig};
 use crate::database::{Database, Location};
 use crate::domain::account::Role;
@@ -20,7 +21,7 @@ use crate::domain::text::Email;
 use crate::http::{self, App};
 use crate::journal::{Journal, JournalOptions, WriterHandle};
 use crate::mail::{self, MailConfig, Mailer, OrderMails, Templates};
-use crate::payments::{PaymentReactor, Payments};
+use crate::payments::{self, PaymentReactor, Payments};
 use crate::projector::{Projector, ProjectorOptions};
 use crate::reactors::{Reactor, ReactorOptions, Reactors};
 use crate::scheduler::tasks::{self, TaskContext};
@@ -100,6 +101,11 @@ pub async fn serve(
     let first_password = open_first_account(&accounts, location).await?;
     let without_account = accounts.has_no_account().await?;
     let payments = Payments::new(&payments_config, &database.pool)?;
+    let guest_invoices = payments::guest_invoices_by_default(&database.pool).await?;
+    if guest_invoices && config.guest_invoices.is_none() {
+        tracing::info!("guests may pay by invoice, as before; --guest-invoices=false ends it, =true keeps it");
+    }
+    let payment_policy = config.payment_policy(guest_invoices);
     let tasks = periodic_tasks(config, &engine, &accounts, &database.pool);
     let scheduler = Scheduler::start(database.connect.clone(), tasks, SchedulerOptions::default());
     let head = engine.journal.head();
@@ -114,12 +120,7 @@ pub async fn serve(
         engine.projector.clone(),
         accounts,
         database.pool.clone(),
-        http::AppSettings {
-            edge: config.edge.edge(),
-            payment_policy: config.payment_policy(),
-            payments,
-            cart_days: config.cart_days,
-        },
+        http::AppSettings { edge: config.edge.edge(), payment_policy, payments, cart_days: config.cart_days },
         install_metrics(),
         stopping.clone(),
     );
@@ -156,6 +157,8 @@ fn periodic_tasks(config: &ServeConfig, engine: &Engine, accounts: &Accounts, po
         tasks::sweep_instruments(&context),
         tasks::expire_carts(&context, config.cart_days),
         tasks::cancel_unpaid(&context),
+        tasks::erase_when_closed(&context),
+        tasks::warn_of_erasures(&context),
     ]
 }
 
@@ -174,17 +177,17 @@ fn build_reactors(
     Ok(vec![
         Arc::new(webhooks),
         Arc::new(PaymentReactor::new(payments.clone(), journal.clone(), pool.clone())),
-        Arc::new(build_order_mails(config, mail, pool)),
+        Arc::new(build_order_mails(config, mail, pool, journal.clock())),
     ])
 }
 
-fn build_order_mails(config: &ServeConfig, mail: &MailConfig, pool: &PgPool) -> OrderMails {
+fn build_order_mails(config: &ServeConfig, mail: &MailConfig, pool: &PgPool, clock: &Clock) -> OrderMails {
     let templates = Templates::new(config.templates_dir.as_ref().map(|folder| folder.join("mail")));
     // A broken template must not stop sales: only the mails that need it are parked.
     for error in mail::check(&templates) {
         tracing::error!(%error, "a mail template is invalid; mails that need it will be parked");
     }
-    OrderMails::new(pool.clone(), Mailer::new(mail), templates, config.payments.currency)
+    OrderMails::new(pool.clone(), Mailer::new(mail, clock), templates, config.payments.currency)
 }
 
 /// Starts collecting metrics; `None` if this process already collects them.

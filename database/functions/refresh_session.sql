@@ -39,7 +39,9 @@ begin
     select a.account_id, a.role, a.customer_id into account_id, role, customer_id
     from account as a
     where a.account_id = held.account_id and a.disabled_at is null;
-    if not found or stored.expires_at < clock_timestamp() then
+    -- A session from the future began while the clock was wrong.
+    if not found or stored.expires_at < clock_timestamp()
+        or stored.expires_at > clock_timestamp() + kept + interval '1 minute' then
         return;
     end if;
     outcome := 'refreshed';

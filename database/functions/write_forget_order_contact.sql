@@ -4,6 +4,7 @@ returns void language plpgsql set search_path from current as $$
 declare
     forgotten bigint := change ->> 'order_id';
 begin
+    delete from unpaid_stock as held where held.order_id = forgotten;
     delete from order_contact where order_contact.order_id = forgotten;
     delete from order_address where order_address.order_id = forgotten and order_address.customer_id is null;
 end

@@ -1,3 +1,4 @@
+-- The value counts the items that can be ordered, as the total of a cart does.
 -- Open carts with items that were not touched after $1, newest first, after the cart $3 that was touched at $2.
 select
     cart.cart_id,
@@ -8,7 +9,11 @@ select
     cart.updated_at as changed_at
 from carts as cart
 cross join lateral (
-    select count(*) as items, sum(item.quantity)::bigint as units, sum(item.quantity * product.price) as value
+    select count(*) as items, sum(item.quantity)::bigint as units,
+        coalesce(
+            sum(item.quantity * product.price) filter (where not product.discontinued and product.stock >= item.quantity),
+            0
+        ) as value
     from cart_items as item
     join products as product using (product_id)
     where item.cart_id = cart.cart_id

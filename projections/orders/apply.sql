@@ -2,9 +2,10 @@ insert into orders (
     order_id, customer_id, status, payment, fulfilment, placed_at, reference, total, credited, paid, refunded,
     payment_method, pay_by, shipping_country, pricing, line_count, version
 )
+-- An order with nothing to pay is paid from the start and has no deadline; older events do not say so.
 select
-    order_id, customer_id, 'pending', 'pending', 'unfulfilled', placed_at, reference, total, 0, 0, 0,
-    payment_method, pay_by, shipping_country, pricing, line_count, sequence
+    order_id, customer_id, 'pending', case when total = 0 then 'paid' else 'pending' end, 'unfulfilled', placed_at,
+    reference, total, 0, 0, 0, payment_method, case when total > 0 then pay_by end, shipping_country, pricing, line_count, sequence
 from fact.order_placed;
 
 update orders as placed
@@ -15,6 +16,8 @@ set status = coalesce(step.status, placed.status),
     paid = placed.paid + step.paid,
     refunded = placed.refunded + step.refunded,
     credited = placed.credited + step.credited,
+    shipping_country = coalesce(step.shipping_country, placed.shipping_country),
+    erasure_requested_at = coalesce(step.erasure_requested_at, placed.erasure_requested_at),
     version = step.version
 from (
     select
@@ -27,6 +30,10 @@ from (
         sum(paid) as paid,
         sum(refunded) as refunded,
         sum(credited) as credited,
+        (array_agg(shipping_country order by position desc) filter (where shipping_country is not null))[1]
+            as shipping_country,
+        (array_agg(erasure_requested_at order by position desc) filter (where erasure_requested_at is not null))[1]
+            as erasure_requested_at,
         max(sequence) as version
     from fact.order_step
     group by order_id

@@ -15,6 +15,7 @@ create table orders (
     shipping_country text,
     pricing jsonb,
     line_count bigint not null,
+    erasure_requested_at timestamptz,
     version bigint not null
 );
 comment on column orders.customer_id is 'null for a guest';
@@ -22,10 +23,19 @@ comment on column orders.placed_at is 'may lie before the event, for orders take
 comment on column orders.reference is 'number in the books that the order comes from';
 comment on column orders.version is 'sequence of the order''s last event';
 comment on column orders.credited is 'by how much it has been worth less since it was placed';
-comment on column orders.payment_method is 'null where staff see to it';
+comment on column orders.payment_method is 'null for an order that staff placed';
 comment on column orders.pricing is 'what the total is made of; null where it is the sum of the subtotals';
 comment on column orders.pay_by is 'when it is cancelled if it is not paid by then; null for never';
+comment on column orders.erasure_requested_at is 'since when the guest''s data waits to be erased; null or infinity if it does not';
+create index orders_open on orders (customer_id, order_id)
+    where (status in ('pending', 'processing', 'shipped') and fulfilment <> 'returned')
+        or total - credited > paid - refunded;
+create index orders_erasure on orders (erasure_requested_at, order_id) where erasure_requested_at < 'infinity';
 create index orders_customer on orders (customer_id, placed_at desc, order_id desc);
 create index orders_placed_at on orders (placed_at desc, order_id desc);
 create index orders_status on orders (status, placed_at desc, order_id desc);
-create index orders_unpaid on orders (pay_by) where payment in ('pending', 'failed') and status in ('pending', 'processing');
+create index orders_unpaid on orders (pay_by)
+where payment in ('pending', 'failed') and status in ('pending', 'processing') and paid = refunded and total > credited;
+-- The states that few orders are in, or that staff look for.
+create index orders_payment on orders (payment, placed_at desc, order_id desc)
+where payment in ('authorised', 'partially_paid', 'partially_refunded', 'refunded', 'failed');

@@ -1,8 +1,10 @@
--- Orders that were to be paid by $1 and are not, longest overdue first.
+-- Orders that were to be paid by $1 and of which the shop has received nothing, longest overdue first.
 select order_id
 from orders
 where pay_by <= $1
     and payment in ('pending', 'failed')
     and status in ('pending', 'processing')
+    and paid = refunded
+    and total > credited
 order by pay_by, order_id
 limit $2

@@ -11,3 +11,4 @@ create table refunds (
 );
 comment on column refunds.refund is 'counts from 1 in each order';
 comment on column refunds.state is 'requested, done or failed';
+create index refunds_requested on refunds (order_id) where state = 'requested';

@@ -1,5 +1,5 @@
-insert into shipments (order_id, shipment, carrier, tracking_number, sent_at)
-select order_id, shipment, carrier, tracking_number, recorded_at
+insert into shipments (order_id, shipment, carrier, tracking_number, collected, sent_at)
+select order_id, shipment, carrier, tracking_number, collected, recorded_at
 from fact.order_shipment_sent;
 
 update shipments as sent

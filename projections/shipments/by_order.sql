@@ -2,6 +2,7 @@ select
     sent.shipment,
     sent.carrier,
     sent.tracking_number,
+    sent.collected,
     sent.sent_at,
     sent.delivered_at,
     line.line,

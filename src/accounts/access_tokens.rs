@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use chrono::Utc;
-use jsonwebtoken::errors::ErrorKind;
+use chrono::{DateTime, Utc};
 use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation, decode, decode_header, encode};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -12,6 +11,7 @@ use uuid::Uuid;
 use super::identity::{Credential, Identity, Rejected};
 use super::keys::SigningKey;
 use super::secret::Secret;
+use crate::clock::FUTURE_LEEWAY;
 use crate::domain::account::Role;
 use crate::domain::ids::CustomerId;
 
@@ -41,12 +41,16 @@ pub(super) struct VerifiedToken {
     pub key_id: String,
     pub session_id: Uuid,
     /// In seconds since 1970.
-    pub expires_at: i64,
+    issued_at: i64,
+    /// In seconds since 1970.
+    expires_at: i64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TokenError {
     Expired,
+    /// Issued in the future: the clock was ahead then, or the issuer's is now.
+    NotYetValid,
     Revoked,
     /// The signing key may belong to a node that has just started.
     UnknownKey,
@@ -58,8 +62,9 @@ pub(super) fn sign(
     key: &SigningKey,
     identity: &Identity,
     session_id: Uuid,
+    now: DateTime<Utc>,
 ) -> Result<Secret, jsonwebtoken::errors::Error> {
-    let now = Utc::now().timestamp();
+    let now = now.timestamp();
     let claims = Claims {
         iss: ISSUER.to_owned(),
         sub: identity.account_id.to_string(),
@@ -73,7 +78,7 @@ pub(super) fn sign(
     encode(&header, &claims, &key.encoding).map(Secret::from_token)
 }
 
-/// Verifies the signature and the claims. Only Ed25519 is accepted, whatever algorithm the token names.
+/// Verifies the signature and the claims, except for the times: see [`VerifiedToken::check_times`]. Only Ed25519 is accepted, whatever algorithm the token names.
 pub(super) fn verify(token: &str, keys: &HashMap<String, DecodingKey>) -> Result<VerifiedToken, TokenError> {
     let header = decode_header(token).map_err(|_| TokenError::Invalid)?;
     // RFC 7515 requires rejecting critical extensions that are not understood, and none is.
@@ -83,18 +88,29 @@ pub(super) fn verify(token: &str, keys: &HashMap<String, DecodingKey>) -> Result
     let key_id = header.kid.ok_or(TokenError::Invalid)?;
     let key = keys.get(&key_id).ok_or(TokenError::UnknownKey)?;
     let mut validation = Validation::new(Algorithm::EdDSA);
-    validation.leeway = 0;
+    // The library would compare with the clock of the node.
+    validation.validate_exp = false;
     validation.set_issuer(&[ISSUER]);
     validation.set_required_spec_claims(&["exp", "iss", "sub"]);
-    let claims = decode::<Claims>(token, key, &validation).map_err(|error| match error.kind() {
-        ErrorKind::ExpiredSignature => TokenError::Expired,
-        _ => TokenError::Invalid,
-    })?;
-    let Claims { sub, role, customer_id, sid, exp, .. } = claims.claims;
+    let claims = decode::<Claims>(token, key, &validation).map_err(|_| TokenError::Invalid)?;
+    let Claims { sub, role, customer_id, sid, iat, exp, .. } = claims.claims;
     let account_id = sub.parse().map_err(|_| TokenError::Invalid)?;
     let customer_id = customer_id.map(CustomerId);
     let identity = Identity { account_id, role, customer_id, credential: Credential::Session(sid) };
-    Ok(VerifiedToken { identity, key_id, session_id: sid, expires_at: exp })
+    Ok(VerifiedToken { identity, key_id, session_id: sid, issued_at: iat, expires_at: exp })
+}
+
+impl VerifiedToken {
+    /// Checks that the token is valid at `now`.
+    pub fn check_times(&self, now: DateTime<Utc>) -> Result<(), TokenError> {
+        if self.expires_at <= now.timestamp() {
+            Err(TokenError::Expired)
+        } else if self.issued_at > (now + FUTURE_LEEWAY).timestamp() {
+            Err(TokenError::NotYetValid)
+        } else {
+            Ok(())
+        }
+    }
 }
 
 impl From<TokenError> for Rejected {
@@ -102,7 +118,7 @@ impl From<TokenError> for Rejected {
         match error {
             TokenError::Expired => Self::Expired,
             TokenError::Revoked => Self::Revoked,
-            TokenError::UnknownKey | TokenError::Invalid => Self::Invalid,
+            TokenError::NotYetValid | TokenError::UnknownKey | TokenError::Invalid => Self::Invalid,
         }
     }
 }

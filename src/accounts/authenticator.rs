@@ -20,6 +20,7 @@ use super::access_tokens::{self, TokenError, VerifiedToken};
 use super::identity::{Credential, Identity, Rejected};
 use super::keys::{KeysError, TokenKeys};
 use super::secret::{self, API_KEY_PREFIX, Secret};
+use crate::clock::Clock;
 use crate::database::listen;
 use crate::domain::account::Role;
 use crate::domain::ids::AccountId;
@@ -29,6 +30,7 @@ pub(super) struct Authenticator(Arc<AuthenticatorInner>);
 
 struct AuthenticatorInner {
     keys: TokenKeys,
+    clock: Clock,
     valid: RwLock<Arc<ValidCredentials>>,
     /// Tokens with a valid signature, so that it is not verified again for each request.
     verified: Mutex<LruCache<String, VerifiedToken>>,
@@ -60,9 +62,10 @@ const STORE_USES_INTERVAL: Duration = Duration::from_secs(60);
 const RETIRED_KEY_LIFE: Duration = Duration::from_secs(3_600);
 
 impl Authenticator {
-    pub async fn start(keys: TokenKeys, pool: PgPool) -> Result<Self, sqlx::Error> {
+    pub async fn start(keys: TokenKeys, pool: PgPool, clock: Clock) -> Result<Self, sqlx::Error> {
         let authenticator = Self(Arc::new(AuthenticatorInner {
             keys,
+            clock,
             valid: RwLock::default(),
             verified: Mutex::new(LruCache::new(MAX_VERIFIED_TOKENS)),
             key_uses: Mutex::default(),
@@ -88,7 +91,7 @@ impl Authenticator {
 
     /// Signs an access token for a session with the newest key.
     pub fn sign(&self, identity: &Identity, session_id: Uuid) -> Result<Secret, jsonwebtoken::errors::Error> {
-        access_tokens::sign(&self.0.keys.newest(), identity, session_id)
+        access_tokens::sign(&self.0.keys.newest(), identity, session_id, self.0.clock.database_time())
     }
 
     /// Reads the valid credentials from the database.
@@ -193,7 +196,7 @@ impl Authenticator {
         // The lookup compares digests, so its timing reveals nothing about valid keys.
         let identity = self.valid().api_keys.get(&secret::hash(key)).copied().ok_or(Rejected::Invalid)?;
         if let Credential::Key(key_id) = identity.credential {
-            self.0.key_uses.lock().unwrap_or_else(PoisonError::into_inner).insert(key_id, Utc::now());
+            self.0.key_uses.lock().unwrap_or_else(PoisonError::into_inner).insert(key_id, self.0.clock.database_time());
         }
         Ok(identity)
     }
@@ -209,9 +212,8 @@ impl Authenticator {
                 verified
             }
         };
-        if verified.expires_at <= Utc::now().timestamp() {
-            Err(TokenError::Expired)
-        } else if valid.revoked_sessions.contains(&verified.session_id) {
+        verified.check_times(self.0.clock.database_time())?;
+        if valid.revoked_sessions.contains(&verified.session_id) {
             Err(TokenError::Revoked)
         } else {
             Ok(verified.identity)

@@ -12,11 +12,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
-use chrono::Utc;
 use jsonwebtoken::EncodingKey;
 use sha2::{Digest, Sha256};
 use sqlx::PgPool;
 use thiserror::Error;
+
+use crate::clock::node_time;
 
 #[derive(Debug, Error)]
 pub enum KeysError {
@@ -153,9 +154,10 @@ fn create_key(folder: &Path) -> Result<SigningKey, KeysError> {
     let pair = Ed25519KeyPair::generate().map_err(|_| KeysError::Generation)?;
     let document = pair.to_pkcs8().map_err(|_| KeysError::Generation)?;
     let id = key_id(pair.public_key().as_ref());
-    // The name begins with the time, so that the newest file sorts last, even after a clock was set back.
+    // The name begins with the time, so that the newest file sorts last, even after a clock was set
+    // back. It is compared with other names only.
     let created_at_ms =
-        Utc::now().timestamp_millis().max(newest_file(folder)?.and_then(|path| created_at_ms(&path)).unwrap_or(0) + 1);
+        node_time().timestamp_millis().max(newest_file(folder)?.and_then(|path| created_at_ms(&path)).unwrap_or(0) + 1);
     let path = folder.join(format!("{created_at_ms:013}-{id}.{EXTENSION}"));
     let draft = path.with_extension("draft");
     let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft).and_then(|mut file| {

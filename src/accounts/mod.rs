@@ -92,12 +92,16 @@ impl Accounts {
         journal: Journal,
     ) -> Result<Self, AccountsError> {
         let keys = TokenKeys::open(&config.keys_dir, &pool).await?;
-        let authenticator = Authenticator::start(keys, pool.clone()).await?;
+        let authenticator = Authenticator::start(keys, pool.clone(), journal.clock().clone()).await?;
         let cart_tokens = CartTokens::open(&pool).await?;
         let mail_requested = Arc::new(Notify::new());
         let tasks = vec![
             tokio::spawn(authenticator.clone().keep_up_to_date(connect, pool.clone())),
-            tokio::spawn(links::send_due_mails(pool.clone(), Mailer::new(&config.mail), Arc::clone(&mail_requested))),
+            tokio::spawn(links::send_due_mails(
+                pool.clone(),
+                Mailer::new(&config.mail, journal.clock()),
+                Arc::clone(&mail_requested),
+            )),
         ];
         let passwords = Passwords::default();
         Ok(Self(Arc::new(AccountsInner {

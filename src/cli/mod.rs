@@ -11,6 +11,7 @@ use tracing_subscriber::EnvFilter;
 use crate::config::{DatabaseConfig, ServeConfig};
 use crate::server::serve;
 
+mod clock;
 mod database;
 mod environment;
 mod greeting;
@@ -21,6 +22,7 @@ mod reactions;
 mod status;
 mod users;
 
+use clock::ClockArgs;
 use output::{error_in_one_line, print_error};
 use play::PlayArgs;
 use projections::{ReplayArgs, VerifyArgs};
@@ -58,7 +60,9 @@ enum Command {
     /// Failed side effects of events (webhooks, mails, payments): list, retry, drop
     #[command(subcommand)]
     Reactions(ReactionsCommand),
-    /// Show the positions of the log and the read tables, the scheduled tasks and the mail folder
+    /// Show the time of the database and what waits for it, or accept it: clock accept
+    Clock(ClockArgs),
+    /// Show the positions of the log and the read tables, the clock, the scheduled tasks and the mail folder
     Status,
 }
 
@@ -110,6 +114,7 @@ async fn run_command(cli: &Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Users(command)) => users::run_users_command(command, location).await,
         Some(Command::Keys(command)) => users::run_keys_command(command, location, &cli.database.keys_dir()).await,
         Some(Command::Reactions(command)) => reactions::run_reactions_command(command, location).await,
+        Some(Command::Clock(args)) => clock::run_clock_command(args, location).await,
         Some(Command::Status) => status::print_status(location, &cli.database).await,
     }
 }

@@ -16,9 +16,13 @@ use crate::database::{Database, Location};
 use crate::play::{PlayOptions, PlayReport, play};
 use crate::server::Engine;
 
+/// Exit code of an import that left something out.
+const INCOMPLETE: u8 = 3;
+
 #[derive(Args)]
 pub(super) struct PlayArgs {
-    /// CSV file with the columns InvoiceNo, StockCode, Description, Quantity, InvoiceDate, UnitPrice, CustomerID, Country
+    /// CSV file with the columns InvoiceNo (or Invoice), StockCode, Description, Quantity, InvoiceDate, UnitPrice (or
+    /// Price), CustomerID (or Customer ID), Country
     file: PathBuf,
     /// Write every skipped row to this file, with its line number and reason
     #[arg(long)]
@@ -29,6 +33,9 @@ pub(super) struct PlayArgs {
     /// Skip cancellations
     #[arg(long)]
     sales_only: bool,
+    /// Exit with code 0 although rows were skipped or invoices refused; without it, the code is 3
+    #[arg(long)]
+    allow_skipped: bool,
 }
 
 pub(super) async fn play_file(args: &PlayArgs, location: &Location) -> anyhow::Result<ExitCode> {
@@ -42,7 +49,8 @@ pub(super) async fn play_file(args: &PlayArgs, location: &Location) -> anyhow::R
         report.write_skipped(skipped).context("cannot write the skipped rows")?;
     }
     print(&report.to_string());
-    Ok(ExitCode::SUCCESS)
+    let is_success = report.is_complete() || args.allow_skipped;
+    Ok(if is_success { ExitCode::SUCCESS } else { ExitCode::from(INCOMPLETE) })
 }
 
 async fn play_into(database: &Database, file: File, args: &PlayArgs) -> anyhow::Result<PlayReport> {

@@ -7,12 +7,14 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 
+use super::clock::clock_lines;
 use super::database::with_database;
 use super::output::print;
 use crate::config::DatabaseConfig;
 use crate::database::failure::DatabaseFailure;
 use crate::database::{Database, Location};
 use crate::mail::{UnmailableOwners, find_unmailable};
+use crate::payments;
 use crate::projector::{self, ProjectionState, ProjectionStatus};
 use crate::scheduler;
 
@@ -42,7 +44,10 @@ async fn report(
 ) -> anyhow::Result<Vec<Lines>> {
     Ok(vec![
         summary(location, config, projections),
+        clock_lines(&database.pool).await?,
+        payment_lines(database).await?,
         missing_stock_lines(database).await?,
+        erasure_lines(database).await?,
         projection_lines(projections),
         task_lines(database).await?,
         unmailable_lines(&find_unmailable(&database.pool).await?),
@@ -89,6 +94,23 @@ async fn same_name_lines(database: &Database) -> anyhow::Result<Lines> {
     Ok(lines.collect())
 }
 
+/// Erasures that wait for open orders.
+async fn erasure_lines(database: &Database) -> anyhow::Result<Lines> {
+    let pool = &database.pool;
+    let column = "select exists (
+        select from pg_attribute where attrelid = to_regclass('live.customers') and attname = 'erasure_requested_at'
+    )";
+    if !sqlx::query_scalar::<_, bool>(column).fetch_one(pool).await? {
+        return Ok(vec![]);
+    }
+    let limit = chrono::DateTime::UNIX_EPOCH;
+    let found = sqlx::query_file!("projections/customers/waiting_count.sql", limit).fetch_one(pool).await?;
+    let (erasures, since) =
+        (found.waiting, found.since.map_or_else(String::new, |since| since.format("%F").to_string()));
+    let line = format!("erasures that wait for open orders: {erasures}, the first since {since}; see GET erasures/");
+    Ok(if erasures > 0 { vec![line] } else { vec![] })
+}
+
 /// Position and lag of each read table.
 fn projection_lines(projections: &[ProjectionStatus]) -> Lines {
     let line = |projection: &ProjectionStatus| {
@@ -113,6 +135,21 @@ async fn task_lines(database: &Database) -> anyhow::Result<Lines> {
         format!("{:17} {last}, next run {}{error}", task.name, task.due_at.format("%F %T"))
     });
     Ok(lines.collect())
+}
+
+/// How guests may pay, and the orders that wait for the rest of their money.
+async fn payment_lines(database: &Database) -> anyhow::Result<Lines> {
+    let pool = &database.pool;
+    let guests = match payments::guest_invoices_by_default(pool).await? {
+        true => "guests may pay by invoice, because the shop is older than --guest-invoices; =false ends it",
+        false => "guests may not pay by invoice, unless --guest-invoices=true",
+    };
+    let built: bool = sqlx::query_scalar("select to_regclass('live.orders') is not null").fetch_one(pool).await?;
+    let waiting = "select count(*) from live.orders where payment = 'partially_paid' and status <> 'cancelled'";
+    let waiting: i64 = if built { sqlx::query_scalar(waiting).fetch_one(pool).await? } else { 0 };
+    let waiting =
+        (waiting > 0).then(|| format!("{waiting} orders are paid in part; see GET orders/?payment=partially_paid"));
+    Ok([guests.to_owned()].into_iter().chain(waiting).collect())
 }
 
 /// Numbers that one line shows at most.

@@ -9,9 +9,9 @@ use super::category::CategoryError;
 use super::claim::ClaimError;
 use super::customer::CustomerError;
 use super::discount::DiscountError;
-use super::ids::{AddressId, CategoryId, CustomerId, ProductId};
+use super::ids::{AddressId, CategoryId, CustomerId, OrderId, ProductId};
 use super::money::Money;
-use super::order::OrderError;
+use super::order::{OrderError, PaymentMethod};
 use super::pricing::PricingError;
 use super::product::{ProductError, UnavailableReason};
 use super::webhook::WebhookError;
@@ -74,6 +74,12 @@ pub enum Refusal {
     UnknownCategory(String),
     #[error("customer {0} not found")]
     UnknownCustomer(CustomerId),
+    /// Personal data that open orders still need; names the first of them.
+    #[error("{} still open: {}", if .0.len() == 1 { "an order is" } else { "orders are" }, list_orders(.0))]
+    OpenOrders(Vec<OrderId>),
+    /// An order was placed or changed after the caller looked for open ones.
+    #[error("an order of the customer was placed or changed in the meantime; try again")]
+    OrdersChanged,
     /// The body names a discount code that does not exist.
     #[error("discount code {0} not found")]
     UnknownDiscount(String),
@@ -87,6 +93,14 @@ pub enum Refusal {
     PlacedInTheFuture,
     #[error("an order cannot be placed before 1900")]
     PlacedTooEarly,
+    #[error("another request with this reference placed order {order_id}")]
+    ReferenceReused { order_id: OrderId },
+    #[error("payment by {} is not offered to this buyer; offered: {}", .method.as_str(), list_methods(.offered))]
+    PaymentMethodUnavailable { method: PaymentMethod, offered: Vec<PaymentMethod> },
+    #[error(
+        "the unpaid orders of this buyer or address would reserve too many units; pay for them first, or order less"
+    )]
+    TooManyUnpaidUnits,
 }
 
 /// A product of an order that cannot be ordered, or not in this quantity.
@@ -99,6 +113,15 @@ pub struct UnavailableItem {
     pub requested: i64,
     /// Units that can be ordered.
     pub available: i64,
+}
+
+fn list_orders(order_ids: &[OrderId]) -> String {
+    order_ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn list_methods(methods: &[PaymentMethod]) -> String {
+    let methods: Vec<_> = methods.iter().map(|method| method.as_str()).collect();
+    if methods.is_empty() { "none".to_owned() } else { methods.join(", ") }
 }
 
 /// A product with fewer units on hand than a shipment has.

@@ -1,13 +1,14 @@
 //! Carts of customers and guests.
 
 use axum::extract::State;
-use chrono::{TimeDelta, Utc};
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::Schema;
 use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
+use crate::clock::FUTURE_LEEWAY;
 use crate::domain::cart::MergeMode;
 use crate::domain::ids::{CartId, CustomerId, ProductId};
 use crate::domain::product::{Supply, UnavailableReason};
@@ -203,7 +204,7 @@ pub async fn open_guest_cart(
 ) -> Result<CommandResponse<GuestCartRef>, ApiError> {
     // Idempotency keys are ignored: a replay would give the token to any client that shares the guest's address and
     // guesses the key. A second empty cart does no harm.
-    let cart_token = app.accounts.cart_tokens().issue(Utc::now());
+    let cart_token = app.accounts.cart_tokens().issue(app.journal.clock().database_time());
     let opened = app.answer(GuestCartRef { cart_token }, &command.context);
     Ok(opened.created(|opened| format!("/shop/api/carts/{}/", opened.cart_token)))
 }
@@ -226,10 +227,11 @@ pub async fn merge_guest_cart(
 impl App {
     /// The cart of a guest's token.
     pub(super) fn guest_cart(&self, token: Uuid) -> RequestedCart {
-        let age = self.accounts.cart_tokens().issued_at(token).map(|issued_at| Utc::now() - issued_at);
+        let now = self.journal.clock().database_time();
+        let age = self.accounts.cart_tokens().issued_at(token).map(|issued_at| now - issued_at);
         // A token knows the hour of its issue, so it may live an hour longer than a cart, and never shorter.
         let lifetime = TimeDelta::days(self.cart_days.into()) + TimeDelta::hours(1);
-        let issued = age.is_some_and(|age| self.cart_days == 0 || age < lifetime);
+        let issued = age.is_some_and(|age| age > -FUTURE_LEEWAY && (self.cart_days == 0 || age < lifetime));
         RequestedCart { cart_id: CartId::of_token(token), issued }
     }
 }

@@ -10,6 +10,7 @@ use crate::domain::discount::DiscountCode;
 use crate::domain::ids::{AddressId, CartId, CustomerId};
 use crate::domain::money::Money;
 use crate::domain::order::{PaymentMethod, PaymentToken};
+use crate::domain::refusal::Refusal;
 use crate::domain::text::{Email, Name};
 use crate::http::App;
 use crate::http::customers::addresses::{GivenAddress, find_address};
@@ -18,9 +19,9 @@ use crate::http::payments;
 use crate::http::wire::body::body;
 use crate::http::wire::caller::Caller;
 use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse};
-use crate::http::wire::error::ApiError;
+use crate::http::wire::error::{ApiError, FieldError};
 use crate::http::wire::page::Ids;
-use crate::shop::{Checkout, Guest, OrderView, PricingRequest, Recipients};
+use crate::shop::{Checkout, Destination, GuestContact, OrderView, PricingRequest, Recipients};
 
 body! {
     /// Delivery, discount and payment of an order.
@@ -30,7 +31,7 @@ body! {
         pub shipping_address_id: Option<AddressId>,
         /// The billing address, if it differs from the shipping address.
         pub billing_address_id: Option<AddressId>,
-        /// May be absent if `payment` is present, or if staff arrange the payment.
+        /// The method of `payment`, or else `invoice`, if absent. `GET payment-methods/` lists what is offered.
         pub payment_method: Option<PaymentMethod>,
         pub discount_code: Option<DiscountCode>,
         /// Destination, which shipping fees and taxes depend on. Optional with an address; must then be its country.
@@ -43,7 +44,7 @@ body! {
 }
 
 body! {
-    /// A guest's name, addresses, discount and payment.
+    /// A guest's name, addresses, discount and payment. A quote (`dry_run=true`) needs none of them.
     #[schema(examples(json!({
         "name": "Jo Miller",
         "email": "jo@example.com",
@@ -52,13 +53,17 @@ body! {
         "payment_method": "invoice"
     })))]
     pub struct GuestCheckout {
-        pub name: Name,
-        /// Recipient of mails about the order.
-        pub email: Email,
-        pub shipping_address: GivenAddress,
+        /// Required, unless the request is a quote (`dry_run=true`).
+        pub name: Option<Name>,
+        /// Recipient of mails about the order. Required, unless the request is a quote.
+        pub email: Option<Email>,
+        /// Required, unless the request is a quote.
+        pub shipping_address: Option<GivenAddress>,
+        /// Destination for a quote without an address; with an address it must be its country.
+        pub shipping_country: Option<Country>,
         /// The billing address, if it differs from the shipping address.
         pub billing_address: Option<GivenAddress>,
-        /// May be absent if `payment` is present, or if staff arrange the payment.
+        /// The method of `payment`, or else `invoice`, if absent. `GET payment-methods/` lists what guests are offered.
         pub payment_method: Option<PaymentMethod>,
         pub discount_code: Option<DiscountCode>,
         /// The card to charge at once; required for every method except `invoice`.
@@ -78,6 +83,7 @@ pub async fn check_out(
     source: CodeSource,
     command: Command<NewCheckout>,
 ) -> Result<CommandResponse<OrderView>, ApiError> {
+    let buyer = app.buyer(&command.context.actor, false, source.address);
     let body = command.body;
     source.count_attempt(&app, body.discount_code.as_ref())?;
     let (payment_method, instrument) = chosen_method(&app, body.payment_method, body.payment)?;
@@ -89,11 +95,16 @@ pub async fn check_out(
     let billing = find_address(&app, customer_id, body.billing_address_id).await?;
     let checkout = Checkout {
         cart: CartId::Customer(customer_id).into(),
-        recipients: Recipients::Customer { shipping, billing },
+        recipients: Recipients {
+            contact: None,
+            shipping: shipping.map(Destination::Known),
+            billing: billing.map(Destination::Known),
+        },
         payment_method,
         pricing: PricingRequest { country, discount_code: body.discount_code },
         instrument,
         payment_policy: app.payment_policy.clone(),
+        buyer,
         expected_total: body.expected_total,
     };
     let order = app.run(checkout, command.context).await?;
@@ -110,30 +121,54 @@ pub async fn check_out_guest(
     source: CodeSource,
     command: Command<GuestCheckout>,
 ) -> Result<CommandResponse<OrderView>, ApiError> {
+    let buyer = app.buyer(&command.context.actor, true, source.address);
     let body = command.body;
     source.count_attempt(&app, body.discount_code.as_ref())?;
+    if !command.context.dry_run {
+        require_fields(&[
+            ("name", body.name.is_some()),
+            ("email", body.email.is_some()),
+            ("shipping_address", body.shipping_address.is_some()),
+        ])?;
+    }
     // A stranger may enter any address, and the order mails it. A dry run mails nothing; if it counted or checked the
     // limit, it would block the address or reveal its recent mails.
-    if !command.context.dry_run {
-        app.edge.rate_limits.per_recipient(body.email.as_str())?;
+    if let Some(email) = body.email.as_ref().filter(|_| !command.context.dry_run) {
+        app.edge.rate_limits.per_recipient(email.as_str())?;
     }
     let (payment_method, instrument) = chosen_method(&app, body.payment_method, body.payment)?;
-    let shipping = body.shipping_address.0;
-    let pricing = PricingRequest { country: Some(shipping.country.clone()), discount_code: body.discount_code };
-    let billing = body.billing_address.map(|address| address.0);
-    let guest = Guest { name: body.name, email: body.email, shipping, billing };
+    let shipping = body.shipping_address.map(|address| Destination::given(address.0));
+    let country = shipping.as_ref().and_then(Destination::country).cloned();
+    if country.is_some() && body.shipping_country.is_some() && country != body.shipping_country {
+        return Err(Refusal::AddressChanged.into());
+    }
+    let pricing = PricingRequest { country: country.or(body.shipping_country), discount_code: body.discount_code };
+    let recipients = Recipients {
+        contact: body.name.zip(body.email).map(|(name, email)| GuestContact { name, email }),
+        shipping,
+        billing: body.billing_address.map(|address| Destination::given(address.0)),
+    };
     let checkout = Checkout {
         cart: app.guest_cart(token),
-        recipients: Recipients::Guest(Box::new(guest)),
+        recipients,
         payment_method,
         pricing,
         instrument,
         payment_policy: app.payment_policy.clone(),
+        buyer,
         expected_total: body.expected_total,
     };
     let order = app.run(checkout, command.context).await?;
     // The route that the guest may read.
     Ok(order.created(|order| format!("/shop/api/carts/{token}/order/{}/", order.order_id)))
+}
+
+/// 400 that names every field that is not given.
+fn require_fields(fields: &[(&str, bool)]) -> Result<(), ApiError> {
+    let missing = fields.iter().filter(|(_, given)| !given);
+    let errors = missing.map(|(field, _)| FieldError { field: (*field).to_owned(), message: "is required".to_owned() });
+    let errors: Vec<_> = errors.collect();
+    if errors.is_empty() { Ok(()) } else { Err(ApiError::invalid(errors)) }
 }
 
 /// The sender of a discount code, whose attempts are limited so that codes cannot be guessed.

@@ -28,6 +28,7 @@ mod checkout;
 mod customers;
 mod discounts;
 mod edge;
+mod erasures;
 mod events;
 mod history;
 mod operations;
@@ -53,7 +54,7 @@ use accounts::{auth, email_changes, keys, users};
 use customers::{addresses, export};
 use edge::drain::DRAIN_DELAY;
 use edge::rate_limits::per_credential_source;
-use orders::{guest, moves, short, summary};
+use orders::{guest, moves, recipients, short, summary};
 use wire::access::{Rules, check_access};
 use wire::consistency::read_your_writes;
 use wire::openapi::Document;
@@ -162,6 +163,8 @@ fn customers(app: &App) -> Routes {
         .routes(routes!(customers::find_customer, customers::change_customer, customers::erase_customer))
         .routes(routes!(customers::list_customer_orders))
         .routes(routes!(export::export_customer))
+        .routes(routes!(erasures::withdraw_customer_erasure))
+        .routes(routes!(erasures::list_erasures))
         .routes(routes!(addresses::list_addresses, addresses::add_address))
         .routes(routes!(addresses::change_address, addresses::remove_address));
     in_time(consistent(app, routes))
@@ -199,7 +202,9 @@ fn orders(app: &App) -> Routes {
         .routes(routes!(short::list_short_orders))
         .routes(routes!(orders::list_order_lines))
         .routes(routes!(summary::find_order_summary))
-        .routes(routes!(guest::erase_contact))
+        .routes(routes!(guest::erase_contact, recipients::correct_contact))
+        .routes(routes!(guest::withdraw_contact_erasure))
+        .routes(routes!(recipients::correct_addresses))
         .routes(routes!(moves::process_order))
         .routes(routes!(moves::pay_order))
         .routes(routes!(moves::ship_order))
@@ -253,6 +258,7 @@ fn operation() -> Routes {
         Routes::new()
             .routes(routes!(operations::list_projections))
             .routes(routes!(operations::rebuild_projection))
+            .routes(routes!(operations::show_clock))
             .routes(routes!(operations::list_tasks))
             .routes(routes!(operations::run_task)),
     )

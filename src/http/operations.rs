@@ -4,8 +4,11 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
+use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
+use crate::clock::{self, ClockReading, ClockVerdict};
 use crate::http::App;
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::Ids;
@@ -41,11 +44,37 @@ pub async fn list_tasks(State(app): State<App>) -> Result<Json<Vec<TaskStatus>>,
     Ok(Json(scheduler::status(&app.pool).await?))
 }
 
+/// The shop's time on the node that answers.
+#[derive(Serialize, ToSchema)]
+pub struct ClockView {
+    #[serde(flatten)]
+    pub reading: ClockReading,
+    /// Seconds that the wall clock of this node is ahead of the database's; negative if behind. The shop does not use it.
+    pub node_offset_seconds: f64,
+}
+
+/// Show the clock: the database's time, and whether scheduled tasks run by it
+///
+/// While `verdict` is not `plausible`, scheduled tasks wait for the clock to be corrected, or for
+/// `cartwright clock accept`.
+#[utoipa::path(get, path = "/clock", tag = "operation", security(("bearer" = ["reader"])),
+    responses((status = 200, body = ClockView), (status = 503, body = Problem)))]
+pub async fn show_clock(State(app): State<App>) -> Result<Json<ClockView>, ApiError> {
+    let reading = clock::read(&app.pool).await?;
+    let node_offset_seconds = app.journal.clock().node_offset().num_milliseconds() as f64 / 1_000.0;
+    Ok(Json(ClockView { reading, node_offset_seconds }))
+}
+
 /// Run a scheduled task now
 #[utoipa::path(post, path = "/scheduler/{name}/run", tag = "operation", security(("bearer" = ["admin"])),
     params(("name" = String, Path)),
-    responses((status = 202, body = Value), (status = 404, body = Problem)))]
+    responses((status = 202, body = Value), (status = 404, body = Problem), (status = 409, body = Problem)))]
 pub async fn run_task(State(app): State<App>, Ids(name): Ids<String>) -> Result<(StatusCode, Json<Value>), ApiError> {
+    let reading = clock::read(&app.pool).await?;
+    if reading.verdict != ClockVerdict::Plausible {
+        let detail = format!("{}; accept it with `cartwright clock accept`", reading.describe());
+        return Err(ApiError::new(StatusCode::CONFLICT, "clock_not_accepted", "Clock not accepted", detail));
+    }
     if !scheduler::run_now(&app.pool, &name).await? {
         return Err(ApiError::not_found("task_not_found", "Task not found"));
     }

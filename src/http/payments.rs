@@ -12,12 +12,16 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
+use crate::domain::account::Role;
 use crate::domain::order::{PaymentMethod, PaymentToken};
 use crate::http::App;
+use crate::http::edge::client_address::ClientAddress;
 use crate::http::wire::body;
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::schema::{string, words};
+use crate::journal::Actor;
 use crate::payments::{Instrument, Notification, NotificationError, PaymentReactor};
+use crate::shop::BuyerTerms;
 
 /// `{"method": "card", "token": "pm_…"}` or `{"method": "test", "card_number": "4242…"}`.
 #[derive(Clone, Debug)]
@@ -82,6 +86,22 @@ impl ToSchema for InstrumentField {
 }
 
 impl App {
+    /// The payment methods that buyers are offered: allowed by the operator, and with a provider if they need one.
+    pub(super) fn offered_methods(&self, to_guest: bool) -> Vec<PaymentMethod> {
+        let is_set_up =
+            |method: PaymentMethod| !method.is_online() || self.payments.provider(method.as_str()).is_some();
+        let methods = [PaymentMethod::Invoice, PaymentMethod::Card, PaymentMethod::Test].into_iter();
+        methods.filter(|method| is_set_up(*method) && self.payment_policy.offers(*method, to_guest)).collect()
+    }
+
+    /// The buyer behind a request; `None` for staff, whom the payment rules do not bind.
+    pub(super) fn buyer(&self, actor: &Actor, as_guest: bool, client: Option<ClientAddress>) -> Option<BuyerTerms> {
+        let is_staff = actor.role != Role::Customer.as_str() && actor.role != "guest";
+        let network = client.map(|client| client.rate_limit_unit().to_string());
+        let unpaid_units = self.payment_policy.unpaid_units;
+        (!is_staff).then(|| BuyerTerms { offered: self.offered_methods(as_guest), network, unpaid_units })
+    }
+
     /// The method and token to charge; `None` for a method without a provider.
     pub(super) fn instrument(
         &self,
@@ -120,18 +140,25 @@ pub struct Method {
     pub method: PaymentMethod,
     /// Whether a provider charges a card, so that a checkout needs `payment`.
     pub online: bool,
+    /// Whether guests may use it.
+    pub guests: bool,
     /// Currency of all prices: three letters of ISO 4217.
     pub currency: String,
 }
 
-/// List the payment methods that are set up
+/// List the payment methods that buyers are offered
 #[utoipa::path(get, path = "/payment-methods", tag = "payments", security(()),
     responses((status = 200, body = Vec<Method>)))]
 pub async fn list_payment_methods(State(app): State<App>) -> Json<Vec<Method>> {
-    let is_set_up = |method: &PaymentMethod| !method.is_online() || app.payments.provider(method.as_str()).is_some();
-    let methods = [PaymentMethod::Invoice, PaymentMethod::Card, PaymentMethod::Test].into_iter().filter(is_set_up);
+    let for_guests = app.offered_methods(true);
     let currency = app.payments.currency.code().to_owned();
-    Json(methods.map(|method| Method { method, online: method.is_online(), currency: currency.clone() }).collect())
+    let methods = app.offered_methods(false).into_iter().map(|method| Method {
+        method,
+        online: method.is_online(),
+        guests: for_guests.contains(&method),
+        currency: currency.clone(),
+    });
+    Json(methods.collect())
 }
 
 /// Receive a signed notification of the card provider
@@ -155,7 +182,11 @@ pub async fn receive_payment_notification(
 ) -> Result<StatusCode, ApiError> {
     let signature = headers.get("stripe-signature").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let bytes = body::read_bytes(request, &app).await?;
-    match app.payments.read_notification(signature, &bytes, chrono::Utc::now()).map_err(notification_error)? {
+    match app
+        .payments
+        .read_notification(signature, &bytes, app.journal.clock().database_time())
+        .map_err(notification_error)?
+    {
         Notification::Other => {}
         Notification::About(reference) => {
             let reactor = PaymentReactor::new(app.payments.clone(), app.journal.clone(), app.pool.clone());

@@ -58,7 +58,7 @@ pub struct AbandonedCart {
     /// Number of different products.
     pub items: i64,
     pub units: i64,
-    /// Value at current prices.
+    /// Value at current prices of the items that can be ordered, as in the total of the cart.
     pub value: Amount,
     pub changed_at: DateTime<Utc>,
 }
@@ -274,7 +274,7 @@ pub async fn abandoned_carts(
     let rows = sqlx::query_file_as!(
         AbandonedCart,
         "projections/carts/abandoned.sql",
-        Utc::now() - TimeDelta::days(days),
+        app.journal.clock().now() - TimeDelta::days(days),
         changed_at,
         cart_id,
         limit + 1

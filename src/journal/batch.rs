@@ -110,7 +110,7 @@ impl Batch {
             });
         }
 
-        let mut work = UnitOfWork::new(&view, context, self.numbers);
+        let mut work = UnitOfWork::new(&view, command.received_at, self.numbers);
         if let (Some(expected), Some(subject)) = (context.if_match, command.use_case.subject()) {
             // A tag without a digest compares the version alone, which costs no digest.
             let digest = match expected.digest {

@@ -1,6 +1,6 @@
 //! Context of a command: its actor, and how to carry it out.
 
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -16,8 +16,8 @@ pub struct Context {
     pub actor: Actor,
     /// Scope of idempotency keys and of read-your-writes; by default the actor.
     pub principal: String,
-    /// Arrival of the command. Use cases take the time from here, so that running them again decides the same.
-    pub received_at: DateTime<Utc>,
+    /// Arrival of the command; `None`: when the journal takes it, by the shop's clock.
+    pub received_at: Option<DateTime<Utc>>,
     pub request_id: String,
     /// Shared by all effects of one cause, across services.
     pub correlation_id: String,
@@ -66,14 +66,13 @@ pub(super) fn sha256<Part: AsRef<[u8]>>(parts: impl IntoIterator<Item = Part>) -
 }
 
 impl Context {
-    /// A command of `actor`, received now.
+    /// A command of `actor`, received when the journal takes it.
     pub fn of(actor: Actor) -> Self {
         let command_id = Uuid::now_v7();
         Self {
             principal: actor.id.clone(),
             actor,
-            // PostgreSQL keeps microseconds.
-            received_at: Utc::now().trunc_subsecs(6),
+            received_at: None,
             request_id: command_id.to_string(),
             correlation_id: command_id.to_string(),
             command_id,

@@ -14,12 +14,14 @@ use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinHandle};
 
+use crate::clock::Clock;
 use crate::domain::Decider;
 
 mod answers;
@@ -62,6 +64,7 @@ pub struct Journal {
     queue: mpsc::Sender<QueuedCommand>,
     loader: Loader,
     head: watch::Receiver<i64>,
+    clock: Clock,
     options: JournalOptions,
 }
 
@@ -69,6 +72,7 @@ pub struct Journal {
 pub struct WriterHandle {
     task: JoinHandle<()>,
     listener: JoinHandle<()>,
+    heartbeat: JoinHandle<()>,
 }
 
 impl WriterHandle {
@@ -76,6 +80,7 @@ impl WriterHandle {
     pub async fn finish(self) -> Result<(), JoinError> {
         let ended = self.task.await;
         self.listener.abort();
+        self.heartbeat.abort();
         ended
     }
 }
@@ -135,20 +140,23 @@ impl Journal {
         let cache = Arc::new(Cache::new(options.cache_entries));
         let loader = Loader::new(pool.clone(), Arc::clone(&cache));
         let head = head_sender.subscribe();
+        let clock = Clock::start(&pool).await?;
+        let heartbeat = clock.keep_measured(pool.clone());
         let snapshots = snapshots::start(pool, options.snapshot_every);
         let listener = listen::start(connect.clone(), head_sender.clone());
         let writer = writer::Writer::connect(connect, cache, head_sender, snapshots, options.batch_size).await?;
         let (queue, requests) = mpsc::channel(options.queue_length);
         let task = tokio::spawn(writer.run(requests));
-        Ok((Self { queue, loader, head, options }, WriterHandle { task, listener }))
+        Ok((Self { queue, loader, head, clock, options }, WriterHandle { task, listener, heartbeat }))
     }
 
     /// Carries out one use case completely or not at all.
     pub async fn run<U: UseCase>(&self, use_case: U, context: Context) -> Result<Receipt<U::Answer>, CommandError> {
         let use_case: Arc<dyn ErasedUseCase> = Arc::new(use_case);
+        let received_at = context.received_at.unwrap_or_else(|| self.clock.now());
         let context = Arc::new(context);
         for _ in 0..LOAD_ROUNDS {
-            match self.submit(Arc::clone(&use_case), Arc::clone(&context)).await? {
+            match self.submit(Arc::clone(&use_case), Arc::clone(&context), received_at).await? {
                 Verdict::Missing(references) => self.loader.load_all(references).await?,
                 Verdict::Accepted { answer, position, events } => {
                     let answer = answer
@@ -171,6 +179,11 @@ impl Journal {
         self.loader.read(id).await
     }
 
+    /// The shop's time.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
     /// Watches where the log ends.
     pub fn head(&self) -> watch::Receiver<i64> {
         self.head.clone()
@@ -186,8 +199,13 @@ impl Journal {
         answers::delete_old_answers(self.loader.pool()).await
     }
 
-    async fn submit(&self, use_case: Arc<dyn ErasedUseCase>, context: Arc<Context>) -> Result<Verdict, CommandError> {
-        let (command, mut pending) = QueuedCommand::new(use_case, context);
+    async fn submit(
+        &self,
+        use_case: Arc<dyn ErasedUseCase>,
+        context: Arc<Context>,
+        received_at: DateTime<Utc>,
+    ) -> Result<Verdict, CommandError> {
+        let (command, mut pending) = QueuedCommand::new(use_case, context, received_at);
         self.queue.try_send(command).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => CommandError::Busy,
             mpsc::error::TrySendError::Closed(_) => CommandError::Unavailable("the shop is stopping".to_owned()),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 use tokio::sync::oneshot;
 
@@ -16,6 +17,7 @@ use super::use_case::{AnyAnswer, ErasedUseCase};
 pub(super) struct QueuedCommand {
     pub use_case: Arc<dyn ErasedUseCase>,
     pub context: Arc<Context>,
+    pub received_at: DateTime<Utc>,
     reply: oneshot::Sender<Verdict>,
     progress: Arc<AtomicU8>,
 }
@@ -39,10 +41,17 @@ const CLAIMED: u8 = 1;
 const WITHDRAWN: u8 = 2;
 
 impl QueuedCommand {
-    pub fn new(use_case: Arc<dyn ErasedUseCase>, context: Arc<Context>) -> (Self, PendingReply) {
+    pub fn new(
+        use_case: Arc<dyn ErasedUseCase>,
+        context: Arc<Context>,
+        received_at: DateTime<Utc>,
+    ) -> (Self, PendingReply) {
         let (reply, verdict) = oneshot::channel();
         let progress = Arc::new(AtomicU8::new(QUEUED));
-        (Self { use_case, context, reply, progress: Arc::clone(&progress) }, PendingReply { verdict, progress })
+        (
+            Self { use_case, context, received_at, reply, progress: Arc::clone(&progress) },
+            PendingReply { verdict, progress },
+        )
     }
 
     /// Claims the command for the writer; `false` if the caller withdrew it or is gone.

@@ -12,7 +12,7 @@ use crate::domain::Decider;
 use crate::failpoints::failpoint;
 
 /// Raised when the meaning of a state changes, so that older snapshots are ignored.
-const FORMAT: i64 = 1;
+const FORMAT: i64 = 2;
 
 /// Queue of states to write as snapshots; a full queue drops them.
 pub(super) struct Snapshots {

@@ -9,7 +9,6 @@ use cqrs_es::DomainEvent;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::context::Context;
 use super::entity_tag::ViewDigest;
 use super::load::AggregateRef;
 use super::numbers::Numbers;
@@ -75,7 +74,7 @@ pub(super) trait StateView {
 /// What one use case has read and decided so far.
 pub struct UnitOfWork<'view> {
     view: &'view dyn StateView,
-    context: &'view Context,
+    now: DateTime<Utc>,
     pub(super) changed: HashMap<StreamId, VersionedState>,
     pub(super) events: Vec<NewEvent>,
     pub(super) side_writes: Vec<PendingSideWrite>,
@@ -83,13 +82,13 @@ pub struct UnitOfWork<'view> {
 }
 
 impl<'view> UnitOfWork<'view> {
-    pub(super) fn new(view: &'view dyn StateView, context: &'view Context, numbers: Numbers) -> Self {
-        Self { view, context, changed: HashMap::new(), events: Vec::new(), side_writes: Vec::new(), numbers }
+    pub(super) fn new(view: &'view dyn StateView, now: DateTime<Utc>, numbers: Numbers) -> Self {
+        Self { view, now, changed: HashMap::new(), events: Vec::new(), side_writes: Vec::new(), numbers }
     }
 
-    /// When the command arrived.
+    /// When the command arrived, by the database's clock. Running the use case again decides the same.
     pub fn now(&self) -> DateTime<Utc> {
-        self.context.received_at
+        self.now
     }
 
     /// The aggregate as it is now, with everything decided so far.

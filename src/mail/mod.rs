@@ -12,6 +12,8 @@ use lettre::transport::smtp;
 use lettre::{AsyncFileTransport, AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 use thiserror::Error;
 
+use crate::clock::Clock;
+
 mod free_text;
 mod order_mails;
 mod template_checks;
@@ -69,7 +71,10 @@ pub struct Mail {
 
 /// Sends mails. Cheap to clone.
 #[derive(Clone)]
-pub struct Mailer(Arc<MailConfig>);
+pub struct Mailer {
+    config: Arc<MailConfig>,
+    clock: Clock,
+}
 
 impl fmt::Debug for MailConfig {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -82,18 +87,19 @@ impl fmt::Debug for MailConfig {
 }
 
 impl Mailer {
-    pub fn new(config: &MailConfig) -> Self {
-        Self(Arc::new(config.clone()))
+    /// Mails are dated by `clock`.
+    pub fn new(config: &MailConfig, clock: &Clock) -> Self {
+        Self { config: Arc::new(config.clone()), clock: clock.clone() }
     }
 
     pub fn config(&self) -> &MailConfig {
-        &self.0
+        &self.config
     }
 
     /// Sends a mail by SMTP, or writes it to the folder.
     pub async fn send(&self, mail: &Mail) -> Result<(), MailError> {
         let message = self.compose(mail)?;
-        match &self.0.smtp_url {
+        match &self.config.smtp_url {
             Some(url) => {
                 let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(url)
                     .map_err(|error| MailError::Settings(error.to_string()))?
@@ -102,16 +108,16 @@ impl Mailer {
             }
             None => {
                 // A mail may hold a link that opens an account, so other users of the machine must not read it.
-                let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.0.folder);
+                let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.config.folder);
                 made.map_err(|error| MailError::Unsent(error.to_string()))?;
-                let transport = AsyncFileTransport::<Tokio1Executor>::new(&self.0.folder);
+                let transport = AsyncFileTransport::<Tokio1Executor>::new(&self.config.folder);
                 transport.send(message).await.map(drop).map_err(|error| MailError::Unsent(error.to_string()))
             }
         }
     }
 
     fn compose(&self, mail: &Mail) -> Result<Message, MailError> {
-        let from: Mailbox = self.0.from.parse().map_err(invalid)?;
+        let from: Mailbox = self.config.from.parse().map_err(invalid)?;
         let to = unmailable::mailable_address(&mail.to).ok_or(MailError::Unmailable)?;
         let id = mail.id.as_ref().map(|id| format!("<{id}@{}>", from.email.domain()));
         // Stops automatic replies (RFC 3834).
@@ -120,6 +126,7 @@ impl Mailer {
             .from(from)
             .to(Mailbox::new(None, to))
             .subject(&mail.subject)
+            .date((&self.clock).into())
             .message_id(id)
             .raw_header(automatic);
         match &mail.html {

@@ -30,15 +30,17 @@ pub struct OrderMails {
 }
 
 /// Each event with the name of its template.
-pub(super) const MAILS: [(&str, &str); 6] = [
+pub(super) const MAILS: [(&str, &str); 7] = [
     ("OrderPlaced", "order_placed"),
     ("OrderPaid", "order_paid"),
+    ("OrderPartiallyPaid", "order_partially_paid"),
     ("OrderShipmentSent", "order_shipment_sent"),
     ("OrderCancelled", "order_cancelled"),
     ("OrderUnitsCancelled", "order_units_cancelled"),
     ("OrderRefunded", "order_refunded"),
 ];
-const EVENT_TYPES: [&str; MAILS.len()] = [MAILS[0].0, MAILS[1].0, MAILS[2].0, MAILS[3].0, MAILS[4].0, MAILS[5].0];
+const EVENT_TYPES: [&str; MAILS.len()] =
+    [MAILS[0].0, MAILS[1].0, MAILS[2].0, MAILS[3].0, MAILS[4].0, MAILS[5].0, MAILS[6].0];
 
 /// Amount of an [`OrderPaid`](crate::domain::order::OrderEvent::Paid) that only says that nothing is due.
 const NO_MONEY: &str = "0.00";

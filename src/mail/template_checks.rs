@@ -73,7 +73,7 @@ fn example() -> Value {
             "pay_by": "15 May 2026", "shipping_address": address, "billing_address": address,
         },
         "event": {
-            "amount": "39.80", "reason": BUYER_TEXT, "carrier": "Post", "tracking_number": "123",
+            "amount": "39.80", "due": "10.00", "reason": BUYER_TEXT, "carrier": "Post", "tracking_number": "123",
             "tracking_url": "https://example.com/123", "lines": [line],
         },
     })

@@ -61,6 +61,11 @@ pub enum Notification {
     Other,
 }
 
+/// Whether guests may pay by invoice unless a setting says otherwise: only in shops that are older than the setting.
+pub async fn guest_invoices_by_default(pool: &PgPool) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar("select guest_invoices from shop_origin").fetch_one(pool).await
+}
+
 impl Payments {
     pub fn new(config: &PaymentsConfig, pool: &PgPool) -> Result<Self, PaymentError> {
         let test = config.test.then(|| Arc::new(TestProvider::new(pool.clone())) as Arc<dyn PaymentProvider>);

@@ -6,7 +6,6 @@
 
 use std::time::Duration;
 
-use chrono::Utc;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use sqlx::PgPool;
@@ -19,6 +18,7 @@ use super::provider::{
     RefundRequest,
 };
 use super::{IDEMPOTENCY_WINDOW, Payments};
+use crate::clock::Clock;
 use crate::domain::Decider;
 use crate::domain::ids::OrderId;
 use crate::domain::money::Money;
@@ -33,6 +33,7 @@ pub struct PaymentReactor {
     payments: Payments,
     order_payments: OrderPayments,
     pool: PgPool,
+    clock: Clock,
 }
 
 const EVENTS: [&str; 4] = ["OrderPaymentRequested", "OrderPaymentAuthorised", "OrderRefundRequested", "OrderCancelled"];
@@ -66,7 +67,8 @@ impl Reactor for PaymentReactor {
 
 impl PaymentReactor {
     pub fn new(payments: Payments, journal: Journal, pool: PgPool) -> Self {
-        Self { payments, order_payments: OrderPayments::new(journal, pool.clone()), pool }
+        let clock = journal.clock().clone();
+        Self { payments, order_payments: OrderPayments::new(journal, pool.clone()), pool, clock }
     }
 
     async fn handle_event(&self, reaction: &Reaction) -> Result<(), PaymentFault> {
@@ -78,8 +80,14 @@ impl PaymentReactor {
         match event {
             OrderEvent::PaymentRequested { attempt, method, amount } => {
                 let purpose = PaymentPurpose { order_id: order_id.0, attempt, request: recorded.event_id };
-                let age = (Utc::now() - recorded.recorded_at).to_std().unwrap_or_default();
-                self.authorise(purpose, method.as_str(), amount, age >= IDEMPOTENCY_WINDOW).await
+                let age = (self.clock.now() - recorded.recorded_at).to_std().unwrap_or_default();
+                let too_late = age >= IDEMPOTENCY_WINDOW;
+                if too_late && self.clock.trusted_now().is_none() {
+                    let reason =
+                        "the request looks too old, but the clock of the database waits to be accepted".to_owned();
+                    return Err(PaymentFault { reason, defect: false });
+                }
+                self.authorise(purpose, method.as_str(), amount, too_late).await
             }
             OrderEvent::PaymentAuthorised { attempt, amount, reference } => {
                 self.capture(order_id, attempt, amount, &reference).await
@@ -107,7 +115,8 @@ impl PaymentReactor {
         let stored = find_instrument(&self.pool, order_id, attempt).await?;
         let state = self.order_payments.state(order).await?;
         let bill = &state.bill;
-        let open = bill.attempts == attempt && bill.open_attempt && state.states.payment == Payment::Pending;
+        let waits = matches!(state.states.payment, Payment::Pending | Payment::PartiallyPaid);
+        let open = bill.attempts == attempt && bill.open_attempt && waits;
         if !open && stored.as_ref().is_none_or(|stored| !stored.requested) {
             // The outcome is recorded, and the provider holds nothing.
             return Ok(delete_instrument(&self.pool, order_id, attempt).await?);
@@ -165,7 +174,7 @@ impl PaymentReactor {
                 let state = self.order_payments.record_authorised(order_id, attempt, amount, &reference).await?;
                 let bill = state.bill;
                 let accepted = bill.attempts == attempt && state.states.payment == Payment::Authorised
-                    || bill.charge.is_some_and(|charge| charge.attempt == attempt);
+                    || bill.charge_of(attempt).is_some();
                 if accepted {
                     return Ok(delete_instrument(&self.pool, order_id.0, attempt).await?);
                 }
@@ -183,8 +192,7 @@ impl PaymentReactor {
         reference: &str,
     ) -> Result<(), PaymentFault> {
         let state = self.order_payments.state(order_id).await?;
-        let charge = state.bill.charge.as_ref();
-        if charge.is_some_and(|charge| charge.attempt == attempt) {
+        if state.bill.charge_of(attempt).is_some() {
             return Ok(());
         }
         let provider = self.provider_of(order_id, attempt).await?;
@@ -210,7 +218,8 @@ impl PaymentReactor {
     /// Voids the authorised payment of a cancelled order, if there is one.
     async fn void_if_held(&self, order_id: OrderId) -> Result<(), PaymentFault> {
         let state = self.order_payments.state(order_id).await?;
-        if state.states.payment != Payment::Authorised {
+        // Money of another payment may already be refunded, which hides that this one is authorised.
+        if state.states.payment != Payment::Authorised && !state.bill.open_attempt {
             return Ok(());
         }
         let attempt = state.bill.attempts;
@@ -251,12 +260,14 @@ impl PaymentReactor {
     async fn refund(&self, order_id: OrderId, refund: i64, amount: Money, request: Uuid) -> Result<(), PaymentFault> {
         let state = self.order_payments.state(order_id).await?;
         let index = usize::try_from(refund - 1).unwrap_or(usize::MAX);
-        if state.bill.refunds.get(index).is_none_or(|refund| refund.state != RefundState::Requested) {
+        let Some(requested) = state.bill.refunds.get(index).filter(|refund| refund.state == RefundState::Requested)
+        else {
             return Ok(());
-        }
-        let charge = state.bill.charge.ok_or_else(|| PaymentFault::defect("the order has no captured payment"))?;
+        };
+        let charge = requested.attempt.and_then(|attempt| state.bill.charge_of(attempt));
+        let charge = charge.ok_or_else(|| PaymentFault::defect("the order has no captured payment"))?;
         let provider = self.provider_of(order_id, charge.attempt).await?;
-        let reference = charge.reference;
+        let reference = charge.reference.clone();
         let request = RefundRequest { reference, order_id: order_id.0, refund, amount, request };
         let outcome = provider.refund(&request).await;
         failpoint!("payment-refunded");

@@ -59,7 +59,13 @@ pub(super) async fn play_cancellations(
                 report.units_returned += units;
                 if units < line.quantity.get() {
                     let reason = if units == 0 { NO_SALE } else { PARTLY };
-                    report.skipped.push(SkippedRow { line: line.line_number, reason, row: line.row.clone() });
+                    let units_left = (units > 0).then_some(line.quantity.get() - units);
+                    report.skipped.push(SkippedRow {
+                        line: line.line_number,
+                        reason,
+                        row: line.row.clone(),
+                        units_left,
+                    });
                 }
             }
         }

@@ -20,6 +20,8 @@ pub struct History {
     pub goods: Vec<Goods>,
     /// In the order of their first invoices.
     pub buyers: Vec<Buyer>,
+    /// Invoices and cancellations that are refused before the first command, with the reason.
+    pub refused: Vec<(String, String)>,
     pub skipped: Vec<SkippedRow>,
 }
 
@@ -30,6 +32,8 @@ pub struct Invoice {
     /// Index in [`History::buyers`]; `None` for a guest.
     pub buyer: Option<usize>,
     pub lines: Vec<Line>,
+    /// Whether its rows name different buyers.
+    pub has_two_buyers: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +42,8 @@ pub struct Line {
     pub goods: usize,
     pub quantity: Quantity,
     pub unit_price: Money,
+    /// Line number in the file.
+    pub line_number: u64,
 }
 
 /// Returned units of a customer, one line per row of the file.
@@ -48,6 +54,8 @@ pub struct Cancellation {
     /// E-mail address of the customer. Without it, no earlier order can be found.
     pub email: Option<Email>,
     pub lines: Vec<CancelledLine>,
+    /// Whether its rows name different buyers.
+    pub has_two_buyers: bool,
 }
 
 #[derive(Debug)]
@@ -77,6 +85,8 @@ pub struct SkippedRow {
     pub reason: &'static str,
     /// The row as written in the file.
     pub row: String,
+    /// Units that were not carried out, if the others were.
+    pub units_left: Option<i64>,
 }
 
 /// Builds a history row by row, with indexes to find repeated values.
@@ -94,7 +104,7 @@ pub(super) struct HistoryBuilder {
 }
 
 impl HistoryBuilder {
-    pub fn add_sale(&mut self, sale: HistoryRow<'_>) -> Result<(), &'static str> {
+    pub fn add_sale(&mut self, sale: HistoryRow<'_>, line_number: u64) -> Result<(), &'static str> {
         let History { invoices, goods, buyers, .. } = &mut self.history;
         let HistoryRow { reference, placed_at, buyer, sku, description, quantity, unit_price } = sale;
         let code = sku.folded();
@@ -118,21 +128,50 @@ impl HistoryBuilder {
         });
         let invoice_index = *self.invoices.entry(reference.as_str().to_owned()).or_insert(invoices.len());
         if invoice_index == invoices.len() {
-            invoices.push(Invoice { reference, placed_at, buyer: buyer_index, lines: vec![] });
+            invoices.push(Invoice { reference, placed_at, buyer: buyer_index, lines: vec![], has_two_buyers: false });
         }
-        invoices[invoice_index].lines.push(Line { goods: goods_index, quantity, unit_price });
+        let invoice = &mut invoices[invoice_index];
+        invoice.has_two_buyers |= invoice.buyer != buyer_index;
+        invoice.lines.push(Line { goods: goods_index, quantity, unit_price, line_number });
         Ok(())
     }
 
     /// `line_number` and `text` of the row are for the report, if some of its units cannot be returned.
     pub fn add_cancellation(&mut self, cancelled: HistoryRow<'_>, line_number: u64, text: String) {
         let HistoryRow { reference, placed_at: at, buyer, sku, quantity, unit_price, .. } = cancelled;
+        let email = buyer.map(|buyer| buyer.email);
         let cancellations = &mut self.history.cancellations;
         let index = *self.cancellations.entry(reference.as_str().to_owned()).or_insert(cancellations.len());
         if index == cancellations.len() {
-            let email = buyer.map(|buyer| buyer.email);
-            cancellations.push(Cancellation { reference, at, email, lines: vec![] });
+            cancellations.push(Cancellation {
+                reference,
+                at,
+                email: email.clone(),
+                lines: vec![],
+                has_two_buyers: false,
+            });
         }
+        cancellations[index].has_two_buyers |= cancellations[index].email != email;
         cancellations[index].lines.push(CancelledLine { sku, quantity, unit_price, line_number, row: text });
+    }
+
+    /// The history, without what cannot be one order.
+    pub fn finish(mut self) -> History {
+        let history = &mut self.history;
+        let History { invoices, cancellations, refused, .. } = history;
+        let reason = || "one invoice of two buyers".to_owned();
+        invoices.retain(|invoice| {
+            if invoice.has_two_buyers {
+                refused.push((invoice.reference.to_string(), reason()));
+            }
+            !invoice.has_two_buyers
+        });
+        cancellations.retain(|cancellation| {
+            if cancellation.has_two_buyers {
+                refused.push((cancellation.reference.to_string(), reason()));
+            }
+            !cancellation.has_two_buyers
+        });
+        self.history
     }
 }

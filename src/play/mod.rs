@@ -12,13 +12,16 @@ use sqlx::PgPool;
 use thiserror::Error;
 
 use crate::domain::claim::ClaimIds;
+use crate::domain::ids::OrderId;
 use crate::journal::{CommandError, Journal};
 use crate::projector::Projector;
-use crate::shop::{PlaceOrder, RequestedLine};
+use crate::shop::{PlaceOrder, Recipients, RequestedLine};
 
 mod cancellations;
+mod grown;
 mod history;
 mod prepare;
+mod quotes;
 mod read;
 mod report;
 mod row;
@@ -44,6 +47,10 @@ pub struct PlayOptions {
 pub enum PlayError {
     #[error("the file has no column {0}")]
     MissingColumns(String),
+    #[error("the file is separated by {0:?}; save it with commas as separators and points as decimal marks")]
+    OtherSeparator(char),
+    #[error("line {0}: a quote opens here and does not end with its field; nothing of the file was imported")]
+    BrokenQuote(u64),
     #[error("cannot read the file: {0}")]
     Unreadable(#[from] csv::Error),
     #[error(transparent)]
@@ -74,10 +81,14 @@ pub async fn play(
     options: &PlayOptions,
 ) -> Result<PlayReport, PlayError> {
     progress.set_message("reading");
-    let History { invoices, cancellations, goods, buyers, skipped } = read(file)?;
-    let mut report = PlayReport { skipped, ..PlayReport::default() };
-    let (due, already_played) = not_yet_played(journal, invoices).await?;
-    report.already_played = already_played;
+    let History { invoices, cancellations, goods, buyers, refused, skipped } = read(file)?;
+    let mut report = PlayReport { refused, skipped, ..PlayReport::default() };
+    let (due, imported) = not_yet_played(journal, invoices).await?;
+    report.already_played = imported.len();
+    if !imported.is_empty() {
+        wait_for_read_tables(projector, journal.position()).await?;
+        report.skipped.extend(grown::rows_added_later(journal, pool, &imported, &goods).await?);
+    }
     progress.set_length(due.len() as u64);
 
     progress.set_message("products");
@@ -128,14 +139,20 @@ async fn wait_for_read_tables(projector: &Projector, position: i64) -> Result<()
     Ok(())
 }
 
-/// Returns the invoices without an order, and the number of those with one.
-async fn not_yet_played(journal: &Journal, invoices: Vec<Invoice>) -> Result<(Vec<Invoice>, usize), CommandError> {
+/// Returns the invoices without an order, and those with one.
+async fn not_yet_played(
+    journal: &Journal,
+    invoices: Vec<Invoice>,
+) -> Result<(Vec<Invoice>, Vec<(Invoice, OrderId)>), CommandError> {
     let orders = claim_holders(journal, invoices.iter().map(reference_claim).collect()).await?;
-    let invoice_count = invoices.len();
-    let due = invoices.into_iter().zip(orders).filter_map(|(invoice, order)| order.is_none().then_some(invoice));
-    let due: Vec<_> = due.collect();
-    let already_played = invoice_count - due.len();
-    Ok((due, already_played))
+    let (mut due, mut imported) = (Vec::new(), Vec::new());
+    for (invoice, order) in invoices.into_iter().zip(orders) {
+        match order {
+            None => due.push(invoice),
+            Some(order_id) => imported.push((invoice, OrderId(order_id))),
+        }
+    }
+    Ok((due, imported))
 }
 
 fn order_of(invoice: &Invoice, products: &ProductIds, customers: &CustomerIds) -> PlaceOrder {
@@ -149,6 +166,7 @@ fn order_of(invoice: &Invoice, products: &ProductIds, customers: &CustomerIds) -
         placed_at: Some(invoice.placed_at),
         reference: Some(invoice.reference.clone()),
         lines: invoice.lines.iter().map(line).collect(),
+        recipients: Recipients::default(),
     }
 }
 

@@ -4,40 +4,46 @@
 
 use std::io::Read;
 
+use csv::StringRecord;
+
 use super::PlayError;
 use super::history::{History, HistoryBuilder, SkippedRow};
+use super::quotes::QuoteCheck;
 use super::row::{RowKind, find_columns, parse_row};
+
+const NOT_UTF_8: &str = "not UTF-8: save the file as UTF-8 and import it again";
 
 /// Reads a whole history. Half a year of a real shop has about 200,000 rows.
 pub fn read(file: impl Read) -> Result<History, PlayError> {
-    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(file);
-    let columns = find_columns(reader.headers()?)?;
+    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(QuoteCheck::new(file));
+    let headers = StringRecord::from_byte_record_lossy(reader.byte_headers()?.clone());
+    let columns = find_columns(&headers)?;
     let mut builder = HistoryBuilder::default();
-    for record in reader.records() {
-        let (line, added, text) = match record {
+    for record in reader.byte_records() {
+        let record = record?;
+        let line = record.position().map_or(0, csv::Position::line);
+        let text = |record: &StringRecord| record.iter().collect::<Vec<_>>().join(",");
+        let (added, record) = match StringRecord::from_byte_record(record) {
             Ok(record) => {
-                let line = record.position().map_or(0, csv::Position::line);
-                let text = || record.iter().collect::<Vec<_>>().join(",");
                 let added = parse_row(&record, columns).and_then(|(kind, row)| match kind {
-                    RowKind::Sale => builder.add_sale(row),
+                    RowKind::Sale => builder.add_sale(row, line),
                     RowKind::Cancellation => {
-                        builder.add_cancellation(row, line, text());
+                        builder.add_cancellation(row, line, text(&record));
                         Ok(())
                     }
                 });
-                (line, added, added.map_or_else(|_| text(), |()| String::new()))
+                (added, record)
             }
-            Err(error) if error.is_io_error() => return Err(error.into()),
-            Err(error) => {
-                let line = error.position().map_or(0, csv::Position::line);
-                (line, Err("the row is not readable text"), error.to_string())
-            }
+            Err(error) => (Err(NOT_UTF_8), StringRecord::from_byte_record_lossy(error.into_byte_record())),
         };
         if let Err(reason) = added {
-            builder.history.skipped.push(SkippedRow { line, reason, row: text });
+            builder.history.skipped.push(SkippedRow { line, reason, row: text(&record), units_left: None });
         }
     }
-    Ok(builder.history)
+    match reader.get_ref().broken_line() {
+        Some(line) => Err(PlayError::BrokenQuote(line)),
+        None => Ok(builder.finish()),
+    }
 }
 
 #[cfg(test)]
@@ -87,7 +93,7 @@ mod tests {
             ("1,A,x,1,2010-12-01 08:26:00,0.000,1,UK", "UnitPrice is not positive"),
             ("1,A,x,1,2010-12-01 08:26:00,-3.00,1,UK", "UnitPrice is not positive"),
             ("1,A,x,1,2010-12-01 08:26:00,2.555,1,UK", "UnitPrice is not an amount with two decimals"),
-            ("1,A,x,1,yesterday,2.55,1,UK", "InvoiceDate is not written like 2010-12-01 08:26:00"),
+            ("1,A,x,1,yesterday,2.55,1,UK", "InvoiceDate is not written like 2010-12-01 08:26:00 or 12/1/2010 8:26"),
             ("1,,x,1,2010-12-01 08:26:00,2.55,1,UK", "StockCode is empty"),
             ("1,A\u{1}B,x,1,2010-12-01 08:26:00,2.55,1,UK", "StockCode is too long or has control characters"),
             ("1,A,x,1,2010-12-01 08:26:00,2.55,a b,UK", "CustomerID cannot be part of an e-mail address"),
@@ -138,8 +144,44 @@ mod tests {
         let mut file = HEADER.as_bytes().to_vec();
         file.extend(b"1,A,\xff,1,2010-12-01 08:26:00,2.55,1,UK\n2,A,x,1,2010-12-01 08:26:00,2.55,1,UK\n");
         let history = read(&file[..]).unwrap();
-        assert_eq!((history.skipped[0].line, history.skipped[0].reason), (2, "the row is not readable text"));
+        assert_eq!((history.skipped[0].line, history.skipped[0].reason), (2, NOT_UTF_8));
         assert_eq!(history.invoices.len(), 1);
+    }
+
+    #[test]
+    fn both_published_forms_are_read() {
+        let first = history("1,A,x,1,12/1/2010 8:26,2.55,17850,UK\n");
+        let second = "Invoice,StockCode,Description,Quantity,InvoiceDate,Price,Customer ID,Country\n\
+                      1,A,x,1,2010-12-01 08:26:00,2.55,17850.0,UK\n";
+        let second = read(second.as_bytes()).unwrap();
+        for history in [first, second] {
+            assert_eq!(history.invoices[0].placed_at.to_rfc3339(), "2010-12-01T08:26:00+00:00");
+            assert_eq!(history.buyers[0].email.as_str(), "17850@customer.example");
+            assert!(history.skipped.is_empty());
+        }
+    }
+
+    #[test]
+    fn an_invoice_or_cancellation_of_two_buyers_is_refused_whole() {
+        let history = history(
+            "1,A,x,1,2010-12-01 08:26:00,2.55,,UK\n\
+             1,B,x,1,2010-12-01 08:26:00,2.55,17850,UK\n\
+             2,C,x,1,2010-12-01 08:26:00,2.55,17851,UK\n\
+             C3,C,x,-1,2010-12-01 08:27:00,2.55,17851,UK\n\
+             C3,C,x,-1,2010-12-01 08:27:00,2.55,17850,UK\n",
+        );
+        let numbers: Vec<_> = history.invoices.iter().map(|invoice| invoice.reference.as_str()).collect();
+        assert_eq!((numbers, history.cancellations.len()), (vec!["2"], 0));
+        let refused: Vec<_> = history.refused.iter().map(|(number, _)| number.as_str()).collect();
+        assert_eq!(refused, ["1", "C3"]);
+    }
+
+    #[test]
+    fn a_file_with_another_separator_is_named_so() {
+        for separator in [";", "\t"] {
+            let error = read(HEADER.replace(',', separator).as_bytes()).unwrap_err();
+            assert!(error.to_string().contains("is separated by"), "{error}");
+        }
     }
 
     #[test]

@@ -27,8 +27,10 @@ pub struct PlayReport {
     pub skipped: Vec<SkippedRow>,
 }
 
-/// Number of refused invoices that are printed.
+/// Number of refused invoices, and of skipped rows, that are printed.
 const SHOWN: usize = 20;
+/// Reason to skip a row that the caller excluded.
+const EXCLUDED: &str = "cancellation";
 
 impl PlayReport {
     pub(super) fn count_order(&mut self, invoice: &Invoice) {
@@ -42,17 +44,28 @@ impl PlayReport {
 
     pub(super) fn skip_cancellations(&mut self, cancellations: &[Cancellation]) {
         let lines = cancellations.iter().flat_map(|cancellation| &cancellation.lines);
-        let skipped =
-            lines.map(|line| SkippedRow { line: line.line_number, reason: "cancellation", row: line.row.clone() });
+        let skipped = lines.map(|line| SkippedRow {
+            line: line.line_number,
+            reason: EXCLUDED,
+            row: line.row.clone(),
+            units_left: None,
+        });
         self.skipped.extend(skipped);
     }
 
-    /// Writes every skipped row as CSV: line number, reason, row.
+    /// Whether everything was imported that the caller did not exclude.
+    pub fn is_complete(&self) -> bool {
+        self.refused.is_empty() && self.skipped.iter().all(|skipped| skipped.reason == EXCLUDED)
+    }
+
+    /// Writes every skipped row as CSV: line number, reason, row, and the units that are left of a row that was partly
+    /// carried out.
     pub fn write_skipped(&self, file: impl Write) -> std::io::Result<()> {
         let mut writer = csv::Writer::from_writer(file);
-        writer.write_record(["line", "reason", "row"])?;
+        writer.write_record(["line", "reason", "row", "units_left"])?;
         for skipped in &self.skipped {
-            writer.write_record([&skipped.line.to_string(), skipped.reason, &skipped.row])?;
+            let units_left = skipped.units_left.map_or(String::new(), |units| units.to_string());
+            writer.write_record([&skipped.line.to_string(), skipped.reason, &skipped.row, &units_left])?;
         }
         writer.flush()
     }
@@ -77,6 +90,11 @@ impl fmt::Display for PlayReport {
         }
         for (reason, rows) in reasons {
             write!(formatter, "\n  {rows:>6}  {reason}")?;
+        }
+        let shown = self.skipped.iter().filter(|skipped| skipped.reason != EXCLUDED).take(SHOWN);
+        for SkippedRow { line, reason, units_left, .. } in shown {
+            let left = units_left.map_or(String::new(), |units| format!(", units left: {units}"));
+            write!(formatter, "\n  line {line}: {reason}{left}")?;
         }
         if !self.refused.is_empty() {
             write!(formatter, "\ninvoices refused     {:>10}", self.refused.len())?;

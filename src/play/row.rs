@@ -36,19 +36,39 @@ pub struct Buyer {
 /// Index of each column in the file.
 pub(super) type Columns = [usize; 7];
 
-const COLUMNS: [&str; 7] =
-    ["InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID"];
+/// The names of each column in the two published forms of the data set.
+const COLUMNS: [(&str, &str); 7] = [
+    ("InvoiceNo", "Invoice"),
+    ("StockCode", "StockCode"),
+    ("Description", "Description"),
+    ("Quantity", "Quantity"),
+    ("InvoiceDate", "InvoiceDate"),
+    ("UnitPrice", "Price"),
+    ("CustomerID", "Customer ID"),
+];
+/// Separators of other kinds of files, by which a wrong kind is recognised.
+const OTHER_SEPARATORS: [char; 3] = [';', '\t', '|'];
 
 pub(super) fn find_columns(headers: &StringRecord) -> Result<Columns, PlayError> {
-    let find = |column: &str| {
-        headers.iter().position(|header| header.trim().trim_start_matches('\u{feff}').eq_ignore_ascii_case(column))
+    let is_named = |header: &str, (name, other): (&str, &str)| {
+        let header = header.trim().trim_start_matches('\u{feff}');
+        header.eq_ignore_ascii_case(name) || header.eq_ignore_ascii_case(other)
     };
-    let missing: Vec<_> = COLUMNS.into_iter().filter(|column| find(column).is_none()).collect();
-    if !missing.is_empty() {
-        return Err(PlayError::MissingColumns(missing.join(", ")));
+    let find = |names: (&str, &str)| headers.iter().position(|header| is_named(header, names));
+    let missing: Vec<_> = COLUMNS.into_iter().filter(|names| find(*names).is_none()).map(|(name, _)| name).collect();
+    if missing.is_empty() {
+        return Ok(COLUMNS.map(|names| find(names).unwrap_or_default()));
     }
-    Ok(COLUMNS.map(|column| find(column).unwrap_or_default()))
+    let is_separated_by =
+        |separator: &char| headers.iter().any(|header| header.split(*separator).any(|part| is_named(part, COLUMNS[1])));
+    match OTHER_SEPARATORS.into_iter().find(is_separated_by) {
+        Some(separator) if missing.len() == COLUMNS.len() => Err(PlayError::OtherSeparator(separator)),
+        _ => Err(PlayError::MissingColumns(missing.join(", "))),
+    }
 }
+
+/// How the two published forms write a date; the second has the month first.
+const DATE_FORMATS: [&str; 2] = ["%Y-%m-%d %H:%M:%S", "%m/%d/%Y %H:%M"];
 
 /// Parses a row; an error is the reason to skip it.
 pub(super) fn parse_row(record: &StringRecord, columns: Columns) -> Result<(RowKind, HistoryRow<'_>), &'static str> {
@@ -76,8 +96,8 @@ pub(super) fn parse_row(record: &StringRecord, columns: Columns) -> Result<(RowK
     let quantity = i64::try_from(units).map_err(|_| "Quantity is too large")?;
     let quantity = Quantity::new(quantity).map_err(|_| "Quantity is too large")?;
     let unit_price = parse_unit_price(price)?;
-    let placed_at = NaiveDateTime::parse_from_str(date, "%Y-%m-%d %H:%M:%S");
-    let placed_at = placed_at.map_err(|_| "InvoiceDate is not written like 2010-12-01 08:26:00")?.and_utc();
+    let placed_at = DATE_FORMATS.iter().find_map(|format| NaiveDateTime::parse_from_str(date, format).ok());
+    let placed_at = placed_at.ok_or("InvoiceDate is not written like 2010-12-01 08:26:00 or 12/1/2010 8:26")?.and_utc();
     let buyer = if customer.is_empty() { None } else { Some(parse_buyer(customer)?) };
     Ok((kind, HistoryRow { reference, placed_at, buyer, sku, description, quantity, unit_price }))
 }
@@ -96,6 +116,9 @@ fn parse_unit_price(price: &str) -> Result<Money, &'static str> {
 }
 
 fn parse_buyer(customer: &str) -> Result<Buyer, &'static str> {
+    // Some exports write the number as a decimal: `13085.0`.
+    let number = customer.strip_suffix(".0").filter(|number| number.bytes().all(|byte| byte.is_ascii_digit()));
+    let customer = number.filter(|number| !number.is_empty()).unwrap_or(customer);
     let email = Email::parse(&format!("{}@customer.example", customer.to_lowercase()));
     match (LastName::parse(customer), email) {
         (Ok(last_name), Ok(email)) => Ok(Buyer { last_name, email }),

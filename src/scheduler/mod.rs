@@ -3,6 +3,8 @@
 //! The first node that finds a task due claims and runs it; no other node runs it at the same time. The rows survive a
 //! restart. If a node dies, its tasks are released at once; if it hangs, when the run's time limit is over. So a run
 //! may be interrupted anywhere: a task must work in steps that are all or nothing and harmless when repeated.
+//!
+//! Tasks act on elapsed time, so none is claimed while the clock of the database is implausible (`clock/`).
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -16,9 +18,11 @@ use uuid::Uuid;
 use crate::background::{StopSignal, Stopper, stop_signal};
 use crate::failpoints::failpoint;
 
+mod preview;
 mod status;
 pub mod tasks;
 
+pub use preview::{TaskPreview, preview};
 pub use status::{TaskStatus, run_now, status};
 
 /// A periodic task.

@@ -9,12 +9,12 @@ use sqlx::PgPool;
 
 use super::{RunReport, Task};
 use crate::accounts::Accounts;
-use crate::domain::ids::{CartId, OrderId};
+use crate::domain::ids::{AccountId, CartId, CustomerId, OrderId};
 use crate::domain::order::{OrderCommand, Status};
 use crate::journal::{Actor, CommandError, Context, EntityTag, Journal, UseCase};
 use crate::payments;
 use crate::projector::Projector;
-use crate::shop::{ExpireCart, MoveOrder};
+use crate::shop::{EraseContact, EraseCustomer, ExpireCart, KnownOrders, MoveOrder};
 use crate::webhooks;
 
 /// What the shop's tasks need.
@@ -33,6 +33,10 @@ const CONCURRENT_COMMANDS: usize = 16;
 const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(10);
 const ONE_MINUTE: Duration = Duration::from_secs(60);
 const TEN_MINUTES: Duration = Duration::from_secs(600);
+const ONE_DAY: Duration = Duration::from_secs(86_400);
+
+/// After how many days the shop warns of an erasure that still waits for open orders.
+pub const ERASURE_OVERDUE_DAYS: u32 = 30;
 
 /// Deletes the stored answers of expired idempotency keys.
 pub fn forget_answers(context: &TaskContext) -> Task {
@@ -67,10 +71,11 @@ pub fn sweep_instruments(context: &TaskContext) -> Task {
 /// Expires carts that have not changed for `days`; 0 disables it.
 pub fn expire_carts(context: &TaskContext, days: u32) -> Task {
     Task::with("expire_carts", TEN_MINUTES, context, move |context| async move {
-        if days == 0 {
+        // The clock may have jumped since the task was claimed.
+        let Some(now) = context.journal.clock().measured_now(&context.pool).await?.filter(|_| days > 0) else {
             return Ok(RunReport::default());
-        }
-        let until = before(Utc::now(), days);
+        };
+        let until = before(now, days);
         let carts = sqlx::query_file!("projections/carts/untouched.sql", until, BATCH).fetch_all(&context.pool).await?;
         let full = carts.len() as i64 == BATCH;
         let commands = carts.into_iter().filter_map(|cart| {
@@ -84,7 +89,9 @@ pub fn expire_carts(context: &TaskContext, days: u32) -> Task {
 /// Cancels orders that were not paid in time. An order that is paid in the meantime stays.
 pub fn cancel_unpaid(context: &TaskContext) -> Task {
     Task::with("cancel_unpaid", ONE_MINUTE, context, |context| async move {
-        let now = Utc::now();
+        let Some(now) = context.journal.clock().measured_now(&context.pool).await? else {
+            return Ok(RunReport::default());
+        };
         let orders = sqlx::query_file!("projections/orders/unpaid.sql", now, BATCH).fetch_all(&context.pool).await?;
         let full = orders.len() as i64 == BATCH;
         let commands = orders.into_iter().map(|order| {
@@ -92,6 +99,41 @@ pub fn cancel_unpaid(context: &TaskContext) -> Task {
             (MoveOrder { order_id: OrderId(order.order_id), command }, None)
         });
         context.run_commands(commands, full, |standing| standing.status == Status::Cancelled).await
+    })
+}
+
+/// Erases customers and guests whose last open order is closed. An order that is placed or changed meanwhile leaves the
+/// erasure to the next run.
+pub fn erase_when_closed(context: &TaskContext) -> Task {
+    Task::with("erase_when_closed", ONE_MINUTE, context, |context| async move {
+        let customers = sqlx::query_file!("projections/customers/erasable.sql", BATCH).fetch_all(&context.pool).await?;
+        let full = customers.len() as i64 == BATCH;
+        let commands = customers.into_iter().map(|row| {
+            let orders = KnownOrders { open: Vec::new(), position: row.position };
+            let customer_id = CustomerId(row.customer_id);
+            (EraseCustomer { customer_id, account_id: row.account_id.map(AccountId), orders, when_closed: false }, None)
+        });
+        let erased = context.run_commands(commands, full, |erasure| !erasure.waiting).await?;
+        let guests = sqlx::query_file!("projections/orders/erasable.sql", BATCH).fetch_all(&context.pool).await?;
+        let full = guests.len() as i64 == BATCH;
+        let commands =
+            guests.into_iter().map(|row| (EraseContact { order_id: OrderId(row.order_id), when_closed: false }, None));
+        let of_guests = context.run_commands(commands, full, |erasure| !erasure.waiting).await?;
+        Ok(RunReport { handled: erased.handled + of_guests.handled, more: erased.more || of_guests.more })
+    })
+}
+
+/// Warns once a day of erasures that wait for too long; `cartwright status` and `GET erasures/` show them at any time.
+pub fn warn_of_erasures(context: &TaskContext) -> Task {
+    Task::with("warn_of_erasures", ONE_DAY, context, |context| async move {
+        let limit = before(Utc::now(), ERASURE_OVERDUE_DAYS);
+        let count =
+            sqlx::query_file!("projections/customers/waiting_count.sql", limit).fetch_one(&context.pool).await?;
+        if count.overdue > 0 {
+            let (overdue, since) = (count.overdue, count.since);
+            tracing::warn!(overdue, ?since, "erasures wait for open orders for more than {ERASURE_OVERDUE_DAYS} days");
+        }
+        Ok(RunReport { handled: count.overdue.unsigned_abs(), more: false })
     })
 }
 

@@ -2,9 +2,10 @@
 
 use super::carts::{RequestedCart, cart_view_digest};
 use super::orders::{NewOrder, OrderView, RequestedLine, place_order};
-use super::payments::{PaymentPolicy, store_instrument};
+use super::payments::{BuyerTerms, PaymentPolicy, store_instrument};
 use super::pricing::PricingRequest;
 use super::recipients::Recipients;
+use super::unpaid::hold_unpaid;
 use crate::domain::cart::{Cart, CartCommand, CartError};
 use crate::domain::ids::{CartId, OrderId};
 use crate::domain::money::Money;
@@ -16,12 +17,14 @@ use crate::journal::{AggregateRef, Interrupt, UnitOfWork, UseCase, ViewDigest};
 pub struct Checkout {
     pub cart: RequestedCart,
     pub recipients: Recipients,
-    /// `None` leaves the payment to staff.
+    /// `None` means an invoice.
     pub payment_method: Option<PaymentMethod>,
     pub pricing: PricingRequest,
     /// Instrument for the payment provider, if the method has one.
     pub instrument: Option<PaymentToken>,
     pub payment_policy: PaymentPolicy,
+    /// `None` for a checkout by staff.
+    pub buyer: Option<BuyerTerms>,
     /// The total that the buyer has seen; another total is refused.
     pub expected_total: Option<Money>,
 }
@@ -31,11 +34,12 @@ impl Checkout {
     pub fn of(cart_id: CartId) -> Self {
         Self {
             cart: cart_id.into(),
-            recipients: Recipients::unnamed(),
+            recipients: Recipients::default(),
             payment_method: None,
             pricing: PricingRequest::default(),
             instrument: None,
             payment_policy: PaymentPolicy::default(),
+            buyer: None,
             expected_total: None,
         }
     }
@@ -57,13 +61,16 @@ impl UseCase for Checkout {
             unit_price: None,
         });
         let customer_id = cart_id.customer();
+        let payment_method = self.payment_method.unwrap_or(PaymentMethod::Invoice);
         let order = NewOrder {
             customer_id,
             placed_at: work.now(),
             reference: None,
+            request_digest: None,
             lines: lines.collect(),
-            payment_method: self.payment_method,
-            pay_by: self.payment_policy.pay_by(self.payment_method, work.now()),
+            payment_method: Some(payment_method),
+            pay_by: self.payment_policy.pay_by(payment_method, work.now()),
+            shipping_country: None,
             pricing: Some(self.pricing.clone()),
         };
         let placed = place_order(work, order)?;
@@ -73,6 +80,13 @@ impl UseCase for Checkout {
         }
         let order_id = OrderId(placed.order_id);
         self.recipients.write(work, order_id, customer_id)?;
+        if let Some(buyer) = &self.buyer {
+            // An order with nothing to pay needs no method.
+            if !total.is_zero() {
+                buyer.require_offered(payment_method)?;
+            }
+            hold_unpaid(work, order_id, customer_id, buyer)?;
+        }
         work.execute::<Cart>(cart_id, CartCommand::CheckOut { order_id })?;
         if let Some(token) = &self.instrument {
             store_instrument(work, order_id, token)?;

@@ -2,10 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::account::{Account, AccountCommand};
-use crate::domain::cart::{Cart, CartChange, CartCommand};
 use crate::domain::customer::{Customer, CustomerCommand, ProfileField};
-use crate::domain::ids::{AccountId, CustomerId};
+use crate::domain::ids::CustomerId;
 use crate::domain::refusal::Refusal;
 use crate::domain::text::{Email, LastName, Name};
 use crate::journal::{AggregateRef, Interrupt, SideWrite, UnitOfWork, UseCase};
@@ -23,13 +21,6 @@ pub struct ChangeCustomer {
     pub first_name: Option<Name>,
     pub last_name: Option<LastName>,
     pub email: Option<Email>,
-}
-
-/// Erases a customer's personal data; orders and sums stay, without the person.
-pub struct EraseCustomer {
-    pub customer_id: CustomerId,
-    /// The customer's account, if there is one.
-    pub account_id: Option<AccountId>,
 }
 
 /// The number of a customer; no other data, because answers are stored and customers can be erased.
@@ -77,29 +68,14 @@ impl UseCase for ChangeCustomer {
     }
 }
 
-impl UseCase for EraseCustomer {
-    type Answer = ();
-
-    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<(), Interrupt> {
-        let customer_id = self.customer_id;
-        work.execute::<Customer>(customer_id, CustomerCommand::Erase)?;
-        if !work.get::<Cart>(customer_id)?.items().is_empty() {
-            work.execute::<Cart>(customer_id, CartCommand::Change(CartChange::Empty))?;
-        }
-        if let Some(account_id) = self.account_id {
-            work.execute::<Account>(account_id, AccountCommand::Erase)?;
-        }
-        work.add_side_write(&DeletePerson { customer_id })
-    }
-
-    fn subject(&self) -> Option<AggregateRef> {
-        Some(AggregateRef::of::<Customer>(self.customer_id))
-    }
-}
-
 /// Refuses customers that are unknown or erased.
 pub(super) fn check_customer(work: &mut UnitOfWork<'_>, customer_id: CustomerId) -> Result<(), Interrupt> {
     work.execute::<Customer>(customer_id, CustomerCommand::CheckRegistered)
+}
+
+/// Refuses customers that are unknown, erased, or to be erased.
+pub(super) fn check_may_order(work: &mut UnitOfWork<'_>, customer_id: CustomerId) -> Result<(), Interrupt> {
+    work.execute::<Customer>(customer_id, CustomerCommand::CheckMayOrder)
 }
 
 #[derive(Serialize)]
@@ -137,16 +113,6 @@ impl SideWrite for PatchProfile<'_> {
         }
         email_taken(constraint)
     }
-}
-
-/// Deletes everything that refers to the person: profile, addresses, account, sessions, requested mails.
-#[derive(Serialize)]
-struct DeletePerson {
-    customer_id: CustomerId,
-}
-
-impl SideWrite for DeletePerson {
-    const FUNCTION: &'static str = "forget_customer";
 }
 
 fn email_taken(constraint: &str) -> Option<Refusal> {

@@ -10,8 +10,10 @@ mod carriers;
 mod carts;
 mod categories;
 mod checkout;
+mod corrections;
 mod customers;
 mod discounts;
+mod erasures;
 mod keys;
 mod names;
 mod orders;
@@ -21,6 +23,7 @@ mod products;
 mod recipients;
 mod secrets;
 mod stock;
+mod unpaid;
 mod webhooks;
 
 pub use crate::domain::cart::CartChange;
@@ -31,19 +34,21 @@ pub use carriers::{canonical_carrier, tracking_url};
 pub use carts::{CartItem, CartLineView, CartView, ChangeCart, ExpireCart, MergeCarts, RequestedCart};
 pub use categories::{CategoryKey, CategoryRef, CreateCategory, DeleteCategory, RenameCategory};
 pub use checkout::Checkout;
-pub use customers::{ChangeCustomer, CustomerRef, EraseCustomer, RegisterCustomer};
+pub use corrections::{CorrectAddresses, CorrectContact, CorrectionView};
+pub use customers::{ChangeCustomer, CustomerRef, RegisterCustomer};
 pub use discounts::{ChangeDiscount, CreateDiscount, DiscountView, EndDiscount, TermsChange};
+pub use erasures::{EraseContact, EraseCustomer, ErasureView, KeepContact, KeepCustomer, KnownOrders};
 pub use keys::{CreateKey, KeyRef, RevokeKey};
 pub use names::{find_holder, take_name};
 pub use orders::{
-    MoveOrder, OrderLineView, OrderStateView, OrderView, PlaceOrder, PricingView, ProductStockView, RequestedLine,
-    order_digest,
+    MoveOrder, OrderLineView, OrderStateView, OrderView, PlaceOrder, PlacedByStaff, PricingView, ProductStockView,
+    RequestedLine, order_digest,
 };
-pub use payments::{PaymentPolicy, PaymentStateView, RecordPayment, RequestPayment};
+pub use payments::{BuyerTerms, OfferedMethods, PaymentPolicy, PaymentStateView, RecordPayment, RequestPayment};
 pub use pricing::{
     ChangeShippingFees, ChangeTaxRates, PricingRequest, ShippingFeeView, ShippingFeesView, TaxRateView, TaxRatesView,
 };
 pub use products::{ChangeProduct, CreateProduct, DeleteProduct, ProductRef, ProductView, product_digest};
-pub use recipients::{EraseContact, Guest, KnownAddress, Recipients};
+pub use recipients::{Destination, GuestContact, KnownAddress, Recipients};
 pub use stock::{AdjustStock, StockChange, StockView};
 pub use webhooks::{ChangeWebhook, CreateWebhook, RemoveWebhook, RotateWebhookSecret, WebhookRef};

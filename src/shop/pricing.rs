@@ -6,7 +6,7 @@ use crate::domain::category::Category;
 use crate::domain::customer::Country;
 use crate::domain::discount::{Discount, DiscountCode, DiscountCommand, DiscountUse};
 use crate::domain::ids::{CustomerId, OrderId};
-use crate::domain::order::{Order, OrderError, OrderLine, PlacedOrder, Status};
+use crate::domain::order::{Order, OrderLine, PlacedOrder, Status};
 use crate::domain::pricing::{Priced, Pricing, PricingCommand, SHOP, ShippingFee, TaxRate};
 use crate::domain::refusal::Refusal;
 use crate::journal::{AggregateRef, Interrupt, UnitOfWork, UseCase};
@@ -22,7 +22,8 @@ pub struct ChangeTaxRates {
 pub struct TaxRatesView {
     /// Whether prices include tax; otherwise it is added to them.
     pub inclusive: bool,
-    /// The most specific row applies: category and country, country, category, neither. Without a row there is no tax.
+    /// The most specific row applies: category and country, country, category, neither. Without a row for any country
+    /// there is no tax; a country without a row is refused at checkout, if another country has one.
     pub rates: Vec<TaxRateView>,
 }
 
@@ -77,7 +78,8 @@ pub struct ChangeShippingFees {
 #[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ShippingFeesView {
     /// The shop applies the row with the highest `from` that the value of the goods reaches: first among the rows of
-    /// the country, then among the rows without a country. If no row applies, shipping is free.
+    /// the country, then among the rows without a country. A country without a row is refused at checkout, unless the
+    /// table has no rows. If the value of the goods is below each `from`, shipping is free.
     pub fees: Vec<ShippingFeeView>,
 }
 
@@ -145,8 +147,7 @@ pub(super) fn price(
         None => None,
     };
     let items: Vec<_> = lines.iter().map(OrderLine::item).collect();
-    let priced = pricing.price(&items, request.country.as_ref(), benefit);
-    Ok(Some(priced.ok_or(OrderError::TotalTooLarge)?))
+    Ok(Some(pricing.price(&items, request.country.as_ref(), benefit)?))
 }
 
 /// Counts a use of the discount of a new order, if it has one. This enforces the limits of the discount.

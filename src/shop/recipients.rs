@@ -2,68 +2,60 @@
 
 use serde::Serialize;
 
-use super::orders::order_view_digest;
 use crate::domain::customer::{Address, Country, Customer, CustomerError};
 use crate::domain::ids::{AddressId, CustomerId, OrderId};
-use crate::domain::order::{Order, OrderCommand};
+use crate::domain::order::{AddressKind, OrderError};
 use crate::domain::refusal::Refusal;
 use crate::domain::text::{Email, Name};
-use crate::journal::{AggregateRef, Interrupt, SideWrite, UnitOfWork, UseCase, ViewDigest};
+use crate::journal::{Interrupt, SideWrite, UnitOfWork};
 
-#[derive(Clone, Debug)]
-pub enum Recipients {
-    /// Addresses of the customer who orders.
-    Customer {
-        shipping: Option<KnownAddress>,
-        billing: Option<KnownAddress>,
-    },
-    Guest(Box<Guest>),
+/// Contact and addresses of a new order; an order may have none.
+#[derive(Clone, Debug, Default)]
+pub struct Recipients {
+    /// Of an order without customer.
+    pub contact: Option<GuestContact>,
+    pub shipping: Option<Destination>,
+    pub billing: Option<Destination>,
 }
 
-/// Contact and addresses of a guest, as the checkout gives them.
+/// Name and e-mail address of a guest.
 #[derive(Clone, Debug)]
-pub struct Guest {
+pub struct GuestContact {
     pub name: Name,
     pub email: Email,
-    pub shipping: Address,
-    pub billing: Option<Address>,
 }
 
-/// An address of a customer, and its country if the caller has read it.
+/// An address of a new order.
+#[derive(Clone, Debug)]
+pub enum Destination {
+    /// An address of the customer who orders.
+    Known(KnownAddress),
+    Given(Box<Address>),
+}
+
+/// An address of a customer, and its country as the caller has read it.
 #[derive(Clone, Debug)]
 pub struct KnownAddress {
     pub address_id: AddressId,
+    /// `None` if the caller did not find the address.
     pub country: Option<Country>,
 }
 
-/// Erases a guest's contact and addresses; the order and its sums stay.
-pub struct EraseContact {
-    pub order_id: OrderId,
-}
-
-impl UseCase for EraseContact {
-    type Answer = ();
-
-    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<(), Interrupt> {
-        work.execute::<Order>(self.order_id, OrderCommand::EraseContact)?;
-        work.add_side_write(&DeleteOrderContact { order_id: self.order_id })
+impl Destination {
+    pub fn given(address: Address) -> Self {
+        Self::Given(Box::new(address))
     }
 
-    fn subject(&self) -> Option<AggregateRef> {
-        Some(AggregateRef::of::<Order>(self.order_id))
-    }
-
-    fn view_digest(&self, work: &UnitOfWork<'_>) -> Result<Option<ViewDigest>, Interrupt> {
-        order_view_digest(work, self.order_id)
+    /// The country, if it is known.
+    pub fn country(&self) -> Option<&Country> {
+        match self {
+            Self::Known(address) => address.country.as_ref(),
+            Self::Given(address) => Some(&address.country),
+        }
     }
 }
 
 impl Recipients {
-    /// A customer who names no address.
-    pub fn unnamed() -> Self {
-        Self::Customer { shipping: None, billing: None }
-    }
-
     /// Stores them with the order, as they are at its commit.
     pub(super) fn write(
         &self,
@@ -71,40 +63,40 @@ impl Recipients {
         order_id: OrderId,
         customer_id: Option<CustomerId>,
     ) -> Result<(), Interrupt> {
-        match self {
-            Self::Customer { shipping, billing } => {
-                for (kind, address) in [(AddressKind::Shipping, shipping), (AddressKind::Billing, billing)] {
-                    if let (Some(address), Some(customer_id)) = (address, customer_id) {
-                        let KnownAddress { address_id, country } = address;
-                        let (address_id, country) = (*address_id, country.as_ref());
-                        let customer = work.get::<Customer>(customer_id)?;
-                        customer.require_address(address_id).map_err(|error| match error {
-                            CustomerError::AddressNotFound(address_id) => Refusal::UnknownAddress(address_id),
-                            error => error.into(),
-                        })?;
-                        work.add_side_write(&CopyAddress { order_id, kind, customer_id, address_id, country })?;
+        if let (Some(GuestContact { name, email }), None) = (&self.contact, customer_id) {
+            work.add_side_write(&PutOrderContact { order_id, name, email })?;
+        }
+        for (kind, destination) in [(AddressKind::Shipping, &self.shipping), (AddressKind::Billing, &self.billing)] {
+            match (destination, customer_id) {
+                (Some(Destination::Known(address)), Some(customer_id)) => {
+                    let KnownAddress { address_id, country } = address;
+                    let (address_id, country) = (*address_id, country.as_ref());
+                    let customer = work.get::<Customer>(customer_id)?;
+                    customer.require_address(address_id).map_err(|error| match error {
+                        CustomerError::AddressNotFound(address_id) => Refusal::UnknownAddress(address_id),
+                        error => error.into(),
+                    })?;
+                    // Added after the caller looked: the order would be priced without its country.
+                    if kind == AddressKind::Shipping && country.is_none() {
+                        return Err(Refusal::AddressChanged.into());
                     }
+                    work.add_side_write(&CopyAddress { order_id, kind, customer_id, address_id, country })?;
                 }
-            }
-            Self::Guest(guest) => {
-                let Guest { name, email, shipping, billing } = &**guest;
-                work.add_side_write(&PutOrderContact { order_id, name, email })?;
-                work.add_side_write(&PutOrderAddress { order_id, kind: AddressKind::Shipping, address: shipping })?;
-                if let Some(address) = billing {
-                    work.add_side_write(&PutOrderAddress { order_id, kind: AddressKind::Billing, address })?;
+                (Some(Destination::Given(address)), _) => {
+                    work.add_side_write(&PutOrderAddress { order_id, kind, customer_id, address })?;
                 }
+                (None, _) | (Some(Destination::Known(_)), None) => {}
             }
         }
         Ok(())
     }
 }
 
-/// Purpose of an order's address.
-#[derive(Clone, Copy, Serialize)]
-#[serde(rename_all = "snake_case")]
-enum AddressKind {
-    Shipping,
-    Billing,
+/// Refuses the command unless the order has a shipping address at its commit.
+///
+/// The address is beside the log, so the database decides: for orders of every age, and after an erasure too.
+pub(super) fn require_shipping_address(work: &mut UnitOfWork<'_>, order_id: OrderId) -> Result<(), Interrupt> {
+    work.add_side_write(&RequireShippingAddress { order_id })
 }
 
 /// Copies a customer's address to an order; refuses the command if the address is gone or has another country.
@@ -126,16 +118,33 @@ impl SideWrite for CopyAddress<'_> {
     }
 }
 
+/// Replaces the address of this kind, if the order has one.
 #[derive(Serialize)]
-struct PutOrderAddress<'a> {
-    order_id: OrderId,
-    kind: AddressKind,
+pub(super) struct PutOrderAddress<'a> {
+    pub order_id: OrderId,
+    pub kind: AddressKind,
+    /// The customer whose erasure deletes the address.
+    pub customer_id: Option<CustomerId>,
     #[serde(flatten)]
-    address: &'a Address,
+    pub address: &'a Address,
 }
 
 impl SideWrite for PutOrderAddress<'_> {
     const FUNCTION: &'static str = "put_order_address";
+}
+
+/// Stores nothing.
+#[derive(Serialize)]
+struct RequireShippingAddress {
+    order_id: OrderId,
+}
+
+impl SideWrite for RequireShippingAddress {
+    const FUNCTION: &'static str = "require_shipping_address";
+
+    fn refusal(constraint: &str) -> Option<Refusal> {
+        (constraint == "order_has_shipping_address").then_some(Refusal::Order(OrderError::AddressMissing))
+    }
 }
 
 #[derive(Serialize)]
@@ -147,14 +156,4 @@ struct PutOrderContact<'a> {
 
 impl SideWrite for PutOrderContact<'_> {
     const FUNCTION: &'static str = "put_order_contact";
-}
-
-/// Deletes the guest's addresses too.
-#[derive(Serialize)]
-struct DeleteOrderContact {
-    order_id: OrderId,
-}
-
-impl SideWrite for DeleteOrderContact {
-    const FUNCTION: &'static str = "forget_order_contact";
 }

@@ -57,12 +57,18 @@ impl WebhookSender {
         Ok(Self { client: client?, private_allowed })
     }
 
-    /// Sends an event, signed with each of the secrets.
-    pub async fn send(&self, endpoint: &Endpoint, secrets: &[WebhookSecret], event: &RecordedEvent) -> DeliveryAttempt {
+    /// Sends an event at `now`, signed with each of the secrets.
+    pub async fn send(
+        &self,
+        endpoint: &Endpoint,
+        secrets: &[WebhookSecret],
+        event: &RecordedEvent,
+        now: DateTime<Utc>,
+    ) -> DeliveryAttempt {
         if !self.private_allowed && endpoint.check_literal_address().is_err() {
             return DeliveryAttempt { status: None, outcome: Err(Failure::Park(PrivateAddress.to_string())) };
         }
-        let Some((body, headers)) = signed_message(secrets, event, Utc::now()) else {
+        let Some((body, headers)) = signed_message(secrets, event, now) else {
             return DeliveryAttempt {
                 status: None,
                 outcome: Err(Failure::Park("cannot sign the message: invalid secret".to_owned())),
@@ -73,7 +79,7 @@ impl WebhookSender {
             Ok(response) => response,
             Err(error) => return DeliveryAttempt { status: None, outcome: Err(classify_error(&error)) },
         };
-        let (status, wait) = (response.status(), retry_after(response.headers(), Utc::now()));
+        let (status, wait) = (response.status(), retry_after(response.headers(), now));
         let mut read = 0;
         while let Ok(Some(chunk)) = response.chunk().await {
             read += chunk.len();

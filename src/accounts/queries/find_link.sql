@@ -4,3 +4,4 @@ from mailed_link as link
 left join account on lower(account.email) = lower(link.email)
 left join customer_profile as profile on lower(profile.email) = lower(link.email)
 where link.purpose = $1 and link.token_hash = $2 and link.expires_at > clock_timestamp()
+    and link.requested_at <= clock_timestamp() + interval '1 minute'

@@ -27,11 +27,14 @@ pub enum Customer {
     Erased,
 }
 
-/// Numbers of a customer's addresses. A number is never reused.
+/// A registered customer: numbers of the addresses, of which none is reused, and a requested erasure.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AddressBook {
     pub addresses: Vec<AddressId>,
     pub last_address: i64,
+    /// Whether the customer is to be erased when the last open order is closed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub erasure_requested: bool,
 }
 
 /// A customer as stored in snapshots.
@@ -76,8 +79,13 @@ pub enum CustomerCommand {
         address_id: AddressId,
     },
     Erase,
+    /// Records that the customer is to be erased when the last open order is closed.
+    RequestErasure,
+    WithdrawErasure,
     /// Refuses an unknown or erased customer; changes nothing.
     CheckRegistered,
+    /// Refuses a customer who is to be erased too; changes nothing.
+    CheckMayOrder,
 }
 
 events! {
@@ -88,6 +96,9 @@ events! {
         AddressChanged { address_id: AddressId, fields: Vec<AddressField> } = "CustomerAddressChanged",
         AddressRemoved { address_id: AddressId } = "CustomerAddressRemoved",
         Erased {} = "CustomerErased",
+        /// The customer is to be erased when the last open order is closed.
+        ErasureRequested {} = "CustomerErasureRequested",
+        ErasureWithdrawn {} = "CustomerErasureWithdrawn",
     }
 }
 
@@ -101,6 +112,8 @@ pub enum CustomerError {
     AddressNotFound(AddressId),
     #[error("a customer can have at most {MAX_ADDRESSES} addresses")]
     TooManyAddresses,
+    #[error("the customer is to be erased, so nothing can be ordered; staff can withdraw the erasure")]
+    ErasureRequested,
 }
 
 impl Customer {
@@ -150,7 +163,12 @@ impl Decider for Customer {
                 Ok(vec![CustomerEvent::AddressRemoved { address_id }])
             }
             CustomerCommand::Erase => Ok(vec![CustomerEvent::Erased {}]),
-            CustomerCommand::CheckRegistered => Ok(vec![]),
+            CustomerCommand::RequestErasure if book.erasure_requested => Ok(vec![]),
+            CustomerCommand::RequestErasure => Ok(vec![CustomerEvent::ErasureRequested {}]),
+            CustomerCommand::WithdrawErasure if !book.erasure_requested => Ok(vec![]),
+            CustomerCommand::WithdrawErasure => Ok(vec![CustomerEvent::ErasureWithdrawn {}]),
+            CustomerCommand::CheckMayOrder if book.erasure_requested => Err(CustomerError::ErasureRequested),
+            CustomerCommand::CheckMayOrder | CustomerCommand::CheckRegistered => Ok(vec![]),
         }
     }
 
@@ -165,7 +183,10 @@ impl Decider for Customer {
             (Self::Registered(book), CustomerEvent::AddressRemoved { address_id }) => {
                 book.addresses.retain(|held| held != address_id);
             }
+            (Self::Registered(book), CustomerEvent::ErasureRequested {}) => book.erasure_requested = true,
+            (Self::Registered(book), CustomerEvent::ErasureWithdrawn {}) => book.erasure_requested = false,
             (_, CustomerEvent::AddressAdded { .. } | CustomerEvent::AddressRemoved { .. }) => {}
+            (_, CustomerEvent::ErasureRequested {} | CustomerEvent::ErasureWithdrawn {}) => {}
             (_, CustomerEvent::Changed { .. } | CustomerEvent::AddressChanged { .. }) => {}
         }
     }

@@ -40,6 +40,31 @@ fn an_erased_or_unknown_customer_is_not_found() {
 }
 
 #[test]
+fn a_customer_who_is_to_be_erased_orders_nothing_until_the_erasure_is_withdrawn() {
+    let requested = vec![Registered {}, CustomerEvent::ErasureRequested {}];
+    let withdrawn = [requested.clone(), vec![CustomerEvent::ErasureWithdrawn {}]].concat();
+    given(vec![Registered {}])
+        .when(CustomerCommand::RequestErasure)
+        .then_expect_events(vec![CustomerEvent::ErasureRequested {}]);
+    given(requested.clone()).when(CustomerCommand::RequestErasure).then_expect_events(vec![]);
+    given(requested.clone()).when(CustomerCommand::CheckMayOrder).then_expect_error(CustomerError::ErasureRequested);
+    given(requested.clone()).when(CustomerCommand::CheckRegistered).then_expect_events(vec![]);
+    given(requested.clone())
+        .when(CustomerCommand::WithdrawErasure)
+        .then_expect_events(vec![CustomerEvent::ErasureWithdrawn {}]);
+    given(requested).when(CustomerCommand::Erase).then_expect_events(vec![CustomerEvent::Erased {}]);
+    given(withdrawn.clone()).when(CustomerCommand::CheckMayOrder).then_expect_events(vec![]);
+    given(withdrawn).when(CustomerCommand::WithdrawErasure).then_expect_events(vec![]);
+}
+
+#[test]
+fn a_requested_erasure_survives_a_snapshot() {
+    let customer = Customer::Registered(AddressBook { erasure_requested: true, ..AddressBook::default() });
+    let written = serde_json::to_string(&customer).unwrap();
+    assert_eq!(serde_json::from_str::<Customer>(&written).unwrap(), customer);
+}
+
+#[test]
 fn the_number_of_an_address_is_never_reused() {
     let (first, second) = (AddressId(1), AddressId(2));
     given(vec![Registered {}])
@@ -86,7 +111,8 @@ fn a_snapshot_that_is_older_than_addresses_stays_readable() {
         assert_eq!(serde_json::from_str::<Customer>(written).unwrap(), customer);
         assert_eq!(serde_json::to_string(&customer).unwrap(), written);
     }
-    let customer = Customer::Registered(AddressBook { addresses: vec![AddressId(2)], last_address: 3 });
+    let customer =
+        Customer::Registered(AddressBook { addresses: vec![AddressId(2)], last_address: 3, erasure_requested: false });
     let written = serde_json::to_string(&customer).unwrap();
     assert_eq!(serde_json::from_str::<Customer>(&written).unwrap(), customer);
 }

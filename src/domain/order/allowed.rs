@@ -40,9 +40,11 @@ impl PlacedOrder {
         let by_provider = OrderCommand::RequestPayment { method: Some(PaymentMethod::Card) };
         match (action, mover) {
             (Action::Process, _) => vec![OrderCommand::Process],
-            (Action::Pay, Mover::Staff) => vec![OrderCommand::MarkPaid { reference }, by_provider],
+            (Action::Pay, Mover::Staff) => vec![OrderCommand::MarkPaid { amount: None, reference }, by_provider],
             (Action::Pay, Mover::Buyer) => vec![by_provider],
-            (Action::Ship, _) => vec![OrderCommand::Ship { carrier: None, tracking_number: None, lines: vec![] }],
+            (Action::Ship, _) => {
+                vec![OrderCommand::Ship { carrier: None, tracking_number: None, lines: vec![], collected: true }]
+            }
             (Action::Deliver, _) => vec![OrderCommand::Deliver { shipment: None }],
             (Action::Cancel, Mover::Staff) => {
                 vec![

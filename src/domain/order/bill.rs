@@ -36,8 +36,8 @@ pub struct Bill {
     pub attempts: i64,
     /// Whether the outcome of the last attempt is still unknown.
     pub open_attempt: bool,
-    /// The successful attempt, with the provider's reference.
-    pub charge: Option<CapturedCharge>,
+    /// The successful attempts, in the order of their captures.
+    pub charges: Vec<CapturedCharge>,
     /// Refunds in the order of their numbers, which count from 1.
     pub refunds: Vec<Refund>,
 }
@@ -46,7 +46,9 @@ pub struct Bill {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CapturedCharge {
     pub attempt: i64,
+    /// The provider's.
     pub reference: String,
+    pub amount: Money,
 }
 
 /// A refund of an order.
@@ -54,6 +56,8 @@ pub struct CapturedCharge {
 pub struct Refund {
     pub amount: Money,
     pub state: RefundState,
+    /// The payment attempt whose provider refunds; `None` if staff do it.
+    pub attempt: Option<i64>,
 }
 
 /// State of a refund.
@@ -97,13 +101,29 @@ impl Bill {
         requested.fold(self.kept(), |left, refund| left.less(refund.amount))
     }
 
+    /// The captured charge of a payment attempt.
+    pub fn charge_of(&self, attempt: i64) -> Option<&CapturedCharge> {
+        self.charges.iter().find(|charge| charge.attempt == attempt)
+    }
+
+    /// Amount of a charge that its provider can still refund: requested refunds count as refunded.
+    pub fn refundable_of(&self, charge: &CapturedCharge) -> Money {
+        let of_charge = self.refunds.iter().filter(|refund| refund.attempt == Some(charge.attempt));
+        let refunds = of_charge.filter(|refund| refund.state != RefundState::Failed);
+        refunds.fold(charge.amount, |left, refund| left.less(refund.amount))
+    }
+
     /// Credit for returned units: the unpaid part of their value. The paid part needs a refund.
     pub fn credit_for(&self, value: Money) -> Money {
         value.min(self.due())
     }
 
-    /// Credit for a refund. Refunding an overpayment does not reduce the value of the order.
+    /// Credit for a refund. Refunding an overpayment does not reduce the value of the order; refunding all that was
+    /// received leaves nothing due.
     pub fn credit_of_refund(&self, amount: Money) -> Money {
+        if self.kept().less(amount).is_zero() {
+            return self.worth();
+        }
         amount.less(self.kept().less(self.worth()))
     }
 }

@@ -4,8 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::goods::{require_available, require_distinct};
 use super::{
-    Action, CancelledUnits, Fulfilment, LineUnits, OrderError, OrderEvent, OrderLine, OrderedUnits, Payment,
-    PlacedOrder,
+    Action, CancelledUnits, Fulfilment, LineUnits, OrderError, OrderEvent, OrderLine, OrderedUnits, PlacedOrder,
 };
 use crate::domain::money::Money;
 use crate::domain::quantity::Quantity;
@@ -39,9 +38,8 @@ impl PlacedOrder {
 
     pub(super) fn cancel_unpaid(&self, now: DateTime<Utc>) -> Result<Vec<OrderEvent>, OrderError> {
         let late = self.bill.pay_by.is_some_and(|pay_by| pay_by <= now);
-        let unpaid = matches!(self.states.payment, Payment::Pending | Payment::Failed);
         let unsent = self.states.fulfilment == Fulfilment::Unfulfilled;
-        if late && unpaid && unsent && self.states.allow(Action::Cancel) {
+        if late && self.is_unpaid() && unsent && self.states.allow(Action::Cancel) {
             self.cancel(Reason::parse(NOT_PAID_IN_TIME).ok())
         } else {
             Ok(vec![])

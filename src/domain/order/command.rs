@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use super::bill::PaymentMethod;
 use super::line::{LineUnits, OrderLine, ReturnLine};
 use super::payment_failure::PaymentFailure;
+use super::recipients::ContactField;
 use crate::domain::customer::Country;
 use crate::domain::discount::DiscountCode;
 use crate::domain::ids::CustomerId;
@@ -21,6 +22,8 @@ pub enum OrderCommand {
         carrier: Option<Carrier>,
         tracking_number: Option<TrackingNumber>,
         lines: Vec<LineUnits>,
+        /// Whether the buyer collects them; otherwise the order needs a shipping address.
+        collected: bool,
     },
     /// Records the delivery of one shipment, or of all.
     Deliver {
@@ -51,8 +54,9 @@ pub enum OrderCommand {
         amount: Option<Money>,
         reason: Option<Reason>,
     },
-    /// Records that staff received the amount due.
+    /// Records that staff received money; without an amount all that is due.
     MarkPaid {
+        amount: Option<Money>,
         reference: Option<Reference>,
     },
     /// Requests the amount due from a payment provider; without a method by the current one.
@@ -81,8 +85,21 @@ pub enum OrderCommand {
         refund: i64,
         reason: Reason,
     },
-    /// Erases the guest's personal data.
+    /// Records that other addresses replace those of the order.
+    CorrectAddresses {
+        /// Country of the new shipping address.
+        shipping: Option<Country>,
+        billing: bool,
+    },
+    /// Records that the guest's name or e-mail address is replaced.
+    CorrectContact {
+        fields: Vec<ContactField>,
+    },
+    /// Erases the personal data of a guest's closed order.
     EraseContact,
+    /// Records that the guest's personal data is to be erased when the order is closed.
+    RequestContactErasure,
+    WithdrawContactErasure,
 }
 
 /// A new order.
@@ -91,6 +108,8 @@ pub struct OrderDraft {
     pub customer_id: Option<CustomerId>,
     pub placed_at: DateTime<Utc>,
     pub reference: Option<Reference>,
+    /// Digest of the request with this reference.
+    pub request_digest: Option<String>,
     /// Lines in the order of their numbers.
     pub lines: Vec<OrderLine>,
     pub payment_method: Option<PaymentMethod>,

@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use super::{Action, Order, PlacedOrder, StateValue};
+use crate::domain::customer::Country;
 use crate::domain::ids::CustomerId;
 use crate::domain::money::Money;
 
@@ -53,10 +54,26 @@ pub enum OrderError {
     PaidByOtherAttempt,
     #[error("the order has no payment attempt {0}")]
     UnknownAttempt(i64),
-    #[error("the order belongs to customer {0}; erase the customer instead")]
+    #[error("the order belongs to customer {0}, whose profile has name and e-mail address")]
     HasCustomer(CustomerId),
     #[error("the order has no refund {0}")]
     UnknownRefund(i64),
+    #[error("a payment must be above 0.00 and at most the amount due, {due}")]
+    PaymentTooLarge { due: Money },
+    #[error("the order is refunded, or its refund is requested; nothing of it can be shipped")]
+    Refunded,
+    #[error("the order has no shipping address; enter one, or record that the buyer collected the goods")]
+    AddressMissing,
+    #[error("addresses and contact can be corrected only while units are still to be sent")]
+    NothingToSend,
+    #[error("the buyer's personal data is erased")]
+    ContactErased,
+    #[error("the order has no contact yet; send name and email")]
+    ContactIncomplete,
+    #[error("shipping or taxes cost something else in {0}; cancel the order and place it again")]
+    CountryChangesPrice(Country),
+    #[error("the order is not closed yet")]
+    StillOpen,
 }
 
 fn illegal(action: Action, order: &PlacedOrder) -> String {

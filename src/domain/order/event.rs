@@ -7,6 +7,7 @@ use super::line::{CancelledUnits, OrderLine, OrderedUnits, ReturnedUnits, SentUn
 use super::moves::{Fulfilment, Payment};
 use super::payment_failure::PaymentFailure;
 use super::pricing::OrderPricing;
+use super::recipients::{AddressKind, ContactField};
 use crate::domain::customer::Country;
 use crate::domain::event::events;
 use crate::domain::ids::CustomerId;
@@ -29,6 +30,9 @@ events! {
             /// Absent if the total is the sum of the subtotals.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pricing: Option<OrderPricing>,
+            /// Digest of the request with this reference: the same request again is recognised by it.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            request_digest: Option<String>,
         } = "OrderPlaced",
         ProcessingStarted {} = "OrderProcessingStarted",
         ShipmentSent {
@@ -38,6 +42,9 @@ events! {
             tracking_number: Option<String>,
             lines: Vec<SentUnits>,
             fulfilment: Fulfilment,
+            /// Whether the buyer collected the units; a carrier has the others.
+            #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+            collected: bool,
         } = "OrderShipmentSent",
         ShipmentDelivered { shipment: i64, fulfilment: Fulfilment } = "OrderShipmentDelivered",
         /// All units are shipped. Events without `fulfilment` are older than shipments and ship everything at once.
@@ -79,15 +86,33 @@ events! {
         /// Asks the payment provider for the money.
         PaymentRequested { attempt: i64, method: PaymentMethod, amount: Money } = "OrderPaymentRequested",
         PaymentAuthorised { attempt: i64, amount: Money, reference: String } = "OrderPaymentAuthorised",
-        PaymentFailed { attempt: i64, reason: PaymentFailure } = "OrderPaymentFailed",
-        /// Has no `attempt` if staff recorded the payment or nothing was due.
+        PaymentFailed {
+            attempt: i64,
+            reason: PaymentFailure,
+            /// State of the payment after the failure; absent if it is `failed`, because nothing was received.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            payment: Option<Payment>,
+        } = "OrderPaymentFailed",
+        /// All that was due. Has no `attempt` if staff recorded the payment or nothing was due.
         Paid { attempt: Option<i64>, amount: Money, reference: Option<String> } = "OrderPaid",
+        /// A part of the amount due; the order waits for the rest.
+        PartiallyPaid {
+            /// Absent if staff recorded the payment.
+            attempt: Option<i64>,
+            amount: Money,
+            /// Amount that is still to be paid.
+            due: Money,
+            reference: Option<String>,
+        } = "OrderPartiallyPaid",
         /// Asks the payment provider to refund money.
         RefundRequested {
             /// Counts from 1.
             refund: i64,
             amount: Money,
             reason: Option<String>,
+            /// The payment attempt whose money is refunded; absent in older events: the only one that was captured.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            attempt: Option<i64>,
         } = "OrderRefundRequested",
         Refunded {
             refund: i64,
@@ -103,5 +128,17 @@ events! {
         RefundFailed { refund: i64, reason: String } = "OrderRefundFailed",
         /// The guest's contact data and addresses are erased.
         ContactErased {} = "OrderContactErased",
+        /// Other addresses replace those of the order. The addresses themselves are beside the log.
+        AddressesCorrected {
+            kinds: Vec<AddressKind>,
+            /// Country of the new shipping address.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            shipping_country: Option<Country>,
+        } = "OrderAddressesCorrected",
+        /// Name or e-mail address of the guest is replaced.
+        ContactCorrected { fields: Vec<ContactField> } = "OrderContactCorrected",
+        /// The guest's personal data is to be erased when the order is closed.
+        ContactErasureRequested {} = "OrderContactErasureRequested",
+        ContactErasureWithdrawn {} = "OrderContactErasureWithdrawn",
     }
 }

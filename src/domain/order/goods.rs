@@ -1,8 +1,8 @@
 //! The goods of an order: shipments, deliveries and returns.
 
 use super::{
-    Action, Carrier, Fulfilment, LineUnits, OrderError, OrderEvent, OrderLine, Payment, PlacedOrder, ReturnLine,
-    ReturnedUnits, SentUnits, Status, TrackingNumber,
+    Action, Carrier, Fulfilment, LineUnits, OrderError, OrderEvent, OrderLine, PlacedOrder, ReturnLine, ReturnedUnits,
+    SentUnits, Status, TrackingNumber,
 };
 use crate::domain::money::Money;
 use crate::domain::quantity::Quantity;
@@ -14,12 +14,10 @@ impl PlacedOrder {
         carrier: Option<Carrier>,
         tracking_number: Option<TrackingNumber>,
         wanted: &[LineUnits],
+        collected: bool,
     ) -> Result<Vec<OrderEvent>, OrderError> {
         self.require_allowed(Action::Ship)?;
-        let online = self.bill.method.is_some_and(super::PaymentMethod::is_online);
-        if online && matches!(self.states.payment, Payment::Pending | Payment::Failed) {
-            return Err(OrderError::NotPaid);
-        }
+        self.require_paid_enough_to_ship()?;
         let lines = if wanted.is_empty() { self.all_unshipped() } else { self.select_unshipped(wanted)? };
         if lines.is_empty() {
             return Err(OrderError::NothingToShip);
@@ -35,6 +33,7 @@ impl PlacedOrder {
             tracking_number: tracking_number.map(String::from),
             lines,
             fulfilment,
+            collected,
         };
         Ok([vec![sent], next.status_events(fulfilment)].concat())
     }

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::Decider;
+use super::customer::Country;
 use super::ids::{CustomerId, ProductId};
 use super::money::Money;
 
@@ -20,6 +21,7 @@ mod payment;
 mod payment_failure;
 mod payment_token;
 mod pricing;
+mod recipients;
 #[cfg(test)]
 mod tests;
 
@@ -33,6 +35,7 @@ pub use moves::{Action, Fulfilment, MOVES, Move, OrderStates, Payment, StateValu
 pub use payment_failure::PaymentFailure;
 pub use payment_token::PaymentToken;
 pub use pricing::OrderPricing;
+pub use recipients::{AddressKind, ContactField};
 
 /// Life cycle of an order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,15 +53,23 @@ pub struct PlacedOrder {
     pub customer_id: Option<CustomerId>,
     pub placed_at: DateTime<Utc>,
     pub reference: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_digest: Option<String>,
     pub lines: Vec<OrderLine>,
     /// One for each of `lines`.
     pub units: Vec<Units>,
     /// Whether each shipment is delivered, in the order of their numbers, which count from 1.
     pub shipments: Vec<bool>,
     pub bill: Bill,
+    /// Destination that fees and taxes depend on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shipping_country: Option<Country>,
     /// Whether the guest's personal data is erased.
     #[serde(default)]
     pub contact_erased: bool,
+    /// Whether the guest's personal data is to be erased when the order is closed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub contact_erasure_requested: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pricing: Option<OrderPricing>,
 }
@@ -100,12 +111,10 @@ impl PlacedOrder {
         })
     }
 
-    fn erase_contact(&self) -> Result<Vec<OrderEvent>, OrderError> {
-        match self.customer_id {
-            Some(customer_id) => Err(OrderError::HasCustomer(customer_id)),
-            None if self.contact_erased => Ok(vec![]),
-            None => Ok(vec![OrderEvent::ContactErased {}]),
-        }
+    fn evolve_order(&mut self, event: &OrderEvent) {
+        self.evolve_recipients(event);
+        self.evolve_goods(event);
+        self.evolve_money(event);
     }
 
     fn require_allowed(&self, action: Action) -> Result<(), OrderError> {
@@ -138,14 +147,16 @@ impl Decider for Order {
                 order.require_allowed(Action::Process)?;
                 Ok(vec![OrderEvent::ProcessingStarted {}])
             }
-            OrderCommand::Ship { carrier, tracking_number, lines } => order.ship(carrier, tracking_number, &lines),
+            OrderCommand::Ship { carrier, tracking_number, lines, collected } => {
+                order.ship(carrier, tracking_number, &lines, collected)
+            }
             OrderCommand::Deliver { shipment } => order.deliver(shipment),
             OrderCommand::Cancel { reason } => order.cancel(reason),
             OrderCommand::CancelUnits { lines, reason } => order.cancel_units(&lines, reason),
             OrderCommand::CancelUnpaid { now } => order.cancel_unpaid(now),
             OrderCommand::Return { lines, refund, reason } => order.return_units(&lines, refund, reason),
             OrderCommand::Refund { amount, reason } => order.refund(amount, reason),
-            OrderCommand::MarkPaid { reference } => order.mark_paid(reference),
+            OrderCommand::MarkPaid { amount, reference } => order.mark_paid(amount, reference),
             OrderCommand::RequestPayment { method } => order.request_payment(method),
             OrderCommand::RecordAuthorisation { attempt, amount, reference } => {
                 Ok(order.record_authorisation(attempt, amount, reference))
@@ -156,7 +167,11 @@ impl Decider for Order {
             OrderCommand::RecordPaymentFailure { attempt, reason } => Ok(order.record_payment_failure(attempt, reason)),
             OrderCommand::RecordRefund { refund, reference } => order.record_refund(refund, reference),
             OrderCommand::RecordRefundFailure { refund, reason } => order.record_refund_failure(refund, reason),
+            OrderCommand::CorrectAddresses { shipping, billing } => order.correct_addresses(shipping, billing),
+            OrderCommand::CorrectContact { fields } => order.correct_contact(fields),
             OrderCommand::EraseContact => order.erase_contact(),
+            OrderCommand::RequestContactErasure => order.request_contact_erasure(),
+            OrderCommand::WithdrawContactErasure => Ok(order.withdraw_contact_erasure()),
         }
     }
 
@@ -169,26 +184,31 @@ impl Decider for Order {
             lines,
             payment_method,
             pay_by,
+            shipping_country,
             pricing,
-            ..
+            request_digest,
         } = event
         {
+            // Orders of older logs with nothing to pay may have a deadline, and no event that they are paid.
+            let payment = if total.is_zero() { Payment::Paid } else { Payment::Pending };
+            let pay_by = pay_by.filter(|_| !total.is_zero());
             *self = Self::Placed(Box::new(PlacedOrder {
-                states: OrderStates::default(),
+                states: OrderStates { payment, ..OrderStates::default() },
                 customer_id: *customer_id,
                 placed_at: *placed_at,
                 reference: reference.clone(),
+                request_digest: request_digest.clone(),
                 units: vec![Units::default(); lines.len()],
                 lines: lines.clone(),
                 shipments: Vec::new(),
-                bill: Bill { total: *total, method: *payment_method, pay_by: *pay_by, ..Bill::default() },
+                bill: Bill { total: *total, method: *payment_method, pay_by, ..Bill::default() },
+                shipping_country: shipping_country.clone(),
                 contact_erased: false,
+                contact_erasure_requested: false,
                 pricing: pricing.clone(),
             }));
         } else if let Self::Placed(order) = self {
-            order.contact_erased |= *event == OrderEvent::ContactErased {};
-            order.evolve_goods(event);
-            order.evolve_money(event);
+            order.evolve_order(event);
         }
     }
 
@@ -222,11 +242,12 @@ fn place(order: OrderDraft) -> Result<Vec<OrderEvent>, OrderError> {
         total,
         lines,
         payment_method: order.payment_method,
-        pay_by: order.pay_by,
+        pay_by: order.pay_by.filter(|_| !total.is_zero()),
         shipping_country: order.shipping_country,
         pricing: order.priced.as_ref().map(|priced| OrderPricing::of(priced, order.discount_code.as_ref())),
+        request_digest: order.request_digest,
     }];
-    events.extend(order.payment_method.and_then(|method| payment::first_step(method, total)));
+    events.extend(payment::first_step(order.payment_method, total));
     Ok(events)
 }
 

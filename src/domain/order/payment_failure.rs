@@ -90,7 +90,10 @@ mod tests {
         for spelling in ["cancelled", "canceled"] {
             let stored = serde_json::json!({ "event": "OrderPaymentFailed", "attempt": 1, "reason": spelling });
             let event = Order::read_event("1.0", stored).unwrap();
-            assert_eq!(event, OrderEvent::PaymentFailed { attempt: 1, reason: PaymentFailure::Cancelled });
+            assert_eq!(
+                event,
+                OrderEvent::PaymentFailed { attempt: 1, reason: PaymentFailure::Cancelled, payment: None }
+            );
             assert_eq!(serde_json::to_value(&event).unwrap()["reason"], "cancelled");
         }
     }

@@ -8,13 +8,15 @@
 //!   added tax is `amount × r / 100`.
 //! - The shipping fee depends on the value of the goods after the discount. It is taxed at the country's standard rate,
 //!   the one without a category.
+//! - A country that no row covers has no price, in fees and in taxes alike: it is refused, not priced at zero.
 //! - No amount is rounded twice, so the totals of lines and shipping always add up to the total of the order.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Percent, Pricing};
+use super::{Percent, Pricing, PricingError};
 use crate::domain::customer::Country;
 use crate::domain::ids::CategoryId;
 use crate::domain::money::Money;
@@ -70,8 +72,14 @@ pub struct PricedLine {
 }
 
 impl Pricing {
-    /// Calculates the price of an order; `None` if a sum is above [`Money::MAX`].
-    pub fn price(&self, items: &[PricingItem], country: Option<&Country>, benefit: Option<Benefit>) -> Option<Priced> {
+    /// Calculates the price of an order; refuses a country that no row covers, and a sum above [`Money::MAX`].
+    pub fn price(
+        &self,
+        items: &[PricingItem],
+        country: Option<&Country>,
+        benefit: Option<Benefit>,
+    ) -> Result<Priced, PricingError> {
+        let money = |cents| Money::from_cents(cents).ok_or(PricingError::TotalTooLarge);
         let subtotals: Vec<i128> = items.iter().map(|item| item.subtotal.cents()).collect();
         let subtotal: i128 = subtotals.iter().sum();
         let discount = benefit.map_or(0, |benefit| benefit.taken_off(subtotal));
@@ -80,34 +88,39 @@ impl Pricing {
         let mut lines = Vec::with_capacity(items.len());
         let (mut tax, mut total) = (0, 0);
         for ((item, line_subtotal), share) in items.iter().zip(&subtotals).zip(split(discount, &subtotals)) {
-            let rate = rates.entry(item.category_id);
-            let tax_rate = *rate.or_insert_with(|| self.tax_rate(Some(item.category_id), country));
+            let tax_rate = match rates.entry(item.category_id) {
+                Entry::Occupied(known) => *known.get(),
+                Entry::Vacant(unknown) => *unknown.insert(self.tax_rate(Some(item.category_id), country)?),
+            };
             let (line_tax, line_total) = self.taxed(line_subtotal - share, tax_rate);
             tax += line_tax;
             total += line_total;
             lines.push(PricedLine {
-                discount: Money::from_cents(share)?,
+                discount: money(share)?,
                 tax_rate,
-                tax: Money::from_cents(line_tax)?,
-                total: Money::from_cents(line_total)?,
+                tax: money(line_tax)?,
+                total: money(line_total)?,
             });
         }
 
-        let shipping = match benefit {
-            Some(Benefit::FreeShipping) => Money::ZERO,
-            _ => self.shipping_fee(country, Money::from_cents(subtotal - discount)?),
+        // Free shipping does not extend the countries that the shop ships to.
+        let fee = self.shipping_fee(country, money(subtotal - discount)?)?;
+        let shipping = if benefit == Some(Benefit::FreeShipping) { Money::ZERO } else { fee };
+        let shipping_tax_rate = match self.tax_rate(None, country) {
+            // Nothing is taxed, so the rate does not matter.
+            Err(_) if shipping.is_zero() => Percent::ZERO,
+            rate => rate?,
         };
-        let shipping_tax_rate = self.tax_rate(None, country);
         let (shipping_tax, shipping_total) = self.taxed(shipping.cents(), shipping_tax_rate);
-        Some(Priced {
+        Ok(Priced {
             lines,
-            subtotal: Money::from_cents(subtotal)?,
-            discount: Money::from_cents(discount)?,
+            subtotal: money(subtotal)?,
+            discount: money(discount)?,
             shipping,
             shipping_tax_rate,
-            shipping_tax: Money::from_cents(shipping_tax)?,
-            tax: Money::from_cents(tax + shipping_tax)?,
-            total: Money::from_cents(total + shipping_total)?,
+            shipping_tax: money(shipping_tax)?,
+            tax: money(tax + shipping_tax)?,
+            total: money(total + shipping_total)?,
             prices_include_tax: self.inclusive,
         })
     }

@@ -78,6 +78,17 @@ pub enum PricingError {
     DuplicateFee { country: Option<Country>, from: Money },
     #[error("two rates apply to category {} and {}", category_id.map_or("any".to_owned(), |id| id.to_string()), name(country.as_ref()))]
     DuplicateRate { category_id: Option<CategoryId>, country: Option<Country> },
+    #[error("shipping fees or taxes depend on the country; name the country that the order goes to")]
+    CountryRequired,
+    #[error("the shop does not ship to {0}: no shipping fee or tax rate covers it")]
+    NotShippedThere(Country),
+    #[error("the total is above {}", Money::MAX)]
+    TotalTooLarge,
+}
+
+/// The refusal of an order to a country that no row covers.
+fn not_covered(country: Option<&Country>) -> PricingError {
+    country.map_or(PricingError::CountryRequired, |country| PricingError::NotShippedThere(country.clone()))
 }
 
 fn name(country: Option<&Country>) -> String {
@@ -95,18 +106,30 @@ impl Pricing {
 
     /// Shipping fee for goods of this value: the country's row with the highest `from` up to the value, else such a row
     /// without country, else zero.
-    pub fn shipping_fee(&self, country: Option<&Country>, value: Money) -> Money {
+    ///
+    /// Refuses a country without any row, if the table has rows for other countries only.
+    pub fn shipping_fee(&self, country: Option<&Country>, value: Money) -> Result<Money, PricingError> {
         let row_for = |country: Option<&Country>| {
             let reached = self.fees.iter().filter(|row| row.country.as_ref() == country && row.from <= value);
             reached.max_by_key(|row| row.from)
         };
         let row = country.and_then(|country| row_for(Some(country))).or_else(|| row_for(None));
-        row.map_or(Money::ZERO, |row| row.fee)
+        if let Some(row) = row {
+            return Ok(row.fee);
+        }
+        let covered = self.fees.iter().any(|row| row.country.is_none() || row.country.as_ref() == country);
+        if covered || self.fees.is_empty() { Ok(Money::ZERO) } else { Err(not_covered(country)) }
     }
 
-    /// Rate of the most specific row: category and country, country, category, neither; 0 without a row.
+    /// Rate of the most specific row: category and country, country, category, neither; 0 without a row for the category.
     /// Without a category: the country's standard rate.
-    pub fn tax_rate(&self, category_id: Option<CategoryId>, country: Option<&Country>) -> Percent {
+    ///
+    /// Refuses a country without a row for the category, if other countries have one.
+    pub fn tax_rate(
+        &self,
+        category_id: Option<CategoryId>,
+        country: Option<&Country>,
+    ) -> Result<Percent, PricingError> {
         let row_for = |category_id: Option<CategoryId>, country: Option<&Country>| {
             self.rates.iter().find(|row| row.category_id == category_id && row.country.as_ref() == country)
         };
@@ -114,7 +137,12 @@ impl Pricing {
             .or_else(|| row_for(None, country))
             .or_else(|| row_for(category_id, None))
             .or_else(|| row_for(None, None));
-        row.map_or(Percent::ZERO, |row| row.percent)
+        if let Some(row) = row {
+            return Ok(row.percent);
+        }
+        // Rows without a country would have been found.
+        let elsewhere = self.rates.iter().any(|row| row.category_id.is_none() || row.category_id == category_id);
+        if elsewhere { Err(not_covered(country)) } else { Ok(Percent::ZERO) }
     }
 }
 

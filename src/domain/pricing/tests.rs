@@ -95,10 +95,10 @@ fn the_countrys_row_with_the_highest_reached_value_sets_the_fee() {
         ("FR", "99.99", "9.90"),
         ("FR", "100", "5"),
     ] {
-        assert_eq!(pricing.shipping_fee(Some(&country(code)), money(value)), money(expected), "{code} {value}");
+        assert_eq!(pricing.shipping_fee(Some(&country(code)), money(value)), Ok(money(expected)), "{code} {value}");
     }
-    assert_eq!(pricing.shipping_fee(None, money("1")), money("9.90"));
-    assert_eq!(Pricing::default().shipping_fee(Some(&country("DE")), money("1")), Money::ZERO);
+    assert_eq!(pricing.shipping_fee(None, money("1")), Ok(money("9.90")));
+    assert_eq!(Pricing::default().shipping_fee(Some(&country("DE")), money("1")), Ok(Money::ZERO));
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn the_most_specific_rate_wins() {
     let of = |rows: &[TaxRate], category: Option<i64>, code: &str| {
         let pricing = Pricing { rates: rows.to_vec(), ..Pricing::default() };
         let country = (!code.is_empty()).then(|| country(code));
-        pricing.tax_rate(category.map(CategoryId), country.as_ref()).to_string()
+        pricing.tax_rate(category.map(CategoryId), country.as_ref()).unwrap().to_string()
     };
     for (hidden, expected) in [(0, "7"), (1, "19"), (2, "5"), (3, "20"), (4, "0")] {
         assert_eq!(of(&all[hidden..], Some(3), "DE"), expected);
@@ -199,7 +199,54 @@ fn remaining_cents_go_to_the_largest_remainders_and_earlier_lines_first() {
 fn a_sum_above_the_maximum_has_no_price() {
     let pricing = Pricing { rates: vec![rate(0, "", "100")], ..Pricing::default() };
     let most = item(1, "999999999999.99", 1);
-    assert!(Pricing::default().price(&[most], None, None).is_some());
-    assert_eq!(Pricing::default().price(&[most, most], None, None), None);
-    assert_eq!(pricing.price(&[most], None, None), None);
+    assert!(Pricing::default().price(&[most], None, None).is_ok());
+    assert_eq!(Pricing::default().price(&[most, most], None, None), Err(PricingError::TotalTooLarge));
+    assert_eq!(pricing.price(&[most], None, None), Err(PricingError::TotalTooLarge));
+}
+
+#[test]
+fn a_country_that_no_fee_covers_is_not_shipped_to_and_a_missing_one_is_required() {
+    let of = |fees: &[ShippingFee], code: &str| {
+        let pricing = Pricing { fees: fees.to_vec(), ..Pricing::default() };
+        let country = (!code.is_empty()).then(|| country(code));
+        pricing.price(&[item(1, "10", 1)], country.as_ref(), None).map(|priced| priced.shipping)
+    };
+    let germany = [fee("DE", "0", "4.90")];
+    assert_eq!(of(&germany, "DE"), Ok(money("4.90")));
+    assert_eq!(of(&germany, "US"), Err(PricingError::NotShippedThere(country("US"))));
+    assert_eq!(of(&germany, ""), Err(PricingError::CountryRequired));
+    let everywhere = [fee("DE", "0", "4.90"), fee("", "0", "19.90")];
+    assert_eq!(of(&everywhere, "US"), Ok(money("19.90")));
+    assert_eq!(of(&everywhere, ""), Ok(money("19.90")), "a row without a country covers the rest");
+    // A country with a row is shipped to, also below the row's value.
+    assert_eq!(of(&[fee("DE", "50", "0")], "DE"), Ok(Money::ZERO));
+    let free = Pricing { fees: germany.to_vec(), ..Pricing::default() };
+    let free = free.price(&[item(1, "10", 1)], Some(&country("US")), Some(Benefit::FreeShipping));
+    assert_eq!(free, Err(PricingError::NotShippedThere(country("US"))), "free shipping adds no country");
+}
+
+#[test]
+fn a_category_is_taxed_in_every_country_or_in_none() {
+    let of = |rates: &[TaxRate], category: i64, code: &str| {
+        let fees = vec![fee("", "0", "4.90")];
+        let pricing = Pricing { rates: rates.to_vec(), fees, ..Pricing::default() };
+        let country = (!code.is_empty()).then(|| country(code));
+        pricing
+            .price(&[item(category, "10", 1)], country.as_ref(), None)
+            .map(|priced| priced.lines[0].tax_rate.to_string())
+    };
+    let standard = [rate(0, "DE", "19")];
+    assert_eq!(of(&standard, 3, "DE").as_deref(), Ok("19"));
+    assert_eq!(of(&standard, 3, "US"), Err(PricingError::NotShippedThere(country("US"))));
+    assert_eq!(of(&standard, 3, ""), Err(PricingError::CountryRequired));
+    let with_rest = [rate(0, "DE", "19"), rate(0, "", "0")];
+    assert_eq!(of(&with_rest, 3, "US").as_deref(), Ok("0"));
+    // Books are taxed in Germany alone; nothing says what other goods or shipping are taxed at, anywhere.
+    let books = [rate(3, "DE", "7")];
+    assert_eq!(of(&books, 3, "DE").as_deref(), Ok("7"));
+    assert_eq!(of(&books, 3, "US"), Err(PricingError::NotShippedThere(country("US"))));
+    assert_eq!(of(&books, 4, "US").as_deref(), Ok("0"));
+    // Books are covered everywhere, but the shipping of the parcel is not.
+    let shipping = [rate(3, "", "7"), rate(0, "DE", "19")];
+    assert_eq!(of(&shipping, 3, "US"), Err(PricingError::NotShippedThere(country("US"))));
 }

@@ -6,7 +6,7 @@ use super::shop::{Shop, moved};
 use crate::domain::category::Category;
 use crate::domain::ids::CategoryId;
 use crate::domain::money::Money;
-use crate::domain::order::{Action, MOVES, Order, OrderStates, Status};
+use crate::domain::order::{Action, MOVES, Order, OrderStates, Payment, PlacedOrder, RefundState, Status};
 use crate::domain::product::Stock;
 
 impl Shop {
@@ -42,7 +42,16 @@ impl Shop {
         let shipping =
             placed.pricing.as_ref().map_or(Money::ZERO, |pricing| pricing.shipping.plus(pricing.shipping_tax).unwrap());
         assert_eq!(total.unwrap().plus(shipping), Some(bill.total), "total of order {order}");
-        assert!(bill.refunded <= bill.paid && bill.paid <= bill.total && bill.credited <= bill.total, "{bill:?}");
+        assert!(bill.refunded <= bill.paid && bill.credited <= bill.total, "{bill:?}");
+        let refunds = bill.refunds.iter().fold(Money::ZERO, |sum, refund| sum.plus(refund.amount).unwrap());
+        assert!(bill.paid.less(bill.total) <= refunds, "money beyond the total was not sent back: {bill:?}");
+        for charge in &bill.charges {
+            let refunds = bill.refunds.iter().filter(|refund| refund.attempt == Some(charge.attempt));
+            let refunds = refunds.filter(|refund| refund.state != RefundState::Failed);
+            let sum = refunds.fold(Money::ZERO, |sum, refund| sum.plus(refund.amount).unwrap());
+            assert!(sum <= charge.amount, "a provider cannot refund more than it captured: {bill:?}");
+        }
+        check_payment(placed);
         let cancelled = placed.states.status == Status::Cancelled;
         assert!(!cancelled || bill.worth().is_zero(), "{bill:?}");
         // Money beyond the order's value is being refunded, or can be.
@@ -74,6 +83,22 @@ impl Shop {
         });
         lines.filter(|(line, _)| line.product_id.0 == product).map(|(line, units)| line.unshipped(units)).sum()
     }
+}
+
+/// Checks that the state of the payment agrees with the money, unless an attempt is running.
+fn check_payment(placed: &PlacedOrder) {
+    let (states, bill) = (placed.states, &placed.bill);
+    if states.status == Status::Cancelled || bill.open_attempt || states.payment == Payment::Authorised {
+        return;
+    }
+    let (due, kept) = (!bill.due().is_zero(), !bill.kept().is_zero());
+    let agrees = match states.payment {
+        Payment::Pending | Payment::Failed => due && !kept,
+        Payment::PartiallyPaid => due && kept,
+        Payment::Paid | Payment::PartiallyRefunded | Payment::Refunded => !due,
+        Payment::Authorised => true,
+    };
+    assert!(agrees, "{:?} with {bill:?}", states.payment);
 }
 
 /// Checks that every state changed by a row of the table.

@@ -149,6 +149,7 @@ impl Shop {
             customer_id: None,
             placed_at: DateTime::UNIX_EPOCH,
             reference: None,
+            request_digest: None,
             lines,
             payment_method: [None, Some(PaymentMethod::Invoice), Some(PaymentMethod::Card)][self.orders.len() % 3],
             pay_by: Some(DateTime::UNIX_EPOCH),
@@ -270,5 +271,5 @@ fn priced(lines: &[OrderLine]) -> Option<Priced> {
         rates: vec![TaxRate { category_id: None, country: None, percent: Percent::parse("19").unwrap() }],
     };
     let items: Vec<_> = lines.iter().map(OrderLine::item).collect();
-    pricing.price(&items, None, Some(Benefit::Amount(money("2.50"))))
+    pricing.price(&items, None, Some(Benefit::Amount(money("2.50")))).ok()
 }

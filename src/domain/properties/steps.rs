@@ -15,6 +15,7 @@ use crate::domain::text::Reason;
 pub(super) enum Step {
     Process,
     Pay,
+    PayPart { amount: Money },
     PayOnline,
     Ship { lines: Vec<(i64, i64)> },
     Deliver { shipment: Option<i64> },
@@ -27,6 +28,7 @@ pub(super) enum Step {
     Refund { amount: Option<Money> },
     Authorised { before: i64 },
     Paid { before: i64 },
+    PaidInPart { before: i64 },
     Failed { before: i64 },
     Refunded { refund: i64 },
     RefundFailed { refund: i64 },
@@ -35,12 +37,14 @@ pub(super) enum Step {
 pub(super) fn step() -> impl Strategy<Value = Step> {
     let line = || 1..=3_i64;
     let units = || 1..=4_i64;
-    let money = (1..=6_000_i64).prop_map(|cents| Money::parse(&format!("{}.{:02}", cents / 100, cents % 100)).unwrap());
+    let money =
+        || (1..=6_000_i64).prop_map(|cents| Money::parse(&format!("{}.{:02}", cents / 100, cents % 100)).unwrap());
     // Mostly the last attempt, sometimes an earlier or unknown one.
     let before = || prop_oneof![8 => Just(0), 1 => 1..=2_i64, 1 => Just(-1_i64)];
     prop_oneof![
         12 => Just(Step::Process),
         6 => Just(Step::Pay),
+        5 => money().prop_map(|amount| Step::PayPart { amount }),
         3 => Just(Step::PayOnline),
         8 => Just(Step::Ship { lines: vec![] }),
         6 => Just(Step::Ship { lines: vec![(1, 1)] }),
@@ -53,9 +57,10 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::CancelUnpaid),
         10 => (proptest::collection::vec((line(), units(), any::<bool>()), 1..3), any::<bool>())
             .prop_map(|(lines, refund)| Step::Return { lines, refund }),
-        4 => proptest::option::of(money).prop_map(|amount| Step::Refund { amount }),
+        4 => proptest::option::of(money()).prop_map(|amount| Step::Refund { amount }),
         5 => before().prop_map(|before| Step::Authorised { before }),
         6 => before().prop_map(|before| Step::Paid { before }),
+        1 => before().prop_map(|before| Step::PaidInPart { before }),
         3 => before().prop_map(|before| Step::Failed { before }),
         5 => (1..=3_i64).prop_map(|refund| Step::Refunded { refund }),
         2 => (1..=3_i64).prop_map(|refund| Step::RefundFailed { refund }),
@@ -70,12 +75,14 @@ impl Step {
         let last = order.bill.attempts;
         match self {
             Self::Process => OrderCommand::Process,
-            Self::Pay => OrderCommand::MarkPaid { reference: None },
+            Self::Pay => OrderCommand::MarkPaid { amount: None, reference: None },
+            Self::PayPart { amount } => OrderCommand::MarkPaid { amount: Some(*amount), reference: None },
             Self::PayOnline => OrderCommand::RequestPayment { method: Some(PaymentMethod::Card) },
             Self::Ship { lines } => OrderCommand::Ship {
                 carrier: None,
                 tracking_number: None,
                 lines: lines.iter().map(|(line, units)| LineUnits { line: *line, quantity: quantity(units) }).collect(),
+                collected: false,
             },
             Self::Deliver { shipment } => OrderCommand::Deliver { shipment: *shipment },
             Self::Cancel => OrderCommand::Cancel { reason: None },
@@ -127,6 +134,12 @@ impl Step {
             Self::Paid { before } => {
                 OrderCommand::RecordCapture { attempt: last - before, amount: order.bill.total, reference: reference() }
             }
+            // The operator of the provider's account may capture a part.
+            Self::PaidInPart { before } => OrderCommand::RecordCapture {
+                attempt: last - before,
+                amount: order.bill.due().share(1, 2),
+                reference: reference(),
+            },
             Self::Failed { before } => {
                 OrderCommand::RecordPaymentFailure { attempt: last - before, reason: PaymentFailure::InsufficientFunds }
             }
@@ -139,14 +152,14 @@ impl Step {
     pub fn action(&self) -> Option<Action> {
         match self {
             Self::Process => Some(Action::Process),
-            Self::Pay | Self::PayOnline => Some(Action::Pay),
+            Self::Pay | Self::PayPart { .. } | Self::PayOnline => Some(Action::Pay),
             Self::Ship { .. } => Some(Action::Ship),
             Self::Deliver { .. } => Some(Action::Deliver),
             Self::Cancel | Self::CancelUnits { .. } | Self::CancelRest | Self::CancelUnpaid => Some(Action::Cancel),
             Self::Return { .. } | Self::ReturnAll { .. } => Some(Action::Return),
             Self::Refund { .. } | Self::Refunded { .. } => Some(Action::Refund),
             Self::Authorised { .. } => Some(Action::Authorise),
-            Self::Paid { .. } => Some(Action::Capture),
+            Self::Paid { .. } | Self::PaidInPart { .. } => Some(Action::Capture),
             Self::Failed { .. } => Some(Action::Fail),
             Self::RefundFailed { .. } => None,
         }

@@ -5,6 +5,7 @@ pub mod export;
 
 use axum::Extension;
 use axum::extract::{OriginalUri, State};
+use axum::response::Response;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -15,14 +16,15 @@ use crate::domain::ids::CustomerId;
 use crate::domain::text::{Email, LastName, Name};
 use crate::http::App;
 use crate::http::edge::client_address::ClientAddress;
+use crate::http::erasures::{ErasureQuery, erase, erasure_response};
 use crate::http::wire::amount::Amount;
 use crate::http::wire::body::body;
 use crate::http::wire::caller::Caller;
-use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse};
+use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse, CommandWith};
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::{DEFAULT_LIMIT, Ids, LAST_MOMENT, Page, PageOf, Params, Versioned};
 use crate::journal::EntityTag;
-use crate::shop::{ChangeCustomer, CustomerRef, EraseCustomer, RegisterCustomer};
+use crate::shop::{ChangeCustomer, CustomerRef, ErasureView, RegisterCustomer};
 
 #[derive(Serialize, ToSchema)]
 pub struct CustomerView {
@@ -32,6 +34,9 @@ pub struct CustomerView {
     pub last_name: String,
     pub email: String,
     pub registered_at: DateTime<Utc>,
+    /// Since when the customer waits to be erased, until the last open order is closed; absent otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub erasure_requested_at: Option<DateTime<Utc>>,
 }
 
 /// An order in a customer's list.
@@ -106,6 +111,7 @@ pub async fn find_customer(
         last_name: row.last_name,
         email: row.email,
         registered_at: row.registered_at,
+        erasure_requested_at: row.erasure_requested_at,
     };
     Ok(Versioned { tag: EntityTag::of_version(row.version), body })
 }
@@ -129,18 +135,24 @@ pub async fn change_customer(
 /// Erase a customer's personal data; orders and totals remain
 ///
 /// The customer must send the password of the account; staff must not.
+///
+/// While an order is open, which is still to be sent, delivered, paid or refunded, this is 409 `open_orders` with their
+/// numbers. With `when=orders_closed` the shop erases the customer by itself when the last of them is closed; until then
+/// the customer can order nothing.
 #[utoipa::path(delete, path = "/customer/{customer_id}", tag = "customers", security(("bearer" = ["owner", "editor"])),
-    request_body = Option<Erasure>, params(("customer_id" = CustomerId, Path), CommandParams),
-    responses((status = 204), (status = 401, body = Problem), CommandProblems))]
+    request_body = Option<Erasure>, params(("customer_id" = CustomerId, Path), ErasureQuery, CommandParams),
+    responses(
+        (status = 204), (status = 202, body = ErasureView), (status = 401, body = Problem), CommandProblems
+    ))]
 pub async fn erase_customer(
     State(app): State<App>,
     caller: Caller,
     client: ClientInfo,
     Extension(address): Extension<ClientAddress>,
     Ids(customer_id): Ids<CustomerId>,
-    command: Command<Erasure>,
-) -> Result<CommandResponse<()>, ApiError> {
-    let Command { body, mut context } = command;
+    command: CommandWith<Erasure, ErasureQuery>,
+) -> Result<Response, ApiError> {
+    let CommandWith { body, mut context, query } = command;
     let identity = caller.identity()?;
     match (identity.role, body.password) {
         (Role::Customer, Some(password)) => {
@@ -154,11 +166,10 @@ pub async fn erase_customer(
         (_, Some(_)) => return Err(ApiError::invalid_field("password", "is for the owner of the account only")),
         (_, None) => {}
     }
-    let account_id = app.accounts.account_of_customer(customer_id).await?;
-    let erased = app.run(EraseCustomer { customer_id, account_id }, context).await?;
+    let erased = erase(&app, customer_id, query.when, context).await?;
     // Refuses the customer's access tokens at once, not only after the database has notified this node.
     app.accounts.refresh().await?;
-    Ok(erased)
+    Ok(erasure_response(erased))
 }
 
 /// List a customer's orders, newest first

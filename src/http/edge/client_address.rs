@@ -21,7 +21,7 @@ impl ClientAddress {
     }
 
     /// The unit that limits count: an IPv6 client can send from a whole /64.
-    pub(super) fn rate_limit_unit(self) -> IpAddr {
+    pub fn rate_limit_unit(self) -> IpAddr {
         self.network(32, 64)
     }
 

@@ -1,19 +1,21 @@
 //! Orders of guests: read and paid with the token of the cart, and erasure of the guest.
 
 use axum::extract::State;
+use axum::response::Response;
 use uuid::Uuid;
 
 use crate::domain::ids::{CartId, OrderId};
 use crate::http::App;
+use crate::http::erasures::{ErasureQuery, erasure_response};
 use crate::http::orders::movers::Movers;
 use crate::http::orders::order_not_found;
 use crate::http::orders::summary::{Summary, read_summary};
 use crate::http::payments;
 use crate::http::wire::body::{NoBody, body};
-use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse};
+use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse, CommandWith};
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::{Ids, Versioned};
-use crate::shop::{EraseContact, OrderStateView, RequestPayment};
+use crate::shop::{EraseContact, ErasureView, KeepContact, OrderStateView, RequestPayment};
 
 body! {
     /// The card to charge.
@@ -50,6 +52,9 @@ pub async fn pay_guest_order(
     require_order_of_cart(&app, token, order_id).await?;
     let chosen = app.instrument(None, Some(command.body.payment))?;
     let (method, token) = chosen.ok_or_else(|| ApiError::invalid_field("payment", "is required"))?;
+    if let Some(buyer) = app.buyer(&command.context.actor, true, None) {
+        buyer.require_offered(method)?;
+    }
     movers.run(&app, RequestPayment { order_id, method, token }, command.context).await
 }
 
@@ -70,12 +75,29 @@ async fn require_order_of_cart(app: &App, token: Uuid, order_id: OrderId) -> Res
 }
 
 /// Erase the guest's personal data of an order: name, addresses, e-mail
+///
+/// An open order is 409 `open_orders`: something is still to be sent, delivered, paid or refunded. With
+/// `when=orders_closed` the shop erases the data by itself when the order is closed.
 #[utoipa::path(delete, path = "/order/{order_id}/contact", tag = "orders", security(("bearer" = ["editor"])),
-    params(("order_id" = OrderId, Path), CommandParams), responses((status = 204), CommandProblems))]
+    params(("order_id" = OrderId, Path), ErasureQuery, CommandParams),
+    responses((status = 204), (status = 202, body = ErasureView), CommandProblems))]
 pub async fn erase_contact(
+    State(app): State<App>,
+    Ids(order_id): Ids<OrderId>,
+    command: CommandWith<NoBody, ErasureQuery>,
+) -> Result<Response, ApiError> {
+    let CommandWith { body: NoBody, context, query } = command;
+    let erased = app.run(EraseContact { order_id, when_closed: query.when.is_some() }, context).await?;
+    Ok(erasure_response(erased))
+}
+
+/// Keep a guest's personal data that was to be erased when the order is closed
+#[utoipa::path(delete, path = "/order/{order_id}/contact/erasure", tag = "orders", security(("bearer" = ["editor"])),
+    params(("order_id" = OrderId, Path), CommandParams), responses((status = 204), CommandProblems))]
+pub async fn withdraw_contact_erasure(
     State(app): State<App>,
     Ids(order_id): Ids<OrderId>,
     command: Command<NoBody>,
 ) -> Result<CommandResponse<()>, ApiError> {
-    app.run(EraseContact { order_id }, command.context).await
+    app.run(KeepContact { order_id }, command.context).await
 }

@@ -12,12 +12,14 @@ use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::domain::ids::{CustomerId, OrderId, ProductId};
+use crate::domain::ids::{AddressId, CustomerId, OrderId, ProductId};
 use crate::domain::money::Money;
-use crate::domain::order::Status;
+use crate::domain::order::{Payment, Status};
 use crate::domain::quantity::Quantity;
 use crate::domain::text::Reference;
 use crate::http::App;
+use crate::http::customers::addresses::GivenAddress;
+use crate::http::orders::recipients::{GivenContact, GivenRecipients};
 use crate::http::wire::amount::Amount;
 use crate::http::wire::body::body;
 use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse};
@@ -59,6 +61,9 @@ pub struct OrderRow {
 pub struct OrderFilter {
     #[param(inline)]
     status: Option<Status>,
+    /// State of the payment; `partially_paid` finds orders that wait for the rest of their money.
+    #[param(inline)]
+    payment: Option<Payment>,
     /// Placed on or after this day, UTC.
     from: Option<NaiveDate>,
     /// Placed on or before this day, UTC.
@@ -75,10 +80,18 @@ body! {
         pub customer_id: Option<CustomerId>,
         /// Original time of an order imported from another system; now if absent.
         pub placed_at: Option<DateTime<Utc>>,
-        /// The order's number in another system; a repeated reference returns the first order.
+        /// The order's number in another system. The same request again returns the first order; another one is 422.
         pub reference: Option<Reference>,
         #[schema(min_items = 1, max_items = 2_000)]
         pub lines: Vec<NewLine>,
+        /// Name and e-mail address of a guest.
+        pub contact: Option<GivenContact>,
+        /// Where the goods go; for a customer `shipping_address_id` may name a known address instead.
+        pub shipping_address: Option<GivenAddress>,
+        /// The billing address, if it differs from the shipping address.
+        pub billing_address: Option<GivenAddress>,
+        pub shipping_address_id: Option<AddressId>,
+        pub billing_address_id: Option<AddressId>,
     }
 }
 
@@ -112,7 +125,8 @@ pub async fn list_orders(
         filter.customer.map(|customer_id| customer_id.0),
         placed_at,
         order_id,
-        limit + 1
+        limit + 1,
+        filter.payment.map(Payment::as_str)
     )
     .fetch_all(&app.pool)
     .await?;
@@ -120,22 +134,35 @@ pub async fn list_orders(
 }
 
 /// Place an order for a customer or a guest
+///
+/// A request that repeats a `reference` with the same customer, time and lines places nothing: it returns the first order
+/// with 200 and `Idempotent-Replayed: true`.
 #[utoipa::path(post, path = "/orders", tag = "orders", security(("bearer" = ["editor"])),
     request_body = NewOrder, params(CommandParams),
-    responses((status = 201, body = OrderView), CommandProblems))]
+    responses(
+        (status = 200, description = "The order that an earlier request with this reference placed", body = OrderView),
+        (status = 201, body = OrderView), CommandProblems))]
 pub async fn place_order(
     State(app): State<App>,
     command: Command<NewOrder>,
 ) -> Result<CommandResponse<OrderView>, ApiError> {
-    let NewOrder { customer_id, placed_at, reference, lines } = command.body;
+    let NewOrder { customer_id, placed_at, reference, lines, .. } = command.body;
+    let NewOrder { contact, shipping_address, billing_address, shipping_address_id, billing_address_id, .. } =
+        command.body;
+    let given = GivenRecipients { contact, shipping_address, billing_address, shipping_address_id, billing_address_id };
+    let recipients = given.resolve(&app, customer_id).await?;
     let requested = |line: NewLine| RequestedLine {
         product_id: line.product_id,
         quantity: line.quantity,
         unit_price: line.unit_price,
     };
     let lines = lines.into_iter().map(requested).collect();
-    let order = app.run(PlaceOrder { customer_id, placed_at, reference, lines }, command.context).await?;
-    Ok(order.created(|order| format!("/shop/api/order/{}/", order.order_id)))
+    let place = PlaceOrder { customer_id, placed_at, reference, lines, recipients };
+    let order = app.run(place, command.context).await?;
+    let placed_before = order.answer().placed_before;
+    let order = order.map(|placed| placed.order);
+    let location = |order: &OrderView| format!("/shop/api/order/{}/", order.order_id);
+    Ok(if placed_before { order.repeated() } else { order.created(location) })
 }
 
 /// List the lines of an order

@@ -40,15 +40,17 @@ body! {
     pub struct PaymentRequest {
         /// Optional; if present it must equal `payment.method`.
         pub method: Option<PaymentMethod>,
-        /// The card to charge; if absent, staff record that the order is paid.
+        /// The card to charge; if absent, staff record that the shop received money.
         pub payment: Option<payments::InstrumentField>,
+        /// Money that staff received; all that is due if absent. Not allowed with `payment` or `method`.
+        pub amount: Option<Money>,
         /// The payment's number in another system.
         pub reference: Option<Reference>,
     }
 }
 
 body! {
-    /// Units handed to a carrier.
+    /// Units handed to a carrier, or to the buyer.
     #[schema(examples(json!({ "carrier": "DHL", "tracking_number": "00340434161094042557", "lines": [{ "line": 1, "quantity": 2 }] })))]
     pub struct Shipment {
         /// `DHL`, `DPD`, `UPS`, `Hermes`, or the name of another carrier.
@@ -57,6 +59,8 @@ body! {
         /// Lines to ship; all unshipped units if absent.
         #[schema(min_items = 1, max_items = 2_000, nullable = false)]
         pub lines: Option<Vec<SentLine>>,
+        /// `true` if the buyer collects the units: no address is needed, and there is no carrier.
+        pub collected: Option<bool>,
     }
 }
 
@@ -149,7 +153,8 @@ pub async fn process_order(
 
 /// Pay an order with a card, or record that it is paid
 ///
-/// A buyer charges a card, for example after a failed attempt. Staff may also record a payment without a card.
+/// A buyer charges a card, for example after a failed attempt. Staff may also record a payment without a card: all that
+/// is due, or with `amount` a part of it, after which the payment is `partially_paid`.
 #[utoipa::path(post, path = "/order/{order_id}/pay", tag = "orders", security(("bearer" = ["owner", "editor"])),
     request_body = PaymentRequest,
     params(("order_id" = OrderId, Path), CommandParams), responses((status = 200, body = OrderStateView), CommandProblems))]
@@ -160,15 +165,29 @@ pub async fn pay_order(
     command: Command<PaymentRequest>,
 ) -> Result<CommandResponse<OrderStateView>, ApiError> {
     let by_buyer = command.context.actor.role == Role::Customer.as_str();
-    let Command { body: PaymentRequest { method, payment, reference }, context } = command;
+    let Command { body: PaymentRequest { method, payment, amount, reference }, context } = command;
+    if amount.is_some() && (method.is_some() || payment.is_some()) {
+        return Err(ApiError::invalid_field(
+            "amount",
+            "is for money that staff received; a card is charged all that is due",
+        ));
+    }
+    if amount.is_some_and(Money::is_zero) {
+        return Err(ApiError::invalid_field("amount", "must be above 0.00"));
+    }
     match app.instrument(method, payment)? {
-        Some((method, token)) => movers.run(&app, RequestPayment { order_id, method, token }, context).await,
+        Some((method, token)) => {
+            if let Some(buyer) = app.buyer(&context.actor, false, None) {
+                buyer.require_offered(method)?;
+            }
+            movers.run(&app, RequestPayment { order_id, method, token }, context).await
+        }
         None if by_buyer => Err(ApiError::invalid_field("payment", "is required")),
         None => {
             let command = match method {
                 // The order refuses a method that is not online.
                 Some(_) => OrderCommand::RequestPayment { method },
-                None => OrderCommand::MarkPaid { reference },
+                None => OrderCommand::MarkPaid { amount, reference },
             };
             movers.run(&app, MoveOrder { order_id, command }, context).await
         }
@@ -177,6 +196,7 @@ pub async fn pay_order(
 
 /// Ship units of an order; they leave the stock
 ///
+/// The order needs a shipping address, unless the buyer collects the units.
 /// More units than are on hand are refused with 409 `not_on_hand`.
 #[utoipa::path(post, path = "/order/{order_id}/ship", tag = "orders", security(("bearer" = ["editor"])),
     request_body = Shipment,
@@ -190,10 +210,17 @@ pub async fn ship_order(
     if command.body.lines.as_ref().is_some_and(Vec::is_empty) {
         return Err(ApiError::invalid_field("lines", "must not be empty"));
     }
-    let ship = |Shipment { carrier, tracking_number, lines }| OrderCommand::Ship {
+    let collected = command.body.collected.unwrap_or(false);
+    let Shipment { carrier, tracking_number, .. } = &command.body;
+    let of_carriers = [("carrier", carrier.is_some()), ("tracking_number", tracking_number.is_some())];
+    if let Some((field, _)) = of_carriers.into_iter().find(|(_, given)| collected && *given) {
+        return Err(ApiError::invalid_field(field, "must be absent if the buyer collects the units"));
+    }
+    let ship = |Shipment { carrier, tracking_number, lines, .. }| OrderCommand::Ship {
         carrier: carrier.map(canonical_carrier),
         tracking_number,
         lines: lines.into_iter().flatten().map(LineUnits::from).collect(),
+        collected,
     };
     run(&app, &movers, order_id, command.map(ship)).await
 }

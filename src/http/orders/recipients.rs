@@ -1,10 +1,19 @@
-//! Recipients of an order: a guest's contact, and the addresses.
+//! Recipients of an order: a guest's contact, and the addresses; read, entered by staff, and corrected.
 
+use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use utoipa::ToSchema;
 
-use crate::domain::ids::OrderId;
+use crate::domain::ids::{AddressId, CustomerId, OrderId};
+use crate::domain::text::{Email, Name};
+use crate::http::App;
+use crate::http::customers::addresses::{GivenAddress, find_address};
+use crate::http::wire::body::body;
+use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse};
+use crate::http::wire::error::{ApiError, FieldError};
+use crate::http::wire::page::Ids;
+use crate::shop::{CorrectAddresses, CorrectContact, CorrectionView, Destination, GuestContact, Recipients};
 
 /// Name and e-mail address of a guest.
 #[derive(Serialize, ToSchema)]
@@ -46,4 +55,117 @@ pub async fn find_recipients(connection: &mut PgConnection, order_id: OrderId) -
         .fetch_all(connection)
         .await?;
     Ok(OrderRecipients { contact, addresses })
+}
+
+/// Name and e-mail address of a guest, as staff enter them.
+#[derive(Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GivenContact {
+    pub name: Name,
+    /// Recipient of mails about the order.
+    pub email: Email,
+}
+
+/// Recipients as the body of an order entered by staff names them.
+pub struct GivenRecipients {
+    pub contact: Option<GivenContact>,
+    pub shipping_address: Option<GivenAddress>,
+    pub billing_address: Option<GivenAddress>,
+    pub shipping_address_id: Option<AddressId>,
+    pub billing_address_id: Option<AddressId>,
+}
+
+impl GivenRecipients {
+    /// Checks that they fit each other and the buyer, and reads the country of the customer's address.
+    pub async fn resolve(self, app: &App, customer_id: Option<CustomerId>) -> Result<Recipients, ApiError> {
+        let mut errors = Vec::new();
+        let mut refuse = |broken: bool, field: &str, message: &str| {
+            if broken {
+                errors.push(FieldError { field: field.to_owned(), message: message.to_owned() });
+            }
+        };
+        let of_customer = "must be absent for an order of a customer, who has a profile";
+        refuse(self.contact.is_some() && customer_id.is_some(), "contact", of_customer);
+        for (id_field, id, field, address) in [
+            ("shipping_address_id", &self.shipping_address_id, "shipping_address", &self.shipping_address),
+            ("billing_address_id", &self.billing_address_id, "billing_address", &self.billing_address),
+        ] {
+            refuse(id.is_some() && customer_id.is_none(), id_field, "needs a customer_id");
+            refuse(id.is_some() && address.is_some(), id_field, &format!("must be absent beside {field}"));
+        }
+        if !errors.is_empty() {
+            return Err(ApiError::invalid(errors));
+        }
+        let destination =
+            async |address: Option<GivenAddress>, address_id: Option<AddressId>| match (address, customer_id) {
+                (Some(GivenAddress(address)), _) => Ok(Some(Destination::given(address))),
+                (None, Some(customer_id)) => {
+                    find_address(app, customer_id, address_id).await.map(|known| known.map(Destination::Known))
+                }
+                (None, None) => Ok(None),
+            };
+        Ok(Recipients {
+            contact: self.contact.map(|GivenContact { name, email }| GuestContact { name, email }),
+            shipping: destination(self.shipping_address, self.shipping_address_id).await?,
+            billing: destination(self.billing_address, self.billing_address_id).await?,
+        })
+    }
+}
+
+body! {
+    /// Addresses that replace those of the order; an absent one stays.
+    #[schema(examples(json!({ "shipping":
+        { "name": "Jo Miller", "line1": "14 Mill Lane", "postal_code": "AB1 2CD", "city": "Milltown", "country": "GB" } })))]
+    pub struct AddressCorrection {
+        pub shipping: Option<GivenAddress>,
+        pub billing: Option<GivenAddress>,
+    }
+}
+
+body! {
+    /// Name or e-mail address of a guest; an absent one stays.
+    #[schema(examples(json!({ "name": "Jo Miller", "email": "jo@example.com" })))]
+    pub struct ContactCorrection {
+        pub name: Option<Name>,
+        /// Recipient of mails about the order from now on.
+        pub email: Option<Email>,
+    }
+}
+
+/// Correct the addresses of an order
+///
+/// Possible while units are still to be sent. A country in which shipping or taxes cost something else is refused, because
+/// the total is agreed: cancel the order and place it again.
+#[utoipa::path(put, path = "/order/{order_id}/addresses", tag = "orders", security(("bearer" = ["editor"])),
+    request_body = AddressCorrection,
+    params(("order_id" = OrderId, Path), CommandParams), responses((status = 200, body = CorrectionView), CommandProblems))]
+pub async fn correct_addresses(
+    State(app): State<App>,
+    Ids(order_id): Ids<OrderId>,
+    command: Command<AddressCorrection>,
+) -> Result<CommandResponse<CorrectionView>, ApiError> {
+    let AddressCorrection { shipping, billing } = command.body;
+    if shipping.is_none() && billing.is_none() {
+        return Err(ApiError::invalid_field("shipping", "is required unless billing is given"));
+    }
+    let (shipping, billing) = (shipping.map(|given| given.0), billing.map(|given| given.0));
+    app.run(CorrectAddresses { order_id, shipping, billing }, command.context).await
+}
+
+/// Correct the name or e-mail address of a guest's order
+///
+/// Possible while units are still to be sent. An order that staff entered without a contact gets one with both.
+#[utoipa::path(put, path = "/order/{order_id}/contact", tag = "orders", security(("bearer" = ["editor"])),
+    request_body = ContactCorrection,
+    params(("order_id" = OrderId, Path), CommandParams), responses((status = 200, body = CorrectionView), CommandProblems))]
+pub async fn correct_contact(
+    State(app): State<App>,
+    Ids(order_id): Ids<OrderId>,
+    command: Command<ContactCorrection>,
+) -> Result<CommandResponse<CorrectionView>, ApiError> {
+    let ContactCorrection { name, email } = command.body;
+    if name.is_none() && email.is_none() {
+        return Err(ApiError::invalid_field("name", "is required unless email is given"));
+    }
+    app.run(CorrectContact { order_id, name, email }, command.context).await
 }

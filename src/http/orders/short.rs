@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::domain::product::Stock;
 use crate::http::App;
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::{DEFAULT_LIMIT, Page, PageOf, Params};
@@ -44,6 +45,10 @@ pub async fn list_short_orders(
 ) -> Result<PageOf<ShortOrder>, ApiError> {
     let limit = page.limit(DEFAULT_LIMIT)?;
     let (product_id, order_id, upto): (i64, i64, i64) = page.after()?.unwrap_or((0, i64::MAX, 0));
+    // No product has more reserved units, so a larger number was not made by the shop, and could overflow.
+    if !(0..=Stock::MAX).contains(&upto) {
+        return Err(ApiError::invalid_field("cursor", "must be taken from a Link of the same list"));
+    }
     let list = sqlx::query_file_as!(
         ShortOrder,
         "projections/products/short_orders.sql",

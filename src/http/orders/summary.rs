@@ -39,11 +39,11 @@ pub struct Summary {
     pub refunded: Amount,
     /// Amount that is still to be paid.
     pub due: Amount,
-    /// `null` if staff arrange the payment.
+    /// `null` for an order that staff placed.
     pub payment_method: Option<String>,
     /// Why the last payment attempt failed, such as `insufficient_funds`; `null` if it did not fail.
     pub payment_failure: Option<String>,
-    /// The order is cancelled at this time if it is still unpaid.
+    /// The order is cancelled at this time if the shop has received nothing for it; `null` if nothing is to be paid.
     pub pay_by: Option<DateTime<Utc>>,
     /// Country code of ISO 3166-1; `null` if the buyer named no country.
     pub shipping_country: Option<String>,
@@ -92,6 +92,8 @@ pub struct SummaryShipment {
     pub tracking_number: Option<String>,
     /// Tracking page of the carrier; `null` for an unknown carrier.
     pub tracking_url: Option<String>,
+    /// Whether the buyer collected the units.
+    pub collected: bool,
     pub sent_at: DateTime<Utc>,
     pub delivered_at: Option<DateTime<Utc>>,
     pub lines: Vec<ShipmentLine>,
@@ -163,6 +165,7 @@ pub async fn read_summary(app: &App, order_id: OrderId, movers: &Movers) -> Resu
                 tracking_url: tracked.and_then(|(carrier, number)| tracking_url(carrier, number)),
                 carrier: row.carrier,
                 tracking_number: row.tracking_number,
+                collected: row.collected,
                 sent_at: row.sent_at,
                 delivered_at: row.delivered_at,
                 lines: Vec::new(),

@@ -1,10 +1,11 @@
 //! Commands: the headers and parameters that every command accepts, and how its receipt becomes a response.
 
 use axum::Json;
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRequest, Query, Request};
 use axum::http::header::{IF_MATCH, LOCATION};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::openapi::path::{Parameter, ParameterIn};
@@ -93,7 +94,7 @@ pub enum CommandProblems {
     /// The body is not `application/json`
     #[response(status = 415, content_type = "application/problem+json")]
     NotJson(#[to_schema] Problem),
-    /// The idempotency key was used for another request
+    /// The idempotency key or the reference was used for another request
     #[response(status = 422, content_type = "application/problem+json")]
     KeyReused(#[to_schema] Problem),
     /// The database is unavailable or the shop is too busy; retry after `Retry-After` seconds
@@ -119,9 +120,37 @@ impl<T: FromObject> FromRequest<App> for Command<T> {
     }
 }
 
+/// A command with query parameters of its own, beside those of every command.
+pub struct CommandWith<T, Q> {
+    pub body: T,
+    pub context: Context,
+    pub query: Q,
+}
+
+impl<T: FromObject, Q: DeserializeOwned + Send> FromRequest<App> for CommandWith<T, Q> {
+    type Rejection = ApiError;
+
+    async fn from_request(mut request: Request, app: &App) -> Result<Self, ApiError> {
+        let (common, own): (Vec<_>, Vec<_>) = request
+            .uri()
+            .query()
+            .unwrap_or_default()
+            .split('&')
+            .filter(|pair| !pair.is_empty())
+            .partition(|pair| pair.split('=').next() == Some("dry_run"));
+        let path = request.uri().path();
+        let with = |pairs: Vec<&str>| format!("{path}?{}", pairs.join("&")).parse::<Uri>().map_err(ApiError::internal);
+        let (common, own) = (with(common)?, with(own)?);
+        let query = Query::<Q>::try_from_uri(&own).map_err(|rejection| invalid_param(&rejection.body_text()))?.0;
+        *request.uri_mut() = common;
+        let Command { body, context } = Command::from_request(request, app).await?;
+        Ok(Self { body, context, query })
+    }
+}
+
 /// Rejects unknown query parameters, so that a misspelt `dry_run` cannot execute the command.
 fn dry_run(uri: &Uri) -> Result<bool, ApiError> {
-    let query = axum::extract::Query::<CommandQuery>::try_from_uri(uri);
+    let query = Query::<CommandQuery>::try_from_uri(uri);
     Ok(query.map_err(|rejection| invalid_param(&rejection.body_text()))?.dry_run)
 }
 
@@ -184,6 +213,22 @@ impl<A> CommandResponse<A> {
     /// Whether an idempotent request was replayed.
     pub fn replayed(&self) -> bool {
         self.receipt.replayed
+    }
+
+    pub fn answer(&self) -> &A {
+        &self.receipt.answer
+    }
+
+    /// 202: the command is accepted, and its effect comes later.
+    pub fn accepted(mut self) -> Self {
+        self.status = StatusCode::ACCEPTED;
+        self
+    }
+
+    /// 200 with `Idempotent-Replayed`: an earlier request did what this one asks for.
+    pub fn repeated(mut self) -> Self {
+        self.receipt.replayed = true;
+        self
     }
 
     /// Maps the answer and keeps the receipt.

@@ -21,6 +21,9 @@ impl From<Refusal> for ApiError {
         let (status, code, title) = classify_refusal(&refusal);
         let error = Self::new(status, code, title, refusal.to_string());
         match &refusal {
+            Refusal::OpenOrders(order_ids) => error.with("order_ids", json!(order_ids)),
+            Refusal::PaymentMethodUnavailable { offered, .. } => error.with("offered", json!(offered)),
+            Refusal::ReferenceReused { order_id } => error.with("order_id", json!(order_id)),
             Refusal::ItemsUnavailable(items) => error.with("products", json!(items)),
             Refusal::TotalChanged { expected, total } => {
                 error.with("expected", json!(expected)).with("total", json!(total))
@@ -69,6 +72,7 @@ fn classify_refusal(refusal: &Refusal) -> (StatusCode, &'static str, &'static st
             CustomerError::AddressNotFound(_) => (NOT_FOUND, "address_not_found", "Address not found"),
             CustomerError::TooManyAddresses => (CONFLICT, "too_many_addresses", "Too many addresses"),
             CustomerError::AlreadyRegistered => (CONFLICT, "customer_exists", "Customer already exists"),
+            CustomerError::ErasureRequested => (CONFLICT, "erasure_requested", "Erasure requested"),
         },
         Refusal::Discount(error) => match error {
             DiscountError::NotFound => (NOT_FOUND, "discount_not_found", "Discount not found"),
@@ -112,11 +116,22 @@ fn classify_refusal(refusal: &Refusal) -> (StatusCode, &'static str, &'static st
             OrderError::UnknownAttempt(_) => (NOT_FOUND, "attempt_not_found", "Payment attempt not found"),
             OrderError::HasCustomer(_) => (CONFLICT, "order_of_customer", "Order belongs to a customer"),
             OrderError::UnknownRefund(_) => (NOT_FOUND, "refund_not_found", "Refund not found"),
+            OrderError::PaymentTooLarge { .. } => (CONFLICT, "payment_too_large", "Payment too large"),
+            OrderError::Refunded => (CONFLICT, "order_refunded", "Order refunded"),
+            OrderError::AddressMissing => (CONFLICT, "address_missing", "Shipping address missing"),
+            OrderError::NothingToSend => (CONFLICT, "nothing_to_send", "Nothing left to send"),
+            OrderError::ContactErased => (CONFLICT, "contact_erased", "Personal data erased"),
+            OrderError::ContactIncomplete => (CONFLICT, "contact_incomplete", "Contact incomplete"),
+            OrderError::CountryChangesPrice(_) => (CONFLICT, "country_changes_price", "Country changes the price"),
+            OrderError::StillOpen => (CONFLICT, "open_orders", "Open orders"),
         },
         Refusal::Pricing(error) => match error {
             PricingError::TooManyRows => (BAD_REQUEST, "too_many_rows", "Too many rows"),
             PricingError::DuplicateFee { .. } => (BAD_REQUEST, "fee_twice", "Shipping fee given twice"),
             PricingError::DuplicateRate { .. } => (BAD_REQUEST, "rate_twice", "Tax rate given twice"),
+            PricingError::CountryRequired => (CONFLICT, "shipping_country_required", "Shipping country required"),
+            PricingError::NotShippedThere(_) => (CONFLICT, "not_shipped_there", "Not shipped there"),
+            PricingError::TotalTooLarge => (BAD_REQUEST, "total_too_large", "Total too large"),
         },
         // The path exists; its body names a product that does not.
         Refusal::Unavailable { error: ProductError::NotFound, .. } => {
@@ -153,7 +168,16 @@ fn classify_refusal(refusal: &Refusal) -> (StatusCode, &'static str, &'static st
         Refusal::AddressChanged => (CONFLICT, "address_changed", "Address changed"),
         Refusal::UnknownCategory(_) => (CONFLICT, "category_not_found", "Category not found"),
         Refusal::UnknownCustomer(_) => (CONFLICT, "customer_not_found", "Customer not found"),
+        Refusal::OrdersChanged => (CONFLICT, "orders_changed", "Orders changed"),
+        Refusal::OpenOrders(_) => (CONFLICT, "open_orders", "Open orders"),
         Refusal::PlacedInTheFuture => (BAD_REQUEST, "placed_in_the_future", "Placed in the future"),
         Refusal::PlacedTooEarly => (BAD_REQUEST, "placed_too_early", "Placed before the shop's first day"),
+        Refusal::PaymentMethodUnavailable { .. } => {
+            (CONFLICT, "payment_method_unavailable", "Payment method unavailable")
+        }
+        Refusal::TooManyUnpaidUnits => (CONFLICT, "too_many_unpaid_units", "Too many unpaid units"),
+        Refusal::ReferenceReused { .. } => {
+            (StatusCode::UNPROCESSABLE_ENTITY, "reference_reused", "Reference used for another request")
+        }
     }
 }

@@ -2,7 +2,8 @@
 -- its value is never negative, and each amount matches its events.
 with step as (
     select position, aggregate_id as order_id, event_type, payload,
-        case when event_type = 'OrderPaid' then (payload ->> 'amount')::numeric else 0 end as paid,
+        case when event_type in ('OrderPaid', 'OrderPartiallyPaid') then (payload ->> 'amount')::numeric else 0 end
+            as paid,
         case when event_type = 'OrderRefunded' then (payload ->> 'amount')::numeric else 0 end as refunded,
         case
             when event_type in ('OrderReturned', 'OrderRefunded', 'OrderUnitsCancelled')
@@ -31,6 +32,12 @@ from running
 where refunded > paid
     or credited > total
     or event_type = 'OrderCancelled' and credited <> total
+union all
+select position, 'Order/' || order_id, format('%s still due', total - credited - (paid - refunded)),
+    format('%s still due', payload ->> 'due')
+from running
+where event_type = 'OrderPartiallyPaid'
+    and (payload ->> 'due')::numeric is distinct from nullif(total - credited - (paid - refunded), 0)
 union all
 select position, 'Order/' || order_id, format('a total of %s, as its parts', parts), format('a total of %s', total)
 from running

@@ -1,4 +1,4 @@
--- Claims the task that has been due for longest and that no living node holds.
+-- Claims the task that has been due for longest and that no living node holds, unless the clock is implausible.
 update scheduler_task as task
 set holder = $2,
     held_until = clock_timestamp() + $3,
@@ -11,6 +11,7 @@ where task.name = (
     from scheduler_task as due
     where due.name = any($1)
         and due.due_at <= clock_timestamp()
+        and exists (select from read_clock() where verdict = 'plausible')
         and (
             due.holder is null
             or due.held_until < clock_timestamp()

@@ -1,11 +1,14 @@
 //! Orders: placing them, and moving them along their life cycle.
 
 mod placing;
+mod reference;
 mod views;
 
 use std::collections::BTreeMap;
 
 use super::pricing::{discount_in_use, release_discount};
+use super::recipients::require_shipping_address;
+use super::unpaid::{counted_units, release_unpaid};
 use crate::domain::customer::Customer;
 use crate::domain::ids::{OrderId, ProductId};
 use crate::domain::order::{Order, OrderCommand, StockMoved};
@@ -14,7 +17,7 @@ use crate::domain::refusal::{MissingUnits, Refusal};
 use crate::journal::{AggregateRef, Interrupt, UnitOfWork, UseCase, ViewDigest};
 
 pub(super) use placing::{NewOrder, place_order};
-pub use placing::{PlaceOrder, RequestedLine};
+pub use placing::{PlaceOrder, PlacedByStaff, RequestedLine};
 pub use views::{OrderLineView, OrderStateView, OrderView, PricingView, ProductStockView};
 
 /// Moves an order along its life cycle, with its stock and its discount.
@@ -30,8 +33,13 @@ impl UseCase for MoveOrder {
         let order_id = self.order_id;
         let before = stock_moved(work, order_id)?;
         let discount = discount_in_use(work.get::<Order>(order_id)?.placed()?);
+        let unpaid = counted_units(work.get::<Order>(order_id)?.placed()?);
         work.execute::<Order>(order_id, self.command.clone())?;
+        if let OrderCommand::Ship { collected: false, .. } = self.command {
+            require_shipping_address(work, order_id)?;
+        }
         release_discount(work, order_id, discount)?;
+        release_unpaid(work, order_id, unpaid)?;
         let after = stock_moved(work, order_id)?;
         let steps: Vec<StockStep> = after
             .into_iter()

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Datelike, Utc};
+use serde::{Deserialize, Serialize};
 
+use super::reference::{request_digest, was_placed_by};
 use super::views::OrderView;
 use crate::domain::category::Category;
 use crate::domain::claim::ClaimIds;
-use crate::domain::customer::CustomerError;
+use crate::domain::customer::{Country, CustomerError};
 use crate::domain::ids::{CustomerId, OrderId, ProductId};
 use crate::domain::money::Money;
 use crate::domain::order::{self, Order, OrderCommand, OrderLine, PaymentMethod};
@@ -17,9 +19,10 @@ use crate::domain::quantity::Quantity;
 use crate::domain::refusal::{Refusal, UnavailableItem};
 use crate::domain::text::Reference;
 use crate::journal::{Interrupt, UnitOfWork, UseCase};
-use crate::shop::customers::check_customer;
+use crate::shop::customers::{check_customer, check_may_order};
 use crate::shop::names::{find_holder, take_name};
 use crate::shop::pricing::{PricingRequest, price, use_discount};
+use crate::shop::recipients::{Destination, Recipients};
 
 /// Places an order of staff, perhaps imported: with agreed prices, a past date, a reference.
 pub struct PlaceOrder {
@@ -27,9 +30,10 @@ pub struct PlaceOrder {
     pub customer_id: Option<CustomerId>,
     /// `None` means now; a time in the future is refused.
     pub placed_at: Option<DateTime<Utc>>,
-    /// Unique: a repeated reference returns the first order and places none.
+    /// Unique: the same request again returns the first order and places none; another one is refused.
     pub reference: Option<Reference>,
     pub lines: Vec<RequestedLine>,
+    pub recipients: Recipients,
 }
 
 /// A line of a new order.
@@ -41,15 +45,29 @@ pub struct RequestedLine {
     pub unit_price: Option<Money>,
 }
 
-impl UseCase for PlaceOrder {
-    type Answer = OrderView;
+/// The order of a request of staff.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlacedByStaff {
+    #[serde(flatten)]
+    pub order: OrderView,
+    /// Whether an earlier request with the same reference and content placed it.
+    #[serde(default)]
+    pub placed_before: bool,
+}
 
-    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<OrderView, Interrupt> {
+impl UseCase for PlaceOrder {
+    type Answer = PlacedByStaff;
+
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<PlacedByStaff, Interrupt> {
         let claim = self.reference.as_ref().map(ClaimIds::order_reference);
         if let Some(claim) = &claim
             && let Some(holder) = find_holder(work, claim)?
         {
-            return OrderView::of(work, OrderId(holder));
+            let order_id = OrderId(holder);
+            if !was_placed_by(work.get::<Order>(order_id)?.placed()?, self) {
+                return Err(Refusal::ReferenceReused { order_id }.into());
+            }
+            return Ok(PlacedByStaff { order: OrderView::of(work, order_id)?, placed_before: true });
         }
         let placed_at = self.placed_at.map_or(work.now(), as_stored);
         if placed_at > work.now() {
@@ -66,28 +84,31 @@ impl UseCase for PlaceOrder {
                 other => other,
             })?;
         }
-        let placed = place_order(
+        let order = place_order(
             work,
             NewOrder {
                 customer_id: self.customer_id,
                 placed_at,
                 reference: self.reference.clone(),
+                request_digest: self.reference.as_ref().map(|_| request_digest(self)),
                 lines: self.lines.clone(),
                 payment_method: None,
                 pay_by: None,
+                shipping_country: self.recipients.shipping.as_ref().and_then(Destination::country).cloned(),
                 pricing: None,
             },
         )?;
+        self.recipients.write(work, OrderId(order.order_id), self.customer_id)?;
         if let Some(claim) = claim {
-            take_name(work, &claim, placed.order_id)?;
+            take_name(work, &claim, order.order_id)?;
         }
-        Ok(placed)
+        Ok(PlacedByStaff { order, placed_before: false })
     }
 }
 
 /// The time in whole microseconds: PostgreSQL would round nanoseconds and leap seconds, perhaps into another day than
 /// the answer shows.
-fn as_stored(time: DateTime<Utc>) -> DateTime<Utc> {
+pub(super) fn as_stored(time: DateTime<Utc>) -> DateTime<Utc> {
     DateTime::from_timestamp_micros(time.timestamp_micros()).unwrap_or(time)
 }
 
@@ -96,9 +117,13 @@ pub(in crate::shop) struct NewOrder {
     pub customer_id: Option<CustomerId>,
     pub placed_at: DateTime<Utc>,
     pub reference: Option<Reference>,
+    /// Digest of the request, to recognise it when it is sent again.
+    pub request_digest: Option<String>,
     pub lines: Vec<RequestedLine>,
     pub payment_method: Option<PaymentMethod>,
     pub pay_by: Option<DateTime<Utc>>,
+    /// Country of the shipping address, if the pricing inputs do not have it.
+    pub shipping_country: Option<Country>,
     /// Pricing inputs. `None`: line prices are final, nothing is added.
     pub pricing: Option<PricingRequest>,
 }
@@ -106,6 +131,9 @@ pub(in crate::shop) struct NewOrder {
 /// Places the order under the next number and reserves its stock. If products cannot be ordered, the refusal names all of
 /// them.
 pub(in crate::shop) fn place_order(work: &mut UnitOfWork<'_>, order: NewOrder) -> Result<OrderView, Interrupt> {
+    if let Some(customer_id) = order.customer_id {
+        check_may_order(work, customer_id)?;
+    }
     let requested = units_by_product(order.lines.iter().map(|line| (line.product_id, line.quantity.get())));
     let listings = check_supply(work, &requested)?;
     let category_ids: Vec<_> = listings.values().map(|listing| listing.category_id).collect();
@@ -118,18 +146,20 @@ pub(in crate::shop) fn place_order(work: &mut UnitOfWork<'_>, order: NewOrder) -
         Ok(OrderLine::of(line.product_id, listing, category_name, line.quantity, line.unit_price)?)
     });
     let lines = lines.collect::<Result<Vec<_>, Interrupt>>()?;
-    let NewOrder { customer_id, placed_at, reference, payment_method, pay_by, pricing, .. } = order;
+    let NewOrder { customer_id, placed_at, reference, request_digest, payment_method, pay_by, .. } = order;
+    let NewOrder { shipping_country, pricing, .. } = order;
     let priced = pricing.as_ref().map(|request| price(work, request, &lines)).transpose()?.flatten();
-    let PricingRequest { country: shipping_country, discount_code } = pricing.unwrap_or_default();
+    let PricingRequest { country, discount_code } = pricing.unwrap_or_default();
     let order_id = OrderId(work.next_number::<Order>()?);
     let place = order::OrderDraft {
         customer_id,
         placed_at,
         reference,
+        request_digest,
         lines,
         payment_method,
         pay_by,
-        shipping_country,
+        shipping_country: country.or(shipping_country),
         priced,
         discount_code,
     };

@@ -33,15 +33,16 @@ async fn trace(shop: &TestShop) -> Value {
         "customer_profile",
         "events",
         "idempotency",
-        "mailed_link",
         "order_address",
         "order_contact",
         "payment_instrument",
         "webhook",
     ];
     let counts = tables.map(|table| format!("'{table}', (select jsonb_agg(t order by t::text) from {table} as t)"));
-    let everything =
-        format!("select jsonb_build_object('head', (select position from journal_head), {})", counts.join(", "));
+    let everything = format!(
+        "select jsonb_build_object('head', (select position from journal_head), 'mails', (select count(*) from mailed_link), {})",
+        counts.join(", ")
+    );
     sqlx::query_scalar(&everything).fetch_one(&shop.pool).await.unwrap()
 }
 
@@ -191,4 +192,24 @@ async fn a_dry_run_does_not_wait_long_for_a_lock_and_holds_none_afterwards() {
     shop.category("Tea").await;
     holder.rollback().await.unwrap();
     assert_eq!(shop.send("PATCH", &path, change, &[]).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_change_without_a_dry_run_refuses_to_be_one() {
+    let (shop, _) = furnished().await;
+    for (method, path) in [
+        ("POST", "scheduler/cancel_unpaid/run/"),
+        ("POST", "projections/bestsellers/rebuild/"),
+        ("POST", "reactions/1/retry/"),
+        ("DELETE", "reactions/1/"),
+        ("POST", "webhook/1/deliveries/0199f3b2-7c1e-4d6a-9b5e-3f2a1c0d8e77/redeliver/"),
+        ("POST", "auth/logout/"),
+    ] {
+        let refused = shop.send(method, &format!("{path}?dry_run=true"), Value::Null, &[]).await;
+        assert_eq!(
+            (refused.status, refused.problem()),
+            (StatusCode::BAD_REQUEST, "invalid_request"),
+            "{method} {path}"
+        );
+    }
 }

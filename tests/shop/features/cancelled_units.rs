@@ -1,11 +1,12 @@
 //! Units that are cancelled before they are shipped: the stock, the money, the states, and what callers see of them.
 
 use axum::http::StatusCode;
+use futures_util::future::join;
 use serde_json::{Value, json};
 
-use crate::support::TestShop;
 use crate::support::guests::as_guest;
 use crate::support::tokens::{claims, sign};
+use crate::support::{TestShop, fresh_database};
 
 /// A customer's order of three kettles at 10.00, paid and in process; ten were in stock.
 async fn three_kettles(shop: &TestShop) -> (i64, i64, i64) {
@@ -13,6 +14,7 @@ async fn three_kettles(shop: &TestShop) -> (i64, i64, i64) {
     let customer = shop.customer("Ada").await;
     shop.add(customer, kettle, 3).await;
     let order = shop.check_out(customer).await.body["order_id"].as_i64().unwrap();
+    shop.address_order(order).await;
     for step in ["pay", "process"] {
         shop.done(&format!("order/{order}/{step}/"), Value::Null).await;
     }
@@ -187,4 +189,31 @@ async fn each_caller_is_shown_its_own_moves() {
     let seen = shop.send_without_token("GET", &format!("{cart}order/{order}/"), Value::Null).await;
     assert_eq!((seen.status, &seen.body["allowed"]), (StatusCode::OK, &json!([])), "no payment provider is set up");
     assert_eq!(allowed(&shop, order).await, json!(["process", "pay", "cancel"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn units_are_not_both_shipped_and_cancelled() {
+    let database = fresh_database().await;
+    let [shop, other] = [TestShop::on(database.clone()).await, TestShop::on(database).await];
+    let kettle = shop.product("Kettle", "10.00", 100).await;
+    let mut outcomes = Vec::new();
+    for _ in 0..10 {
+        let lines = json!([{ "product_id": kettle, "quantity": 3 }]);
+        let order = shop.done("orders/", json!({ "lines": lines })).await["order_id"].as_i64().unwrap();
+        shop.done(&format!("order/{order}/process/"), Value::Null).await;
+        let (ship, cancel) = (format!("order/{order}/ship/"), format!("order/{order}/cancel/"));
+        let (shipped, cancelled) = join(shop.post(&ship, units(1, 3)), other.post(&cancel, units(1, 2))).await;
+        let mut statuses = [shipped.status, cancelled.status];
+        statuses.sort_unstable();
+        assert_eq!(statuses, [StatusCode::OK, StatusCode::CONFLICT], "{} {}", shipped.body, cancelled.body);
+        outcomes.push(shipped.status);
+    }
+    shop.check_log().await;
+    shop.verify().await;
+    let shipped = outcomes.iter().filter(|status| **status == StatusCode::OK).count();
+    let left = i64::try_from(100 - 3 * shipped).unwrap();
+    assert_eq!(
+        stock(&shop, kettle).await,
+        [left, 10 - i64::try_from(shipped).unwrap(), left - 10 + i64::try_from(shipped).unwrap()]
+    );
 }

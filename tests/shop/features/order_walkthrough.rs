@@ -103,6 +103,8 @@ fn a_guest_and_a_customer_pay_receive_two_parcels_and_return_a_line() {
     items.iter().for_each(|item| drop(customer.done(&format!("customer/{ada}/cart/items/"), item.clone())));
     let checkout = customer.done(&format!("customer/{ada}/cart/checkout/"), json!({ "payment": payment }));
     let order = checkout["order_id"].as_i64().unwrap();
+    let address = json!({ "shipping": crate::support::guests::address("Ada", "GB") });
+    assert_eq!(staff.send("PUT", &format!("order/{order}/addresses/"), &address).0, 200);
     assert_eq!(customer.send("POST", &format!("order/{order}/refund/"), &Value::Null).0, 403);
     see_through(&staff, order, || customer.read(&format!("order/{order}/summary/")));
 

@@ -13,6 +13,7 @@ async fn ordered(shop: &TestShop) -> (i64, i64, i64, i64) {
     shop.add(customer, kettle, 4).await;
     shop.add(customer, mug, 2).await;
     let order = shop.check_out(customer).await.body["order_id"].as_i64().unwrap();
+    shop.address_order(order).await;
     (order, kettle, mug, customer)
 }
 

@@ -228,8 +228,8 @@ async fn an_order_entered_by_staff_costs_what_staff_enter() {
 async fn a_returned_line_reduces_spending_by_what_was_paid_for_it() {
     let (shop, customer) = three_mugs_and_a_book(true).await;
     let id = check_out(&shop, customer, to_germany()).await.body["order_id"].clone();
-    for step in ["process", "ship", "deliver"] {
-        shop.done(&format!("order/{id}/{step}/"), Value::Null).await;
+    for (step, body) in [("process", Value::Null), ("ship", json!({ "collected": true })), ("deliver", Value::Null)] {
+        shop.done(&format!("order/{id}/{step}/"), body).await;
     }
     shop.done(&format!("order/{id}/return/"), json!({ "lines": [{ "line": 1, "quantity": 1 }] })).await;
     // A third of 26.97, and nothing of shipping.

@@ -34,8 +34,8 @@ async fn story(shop: &TestShop) {
     shop.send("PUT", &format!("customer/{ada}/cart/items/{mug}/"), json!({ "quantity": 3 }), &[]).await;
     shop.send("DELETE", &format!("customer/{ada}/cart/items/{assam}/"), Value::Null, &[]).await;
     assert_eq!(shop.check_out(ada).await.status, StatusCode::CREATED); // order 1: 2 kettles, 3 mugs = 55.75
-    for action in ["process", "ship", "deliver"] {
-        shop.done(&format!("order/1/{action}/"), Value::Null).await;
+    for (action, body) in [("process", Value::Null), ("ship", json!({ "collected": true })), ("deliver", Value::Null)] {
+        shop.done(&format!("order/1/{action}/"), body).await;
     }
     let lines = json!([
         { "product_id": assam, "quantity": 2, "unit_price": "8.00" },
@@ -78,6 +78,7 @@ async fn shortage(shop: &TestShop) {
     let (lamp, shade) = (shop.product("Lamp", "30.00", 10).await, shop.product("Shade", "9.00", 10).await);
     let lines = json!([{ "product_id": lamp, "quantity": 3 }, { "product_id": shade, "quantity": 2 }]);
     let order = shop.done("orders/", json!({ "lines": lines })).await["order_id"].as_i64().unwrap();
+    shop.address_order(order).await;
     let later = shop.done("orders/", json!({ "lines": lines })).await["order_id"].clone();
     let units = |line: i64| json!({ "lines": [{ "line": line, "quantity": 1 }] });
     let step = async |action: &str, body: Value| shop.done(&format!("order/{order}/{action}/"), body).await;

@@ -1,6 +1,7 @@
 //! A count that finds fewer units than orders reserve: what is sold, what is shipped, and which orders must wait.
 
 use axum::http::StatusCode;
+use base64::Engine;
 use futures_util::future::join;
 use serde_json::{Value, json};
 
@@ -12,6 +13,7 @@ async fn orders(shop: &TestShop, product: i64, quantities: &[i64]) -> Vec<i64> {
     for quantity in quantities {
         let lines = json!([{ "product_id": product, "quantity": quantity }]);
         let order = shop.done("orders/", json!({ "lines": lines })).await["order_id"].as_i64().unwrap();
+        shop.address_order(order).await;
         for step in ["pay", "process"] {
             shop.done(&format!("order/{order}/{step}/"), Value::Null).await;
         }
@@ -108,6 +110,7 @@ async fn a_shipment_names_every_product_that_is_not_on_hand() {
         { "product_id": kettle, "quantity": 1 }
     ]);
     let order = shop.done("orders/", json!({ "lines": lines })).await["order_id"].as_i64().unwrap();
+    shop.address_order(order).await;
     for step in ["pay", "process"] {
         shop.done(&format!("order/{order}/{step}/"), Value::Null).await;
     }
@@ -149,6 +152,10 @@ async fn orders_that_wait_are_listed_in_pages() {
     let whole = short(&shop).await;
     let kettles = of_kettles[1..].iter().rev().map(|order| (*order, 2, if *order == of_kettles[1] { 1 } else { 2 }));
     assert_eq!(whole, kettles.chain(of_mugs.iter().rev().map(|order| (*order, 1, 1))).collect::<Vec<_>>());
+    // A cursor of (product, order, units) that the shop did not make.
+    let invented = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(format!("[{kettle},9,{}]", i64::MAX));
+    let refused = shop.get(&format!("orders/short/?cursor={invented}")).await;
+    assert_eq!((refused.status, &refused.body["errors"][0]["field"]), (StatusCode::BAD_REQUEST, &json!("cursor")));
     for limit in 1..8 {
         let mut rows = Vec::new();
         let mut path = format!("orders/short/?limit={limit}");

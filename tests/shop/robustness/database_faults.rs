@@ -134,9 +134,9 @@ async fn recorded_times_never_decrease_with_the_databases_clock() {
 /// A checkout on a server whose clock is wrong by `wrong`.
 async fn check_out(shop: &TestShop, customer: i64, key: &str, wrong: TimeDelta) -> (i64, DateTime<Utc>, bool) {
     let mut context = Context::of(Actor { id: "clock".to_owned(), role: "admin" });
-    context.received_at += wrong;
+    let received_at = shop.engine.journal.clock().now() + wrong;
+    context.received_at = Some(received_at);
     context.idempotency = Some(IdempotencyKey::new("clock", key, &[b"checkout"]));
-    let received_at = context.received_at;
     let cart_id = CartId::Customer(CustomerId(customer));
     let receipt = shop.engine.journal.run(Checkout::of(cart_id), context).await.unwrap();
     (receipt.answer.order_id, received_at, receipt.replayed)

@@ -21,9 +21,9 @@ async fn story() -> TestShop {
         let answer = shop.send("POST", &check_out, Value::Null, &[("idempotency-key", key)]).await;
         assert_eq!(answer.status, StatusCode::CREATED);
     }
-    for action in ["order/1/process/", "order/1/ship/", "order/2/cancel/"] {
-        shop.done(action, Value::Null).await;
-    }
+    shop.done("order/1/process/", Value::Null).await;
+    shop.done("order/1/ship/", json!({ "collected": true })).await;
+    shop.done("order/2/cancel/", Value::Null).await;
     shop.done("orders/", json!({ "lines": [{ "product_id": product, "quantity": 3 }] })).await;
     shop
 }
@@ -241,7 +241,7 @@ async fn a_log_with_withdrawn_units_passes_every_rule_and_continues() {
     assert_eq!((&line["withdrawn"], &line["returned"]), (&json!(1), &json!(0)));
     shop.done("order/3/cancel/", json!({ "lines": [{ "line": 1, "quantity": 1 }] })).await;
     shop.done("order/3/process/", Value::Null).await;
-    shop.done("order/3/ship/", Value::Null).await;
+    shop.done("order/3/ship/", json!({ "collected": true })).await;
     shop.done("order/3/return/", json!({ "lines": [{ "line": 1, "quantity": 1 }] })).await;
     let seen = shop.read("order/3/summary/").await;
     assert_eq!(

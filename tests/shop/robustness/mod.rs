@@ -1,6 +1,7 @@
 //! What holds when processes, networks, disks and clocks fail, and under concurrency.
 
 mod abandoned_builds;
+mod clocks;
 mod connections;
 mod database_faults;
 mod dump_and_restore;

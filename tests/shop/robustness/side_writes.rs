@@ -7,8 +7,8 @@ use cartwright::domain::refusal::Refusal;
 use cartwright::domain::text::{Email, Name};
 use cartwright::journal::{Actor, CommandError, Context, Interrupt, SideWrite, UnitOfWork, UseCase};
 use cartwright::shop::{
-    ChangeCustomer, ChangeEmail, ChangePassword, Checkout, ConfirmRegistration, KnownAddress, OpenAccount, Recipients,
-    RegisterCustomer,
+    ChangeCustomer, ChangeEmail, ChangePassword, Checkout, ConfirmRegistration, Destination, KnownAddress, OpenAccount,
+    Recipients, RegisterCustomer,
 };
 use serde::Serialize;
 
@@ -118,8 +118,8 @@ async fn each_constraint_that_a_side_write_breaks_becomes_its_refusal() {
     shop.done(&format!("customer/{grace}/addresses/"), address("Grace", "GB")).await;
     shop.add(grace, product, 1).await;
     let country = Some(Country::try_from("FR".to_owned()).unwrap());
-    let shipping = Some(KnownAddress { address_id: AddressId(1), country });
-    let recipients = Recipients::Customer { shipping, billing: None };
+    let shipping = Some(Destination::Known(KnownAddress { address_id: AddressId(1), country }));
+    let recipients = Recipients { shipping, ..Recipients::default() };
     let checkout = Checkout { recipients, ..Checkout::of(CartId::Customer(CustomerId(grace))) };
     assert_eq!(shop.refusal(checkout).await, Refusal::AddressChanged);
 

@@ -35,7 +35,12 @@ async fn start_order_mails(shop: &TestShop) -> cartwright::reactors::Reactors {
         from: "shop@example.com".to_owned(),
         public_url: "https://shop.example.com".to_owned(),
     };
-    let mails = OrderMails::new(shop.pool.clone(), Mailer::new(&config), Templates::default(), Currency::EUR);
+    let mails = OrderMails::new(
+        shop.pool.clone(),
+        Mailer::new(&config, shop.engine.journal.clock()),
+        Templates::default(),
+        Currency::EUR,
+    );
     start_all(shop, vec![Arc::new(mails)]).await
 }
 

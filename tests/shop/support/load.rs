@@ -172,7 +172,8 @@ impl Buyer<'_> {
             _ => (&[], "pending"),
         };
         for step in moves {
-            self.send(&format!("order/{order_id}/{step}/"), Value::Null);
+            let body = if *step == "ship" { json!({ "collected": true }) } else { Value::Null };
+            self.send(&format!("order/{order_id}/{step}/"), body);
         }
         self.ledger.orders.push(Order { order_id, reference, status, lines });
     }

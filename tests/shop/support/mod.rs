@@ -15,6 +15,7 @@ pub mod pricing;
 pub mod program;
 pub mod reactors;
 pub mod receiver;
+pub mod shifted_clock;
 mod shop;
 pub mod tokens;
 

@@ -13,6 +13,7 @@ use cartwright::journal::JournalOptions;
 use cartwright::payments::{Payments, PaymentsConfig};
 use cartwright::projector::{PROJECTIONS, ProjectorOptions, verify};
 use cartwright::server::Engine;
+use cartwright::shop::PaymentPolicy;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
@@ -59,15 +60,29 @@ impl TestShop {
     }
 
     pub async fn behind(edge: Edge, connect: PgConnectOptions, journal: JournalOptions) -> Self {
-        Self::build(edge, connect, journal, &PaymentsConfig::default()).await
+        Self::build(edge, connect, journal, &PaymentsConfig::default(), PaymentPolicy::default()).await
     }
 
     /// A shop that accepts payments.
     pub async fn paid(connect: PgConnectOptions, payments: &PaymentsConfig) -> Self {
-        Self::build(Edge::default(), connect, JournalOptions::default(), payments).await
+        let journal = JournalOptions::default();
+        Self::build(Edge::default(), connect, journal, payments, PaymentPolicy::default()).await
     }
 
-    async fn build(edge: Edge, connect: PgConnectOptions, journal: JournalOptions, payments: &PaymentsConfig) -> Self {
+    /// A shop with its own payment rules for buyers.
+    pub async fn with_policy(connect: PgConnectOptions, payments: &PaymentsConfig, policy: PaymentPolicy) -> Self {
+        // Tests name the client's address, as a proxy does.
+        let edge = Edge { trusted_proxies: "127.0.0.1".parse().unwrap(), ..Edge::default() };
+        Self::build(edge, connect, JournalOptions::default(), payments, policy).await
+    }
+
+    async fn build(
+        edge: Edge,
+        connect: PgConnectOptions,
+        journal: JournalOptions,
+        payments: &PaymentsConfig,
+        payment_policy: PaymentPolicy,
+    ) -> Self {
         let pool = pool(&connect).await;
         let options = ProjectorOptions { lease_time_to_live: Duration::from_secs(5), batch_limit: 5_000 };
         let engine = Engine::start(&connect, &pool, journal, options).await.unwrap();
@@ -83,12 +98,8 @@ impl TestShop {
         let journal = engine.journal.clone();
         let accounts = Accounts::start(&config, connect.clone(), pool.clone(), journal.clone()).await.unwrap();
         let projector = engine.projector.clone();
-        let settings = AppSettings {
-            edge,
-            payments: Payments::new(payments, &pool).unwrap(),
-            cart_days: 30,
-            ..AppSettings::default()
-        };
+        let settings =
+            AppSettings { edge, payments: Payments::new(payments, &pool).unwrap(), payment_policy, cart_days: 30 };
         let shop = App::new(journal, projector, accounts.clone(), pool.clone(), settings, None, stopping);
         Self {
             accounts,
@@ -204,6 +215,26 @@ impl TestShop {
     pub async fn add(&self, customer: i64, product: i64, quantity: i64) {
         let item = json!({ "product_id": product, "quantity": quantity });
         self.done(&format!("customer/{customer}/cart/items/"), item).await;
+    }
+
+    /// Gives an order a shipping address.
+    pub async fn address_order(&self, order: i64) {
+        let address = json!({
+            "name": "Ada Miller", "line1": "12 Mill Lane", "postal_code": "AB1 2CD", "city": "Milltown", "country": "GB",
+        });
+        let path = format!("order/{order}/addresses/");
+        let answer = self.send("PUT", &path, json!({ "shipping": address }), &[]).await;
+        assert_eq!(answer.status, StatusCode::OK, "PUT {path}: {}", answer.body);
+    }
+
+    /// Closes an order: paid, collected and delivered.
+    pub async fn complete_order(&self, order: i64) {
+        let collected = json!({ "collected": true });
+        for (action, body) in
+            [("pay", json!({})), ("process", Value::Null), ("ship", collected), ("deliver", Value::Null)]
+        {
+            self.done(&format!("order/{order}/{action}/"), body).await;
+        }
     }
 
     pub async fn check_out(&self, customer: i64) -> Answer {

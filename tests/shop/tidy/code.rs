@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use super::{Tried, is_test, product_code};
 
-pub const RULES: [Tried; 7] = [
+pub const RULES: [Tried; 8] = [
     (
         domain_imports_only_its_crates,
         "src/domain/x.rs",
@@ -16,6 +16,12 @@ pub const RULES: [Tried; 7] = [
         "src/domain/x.rs",
         &["let now = Utc::now();", "Uuid::now_v7()", "std::env::var(x)"],
         &["let now = command.placed_at;"],
+    ),
+    (
+        only_the_clock_reads_the_wall_clock,
+        "src/shop/x.rs",
+        &["let now = Utc::now();", "let x = SystemTime::now();", "chrono::Local::now()"],
+        &["let now = work.now();", "let started = Instant::now();"],
     ),
     (only_http_knows_axum, "src/shop/x.rs", &["use axum::Json;", "fn x() -> axum::Router"], &["// as axum::Json does"]),
     (modules_say_what_they_are_for, "src/shop/x.rs", &["use std::fmt;"], &["//! Carts.\nuse std::fmt;"]),
@@ -62,6 +68,14 @@ const LONG_TEXT: &str = {
 };
 /// Longer than that for one story each: what a server does in its life.
 const LONG_FILES: [&str; 2] = ["src/database/embedded/server.rs", "src/database/embedded/tests.rs"];
+
+/// Decisions use the database's time; a node's own may be wrong.
+fn only_the_clock_reads_the_wall_clock(path: &str, text: &str) -> Option<String> {
+    let code = product_code(text);
+    let is_outside = path.starts_with("src/") && !path.starts_with("src/clock/") && !is_test(path);
+    let read = ["Utc::now", "Local::now", "SystemTime::now", "SystemTime::UNIX_EPOCH"].into_iter();
+    read.filter(|_| is_outside).find(|name| names(&code, name)).map(|name| format!("reads {name}"))
+}
 
 fn is_domain(path: &str) -> bool {
     path.starts_with("src/domain/") && path.ends_with(".rs") && !is_test(path)

@@ -10,6 +10,8 @@ use crate::domain::quantity::Quantity;
 
 mod goods;
 mod money;
+mod parts;
+mod recipients;
 
 fn given(events: Vec<OrderEvent>) -> AggregateTestExecutor<Order> {
     TestFramework::with(()).given(events)
@@ -42,6 +44,7 @@ fn place(lines: Vec<OrderLine>) -> OrderCommand {
         customer_id: Some(CustomerId(1)),
         placed_at,
         reference: None,
+        request_digest: None,
         lines,
         payment_method: None,
         pay_by: None,
@@ -89,7 +92,8 @@ impl Story {
 
 fn ship(lines: &[(i64, i64)]) -> OrderCommand {
     let units = |(line, units): &(i64, i64)| LineUnits { line: *line, quantity: Quantity::new(*units).unwrap() };
-    OrderCommand::Ship { carrier: None, tracking_number: None, lines: lines.iter().map(units).collect() }
+    let lines = lines.iter().map(units).collect();
+    OrderCommand::Ship { carrier: None, tracking_number: None, lines, collected: false }
 }
 
 fn return_units(lines: &[(i64, i64)], refund: bool) -> OrderCommand {
@@ -120,7 +124,7 @@ fn paid(attempt: i64, amount: &str) -> OrderCommand {
 
 const DELIVER: OrderCommand = OrderCommand::Deliver { shipment: None };
 const CANCEL: OrderCommand = OrderCommand::Cancel { reason: None };
-const PAY: OrderCommand = OrderCommand::MarkPaid { reference: None };
+const PAY: OrderCommand = OrderCommand::MarkPaid { amount: None, reference: None };
 
 #[test]
 fn the_total_is_the_sum_of_the_subtotals_and_one_product_can_have_two_lines_at_two_prices() {
@@ -155,18 +159,6 @@ fn a_total_above_the_maximum_is_refused() {
 #[test]
 fn an_unknown_order_is_not_found() {
     given(vec![]).when(DELIVER).then_expect_error(OrderError::NotFound);
-}
-
-#[test]
-fn only_the_contact_of_a_guest_is_erased_and_only_once() {
-    let OrderCommand::Place(order) = place(vec![line(1, 2, "20.00")]) else { unreachable!() };
-    let of_guest = Order::Unknown.decide(OrderCommand::Place(OrderDraft { customer_id: None, ..order })).unwrap();
-    given(of_guest.clone()).when(OrderCommand::EraseContact).then_expect_events(vec![OrderEvent::ContactErased {}]);
-    given([of_guest, vec![OrderEvent::ContactErased {}]].concat())
-        .when(OrderCommand::EraseContact)
-        .then_expect_events(vec![]);
-    given(vec![placed()]).when(OrderCommand::EraseContact).then_expect_error(OrderError::HasCustomer(CustomerId(1)));
-    given(vec![]).when(OrderCommand::EraseContact).then_expect_error(OrderError::NotFound);
 }
 
 #[test]

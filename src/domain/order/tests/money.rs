@@ -112,11 +112,48 @@ fn an_unpaid_order_is_cancelled_after_its_deadline() {
 }
 
 #[test]
-fn an_order_with_a_total_of_zero_is_paid_when_it_is_placed() {
-    let OrderCommand::Place(order) = place(vec![line(1, 1, "0.00")]) else { unreachable!() };
+fn an_order_with_nothing_to_pay_is_paid_from_the_start_whatever_its_method() {
+    for payment_method in [None, Some(PaymentMethod::Invoice), Some(PaymentMethod::Test), Some(PaymentMethod::Card)] {
+        let OrderCommand::Place(order) = place(vec![line(1, 1, "0.00")]) else { unreachable!() };
+        let pay_by = Some(order.placed_at);
+        let mut story = Story(Order::default());
+        let events = story.then(OrderCommand::Place(OrderDraft { payment_method, pay_by, ..order }));
+        assert!(
+            matches!(&events[..], [OrderEvent::Placed { pay_by: None, .. }, OrderEvent::Paid { amount, .. }] if amount.is_zero()),
+            "{events:?}"
+        );
+        assert_eq!((story.states().1, story.bill().due()), (Payment::Paid, Money::ZERO));
+        assert_eq!(story.then(OrderCommand::CancelUnpaid { now: DateTime::<Utc>::MAX_UTC }), []);
+        assert_eq!(story.refuses(PAY), OrderError::NothingDue);
+        assert_eq!(
+            story.refuses(OrderCommand::RequestPayment { method: Some(PaymentMethod::Card) }),
+            OrderError::NothingDue
+        );
+        story.then(OrderCommand::Process);
+        story.then(ship(&[]));
+    }
+}
+
+#[test]
+fn an_order_of_an_older_log_with_nothing_to_pay_is_paid_and_never_cancelled_as_unpaid() {
+    let OrderEvent::Placed { customer_id, placed_at, lines, .. } = placed() else { unreachable!() };
+    let older = OrderEvent::Placed {
+        customer_id,
+        placed_at,
+        reference: None,
+        total: Money::ZERO,
+        lines,
+        payment_method: Some(PaymentMethod::Invoice),
+        pay_by: Some(placed_at),
+        shipping_country: None,
+        pricing: None,
+        request_digest: None,
+    };
     let mut story = Story(Order::default());
-    story.then(OrderCommand::Place(OrderDraft { payment_method: Some(PaymentMethod::Card), ..order }));
-    assert_eq!(story.states().1, Payment::Paid);
+    story.0.evolve(&older);
+    assert_eq!((story.states().1, story.bill().pay_by), (Payment::Paid, None));
+    assert_eq!(story.then(OrderCommand::CancelUnpaid { now: DateTime::<Utc>::MAX_UTC }), []);
+    assert_eq!(story.refuses(PAY), OrderError::NothingDue);
 }
 
 #[test]
