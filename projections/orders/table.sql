@@ -35,7 +35,8 @@ create index orders_customer on orders (customer_id, placed_at desc, order_id de
 create index orders_placed_at on orders (placed_at desc, order_id desc);
 create index orders_status on orders (status, placed_at desc, order_id desc);
 create index orders_unpaid on orders (pay_by)
-where payment in ('pending', 'failed') and status in ('pending', 'processing') and paid = refunded and total > credited;
+where payment in ('pending', 'failed') and status in ('pending', 'processing') and fulfilment = 'unfulfilled'
+    and paid = refunded and total > credited;
 -- The states that few orders are in, or that staff look for.
 create index orders_payment on orders (payment, placed_at desc, order_id desc)
 where payment in ('authorised', 'partially_paid', 'partially_refunded', 'refunded', 'failed');

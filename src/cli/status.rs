@@ -148,7 +148,7 @@ async fn payment_lines(database: &Database) -> anyhow::Result<Lines> {
     let waiting = "select count(*) from live.orders where payment = 'partially_paid' and status <> 'cancelled'";
     let waiting: i64 = if built { sqlx::query_scalar(waiting).fetch_one(pool).await? } else { 0 };
     let waiting =
-        (waiting > 0).then(|| format!("{waiting} orders are paid in part; see GET orders/?payment=partially_paid"));
+        (waiting > 0).then(|| format!("orders paid in part: {waiting}; see GET orders/?payment=partially_paid"));
     Ok([guests.to_owned()].into_iter().chain(waiting).collect())
 }
 

@@ -202,7 +202,8 @@ async fn units_are_not_both_shipped_and_cancelled() {
         let order = shop.done("orders/", json!({ "lines": lines })).await["order_id"].as_i64().unwrap();
         shop.done(&format!("order/{order}/process/"), Value::Null).await;
         let (ship, cancel) = (format!("order/{order}/ship/"), format!("order/{order}/cancel/"));
-        let (shipped, cancelled) = join(shop.post(&ship, units(1, 3)), other.post(&cancel, units(1, 2))).await;
+        let all = json!({ "lines": [{ "line": 1, "quantity": 3 }], "collected": true });
+        let (shipped, cancelled) = join(shop.post(&ship, all), other.post(&cancel, units(1, 2))).await;
         let mut statuses = [shipped.status, cancelled.status];
         statuses.sort_unstable();
         assert_eq!(statuses, [StatusCode::OK, StatusCode::CONFLICT], "{} {}", shipped.body, cancelled.body);
@@ -216,4 +217,28 @@ async fn units_are_not_both_shipped_and_cancelled() {
         stock(&shop, kettle).await,
         [left, 10 - i64::try_from(shipped).unwrap(), left - 10 + i64::try_from(shipped).unwrap()]
     );
+}
+
+/// The scheduler cannot cancel such an order, so it must not stand before those that it can.
+#[tokio::test]
+async fn a_partly_shipped_order_is_not_listed_as_one_to_cancel_unpaid() {
+    let shop = TestShop::new().await;
+    let kettle = shop.product("Kettle", "10.00", 10).await;
+    let customer = shop.customer("Ada").await;
+    let mut orders = Vec::new();
+    for _ in 0..2 {
+        shop.add(customer, kettle, 2).await;
+        orders.push(shop.check_out(customer).await.body["order_id"].as_i64().unwrap());
+    }
+    shop.done(&format!("order/{}/process/", orders[0]), Value::Null).await;
+    let part = json!({ "lines": [{ "line": 1, "quantity": 1 }], "collected": true });
+    shop.done(&format!("order/{}/ship/", orders[0]), part).await;
+    shop.settle().await;
+    let overdue: Vec<i64> = sqlx::query_scalar(include_str!("../../../projections/orders/unpaid.sql"))
+        .bind(chrono::Utc::now() + chrono::TimeDelta::days(100))
+        .bind(10_i64)
+        .fetch_all(&shop.pool)
+        .await
+        .unwrap();
+    assert_eq!(overdue, orders[1..]);
 }
