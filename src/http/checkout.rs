@@ -137,6 +137,9 @@ pub async fn check_out_guest(
         app.edge.rate_limits.per_recipient(email.as_str())?;
     }
     let (payment_method, instrument) = chosen_method(&app, body.payment_method, body.payment)?;
+    // A quote names neither address nor method; the payment rules bind the order that follows.
+    let is_quote = body.shipping_address.is_none() && payment_method.is_none();
+    let buyer = buyer.filter(|_| !is_quote);
     let shipping = body.shipping_address.map(|address| Destination::given(address.0));
     let country = shipping.as_ref().and_then(Destination::country).cloned();
     if country.is_some() && body.shipping_country.is_some() && country != body.shipping_country {

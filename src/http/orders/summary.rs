@@ -148,7 +148,7 @@ pub async fn read_summary(app: &App, order_id: OrderId, movers: &Movers) -> Resu
         .fetch_all(&mut *transaction)
         .await?;
     let payment_failure = match order.payment.as_str() {
-        "failed" => last_failure(&mut transaction, order_id).await?,
+        "failed" | "partially_paid" => last_failure(&mut transaction, order_id).await?,
         _ => None,
     };
     let OrderRecipients { contact, addresses } = find_recipients(&mut transaction, order_id).await?;

@@ -208,9 +208,9 @@ async fn an_order_that_was_refunded_is_not_shipped() {
     pay(&shop, order, json!({})).await;
     shop.done(&format!("order/{order}/process/"), json!({})).await;
     shop.done(&format!("order/{order}/refund/"), json!({ "amount": "5.00" })).await;
-    let line = json!({ "lines": [{ "line": 1, "quantity": 1 }] });
+    let line = json!({ "lines": [{ "line": 1, "quantity": 1 }], "collected": true });
     shop.done(&format!("order/{order}/ship/"), line).await;
     shop.done(&format!("order/{order}/refund/"), json!({})).await;
-    let refused = shop.post(&format!("order/{order}/ship/"), json!({})).await;
+    let refused = shop.post(&format!("order/{order}/ship/"), json!({ "collected": true })).await;
     assert_eq!((refused.status, refused.problem()), (StatusCode::CONFLICT, "order_refunded"));
 }

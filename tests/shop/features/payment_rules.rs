@@ -95,6 +95,12 @@ async fn no_method_counts_as_an_invoice_which_new_shops_do_not_offer_to_guests()
     let for_guests = listed.as_array().unwrap().iter().map(|method| (&method["method"], &method["guests"]));
     assert_eq!(for_guests.collect::<Vec<_>>(), [(&json!("invoice"), &json!(false)), (&json!("test"), &json!(true))]);
 
+    // A quote needs no method.
+    let cart = shop.guest_cart(product).await;
+    let quote = json!({ "shipping_country": "GB" });
+    let quote = shop.send_without_token("POST", &format!("{cart}checkout/?dry_run=true"), quote).await;
+    assert_eq!((quote.status, &quote.body["total_amount"]), (StatusCode::OK, &json!("20.00")), "{}", quote.body);
+
     let mut by_invoice = as_guest("Jo");
     by_invoice["payment_method"] = json!("invoice");
     for body in [as_guest("Jo"), by_invoice] {
