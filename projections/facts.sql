@@ -54,6 +54,20 @@ create view fact.product_discontinued as
 select position, recorded_at, sequence, aggregate_id::bigint as product_id
 from fact.event where event_type = 'ProductDiscontinued';
 
+create view fact.product_relisted as
+select position, recorded_at, sequence, aggregate_id::bigint as product_id
+from fact.event where event_type = 'ProductRelisted';
+
+-- Whether a product is sold, each time that this changes.
+create view fact.product_offer as
+select position, aggregate_id::bigint as product_id, event_type = 'ProductRelisted' as listed
+from fact.event where event_type in ('ProductDiscontinued', 'ProductRelisted');
+
+create view fact.product_sku_changed as
+select position, recorded_at, sequence, aggregate_id::bigint as product_id,
+    payload ->> 'sku' as sku, payload ->> 'previous_sku' as previous_sku
+from fact.event where event_type = 'ProductSkuChanged';
+
 create view fact.product_deleted as
 select position, recorded_at, sequence, aggregate_id::bigint as product_id
 from fact.event where event_type = 'ProductDeleted';
@@ -99,7 +113,8 @@ create view fact.product_event as
 select position, recorded_at, sequence, aggregate_id::bigint as product_id
 from fact.event
 where event_type in (
-    'ProductCreated', 'ProductChanged', 'ProductRepriced', 'ProductDiscontinued', 'ProductDeleted',
+    'ProductCreated', 'ProductChanged', 'ProductRepriced', 'ProductDiscontinued', 'ProductRelisted',
+    'ProductSkuChanged', 'ProductDeleted',
     'StockReceived', 'StockCorrected', 'StockReserved', 'StockReleased', 'StockShipped', 'StockReturned'
 );
 

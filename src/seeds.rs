@@ -138,8 +138,9 @@ impl UseCase for Seeds {
         }
         for product in self.products.iter().filter(|product| product.discontinued) {
             let product_id = products[product.name.as_str()];
-            let (name, description, category, price) = (None, None, None, None);
-            ChangeProduct { product_id, name, description, category, price, discontinue: true }.decide(work)?;
+            let (name, description, category, price, sku) = (None, None, None, None, None);
+            let discontinued = Some(true);
+            ChangeProduct { product_id, name, description, category, price, sku, discontinued }.decide(work)?;
         }
         Ok(Loaded { products: products.len(), customers: customers.len(), orders: self.orders.len() })
     }

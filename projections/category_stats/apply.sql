@@ -12,9 +12,10 @@ from (
 where category.category_id = last.category_id;
 
 -- Each statement below changes what products add to their categories, and adds the difference up for each category.
+-- Discontinued products keep their row, because they may be sold again, but add nothing.
 with part as (
-    insert into category_stats_products (product_id, category_id, price, stock)
-    select product_id, category_id, price, 0
+    insert into category_stats_products (product_id, category_id, price, stock, listed)
+    select product_id, category_id, price, 0, true
     from fact.product_created
     returning category_id, price
 )
@@ -39,7 +40,8 @@ part as (
     join category_stats_products as before using (product_id)
     where product.product_id = last.product_id
         and before.category_id <> last.category_id
-    returning before.category_id as from_id, product.category_id as to_id, product.price, product.stock
+    returning before.category_id as from_id, product.category_id as to_id, product.price, product.stock,
+        product.listed
 )
 update category_stats as category
 set product_count = category.product_count + change.products,
@@ -48,9 +50,9 @@ set product_count = category.product_count + change.products,
 from (
     select category_id, sum(products) as products, sum(stock) as stock, sum(price) as price
     from (
-        select to_id as category_id, 1 as products, stock, price from part
+        select to_id as category_id, 1 as products, stock, price from part where listed
         union all
-        select from_id, -1, -stock, -price from part
+        select from_id, -1, -stock, -price from part where listed
     ) as moved
     group by category_id
 ) as change
@@ -67,13 +69,14 @@ part as (
     from last
     join category_stats_products as before using (product_id)
     where product.product_id = last.product_id
-    returning product.category_id, product.price - before.price as price
+    returning product.category_id, product.price - before.price as price, product.listed
 )
 update category_stats as category
 set price_sum = category.price_sum + change.price
 from (
     select category_id, sum(price) as price
     from part
+    where listed
     group by category_id
 ) as change
 where category.category_id = change.category_id;
@@ -89,12 +92,38 @@ part as (
     from last
     join category_stats_products as before using (product_id)
     where product.product_id = last.product_id
-    returning product.category_id, product.stock - before.stock as stock
+    returning product.category_id, product.stock - before.stock as stock, product.listed
 )
 update category_stats as category
 set total_stock = category.total_stock + change.stock
 from (
     select category_id, sum(stock) as stock
+    from part
+    where listed
+    group by category_id
+) as change
+where category.category_id = change.category_id;
+
+with last as (
+    select distinct on (product_id) product_id, listed
+    from fact.product_offer
+    order by product_id, position desc
+),
+part as (
+    update category_stats_products as product
+    set listed = last.listed
+    from last
+    join category_stats_products as before using (product_id)
+    where product.product_id = last.product_id
+        and before.listed <> last.listed
+    returning product.category_id, case when product.listed then 1 else -1 end as products, product.stock, product.price
+)
+update category_stats as category
+set product_count = category.product_count + change.products,
+    total_stock = category.total_stock + change.stock,
+    price_sum = category.price_sum + change.price
+from (
+    select category_id, sum(products) as products, sum(products * stock) as stock, sum(products * price) as price
     from part
     group by category_id
 ) as change
@@ -102,12 +131,9 @@ where category.category_id = change.category_id;
 
 with part as (
     delete from category_stats_products as product
-    where product.product_id in (
-        select product_id from fact.product_discontinued
-        union
-        select product_id from fact.product_deleted
-    )
-    returning category_id, price, stock
+    using fact.product_deleted as event
+    where product.product_id = event.product_id
+    returning product.category_id, product.price, product.stock, product.listed
 )
 update category_stats as category
 set product_count = category.product_count - change.products,
@@ -116,6 +142,7 @@ set product_count = category.product_count - change.products,
 from (
     select category_id, count(*) as products, sum(stock) as stock, sum(price) as price
     from part
+    where listed
     group by category_id
 ) as change
 where category.category_id = change.category_id;

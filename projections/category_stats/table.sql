@@ -15,6 +15,8 @@ create table category_stats_products (
     product_id bigint primary key,
     category_id bigint not null,
     price numeric(14, 2) not null,
-    stock bigint not null
+    stock bigint not null,
+    listed boolean not null
 );
+comment on column category_stats_products.listed is 'false while the product is discontinued: it adds nothing then';
 comment on table category_stats_products is 'what each product adds to its category, to be taken back when it changes';

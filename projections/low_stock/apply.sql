@@ -1,5 +1,5 @@
-insert into low_stock (product_id, name, price, category_id, stock)
-select product_id, name, price, category_id, 0
+insert into low_stock (product_id, name, price, category_id, stock, listed)
+select product_id, name, price, category_id, 0, true
 from fact.product_created;
 
 update low_stock as product
@@ -29,9 +29,14 @@ from (
 ) as last
 where product.product_id = last.product_id;
 
-delete from low_stock as product
-using fact.product_discontinued as event
-where product.product_id = event.product_id;
+update low_stock as product
+set listed = last.listed
+from (
+    select distinct on (product_id) product_id, listed
+    from fact.product_offer
+    order by product_id, position desc
+) as last
+where product.product_id = last.product_id;
 
 delete from low_stock as product
 using fact.product_deleted as event

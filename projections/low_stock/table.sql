@@ -3,7 +3,9 @@ create table low_stock (
     name text not null,
     price numeric(14, 2) not null,
     category_id bigint not null,
-    stock bigint not null
+    stock bigint not null,
+    listed boolean not null
 );
-comment on table low_stock is 'every product that is still sold, ranked by stock: where "low" begins is asked with the question';
-create index low_stock_rank on low_stock (stock, product_id);
+comment on table low_stock is 'every product, ranked by stock: where "low" begins is asked with the question';
+comment on column low_stock.listed is 'false while the product is discontinued';
+create index low_stock_rank on low_stock (stock, product_id) where listed;

@@ -29,9 +29,22 @@ from (
 where product.product_id = last.product_id;
 
 update products as product
-set discontinued = true
-from fact.product_discontinued as event
-where product.product_id = event.product_id;
+set discontinued = not last.listed
+from (
+    select distinct on (product_id) product_id, listed
+    from fact.product_offer
+    order by product_id, position desc
+) as last
+where product.product_id = last.product_id;
+
+update products as product
+set sku = last.sku
+from (
+    select distinct on (product_id) product_id, sku
+    from fact.product_sku_changed
+    order by product_id, position desc
+) as last
+where product.product_id = last.product_id;
 
 with changed as (
     update products as product

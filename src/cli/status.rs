@@ -11,6 +11,7 @@ use super::clock::clock_lines;
 use super::database::with_database;
 use super::output::print;
 use crate::config::DatabaseConfig;
+use crate::database::failure::DatabaseFailure;
 use crate::database::{Database, Location};
 use crate::mail::{UnmailableOwners, find_unmailable};
 use crate::payments;
@@ -50,6 +51,7 @@ async fn report(
         projection_lines(projections),
         task_lines(database).await?,
         unmailable_lines(&find_unmailable(&database.pool).await?),
+        same_name_lines(database).await?,
     ])
 }
 
@@ -77,6 +79,19 @@ async fn missing_stock_lines(database: &Database) -> anyhow::Result<Lines> {
         missing.units, missing.products
     );
     Ok(if missing.products > 0 { vec![line] } else { vec![] })
+}
+
+/// Unique names that today's rule no longer tells apart.
+async fn same_name_lines(database: &Database) -> anyhow::Result<Lines> {
+    let same = match sqlx::query_file!("src/cli/queries/same_names.sql").fetch_all(&database.pool).await {
+        Err(error) if DatabaseFailure::of(&error) == DatabaseFailure::MissingTable => return Ok(vec![]),
+        same => same?,
+    };
+    let lines = same.into_iter().map(|row| {
+        let ids: Vec<_> = row.ids.iter().map(ToString::to_string).collect();
+        format!("{} {} have the same name; each keeps it until it is renamed", row.kind, ids.join(", "))
+    });
+    Ok(lines.collect())
 }
 
 /// Erasures that wait for open orders.

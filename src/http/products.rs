@@ -3,17 +3,18 @@
 use axum::extract::{OriginalUri, State};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::domain::ids::ProductId;
 use crate::domain::money::Money;
-use crate::domain::text::{Description, Name, Reason, Sku};
+use crate::domain::text::{Description, Name, OptionalSku, Reason, Sku};
 use crate::http::App;
 use crate::http::categories::{CategoryField, find_categories};
 use crate::http::wire::amount::Amount;
-use crate::http::wire::body::{NoBody, body};
+use crate::http::wire::body::{FromObject, NoBody, body};
 use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse};
-use crate::http::wire::error::{ApiError, Problem};
+use crate::http::wire::error::{ApiError, FieldError, Problem};
 use crate::http::wire::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params, Versioned};
 use crate::journal::EntityTag;
 use crate::projector::text_key;
@@ -83,14 +84,28 @@ body! {
 
 body! {
     /// The fields to change; absent fields keep their value.
-    #[schema(examples(json!({ "price": "19.90" })))]
+    #[schema(examples(json!({ "price": "19.90", "sku": "KET-18" })))]
     pub struct ProductChange {
         pub name: Option<Name>,
         pub price: Option<Money>,
         pub category: Option<CategoryField>,
         pub description: Option<Description>,
-        /// `true` discontinues the product; this cannot be undone.
+        /// Stock-keeping unit; unique among products. `null` or the empty text removes it.
+        pub sku: Option<OptionalSku>,
+        /// `true` takes the product from sale, `false` puts it back.
         pub discontinued: Option<bool>,
+    }
+}
+
+/// A [`ProductChange`] in which `null` removes the SKU.
+pub struct ProductPatch(ProductChange);
+
+impl FromObject for ProductPatch {
+    fn from_object(mut object: Map<String, Value>) -> Result<Self, Vec<FieldError>> {
+        if let Some(sku @ Value::Null) = object.get_mut("sku") {
+            *sku = Value::String(String::new());
+        }
+        ProductChange::from_object(object).map(Self)
     }
 }
 
@@ -207,26 +222,24 @@ pub async fn create_product(
     Ok(created.created(|created| format!("/shop/api/product/{}/", created.product_id)))
 }
 
-/// Change or discontinue a product
+/// Change, discontinue or relist a product
 #[utoipa::path(patch, path = "/product/{product_id}", tag = "catalogue", security(("bearer" = ["editor"])),
     request_body = ProductChange,
     params(("product_id" = ProductId, Path), CommandParams), responses((status = 200, body = ProductView), CommandProblems))]
 pub async fn change_product(
     State(app): State<App>,
     Ids(product_id): Ids<ProductId>,
-    command: Command<ProductChange>,
+    command: Command<ProductPatch>,
 ) -> Result<CommandResponse<ProductView>, ApiError> {
-    let ProductChange { name, price, category, description, discontinued } = command.body;
-    if discontinued == Some(false) {
-        return Err(ApiError::invalid_field("discontinued", "must be true; a discontinued product cannot be restored"));
-    }
+    let ProductChange { name, price, category, description, sku, discontinued } = command.body.0;
     let change = ChangeProduct {
         product_id,
         name,
         description,
         category: category.map(|category| category.0),
         price,
-        discontinue: discontinued.is_some(),
+        sku: sku.map(OptionalSku::text),
+        discontinued,
     };
     app.run(change, command.context).await
 }

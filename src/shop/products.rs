@@ -64,15 +64,32 @@ fn claim_sku(work: &mut UnitOfWork<'_>, sku: &Sku, product_id: ProductId) -> Res
     })
 }
 
-/// Changes or discontinues a product. `None` keeps a value.
+/// Gives a product another SKU or none, and releases the previous one.
+fn change_sku(work: &mut UnitOfWork<'_>, product_id: ProductId, sku: Option<&Sku>) -> Result<(), Interrupt> {
+    let previous = work.get::<Product>(product_id)?.listing()?.sku.clone().map(Sku::stored);
+    if let Some(sku) = sku {
+        claim_sku(work, sku, product_id)?;
+    }
+    work.execute::<Product>(product_id, ProductCommand::ChangeSku { sku: sku.cloned() })?;
+    match previous {
+        Some(previous) if sku.map(Sku::folded) != Some(previous.folded()) => {
+            release_name(work, &ClaimIds::product_sku(&previous), product_id.0)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Changes, discontinues or relists a product. `None` keeps a value.
 pub struct ChangeProduct {
     pub product_id: ProductId,
     pub name: Option<Name>,
     pub description: Option<Description>,
     pub category: Option<CategoryKey>,
     pub price: Option<Money>,
-    /// Removes the product from sale, for ever.
-    pub discontinue: bool,
+    /// `Some(None)` removes the SKU.
+    pub sku: Option<Option<Sku>>,
+    /// `true` takes the product from sale, `false` puts it back.
+    pub discontinued: Option<bool>,
 }
 
 impl UseCase for ChangeProduct {
@@ -92,8 +109,13 @@ impl UseCase for ChangeProduct {
         if let Some(price) = self.price {
             work.execute::<Product>(self.product_id, ProductCommand::Reprice { price })?;
         }
-        if self.discontinue {
-            work.execute::<Product>(self.product_id, ProductCommand::Discontinue)?;
+        if let Some(sku) = &self.sku {
+            change_sku(work, self.product_id, sku.as_ref())?;
+        }
+        match self.discontinued {
+            Some(true) => work.execute::<Product>(self.product_id, ProductCommand::Discontinue)?,
+            Some(false) => work.execute::<Product>(self.product_id, ProductCommand::Relist)?,
+            None => {}
         }
         ProductView::of(work, self.product_id)
     }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::text::{Name, Text, TextError};
+use crate::domain::text::{Name, OptionalText, Text};
 
 /// One line of an address.
 pub type AddressLine = Text<200>;
@@ -81,37 +81,6 @@ impl Address {
     /// Whether the address has a postal code, or its country has none.
     pub fn has_required_postal_code(&self) -> bool {
         !self.postal_code.is_empty() || !self.country.requires_postal_code()
-    }
-}
-
-/// A line of text that may be empty.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct OptionalText<const MAX: usize>(Option<Text<MAX>>);
-
-impl<const MAX: usize> OptionalText<MAX> {
-    pub fn is_empty(&self) -> bool {
-        self.0.is_none()
-    }
-}
-
-impl<const MAX: usize> TryFrom<String> for OptionalText<MAX> {
-    type Error = TextError;
-
-    fn try_from(text: String) -> Result<Self, TextError> {
-        if text.trim().is_empty() { Ok(Self(None)) } else { Text::parse(&text).map(|line| Self(Some(line))) }
-    }
-}
-
-impl<const MAX: usize> From<OptionalText<MAX>> for String {
-    fn from(line: OptionalText<MAX>) -> Self {
-        line.0.map_or_else(Self::new, Self::from)
-    }
-}
-
-impl<const MAX: usize> fmt::Display for OptionalText<MAX> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.as_ref().map_or(Ok(()), |line| line.fmt(formatter))
     }
 }
 

@@ -11,7 +11,7 @@ mod address;
 #[cfg(test)]
 mod tests;
 
-pub use address::{Address, AddressChange, AddressField, AddressLine, Country, OptionalLine, OptionalText, PostalCode};
+pub use address::{Address, AddressChange, AddressField, AddressLine, Country, OptionalLine, PostalCode};
 
 /// Maximum number of addresses of a customer.
 pub const MAX_ADDRESSES: usize = 50;

@@ -23,6 +23,12 @@ pub enum ProductCommand {
         price: Money,
     },
     Discontinue,
+    /// Puts a discontinued product back on sale.
+    Relist,
+    /// `None` removes the SKU.
+    ChangeSku {
+        sku: Option<Sku>,
+    },
     Delete,
     /// Adds received units (positive) or removes missing ones (negative).
     AdjustStock {

@@ -10,6 +10,9 @@ events! {
         Changed { name: String, description: String, category_id: CategoryId } = "ProductChanged",
         Repriced { price: Money, previous_price: Money } = "ProductRepriced",
         Discontinued {} = "ProductDiscontinued",
+        /// Ends a discontinuation.
+        Relisted {} = "ProductRelisted",
+        SkuChanged { sku: Option<String>, previous_sku: Option<String> } = "ProductSkuChanged",
         Deleted {} = "ProductDeleted",
         StockReceived { quantity: i64, reason: Option<String>, on_hand: i64, reserved: i64 } = "StockReceived",
         StockCorrected { change: i64, reason: Option<String>, on_hand: i64, reserved: i64 } = "StockCorrected",

@@ -29,7 +29,7 @@ pub enum Product {
     #[default]
     Unknown,
     Listed(Listing),
-    /// No longer sold. Units of earlier orders can still be shipped, released and returned.
+    /// Not sold until it is relisted. Units of earlier orders can still be shipped, released and returned.
     Discontinued(Listing),
     /// Keeps its last listing, because carts still show it.
     Deleted(Listing),
@@ -108,6 +108,14 @@ impl Decider for Product {
                 Self::Discontinued(_) => Ok(vec![]),
                 _ => Ok(vec![ProductEvent::Discontinued {}]),
             },
+            ProductCommand::Relist => match self {
+                Self::Discontinued(_) => Ok(vec![ProductEvent::Relisted {}]),
+                _ => Ok(vec![]),
+            },
+            ProductCommand::ChangeSku { sku } => {
+                let (sku, previous_sku) = (sku.map(String::from), listing.sku.clone());
+                Ok(if sku == previous_sku { vec![] } else { vec![ProductEvent::SkuChanged { sku, previous_sku }] })
+            }
             ProductCommand::Delete if listing.ordered => Err(ProductError::Ordered),
             ProductCommand::Delete => Ok(vec![ProductEvent::Deleted {}]),
             ProductCommand::AdjustStock { change: 0, .. } => Err(ProductError::NoChange),
@@ -177,6 +185,12 @@ impl Decider for Product {
                     *self = Self::Discontinued(listing.clone());
                 }
             }
+            ProductEvent::Relisted {} => {
+                if let Self::Discontinued(listing) = self {
+                    *self = Self::Listed(listing.clone());
+                }
+            }
+            ProductEvent::SkuChanged { sku, .. } => self.update(|listing| listing.sku.clone_from(sku)),
             ProductEvent::Deleted {} => {
                 if let Self::Listed(listing) | Self::Discontinued(listing) = self {
                     *self = Self::Deleted(listing.clone());

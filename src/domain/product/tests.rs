@@ -147,3 +147,28 @@ fn a_count_may_find_fewer_units_than_are_reserved_and_orders_ship_what_is_left()
     ]);
     assert_eq!((Stock { on_hand: 3, reserved: 5 }.available(), Stock { on_hand: 3, reserved: 5 }.missing()), (0, 2));
 }
+
+#[test]
+fn a_discontinued_product_can_be_sold_again() {
+    let discontinued = vec![created(), received(5), ProductEvent::Discontinued {}];
+    given(discontinued.clone()).when(ProductCommand::Relist).then_expect_events(vec![ProductEvent::Relisted {}]);
+    given(vec![created()]).when(ProductCommand::Relist).then_expect_events(vec![]);
+    let relisted = [discontinued, vec![ProductEvent::Relisted {}]].concat();
+    given(relisted).when(ProductCommand::Discontinue).then_expect_events(vec![ProductEvent::Discontinued {}]);
+}
+
+#[test]
+fn a_sku_is_changed_and_removed() {
+    let sku = |sku: &str| Some(crate::domain::text::Sku::parse(sku).unwrap());
+    let changed = |sku: Option<&str>, previous_sku: Option<&str>| ProductEvent::SkuChanged {
+        sku: sku.map(str::to_owned),
+        previous_sku: previous_sku.map(str::to_owned),
+    };
+    let previous = changed(Some("K-1"), None);
+    let given_sku = || given(vec![created(), previous.clone()]);
+    given_sku().when(ProductCommand::ChangeSku { sku: sku("K-1") }).then_expect_events(vec![]);
+    given_sku()
+        .when(ProductCommand::ChangeSku { sku: sku("K-2") })
+        .then_expect_events(vec![changed(Some("K-2"), Some("K-1"))]);
+    given_sku().when(ProductCommand::ChangeSku { sku: None }).then_expect_events(vec![changed(None, Some("K-1"))]);
+}

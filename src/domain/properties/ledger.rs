@@ -35,6 +35,8 @@ impl Ledger {
             | ProductEvent::Changed { .. }
             | ProductEvent::Repriced { .. }
             | ProductEvent::Discontinued {}
+            | ProductEvent::Relisted {}
+            | ProductEvent::SkuChanged { .. }
             | ProductEvent::Deleted {} => {}
         }
     }

@@ -23,6 +23,8 @@ pub struct Text<const MAX: usize>(String);
 pub type Name = Text<200>;
 /// Stock-keeping unit: a merchant's own code for a product, by custom in upper case.
 pub type Sku = Text<64>;
+/// New SKU of a product; the empty text removes it.
+pub type OptionalSku = OptionalText<64>;
 /// Number of an order in an external system.
 pub type Reference = Text<100>;
 /// Reason for a change, as staff enter it.
@@ -37,6 +39,42 @@ pub struct Description(String);
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct LastName(String);
+
+/// A line of text that may be empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct OptionalText<const MAX: usize>(Option<Text<MAX>>);
+
+impl<const MAX: usize> OptionalText<MAX> {
+    pub fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// The text, unless it is empty.
+    pub fn text(self) -> Option<Text<MAX>> {
+        self.0
+    }
+}
+
+impl<const MAX: usize> TryFrom<String> for OptionalText<MAX> {
+    type Error = TextError;
+
+    fn try_from(text: String) -> Result<Self, TextError> {
+        if text.trim().is_empty() { Ok(Self(None)) } else { Text::parse(&text).map(|line| Self(Some(line))) }
+    }
+}
+
+impl<const MAX: usize> From<OptionalText<MAX>> for String {
+    fn from(line: OptionalText<MAX>) -> Self {
+        line.0.map_or_else(Self::new, Self::from)
+    }
+}
+
+impl<const MAX: usize> fmt::Display for OptionalText<MAX> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.as_ref().map_or(Ok(()), |line| line.fmt(formatter))
+    }
+}
 
 /// Why a text from a client is rejected.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

@@ -19,7 +19,7 @@ use crate::domain::order::{Action, Fulfilment, Payment, PaymentMethod, Status};
 use crate::domain::pricing::Percent;
 use crate::domain::product::UnavailableReason;
 use crate::domain::quantity::Quantity;
-use crate::domain::text::{Description, Email, LastName, Text};
+use crate::domain::text::{Description, Email, LastName, OptionalSku, Text};
 use crate::domain::webhook::EventTypes;
 use crate::webhooks::Endpoint;
 
@@ -51,6 +51,7 @@ schemas! {
         .format(Some(SchemaFormat::KnownFormat(KnownFormat::Password)))
         .min_length(Some(Password::MIN)).max_length(Some(Password::MAX));
     Description = "Description": string("Text of several lines; may be empty.").max_length(Some(Description::MAX));
+    OptionalSku = "OptionalSku": string("A stock-keeping unit; empty to remove it.").max_length(Some(64));
     LastName = "LastName": string("Last name of a person; empty for a person with one name.").max_length(Some(200));
     OptionalLine = "OptionalLine": string("A line of text; empty to remove it.").max_length(Some(200));
     PostalCode = "PostalCode": string("A postal code; empty where the country has none.").max_length(Some(20));

@@ -118,3 +118,69 @@ async fn the_keys_of_rust_and_of_sql_are_the_same() {
     assert_eq!(keys, by_sql, "Rust and collation \"C\" compare bytes");
     assert!(PROJECTIONS.iter().any(|projection| projection.name == "categories"));
 }
+
+#[tokio::test]
+async fn a_discontinued_product_comes_back_with_what_changed_meanwhile() {
+    let shop = TestShop::new().await;
+    shop.done("categories/", json!({ "category_name": "Tea" })).await;
+    shop.done("categories/", json!({ "category_name": "Kitchen" })).await;
+    let product = json!({ "name": "Kettle", "price": "10.00", "category": "Tea", "stock": 4, "sku": "K-1" });
+    let product = shop.done("products/", product).await["product_id"].clone();
+    let path = format!("product/{product}/");
+    let patch = async |body: Value| shop.send("PATCH", &path, body, &[]).await;
+    let shown = async || {
+        shop.settle().await;
+        let names = column(&shop.read("products/").await, "name").len();
+        let low = column(&shop.read("low-stock/").await, "name").len();
+        (names, low, shop.read("category-stats/").await)
+    };
+    let stats = |name: &str, other: &str, stock: i64, price: &str| {
+        json!([
+            { "category_name": name, "product_count": 1, "total_stock": stock, "avg_price": price },
+            { "category_name": other, "product_count": 0, "total_stock": 0, "avg_price": "0.00" },
+        ])
+    };
+    assert_eq!(shown().await, (1, 1, stats("Tea", "Kitchen", 4, "10.00")));
+    assert_eq!(patch(json!({ "discontinued": true })).await.status, StatusCode::OK);
+    assert_eq!(shown().await.0, 0);
+    assert_eq!(patch(json!({ "price": "12.00", "category": "Kitchen" })).await.status, StatusCode::OK);
+    shop.done(&format!("{path}stock/"), json!({ "change": 3 })).await;
+    assert_eq!(shown().await.2[0]["product_count"], 0);
+    let back = patch(json!({ "discontinued": false })).await;
+    assert_eq!((back.status, &back.body["discontinued"]), (StatusCode::OK, &json!(false)));
+    assert_eq!(shown().await, (1, 1, stats("Kitchen", "Tea", 7, "12.00")));
+    let history = shop.read(&format!("{path}history/")).await;
+    assert_eq!(history.as_array().unwrap().last().unwrap()["event_type"], "ProductRelisted");
+    // Several changes in one batch end in the same figures.
+    for discontinued in [true, false, true, false, true] {
+        patch(json!({ "discontinued": discontinued })).await;
+    }
+    assert_eq!((shown().await.0, shown().await.1), (0, 0));
+    patch(json!({ "discontinued": false })).await;
+    shop.verify().await;
+}
+
+#[tokio::test]
+async fn a_sku_moves_to_another_product_in_one_commit_each() {
+    let shop = TestShop::new().await;
+    let (first, second) = (shop.product("Kettle", "10.00", 1).await, shop.product("Cup", "2.00", 1).await);
+    let patch = async |product: i64, sku: Value| {
+        shop.send("PATCH", &format!("product/{product}/"), json!({ "sku": sku }), &[]).await
+    };
+    assert_eq!(patch(first, json!("K-1")).await.body["sku"], "K-1");
+    assert_eq!(patch(second, json!("k-1")).await.problem(), "sku_taken");
+    assert_eq!(patch(first, json!("k-1")).await.body["sku"], "k-1", "another case of its own");
+    assert_eq!(patch(second, json!("K-1")).await.problem(), "sku_taken");
+    assert_eq!(patch(first, json!("K-2")).await.body["sku"], "K-2");
+    assert_eq!(patch(second, json!("K-1")).await.body["sku"], "K-1");
+    for (removed, again) in [(Value::Null, "K-2"), (json!(""), "K-3")] {
+        assert_eq!(patch(first, removed).await.body["sku"], Value::Null);
+        assert_eq!(patch(first, json!(again)).await.body["sku"], again);
+    }
+    assert_eq!(patch(first, json!("\u{200b}")).await.status, StatusCode::BAD_REQUEST);
+    shop.settle().await;
+    assert_eq!(shop.read(&format!("product/{first}/")).await["sku"], "K-3");
+    let unchanged =
+        shop.send("PATCH", &format!("product/{first}/?dry_run=true"), json!({ "price": "3.00" }), &[]).await;
+    assert_eq!(unchanged.body["events"].as_array().unwrap().len(), 1, "an absent SKU stays");
+}

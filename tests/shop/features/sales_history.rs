@@ -126,7 +126,8 @@ async fn an_existing_product_is_reused_and_only_missing_stock_is_added() {
     }
     let gone = shop.engine.journal.run(create("C", 1), context()).await.unwrap().answer.product_id;
     let (name, description, category, price) = (None, None, None, None);
-    let discontinue = ChangeProduct { product_id: gone, name, description, category, price, discontinue: true };
+    let discontinue =
+        ChangeProduct { product_id: gone, name, description, category, price, sku: None, discontinued: Some(true) };
     shop.engine.journal.run(discontinue, context()).await.unwrap();
 
     let sales = "1,a,x,12,2011-03-01 09:00:00,25.00,,UK\n\
