@@ -126,7 +126,10 @@ pub fn erase_when_closed(context: &TaskContext) -> Task {
 /// Warns once a day of erasures that wait for too long; `cartwright status` and `GET erasures/` show them at any time.
 pub fn warn_of_erasures(context: &TaskContext) -> Task {
     Task::with("warn_of_erasures", ONE_DAY, context, |context| async move {
-        let limit = before(Utc::now(), ERASURE_OVERDUE_DAYS);
+        let Some(now) = context.journal.clock().measured_now(&context.pool).await? else {
+            return Ok(RunReport::default());
+        };
+        let limit = before(now, ERASURE_OVERDUE_DAYS);
         let count =
             sqlx::query_file!("projections/customers/waiting_count.sql", limit).fetch_one(&context.pool).await?;
         if count.overdue > 0 {

@@ -1,5 +1,6 @@
 -- Stores a mail with a link to the new address and a notice to the present one, if the account still has the password
--- that was checked. Replaces an earlier request.
+-- that was checked. Replaces an earlier request, unless its link is being used now: to wait for that while holding the
+-- account would be a deadlock.
 with holder as (
     select account_id, email
     from account
@@ -7,8 +8,13 @@ with holder as (
     for share
 ), superseded as (
     delete from mailed_link
-    using holder
-    where mailed_link.account_id = holder.account_id and mailed_link.purpose = 'change_email'
+    where link_id in (
+        select link_id
+        from mailed_link
+        join holder using (account_id)
+        where purpose = 'change_email'
+        for update of mailed_link skip locked
+    )
 )
 insert into mailed_link (
     link_id, purpose, email, account_id, session_id, network, requested_at, expires_at, due_at

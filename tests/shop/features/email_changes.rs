@@ -157,6 +157,28 @@ async fn only_the_newest_link_works_and_once() {
     assert_eq!(shop.post("auth/register/confirm/", register).await.problem(), "link_invalid");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_that_is_used_while_another_is_requested_does_not_wait() {
+    let shop = TestShop::new().await;
+    shop.member("Zoe").await;
+    let token = shop.session(ZOE).await;
+    for round in 0..6 {
+        let (first, second) = (format!("first{round}@example.com"), format!("second{round}@example.com"));
+        assert_eq!(shop.request_email(&token, &first, PASSWORD).await.status, StatusCode::ACCEPTED);
+        let link = shop.mails(&first, 1).await.remove(0);
+        let requests = join_all((0..3).map(|_| shop.request_email(&token, &second, PASSWORD)));
+        let (used, requested) = tokio::join!(shop.confirm_email(&link), requests);
+        let outcomes = [StatusCode::NO_CONTENT, StatusCode::BAD_REQUEST];
+        assert!(outcomes.contains(&used.status), "round {round}: {} {}", used.status, used.body);
+        let accepted = requested.iter().all(|answer| answer.status == StatusCode::ACCEPTED);
+        assert!(accepted, "round {round}: {requested:?}");
+    }
+    let deadlocks = "select deadlocks from pg_stat_database where datname = current_database()";
+    let deadlocks: i64 = sqlx::query_scalar(deadlocks).fetch_one(&shop.pool).await.unwrap();
+    assert_eq!(deadlocks, 0);
+    shop.check_log().await;
+}
+
 #[tokio::test]
 async fn of_two_accounts_that_request_one_address_one_gets_it() {
     let shop = TestShop::new().await;

@@ -1,5 +1,6 @@
 //! Mails that strangers cause: whom they reach, how many there are, and what strangers can write into them.
 
+use std::process::Command;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -10,9 +11,11 @@ use cartwright::mail::{MailConfig, Mailer, OrderMails, Templates, UnmailableOwne
 use cartwright::payments::Currency;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use sqlx::ConnectOptions;
 
 use crate::support::accounts::{ANOTHER, PASSWORD, access, token_in};
 use crate::support::guests::as_guest;
+use crate::support::program::{PROGRAM, text};
 use crate::support::reactors::{start_all, wait_until_drained};
 use crate::support::{Answer, TestShop, fresh_database};
 
@@ -224,6 +227,15 @@ async fn stored_addresses_that_cannot_be_mailed_are_shown_and_park_nothing() {
     let order = order.as_i64().unwrap();
     let expected = UnmailableOwners { customers: vec![zoe], accounts: vec![], orders: vec![order] };
     assert_eq!(find_unmailable(&shop.pool).await.unwrap(), expected);
+    let url = shop.pool.connect_options().to_url_lossy();
+    let status = Command::new(PROGRAM).arg("status").env("DATABASE_URL", url.as_str()).output().unwrap();
+    let printed = text(&status);
+    for line in [
+        format!("1 customers have an e-mail address that cannot be mailed: {zoe}\n"),
+        format!("1 orders of guests have an e-mail address that cannot be mailed: {order}\n"),
+    ] {
+        assert!(printed.contains(&line), "{printed}");
+    }
 
     let confirm = json!({ "token": token_in(&link) });
     assert_eq!(shop.post("auth/email/confirm/", confirm).await.status, StatusCode::NO_CONTENT);

@@ -205,9 +205,9 @@ pub async fn compare_books(pool: &PgPool, stub: &CardStub) {
         "select aggregate_id::bigint as order_id,
             coalesce(sum((payload ->> 'total')::numeric * 100) filter (where event_type = 'OrderPlaced'), 0)::bigint
                 as total,
-            coalesce(sum((payload ->> 'amount')::numeric * 100) filter (where event_type = 'OrderPaid'), 0)::bigint
+            coalesce(sum((payload ->> 'amount')::numeric * 100) filter (where event_type in ('OrderPaid', 'OrderPartiallyPaid')), 0)::bigint
                 as paid,
-            coalesce(array_agg(payload ->> 'reference') filter (where event_type = 'OrderPaid'), '{}') as references,
+            coalesce(array_agg(payload ->> 'reference') filter (where event_type in ('OrderPaid', 'OrderPartiallyPaid')), '{}') as references,
             coalesce(sum((payload ->> 'amount')::numeric * 100) filter (where event_type = 'OrderRefunded'), 0)::bigint
                 as refunded,
             bool_or(event_type = 'OrderCancelled') as cancelled
