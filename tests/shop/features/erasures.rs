@@ -111,6 +111,21 @@ async fn an_erasure_waits_until_the_last_order_is_closed() {
 }
 
 #[tokio::test]
+async fn an_idempotency_key_tells_an_erasure_that_waits_from_one_at_once() {
+    let shop = TestShop::new().await;
+    let (_, customer, _) = with_open_order(&shop).await;
+    let path = format!("customer/{customer}/");
+    let waits = format!("{path}?when=orders_closed");
+    let key = [("idempotency-key", "k1")];
+    let first = shop.send("DELETE", &waits, Value::Null, &key).await;
+    assert_eq!(first.status, StatusCode::ACCEPTED, "{}", first.body);
+    let again = shop.send("DELETE", &waits, Value::Null, &key).await;
+    assert_eq!((again.header("idempotent-replayed"), &again.body), ("true", &first.body));
+    let other = shop.send("DELETE", &path, Value::Null, &key).await;
+    assert_eq!(other.problem(), "idempotency_key_reused");
+}
+
+#[tokio::test]
 async fn staff_withdraw_an_erasure_that_waits() {
     let shop = TestShop::new().await;
     let (product, customer, order) = with_open_order(&shop).await;
