@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{DatabaseConfig, ServeConfig};
@@ -67,20 +67,20 @@ enum Command {
 }
 
 impl Cli {
-    /// Reads the arguments of the process. Settings of the server may stand before `serve` too.
+    /// Reads the arguments of the process. Flags may stand before the command too.
     pub fn read() -> Self {
         let arguments: Vec<_> = std::env::args_os().collect();
-        Self::read_from(arguments).unwrap_or_else(|error| error.exit())
+        Self::read_from(&arguments).unwrap_or_else(|error| error.exit())
     }
 
-    fn read_from(mut arguments: Vec<OsString>) -> Result<Self, clap::Error> {
-        Self::try_parse_from(&arguments).or_else(|error| {
-            // `serve` is the default command, so without the word the arguments mean the same.
-            let serve = arguments.iter().position(|argument| argument == "serve");
-            match serve {
-                Some(index) if error.kind() == ErrorKind::ArgumentConflict => {
-                    arguments.remove(index);
-                    Self::try_parse_from(&arguments)
+    fn read_from(arguments: &[OsString]) -> Result<Self, clap::Error> {
+        Self::try_parse_from(arguments).or_else(|error| {
+            let commands = Self::command();
+            let is_command = |argument: &OsString| commands.get_subcommands().any(|one| argument == one.get_name());
+            match arguments.iter().skip(1).position(is_command) {
+                Some(flags) if error.kind() == ErrorKind::ArgumentConflict => {
+                    let (flags, command) = arguments[1..].split_at(flags);
+                    Self::try_parse_from(arguments[..1].iter().chain(command).chain(flags))
                 }
                 _ => Err(error),
             }
@@ -129,13 +129,30 @@ async fn run_server(config: &ServeConfig, database: &DatabaseConfig) -> anyhow::
 mod tests {
     use super::*;
 
+    fn read(arguments: &[&str]) -> Option<Cli> {
+        let arguments: Vec<_> = ["cartwright"].iter().chain(arguments).map(OsString::from).collect();
+        Cli::read_from(&arguments).ok()
+    }
+
     fn listen(arguments: &[&str]) -> Option<u16> {
-        let arguments = ["cartwright"].iter().chain(arguments).map(OsString::from).collect();
-        let cli = Cli::read_from(arguments).ok()?;
+        let cli = read(arguments)?;
         match cli.command {
             None => Some(cli.serve.listen.port()),
             Some(Command::Serve(config)) => Some(config.listen.port()),
             Some(_) => None,
+        }
+    }
+
+    #[test]
+    fn flags_of_every_command_stand_before_or_after_it() {
+        for arguments in [
+            &["--data-dir", "/tmp/x", "users", "list"][..],
+            &["users", "--data-dir", "/tmp/x", "list"],
+            &["users", "list", "--data-dir", "/tmp/x"],
+        ] {
+            let cli = read(arguments).unwrap_or_else(|| panic!("{arguments:?}"));
+            assert!(matches!(cli.command, Some(Command::Users(UsersCommand::List))), "{arguments:?}");
+            assert_eq!(cli.database.data_dir.as_deref(), Some("/tmp/x".as_ref()), "{arguments:?}");
         }
     }
 

@@ -177,9 +177,11 @@ fn idempotency(
     if key.is_empty() || key.len() > 255 || key.contains('\t') {
         return Err(ApiError::invalid_field("Idempotency-Key", "must have 1 to 255 printable ASCII characters"));
     }
-    let request = [method.as_str(), uri.path()].map(str::as_bytes).into_iter().chain([body]);
-    // A parameter such as `when` makes another request.
-    let request: Vec<_> = request.chain(uri.query().map(str::as_bytes)).collect();
+    // A parameter such as `when` makes another request; `dry_run` compares with the request that it rehearses.
+    let parameters = uri.query().into_iter().flat_map(|query| query.split('&'));
+    let parameters = parameters.filter(|parameter| !parameter.starts_with("dry_run=") && !parameter.is_empty());
+    let request = [method.as_str().as_bytes(), uri.path().as_bytes(), body];
+    let request: Vec<_> = request.into_iter().chain(parameters.map(str::as_bytes)).collect();
     Ok(Some(IdempotencyKey::new(principal, key, &request)))
 }
 

@@ -212,7 +212,7 @@ async fn without_tables_and_codes_an_order_costs_its_lines() {
     let event = shop.read("events/?type=OrderPlaced").await[0]["payload"].clone();
     let mut names = keys(&event);
     names.sort();
-    assert_eq!(names, ["customer_id", "event", "lines", "pay_by", "placed_at", "reference", "total"]);
+    assert_eq!(names, ["customer_id", "event", "lines", "pay_by", "payment_method", "placed_at", "reference", "total"]);
     assert_eq!(event["lines"][0].as_object().unwrap().len(), 8);
 }
 

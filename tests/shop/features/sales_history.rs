@@ -135,7 +135,7 @@ async fn an_existing_product_is_reused_and_only_missing_stock_is_added() {
                  3,C,x,1,2011-03-01 09:00:00,25.00,,UK\n";
     let report = play_all(&shop, &format!("{HEADER}{sales}")).await;
     assert_eq!((report.orders, report.products_created), (2, 0));
-    assert_eq!(report.refused, [("3".to_owned(), format!("product {gone}: the product is discontinued"))]);
+    assert_eq!(report.refused, [("3".to_owned(), format!("product {gone} (Spade): discontinued"))]);
     assert_eq!((stock(&shop, "a").await, stock(&shop, "b").await), (0, 38));
 }
 
