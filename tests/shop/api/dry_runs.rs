@@ -40,10 +40,8 @@ async fn trace(shop: &TestShop) -> Value {
         "webhook",
     ];
     let counts = tables.map(|table| format!("'{table}', (select jsonb_agg(t order by t::text) from {table} as t)"));
-    let everything = format!(
-        "select jsonb_build_object('head', (select position from journal_head), {})",
-        counts.join(", ")
-    );
+    let everything =
+        format!("select jsonb_build_object('head', (select position from journal_head), {})", counts.join(", "));
     sqlx::query_scalar(&everything).fetch_one(&shop.pool).await.unwrap()
 }
 
