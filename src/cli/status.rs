@@ -1,4 +1,4 @@
-//! `cartwright status`: what an operator should know about the shop, part by part.
+//! `cartwright status`: a report for the operator, in parts.
 //!
 //! Each part is a function that reads the database and returns its lines; a part with nothing to say returns none. Add a
 //! part here and to the list in [`report`]; it must read only what the running shop keeps, and change nothing.
@@ -81,7 +81,7 @@ async fn missing_stock_lines(database: &Database) -> anyhow::Result<Lines> {
     Ok(if missing.products > 0 { vec![line] } else { vec![] })
 }
 
-/// Unique names that today's rule no longer tells apart.
+/// Unique names that are equal by the current rule.
 async fn same_name_lines(database: &Database) -> anyhow::Result<Lines> {
     let same = match sqlx::query_file!("src/cli/queries/same_names.sql").fetch_all(&database.pool).await {
         Err(error) if DatabaseFailure::of(&error) == DatabaseFailure::MissingTable => return Ok(vec![]),

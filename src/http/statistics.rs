@@ -78,7 +78,7 @@ pub struct BestsellerFilter {
     from: Option<NaiveDate>,
     /// Last day, UTC, inclusive.
     to: Option<NaiveDate>,
-    /// Number or name of a category. A number that no category has is a name; accents matter only between two names.
+    /// Category: looked up by number, then by exact name, then by name without accents.
     category: Option<String>,
     /// Number of a category.
     category_id: Option<i64>,

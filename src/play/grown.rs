@@ -1,4 +1,4 @@
-//! Invoices of a file that were imported before: the rows that came later are reported, because an order is not changed.
+//! New rows of invoices that were imported before: reported, because an import does not change orders.
 
 use std::collections::HashMap;
 
