@@ -75,7 +75,7 @@ async fn missing_stock_lines(database: &Database) -> anyhow::Result<Lines> {
     }
     let missing = sqlx::query_file!("projections/products/missing_units.sql").fetch_one(pool).await?;
     let line = format!(
-        "{} reserved units of {} products are not on hand; GET orders/short/ lists the orders that must wait",
+        "reserved units that are not on hand: {}, products: {}; GET orders/short/ lists the orders that must wait",
         missing.units, missing.products
     );
     Ok(if missing.products > 0 { vec![line] } else { vec![] })

@@ -58,8 +58,8 @@ impl PlayReport {
         self.refused.is_empty() && self.skipped.iter().all(|skipped| skipped.reason == EXCLUDED)
     }
 
-    /// Writes every skipped row as CSV: line number, reason, row, and the units that were not imported of a row that was
-    /// imported in part.
+    /// Writes every skipped row as CSV: line number, reason and row; for a row that was imported in part, also the units
+    /// that were not.
     pub fn write_skipped(&self, file: impl Write) -> std::io::Result<()> {
         let mut writer = csv::Writer::from_writer(file);
         writer.write_record(["line", "reason", "row", "units_left"])?;
