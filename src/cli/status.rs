@@ -137,12 +137,12 @@ async fn task_lines(database: &Database) -> anyhow::Result<Lines> {
     Ok(lines.collect())
 }
 
-/// How guests may pay, and the orders that wait for the rest of their money.
+/// Whether guests may pay by invoice if no setting says so, and the orders that are paid in part.
 async fn payment_lines(database: &Database) -> anyhow::Result<Lines> {
     let pool = &database.pool;
     let guests = match payments::guest_invoices_by_default(pool).await? {
-        true => "guests may pay by invoice, because the shop is older than --guest-invoices; =false ends it",
-        false => "guests may not pay by invoice, unless --guest-invoices=true",
+        true => "by default guests may pay by invoice, because the shop is older than --guest-invoices; =false ends it",
+        false => "by default guests may not pay by invoice; --guest-invoices=true offers it",
     };
     let built: bool = sqlx::query_scalar("select to_regclass('live.orders') is not null").fetch_one(pool).await?;
     let waiting = "select count(*) from live.orders where payment = 'partially_paid' and status <> 'cancelled'";
