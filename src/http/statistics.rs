@@ -116,7 +116,7 @@ const DEFAULT_BESTSELLERS: i64 = 10;
 const DEFAULT_THRESHOLD: i64 = 10;
 const MAX_DAYS: i64 = 3_650;
 
-/// List products by units sold; cancelled orders do not count
+/// List products by units sold, without cancelled and returned units
 #[utoipa::path(get, path = "/bestsellers", tag = "statistics", security(("bearer" = ["reader"])),
     params(BestsellerFilter, Page),
     responses((status = 200, body = Vec<Bestseller>), (status = 400, body = Problem)))]

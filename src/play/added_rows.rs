@@ -51,7 +51,7 @@ pub(super) async fn rows_added_later(
     Ok(added)
 }
 
-/// How often each order has each line.
+/// Number of times that each order has each line.
 async fn lines_of(pool: &PgPool, order_ids: Vec<i64>) -> Result<HashMap<(i64, LineKey), i64>, PlayError> {
     let rows = sqlx::query_file!("src/play/queries/lines_of_orders.sql", &order_ids).fetch_all(pool).await?;
     let mut lines = HashMap::new();
