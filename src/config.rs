@@ -91,7 +91,7 @@ pub struct ServeConfig {
     /// Offer payment by invoice to guests [default: false; true in a shop that is older than this setting]
     #[arg(long, env = "SHOP_GUEST_INVOICES")]
     pub guest_invoices: Option<bool>,
-    /// Units that the unpaid orders of one customer, guest or shipping address may reserve, of one client address ten times as many; 0 disables the limit
+    /// Units that the unpaid orders of one customer, guest or shipping address may reserve, and ten times as many for one client address; 0 disables the limit
     #[arg(long, env = "SHOP_UNPAID_UNITS", default_value_t = 200)]
     pub unpaid_units: u32,
     #[command(flatten)]

@@ -60,7 +60,7 @@ enum Command {
     /// Failed side effects of events (webhooks, mails, payments): list, retry, drop
     #[command(subcommand)]
     Reactions(ReactionsCommand),
-    /// Show the time of the database and what waits for it, or accept it: clock accept
+    /// Show the time of the database and the tasks that wait for it; `clock accept` accepts it
     Clock(ClockArgs),
     /// Show the positions of the log and the read tables, the clock, the scheduled tasks and the mail folder
     Status,

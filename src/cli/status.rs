@@ -1,4 +1,4 @@
-//! `cartwright status`: what an operator should know about the shop, part by part.
+//! `cartwright status`: a report for the operator, in parts.
 //!
 //! Each part is a function that reads the database and returns its lines; a part with nothing to say returns none. Add a
 //! part here and to the list in [`report`]; it must read only what the running shop keeps, and change nothing.
@@ -75,13 +75,13 @@ async fn missing_stock_lines(database: &Database) -> anyhow::Result<Lines> {
     }
     let missing = sqlx::query_file!("projections/products/missing_units.sql").fetch_one(pool).await?;
     let line = format!(
-        "{} reserved units of {} products are not on hand; GET orders/short/ lists the orders that must wait",
+        "reserved units that are not on hand: {}, products: {}; GET orders/short/ lists the orders that must wait",
         missing.units, missing.products
     );
     Ok(if missing.products > 0 { vec![line] } else { vec![] })
 }
 
-/// Unique names that today's rule no longer tells apart.
+/// Unique names that are equal by the current rule.
 async fn same_name_lines(database: &Database) -> anyhow::Result<Lines> {
     let same = match sqlx::query_file!("src/cli/queries/same_names.sql").fetch_all(&database.pool).await {
         Err(error) if DatabaseFailure::of(&error) == DatabaseFailure::MissingTable => return Ok(vec![]),
@@ -137,12 +137,12 @@ async fn task_lines(database: &Database) -> anyhow::Result<Lines> {
     Ok(lines.collect())
 }
 
-/// How guests may pay, and the orders that wait for the rest of their money.
+/// Whether guests may pay by invoice if no setting says so, and the orders that are paid in part.
 async fn payment_lines(database: &Database) -> anyhow::Result<Lines> {
     let pool = &database.pool;
     let guests = match payments::guest_invoices_by_default(pool).await? {
-        true => "guests may pay by invoice, because the shop is older than --guest-invoices; =false ends it",
-        false => "guests may not pay by invoice, unless --guest-invoices=true",
+        true => "by default guests may pay by invoice, because the shop is older than --guest-invoices; =false ends it",
+        false => "by default guests may not pay by invoice; --guest-invoices=true offers it",
     };
     let built: bool = sqlx::query_scalar("select to_regclass('live.orders') is not null").fetch_one(pool).await?;
     let waiting = "select count(*) from live.orders where payment = 'partially_paid' and status <> 'cancelled'";

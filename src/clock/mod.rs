@@ -1,8 +1,8 @@
 //! The shop's time: the clock of the database, as this node measures it.
 //!
-//! All nodes decide by one clock, so that none of theirs matters. A heartbeat measures the database's clock against this
-//! node's monotonic one; between two heartbeats the time is computed, so a command needs no query for it, and a change of
-//! the node's wall clock changes nothing. `docs/decisions/clocks.md` explains the choices.
+//! All nodes use this clock for decisions, so their own wall clocks do not matter. A heartbeat measures the database's
+//! clock against this node's monotonic clock. Between two heartbeats the time is computed, so a command needs no query
+//! for it, and a change of the node's wall clock has no effect. `docs/decisions/clocks.md` explains the choices.
 //!
 //! Nothing else in the program reads the wall clock of the node.
 
@@ -169,14 +169,14 @@ impl Clock {
     }
 }
 
-/// What an operator should know of a node's offset.
+/// Warning for the operator about a node's offset.
 pub fn describe_offset(offset: TimeDelta) -> String {
     let direction = if offset > TimeDelta::zero() { "ahead of" } else { "behind" };
     let length = describe_length(offset);
     format!("the clock of this node is {length} {direction} the database's; the shop uses the database's time")
 }
 
-/// A length of time in the largest unit that fits.
+/// Formats a duration in the largest unit that fits.
 fn describe_length(length: TimeDelta) -> String {
     let seconds = length.abs().num_seconds();
     let rounded = |unit: i64| (seconds + unit / 2) / unit;

@@ -7,19 +7,19 @@ use utoipa::ToSchema;
 
 use super::describe_length;
 
-/// Whether the database's clock agrees with the last time that the shop knows.
+/// Whether the database's clock agrees with the last time that the shop recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema, sqlx::Type)]
 #[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
 pub enum ClockVerdict {
     Plausible,
-    /// Days later than the shop was last seen: the shop was off for long, or the clock is wrong.
+    /// Days later than the shop was last seen: the shop was off for a long time, or the clock is wrong.
     Ahead,
     /// Earlier than the shop was last seen, or than the last event.
     Behind,
 }
 
-/// The database's clock beside what the shop knows.
+/// The database's clock, and the times that it is compared with.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct ClockReading {
     /// Time of the database.

@@ -52,7 +52,7 @@ pub enum Refusal {
     CategoryNameTaken(CategoryId),
     #[error("the SKU already belongs to product {0}")]
     SkuTaken(ProductId),
-    #[error("the e-mail address already belongs to an account")]
+    #[error("the e-mail address already belongs to a customer or an account")]
     EmailTaken,
     #[error("addresses in this country need a postal code")]
     PostalCodeRequired,

@@ -70,8 +70,8 @@ impl<'de> Deserialize<'de> for CategoryField {
 
 /// The categories that a filter names, as the parameter of a query; `None` without a filter.
 ///
-/// A number is the category with this number, if there is one. Otherwise the name counts: the category of exactly this
-/// name, or else those whose names are the same without accents.
+/// Looks for the category with this number, then for the category of exactly this name, then for categories whose names
+/// are the same without accents.
 pub async fn find_categories(
     app: &App,
     category: Option<&str>,

@@ -31,7 +31,7 @@ body! {
         pub shipping_address_id: Option<AddressId>,
         /// The billing address, if it differs from the shipping address.
         pub billing_address_id: Option<AddressId>,
-        /// The method of `payment`, or else `invoice`, if absent. `GET payment-methods/` lists what is offered.
+        /// If absent, the method of `payment`, or else `invoice`. `GET payment-methods/` lists the offered methods.
         pub payment_method: Option<PaymentMethod>,
         pub discount_code: Option<DiscountCode>,
         /// Destination, which shipping fees and taxes depend on. Optional with an address; must then be its country.
@@ -63,7 +63,7 @@ body! {
         pub shipping_country: Option<Country>,
         /// The billing address, if it differs from the shipping address.
         pub billing_address: Option<GivenAddress>,
-        /// The method of `payment`, or else `invoice`, if absent. `GET payment-methods/` lists what guests are offered.
+        /// If absent, the method of `payment`, or else `invoice`. `GET payment-methods/` lists those offered to guests.
         pub payment_method: Option<PaymentMethod>,
         pub discount_code: Option<DiscountCode>,
         /// The card to charge at once; required for every method except `invoice`.
@@ -166,7 +166,7 @@ pub async fn check_out_guest(
     Ok(order.created(|order| format!("/shop/api/carts/{token}/order/{}/", order.order_id)))
 }
 
-/// 400 that names every field that is not given.
+/// 400 that names every missing field.
 fn require_fields(fields: &[(&str, bool)]) -> Result<(), ApiError> {
     let missing = fields.iter().filter(|(_, given)| !given);
     let errors = missing.map(|(field, _)| FieldError { field: (*field).to_owned(), message: "is required".to_owned() });

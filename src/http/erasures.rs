@@ -88,7 +88,7 @@ async fn find_open_orders(app: &App, customer_id: CustomerId, context: &Context)
     Ok(KnownOrders { open: found.order_ids.into_iter().map(OrderId).collect(), position: found.position })
 }
 
-/// Keep a customer who was to be erased when the last open order is closed
+/// Withdraw the waiting erasure of a customer
 #[utoipa::path(delete, path = "/customer/{customer_id}/erasure", tag = "customers", security(("bearer" = ["editor"])),
     params(("customer_id" = CustomerId, Path), CommandParams), responses((status = 204), CommandProblems))]
 pub async fn withdraw_customer_erasure(

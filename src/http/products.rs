@@ -37,7 +37,7 @@ pub struct ProductRow {
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ProductFilter {
-    /// Number or name of a category. A number that no category has is a name; accents matter only between two names.
+    /// Category: looked up by number, then by exact name, then by name without accents.
     category: Option<String>,
     /// Number of a category.
     category_id: Option<i64>,
@@ -257,8 +257,8 @@ pub async fn delete_product(
 
 /// Adjust the stock of a product by a change or a count
 ///
-/// A loss by `change` must leave the units that open orders reserve. A `count` may be lower: nothing is for sale then,
-/// orders ship as long as units are on hand, and `orders/short/` lists the orders that cannot be served.
+/// A loss by `change` must leave the units that open orders reserve. A `count` may be lower: then no unit is for sale,
+/// orders ship while units are on hand, and `orders/short/` lists the orders that cannot be served.
 #[utoipa::path(post, path = "/product/{product_id}/stock", tag = "catalogue", security(("bearer" = ["editor"])),
     request_body = StockAdjustment,
     params(("product_id" = ProductId, Path), CommandParams), responses((status = 200, body = StockView), CommandProblems))]

@@ -78,7 +78,7 @@ pub struct BestsellerFilter {
     from: Option<NaiveDate>,
     /// Last day, UTC, inclusive.
     to: Option<NaiveDate>,
-    /// Number or name of a category. A number that no category has is a name; accents matter only between two names.
+    /// Category: looked up by number, then by exact name, then by name without accents.
     category: Option<String>,
     /// Number of a category.
     category_id: Option<i64>,
@@ -116,7 +116,7 @@ const DEFAULT_BESTSELLERS: i64 = 10;
 const DEFAULT_THRESHOLD: i64 = 10;
 const MAX_DAYS: i64 = 3_650;
 
-/// List products by units sold; cancelled orders do not count
+/// List products by units sold, without cancelled and returned units
 #[utoipa::path(get, path = "/bestsellers", tag = "statistics", security(("bearer" = ["reader"])),
     params(BestsellerFilter, Page),
     responses((status = 200, body = Vec<Bestseller>), (status = 400, body = Problem)))]

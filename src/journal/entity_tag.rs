@@ -1,4 +1,4 @@
-//! Entity tags: the version of a resource, and a digest of what a read of it shows beyond its own stream.
+//! Entity tags: the version of a resource, and a digest of the other data that a read of it shows.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,7 +14,7 @@ use super::context::sha256;
 pub struct EntityTag {
     /// Version of the resource's stream.
     pub version: i64,
-    /// Digest of what else is shown; `None` if the stream alone decides what is shown.
+    /// Digest of the data of other streams that is shown; `None` if there is none.
     pub digest: Option<ViewDigest>,
 }
 

@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 use super::order_mails::MAILS;
 use super::{Rendered, TemplateError, Templates};
 
-/// Stands for everything that a buyer may have written.
+/// Placeholder for text that a buyer may have written.
 const BUYER_TEXT: &str = "Jo Miller";
 
-/// Checks the templates by rendering each for an order with every optional part. Returns what is wrong.
+/// Checks the templates by rendering each for an order with every optional part. Returns the problems found.
 pub fn check(templates: &Templates) -> Vec<TemplateError> {
     let context = example();
     let mut errors = Vec::new();

@@ -61,7 +61,7 @@ pub enum Notification {
     Other,
 }
 
-/// Whether guests may pay by invoice unless a setting says otherwise: only in shops that are older than the setting.
+/// Whether guests may pay by invoice if the setting is absent: only in shops that are older than the setting.
 pub async fn guest_invoices_by_default(pool: &PgPool) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar("select guest_invoices from shop_origin").fetch_one(pool).await
 }

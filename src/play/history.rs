@@ -85,7 +85,7 @@ pub struct SkippedRow {
     pub reason: &'static str,
     /// The row as written in the file.
     pub row: String,
-    /// Units that were not carried out, if the others were.
+    /// Units that were not imported, if the row was imported in part.
     pub units_left: Option<i64>,
 }
 

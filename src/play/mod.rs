@@ -17,8 +17,8 @@ use crate::journal::{CommandError, Journal};
 use crate::projector::Projector;
 use crate::shop::{PlaceOrder, Recipients, RequestedLine};
 
+mod added_rows;
 mod cancellations;
-mod grown;
 mod history;
 mod prepare;
 mod quotes;
@@ -87,7 +87,7 @@ pub async fn play(
     report.already_played = imported.len();
     if !imported.is_empty() {
         wait_for_read_tables(projector, journal.position()).await?;
-        report.skipped.extend(grown::rows_added_later(journal, pool, &imported, &goods).await?);
+        report.skipped.extend(added_rows::rows_added_later(journal, pool, &imported, &goods).await?);
     }
     progress.set_length(due.len() as u64);
 

@@ -53,13 +53,13 @@ impl PlayReport {
         self.skipped.extend(skipped);
     }
 
-    /// Whether everything was imported that the caller did not exclude.
+    /// Whether every row was imported, except the rows that the caller excluded.
     pub fn is_complete(&self) -> bool {
         self.refused.is_empty() && self.skipped.iter().all(|skipped| skipped.reason == EXCLUDED)
     }
 
-    /// Writes every skipped row as CSV: line number, reason, row, and the units that are left of a row that was partly
-    /// carried out.
+    /// Writes every skipped row as CSV: line number, reason and row; for a row that was imported in part, also the units
+    /// that were not.
     pub fn write_skipped(&self, file: impl Write) -> std::io::Result<()> {
         let mut writer = csv::Writer::from_writer(file);
         writer.write_record(["line", "reason", "row", "units_left"])?;

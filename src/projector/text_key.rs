@@ -69,7 +69,7 @@ mod tests {
         assert_eq!(names, ["10 pack", "9 pack", "ananas", "Äpfel", "apple", "Banana", "Zebra", "zoo"]);
     }
 
-    /// What Unicode says of a letter, without the marks that do not count.
+    /// The decomposition of a letter by Unicode, without the marks that are not significant.
     fn by_unicode(letter: char) -> String {
         let is_mark = |letter: char| matches!(letter, '\u{300}'..='\u{36f}' | '\u{483}'..='\u{489}');
         let plain = |text: &str| text.nfkd().filter(|letter| !is_mark(*letter)).collect::<String>();

@@ -1,4 +1,4 @@
-//! What the tasks would do if they ran now, for an operator who decides whether they may.
+//! Preview of the scheduled tasks: what they would do now, for an operator who accepts or corrects the clock.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgPool;
@@ -16,7 +16,7 @@ pub struct TaskPreview {
     pub expired_records: i64,
 }
 
-/// Looks for what the tasks would find at `now`; carts expire after `cart_days`, 0 disables it.
+/// Reads what the tasks would find at `now`; carts expire after `cart_days`, 0 disables it.
 pub async fn preview(pool: &PgPool, now: DateTime<Utc>, cart_days: u32) -> Result<TaskPreview, sqlx::Error> {
     let orders = sqlx::query_file!("projections/orders/unpaid.sql", now, BATCH).fetch_all(pool).await?;
     let until = now.checked_sub_signed(TimeDelta::days(i64::from(cart_days))).filter(|_| cart_days > 0);

@@ -33,7 +33,7 @@ pub struct KnownOrders {
     pub position: i64,
 }
 
-/// Keeps a customer who was to be erased when the last open order is closed.
+/// Withdraws the waiting erasure of a customer.
 pub struct KeepCustomer {
     pub customer_id: CustomerId,
 }
@@ -113,7 +113,7 @@ pub struct EraseContact {
     pub when_closed: bool,
 }
 
-/// Keeps a guest's contact that was to be erased when the order is closed.
+/// Withdraws the waiting erasure of a guest's personal data.
 pub struct KeepContact {
     pub order_id: OrderId,
 }

@@ -1,4 +1,4 @@
-//! Unique names: who holds a name, taking it and releasing it, under today's rule and earlier ones.
+//! Unique names: the holder of a name, claims and releases, under the current rule and earlier ones.
 
 use crate::domain::claim::{Claim, ClaimCommand, ClaimError, ClaimIds};
 use crate::journal::{Interrupt, UnitOfWork};

@@ -94,7 +94,7 @@ impl Recipients {
 
 /// Refuses the command unless the order has a shipping address at its commit.
 ///
-/// The address is beside the log, so the database decides: for orders of every age, and after an erasure too.
+/// The address is beside the log, so the database decides, also for old orders and after an erasure.
 pub(super) fn require_shipping_address(work: &mut UnitOfWork<'_>, order_id: OrderId) -> Result<(), Interrupt> {
     work.add_side_write(&RequireShippingAddress { order_id })
 }

@@ -34,7 +34,7 @@ impl PlacedOrder {
         !ended || !self.bill.due().is_zero() || refunding
     }
 
-    /// Refuses a destination that costs something else than the order's, by the tables of now.
+    /// Refuses a destination with another price than the order's, by the current tables.
     ///
     /// An order without pricing has agreed prices, which no country changes.
     pub fn require_same_cost(&self, pricing: &Pricing, country: &Country) -> Result<(), Refusal> {

@@ -36,12 +36,12 @@ impl Email {
         if email.len() > MAX { Err(TextError::TooLong(MAX)) } else { Ok(Self(email)) }
     }
 
-    /// An address of a table. It was checked by the rule of its time, which is not asked again.
+    /// An address of a table. It was checked by the rule of its time, and is not checked again.
     pub fn stored(email: String) -> Self {
         Self(email)
     }
 
-    /// Parses an address that names an existing account: one that can be mailed, or one of an earlier rule.
+    /// Parses the address of an existing account, which may be valid by an earlier rule only.
     pub fn parse_known(text: &str) -> Result<Self, TextError> {
         Self::parse(text).or_else(|error| match Text::<MAX>::check_line(text.trim()) {
             Ok(()) if text.contains('@') => Ok(Self(text.trim().to_owned())),

@@ -1,6 +1,7 @@
 //! Text from clients: bounded, trimmed, in one Unicode form (NFC), and readable.
 //!
-//! `parse` checks what a client typed. `stored` takes what events and tables hold, because earlier rules were other ones.
+//! `parse` checks what a client typed. `stored` accepts texts of events and tables without a check, because
+//! earlier rules were different.
 
 use std::fmt;
 
@@ -100,7 +101,7 @@ impl<const MAX: usize> Text<MAX> {
         Self::check_line(&text).map(|()| Self(text))
     }
 
-    /// A text of an event or a table. It was checked by the rule of its time, which is not asked again.
+    /// A text of an event or a table. It was checked by the rule of its time, and is not checked again.
     pub fn stored(text: impl Into<String>) -> Self {
         Self(text.into())
     }

@@ -136,9 +136,9 @@ pub async fn change_customer(
 ///
 /// The customer must send the password of the account; staff must not.
 ///
-/// While an order is open, which is still to be sent, delivered, paid or refunded, this is 409 `open_orders` with their
-/// numbers. With `when=orders_closed` the shop erases the customer by itself when the last of them is closed; until then
-/// the customer can order nothing.
+/// An order is open while units are still to be sent or delivered, or money is still to be paid or refunded. With open
+/// orders the answer is 409 `open_orders`, and `order_ids` names them. With `when=orders_closed` the shop erases the
+/// customer when the last of them is closed; until then, orders of the customer are refused.
 #[utoipa::path(delete, path = "/customer/{customer_id}", tag = "customers", security(("bearer" = ["owner", "editor"])),
     request_body = Option<Erasure>, params(("customer_id" = CustomerId, Path), ErasureQuery, CommandParams),
     responses(

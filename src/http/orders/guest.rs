@@ -77,7 +77,7 @@ async fn require_order_of_cart(app: &App, token: Uuid, order_id: OrderId) -> Res
 /// Erase the guest's personal data of an order: name, addresses, e-mail
 ///
 /// An open order is 409 `open_orders`: something is still to be sent, delivered, paid or refunded. With
-/// `when=orders_closed` the shop erases the data by itself when the order is closed.
+/// `when=orders_closed` the shop erases the data when the order is closed.
 #[utoipa::path(delete, path = "/order/{order_id}/contact", tag = "orders", security(("bearer" = ["editor"])),
     params(("order_id" = OrderId, Path), ErasureQuery, CommandParams),
     responses((status = 204), (status = 202, body = ErasureView), CommandProblems))]
@@ -91,7 +91,7 @@ pub async fn erase_contact(
     Ok(erasure_response(erased))
 }
 
-/// Keep a guest's personal data that was to be erased when the order is closed
+/// Withdraw the waiting erasure of a guest's personal data
 #[utoipa::path(delete, path = "/order/{order_id}/contact/erasure", tag = "orders", security(("bearer" = ["editor"])),
     params(("order_id" = OrderId, Path), CommandParams), responses((status = 204), CommandProblems))]
 pub async fn withdraw_contact_erasure(

@@ -1,4 +1,4 @@
-//! The caller's part in an order: which of its actions are open to the caller, and which of them the order accepts now.
+//! Allowed actions of an order for a caller: those whose routes admit the caller and that the order accepts now.
 
 use axum::extract::{FromRequestParts, MatchedPath};
 use axum::http::Method;

@@ -42,7 +42,7 @@ body! {
         pub method: Option<PaymentMethod>,
         /// The card to charge; if absent, staff record that the shop received money.
         pub payment: Option<payments::InstrumentField>,
-        /// Money that staff received; all that is due if absent. Not allowed with `payment` or `method`.
+        /// Money that staff received; the amount due if absent. Not allowed with `payment` or `method`.
         pub amount: Option<Money>,
         /// The payment's number in another system.
         pub reference: Option<Reference>,
@@ -88,13 +88,13 @@ body! {
 }
 
 body! {
-    /// Why an order is cancelled, or units of it.
+    /// The units to cancel, and the reason.
     #[schema(examples(
         json!({ "lines": [{ "line": 1, "quantity": 2 }], "reason": "broken in the warehouse" }),
         json!({ "reason": "ordered twice" }),
     ))]
     pub struct Cancellation {
-        /// Units to cancel that are not shipped; for staff. The whole order if absent.
+        /// Unshipped units to cancel, by staff only; the whole order if absent.
         #[schema(min_items = 1, max_items = 2_000, nullable = false)]
         pub lines: Option<Vec<SentLine>>,
         pub reason: Option<Reason>,
@@ -153,8 +153,8 @@ pub async fn process_order(
 
 /// Pay an order with a card, or record that it is paid
 ///
-/// A buyer charges a card, for example after a failed attempt. Staff may also record a payment without a card: all that
-/// is due, or with `amount` a part of it, after which the payment is `partially_paid`.
+/// A buyer charges a card, for example after a failed attempt. Staff may also record money that the shop received: the
+/// amount due, or a part of it with `amount`, after which the payment is `partially_paid`.
 #[utoipa::path(post, path = "/order/{order_id}/pay", tag = "orders", security(("bearer" = ["owner", "editor"])),
     request_body = PaymentRequest,
     params(("order_id" = OrderId, Path), CommandParams), responses((status = 200, body = OrderStateView), CommandProblems))]
@@ -240,9 +240,9 @@ pub async fn deliver_shipment(
 
 /// Cancel an order or unshipped units of it; releases their stock and refunds their payment
 ///
-/// Without `lines` the whole order, of which nothing may be shipped. With `lines` staff cancel units that are not
-/// shipped, also of a partly shipped order: what is unpaid of them is no longer due, what is paid is refunded. An order
-/// with nothing left to ship becomes `shipped`, `completed` or `cancelled` by itself.
+/// Without `lines`, cancels the whole order, if nothing is shipped. With `lines`, staff cancel units that are not
+/// shipped, also of a partly shipped order: their unpaid part is no longer due, their paid part is refunded. An order
+/// with nothing left to ship becomes `shipped`, `completed` or `cancelled` automatically.
 #[utoipa::path(post, path = "/order/{order_id}/cancel", tag = "orders", security(("bearer" = ["owner", "editor"])),
     request_body = Cancellation,
     params(("order_id" = OrderId, Path), CommandParams), responses((status = 200, body = OrderStateView), CommandProblems))]

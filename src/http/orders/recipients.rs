@@ -22,7 +22,7 @@ pub struct Contact {
     pub email: String,
 }
 
-/// An address as it was when the order was placed.
+/// An address of an order: a copy from when the order was placed, or as staff corrected it.
 #[derive(Serialize, Deserialize, ToSchema)]
 pub struct OrderAddress {
     /// `shipping` or `billing`.
@@ -134,8 +134,8 @@ body! {
 
 /// Correct the addresses of an order
 ///
-/// Possible while units are still to be sent. A country in which shipping or taxes cost something else is refused, because
-/// the total is agreed: cancel the order and place it again.
+/// Possible while units are still to be sent. The agreed total does not change, so a country with other shipping fees
+/// or taxes is refused with 409 `country_changes_price`: cancel the order and place it again.
 #[utoipa::path(put, path = "/order/{order_id}/addresses", tag = "orders", security(("bearer" = ["editor"])),
     request_body = AddressCorrection,
     params(("order_id" = OrderId, Path), CommandParams), responses((status = 200, body = CorrectionView), CommandProblems))]
@@ -154,7 +154,7 @@ pub async fn correct_addresses(
 
 /// Correct the name or e-mail address of a guest's order
 ///
-/// Possible while units are still to be sent. An order that staff entered without a contact gets one with both.
+/// Possible while units are still to be sent. If staff entered the order without a contact, both are required.
 #[utoipa::path(put, path = "/order/{order_id}/contact", tag = "orders", security(("bearer" = ["editor"])),
     request_body = ContactCorrection,
     params(("order_id" = OrderId, Path), CommandParams), responses((status = 200, body = CorrectionView), CommandProblems))]

@@ -39,7 +39,7 @@ pub struct Summary {
     pub refunded: Amount,
     /// Amount that is still to be paid.
     pub due: Amount,
-    /// `null` for an order that staff placed.
+    /// `null` for an order that staff entered with `POST orders/`.
     pub payment_method: Option<String>,
     /// Why the last payment attempt failed, such as `insufficient_funds`; `null` if it did not fail.
     pub payment_failure: Option<String>,

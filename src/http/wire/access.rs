@@ -191,7 +191,7 @@ async fn admit(app: &App, rules: &Rules, path: Option<&MatchedPath>, request: &m
         Some(rule) => Some(check_rule(app, rule, &caller, &params).await?),
         None => None,
     };
-    // A change that has no dry run must not be carried out as one, nor with any other misunderstood parameter.
+    // A change without a dry run must not run if the client sent `dry_run` or another unknown parameter.
     let has_query = request.uri().query().is_some_and(|query| !query.is_empty());
     if has_query && !request.method().is_safe() && rule.is_some_and(|rule| !rule.takes_query) {
         return Err(ApiError::invalid_field("query", "must be empty for this route"));

@@ -223,13 +223,13 @@ impl<A> CommandResponse<A> {
         &self.receipt.answer
     }
 
-    /// 202: the command is accepted, and its effect comes later.
+    /// 202: the command is accepted, and takes effect later.
     pub fn accepted(mut self) -> Self {
         self.status = StatusCode::ACCEPTED;
         self
     }
 
-    /// 200 with `Idempotent-Replayed`: an earlier request did what this one asks for.
+    /// 200 with `Idempotent-Replayed`: an earlier request already had this effect.
     pub fn repeated(mut self) -> Self {
         self.receipt.replayed = true;
         self

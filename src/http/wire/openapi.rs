@@ -14,7 +14,7 @@ use crate::http::wire::{parameters, responses};
     modifiers(&Bearer),
     components(schemas(AccountId, AddressId, CategoryId, CustomerId, DiscountCode, OrderId, ProductId, WebhookId)),
     info(title = "Cartwright", description = "An event-sourced web shop.\n\n\
-        To log in, `POST /shop/api/auth/login` and send the `access_token` as `Authorization: Bearer …`; \
+        To log in, call `POST /shop/api/auth/login`, and send its `access_token` as `Authorization: Bearer …`; \
         `POST /shop/api/auth/refresh` renews it. Programs use an API key in the same header.\n\n\
         Responses carry positions of the event log: `Journal-Position` after a command, `Projection-Position` on a read. \
         A read waits for the caller's own commands, and for `Min-Position`. \

@@ -24,7 +24,7 @@ const SHARED_PROBLEMS: [SharedProblem; 11] = [
     problem("400", "BadRequest", "The request is unreadable or out of range; `errors` names the fields"),
     problem("401", "Unauthenticated", "The token or key is missing, malformed, expired or revoked"),
     problem("403", "Forbidden", "The caller's role does not permit the request"),
-    problem("404", "NotFound", "A resource that the request names does not exist"),
+    problem("404", "NotFound", "The resource in the path does not exist"),
     problem("409", "Conflict", "A business rule forbids the command in the current state"),
     problem("412", "Stale", "The resource has changed since the version in `If-Match`"),
     problem("413", "TooLarge", "The body is larger than 1 MiB"),

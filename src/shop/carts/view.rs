@@ -15,9 +15,9 @@ use crate::journal::{Interrupt, UnitOfWork, ViewDigest};
 pub struct CartItem {
     pub product_id: ProductId,
     pub quantity: i64,
-    /// Name of the product; of a deleted product the last.
+    /// Name of the product; the last name of a deleted product.
     pub name: String,
-    /// Price of a unit; of a deleted product the last.
+    /// Price of a unit; the last price of a deleted product.
     pub price: Decimal,
     pub supply: Supply,
 }

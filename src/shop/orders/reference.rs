@@ -1,4 +1,4 @@
-//! References of other systems: a reference names one request, which may be sent again but not with other content.
+//! References of other systems: a request with a reference may be repeated, but only with the same content.
 
 use chrono::SecondsFormat;
 use sha2::{Digest, Sha256};
@@ -27,8 +27,8 @@ pub(super) fn request_digest(request: &PlaceOrder) -> String {
     hex::encode(&digest.finalize()[..DIGEST_BYTES])
 }
 
-/// Whether the order was placed by the same request. Orders of older logs have no digest: what the request gives must
-/// equal what the order has.
+/// Whether the order was placed by the same request. Older orders have no digest, so their fields are compared with the
+/// request.
 pub(super) fn was_placed_by(order: &PlacedOrder, request: &PlaceOrder) -> bool {
     if let Some(digest) = &order.request_digest {
         return *digest == request_digest(request);

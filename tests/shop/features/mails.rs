@@ -130,7 +130,7 @@ async fn a_guest_gets_mails_at_the_given_address_until_it_is_erased() {
         text.contains("Shipping address:\n\n  Jo Miller\n  12 Mill Lane\n  <second> door\n  AB1 2CD Milltown\n  GB\n"),
         "{text}"
     );
-    assert!(text.contains("You chose to pay by invoice. Please pay by "), "{text}");
+    assert!(text.contains("Payment method: invoice. Please pay by "), "{text}");
     assert!(html.contains("&lt;second&gt; door<br>"), "{html}");
     assert!(text.contains("20.00 each: 20.00\n  Shipping: 4.90\n\n  Total: 24.90 EUR\n"), "{text}");
 

@@ -1,4 +1,4 @@
-//! Invoices of a file that were imported before: the rows that came later are reported, because an order is not changed.
+//! New rows of invoices that were imported before: reported, because an import does not change orders.
 
 use std::collections::HashMap;
 
@@ -51,7 +51,7 @@ pub(super) async fn rows_added_later(
     Ok(added)
 }
 
-/// How often each order has each line.
+/// Number of times that each order has each line.
 async fn lines_of(pool: &PgPool, order_ids: Vec<i64>) -> Result<HashMap<(i64, LineKey), i64>, PlayError> {
     let rows = sqlx::query_file!("src/play/queries/lines_of_orders.sql", &order_ids).fetch_all(pool).await?;
     let mut lines = HashMap::new();
