@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::{FromRequest, Query, Request};
 use axum::http::header::{IF_MATCH, LOCATION};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -106,18 +106,28 @@ impl<T: FromObject> FromRequest<App> for Command<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
-        let (method, uri, headers) = (request.method().clone(), request.uri().clone(), request.headers().clone());
-        let caller = request.extensions().get::<Caller>().cloned();
-        let caller = caller.ok_or_else(|| ApiError::internal("a command is outside the access check"))?;
-        let RequestIds { request_id, correlation_id } = RequestIds::of(&request);
-        let mut context = Context { request_id, correlation_id, ..caller.context() };
-        let bytes = body::read_bytes(request, app).await?;
-        let body = body::parse_body(&headers, &bytes)?;
-        context.dry_run = dry_run(&uri)?;
-        context.if_match = if_match(&headers)?;
-        context.idempotency = idempotency(&context.principal, &headers, &method, &uri, &bytes)?;
-        Ok(Self { body, context })
+        read_command(request, app, "").await
     }
+}
+
+/// Reads a command. `own_query` holds the parameters of its route, which the caller has read.
+async fn read_command<T: FromObject>(request: Request, app: &App, own_query: &str) -> Result<Command<T>, ApiError> {
+    let (method, uri, headers) = (request.method().clone(), request.uri().clone(), request.headers().clone());
+    let caller = request.extensions().get::<Caller>().cloned();
+    let caller = caller.ok_or_else(|| ApiError::internal("a command is outside the access check"))?;
+    let RequestIds { request_id, correlation_id } = RequestIds::of(&request);
+    let mut context = Context { request_id, correlation_id, ..caller.context() };
+    let bytes = body::read_bytes(request, app).await?;
+    let body = body::parse_body(&headers, &bytes)?;
+    context.dry_run = dry_run(&uri)?;
+    context.if_match = if_match(&headers)?;
+    let mut identity = vec![method.as_str().as_bytes(), uri.path().as_bytes(), &bytes];
+    // With another parameter it is another request.
+    if !own_query.is_empty() {
+        identity.push(own_query.as_bytes());
+    }
+    context.idempotency = idempotency(&context.principal, &headers, &identity)?;
+    Ok(Command { body, context })
 }
 
 /// A command with query parameters of its own, beside those of every command.
@@ -143,7 +153,7 @@ impl<T: FromObject, Q: DeserializeOwned + Send> FromRequest<App> for CommandWith
         let (common, own) = (with(common)?, with(own)?);
         let query = Query::<Q>::try_from_uri(&own).map_err(|rejection| invalid_param(&rejection.body_text()))?.0;
         *request.uri_mut() = common;
-        let Command { body, context } = Command::from_request(request, app).await?;
+        let Command { body, context } = read_command(request, app, own.query().unwrap_or_default()).await?;
         Ok(Self { body, context, query })
     }
 }
@@ -165,24 +175,14 @@ fn if_match(headers: &HeaderMap) -> Result<Option<EntityTag>, ApiError> {
     tag.map(Some).ok_or_else(|| ApiError::invalid_field("If-Match", "must be an ETag of this shop, such as \"3\""))
 }
 
-fn idempotency(
-    principal: &str,
-    headers: &HeaderMap,
-    method: &Method,
-    uri: &Uri,
-    body: &[u8],
-) -> Result<Option<IdempotencyKey>, ApiError> {
+/// The key of the request. `identity` is what makes another request with the same key a different one.
+fn idempotency(principal: &str, headers: &HeaderMap, identity: &[&[u8]]) -> Result<Option<IdempotencyKey>, ApiError> {
     let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
     let key = value.to_str().unwrap_or_default();
     if key.is_empty() || key.len() > 255 || key.contains('\t') {
         return Err(ApiError::invalid_field("Idempotency-Key", "must have 1 to 255 printable ASCII characters"));
     }
-    // A parameter such as `when` makes another request; `dry_run` compares with the request that it rehearses.
-    let parameters = uri.query().into_iter().flat_map(|query| query.split('&'));
-    let parameters = parameters.filter(|parameter| !parameter.starts_with("dry_run=") && !parameter.is_empty());
-    let request = [method.as_str().as_bytes(), uri.path().as_bytes(), body];
-    let request: Vec<_> = request.into_iter().chain(parameters.map(str::as_bytes)).collect();
-    Ok(Some(IdempotencyKey::new(principal, key, &request)))
+    Ok(Some(IdempotencyKey::new(principal, key, identity)))
 }
 
 impl App {

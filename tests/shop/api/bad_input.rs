@@ -75,12 +75,8 @@ async fn call(shop: &TestShop, method: &str, path: &str) -> Answer {
 
 impl Operation<'_> {
     fn parameters(&self, place: &str) -> impl Iterator<Item = (&str, &Value)> {
-        let parameters = self.described["parameters"].as_array().into_iter().flatten();
-        let described = parameters.map(|parameter| match parameter["$ref"].as_str() {
-            Some(reference) => self.document.pointer(reference.trim_start_matches('#')).unwrap(),
-            None => parameter,
-        });
-        let here = described.filter(move |parameter| parameter["in"] == place);
+        let here =
+            bad_values::parameters(self.document, self.described).filter(move |parameter| parameter["in"] == place);
         here.map(|parameter| (parameter["name"].as_str().unwrap(), &parameter["schema"]))
     }
 

@@ -81,8 +81,9 @@ async fn a_guest_retries_a_payment_with_the_cart_token() {
     paying_shop.compare_with_provider().await;
 
     let methods = paying_shop.shop.send_without_token("GET", "payment-methods/", Value::Null).await.body;
-    let invoice = json!({ "method": "invoice", "online": false, "currency": "EUR" });
-    assert_eq!(methods, json!([invoice, { "method": "card", "online": true, "currency": "EUR" }]));
+    let invoice = json!({ "method": "invoice", "online": false, "guests": true, "currency": "EUR" });
+    let card = json!({ "method": "card", "online": true, "guests": true, "currency": "EUR" });
+    assert_eq!(methods, json!([invoice, card]));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use serde_json::{Value, json};
 
-use crate::support::bad_values::{good, resolve};
+use crate::support::bad_values::{self, good, resolve};
 use crate::support::furnished::{fill, furnished};
 use crate::support::{Answer, TestShop};
 
@@ -33,8 +33,8 @@ fn operations(document: &Value) -> Vec<(String, &str, &Value)> {
     all
 }
 
-fn parameters<'doc>(described: &'doc Value, place: &str) -> Vec<&'doc str> {
-    let all = described["parameters"].as_array().into_iter().flatten();
+fn parameters<'doc>(document: &'doc Value, described: &'doc Value, place: &str) -> Vec<&'doc str> {
+    let all = bad_values::parameters(document, described);
     all.filter(|parameter| parameter["in"] == place).map(|parameter| parameter["name"].as_str().unwrap()).collect()
 }
 
@@ -42,8 +42,8 @@ fn is_stream(described: &Value) -> bool {
     described["responses"]["200"]["content"].get("text/event-stream").is_some()
 }
 
-fn takes_body(described: &Value) -> bool {
-    described.get("requestBody").is_some() || parameters(described, "query").contains(&"dry_run")
+fn takes_body(document: &Value, described: &Value) -> bool {
+    described.get("requestBody").is_some() || parameters(document, described, "query").contains(&"dry_run")
 }
 
 fn body_schema(described: &Value) -> &Value {
@@ -72,10 +72,10 @@ async fn code_in_any_field_or_parameter_is_treated_as_text() {
         if is_stream(described) {
             continue;
         }
-        let command = parameters(described, "query").contains(&"dry_run");
+        let command = parameters(&document, described, "query").contains(&"dry_run");
         let target = fill(path, &token) + if command { "?dry_run=true" } else { "" };
         let mut cases = Vec::new();
-        for name in parameters(described, "query") {
+        for name in parameters(&document, described, "query") {
             let separator = if target.contains('?') { '&' } else { '?' };
             let with = |code: &&str| (format!("{target}{separator}{name}={}", encode(code)), Value::Null);
             cases.extend(CODE.iter().filter(|_| name != "dry_run").map(with));
@@ -160,7 +160,7 @@ async fn no_path_traverses_upwards() {
     ];
     let climbs: Vec<_> = climbs.into_iter().map(str::to_owned).chain(["a".repeat(7_000)]).collect();
     for (method, path, described) in operations(&document) {
-        for name in parameters(described, "path") {
+        for name in parameters(&document, described, "path") {
             for climb in &climbs {
                 let target = fill(&path.replace(&format!("{{{name}}}"), climb), &token);
                 let answer = call(&shop, &method, &target, Body::empty()).await;
@@ -203,7 +203,7 @@ async fn a_field_that_clients_may_not_set_is_refused() {
     ];
     let mut sent = 0;
     for (method, path, described) in operations(&document) {
-        if !takes_body(described) {
+        if !takes_body(&document, described) {
             continue;
         }
         let schema = resolve(&document, body_schema(described));

@@ -228,6 +228,14 @@ pub fn resolve<'doc>(document: &'doc Value, schema: &'doc Value) -> &'doc Value 
     })
 }
 
+/// The parameters of an operation, also those that are references.
+pub fn parameters<'doc>(document: &'doc Value, operation: &'doc Value) -> impl Iterator<Item = &'doc Value> {
+    operation["parameters"].as_array().into_iter().flatten().map(|parameter| match parameter["$ref"].as_str() {
+        Some(reference) => document.pointer(reference.trim_start_matches('#')).unwrap(),
+        None => parameter,
+    })
+}
+
 fn is_required(schema: &Value, field: &str) -> bool {
     schema["required"].as_array().is_some_and(|required| required.contains(&json!(field)))
 }
