@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use crate::background::{StopSignal, Stopper, stop_signal};
+use crate::database::failure::DatabaseFailure;
 use crate::failpoints::failpoint;
 
 mod preview;
@@ -121,6 +122,12 @@ impl Task {
     }
 }
 
+/// Whether a task failed because a read table is still being built, as after an upgrade.
+fn waits_for_table(error: &anyhow::Error) -> bool {
+    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<sqlx::Error>());
+    causes.any(|cause| DatabaseFailure::of(cause) == DatabaseFailure::MissingTable)
+}
+
 impl Scheduler {
     pub fn start(connect: PgConnectOptions, tasks: Vec<Task>, options: SchedulerOptions) -> Self {
         let (stopper, stop) = stop_signal();
@@ -197,6 +204,9 @@ impl SchedulerNode {
         let end = tokio::select! {
             ended = &mut run => match ended {
                 Ok(Ok(run)) => RunOutcome::Done(run),
+                Ok(Err(error)) if waits_for_table(&error) => {
+                    RunOutcome::Failed("a read table that it needs is not built yet".to_owned())
+                }
                 Ok(Err(error)) => RunOutcome::Failed(format!("{error:#}")),
                 Err(panicked) => RunOutcome::Failed(panicked.to_string()),
             },

@@ -36,6 +36,8 @@ pub enum OrderError {
     PartlyShipped,
     #[error("all units are already shipped")]
     NothingToShip,
+    #[error("every shipment is already delivered")]
+    NothingToDeliver,
     #[error("the order has no shipment {0}")]
     UnknownShipment(i64),
     #[error("shipment {0} is already delivered")]

@@ -84,7 +84,7 @@ impl PlacedOrder {
             events.push(OrderEvent::ShipmentDelivered { shipment, fulfilment: next.fulfilment() });
         }
         events.extend(next.status_events(next.fulfilment()));
-        Ok(events)
+        if events.is_empty() { Err(OrderError::NothingToDeliver) } else { Ok(events) }
     }
 
     pub(super) fn return_units(

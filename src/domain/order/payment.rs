@@ -79,8 +79,9 @@ impl PlacedOrder {
     /// Refuses to ship before an online payment, and after everything was refunded.
     pub(super) fn require_paid_enough_to_ship(&self) -> Result<(), OrderError> {
         let online = self.bill.method.is_some_and(PaymentMethod::is_online);
-        let waits = matches!(self.states.payment, Payment::Pending | Payment::PartiallyPaid | Payment::Failed);
-        if online && waits && !self.bill.due().is_zero() {
+        // An authorised payment may still fail when it is captured.
+        let received = matches!(self.states.payment, Payment::Paid | Payment::PartiallyRefunded | Payment::Refunded);
+        if online && !received && !self.bill.due().is_zero() {
             return Err(OrderError::NotPaid);
         }
         let refunded = !self.bill.paid.is_zero() && self.bill.refundable().is_zero();

@@ -279,6 +279,9 @@ pub async fn return_units(
     movers: Movers,
     command: Command<Return>,
 ) -> Result<CommandResponse<OrderStateView>, ApiError> {
+    if command.body.lines.is_empty() {
+        return Err(ApiError::invalid_field("lines", "must not be empty"));
+    }
     let line = |ReturnedLine { line, quantity, restock }| ReturnLine { line, quantity, restock };
     let return_units = |Return { lines, refund, reason }| OrderCommand::Return {
         lines: lines.into_iter().map(line).collect(),

@@ -104,6 +104,7 @@ fn classify_refusal(refusal: &Refusal) -> (StatusCode, &'static str, &'static st
             OrderError::NotShipped { .. } => (CONFLICT, "not_shipped", "Units not shipped"),
             OrderError::AlreadyShipped { .. } => (CONFLICT, "already_shipped", "Units already shipped"),
             OrderError::PartlyShipped => (CONFLICT, "partly_shipped", "Order partly shipped"),
+            OrderError::NothingToDeliver => (CONFLICT, "nothing_to_deliver", "Nothing to deliver"),
             OrderError::NothingToShip => (CONFLICT, "nothing_to_ship", "Nothing to ship"),
             OrderError::UnknownShipment(_) => (CONFLICT, "shipment_not_found", "Shipment not found"),
             OrderError::AlreadyDelivered(_) => (CONFLICT, "already_delivered", "Already delivered"),

@@ -213,3 +213,22 @@ fn a_refund_of_an_older_log_belongs_to_the_only_charge() {
     assert_eq!(order.bill().refunds[0].attempt, Some(1));
     assert_eq!(order.bill().refundable_of(&order.bill().charges[0]), money("50.00"));
 }
+
+#[test]
+fn an_authorised_payment_may_still_fail_so_nothing_is_shipped_before_its_capture() {
+    let mut order = Story::of(Some(PaymentMethod::Card));
+    order.then(OrderCommand::Process);
+    order.then(OrderCommand::RecordAuthorisation { attempt: 1, amount: money("59.99"), reference: reference() });
+    assert_eq!(order.0.decide(ship(&[])), Err(OrderError::NotPaid));
+    order.then(paid(1, "59.99"));
+    order.then(ship(&[]));
+}
+
+#[test]
+fn a_delivery_without_an_undelivered_shipment_is_refused() {
+    let mut order = Story::of(None);
+    order.then(OrderCommand::Process);
+    order.then(ship(&[(1, 1)]));
+    order.then(DELIVER);
+    assert_eq!(order.0.decide(DELIVER), Err(OrderError::NothingToDeliver));
+}
