@@ -14,6 +14,7 @@ use crate::domain::pricing::Priced;
 use crate::domain::text::{Reason, Reference, Text};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "a command is decided at once, and most commands place an order")]
 pub enum OrderCommand {
     Place(OrderDraft),
     Process,

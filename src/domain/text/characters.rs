@@ -11,7 +11,7 @@ pub fn is_visible(text: &str) -> bool {
         !letter.is_whitespace()
             && !is_blank(letter)
             && !is_variation_selector(letter)
-            && !letter.general_category().is_mark_or_other()
+            && !is_mark_or_other(letter.general_category())
     })
 }
 
@@ -77,16 +77,10 @@ fn joins(letter: char) -> bool {
     letter >= '\u{590}' && !letter.is_whitespace() && !JOINERS.contains(&letter) && !is_invisible(letter)
 }
 
-trait IsMarkOrOther {
-    fn is_mark_or_other(self) -> bool;
-}
-
-impl IsMarkOrOther for GeneralCategory {
-    /// Marks need a character before them; controls, format characters and surrogates have no shape.
-    fn is_mark_or_other(self) -> bool {
-        use GeneralCategory::{Control, EnclosingMark, Format, NonspacingMark, SpacingMark, Surrogate};
-        matches!(self, Control | EnclosingMark | Format | NonspacingMark | SpacingMark | Surrogate)
-    }
+/// Marks need a character before them; controls, format characters and surrogates have no shape.
+fn is_mark_or_other(category: GeneralCategory) -> bool {
+    use GeneralCategory::{Control, EnclosingMark, Format, NonspacingMark, SpacingMark, Surrogate};
+    matches!(category, Control | EnclosingMark | Format | NonspacingMark | SpacingMark | Surrogate)
 }
 
 #[cfg(test)]
