@@ -10,7 +10,15 @@ from cartwright_client.api.accounts import log_in
 from cartwright_client.api.carts import add_guest_item, check_out_guest, find_guest_cart, open_guest_cart
 from cartwright_client.api.catalogue import list_products
 from cartwright_client.api.statistics import bestsellers
-from cartwright_client.models import GuestCheckout, Login, NewAddress, NewItem, OrderView
+from cartwright_client.models import (
+    GuestCheckout,
+    Login,
+    NewAddress,
+    NewItem,
+    OrderView,
+    PaymentInstrument,
+    PaymentInstrumentMethod,
+)
 
 
 def main(address: str, password: str) -> None:
@@ -28,7 +36,12 @@ def main(address: str, password: str) -> None:
     address_of_jo = NewAddress(
         name="Jo Miller", line1="12 Mill Lane", postal_code="AB1 2CD", city="Milltown", country="GB"
     )
-    checkout = GuestCheckout(name="Jo Miller", email="jo@example.com", shipping_address=address_of_jo)
+    checkout = GuestCheckout(
+        name="Jo Miller",
+        email="jo@example.com",
+        shipping_address=address_of_jo,
+        payment=PaymentInstrument(method=PaymentInstrumentMethod.TEST, card_number="4242 4242 4242 4242"),
+    )
     response = check_out_guest.sync_detailed(token, client=guest, body=checkout)
     order = response.parsed
     assert isinstance(order, OrderView) and order.total_amount == cart.total, response.content

@@ -50,7 +50,7 @@ pub async fn snapshot(pool: &PgPool, tables: &str) -> Result<Transaction<'static
 /// The position that the request demands, or 0.
 fn min_position(headers: &HeaderMap) -> Result<i64, ApiError> {
     let Some(value) = headers.get("min-position") else { return Ok(0) };
-    let position = value.to_str().ok().and_then(|value| value.parse().ok());
+    let position = value.to_str().ok().and_then(|value| value.parse().ok()).filter(|position| *position >= 0);
     position.ok_or_else(|| ApiError::invalid_field("Min-Position", "must be a position of the log, a whole number"))
 }
 

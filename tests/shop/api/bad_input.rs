@@ -171,7 +171,7 @@ impl Operation<'_> {
                     ("stripe-signature", bad.map(|value| value.as_bytes().to_vec()).into())
                 }
                 "Min-Position" => {
-                    let bad = ["", "soon", "1.5", "1e400", "9223372036854775808", "\u{e9}"];
+                    let bad = ["", "soon", "-1", "1.5", "1e400", "9223372036854775808", "\u{e9}"];
                     ("min-position", bad.map(|value| value.as_bytes().to_vec()).into())
                 }
                 name => panic!("what is wrong for {name}?"),
