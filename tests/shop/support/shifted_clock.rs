@@ -69,7 +69,7 @@ impl ShiftedClock {
         let source = clock.path("shift.c");
         fs::write(&source, SOURCE).unwrap();
         let mut compiler = Command::new("cc");
-        compiler.args(["-shared", "-fPIC", "-O1", "-o"]).arg(clock.library()).arg(&source);
+        compiler.args(["-shared", "-fPIC", "-O1", "-o"]).arg(clock.shim()).arg(&source);
         assert!(compiler.status().unwrap().success(), "cannot compile the shifted clock");
         clock
     }
@@ -85,7 +85,7 @@ impl ShiftedClock {
 
     /// Lets a program use the clock; the embedded PostgreSQL does not inherit it.
     pub fn of_program(&self, command: &mut Command) {
-        command.env("LD_PRELOAD", self.library()).env("CLOCK_SHIFT", self.path("shift"));
+        command.env("LD_PRELOAD", self.shim()).env("CLOCK_SHIFT", self.path("shift"));
     }
 
     /// A folder of PostgreSQL's programs that use the clock, in front of the real ones.
@@ -93,7 +93,7 @@ impl ShiftedClock {
         let folder = self.path("bin");
         fs::create_dir_all(&folder).unwrap();
         for program in ["initdb", "postgres"] {
-            let (library, shift, real) = (self.library(), self.path("shift"), real.join(program));
+            let (library, shift, real) = (self.shim(), self.path("shift"), real.join(program));
             let script = format!(
                 "#!/bin/sh\nLD_PRELOAD={} CLOCK_SHIFT={} exec {} \"$@\"\n",
                 library.display(),
@@ -110,7 +110,7 @@ impl ShiftedClock {
         self.folder.path().join(name)
     }
 
-    fn library(&self) -> PathBuf {
+    fn shim(&self) -> PathBuf {
         self.path("shift.so")
     }
 }
