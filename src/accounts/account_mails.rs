@@ -14,6 +14,8 @@ pub(super) enum AccountMail {
     },
     /// A registration was requested for an address that already has an account.
     HasAccount,
+    /// A registration or a new password was requested for the address of a disabled account.
+    Disabled,
     Reset {
         token: Secret,
     },
@@ -61,6 +63,14 @@ impl AccountMail {
                     "A registration with this e-mail address {requested}, but the address already has an account.\n\n\
                      If you forgot your password, choose a new one:\n\n{url}/account/reset\n\n\
                      If you did not request this, ignore this mail.\n"
+                ),
+            ),
+            Self::Disabled => (
+                "Your account is disabled",
+                format!(
+                    "A registration or a new password for this e-mail address {requested}, \
+                     but the account with this address is disabled. Nothing was changed.\n\n\
+                     To use the account again, contact the shop. If you did not request this, ignore this mail.\n"
                 ),
             ),
             Self::Reset { token } => (

@@ -153,12 +153,14 @@ async fn send_next_mail(pool: &PgPool, mailer: &Mailer) -> Result<bool, sqlx::Er
     let due = sqlx::query_file!("src/accounts/queries/take_due_mail.sql", &token.hash()[..], FIRST_RETRY as _);
     let due = due.fetch_optional(pool).await?;
     let Some(due) = due else { return Ok(false) };
-    let (has_account, is_customer) = (due.account_id.is_some() && !due.disabled, due.customer_id.is_some());
+    let (has_account, is_customer) = (due.account_id.is_some(), due.customer_id.is_some());
     let account_mail = match due.purpose.as_str() {
+        // No link would work.
+        "register" | "reset" if due.disabled => Some(AccountMail::Disabled),
         "register" if has_account => Some(AccountMail::HasAccount),
         "register" => Some(AccountMail::Confirm { token: token.clone() }),
         "reset" => (has_account || is_customer).then(|| AccountMail::Reset { token: token.clone() }),
-        "change_email" if due.account_id.is_some() || is_customer => Some(AccountMail::EmailTaken),
+        "change_email" if has_account || is_customer => Some(AccountMail::EmailTaken),
         "change_email" => Some(AccountMail::ChangeEmail { token: token.clone() }),
         "email_notice" => Some(AccountMail::EmailNotice),
         _ => None,

@@ -16,6 +16,7 @@ pub mod claim;
 pub mod customer;
 pub mod discount;
 mod event;
+pub mod event_names;
 pub mod ids;
 pub mod money;
 pub mod order;

@@ -6,16 +6,17 @@ use cqrs_es::DomainEvent;
 use serde_json::Value;
 
 use super::Decider;
-use super::account::{Account, AccountEvent};
-use super::cart::{Cart, CartEvent};
-use super::category::{Category, CategoryEvent};
-use super::claim::{Claim, ClaimEvent};
-use super::customer::{Customer, CustomerEvent};
-use super::discount::{Discount, DiscountEvent};
-use super::order::{Order, OrderEvent};
-use super::pricing::{Pricing, PricingEvent};
-use super::product::{Product, ProductEvent};
-use super::webhook::{Webhook, WebhookEvent};
+use super::account::Account;
+use super::cart::Cart;
+use super::category::Category;
+use super::claim::Claim;
+use super::customer::Customer;
+use super::discount::Discount;
+use super::event_names::versions;
+use super::order::Order;
+use super::pricing::Pricing;
+use super::product::Product;
+use super::webhook::Webhook;
 
 struct Sample {
     /// Name of the file.
@@ -37,23 +38,6 @@ fn samples() -> Vec<Sample> {
         Sample { name: name.to_owned(), version: version.to_owned(), payload, file }
     };
     std::fs::read_dir(folder).unwrap().map(|entry| read(entry.unwrap())).collect()
-}
-
-/// Names and current versions of all events.
-fn versions() -> Vec<(&'static str, &'static str)> {
-    [
-        AccountEvent::VERSIONS,
-        CartEvent::VERSIONS,
-        CategoryEvent::VERSIONS,
-        ClaimEvent::VERSIONS,
-        CustomerEvent::VERSIONS,
-        DiscountEvent::VERSIONS,
-        OrderEvent::VERSIONS,
-        PricingEvent::VERSIONS,
-        ProductEvent::VERSIONS,
-        WebhookEvent::VERSIONS,
-    ]
-    .concat()
 }
 
 /// Name of the event, if the aggregate reads the sample. A sample of the current version is written back the same.

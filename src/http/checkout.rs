@@ -2,6 +2,7 @@
 
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
+use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::domain::account::Role;
@@ -21,6 +22,7 @@ use crate::http::wire::caller::Caller;
 use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse};
 use crate::http::wire::error::{ApiError, FieldError};
 use crate::http::wire::page::Ids;
+use crate::journal::{CommandError, Context};
 use crate::shop::{Checkout, Destination, GuestContact, OrderView, PricingRequest, Recipients};
 
 body! {
@@ -131,11 +133,6 @@ pub async fn check_out_guest(
             ("shipping_address", body.shipping_address.is_some()),
         ])?;
     }
-    // A stranger may enter any address, and the order mails it. A dry run mails nothing; if it counted or checked the
-    // limit, it would block the address or reveal its recent mails.
-    if let Some(email) = body.email.as_ref().filter(|_| !command.context.dry_run) {
-        app.edge.rate_limits.per_recipient(email.as_str())?;
-    }
     let (payment_method, instrument) = chosen_method(&app, body.payment_method, body.payment)?;
     // A quote names neither address nor method; the payment rules bind the order that follows.
     let is_quote = body.shipping_address.is_none() && payment_method.is_none();
@@ -146,6 +143,8 @@ pub async fn check_out_guest(
         return Err(Refusal::AddressChanged.into());
     }
     let pricing = PricingRequest { country: country.or(body.shipping_country), discount_code: body.discount_code };
+    // A dry run mails nothing; if it checked the limit, it would reveal the recent mails of the address.
+    let mailed = body.email.clone().filter(|_| !command.context.dry_run);
     let recipients = Recipients {
         contact: body.name.zip(body.email).map(|(name, email)| GuestContact { name, email }),
         shipping,
@@ -161,9 +160,37 @@ pub async fn check_out_guest(
         buyer,
         expected_total: body.expected_total,
     };
-    let order = app.run(checkout, command.context).await?;
+    let order = match mailed {
+        Some(email) => run_mailed(app, email, checkout, command.context).await?,
+        None => app.run(checkout, command.context).await?,
+    };
     // The route that the guest may read.
     Ok(order.created(|order| format!("/shop/api/carts/{token}/order/{}/", order.order_id)))
+}
+
+/// Runs the checkout of a stranger, who may enter any address: an order counts as a mail to it, a refusal does not.
+///
+/// The mail is counted before the checkout, so that parallel ones share the limit. A task of its own ends the count as
+/// the checkout ends, even if the client disconnects.
+async fn run_mailed(
+    app: App,
+    email: Email,
+    checkout: Checkout,
+    context: Context,
+) -> Result<CommandResponse<OrderView>, ApiError> {
+    let mail = app.edge.rate_limits.reserve_mail(email.as_str())?;
+    let run = async move {
+        let order = app.try_run(checkout, context).await;
+        let may_mail = match &order {
+            Ok(order) => !order.replayed(),
+            Err(error) => matches!(error, CommandError::OutcomeUnknown),
+        };
+        if !may_mail {
+            mail.release();
+        }
+        order
+    };
+    Ok(tokio::spawn(run.in_current_span()).await.map_err(ApiError::internal)??)
 }
 
 /// 400 that names every missing field.

@@ -84,6 +84,7 @@ pub async fn create_webhook(
     command: Command<NewWebhook>,
 ) -> Result<CommandResponse<NewSecretView>, ApiError> {
     let NewWebhook { url, event_types, description } = command.body;
+    require_known(&event_types)?;
     let secret = Secret::webhook()?;
     let create =
         CreateWebhook { url: url.into(), description, event_types, secret: WebhookSecret::new(secret.expose()) };
@@ -102,6 +103,7 @@ pub async fn change_webhook(
     command: Command<WebhookChange>,
 ) -> Result<CommandResponse<WebhookRef>, ApiError> {
     let WebhookChange { url, event_types, description, active } = command.body;
+    event_types.as_ref().map_or(Ok(()), require_known)?;
     let url = url.map(WebhookUrl::from);
     let change = ChangeWebhook { webhook_id, url, description, event_types, active };
     app.run(change, command.context).await
@@ -164,6 +166,12 @@ pub async fn redeliver_event(
         return Err(ApiError::not_found("event_not_found", "Event not found"));
     }
     Ok((StatusCode::ACCEPTED, Json(json!({ "event_id": event_id, "outcome": "due" }))))
+}
+
+/// 400 that names the first unknown event: a misspelt name would never be delivered.
+fn require_known(event_types: &EventTypes) -> Result<(), ApiError> {
+    let unknown = event_types.unknown_name().map(|name| format!("names an unknown event: {name}"));
+    unknown.map_or(Ok(()), |message| Err(ApiError::invalid_field("event_types", message)))
 }
 
 async fn require_webhook(app: &App, webhook_id: WebhookId) -> Result<WebhookView, ApiError> {

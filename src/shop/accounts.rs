@@ -143,7 +143,9 @@ impl UseCase for ChangeEmail {
 impl UseCase for ConfirmRegistration {
     type Answer = CustomerRef;
 
+    /// Uses the link first: a used link is reported as such, not as an address that its first use has taken.
     fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<CustomerRef, Interrupt> {
+        use_link(work, Some(&self.link_hash))?;
         let customer_id = match self.customer_id {
             Some(customer_id) => customer_id,
             None => {
@@ -156,7 +158,7 @@ impl UseCase for ConfirmRegistration {
             customer_id: Some(customer_id),
             email: self.email.clone(),
             password_hash: Some(self.password_hash.clone()),
-            link_hash: Some(self.link_hash.clone()),
+            link_hash: None,
         };
         open.decide(work)?;
         Ok(CustomerRef { customer_id })

@@ -5,6 +5,7 @@ use thiserror::Error;
 
 use super::Decider;
 use super::event::events;
+use super::event_names::is_event_name;
 
 mod secret;
 #[cfg(test)]
@@ -94,6 +95,11 @@ impl EventTypes {
             name == "*" || letters && name.len() <= Self::NAME_MAX && name.starts_with(|c: char| c.is_ascii_uppercase())
         };
         if names.iter().all(is_name) { Ok(Self(names)) } else { Err(EventTypesError::NotAName) }
+    }
+
+    /// The first name that no event of the shop has. Stored types may have such names, new ones must not.
+    pub fn unknown_name(&self) -> Option<&str> {
+        self.0.iter().map(String::as_str).find(|name| *name != "*" && !is_event_name(name))
     }
 
     /// The names, or `*`, as the client gave them.

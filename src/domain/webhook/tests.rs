@@ -62,6 +62,12 @@ fn event_types_are_event_names_or_a_star() {
 }
 
 #[test]
+fn names_without_an_event_are_unknown() {
+    assert_eq!(types(&["OrderPlaced", "CartItemAdded", "*"]).unknown_name(), None);
+    assert_eq!(types(&["OrderPlaced", "OrderPlacd", "Nope"]).unknown_name(), Some("OrderPlacd"));
+}
+
+#[test]
 fn a_snapshot_keeps_the_stored_name_of_the_state() {
     let webhook = Webhook::Registered { event_types: types(&["*"]), active: true };
     let stored = serde_json::json!({ "Standing": { "event_types": ["*"], "active": true } });

@@ -7,6 +7,7 @@
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -73,7 +74,37 @@ impl RateLimits {
 
     /// Counts a mail that a client causes against its recipient, from whichever address it was requested.
     pub fn per_recipient(&self, recipient: &str) -> Result<(), ApiError> {
-        check(self.attempts.as_deref(), &("mail", mailbox(recipient))).map(drop)
+        self.reserve_mail(recipient).map(drop)
+    }
+
+    /// Counts a mail like [`per_recipient`](Self::per_recipient), for a command that may yet be refused.
+    pub fn reserve_mail(&self, recipient: &str) -> Result<ReservedMail, ApiError> {
+        let Some(limit) = &self.attempts else { return Ok(ReservedMail(None)) };
+        let slot = limit.slot(&("mail", mailbox(recipient)));
+        let state = limit.check_slot(slot)?;
+        let counted_until = Instant::now() + limit.quota.replenish_interval() * (state.limit - state.remaining);
+        Ok(ReservedMail(Some(CountedMail { limit: Arc::clone(limit), slot, counted_until })))
+    }
+}
+
+/// A counted mail. It stays counted when dropped.
+#[must_use]
+pub struct ReservedMail(Option<CountedMail>);
+
+struct CountedMail {
+    limit: Arc<RateLimit>,
+    slot: usize,
+    /// When the limit no longer counts the mail.
+    counted_until: Instant,
+}
+
+impl ReservedMail {
+    /// Uncounts the mail, because its command was refused.
+    pub fn release(self) {
+        // Releasing a mail that is no longer counted would admit another one too many.
+        if let Some(CountedMail { limit, slot, .. }) = self.0.filter(|mail| Instant::now() < mail.counted_until) {
+            limit.uncount(slot);
+        }
     }
 }
 
@@ -167,18 +198,28 @@ fn whole_seconds(duration: std::time::Duration) -> u64 {
 struct RateLimit {
     quota: Quota,
     limiter: RateLimiter<usize, Slots, MonotonicClock, StateInformationMiddleware>,
+    /// The state of the limiter.
+    slots: Slots,
     seed: RandomState,
 }
 
 impl RateLimit {
     fn new(quota: Quota) -> Self {
-        let limiter = RateLimiter::<_, _, _, NoOpMiddleware<_>>::new(quota, Slots::default(), MonotonicClock);
-        Self { quota, limiter: limiter.with_middleware(), seed: RandomState::new() }
+        let slots = Slots::default();
+        let limiter = RateLimiter::<_, _, _, NoOpMiddleware<_>>::new(quota, slots.clone(), MonotonicClock);
+        Self { quota, limiter: limiter.with_middleware(), slots, seed: RandomState::new() }
     }
 
     fn check(&self, key: &impl Hash) -> Result<RateLimitState, ApiError> {
+        self.check_slot(self.slot(key))
+    }
+
+    fn slot(&self, key: &impl Hash) -> usize {
         // The remainder is below the number of slots.
-        let slot = (self.seed.hash_one(key) % SLOTS as u64) as usize;
+        (self.seed.hash_one(key) % SLOTS as u64) as usize
+    }
+
+    fn check_slot(&self, slot: usize) -> Result<RateLimitState, ApiError> {
         match self.limiter.check_key(&slot) {
             Ok(state) => Ok(RateLimitState::new(self.quota, state.remaining_burst_capacity())),
             Err(refused) => {
@@ -186,6 +227,17 @@ impl RateLimit {
                 Err(too_many_requests(RateLimitState::new(self.quota, 0), wait_seconds))
             }
         }
+    }
+
+    /// Reverts one successful check: the theoretical arrival time, which each check moves on, moves back.
+    fn uncount(&self, slot: usize) {
+        let interval = Nanos::from(self.quota.replenish_interval());
+        let reverted = self.slots.measure_and_replace(&slot, |arrival| match arrival {
+            Some(arrival) => Ok(((), arrival.saturating_sub(interval))),
+            None => Err(()),
+        });
+        // Without an arrival time nothing is counted.
+        reverted.unwrap_or_default();
     }
 }
 
@@ -199,7 +251,8 @@ fn too_many_requests(state: RateLimitState, wait_seconds: u64) -> ApiError {
 /// 8 bytes each. With a thousand clients in the same second, about 1 in 65 shares its slot.
 const SLOTS: usize = 1 << 16;
 
-struct Slots(Box<[InMemoryState]>);
+#[derive(Clone)]
+struct Slots(Arc<[InMemoryState]>);
 
 impl Default for Slots {
     fn default() -> Self {
@@ -258,6 +311,20 @@ mod tests {
             assert_eq!(admitted(10_000, || limits.per_caller("ada")), 10_000);
             assert_eq!(admitted(10_000, || limits.per_account("ada")), 10_000);
         }
+    }
+
+    #[test]
+    fn a_released_mail_is_not_counted() {
+        let limits = RateLimits::new(0, 10);
+        for _ in 0..100 {
+            limits.reserve_mail("ada@example.com").unwrap().release();
+        }
+        let mut reserved: Vec<_> = (0..10).map(|_| limits.reserve_mail("ada@example.com").unwrap()).collect();
+        assert!(limits.per_recipient("ada@example.com").is_err(), "reserved mails are counted");
+        reserved.drain(..3).for_each(ReservedMail::release);
+        assert_eq!(admitted(20, || limits.per_recipient("Ada@example.com")), 3);
+        drop(reserved);
+        assert!(limits.per_recipient("ada@example.com").is_err(), "a dropped reservation stays counted");
     }
 
     #[test]

@@ -110,6 +110,48 @@ async fn one_of_two_registrations_with_one_email_succeeds() {
     shop.check_log().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registration_link_that_is_used_in_parallel_works_once() {
+    let shop = TestShop::new().await;
+    let zoe = json!({ "first_name": "Zoe", "last_name": "Miller", "email": "ZOE@example.com" });
+    for (name, by_staff) in [("Ada", false), ("Zoe", true)] {
+        if by_staff {
+            shop.done("customers/", zoe.clone()).await;
+        }
+        shop.register(name).await;
+        let email =
+            if by_staff { "ZOE@example.com".to_owned() } else { format!("{}@example.com", name.to_lowercase()) };
+        let mail = &shop.mails(&email, 1).await[0];
+        let answers = join_all((0..12).map(|_| shop.confirm(mail, PASSWORD))).await;
+        let made = answers.iter().filter(|answer| answer.status == StatusCode::CREATED).count();
+        assert_eq!(made, 1, "{answers:?}");
+        let refused = answers.iter().filter(|answer| answer.status != StatusCode::CREATED);
+        refused.for_each(|answer| {
+            assert_eq!((answer.status, answer.problem()), (StatusCode::BAD_REQUEST, "link_invalid"));
+        });
+    }
+}
+
+#[tokio::test]
+async fn a_disabled_account_is_mailed_no_link() {
+    let shop = TestShop::new().await;
+    shop.member("Zoe").await;
+    let set = async |disabled: bool| shop.send("PATCH", "user/1/", json!({ "disabled": disabled }), &[]).await.status;
+    assert_eq!(set(true).await, StatusCode::OK);
+    let registered = shop.register("Zoe").await;
+    let reset = shop.post("auth/reset/", json!({ "email": "zoe@example.com" })).await;
+    assert_eq!((registered.status, &registered.body), (reset.status, &reset.body), "the answer reveals nothing");
+    assert_eq!(reset.status, StatusCode::ACCEPTED);
+    for mail in &shop.mails("zoe@example.com", 3).await[1..] {
+        assert!(mail.contains("Your account is disabled") && !mail.contains("/account/"), "{mail}");
+    }
+    assert_eq!(set(false).await, StatusCode::OK);
+    shop.post("auth/reset/", json!({ "email": "zoe@example.com" })).await;
+    let token = token_in(&shop.mails("zoe@example.com", 4).await[3]);
+    let choose = json!({ "token": token, "new_password": ANOTHER });
+    assert_eq!(shop.post("auth/reset/confirm/", choose).await.status, StatusCode::NO_CONTENT);
+}
+
 #[tokio::test]
 async fn a_mailed_link_works_once() {
     let shop = TestShop::new().await;

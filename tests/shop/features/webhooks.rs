@@ -43,6 +43,20 @@ async fn newest(shop: &TestShop, webhook: i64, outcome: &str) -> Value {
 }
 
 #[tokio::test]
+async fn a_webhook_of_an_unknown_event_is_refused() {
+    let shop = TestShop::new().await;
+    subscribe(&shop, "https://example.com/hooks", &["OrderPlaced", "*"]).await;
+    for (method, path) in [("POST", "webhooks/"), ("PATCH", "webhook/1/"), ("POST", "webhooks/?dry_run=true")] {
+        let body = json!({ "url": "https://example.com/hooks", "event_types": ["OrderPlaced", "Nope"] });
+        let refused = shop.send(method, path, body, &[]).await;
+        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{}", refused.body);
+        let error = &refused.body["errors"][0];
+        assert_eq!(error, &json!({ "field": "event_types", "message": "names an unknown event: Nope" }));
+    }
+    assert_eq!(shop.read("webhooks/").await.as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn a_webhook_receives_its_event_types_since_its_creation_with_a_valid_signature() {
     let (shop, receiver) = (TestShop::new().await, Receiver::start().await);
     let reactors = start(&shop, true).await;

@@ -144,6 +144,40 @@ async fn guest_checkouts_to_one_address_are_limited_like_requested_mails() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn refused_guest_checkouts_do_not_block_mails_to_the_address() {
+    let edge = Edge { rate_limits: RateLimits::new(0, 10), ..Edge::default() };
+    let shop = TestShop::behind(edge, fresh_database().await, JournalOptions::default()).await;
+    let product = shop.product("Kettle", "20.00", 500).await;
+    let filled = shop.guest_cart(product).await;
+    let empty = shop.send_without_token("POST", "carts/", Value::Null).await.body["cart_token"].clone();
+    let empty = format!("carts/{}/", empty.as_str().unwrap());
+    let forged = format!("carts/{}/", uuid::Uuid::new_v4());
+    let check_out = async |cart: &str, expected_total: Option<&str>| {
+        let mut body = as_guest("Victim");
+        body["expected_total"] = json!(expected_total);
+        shop.send_without_token("POST", &format!("{cart}checkout/"), body).await
+    };
+    for (cart, status) in [(&forged, 404), (&empty, 409), (&filled, 409)] {
+        for _ in 0..20 {
+            let refused = check_out(cart, Some("0.01")).await;
+            assert_eq!(refused.status.as_u16(), status, "{}", refused.body);
+        }
+    }
+    // Each order counts, and a repeated answer to an idempotency key is no other order.
+    let body = json!(as_guest("Victim")).to_string();
+    for attempt in 0..20 {
+        let request = Request::post(format!("/shop/api/{filled}checkout/")).header("idempotency-key", "k");
+        let request = request.header("content-type", "application/json");
+        let placed = shop.send_unchanged(request.body(Body::from(body.clone())).unwrap()).await;
+        assert_eq!(placed.status, StatusCode::CREATED, "{attempt}: {}", placed.body);
+    }
+    let reset = async || shop.post("auth/reset/", json!({ "email": "victim@example.com" })).await.status;
+    for attempt in 1..10 {
+        assert_eq!(reset().await, StatusCode::ACCEPTED, "{attempt}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_buyers_text_neither_leads_a_mail_nor_becomes_a_link() {
     let shop = TestShop::new().await;
     let reactors = start_order_mails(&shop).await;
