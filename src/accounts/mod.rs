@@ -17,6 +17,7 @@ use crate::mail::Mailer;
 
 mod access_tokens;
 mod account_mails;
+mod ascii_domains;
 mod authenticator;
 mod cart_tokens;
 mod email_changes;
@@ -31,6 +32,7 @@ mod users;
 
 pub use crate::mail::MailConfig;
 pub use access_tokens::ACCESS_TOKEN_LIFE;
+pub use ascii_domains::convert_stored_domains;
 pub use cart_tokens::CartTokens;
 pub use identity::{Credential, Identity, Rejected};
 pub use keys::{KeysError, TokenKeys};
@@ -91,6 +93,7 @@ impl Accounts {
         pool: PgPool,
         journal: Journal,
     ) -> Result<Self, AccountsError> {
+        convert_stored_domains(&pool).await?;
         let keys = TokenKeys::open(&config.keys_dir, &pool).await?;
         let authenticator = Authenticator::start(keys, pool.clone(), journal.clock().clone()).await?;
         let cart_tokens = CartTokens::open(&pool).await?;

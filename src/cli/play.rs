@@ -12,6 +12,7 @@ use indicatif::ProgressBar;
 
 use super::database::{start_engine, with_new_database};
 use super::output::{bar_style, print};
+use crate::accounts::convert_stored_domains;
 use crate::database::{Database, Location};
 use crate::play::{PlayOptions, PlayReport, play};
 use crate::server::Engine;
@@ -54,6 +55,7 @@ pub(super) async fn play_file(args: &PlayArgs, location: &Location) -> anyhow::R
 }
 
 async fn play_into(database: &Database, file: File, args: &PlayArgs) -> anyhow::Result<PlayReport> {
+    convert_stored_domains(&database.pool).await?;
     let engine = start_engine(database).await?;
     let style = bar_style("{msg:12} {wide_bar} {pos}/{len} orders, {per_sec}, {eta} left")?;
     let bar = ProgressBar::new(0).with_style(style);

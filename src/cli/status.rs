@@ -21,6 +21,9 @@ use crate::scheduler;
 /// The lines of one part of the report.
 type Lines = Vec<String>;
 
+/// Limit of `same_names.sql`.
+const SAME_NAMES_SHOWN: usize = 20;
+
 pub(super) async fn print_status(location: &Location, config: &DatabaseConfig) -> anyhow::Result<ExitCode> {
     let (parts, projections) = with_database(location, async |database| {
         let projections = projector::status(&database.pool).await?;
@@ -87,11 +90,13 @@ async fn same_name_lines(database: &Database) -> anyhow::Result<Lines> {
         Err(error) if DatabaseFailure::of(&error) == DatabaseFailure::MissingTable => return Ok(vec![]),
         same => same?,
     };
+    let is_full = same.len() == SAME_NAMES_SHOWN;
     let lines = same.into_iter().map(|row| {
         let ids: Vec<_> = row.ids.iter().map(ToString::to_string).collect();
         format!("{} {} have the same name; each keeps it until it is renamed", row.kind, ids.join(", "))
     });
-    Ok(lines.collect())
+    let more = is_full.then(|| format!("only {SAME_NAMES_SHOWN} groups of equal names are shown; there may be more"));
+    Ok(lines.chain(more).collect())
 }
 
 /// Erasures that wait for open orders.

@@ -81,6 +81,7 @@ pub(super) async fn run_users_command(command: &UsersCommand, location: &Locatio
 }
 
 async fn run_on(command: &UsersCommand, database: &Database) -> anyhow::Result<()> {
+    accounts::convert_stored_domains(&database.pool).await?;
     match command {
         UsersCommand::Add { email, role, password_stdin } => {
             let (hash, generated) = choose_password(*password_stdin).await?;

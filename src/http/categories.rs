@@ -6,6 +6,7 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::{PartialSchema, ToSchema};
 
+use crate::domain::claim::ClaimIds;
 use crate::domain::ids::CategoryId;
 use crate::domain::text::Name;
 use crate::http::App;
@@ -84,17 +85,31 @@ pub async fn find_categories(
     if category.contains('\0') {
         return Err(ApiError::invalid_field("category", "must not contain control characters"));
     }
-    let name = Name::stored(category.trim());
+    // In the form of a stored name, as commands look for it; a text that no name can be is only compared.
+    let name = Name::parse(category).unwrap_or_else(|_| Name::stored(category.trim()));
     let (number, key) = (category.trim().parse::<i64>().ok(), text_key(name.as_str()));
     let rows = sqlx::query_file!("projections/categories/find_named.sql", number, key).fetch_all(&app.pool).await?;
     if let Some(numbered) = rows.iter().find(|row| Some(row.category_id) == number) {
         return Ok(Some(vec![numbered.category_id]));
     }
-    let folded = name.folded();
-    let (exact, similar): (Vec<_>, Vec<_>) =
-        rows.into_iter().partition(|row| Name::stored(&*row.name).folded() == folded);
-    let named = if exact.is_empty() { similar } else { exact };
-    Ok(Some(named.into_iter().map(|row| row.category_id).collect()))
+    let names: Vec<_> = rows.iter().map(|row| Name::stored(&*row.name)).collect();
+    Ok(Some(match find_exact(&name, &names) {
+        Some(place) => vec![rows[place].category_id],
+        None => rows.into_iter().map(|row| row.category_id).collect(),
+    }))
+}
+
+/// The place of the category that has exactly this name: by the order of [`ClaimIds`], as commands find it, then by the
+/// current rule of equality.
+fn find_exact(name: &Name, names: &[Name]) -> Option<usize> {
+    let held = |id: &str, earlier: bool| {
+        names.iter().position(|stored| match (earlier, ClaimIds::category_name(stored)) {
+            (true, ids) => ids.all().next() == Some(id),
+            (false, ids) => ids.current() == id,
+        })
+    };
+    let ids = ClaimIds::category_name(name);
+    ids.all().find_map(|id| held(id, true).or_else(|| held(id, false))).or_else(|| held(ids.current(), false))
 }
 
 /// List categories by name

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::names::{find_holder, release_name, take_name};
+use super::names::{find_holder, release_name, release_previous_name, take_name};
 use crate::domain::category::{Category, CategoryCommand, CategoryError};
 use crate::domain::claim::{ClaimError, ClaimIds};
 use crate::domain::ids::CategoryId;
@@ -54,9 +54,8 @@ impl UseCase for RenameCategory {
         let category = work.get::<Category>(self.category_id)?;
         let previous_name = Name::stored(category.name()?);
         claim_name(work, &self.name, self.category_id)?;
-        if previous_name.folded() != self.name.folded() {
-            release_name(work, &ClaimIds::category_name(&previous_name), self.category_id.0)?;
-        }
+        let (previous, next) = (ClaimIds::category_name(&previous_name), ClaimIds::category_name(&self.name));
+        release_previous_name(work, &previous, &next, self.category_id.0)?;
         work.execute::<Category>(self.category_id, CategoryCommand::Rename { name: self.name.clone() })?;
         Ok(CategoryRef { category_id: self.category_id })
     }

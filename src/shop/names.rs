@@ -20,7 +20,22 @@ pub fn take_name(work: &mut UnitOfWork<'_>, ids: &ClaimIds, holder: i64) -> Resu
 
 /// Releases a name wherever `holder` holds it.
 pub fn release_name(work: &mut UnitOfWork<'_>, ids: &ClaimIds, holder: i64) -> Result<(), Interrupt> {
-    for id in ids.all() {
+    release(work, ids.all(), holder)
+}
+
+/// Releases the ids of a previous name that the next name of the same holder does not have. Two spellings of one name
+/// share some ids; an id that only the previous spelling has would otherwise stay taken for ever.
+pub fn release_previous_name(
+    work: &mut UnitOfWork<'_>,
+    previous: &ClaimIds,
+    next: &ClaimIds,
+    holder: i64,
+) -> Result<(), Interrupt> {
+    release(work, previous.all().filter(|id| next.all().all(|kept| kept != *id)), holder)
+}
+
+fn release<'a>(work: &mut UnitOfWork<'_>, ids: impl Iterator<Item = &'a str>, holder: i64) -> Result<(), Interrupt> {
+    for id in ids {
         if work.get::<Claim>(id)?.holder == Some(holder) {
             work.execute::<Claim>(id, ClaimCommand::Release)?;
         }

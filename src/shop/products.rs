@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::categories::CategoryKey;
-use super::names::{release_name, take_name};
+use super::names::{release_name, release_previous_name, take_name};
 use crate::domain::category::{Category, CategoryCommand};
 use crate::domain::claim::{ClaimError, ClaimIds};
 use crate::domain::ids::ProductId;
@@ -71,11 +71,10 @@ fn change_sku(work: &mut UnitOfWork<'_>, product_id: ProductId, sku: Option<&Sku
         claim_sku(work, sku, product_id)?;
     }
     work.execute::<Product>(product_id, ProductCommand::ChangeSku { sku: sku.cloned() })?;
-    match previous {
-        Some(previous) if sku.map(Sku::folded) != Some(previous.folded()) => {
-            release_name(work, &ClaimIds::product_sku(&previous), product_id.0)
-        }
-        _ => Ok(()),
+    let Some(previous) = previous.as_ref().map(ClaimIds::product_sku) else { return Ok(()) };
+    match sku.map(ClaimIds::product_sku) {
+        Some(next) => release_previous_name(work, &previous, &next, product_id.0),
+        None => release_name(work, &previous, product_id.0),
     }
 }
 

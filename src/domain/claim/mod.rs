@@ -35,11 +35,11 @@ pub enum ClaimError {
     Taken { holder: i64 },
 }
 
-/// Stream ids under which a name may be held. The last is the one of today's rule, which new holders take; a holder under
-/// an earlier rule comes first.
+/// Stream ids under which a name may be held: those of earlier rules first, then the one of the current rule, which new
+/// holders take. An id may belong to both; it keeps its earlier place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimIds {
-    earlier: Vec<String>,
+    all: Vec<String>,
     current: String,
 }
 
@@ -52,16 +52,20 @@ impl ClaimIds {
         Self::new("product-sku", sku.formerly_folded(), sku.folded())
     }
 
-    /// Earlier rules compared references letter by letter.
+    /// Earlier rules compared references letter by letter, and kept them composed or decomposed, as typed.
     pub fn order_reference(reference: &Reference) -> Self {
-        Self::new("order-reference", [reference.to_string()], reference.folded())
+        Self::new("order-reference", [reference.to_string(), reference.decomposed()], reference.folded())
     }
 
-    fn new<const N: usize>(kind: &str, earlier: [String; N], current: String) -> Self {
-        let mut earlier: Vec<_> = earlier.into_iter().filter(|name| *name != current).collect();
-        earlier.dedup();
-        let id = |name| format!("{kind}:{name}");
-        Self { earlier: earlier.into_iter().map(id).collect(), current: id(current) }
+    fn new(kind: &str, earlier: [String; 2], current: String) -> Self {
+        let mut all: Vec<String> = Vec::with_capacity(3);
+        for name in earlier.iter().chain([&current]) {
+            let id = format!("{kind}:{name}");
+            if !all.contains(&id) {
+                all.push(id);
+            }
+        }
+        Self { all, current: format!("{kind}:{current}") }
     }
 
     /// The id that a new holder takes.
@@ -71,7 +75,7 @@ impl ClaimIds {
 
     /// Every id, in the order in which a holder is looked for.
     pub fn all(&self) -> impl Iterator<Item = &str> {
-        self.earlier.iter().chain([&self.current]).map(String::as_str)
+        self.all.iter().map(String::as_str)
     }
 }
 
@@ -121,10 +125,15 @@ mod tests {
             ClaimIds::category_name(&Name::parse(name).unwrap()).all().map(str::to_owned).collect::<Vec<_>>()
         };
         assert_eq!(ids("Tea & Coffee"), ["category-name:tea & coffee"]);
-        assert_eq!(ids("Café"), ["category-name:cafe\u{301}", "category-name:café"]);
+        assert_eq!(ids("Café"), ["category-name:café", "category-name:cafe\u{301}"]);
         assert_eq!(ids("Straße"), ["category-name:straße", "category-name:strasse"]);
         let reference = ClaimIds::order_reference(&Reference::parse("SO-1").unwrap());
         assert_eq!(reference.all().collect::<Vec<_>>(), ["order-reference:SO-1", "order-reference:so-1"]);
         assert_eq!(reference.current(), "order-reference:so-1");
+        let reference = ClaimIds::order_reference(&Reference::parse("É-1").unwrap());
+        assert_eq!(
+            reference.all().collect::<Vec<_>>(),
+            ["order-reference:É-1", "order-reference:E\u{301}-1", "order-reference:é-1"]
+        );
     }
 }

@@ -136,7 +136,12 @@ impl<const MAX: usize> Text<MAX> {
     /// clients typed decomposed was kept decomposed.
     pub fn formerly_folded(&self) -> [String; 2] {
         let lower = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
-        [lower(&self.0), lower(&self.0.nfd().collect::<String>())]
+        [lower(&self.0), lower(&self.decomposed())]
+    }
+
+    /// The text in Unicode's form NFD, as some clients type it.
+    pub fn decomposed(&self) -> String {
+        self.0.nfd().collect()
     }
 }
 

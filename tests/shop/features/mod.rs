@@ -10,6 +10,7 @@ mod customer_export;
 mod delivery;
 mod discounts;
 mod documentation;
+mod earlier_text;
 mod email_changes;
 mod entity_tags;
 mod erasures;

@@ -1,10 +1,6 @@
 //! Text that people type and read: names, addresses, e-mail addresses, and when two names are the same.
 
 use axum::http::StatusCode;
-use cartwright::domain::category::{Category, CategoryCommand};
-use cartwright::domain::claim::{Claim, ClaimCommand};
-use cartwright::domain::text::Name;
-use cartwright::journal::{Actor, Context, Interrupt, UnitOfWork, UseCase};
 use serde_json::{Value, json};
 
 use crate::support::TestShop;
@@ -170,44 +166,4 @@ async fn a_person_with_one_name_is_shown_without_stray_spaces() {
     assert_eq!(shop.read(&format!("order/{order}/")).await[0]["customer_name"], "Sukarno Putra");
     shop.send("PATCH", &path, json!({ "last_name": "" }), &[]).await;
     assert_eq!(shop.read(&format!("order/{order}/")).await[0]["customer_name"], "Sukarno");
-}
-
-/// Creates a category as programs of an earlier rule did: the name as typed, claimed in lower case.
-struct CategoryOfEarlierRule(i64, &'static str);
-
-impl UseCase for CategoryOfEarlierRule {
-    type Answer = ();
-
-    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<(), Interrupt> {
-        let Self(category_id, name) = self;
-        work.next_number::<Category>()?;
-        work.execute::<Claim>(
-            format!("category-name:{}", name.to_lowercase()),
-            ClaimCommand::Take { holder: *category_id },
-        )?;
-        work.execute::<Category>(category_id, CategoryCommand::Create { name: Name::stored(*name) })
-    }
-}
-
-#[tokio::test]
-async fn names_of_an_earlier_rule_are_found_by_it_and_keep_working() {
-    let shop = TestShop::new().await;
-    let names = ["Straße", "Strasse", "Cafe\u{301}", "hid\u{202e}den"];
-    for (category_id, name) in (1..).zip(names) {
-        let context = Context::of(Actor { id: "test".to_owned(), role: "admin" });
-        shop.engine.journal.run(CategoryOfEarlierRule(category_id, name), context).await.unwrap();
-    }
-    for (typed, holder) in [("straße", 1), ("strasse", 2), ("STRASSE", 2), ("Café", 3), ("cafe\u{301}", 3)] {
-        let product = json!({ "name": typed, "price": "1.00", "category": typed });
-        let product = shop.done("products/", product).await["product_id"].clone();
-        shop.settle().await;
-        assert_eq!(shop.read(&format!("product/{product}/")).await["category"], names[holder - 1], "{typed}");
-        let taken = shop.send("POST", "categories/", json!({ "category_name": typed }), &[]).await;
-        assert_eq!(taken.problem(), "category_name_taken", "{typed}");
-    }
-    let renamed = shop.send("PATCH", "categories/4/", json!({ "category_name": "Open" }), &[]).await;
-    assert_eq!(renamed.status, StatusCode::OK, "{}", renamed.body);
-    let renamed = shop.send("PATCH", "categories/3/", json!({ "category_name": "Bar" }), &[]).await;
-    assert_eq!(renamed.status, StatusCode::OK, "{}", renamed.body);
-    shop.done("categories/", json!({ "category_name": "CAFÉ" })).await;
 }
