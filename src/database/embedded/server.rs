@@ -257,7 +257,6 @@ impl Cluster {
             format!("unix_socket_directories={}", self.socket_folder.display()),
             "unix_socket_permissions=0700".to_owned(),
             format!("cluster_name={NAME}"),
-            "max_connections=100".to_owned(),
             "shared_buffers=128MB".to_owned(),
             "max_wal_size=2GB".to_owned(),
             // The shop's questions are short: compiling them costs more than it saves.
@@ -273,10 +272,12 @@ impl Cluster {
             // After a crash, one call instead of opening each of a thousand files.
             settings.push("recovery_init_sync_method=syncfs".to_owned());
         }
-        let durable = match self.durability {
-            Durability::Durable => "on",
-            Durability::Volatile => "off",
+        // All shops of a test run share one server.
+        let (durable, connections) = match self.durability {
+            Durability::Durable => ("on", 100),
+            Durability::Volatile => ("off", 400),
         };
+        settings.push(format!("max_connections={connections}"));
         settings
             .extend(["fsync", "synchronous_commit", "full_page_writes"].map(|setting| format!("{setting}={durable}")));
         settings
