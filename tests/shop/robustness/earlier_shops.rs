@@ -16,8 +16,9 @@ use sqlx::{ConnectOptions, Executor};
 use crate::support::{TestShop, bare_database};
 
 /// The commit of the program, and what it was the first to have.
-const SHOPS: [(&str, &str); 3] = [
-    ("6b12b0a", "mails, the scheduler, and a name for each customer that can be forgotten"),
+const SHOPS: [(&str, &str); 4] = [
+    ("73107a0", "the log and its read tables"),
+    ("6b12b0a", "accounts, addresses, payments, discounts, and reactions"),
     ("e1ec4c0", "functions in schemas of their own"),
     ("62374c0", "single cancelled units, and the clock of the database"),
 ];
