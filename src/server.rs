@@ -97,6 +97,7 @@ pub async fn serve(
     let (connect, pool) = (database.connect.clone(), database.pool.clone());
     let listening = http_listener.local_addr()?;
     let accounts_config = database_config.accounts(config, listening);
+    restrict_older_mails(&accounts_config.mail).await;
     let accounts = Accounts::start(&accounts_config, connect, pool, engine.journal.clone()).await?;
     let first_password = open_first_account(&accounts, location).await?;
     let without_account = accounts.has_no_account().await?;
@@ -144,6 +145,15 @@ pub async fn serve(
     let stopped = engine.stop().await;
     database.close().await?;
     stopped
+}
+
+/// Mails of earlier versions could be read by other users of the machine if they may enter the folder.
+async fn restrict_older_mails(mail: &MailConfig) {
+    let folder = mail.folder.clone();
+    let restricted = tokio::task::spawn_blocking(move || mail::restrict_mails(&folder)).await;
+    if let Ok(Err(error)) = restricted {
+        tracing::warn!(%error, folder = %mail.folder.display(), "other users may be able to read older mails");
+    }
 }
 
 /// All tasks that run periodically.

@@ -12,6 +12,7 @@ use super::database::with_database;
 use super::output::print;
 use crate::config::DatabaseConfig;
 use crate::database::failure::DatabaseFailure;
+use crate::database::roles::reader_state;
 use crate::database::{Database, Location};
 use crate::mail::{UnmailableOwners, find_unmailable};
 use crate::payments;
@@ -47,6 +48,7 @@ async fn report(
 ) -> anyhow::Result<Vec<Lines>> {
     Ok(vec![
         summary(location, config, projections),
+        reader_lines(database).await?,
         clock_lines(&database.pool).await?,
         payment_lines(database).await?,
         missing_stock_lines(database).await?,
@@ -66,6 +68,11 @@ fn summary(location: &Location, config: &DatabaseConfig, projections: &[Projecti
         None => format!("mails are written to {}", config.mail_dir().display()),
     };
     vec![location.describe(), format!("the log ends at position {head}"), mail]
+}
+
+/// What keeps people from reading with SQL.
+async fn reader_lines(database: &Database) -> anyhow::Result<Lines> {
+    Ok(reader_state(&mut *database.pool.acquire().await?).await?.advice().into_iter().collect())
 }
 
 /// Reserved units that are not on hand.
