@@ -15,10 +15,15 @@ begin
         begin
             -- Without a login, so that it opens no door: operators add one, or make people members.
             create role reader;
-            execute format('alter role reader in database %I set search_path = live, fact', current_database());
         exception
             when duplicate_object or unique_violation then
                 null; -- The shop of another database was faster.
+        end;
+        begin
+            execute format('alter role reader in database %I set search_path = live, fact', current_database());
+        exception
+            when insufficient_privilege then
+                null; -- `cartwright sql` sets it too.
         end;
     end if;
     if may_create and not pg_has_role(current_user, 'reader', 'member') then

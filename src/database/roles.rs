@@ -80,3 +80,18 @@ pub async fn reader_state(connection: &mut PgConnection) -> Result<ReaderState, 
         Some(true) => ReaderState::Ready,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_advice_is_what_a_superuser_has_to_run() {
+        let owner = || "shop".to_owned();
+        assert_eq!(ReaderState::Ready.advice(), None);
+        let missing = ReaderState::Missing { owner: owner() }.advice().unwrap();
+        assert!(missing.ends_with(": create role reader; grant reader to shop"), "{missing}");
+        let no_member = ReaderState::NotMember { owner: owner() }.advice().unwrap();
+        assert!(no_member.ends_with(": grant reader to shop"), "{no_member}");
+    }
+}

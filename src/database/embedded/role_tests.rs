@@ -197,3 +197,11 @@ async fn a_move_that_fails_changes_nothing_and_is_repeated() {
     drop(owner);
     postgres.stop().await.unwrap();
 }
+
+#[tokio::test]
+async fn a_client_program_is_found_beside_the_server_or_not_at_all() {
+    assert_eq!(find_client("no-such-program", None).await, None);
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("psql"), "").unwrap();
+    assert_eq!(find_client("psql", Some(folder.path())).await, Some(folder.path().join("psql")));
+}
