@@ -6,8 +6,6 @@
 
 mod binaries;
 mod folder;
-#[cfg(test)]
-mod role_tests;
 mod roles;
 mod server;
 #[cfg(test)]

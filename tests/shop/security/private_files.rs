@@ -50,7 +50,9 @@ fn no_other_user_can_read_what_the_program_writes() {
     assert!(asked.status.success(), "{}", text(&asked));
     let mail = wait_for("the mail", || {
         let names = std::fs::read_dir(&mails).unwrap().map(|entry| entry.unwrap().path());
-        names.filter(|path| path.extension().is_some_and(|kind| kind == "eml")).find(|path| !path.ends_with("older.eml"))
+        names
+            .filter(|path| path.extension().is_some_and(|kind| kind == "eml"))
+            .find(|path| !path.ends_with("older.eml"))
     });
     assert!(std::fs::read_to_string(mail).unwrap().contains("admin@shop.localhost"));
 
@@ -80,5 +82,9 @@ fn no_other_user_can_read_what_the_program_writes() {
     assert_eq!(String::from_utf8_lossy(&alone.stdout), "1\n", "{}", text(&alone));
     assert!(!shop.join("pgdata/postmaster.pid").exists());
     let address = run(&shop, &["sql", "--url"]);
-    assert!(String::from_utf8_lossy(&address.stdout).starts_with("postgresql:///cartwright?host="), "{}", text(&address));
+    assert!(
+        String::from_utf8_lossy(&address.stdout).starts_with("postgresql:///cartwright?host="),
+        "{}",
+        text(&address)
+    );
 }

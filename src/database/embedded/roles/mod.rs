@@ -4,6 +4,9 @@
 //! people as `reader`. If root starts the shop, all of them need a password, because the account that runs the server
 //! may be shared with other programs; otherwise a process that can enter the socket folder owns the data anyway.
 
+#[cfg(test)]
+mod tests;
+
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -182,47 +185,4 @@ fn write_passwords(path: &Path, passwords: &[String; 3]) -> std::io::Result<()> 
     }
     file.sync_all()?;
     fs::rename(&draft, path)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
-    use super::*;
-
-    #[test]
-    fn passwords_are_kept_as_long_as_their_owner_alone_can_read_them() {
-        let folder = tempfile::tempdir().unwrap();
-        let make = || match Authentication::of(folder.path(), true, Durability::Durable).unwrap() {
-            Authentication::Passwords(passwords) => passwords,
-            Authentication::Socket => panic!("no passwords"),
-        };
-        let first = make();
-        let path = folder.path().join(PASSWORD_FILE);
-        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
-        assert_eq!(make(), first);
-        assert_eq!(password(folder.path(), ClusterRole::Owner).unwrap(), first[1]);
-
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-        assert_ne!(make(), first);
-        let second = make();
-        fs::write(&path, "*:*:*:cartwright:x' superuser --\n").unwrap();
-        assert_ne!(make(), second);
-        let elsewhere = folder.path().join("elsewhere");
-        fs::rename(&path, &elsewhere).unwrap();
-        std::os::unix::fs::symlink(&elsewhere, &path).unwrap();
-        make();
-        assert!(fs::symlink_metadata(&path).unwrap().is_file(), "the link of another account is replaced");
-    }
-
-    #[test]
-    fn without_root_or_for_a_test_run_the_socket_is_enough() {
-        let folder = tempfile::tempdir().unwrap();
-        for (as_root, durability) in [(false, Durability::Durable), (true, Durability::Volatile)] {
-            let authentication = Authentication::of(folder.path(), as_root, durability).unwrap();
-            assert!(matches!(authentication, Authentication::Socket));
-            assert!(!authentication.statements().contains(" password "), "{}", authentication.statements());
-        }
-        assert!(!folder.path().join(PASSWORD_FILE).exists());
-    }
 }
