@@ -157,13 +157,20 @@ fn invalid_param(rejection: &str) -> ApiError {
 }
 
 /// What is wrong with a value, in words that do not depend on its parser.
-fn plain_message(parsers: &str) -> &str {
-    match parsers {
+fn plain_message(parsers: &str) -> String {
+    let plain = match parsers {
         "invalid digit found in string" | "cannot parse integer from empty string" => "must be a whole number",
         "number too large to fit in target type" | "number too small to fit in target type" => "is out of range",
         "provided string was not `true` or `false`" => "must be true or false",
-        other => other,
-    }
+        other => match other.strip_prefix("unknown variant ").and_then(|other| other.split_once("expected ")) {
+            Some((_, words)) => {
+                let words = words.trim_start_matches("one of ").replace('`', "");
+                return format!("must be {}{words}", if words.contains(", ") { "one of " } else { "" });
+            }
+            None => other,
+        },
+    };
+    plain.to_owned()
 }
 
 /// A UTC day in a query.

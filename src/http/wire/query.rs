@@ -122,19 +122,20 @@ fn listed(names: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use utoipa::openapi::path::{OperationBuilder, ParameterBuilder, PathItemBuilder, PathsBuilder};
+    use utoipa::openapi::{HttpMethod, Info};
 
     use super::*;
 
     fn problem(method: Method, query: &str) -> Option<String> {
-        let document = json!({ "openapi": "3.1.0", "info": { "title": "", "version": "" }, "paths": {
-            "/sales": {
-                "get": { "responses": {}, "parameters": [
-                    { "name": "from", "in": "query" }, { "name": "Min-Position", "in": "header" },
-                    { "$ref": "#/components/parameters/limit" }] },
-                "post": { "responses": {} } },
-        } });
-        let parameters = QueryParameters::of(&serde_json::from_value(document).unwrap());
+        let named = |name: &str, place| ParameterBuilder::new().name(name).parameter_in(place).build();
+        let read = OperationBuilder::new()
+            .parameter(named("from", ParameterIn::Query))
+            .parameter(named("limit", ParameterIn::Query))
+            .parameter(named("Min-Position", ParameterIn::Header));
+        let item = PathItemBuilder::new().operation(HttpMethod::Get, read).operation(HttpMethod::Post, Operation::new());
+        let paths = PathsBuilder::new().path("/sales", item.build()).build();
+        let parameters = QueryParameters::of(&OpenApi::new(Info::new("", ""), paths));
         parameters.check("/sales", &method, query).err().map(|error| error.detail().to_owned())
     }
 
