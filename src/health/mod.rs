@@ -88,7 +88,10 @@ fn checked(check: &str, outcome: Result<Vec<Warning>, sqlx::Error>) -> Result<Ve
     match outcome {
         Err(error) if !DatabaseFailure::of(&error).is_transient() => {
             tracing::error!(%error, check, "a check for warnings failed");
-            Ok(vec![Warning::new(WarningCode::CheckFailed, format!("the check `{check}` failed; the log has the reason"))])
+            Ok(vec![Warning::new(
+                WarningCode::CheckFailed,
+                format!("the check `{check}` failed; the log has the reason"),
+            )])
         }
         outcome => outcome,
     }

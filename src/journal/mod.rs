@@ -152,7 +152,8 @@ impl Journal {
         let probe = writes.keep_probed(pool.clone());
         let snapshots = snapshots::start(pool, options.snapshot_every);
         let listener = listen::start(connect.clone(), head_sender.clone());
-        let writer = writer::Writer::connect(connect, cache, head_sender, snapshots, writes.clone(), options.batch_size);
+        let writer =
+            writer::Writer::connect(connect, cache, head_sender, snapshots, writes.clone(), options.batch_size);
         let writer = writer.await?;
         let (queue, requests) = mpsc::channel(options.queue_length);
         let task = tokio::spawn(writer.run(requests));
