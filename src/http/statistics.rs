@@ -237,10 +237,9 @@ pub async fn sales(
     };
     let (from, to) = (filter.from.map(|day| day.0), filter.to.map(|day| day.0));
     let after: NaiveDate = page.after()?.unwrap_or(FIRST_DAY);
-    let rows =
-        sqlx::query_file_as!(Sales, "projections/sales/by_period.sql", by, from, to, after, limit + 1)
-            .fetch_all(&app.pool)
-            .await?;
+    let rows = sqlx::query_file_as!(Sales, "projections/sales/by_period.sql", by, from, to, after, limit + 1)
+        .fetch_all(&app.pool)
+        .await?;
     Ok(PageOf::new(&uri, rows, limit, |row| row.period))
 }
 

@@ -133,7 +133,8 @@ mod tests {
             .parameter(named("from", ParameterIn::Query))
             .parameter(named("limit", ParameterIn::Query))
             .parameter(named("Min-Position", ParameterIn::Header));
-        let item = PathItemBuilder::new().operation(HttpMethod::Get, read).operation(HttpMethod::Post, Operation::new());
+        let item =
+            PathItemBuilder::new().operation(HttpMethod::Get, read).operation(HttpMethod::Post, Operation::new());
         let paths = PathsBuilder::new().path("/sales", item.build()).build();
         let parameters = QueryParameters::of(&OpenApi::new(Info::new("", ""), paths));
         parameters.check("/sales", &method, query).err().map(|error| error.detail().to_owned())
