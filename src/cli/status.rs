@@ -14,6 +14,7 @@ use crate::config::DatabaseConfig;
 use crate::database::failure::DatabaseFailure;
 use crate::database::roles::reader_state;
 use crate::database::{Database, Location};
+use crate::health;
 use crate::mail::{UnmailableOwners, find_unmailable};
 use crate::payments;
 use crate::projector::{self, ProjectionState, ProjectionStatus};
@@ -49,6 +50,7 @@ async fn report(
     Ok(vec![
         summary(location, config, projections),
         reader_lines(database).await?,
+        warning_lines(database, projections).await?,
         clock_lines(&database.pool).await?,
         payment_lines(database).await?,
         missing_stock_lines(database).await?,
@@ -73,6 +75,12 @@ fn summary(location: &Location, config: &DatabaseConfig, projections: &[Projecti
 /// What keeps people from reading with SQL.
 async fn reader_lines(database: &Database) -> anyhow::Result<Lines> {
     Ok(reader_state(&mut *database.pool.acquire().await?).await?.advice().into_iter().collect())
+}
+
+/// The warnings that `/health/ready` shows too.
+async fn warning_lines(database: &Database, projections: &[ProjectionStatus]) -> anyhow::Result<Lines> {
+    let warnings = health::warnings(&database.pool, projections).await?;
+    Ok(warnings.iter().map(|warning| format!("warning {warning}")).collect())
 }
 
 /// Reserved units that are not on hand.

@@ -16,6 +16,7 @@ pub mod functions;
 mod listen;
 pub mod locks;
 pub mod roles;
+pub mod unavailability;
 
 pub use listen::listen;
 

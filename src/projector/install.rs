@@ -104,6 +104,9 @@ pub(super) async fn put_in_service(connection: &mut PgConnection, projection: &P
     .bind(projection.tables())
     .execute(&mut *connection)
     .await?;
+    for cured in ["delete from projection_failure where name = $1", "delete from finding where source = $1"] {
+        sqlx::query(cured).bind(projection.name).execute(&mut *connection).await?;
+    }
     roles::grant_missing(connection).await
 }
 
