@@ -30,9 +30,9 @@ fn agree(recorded: &Value, found: &Value) -> bool {
             recorded.len() == found.len()
                 && sorted(recorded).iter().zip(sorted(found)).all(|(recorded, found)| agree(recorded, found))
         }
-        (Value::Object(recorded), Value::Object(found)) => recorded
-            .iter()
-            .all(|(name, recorded)| found.get(name).is_some_and(|found| agree(recorded, found))),
+        (Value::Object(recorded), Value::Object(found)) => {
+            recorded.iter().all(|(name, recorded)| found.get(name).is_some_and(|found| agree(recorded, found)))
+        }
         _ => recorded == found,
     }
 }
