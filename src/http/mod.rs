@@ -59,7 +59,7 @@ use wire::access::{Rules, check_access};
 use wire::consistency::read_your_writes;
 use wire::openapi::Document;
 use wire::unchanged::answer_unchanged;
-use wire::{fallbacks, openapi, responses};
+use wire::{body, fallbacks, openapi, responses};
 
 /// A request that takes longer is refused with 503. Longer than every wait inside a handler, so that those end first.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -98,6 +98,7 @@ pub fn router(app: App) -> Router {
         .merge(pages::router())
         .merge(SwaggerUi::new("/docs").url("/openapi.json", openapi::complete(document)))
         .fallback_service(NormalizePathLayer::trim_trailing_slash().layer(router))
+        .layer(from_fn(body::refuse_encoded_body))
         .layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES))
         .layer(CatchPanicLayer::custom(fallbacks::panicked));
     app.edge.around(router, app.stopping.clone())

@@ -95,13 +95,14 @@ body! {
     }
 }
 
-#[derive(Clone, Copy, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct NewLine {
-    product_id: ProductId,
-    quantity: Quantity,
-    /// An agreed price; the product's price if absent.
-    unit_price: Option<Money>,
+body! {
+    #[derive(Clone, Copy)]
+    pub struct NewLine {
+        pub product_id: ProductId,
+        pub quantity: Quantity,
+        /// An agreed price; the product's price if absent.
+        pub unit_price: Option<Money>,
+    }
 }
 
 /// List orders, newest first

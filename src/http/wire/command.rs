@@ -1,7 +1,7 @@
 //! Commands: the headers and parameters that every command accepts, and how its receipt becomes a response.
 
 use axum::Json;
-use axum::extract::{FromRequest, Query, Request};
+use axum::extract::{FromRequest, Request};
 use axum::http::header::{IF_MATCH, LOCATION};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
@@ -16,7 +16,7 @@ use crate::http::edge::request_id::RequestIds;
 use crate::http::wire::body::{self, FromObject};
 use crate::http::wire::caller::Caller;
 use crate::http::wire::error::{ApiError, Problem};
-use crate::http::wire::page::invalid_param;
+use crate::http::wire::text_input::from_query;
 use crate::journal::{CommandError, Context, EntityTag, IdempotencyKey, NewEvent, Receipt, UseCase};
 
 /// A command's body and its context: caller, ids, idempotency key, `If-Match`, dry run.
@@ -91,7 +91,7 @@ pub enum CommandProblems {
     /// The body is larger than 1 MiB
     #[response(status = 413, content_type = "application/problem+json")]
     TooLarge(#[to_schema] Problem),
-    /// The body is not `application/json`
+    /// The body is not `application/json`, or is compressed
     #[response(status = 415, content_type = "application/problem+json")]
     NotJson(#[to_schema] Problem),
     /// The idempotency key or the reference was used for another request
@@ -151,7 +151,7 @@ impl<T: FromObject, Q: DeserializeOwned + Send> FromRequest<App> for CommandWith
         let path = request.uri().path();
         let with = |pairs: Vec<&str>| format!("{path}?{}", pairs.join("&")).parse::<Uri>().map_err(ApiError::internal);
         let (common, own) = (with(common)?, with(own)?);
-        let query = Query::<Q>::try_from_uri(&own).map_err(|rejection| invalid_param(&rejection.body_text()))?.0;
+        let query = from_query(own.query().unwrap_or_default())?;
         *request.uri_mut() = common;
         let Command { body, context } = read_command(request, app, own.query().unwrap_or_default()).await?;
         Ok(Self { body, context, query })
@@ -160,8 +160,7 @@ impl<T: FromObject, Q: DeserializeOwned + Send> FromRequest<App> for CommandWith
 
 /// Rejects unknown query parameters, so that a misspelt `dry_run` cannot execute the command.
 fn dry_run(uri: &Uri) -> Result<bool, ApiError> {
-    let query = Query::<CommandQuery>::try_from_uri(uri);
-    Ok(query.map_err(|rejection| invalid_param(&rejection.body_text()))?.dry_run)
+    Ok(from_query::<CommandQuery>(uri.query().unwrap_or_default())?.dry_run)
 }
 
 /// The tag that `If-Match` names; `*` names any.

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
@@ -26,7 +26,7 @@ pub struct ApiError {
 }
 
 /// An invalid field of a request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FieldError {
     /// Path of the field: `lines[0].quantity`.
     pub field: String,
@@ -104,14 +104,9 @@ impl ApiError {
         Self::new(StatusCode::UNAUTHORIZED, code, "Not authenticated", detail)
     }
 
-    /// 403: the caller's role does not permit the request.
-    pub fn forbidden() -> Self {
-        Self::new(
-            StatusCode::FORBIDDEN,
-            "forbidden",
-            "Forbidden",
-            "the role of this account does not permit the request",
-        )
+    /// 403: the caller's role does not permit the request, or what it is about belongs to another customer.
+    pub fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", "Forbidden", detail)
     }
 
     pub fn unavailable(code: &'static str, detail: impl Into<String>) -> Self {
@@ -121,6 +116,14 @@ impl ApiError {
     pub fn with_header(mut self, name: HeaderName, value: impl Into<HeaderValue>) -> Self {
         self.headers.push((name, value.into()));
         self
+    }
+
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    pub fn is_conflict(&self) -> bool {
+        self.status == StatusCode::CONFLICT
     }
 
     pub fn is_client_error(&self) -> bool {

@@ -1,7 +1,7 @@
 //! Lists come in pages: `limit`, an opaque `cursor`, and a `Link` to the next page.
 
 use axum::Json;
-use axum::extract::{FromRequestParts, Path, Query};
+use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::header::{ETAG, LINK};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Uri};
@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
 use crate::http::wire::error::ApiError;
+use crate::http::wire::text_input::{from_path, from_query};
 use crate::journal::EntityTag;
 
 /// The requested part of a list.
@@ -120,10 +121,10 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Ids<T> 
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        match <Path<T> as FromRequestParts<S>>::from_request_parts(parts, state).await {
-            Ok(Path(ids)) => Ok(Self(ids)),
-            Err(rejection) => Err(ApiError::invalid_field("path", rejection.body_text())),
-        }
+        let read = RawPathParams::from_request_parts(parts, state).await;
+        let read = read.map_err(|_| ApiError::invalid_field("path", "must be UTF-8"))?;
+        let ids = read.iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+        from_path(ids.collect()).map(Self)
     }
 }
 
@@ -133,23 +134,7 @@ pub struct Params<T>(pub T);
 impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        match Query::<T>::from_request_parts(parts, state).await {
-            Ok(Query(params)) => Ok(Self(params)),
-            Err(rejection) => Err(invalid_param(&rejection.body_text())),
-        }
-    }
-}
-
-/// A 400 that names the parameter, if the rejection does.
-pub fn invalid_param(rejection: &str) -> ApiError {
-    let rejection = rejection.strip_prefix("Failed to deserialize query string: ").unwrap_or(rejection);
-    let is_name = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    match rejection.split_once(": ") {
-        Some((name, message)) if is_name(name) && message.starts_with("unknown field") => {
-            ApiError::invalid_field(name, "is not a parameter of this request")
-        }
-        Some((name, message)) if is_name(name) => ApiError::invalid_field(name, message),
-        _ => ApiError::invalid_field("query", rejection),
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
+        from_query(parts.uri.query().unwrap_or_default()).map(Self)
     }
 }

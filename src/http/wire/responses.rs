@@ -28,7 +28,7 @@ const SHARED_PROBLEMS: [SharedProblem; 11] = [
     problem("409", "Conflict", "A business rule forbids the command in the current state"),
     problem("412", "Stale", "The resource has changed since the version in `If-Match`"),
     problem("413", "TooLarge", "The body is larger than 1 MiB"),
-    problem("415", "NotJson", "The body is not `application/json`"),
+    problem("415", "NotJson", "The body is not `application/json`, or is compressed"),
     problem("422", "KeyReused", "The idempotency key was used for another request"),
     problem(
         "429",

@@ -18,6 +18,24 @@ struct Operation<'doc> {
     token: &'doc str,
 }
 
+/// Words of parsers, which mean nothing to a client.
+const PARSER_WORDS: [&str; 14] = [
+    "invalid type",
+    "invalid value",
+    "expected ",
+    "unknown variant",
+    "unknown field",
+    "missing field",
+    "duplicate field",
+    "Failed to",
+    "invalid digit",
+    "premature",
+    "deserialize",
+    "i64",
+    "struct ",
+    "UUID parsing",
+];
+
 /// A request with one thing wrong.
 struct Case {
     what: String,
@@ -48,6 +66,10 @@ async fn bad_input_to_any_route_is_a_problem_document_and_writes_nothing() {
                 let harmless = is_read && !refused && answer.status.is_success();
                 if answer.status.is_client_error() {
                     answer.problem();
+                    let told = answer.body["detail"].as_str().unwrap();
+                    if PARSER_WORDS.iter().any(|words| told.contains(words)) {
+                        offences.push(format!("{shown}: {told}"));
+                    }
                 } else if !harmless {
                     offences.push(format!("{shown}: {} {}", answer.status, answer.body));
                 }
