@@ -20,6 +20,7 @@ pub mod failpoints;
 pub mod http;
 pub mod journal;
 pub mod mail;
+pub mod metrics;
 pub mod payments;
 pub mod play;
 pub mod projector;

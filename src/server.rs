@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 use tokio::net::TcpListener;
@@ -20,6 +19,7 @@ use crate::domain::account::Role;
 use crate::domain::text::Email;
 use crate::http::{self, App};
 use crate::journal::{Journal, JournalOptions, WriterHandle};
+use crate::metrics;
 use crate::mail::{self, MailConfig, Mailer, OrderMails, Templates};
 use crate::payments::{self, PaymentReactor, Payments};
 use crate::projector::{Projector, ProjectorOptions};
@@ -121,7 +121,7 @@ pub async fn serve(
         accounts,
         database.pool.clone(),
         http::AppSettings { edge: config.edge.edge(), payment_policy, payments, cart_days: config.cart_days },
-        install_metrics(),
+        metrics::install(),
         stopping.clone(),
     );
     let first_admin = first_password.map(|password| (FIRST_ADMIN, password));
@@ -188,11 +188,6 @@ fn build_order_mails(config: &ServeConfig, mail: &MailConfig, pool: &PgPool, clo
         tracing::error!(%error, "a mail template is invalid; mails that need it will be parked");
     }
     OrderMails::new(pool.clone(), Mailer::new(mail, clock), templates, config.payments.currency)
-}
-
-/// Starts collecting metrics; `None` if this process already collects them.
-fn install_metrics() -> Option<PrometheusHandle> {
-    PrometheusBuilder::new().install_recorder().ok()
 }
 
 fn stop_on_signal(stop: watch::Sender<bool>) -> std::io::Result<()> {

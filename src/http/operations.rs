@@ -12,6 +12,7 @@ use crate::clock::{self, ClockReading, ClockVerdict};
 use crate::http::App;
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::Ids;
+use crate::metrics;
 use crate::projector::{Projection, ProjectionState, ProjectionStatus};
 use crate::scheduler::{self, TaskStatus};
 
@@ -105,8 +106,8 @@ pub async fn ready(State(app): State<App>) -> Result<Json<Value>, ApiError> {
     responses((status = 200, content_type = "text/plain", body = String)))]
 pub async fn metrics(State(app): State<App>) -> impl IntoResponse {
     let position = app.projector.position();
-    metrics::gauge!("journal_position").set(app.journal.position() as f64);
-    metrics::gauge!("projector_position").set(position as f64);
+    metrics::JOURNAL_POSITION.set(app.journal.position() as f64, &[]);
+    metrics::PROJECTOR_POSITION.set(position as f64, &[]);
     let rendered = app.metrics.as_ref().map(|metrics| metrics.render()).unwrap_or_default();
     ([("content-type", "text/plain; version=0.0.4")], rendered)
 }

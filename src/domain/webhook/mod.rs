@@ -1,11 +1,12 @@
 //! A webhook: the event types it receives. URL and secret live in a table outside the log.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::Decider;
 use super::event::events;
-use super::event_names::is_event_name;
+use super::event_types::is_event_name;
 
 mod secret;
 #[cfg(test)]
@@ -16,7 +17,7 @@ pub use secret::WebhookSecret;
 pub use url::{WebhookUrl, WebhookUrlError};
 
 /// Event types of a webhook: 1 to [`EventTypes::MAX`] names, or `*` for all events.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "Vec<String>", into = "Vec<String>")]
 pub struct EventTypes(Vec<String>);
 

@@ -46,8 +46,11 @@ pub struct OrderLine {
 pub struct OrderRow {
     pub order_id: i64,
     pub placed_at: DateTime<Utc>,
+    #[schema(value_type = crate::domain::order::Status)]
     pub status: String,
+    #[schema(value_type = crate::domain::order::Payment)]
     pub payment: String,
+    #[schema(value_type = crate::domain::order::Fulfilment)]
     pub fulfilment: String,
     pub total_amount: Amount,
     /// `null` for a guest.

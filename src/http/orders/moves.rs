@@ -22,12 +22,23 @@ use crate::http::wire::error::ApiError;
 use crate::http::wire::page::Ids;
 use crate::shop::{MoveOrder, OrderStateView, RequestPayment, canonical_carrier};
 
+/// A state of an order that a move changes.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[expect(dead_code, reason = "it only describes the answer for OpenAPI")]
+enum MovedState {
+    Status,
+    Payment,
+    Fulfilment,
+}
+
 /// An allowed change of the status, payment state or fulfilment state of an order.
 #[derive(Serialize, ToSchema)]
 pub struct AllowedMove {
     /// Last part of the route. The payment provider reports `authorise`, `capture` and `fail`.
     pub action: Action,
     /// `status`, `payment` or `fulfilment`.
+    #[schema(value_type = MovedState)]
     pub state: &'static str,
     pub from: &'static str,
     /// The same as `from` if the action may leave the state unchanged.

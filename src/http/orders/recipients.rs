@@ -27,6 +27,7 @@ pub struct Contact {
 #[derive(Serialize, Deserialize, ToSchema)]
 pub struct OrderAddress {
     /// `shipping` or `billing`.
+    #[schema(value_type = crate::domain::order::AddressKind)]
     pub kind: String,
     /// The recipient's name.
     pub name: String,

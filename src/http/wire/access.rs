@@ -161,7 +161,7 @@ pub async fn check_access(
     mut request: Request,
     next: Next,
 ) -> Response {
-    match admit(&app, &rules, path.as_ref(), &mut request).await {
+    let mut response = match admit(&app, &rules, path.as_ref(), &mut request).await {
         Ok(authenticated) => {
             let mut response = next.run(request).await;
             if authenticated {
@@ -171,7 +171,12 @@ pub async fn check_access(
             response
         }
         Err(error) => error.into_response(),
+    };
+    // The label of the request's metrics.
+    if let Some(path) = path {
+        response.extensions_mut().insert(path);
     }
+    response
 }
 
 /// Returns whether the caller is authenticated; an error if the rule does not admit the caller.

@@ -38,7 +38,7 @@ pub struct FieldError {
 #[schema(as = Problem)]
 #[expect(dead_code, reason = "it only describes the document for OpenAPI")]
 pub struct Problem {
-    /// Always `about:blank`; `code` identifies the problem.
+    /// Path of a page that explains the problem: `/problems/<code>`.
     r#type: String,
     /// Short description of the problem; the same text as `error`.
     title: String,
@@ -50,6 +50,9 @@ pub struct Problem {
     /// The invalid fields, if any.
     errors: Option<Vec<FieldError>>,
 }
+
+/// Where the pages of the problem codes are.
+pub const PROBLEM_PAGES: &str = "/problems/";
 
 /// Limits of a response: errors, and characters of each.
 const ERRORS_SHOWN: usize = 50;
@@ -215,7 +218,7 @@ fn internal(reason: &dyn std::fmt::Display) -> ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut problem = json!({
-            "type": "about:blank",
+            "type": format!("{PROBLEM_PAGES}{}", self.code),
             "title": self.title,
             "status": self.status.as_u16(),
             "detail": self.detail,

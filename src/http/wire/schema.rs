@@ -15,7 +15,7 @@ use crate::domain::customer::{Country, OptionalLine, PostalCode};
 use crate::domain::discount::DiscountCode;
 use crate::domain::ids::{AccountId, AddressId, CategoryId, CustomerId, OrderId, ProductId, WebhookId};
 use crate::domain::money::Money;
-use crate::domain::order::{Action, Fulfilment, Payment, PaymentMethod, Status};
+use crate::domain::order::{Action, AddressKind, Fulfilment, Payment, PaymentMethod, Status};
 use crate::domain::pricing::Percent;
 use crate::domain::product::UnavailableReason;
 use crate::domain::quantity::Quantity;
@@ -85,6 +85,9 @@ schemas! {
     Payment = "PaymentState": words("Payment state of an order.", Payment::ALL.iter().map(|word| word.as_str()));
     Fulfilment = "FulfilmentState": words(
         "Fulfilment state of an order.", Fulfilment::ALL.iter().map(|word| word.as_str())
+    );
+    AddressKind = "AddressKind": words(
+        "What an address of an order is for.", AddressKind::ALL.iter().map(|word| word.as_str())
     );
     Action = "OrderAction": words("Last part of the route of a move.", Action::ALL.iter().map(|word| word.as_str()));
 }

@@ -130,6 +130,7 @@ const MATRIX: &[(&str, &str, Open)] = &[
     ("GET", "never-ordered", Reader),
     ("GET", "abandoned-carts", Reader),
     ("GET", "events", Reader),
+    ("GET", "event-types", Reader),
     ("GET", "events/stream", Reader),
     ("GET", "order/{order_id}/history", Reader),
     ("GET", "product/{product_id}/history", Reader),
