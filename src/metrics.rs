@@ -75,6 +75,7 @@ pub const CLOCK_OFFSET_SECONDS: Gauge = Gauge(
 );
 pub const CLOCK_PLAUSIBLE: Gauge =
     Gauge(metric!(earlier "clock_plausible", "1 if the database's clock is plausible, 0 if scheduled tasks wait"));
+pub const WARNINGS: Gauge = Gauge(metric!("warnings", "Warnings of each kind"));
 pub const REACTOR_LAG: Gauge = Gauge(metric!(earlier "reactor_lag", "Events that the reactor has not enqueued yet"));
 pub const REACTOR_DUE: Gauge = Gauge(metric!(earlier "reactor_due", "Reactions that are due now"));
 pub const REACTOR_PARKED: Gauge =
@@ -101,6 +102,7 @@ const GAUGES: &[Gauge] = &[
     HTTP_CONNECTIONS,
     CLOCK_OFFSET_SECONDS,
     CLOCK_PLAUSIBLE,
+    WARNINGS,
     REACTOR_LAG,
     REACTOR_DUE,
     REACTOR_PARKED,

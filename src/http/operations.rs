@@ -5,10 +5,10 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use serde::Serialize;
-use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::clock::{self, ClockReading, ClockVerdict};
+use crate::health::{self, Warning, WarningCode};
 use crate::http::App;
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::Ids;
@@ -23,19 +23,35 @@ pub async fn list_projections(State(app): State<App>) -> Result<Json<Vec<Project
     Ok(Json(app.projector.status().await?))
 }
 
+/// A rebuild or a task that runs by itself from now on.
+#[derive(Serialize, ToSchema)]
+pub struct StartedWork {
+    /// Name of the projection or of the task.
+    pub name: String,
+    pub state: WorkState,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum WorkState {
+    Rebuilding,
+    /// The next free node runs the task.
+    Due,
+}
+
 /// Rebuild a read table from the log; the current table stays in service meanwhile
 #[utoipa::path(post, path = "/projections/{name}/rebuild", tag = "operation", security(("bearer" = ["admin"])),
     params(("name" = String, Path)),
-    responses((status = 202, body = Value), (status = 404, body = Problem)))]
+    responses((status = 202, body = StartedWork), (status = 404, body = Problem)))]
 pub async fn rebuild_projection(
     State(app): State<App>,
     Ids(name): Ids<String>,
-) -> Result<(StatusCode, Json<Value>), ApiError> {
+) -> Result<(StatusCode, Json<StartedWork>), ApiError> {
     let Some(projection) = Projection::find(&name) else {
         return Err(ApiError::not_found("projection_not_found", "Projection not found"));
     };
     app.projector.start_rebuild(projection);
-    Ok((StatusCode::ACCEPTED, Json(json!({ "name": name, "state": "rebuilding" }))))
+    Ok((StatusCode::ACCEPTED, Json(StartedWork { name, state: WorkState::Rebuilding })))
 }
 
 /// List scheduled tasks: when each ran and runs next
@@ -69,8 +85,11 @@ pub async fn show_clock(State(app): State<App>) -> Result<Json<ClockView>, ApiEr
 /// Run a scheduled task now
 #[utoipa::path(post, path = "/scheduler/{name}/run", tag = "operation", security(("bearer" = ["admin"])),
     params(("name" = String, Path)),
-    responses((status = 202, body = Value), (status = 404, body = Problem), (status = 409, body = Problem)))]
-pub async fn run_task(State(app): State<App>, Ids(name): Ids<String>) -> Result<(StatusCode, Json<Value>), ApiError> {
+    responses((status = 202, body = StartedWork), (status = 404, body = Problem), (status = 409, body = Problem)))]
+pub async fn run_task(
+    State(app): State<App>,
+    Ids(name): Ids<String>,
+) -> Result<(StatusCode, Json<StartedWork>), ApiError> {
     let reading = clock::read(&app.pool).await?;
     if reading.verdict != ClockVerdict::Plausible {
         let detail = format!("{}; accept it with `cartwright clock accept`", reading.describe());
@@ -79,26 +98,49 @@ pub async fn run_task(State(app): State<App>, Ids(name): Ids<String>) -> Result<
     if !scheduler::run_now(&app.pool, &name).await? {
         return Err(ApiError::not_found("task_not_found", "Task not found"));
     }
-    Ok((StatusCode::ACCEPTED, Json(json!({ "name": name, "state": "due" }))))
+    Ok((StatusCode::ACCEPTED, Json(StartedWork { name, state: WorkState::Due })))
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Liveness {
+    /// Always `live`.
+    pub status: &'static str,
 }
 
 /// Liveness: the process responds
-#[utoipa::path(get, path = "/health/live", tag = "operation", security(()), responses((status = 200, body = Value)))]
-pub async fn live() -> Json<Value> {
-    Json(json!({ "status": "live" }))
+#[utoipa::path(get, path = "/health/live", tag = "operation", security(()), responses((status = 200, body = Liveness)))]
+pub async fn live() -> Json<Liveness> {
+    Json(Liveness { status: "live" })
 }
 
-/// Readiness: the database responds and the projector runs
+/// A node that serves, with what an operator should see to.
+#[derive(Serialize, ToSchema)]
+#[schema(example = json!({"status": "ready", "lag": 0, "writes": true, "warnings": []}))]
+pub struct Readiness {
+    /// Always `ready`.
+    pub status: &'static str,
+    /// Number of events that are not in the read tables yet.
+    pub lag: i64,
+    /// Whether commands are stored. While the disk is full, for example, the node serves reads only.
+    pub writes: bool,
+    pub warnings: Vec<Warning>,
+}
+
+/// Readiness: the node serves reads or commands, and the projector runs
+///
+/// What is wrong without keeping the node from serving is in `warnings`.
 #[utoipa::path(get, path = "/health/ready", tag = "operation", security(()),
-    responses((status = 200, body = Value), (status = 503, body = Problem)))]
-pub async fn ready(State(app): State<App>) -> Result<Json<Value>, ApiError> {
+    responses((status = 200, body = Readiness), (status = 503, body = Problem)))]
+pub async fn ready(State(app): State<App>) -> Result<Json<Readiness>, ApiError> {
     let projections = app.projector.status().await?;
     let stopped = projections.iter().find(|projection| projection.state == ProjectionState::Stopped);
     if let Some(error) = stopped.and_then(|projection| projection.last_error.as_deref()) {
         return Err(ApiError::unavailable("projector_stopped", error));
     }
     let lag = projections.first().map_or(0, |projection| projection.lag);
-    Ok(Json(json!({ "status": "ready", "lag": lag })))
+    let refused = app.journal.write_state().refused();
+    let warnings = warnings(&app, &projections).await?;
+    Ok(Json(Readiness { status: "ready", lag, writes: refused.is_none(), warnings }))
 }
 
 /// Metrics for Prometheus
@@ -108,6 +150,23 @@ pub async fn metrics(State(app): State<App>) -> impl IntoResponse {
     let position = app.projector.position();
     metrics::JOURNAL_POSITION.set(app.journal.position() as f64, &[]);
     metrics::PROJECTOR_POSITION.set(position as f64, &[]);
+    if let Ok(projections) = app.projector.status().await
+        && let Ok(warnings) = warnings(&app, &projections).await
+    {
+        for code in WarningCode::ALL {
+            let count = warnings.iter().filter(|warning| warning.code == *code).count();
+            metrics::WARNINGS.set(count as f64, &[("code", code.name())]);
+        }
+    }
     let rendered = app.metrics.as_ref().map(|metrics| metrics.render()).unwrap_or_default();
     ([("content-type", "text/plain; version=0.0.4")], rendered)
+}
+
+/// The warnings of the shop, and those of this node's writer.
+async fn warnings(app: &App, projections: &[ProjectionStatus]) -> Result<Vec<Warning>, sqlx::Error> {
+    let mut warnings = health::warnings(&app.pool, projections).await?;
+    if let Some(reason) = app.journal.write_state().refused() {
+        warnings.push(Warning::new(WarningCode::WritesRefused, reason.describe()));
+    }
+    Ok(warnings)
 }
