@@ -5,6 +5,7 @@ history, the log and a webhook. Arguments: the address of the shop and the first
 """
 
 import sys
+import time
 import uuid
 
 from cartwright_client import AuthenticatedClient, Client
@@ -41,7 +42,6 @@ from cartwright_client.models import (
     NewProduct,
     NewWebhook,
     OrderStatus,
-    OrderViewOrDryRun,
     PaymentInstrument,
     PaymentInstrumentMethod,
     PaymentState,
@@ -66,7 +66,7 @@ def main(address: str, password: str) -> None:
     admin = AuthenticatedClient(base_url=address, token=tokens.access_token, raise_on_unexpected_status=True)
     assert find_own_account.sync(client=admin).role == Role.ADMIN
     key = create_key.sync(client=admin, body=NewKey(name="clients", role=Role.EDITOR))
-    staff = AuthenticatedClient(base_url=address, token=key.key, raise_on_unexpected_status=True)
+    staff = AuthenticatedClient(base_url=address, token=key.api_key, raise_on_unexpected_status=True)
 
     # A refusal is a problem with a code and the wrong fields.
     refused = create_product.sync(client=staff, body=NewProduct(name="", price="1.005", category="Kitchen"))
@@ -130,6 +130,7 @@ def main(address: str, password: str) -> None:
         summary = find_order_summary.sync(order.order_id, client=staff)
         if summary.payment == PaymentState.PAID:
             break
+        time.sleep(0.1)
     assert summary.payment == PaymentState.PAID, summary
     shipped = ship_order.sync(order.order_id, client=staff, body=Shipment(carrier="DHL", tracking_number="1234"))
     assert shipped.fulfilment == FulfilmentState.SHIPPED, shipped
