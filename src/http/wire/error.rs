@@ -129,6 +129,7 @@ impl ApiError {
         self
     }
 
+    #[cfg(test)]
     pub fn detail(&self) -> &str {
         &self.detail
     }

@@ -8,9 +8,9 @@ use axum::http::{HeaderValue, Uri};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, Utc};
+use serde::de::{DeserializeOwned, Error};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::IntoParams;
 
 use crate::http::wire::error::ApiError;
@@ -128,13 +128,32 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Ids<T> 
     }
 }
 
-/// Query parameters of a list: 400 if a parameter is malformed; unknown parameters are ignored.
+/// Query parameters of a route; 400 if one is malformed.
+///
+/// A route may read several such types: the layer `refuse_unknown_parameters` refuses what none of them has.
 pub struct Params<T>(pub T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
-        from_query(parts.uri.query().unwrap_or_default()).map(Self)
+        read_query(&parts.uri).map(Self)
+    }
+}
+
+/// Reads the parameters of type `T` from a query, and ignores others.
+pub fn read_query<T: DeserializeOwned>(uri: &Uri) -> Result<T, ApiError> {
+    from_query(uri.query().unwrap_or_default())
+}
+
+/// A UTC day in a query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Day(pub NaiveDate);
+
+impl<'de> Deserialize<'de> for Day {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let day = NaiveDate::parse_from_str(&text, "%Y-%m-%d").ok().filter(|day| (1..=9999).contains(&day.year()));
+        day.map(Self).ok_or_else(|| D::Error::custom("must be a date, such as 2030-01-31"))
     }
 }
