@@ -65,7 +65,7 @@ schemas! {
     Endpoint = "WebhookUrl": string("An http or https URL without a password.")
         .min_length(Some(8)).max_length(Some(2_000)).examples(["https://example.com/hooks"]);
     EventTypes = "EventTypes": ArrayBuilder::new().items(ObjectBuilder::new().schema_type(Type::String))
-        .description(Some("Event types, as `GET events/` shows them; `*` for all.")).min_items(Some(1)).max_items(Some(50))
+        .description(Some("Event types, as `GET event-types/` lists them; `*` for all.")).min_items(Some(1)).max_items(Some(50))
         .examples([serde_json::json!(["OrderPlaced"])]);
     Quantity = "Quantity": whole_number("A number of units.").minimum(Some(1)).maximum(Some(Quantity::MAX));
     AccountId = "AccountId": whole_number("Number of an account.");

@@ -71,9 +71,9 @@ async fn bad_input_to_any_route_is_a_problem_document_and_writes_nothing() {
                     if let Some(named) = named {
                         assert_eq!(answer.body["errors"][0]["field"], named, "{shown}: {}", answer.body);
                     }
-                    let told = answer.body["detail"].as_str().unwrap();
-                    if PARSER_WORDS.iter().any(|words| told.contains(words)) {
-                        offences.push(format!("{shown}: {told}"));
+                    let detail = answer.body["detail"].as_str().unwrap();
+                    if PARSER_WORDS.iter().any(|words| detail.contains(words)) {
+                        offences.push(format!("{shown}: {detail}"));
                     }
                 } else if !harmless {
                     offences.push(format!("{shown}: {} {}", answer.status, answer.body));
