@@ -81,7 +81,8 @@ pub const REACTOR_DUE: Gauge = Gauge(metric!(earlier "reactor_due", "Reactions t
 pub const REACTOR_PARKED: Gauge =
     Gauge(metric!(earlier "reactor_parked", "Reactions that wait for the decision of an operator"));
 pub const REACTOR_ATTEMPTS: Counter = Counter(metric!(earlier "reactor_attempts_total", "Attempts of reactions"));
-pub const REACTOR_FAILURES: Counter = Counter(metric!(earlier "reactor_failures_total", "Failed attempts of reactions"));
+pub const REACTOR_FAILURES: Counter =
+    Counter(metric!(earlier "reactor_failures_total", "Failed attempts of reactions"));
 pub const REACTOR_PARKINGS: Counter = Counter(metric!(earlier "reactor_parked_total", "Reactions parked by this node"));
 
 const COUNTERS: &[Counter] = &[

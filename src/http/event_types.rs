@@ -45,9 +45,7 @@ static EVENT_TYPES: LazyLock<Vec<EventTypeView>> = LazyLock::new(|| ALL.iter().f
 /// `events/` and webhooks deliver these payloads.
 #[utoipa::path(get, path = "/event-types", tag = "log", security(("bearer" = ["reader"])), params(EventTypeFilter),
     responses((status = 200, body = Vec<EventTypeView>), (status = 404, description = "There is no such event type")))]
-pub async fn list_event_types(
-    Params(filter): Params<EventTypeFilter>,
-) -> Result<Json<Vec<EventTypeView>>, ApiError> {
+pub async fn list_event_types(Params(filter): Params<EventTypeFilter>) -> Result<Json<Vec<EventTypeView>>, ApiError> {
     let Some(name) = filter.r#type else { return Ok(Json(EVENT_TYPES.clone())) };
     let found = EVENT_TYPES.iter().find(|known| known.event_type == name);
     let found = found.ok_or_else(|| ApiError::not_found("event_type_not_found", "Event type not found"))?;
@@ -89,7 +87,8 @@ fn plain_links(schema: &mut Value) {
                 let mut plain = parts.next().unwrap_or_default().to_owned();
                 for part in parts {
                     let (name, rest) = part.split_once("`]").unwrap_or((part, ""));
-                    let rest = rest.strip_prefix('(').and_then(|rest| rest.split_once(')')).map_or(rest, |(_, rest)| rest);
+                    let rest =
+                        rest.strip_prefix('(').and_then(|rest| rest.split_once(')')).map_or(rest, |(_, rest)| rest);
                     plain.push_str(&format!("`{name}`{rest}"));
                 }
                 *text = plain;
@@ -166,7 +165,8 @@ mod tests {
             let known = schema["properties"].as_object().unwrap_or_else(|| panic!("{event_type}: {schema:#}"));
             // The terms of a discount are one of several shapes.
             if schema.get("oneOf").is_none() {
-                let undescribed: Vec<_> = sample.as_object().unwrap().keys().filter(|key| !known.contains_key(*key)).collect();
+                let undescribed: Vec<_> =
+                    sample.as_object().unwrap().keys().filter(|key| !known.contains_key(*key)).collect();
                 assert!(undescribed.is_empty(), "{event_type}: {undescribed:?}");
             }
             let text = schema.to_string();

@@ -15,7 +15,8 @@ use crate::http::wire::error::{ApiError, PROBLEM_PAGES};
 
 const SOURCE: &str = include_str!("../../docs/problems.md");
 
-const POLICY: &str = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const POLICY: &str =
+    "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// What the page of a code says. Texts are Markdown with `code` only.
 struct ProblemPage {
@@ -84,11 +85,8 @@ fn page(title: &str, body: &str) -> Response {
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>{title}</title>\
          <link rel=\"stylesheet\" href=\"/account/account.css\"><main>{body}</main></html>\n"
     );
-    let headers = [
-        (CONTENT_TYPE, "text/html; charset=utf-8"),
-        (CONTENT_SECURITY_POLICY, POLICY),
-        (CACHE_CONTROL, "no-cache"),
-    ];
+    let headers =
+        [(CONTENT_TYPE, "text/html; charset=utf-8"), (CONTENT_SECURITY_POLICY, POLICY), (CACHE_CONTROL, "no-cache")];
     (StatusCode::OK, headers, text).into_response()
 }
 
@@ -99,7 +97,10 @@ mod tests {
     #[test]
     fn a_row_is_a_page_and_its_text_is_escaped() {
         let row = parse_row("| `cart_empty` | 409 | No <items>. | Add `items`. |").unwrap();
-        assert_eq!((row.code, row.statuses, html(row.remedy)), ("cart_empty", "409", "Add <code>items</code>.".to_owned()));
+        assert_eq!(
+            (row.code, row.statuses, html(row.remedy)),
+            ("cart_empty", "409", "Add <code>items</code>.".to_owned())
+        );
         assert_eq!(html(row.meaning), "No &lt;items&gt;.");
         assert!(parse_row("| code | status | meaning | what to do |").is_none() && pages().count() > 100);
     }

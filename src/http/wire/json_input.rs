@@ -58,6 +58,19 @@ impl<'de> Deserializer<'de> for Json {
         visitor.visit_newtype_struct(self)
     }
 
+    /// Only an object is read as a struct; an array would be read by the order of the fields.
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        _fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, InputErrors> {
+        match self.0 {
+            Value::Object(object) => visit_object(object, visitor),
+            value => Err(InputErrors::invalid_type(unexpected(&value), &"an object")),
+        }
+    }
+
     /// Enums of requests are words.
     fn deserialize_enum<V: Visitor<'de>>(
         self,
@@ -73,7 +86,7 @@ impl<'de> Deserializer<'de> for Json {
 
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
-        tuple_struct map struct identifier ignored_any
+        tuple_struct map identifier ignored_any
     }
 }
 
@@ -160,6 +173,7 @@ mod tests {
 
     body! {
         #[derive(Debug)]
+        #[expect(dead_code, reason = "only its errors are looked at")]
         pub struct To {
             pub name: String,
             pub city: String,

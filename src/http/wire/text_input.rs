@@ -29,7 +29,15 @@ pub fn from_query<T: DeserializeOwned>(query: &str) -> Result<T, ApiError> {
 
 /// Reads the parameters of a path, in their order: one value, or a tuple of several.
 pub fn from_path<T: DeserializeOwned>(parameters: Vec<(String, String)>) -> Result<T, ApiError> {
-    T::deserialize(Path(parameters.into_iter())).map_err(|errors| ApiError::invalid(errors.into_fields()))
+    let first = parameters.first().map(|(name, _)| name.clone()).unwrap_or_default();
+    T::deserialize(Path(parameters.into_iter())).map_err(|errors| {
+        let mut errors = errors.into_fields();
+        // A type that is made from a text finds its error after the text was read.
+        for error in errors.iter_mut().filter(|error| error.field.is_empty()) {
+            error.field.clone_from(&first);
+        }
+        ApiError::invalid(errors)
+    })
 }
 
 /// The text of one parameter.

@@ -140,7 +140,13 @@ impl Operation<'_> {
             let described = &self.described["responses"]["200"]["headers"];
             for name in ["ETag", "Projection-Position", "Journal-Position"] {
                 let sent = answer.headers.contains_key(name);
-                assert_eq!(sent, described.get(name).is_some(), "{} {}: {name} is not as described", self.method, self.path);
+                assert_eq!(
+                    sent,
+                    described.get(name).is_some(),
+                    "{} {}: {name} is not as described",
+                    self.method,
+                    self.path
+                );
             }
             if self.is_command() {
                 assert!(answer.body["events"].is_array(), "{} {}: {}", self.method, self.path, answer.body);
