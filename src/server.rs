@@ -20,7 +20,7 @@ use crate::domain::account::Role;
 use crate::domain::text::Email;
 use crate::http::{self, App};
 use crate::journal::{Journal, JournalOptions, WriterHandle};
-use crate::mail::{self, MailConfig, Mailer, OrderMails, Templates};
+use crate::mail::{self, MailConfig, Mailer, OrderMails, StaffMails, Templates};
 use crate::payments::{self, PaymentReactor, Payments};
 use crate::projector::{Projector, ProjectorOptions};
 use crate::reactors::{Reactor, ReactorOptions, Reactors};
@@ -47,6 +47,8 @@ pub struct Opening {
 
 /// E-mail address of the admin account that the first start creates.
 const FIRST_ADMIN: &str = "admin@shop.localhost";
+/// How often samples of histograms are summed up. Without that, they stay in memory until `/metrics` is read.
+const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 /// Time limit for requests and commands in progress when the shop stops.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -151,9 +153,11 @@ fn periodic_tasks(config: &ServeConfig, engine: &Engine, accounts: &Accounts, po
     let (journal, projector) = (engine.journal.clone(), engine.projector.clone());
     let context = TaskContext { journal, projector, pool: pool.clone() };
     vec![
-        tasks::forget_answers(&context),
+        tasks::forget_answers(&context, config.kept_answers),
         tasks::sweep_accounts(accounts, config.audit_days),
         tasks::sweep_deliveries(&context, config.webhook_days),
+        tasks::sweep_reactions(&context, config.parked_days),
+        tasks::tend_webhooks(&context, config.webhook_off_days),
         tasks::sweep_instruments(&context),
         tasks::expire_carts(&context, config.cart_days),
         tasks::cancel_unpaid(&context),
@@ -178,6 +182,7 @@ fn build_reactors(
         Arc::new(webhooks),
         Arc::new(PaymentReactor::new(payments.clone(), journal.clone(), pool.clone())),
         Arc::new(build_order_mails(config, mail, pool, journal.clock())),
+        Arc::new(StaffMails::new(pool.clone(), Mailer::new(mail, journal.clock()))),
     ])
 }
 
@@ -192,7 +197,15 @@ fn build_order_mails(config: &ServeConfig, mail: &MailConfig, pool: &PgPool, clo
 
 /// Starts collecting metrics; `None` if this process already collects them.
 fn install_metrics() -> Option<PrometheusHandle> {
-    PrometheusBuilder::new().install_recorder().ok()
+    let metrics = PrometheusBuilder::new().install_recorder().ok()?;
+    let collected = metrics.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(METRICS_UPKEEP).await;
+            collected.run_upkeep();
+        }
+    });
+    Some(metrics)
 }
 
 fn stop_on_signal(stop: watch::Sender<bool>) -> std::io::Result<()> {
