@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use axum::http::StatusCode;
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
 use axum::response::IntoResponse;
 use cartwright::journal::{Actor, Context};
 use cartwright::mail::{MailConfig, Mailer, StaffMails};
@@ -106,6 +107,10 @@ async fn a_webhook_that_fails_for_days_is_disabled_mailed_about_and_resumed() {
     let mail = &shop.mails("ops@example.com", 2).await[1];
     assert!(mail.contains("Webhook 1 has been disabled") && mail.contains("webhook 1 (the till): no delivery"), "{mail}");
     assert_eq!(tend.run().await.unwrap().handled, 0, "it is disabled once");
+
+    let ready = shop.call(Request::get("/health/ready").body(Body::empty()).unwrap()).await.body;
+    let codes: Vec<_> = ready["warnings"].as_array().unwrap().iter().map(|warning| &warning["code"]).collect();
+    assert_eq!(json!(codes), json!(["reactions_parked", "webhook_disabled"]), "{ready}");
 
     // What happens now is missed, and said to be.
     shop.category("Coffee").await;
