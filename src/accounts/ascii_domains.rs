@@ -22,7 +22,8 @@ pub async fn convert_stored_domains(pool: &PgPool) -> Result<(), sqlx::Error> {
         return Ok(());
     }
     convert_all(pool).await?;
-    let complete = "insert into completed_work (name, completed_at) values ($1, clock_timestamp()) on conflict do nothing";
+    let complete =
+        "insert into completed_work (name, completed_at) values ($1, clock_timestamp()) on conflict do nothing";
     sqlx::query(complete).bind(WORK).execute(pool).await?;
     Ok(())
 }

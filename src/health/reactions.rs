@@ -8,33 +8,16 @@ use super::{Warning, WarningCode};
 const COUNTED: i64 = 1_000;
 
 pub(super) async fn warnings(pool: &PgPool) -> Result<Vec<Warning>, sqlx::Error> {
-    let parked: Vec<(String, i64)> = sqlx::query_as(
-        "select name, parked from reactor
-         cross join lateral (
-            select count(*) as parked from (
-                select 1 from reaction where reactor = reactor.name and parked_at is not null limit $1 + 1
-            ) as counted
-         ) as waiting
-         where parked > 0
-         order by name",
-    )
-    .bind(COUNTED)
-    .fetch_all(pool)
-    .await?;
-    let disabled: Vec<(i64, String)> = sqlx::query_as(
-        "select webhook_id, disabled_reason from webhook
-         where not active and disabled_reason is not null
-         order by webhook_id",
-    )
-    .fetch_all(pool)
-    .await?;
-    let parked = parked.into_iter().map(|(reactor, count)| {
-        let count = if count > COUNTED { format!("more than {COUNTED}") } else { count.to_string() };
-        let detail = format!("reactions of `{reactor}` that wait for an operator: {count}");
+    let parked = sqlx::query_file!("src/health/queries/parked.sql", COUNTED).fetch_all(pool).await?;
+    let disabled = sqlx::query_file!("src/health/queries/disabled_webhooks.sql").fetch_all(pool).await?;
+    let parked = parked.into_iter().map(|row| {
+        let count = if row.parked > COUNTED { format!("more than {COUNTED}") } else { row.parked.to_string() };
+        let detail = format!("reactions of `{}` that wait for an operator: {count}", row.name);
         Warning::new(WarningCode::ReactionsParked, detail)
     });
-    let disabled = disabled.into_iter().map(|(webhook_id, reason)| {
-        Warning::new(WarningCode::WebhookDisabled, format!("webhook {webhook_id} is disabled, reason: {reason}"))
+    let disabled = disabled.into_iter().map(|row| {
+        let detail = format!("webhook {} is disabled, reason: {}", row.webhook_id, row.disabled_reason);
+        Warning::new(WarningCode::WebhookDisabled, detail)
     });
     Ok(parked.chain(disabled).collect())
 }

@@ -53,7 +53,8 @@ pub(super) async fn write_all(pool: &PgPool, stream: &StreamId, snapshots: &[(i6
     if snapshots.is_empty() {
         return;
     }
-    let (versions, states): (Vec<i64>, Vec<&Value>) = snapshots.iter().map(|(version, state)| (*version, state)).unzip();
+    let (versions, states): (Vec<i64>, Vec<&Value>) =
+        snapshots.iter().map(|(version, state)| (*version, state)).unzip();
     let written = sqlx::query(
         "insert into stream_snapshot (aggregate_type, aggregate_id, sequence, event_id, fingerprint, state)
          select aggregate_type, aggregate_id, sequence, event_id, $5, fresh.state

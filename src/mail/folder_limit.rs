@@ -44,8 +44,10 @@ mod tests {
         }
         assert_eq!(delete_oldest(folder.path(), 3).unwrap(), 0);
         assert_eq!(delete_oldest(folder.path(), 2).unwrap(), 1);
-        let mut left: Vec<_> =
-            fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        let mut left: Vec<_> = fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
         left.sort();
         assert_eq!(left, ["b.eml", "c.eml", "notes.txt"]);
     }

@@ -102,7 +102,7 @@ fn describe_disabled(webhook_id: &str, description: Option<&str>, payload: &Valu
     format!(
         "The shop has disabled webhook {webhook_id}{named}: {reason}.\n\n\
          Events after position {position} are not delivered to it. Pending deliveries are kept for a while.\n\n\
-         GET /shop/api/webhook/{webhook_id}/deliveries/ shows why the last deliveries failed.\n\
+         GET /shop/api/webhook/{webhook_id}/deliveries/ shows why the last deliveries failed.\n\n\
          When the receiver works again, activate the webhook:\n\n\
          PATCH /shop/api/webhook/{webhook_id}/ {{\"active\": true}}\n\n\
          The shop then delivers what it has kept. GET /shop/api/webhook/{webhook_id}/ shows which events were missed; \
@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mail_says_why_the_webhook_was_disabled_and_how_to_go_on() {
+    fn a_mail_says_why_the_webhook_was_disabled_and_how_to_activate_it() {
         let text = describe_disabled("3", Some("the till"), &json!({ "reason": "failing" }), 17);
         assert!(text.starts_with("The shop has disabled webhook 3 (the till): no delivery"), "{text}");
         assert!(text.contains("after position 17") && text.contains("PATCH /shop/api/webhook/3/"), "{text}");

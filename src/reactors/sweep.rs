@@ -12,12 +12,7 @@ const BATCH: i64 = 1_000;
 /// Drops reactions of `reactors` that have been parked for more than `days` (0: for any time), and the oldest beyond
 /// `max_parked` of each reactor. Each is recorded as dropped by `scheduler`. Deletes the oldest records of decisions.
 /// Returns how many reactions were dropped, and whether there are more.
-pub async fn sweep(
-    pool: &PgPool,
-    reactors: &[&str],
-    days: u32,
-    max_parked: i64,
-) -> Result<(u64, bool), sqlx::Error> {
+pub async fn sweep(pool: &PgPool, reactors: &[&str], days: u32, max_parked: i64) -> Result<(u64, bool), sqlx::Error> {
     let mut dropped = 0;
     let mut more = false;
     for reactor in reactors {
@@ -50,9 +45,11 @@ pub async fn sweep(
         dropped += count;
         more |= count >= BATCH.unsigned_abs();
     }
-    sqlx::query("delete from reaction_decision where decision_id <= (select max(decision_id) - $1 from reaction_decision)")
-        .bind(MAX_DECISIONS)
-        .execute(pool)
-        .await?;
+    sqlx::query(
+        "delete from reaction_decision where decision_id <= (select max(decision_id) - $1 from reaction_decision)",
+    )
+    .bind(MAX_DECISIONS)
+    .execute(pool)
+    .await?;
     Ok((dropped, more))
 }

@@ -82,7 +82,8 @@ pub fn tend_webhooks(context: &TaskContext, off_days: u32) -> Task {
         };
         let failing_before = (off_days > 0).then(|| before(now, off_days));
         let failing = webhooks::find_failing(&context.pool, failing_before, MAX_PENDING).await?;
-        let disabled = context.run_commands(failing.into_iter().map(|disable| (disable, None)), false, |()| true).await?;
+        let disabled =
+            context.run_commands(failing.into_iter().map(|disable| (disable, None)), false, |()| true).await?;
         let retried = webhooks::retry_kept(&context.pool).await?;
         Ok(RunReport { handled: disabled.handled + retried, more: retried > 0 })
     })

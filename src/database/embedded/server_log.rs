@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_log_keeps_its_last_lines_and_its_writer_goes_on() {
+    fn a_long_log_keeps_its_last_lines_and_its_writer_continues() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
         let mut server = OpenOptions::new().create(true).append(true).open(&path).unwrap();

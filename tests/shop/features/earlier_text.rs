@@ -184,7 +184,11 @@ async fn an_address_that_was_stored_in_other_letters_has_one_owner_who_can_log_i
     let stored: Vec<String> = sqlx::query_scalar(stored).fetch_all(&shop.pool).await.unwrap();
     assert_eq!(stored, two);
     // It is done once: the next start reads no address.
-    sqlx::query("update customer_profile set email = 'jo@tüte.example' where email = $1").bind(two[1]).execute(&shop.pool).await.unwrap();
+    sqlx::query("update customer_profile set email = 'jo@tüte.example' where email = $1")
+        .bind(two[1])
+        .execute(&shop.pool)
+        .await
+        .unwrap();
     TestShop::on(connect).await;
     let kept = "select count(*) from customer_profile where email = 'jo@tüte.example'";
     assert_eq!(sqlx::query_scalar::<_, i64>(kept).fetch_one(&shop.pool).await.unwrap(), 1);

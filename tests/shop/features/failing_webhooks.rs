@@ -105,7 +105,10 @@ async fn a_webhook_that_fails_for_days_is_disabled_mailed_about_and_resumed() {
     assert_eq!((&disabled["active"], &disabled["disabled_reason"]), (&json!(false), &json!("failing")));
     assert_eq!((&disabled["missed_after"], &disabled["missed_upto"]), (&json!(off_after), &Value::Null));
     let mail = &shop.mails("ops@example.com", 2).await[1];
-    assert!(mail.contains("Webhook 1 has been disabled") && mail.contains("webhook 1 (the till): no delivery"), "{mail}");
+    assert!(
+        mail.contains("Webhook 1 has been disabled") && mail.contains("webhook 1 (the till): no delivery"),
+        "{mail}"
+    );
     assert_eq!(tend.run().await.unwrap().handled, 0, "it is disabled once");
 
     let ready = shop.call(Request::get("/health/ready").body(Body::empty()).unwrap()).await.body;

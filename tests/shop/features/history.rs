@@ -67,7 +67,10 @@ async fn the_last_page_of_a_long_history_is_as_fast_as_the_first() {
 
     let last = shop.read(&path(EVENTS - 100)).await;
     let [entries, stored] = [last.as_array().unwrap(), &snapshots(&shop).await];
-    assert_eq!(stored.iter().map(|row| row.as_i64().unwrap()).collect::<Vec<_>>(), (1..EVENTS / 500).map(|n| n * 500).collect::<Vec<_>>());
+    assert_eq!(
+        stored.iter().map(|row| row.as_i64().unwrap()).collect::<Vec<_>>(),
+        (1..EVENTS / 500).map(|n| n * 500).collect::<Vec<_>>()
+    );
     assert_eq!((entries.len(), &entries[99]["sequence"]), (100, &json!(EVENTS)));
     assert_eq!(entries[0]["before"]["stock"]["on_hand"], EVENTS - 101);
     assert_eq!(entries[0]["after"]["stock"]["on_hand"], EVENTS - 100);

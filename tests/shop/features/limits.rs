@@ -33,7 +33,8 @@ fn amount(text: &str) -> Option<u64> {
 fn value_of(name: &str, text: &str) -> Option<u64> {
     let line = text.lines().map(str::trim).find(|line| {
         let declared = line.contains(&format!("const {name}: ")) && line.contains(" = ");
-        declared || line.starts_with(&format!("{name}: ")) && line.ends_with(',') && line.contains(char::is_numeric)
+        declared
+            || line.starts_with(&format!("{name}: ")) && line.ends_with(',') && line.contains(char::is_numeric)
             || line.contains(&format!("\"{name}="))
     })?;
     let (_, value) = line.split_once(" = ").or_else(|| line.split_once(": ")).or_else(|| line.split_once('='))?;
@@ -62,9 +63,9 @@ fn every_limit_is_that_of_its_setting_or_constant() {
         let named: Vec<&str> = place.split('`').skip(1).step_by(2).collect();
         match named[..] {
             [flag] => {
-                let argument = command.get_arguments().find(|argument| {
-                    argument.get_long().is_some_and(|long| format!("--{long}") == flag)
-                });
+                let argument = command
+                    .get_arguments()
+                    .find(|argument| argument.get_long().is_some_and(|long| format!("--{long}") == flag));
                 let argument = argument.unwrap_or_else(|| panic!("{what}: no setting {flag}"));
                 let default = argument.get_default_values()[0].to_str().unwrap();
                 assert_eq!(amount(limit), default.parse().ok(), "{what}: {flag}");
@@ -121,7 +122,11 @@ async fn an_account_has_a_limited_number_of_sessions_and_remembered_tokens() {
     let began = shop.log_in("jo@example.com", PASSWORD).await;
     assert_eq!(began.status, StatusCode::OK);
     assert_eq!(count(&shop, "session").await, 100);
-    assert_eq!(count(&shop, "session where started_at < now() - interval '99 minutes'").await, 0, "the oldest has ended");
+    assert_eq!(
+        count(&shop, "session where started_at < now() - interval '5970 seconds'").await,
+        0,
+        "the oldest has ended"
+    );
 
     let used = "insert into refresh_token (token_hash, session_id, used_at)
         select uuid_send(gen_random_uuid()), session_id, now() - make_interval(mins => n)
@@ -130,7 +135,7 @@ async fn an_account_has_a_limited_number_of_sessions_and_remembered_tokens() {
     let refresh_token = &began.body["refresh_token"];
     assert_eq!(shop.refresh(refresh_token).await.status, StatusCode::OK);
     assert_eq!(count(&shop, "refresh_token where used_at is not null").await, 100);
-    assert_eq!(count(&shop, "refresh_token where used_at < now() - interval '99 minutes'").await, 0);
+    assert_eq!(count(&shop, "refresh_token where used_at < now() - interval '5970 seconds'").await, 0);
     assert_eq!(shop.refresh(refresh_token).await.status, StatusCode::UNAUTHORIZED);
     assert_eq!(count(&shop, "session").await, 99, "a remembered token that comes back ends its session");
 }
@@ -176,7 +181,10 @@ async fn answers_records_and_parked_mails_are_deleted_beyond_their_limits() {
     assert_eq!((run.handled, run.more), (1, false));
     let decided = shop.read("reaction-decisions/").await;
     let expected = json!(["scheduler", "drop", "order_mails", "91"]);
-    assert_eq!(json!([decided[0]["actor"], decided[0]["decision"], decided[0]["reactor"], decided[0]["target"]]), expected);
+    assert_eq!(
+        json!([decided[0]["actor"], decided[0]["decision"], decided[0]["reactor"], decided[0]["target"]]),
+        expected
+    );
     assert_eq!(reactors::sweep(&shop.pool, &["order_mails"], 0, 1).await.unwrap(), (1, false), "the oldest of two");
     let parked = shop.read("reactions/?state=parked").await;
     let name = |reaction: &Value| format!("{} {}", reaction["reactor"], reaction["target"]).replace('"', "");

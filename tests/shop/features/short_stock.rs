@@ -202,7 +202,9 @@ async fn a_long_history_of_a_product_does_not_slow_down_its_short_orders() {
     let kettle = shop.product("Kettle", "10.00", 10).await;
     let orders = orders(&shop, kettle, &[4, 5]).await;
     shop.done(&format!("product/{kettle}/stock/"), json!({ "count": 3 })).await;
-    let cancelled = shop.done("orders/", json!({ "lines": [{ "product_id": shop.product("Mug", "1.00", 9).await, "quantity": 1 }] })).await;
+    let cancelled = shop
+        .done("orders/", json!({ "lines": [{ "product_id": shop.product("Mug", "1.00", 9).await, "quantity": 1 }] }))
+        .await;
     shop.done(&format!("order/{}/cancel/", cancelled["order_id"]), Value::Null).await;
     shop.settle().await;
     let history = "insert into live.order_lines

@@ -158,7 +158,7 @@ async fn commands_survive_writers_that_lose_their_connections() {
 async fn a_long_stream_is_loaded_from_its_snapshot() {
     let database = fresh_database().await;
     let options = JournalOptions { snapshot_every: 10, ..JournalOptions::default() };
-    let shop = TestShop::with(database.clone(), options).await;
+    let shop = TestShop::with(database.clone(), options.clone()).await;
     let product = shop.product("Kettle", "24.90", 9).await;
     let customer = shop.customer("Ada").await;
     for _ in 0..25 {
@@ -194,15 +194,17 @@ async fn a_long_stream_is_loaded_from_its_snapshot() {
 
     // A snapshot of other rules is ignored and replaced, and so is one that ends with an event of another log.
     for spoil in ["fingerprint = 'other'", "event_id = gen_random_uuid()"] {
-        let falsify = format!("update stream_snapshot set state = jsonb_set(state, array['Open', 'items', $1], '500'), {spoil}");
+        let falsify =
+            format!("update stream_snapshot set state = jsonb_set(state, array['Open', 'items', $1], '500'), {spoil}");
         sqlx::query(&falsify).bind(product.to_string()).execute(&shop.pool).await.unwrap();
-        let other = TestShop::on(database.clone()).await;
+        let other = TestShop::with(database.clone(), options.clone()).await;
         let cart = other.done(&dry, json!({ "product_id": product, "quantity": 1 })).await;
         assert_eq!(cart["items"][0]["quantity"], 26, "{spoil}");
-        let kept: Vec<Value> = sqlx::query_scalar("select state -> 'Open' -> 'items' from stream_snapshot order by sequence")
-            .fetch_all(&shop.pool)
-            .await
-            .unwrap();
+        let kept: Vec<Value> =
+            sqlx::query_scalar("select state -> 'Open' -> 'items' from stream_snapshot order by sequence")
+                .fetch_all(&shop.pool)
+                .await
+                .unwrap();
         let units = product.to_string();
         assert_eq!(kept, [json!({ (&units): 10 }), json!({ (&units): 20 })], "{spoil}");
     }
