@@ -1,8 +1,6 @@
 //! E-mail: composes mails, and sends them by SMTP or writes them to a folder.
 
 use std::fmt;
-use std::fs::DirBuilder;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,12 +8,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Message, MultiPart, SinglePart};
 use lettre::transport::smtp;
-use lettre::{AsyncFileTransport, AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
+use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 use thiserror::Error;
 
 use crate::clock::Clock;
 
+<<<<<<< HEAD
 mod folder_limit;
+=======
+mod folder;
+>>>>>>> main
 mod free_text;
 mod order_mails;
 mod staff_mails;
@@ -23,6 +25,7 @@ mod template_checks;
 mod templates;
 mod unmailable;
 
+pub use folder::restrict_mails;
 pub use order_mails::OrderMails;
 pub use staff_mails::StaffMails;
 pub use template_checks::check;
@@ -118,6 +121,7 @@ impl Mailer {
                 transport.send(message).await.map(drop).map_err(|error| classify_error(&error))
             }
             None => {
+<<<<<<< HEAD
                 // A mail may hold a link that opens an account, so other users of the machine must not read it.
                 let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.config.folder);
                 made.map_err(|error| MailError::Unsent(error.to_string()))?;
@@ -125,6 +129,10 @@ impl Mailer {
                 transport.send(message).await.map_err(|error| MailError::Unsent(error.to_string()))?;
                 self.bound_folder().await;
                 Ok(())
+=======
+                let written = folder::write_mail(&self.config.folder, &message.formatted());
+                written.map_err(|error| MailError::Unsent(error.to_string()))
+>>>>>>> main
             }
         }
     }
