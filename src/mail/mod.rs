@@ -13,11 +13,8 @@ use thiserror::Error;
 
 use crate::clock::Clock;
 
-<<<<<<< HEAD
-mod folder_limit;
-=======
 mod folder;
->>>>>>> main
+mod folder_limit;
 mod free_text;
 mod order_mails;
 mod staff_mails;
@@ -121,18 +118,10 @@ impl Mailer {
                 transport.send(message).await.map(drop).map_err(|error| classify_error(&error))
             }
             None => {
-<<<<<<< HEAD
-                // A mail may hold a link that opens an account, so other users of the machine must not read it.
-                let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.config.folder);
-                made.map_err(|error| MailError::Unsent(error.to_string()))?;
-                let transport = AsyncFileTransport::<Tokio1Executor>::new(&self.config.folder);
-                transport.send(message).await.map_err(|error| MailError::Unsent(error.to_string()))?;
+                let written = folder::write_mail(&self.config.folder, &message.formatted());
+                written.map_err(|error| MailError::Unsent(error.to_string()))?;
                 self.bound_folder().await;
                 Ok(())
-=======
-                let written = folder::write_mail(&self.config.folder, &message.formatted());
-                written.map_err(|error| MailError::Unsent(error.to_string()))
->>>>>>> main
             }
         }
     }

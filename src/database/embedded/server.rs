@@ -19,11 +19,8 @@ use tokio::process::Child;
 
 use super::binaries::{Binaries, SUPPORTED};
 use super::folder::DataFolder;
-<<<<<<< HEAD
-use super::server_log::MAX_BYTES;
-=======
 use super::roles::{Authentication, HBA_FILE, SUPERUSER};
->>>>>>> main
+use super::server_log::MAX_BYTES;
 use super::{Durability, EmbeddedError, NAME, PORT};
 
 pub(super) const PGDATA: &str = "pgdata";
