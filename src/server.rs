@@ -19,7 +19,7 @@ use crate::domain::account::Role;
 use crate::domain::text::Email;
 use crate::http::{self, App};
 use crate::journal::{Journal, JournalOptions, WriterHandle};
-use crate::mail::{self, MailConfig, Mailer, OrderMails, Templates};
+use crate::mail::{self, MailConfig, Mailer, OrderMails, StaffMails, Templates};
 use crate::metrics;
 use crate::payments::{self, PaymentReactor, Payments};
 use crate::projector::{Projector, ProjectorOptions};
@@ -165,9 +165,11 @@ fn periodic_tasks(config: &ServeConfig, engine: &Engine, accounts: &Accounts, po
     let (journal, projector) = (engine.journal.clone(), engine.projector.clone());
     let context = TaskContext { journal, projector, pool: pool.clone() };
     vec![
-        tasks::forget_answers(&context),
+        tasks::forget_answers(&context, config.kept_answers),
         tasks::sweep_accounts(accounts, config.audit_days),
         tasks::sweep_deliveries(&context, config.webhook_days),
+        tasks::sweep_reactions(&context, config.parked_days),
+        tasks::tend_webhooks(&context, config.webhook_off_days),
         tasks::sweep_instruments(&context),
         tasks::expire_carts(&context, config.cart_days),
         tasks::cancel_unpaid(&context),
@@ -192,6 +194,7 @@ fn build_reactors(
         Arc::new(webhooks),
         Arc::new(PaymentReactor::new(payments.clone(), journal.clone(), pool.clone())),
         Arc::new(build_order_mails(config, mail, pool, journal.clock())),
+        Arc::new(StaffMails::new(pool.clone(), Mailer::new(mail, journal.clock()))),
     ])
 }
 
