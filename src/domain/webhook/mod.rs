@@ -70,7 +70,7 @@ pub enum WebhookCommand {
 }
 
 /// Why the shop stopped the deliveries of a webhook.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DisableReason {
     /// The receiver answered 410 Gone.
