@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use crate::accounts::AccountsError;
 use crate::database::failure::DatabaseFailure;
@@ -73,6 +74,11 @@ pub struct Problem {
     /// With `total_changed`: the total now.
     #[schema(example = "99.00")]
     total: Option<String>,
+    /// With `position_gone`: the log, its generation and its last position, and where the generation began.
+    log_id: Option<Uuid>,
+    generation: Option<i64>,
+    head: Option<i64>,
+    began_after: Option<i64>,
 }
 
 #[derive(ToSchema)]
