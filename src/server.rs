@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 use tokio::net::TcpListener;
@@ -15,12 +14,14 @@ use tokio::sync::watch;
 use crate::accounts::{Accounts, Secret};
 use crate::clock::Clock;
 use crate::config::{DatabaseConfig, ServeConfig};
+use crate::database::roles::reader_state;
 use crate::database::{Database, Location};
 use crate::domain::account::Role;
 use crate::domain::text::Email;
 use crate::http::{self, App};
 use crate::journal::{Journal, JournalOptions, WriterHandle};
-use crate::mail::{self, MailConfig, Mailer, OrderMails, Templates};
+use crate::mail::{self, MailConfig, Mailer, OrderMails, StaffMails, Templates};
+use crate::metrics;
 use crate::payments::{self, PaymentReactor, Payments};
 use crate::projector::{Projector, ProjectorOptions};
 use crate::reactors::{Reactor, ReactorOptions, Reactors};
@@ -91,6 +92,9 @@ pub async fn serve(
     let http_listener =
         TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
     let database = Database::open(location).await?;
+    if let Some(advice) = reader_state(&mut *database.pool.acquire().await?).await?.advice() {
+        tracing::info!("{advice}");
+    }
     let journal = JournalOptions { cache_entries: config.cache_entries, ..JournalOptions::default() };
     let engine = Engine::start(&database.connect, &database.pool, journal, ProjectorOptions::default()).await?;
     if !config.no_seeds && seeds::is_empty_shop(&database.pool).await? {
@@ -125,7 +129,7 @@ pub async fn serve(
         accounts,
         database.pool.clone(),
         http::AppSettings { edge: config.edge.edge(), payment_policy, payments, cart_days: config.cart_days },
-        install_metrics(),
+        metrics::install(),
         stopping.clone(),
     );
     let first_admin = first_password.map(|password| (FIRST_ADMIN, password));
@@ -165,9 +169,11 @@ fn periodic_tasks(config: &ServeConfig, engine: &Engine, accounts: &Accounts, po
     let (journal, projector) = (engine.journal.clone(), engine.projector.clone());
     let context = TaskContext { journal, projector, pool: pool.clone() };
     vec![
-        tasks::forget_answers(&context),
+        tasks::forget_answers(&context, config.kept_answers),
         tasks::sweep_accounts(accounts, config.audit_days),
         tasks::sweep_deliveries(&context, config.webhook_days),
+        tasks::sweep_reactions(&context, config.parked_days),
+        tasks::tend_webhooks(&context, config.webhook_off_days),
         tasks::sweep_instruments(&context),
         tasks::expire_carts(&context, config.cart_days),
         tasks::cancel_unpaid(&context),
@@ -192,6 +198,7 @@ fn build_reactors(
         Arc::new(webhooks),
         Arc::new(PaymentReactor::new(payments.clone(), journal.clone(), pool.clone())),
         Arc::new(build_order_mails(config, mail, pool, journal.clock())),
+        Arc::new(StaffMails::new(pool.clone(), Mailer::new(mail, journal.clock()))),
     ])
 }
 
@@ -202,11 +209,6 @@ fn build_order_mails(config: &ServeConfig, mail: &MailConfig, pool: &PgPool, clo
         tracing::error!(%error, "a mail template is invalid; mails that need it will be parked");
     }
     OrderMails::new(pool.clone(), Mailer::new(mail, clock), templates, config.payments.currency)
-}
-
-/// Starts collecting metrics; `None` if this process already collects them.
-fn install_metrics() -> Option<PrometheusHandle> {
-    PrometheusBuilder::new().install_recorder().ok()
 }
 
 fn stop_on_signal(stop: watch::Sender<bool>) -> std::io::Result<()> {
