@@ -181,11 +181,13 @@ impl App {
         use_case: U,
         context: Context,
     ) -> Result<CommandResponse<U::Answer>, CommandError> {
-        let principal = context.principal.clone();
+        let readers = [Some(context.principal.clone()), context.reader.clone()];
         let dry_run = context.dry_run;
         let receipt = self.journal.run(use_case, context).await?;
         if !dry_run {
-            self.recent_writes.record_write(&principal, receipt.position);
+            for reader in readers.into_iter().flatten() {
+                self.recent_writes.record_write(&reader, receipt.position);
+            }
         }
         Ok(CommandResponse { receipt, status: StatusCode::OK, location: None, dry_run })
     }
