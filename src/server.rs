@@ -20,7 +20,7 @@ use crate::domain::account::Role;
 use crate::domain::text::Email;
 use crate::http::{self, App};
 use crate::journal::{Journal, JournalOptions, WriterHandle};
-use crate::mail::{self, MailConfig, Mailer, OrderMails, Templates};
+use crate::mail::{self, MailConfig, Mailer, OrderMails, StaffMails, Templates};
 use crate::payments::{self, PaymentReactor, Payments};
 use crate::projector::{Projector, ProjectorOptions};
 use crate::reactors::{Reactor, ReactorOptions, Reactors};
@@ -39,6 +39,8 @@ pub struct Engine {
 /// A shop that has become ready for requests.
 pub struct Opening {
     pub address: SocketAddr,
+    /// Public URL of the shop, if one is set.
+    pub public_url: Option<String>,
     /// E-mail address and password of the admin account that this start created.
     pub first_admin: Option<(&'static str, Secret)>,
     /// Whether the shop has no account yet, so that an operator has to add one.
@@ -47,6 +49,8 @@ pub struct Opening {
 
 /// E-mail address of the admin account that the first start creates.
 const FIRST_ADMIN: &str = "admin@shop.localhost";
+/// How often samples of histograms are summed up. Without that, they stay in memory until `/metrics` is read.
+const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 /// Time limit for requests and commands in progress when the shop stops.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -97,8 +101,10 @@ pub async fn serve(
     let (connect, pool) = (database.connect.clone(), database.pool.clone());
     let listening = http_listener.local_addr()?;
     let accounts_config = database_config.accounts(config, listening);
+    restrict_older_mails(&accounts_config.mail).await;
     let accounts = Accounts::start(&accounts_config, connect, pool, engine.journal.clone()).await?;
-    let first_password = open_first_account(&accounts, location).await?;
+    let is_embedded = matches!(location, Location::Embedded(_));
+    let first_password = open_first_account(&accounts, config.first_admin.unwrap_or(is_embedded)).await?;
     let without_account = accounts.has_no_account().await?;
     let payments = Payments::new(&payments_config, &database.pool)?;
     let guest_invoices = payments::guest_invoices_by_default(&database.pool).await?;
@@ -125,7 +131,8 @@ pub async fn serve(
         stopping.clone(),
     );
     let first_admin = first_password.map(|password| (FIRST_ADMIN, password));
-    on_open(&Opening { address: listening, first_admin, without_account });
+    let public_url = config.public_url.clone();
+    on_open(&Opening { address: listening, public_url, first_admin, without_account });
     if listening.ip().is_unspecified() && config.public_url.is_none() {
         tracing::warn!("links in mails begin with http://{listening}, which no buyer can open; set --public-url");
     }
@@ -146,14 +153,25 @@ pub async fn serve(
     stopped
 }
 
+/// Mails of earlier versions could be read by other users of the machine if they may enter the folder.
+async fn restrict_older_mails(mail: &MailConfig) {
+    let folder = mail.folder.clone();
+    let restricted = tokio::task::spawn_blocking(move || mail::restrict_mails(&folder)).await;
+    if let Ok(Err(error)) = restricted {
+        tracing::warn!(%error, folder = %mail.folder.display(), "other users may be able to read older mails");
+    }
+}
+
 /// All tasks that run periodically.
 fn periodic_tasks(config: &ServeConfig, engine: &Engine, accounts: &Accounts, pool: &PgPool) -> Vec<Task> {
     let (journal, projector) = (engine.journal.clone(), engine.projector.clone());
     let context = TaskContext { journal, projector, pool: pool.clone() };
     vec![
-        tasks::forget_answers(&context),
+        tasks::forget_answers(&context, config.kept_answers),
         tasks::sweep_accounts(accounts, config.audit_days),
         tasks::sweep_deliveries(&context, config.webhook_days),
+        tasks::sweep_reactions(&context, config.parked_days),
+        tasks::tend_webhooks(&context, config.webhook_off_days),
         tasks::sweep_instruments(&context),
         tasks::expire_carts(&context, config.cart_days),
         tasks::cancel_unpaid(&context),
@@ -178,6 +196,7 @@ fn build_reactors(
         Arc::new(webhooks),
         Arc::new(PaymentReactor::new(payments.clone(), journal.clone(), pool.clone())),
         Arc::new(build_order_mails(config, mail, pool, journal.clock())),
+        Arc::new(StaffMails::new(pool.clone(), Mailer::new(mail, journal.clock()))),
     ])
 }
 
@@ -192,7 +211,15 @@ fn build_order_mails(config: &ServeConfig, mail: &MailConfig, pool: &PgPool, clo
 
 /// Starts collecting metrics; `None` if this process already collects them.
 fn install_metrics() -> Option<PrometheusHandle> {
-    PrometheusBuilder::new().install_recorder().ok()
+    let metrics = PrometheusBuilder::new().install_recorder().ok()?;
+    let collected = metrics.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(METRICS_UPKEEP).await;
+            collected.run_upkeep();
+        }
+    });
+    Some(metrics)
 }
 
 fn stop_on_signal(stop: watch::Sender<bool>) -> std::io::Result<()> {
@@ -207,12 +234,16 @@ fn stop_on_signal(stop: watch::Sender<bool>) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Creates the first admin account of an embedded shop without accounts, and returns its password. With an external
-/// database, accounts are created on the command line.
-async fn open_first_account(accounts: &Accounts, location: &Location) -> anyhow::Result<Option<Secret>> {
-    if !matches!(location, Location::Embedded(_)) || !accounts.has_no_account().await? {
+/// Creates the first admin account of a shop without accounts, and returns its password. Of several nodes that start at
+/// once, one creates it.
+async fn open_first_account(accounts: &Accounts, is_wanted: bool) -> anyhow::Result<Option<Secret>> {
+    if !is_wanted || !accounts.has_no_account().await? {
         return Ok(None);
     }
     let email = Email::parse(FIRST_ADMIN)?;
-    Ok(Some(accounts.open_with_generated_password(email, Role::Admin).await?))
+    match accounts.open_with_generated_password(email, Role::Admin).await {
+        Ok(password) => Ok(Some(password)),
+        Err(_) if !accounts.has_no_account().await? => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }

@@ -20,6 +20,7 @@ use crate::http::wire::caller::Caller;
 use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse};
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params};
+use crate::scheduler::{self, tasks::TEND_WEBHOOKS};
 use crate::shop::{ChangeWebhook, CreateWebhook, RemoveWebhook, RotateWebhookSecret, WebhookRef};
 use crate::webhooks::{self, DeliveryView, Endpoint, WebhookView};
 
@@ -40,7 +41,8 @@ body! {
         pub url: Option<Endpoint>,
         pub event_types: Option<EventTypes>,
         pub description: Option<OptionalLine>,
-        /// `false` pauses deliveries; events during the pause are never delivered.
+        /// `false` pauses deliveries; events during the pause are never delivered. `true` resumes them: deliveries from
+        /// before the pause are retried, and `missed_after` and `missed_upto` of the webhook name the missed events.
         pub active: Option<bool>,
     }
 }
@@ -106,7 +108,13 @@ pub async fn change_webhook(
     event_types.as_ref().map_or(Ok(()), require_known)?;
     let url = url.map(WebhookUrl::from);
     let change = ChangeWebhook { webhook_id, url, description, event_types, active };
-    app.run(change, command.context).await
+    let activates = active == Some(true) && !command.context.dry_run;
+    let changed = app.run(change, command.context).await?;
+    if activates && let Err(error) = scheduler::run_now(&app.pool, TEND_WEBHOOKS).await {
+        // Its next regular run does the same.
+        tracing::warn!(%error, %webhook_id, "the kept deliveries of a webhook are retried later");
+    }
+    Ok(changed)
 }
 
 /// Delete a webhook; pending deliveries are dropped

@@ -51,4 +51,4 @@ pub use pricing::{
 pub use products::{ChangeProduct, CreateProduct, DeleteProduct, ProductRef, ProductView, product_digest};
 pub use recipients::{Destination, GuestContact, KnownAddress, Recipients};
 pub use stock::{AdjustStock, StockChange, StockView};
-pub use webhooks::{ChangeWebhook, CreateWebhook, RemoveWebhook, RotateWebhookSecret, WebhookRef};
+pub use webhooks::{ChangeWebhook, CreateWebhook, DisableWebhook, RemoveWebhook, RotateWebhookSecret, WebhookRef};

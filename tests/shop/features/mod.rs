@@ -2,6 +2,7 @@
 
 mod accounts;
 mod addresses;
+mod analysts;
 mod cancelled_units;
 mod card_provider;
 mod carts;
@@ -16,10 +17,13 @@ mod entity_tags;
 mod erasures;
 mod fact_schema;
 mod facts;
+mod failing_webhooks;
 mod finding;
 mod guest_carts;
 mod half_year_figures;
+mod history;
 mod import_files;
+mod limits;
 mod mails;
 mod name_order;
 mod order_walkthrough;
