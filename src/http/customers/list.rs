@@ -107,7 +107,8 @@ impl CustomerRow {
         let (Some(first_name), Some(last_name), Some(email)) = (&self.first_name, &self.last_name, &self.email) else {
             return false;
         };
-        let searched = if words.is_empty() { String::new() } else { text_key(&format!("{first_name} {last_name} {email}")) };
+        let searched =
+            if words.is_empty() { String::new() } else { text_key(&format!("{first_name} {last_name} {email}")) };
         words.iter().all(|word| searched.contains(word.as_str()))
     }
 

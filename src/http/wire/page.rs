@@ -236,11 +236,8 @@ mod tests {
     use super::*;
 
     fn walk(rows: &[(i64, bool)], walked_to: usize, limit: i64) -> (Vec<i64>, Option<i64>) {
-        let walked = rows.iter().enumerate().map(|(place, &(row, found))| Walked {
-            row,
-            found,
-            last: place + 1 == walked_to,
-        });
+        let walked =
+            rows.iter().enumerate().map(|(place, &(row, found))| Walked { row, found, last: place + 1 == walked_to });
         let uri = Uri::from_static("/shop/api/orders?limit=2");
         let page = PageOf::of_walk(&uri, walked.collect(), limit, |row| *row);
         let cursor = page.next.map(|link| {
@@ -264,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_parameter_is_said_in_plain_words() {
+    fn messages_do_not_depend_on_the_parser() {
         let read = |message| plain_message(message);
         assert_eq!(read("unknown variant `a`, expected one of `day`, `week`"), "must be one of day, week");
         assert_eq!(read("unknown variant `a`, expected `day` or `week`"), "must be day or week");

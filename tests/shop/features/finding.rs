@@ -34,7 +34,8 @@ async fn staff_find_orders_by_state_customer_address_reference_product_and_day()
     let (ada, bruno) = (shop.customer("Ada+Tea").await, shop.customer("Bruno").await);
     let place = async |order: Value| shop.done("orders/", order).await["order_id"].as_i64().unwrap();
     let line = |product: i64| json!([{ "product_id": product, "quantity": 1 }]);
-    let january = json!({ "customer_id": ada, "placed_at": "2026-01-31T23:30:00Z", "reference": "SO-É7", "lines": line(mug) });
+    let january =
+        json!({ "customer_id": ada, "placed_at": "2026-01-31T23:30:00Z", "reference": "SO-É7", "lines": line(mug) });
     let january = place(january).await;
     let refunded = place(json!({ "customer_id": bruno, "lines": line(kettle) })).await;
     shop.done(&format!("order/{refunded}/pay/"), json!({})).await;
@@ -112,7 +113,10 @@ async fn staff_find_customers_by_name_address_and_registration() {
     let zoe = register("Zoë", "Müller-Grün", "zoe+shop@example.com").await;
     let jo = register("Jo", "", "jo@example.com").await;
     let gone = register("Zoe", "Gone", "gone@example.com").await;
-    assert_eq!(shop.send("DELETE", &format!("customer/{gone}/"), Value::Null, &[]).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(
+        shop.send("DELETE", &format!("customer/{gone}/"), Value::Null, &[]).await.status,
+        StatusCode::NO_CONTENT
+    );
     sqlx::query("update live.customers set registered_at = '2026-02-01T12:00:00Z' where customer_id = $1")
         .bind(zoe)
         .execute(&shop.pool)
@@ -123,7 +127,7 @@ async fn staff_find_customers_by_name_address_and_registration() {
         ("search=zoe", vec![zoe]),
         ("search=GRUN+zo%C3%AB", vec![zoe]),
         ("search=example.com", vec![jo, zoe]),
-        ("search=nobody", vec![]),
+        ("search=stranger", vec![]),
         ("email=ZOE%2Bshop@example.com", vec![zoe]),
         ("email=zoe+shop@example.com", vec![zoe]),
         ("email=zoe", vec![]),
@@ -233,15 +237,19 @@ async fn a_search_without_an_index_answers_short_pages_that_lead_to_every_match(
         (rows.len(), pages)
     };
     assert_eq!(count("orders/?payment=refunded").await, (100, 3));
-    assert_eq!(count("orders/?payment=refunded&limit=60").await, (100, 4));
+    assert_eq!(count("orders/?payment=refunded&limit=30").await, (100, 5));
     assert_eq!(count("orders/?product_id=3").await, (1, 3));
     assert_eq!(count("orders/?customer_id=7&product_id=3").await, (1, 3));
     assert_eq!(count("orders/?payment=refunded&to=2026-01-01").await, (100, 1));
     assert_eq!(count("orders/?payment=pending").await, (0, 1), "an open state has an index");
-    assert_eq!(count("orders/?email=shop-floor@example.com&limit=1000").await, (1_500, 4), "more than one lookup takes");
+    assert_eq!(
+        count("orders/?email=shop-floor@example.com&limit=1000").await,
+        (1_500, 3),
+        "more than one lookup takes"
+    );
     assert_eq!(count("orders/?limit=1000").await, (20_050, 21));
     assert_eq!(count("customers/?search=zoe").await, (1, 2));
-    assert_eq!(count("customers/?search=miller&limit=1000").await, (10_050, 12));
+    assert_eq!(count("customers/?search=miller&limit=1000").await, (10_050, 11));
     assert_eq!(count("customers/?limit=1000").await, (10_050, 11));
     assert_eq!(count("customers/?email=3@example.com").await, (1, 1));
 }

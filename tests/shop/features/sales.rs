@@ -81,7 +81,16 @@ async fn sales_list_empty_periods_and_say_which_are_cut() {
 async fn bestsellers_of_any_range_are_the_sums_of_its_days() {
     let shop = TestShop::new().await;
     let (kettle, mug) = (shop.product("Kettle", "20.00", 900).await, shop.product("Mug", "5.00", 900).await);
-    let days = ["2025-12-31", "2026-01-01", "2026-01-15", "2026-01-31", "2026-02-01", "2026-02-28", "2026-03-01", "2026-04-30"];
+    let days = [
+        "2025-12-31",
+        "2026-01-01",
+        "2026-01-15",
+        "2026-01-31",
+        "2026-02-01",
+        "2026-02-28",
+        "2026-03-01",
+        "2026-04-30",
+    ];
     for (number, day) in days.into_iter().enumerate() {
         order(&shop, kettle, 1 + number as i64, day).await;
         order(&shop, mug, 10 - number as i64, day).await;
@@ -89,8 +98,20 @@ async fn bestsellers_of_any_range_are_the_sums_of_its_days() {
     let gone = order(&shop, mug, 7, "2026-02-14").await;
     shop.done(&format!("order/{gone}/cancel/"), json!({})).await;
     shop.settle().await;
-    let bounds = ["2025-12-01", "2025-12-31", "2026-01-01", "2026-01-02", "2026-01-31", "2026-02-01", "2026-02-15",
-        "2026-02-28", "2026-03-01", "2026-04-29", "2026-04-30", "2026-05-01"];
+    let bounds = [
+        "2025-12-01",
+        "2025-12-31",
+        "2026-01-01",
+        "2026-01-02",
+        "2026-01-31",
+        "2026-02-01",
+        "2026-02-15",
+        "2026-02-28",
+        "2026-03-01",
+        "2026-04-29",
+        "2026-04-30",
+        "2026-05-01",
+    ];
     for (place, from) in bounds.iter().enumerate() {
         for to in &bounds[place..] {
             let expected: Value = sqlx::query_scalar(

@@ -120,7 +120,9 @@ fn logs_and_metrics_contain_no_personal_data_and_no_secrets() {
     assert_eq!(call("POST", "auth/reset/confirm/", "", reset).0, 204);
     assert_eq!(call("GET", &format!("{own}export/"), &ADMIN, Value::Null).0, 200);
     kept(&mut secrets, "zebulon");
-    for query in ["customers/?email=zeb.new@example.com", "customers/?search=zebulon", "orders/?email=zeb.new@example.com"] {
+    for query in
+        ["customers/?email=zeb.new@example.com", "customers/?search=zebulon", "orders/?email=zeb.new@example.com"]
+    {
         assert_eq!(call("GET", query, &ADMIN, Value::Null).0, 200, "{query}");
         // Refused ones are not logged either: by the route, by the access check, and by the database.
         assert_eq!(call("GET", &format!("{query}&cursor=zebulon"), &ADMIN, Value::Null).0, 400, "{query}");
