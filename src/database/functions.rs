@@ -35,15 +35,18 @@ macro_rules! functions {
 
 functions![
     "accept_clock",
+    "begin_generation",
     "clock_heartbeat",
     "end_session",
     "end_sessions",
     "journal_append",
     "journal_rehearse",
+    "lost_numbers",
     "projector_acquire",
     "projector_step",
     "read_clock",
     "refresh_session",
+    "reserve_numbers",
     "store_side_writes",
     "unpaid_holder",
     "write_change_address",

@@ -32,6 +32,7 @@ mod check;
 mod context;
 mod entity_tag;
 mod error;
+mod identity;
 mod listen;
 mod load;
 mod log;
@@ -48,12 +49,16 @@ pub use check::{CheckedRule, LogFinding, check_log};
 pub use context::{Actor, Context, IdempotencyKey};
 pub use entity_tag::{EntityTag, ViewDigest};
 pub use error::CommandError;
+pub use identity::{
+    BegunGeneration, LogFile, LogIdentity, LogState, MalformedPosition, StreamPosition, declare_restored,
+};
 pub use load::AggregateRef;
 pub use side_write::SideWrite;
 pub use stream::StreamId;
 pub use unit_of_work::{Interrupt, NewEvent, UnitOfWork, UseCase};
 
 use cache::Cache;
+use identity::KnownLog;
 use load::Loader;
 use queue::{QueuedCommand, Verdict};
 use use_case::ErasedUseCase;
@@ -64,6 +69,8 @@ pub struct Journal {
     queue: mpsc::Sender<QueuedCommand>,
     loader: Loader,
     head: watch::Receiver<i64>,
+    known: KnownLog,
+    identity: watch::Receiver<LogIdentity>,
     clock: Clock,
     options: JournalOptions,
 }
@@ -73,6 +80,8 @@ pub struct WriterHandle {
     task: JoinHandle<()>,
     listener: JoinHandle<()>,
     heartbeat: JoinHandle<()>,
+    watcher: JoinHandle<()>,
+    known: KnownLog,
 }
 
 impl WriterHandle {
@@ -81,6 +90,8 @@ impl WriterHandle {
         let ended = self.task.await;
         self.listener.abort();
         self.heartbeat.abort();
+        self.watcher.abort();
+        self.known.save().await;
         ended
     }
 }
@@ -99,6 +110,8 @@ pub struct JournalOptions {
     pub outcome_timeout: Duration,
     /// Number of events between two snapshots of a stream.
     pub snapshot_every: i64,
+    /// Where this node remembers the log, to recognise a restored older database at its next start.
+    pub log_file: Option<LogFile>,
 }
 
 impl Default for JournalOptions {
@@ -110,6 +123,7 @@ impl Default for JournalOptions {
             queue_timeout: Duration::from_secs(5),
             outcome_timeout: Duration::from_secs(4),
             snapshot_every: 250,
+            log_file: None,
         }
     }
 }
@@ -142,12 +156,16 @@ impl Journal {
         let head = head_sender.subscribe();
         let clock = Clock::start(&pool).await?;
         let heartbeat = clock.keep_measured(pool.clone());
-        let snapshots = snapshots::start(pool, options.snapshot_every);
+        let snapshots = snapshots::start(pool.clone(), options.snapshot_every);
         let listener = listen::start(connect.clone(), head_sender.clone());
-        let writer = writer::Writer::connect(connect, cache, head_sender, snapshots, options.batch_size).await?;
+        let known = KnownLog::open(&mut *pool.acquire().await?, options.log_file.clone(), Arc::clone(&cache), head_sender.clone()).await?;
+        known.save().await;
+        let writer = writer::Writer::connect(connect, cache, head_sender, known.clone(), snapshots, options.batch_size).await?;
+        let (identity, watcher) = (known.identity(), identity::keep_recognised(known.clone(), pool));
         let (queue, requests) = mpsc::channel(options.queue_length);
         let task = tokio::spawn(writer.run(requests));
-        Ok((Self { queue, loader, head, clock, options }, WriterHandle { task, listener, heartbeat }))
+        let handle = WriterHandle { task, listener, heartbeat, watcher, known: known.clone() };
+        Ok((Self { queue, loader, head, known, identity, clock, options }, handle))
     }
 
     /// Carries out one use case completely or not at all.
@@ -192,6 +210,22 @@ impl Journal {
     /// End of the log, as far as this process knows.
     pub fn position(&self) -> i64 {
         *self.head.borrow()
+    }
+
+    /// Log id and generation, as far as this process knows.
+    pub fn identity(&self) -> LogIdentity {
+        *self.identity.borrow()
+    }
+
+    /// Watches for another generation of the log.
+    pub fn identity_changes(&self) -> watch::Receiver<LogIdentity> {
+        self.identity.clone()
+    }
+
+    /// Generation, and the newest position that this node has seen in it. Work that must not be done on a restored older
+    /// database compares them in its own statement.
+    pub fn seen(&self) -> (i64, i64) {
+        self.known.seen()
     }
 
     /// Deletes the answers to expired idempotency keys; returns how many.

@@ -12,6 +12,7 @@ use super::append::{self, Head};
 use super::batch::Batch;
 use super::cache::Cache;
 use super::error::{AppendFailure, CommandError};
+use super::identity::KnownLog;
 use super::log::Log;
 use super::numbers::Numbers;
 use super::queue::{QueuedCommand, Verdict};
@@ -51,6 +52,7 @@ impl Writer {
         connect: PgConnectOptions,
         cache: Arc<Cache>,
         head_sender: watch::Sender<i64>,
+        known: KnownLog,
         snapshots: Snapshots,
         batch_size: usize,
     ) -> Result<Self, sqlx::Error> {
@@ -59,8 +61,9 @@ impl Writer {
         let mut connection = connect.connect().await?;
         let head = append::head(&mut connection).await?;
         let numbers = Numbers::read(&mut connection).await?;
+        known.reserve(&numbers).await;
         head_sender.send_replace(head.position);
-        let log = Log { head, cache, numbers, head_sender, snapshots };
+        let log = Log { head, cache, numbers, head_sender, known, snapshots };
         Ok(Self { connect, connection, log, batch_size })
     }
 
@@ -132,6 +135,7 @@ impl Writer {
             // Even a refusal must be based on the newest state.
             append::head(&mut self.connection).await.map(|head| (head == self.log.head, head))
         } else {
+            self.log.known.reserve(&batch.numbers).await;
             failpoint!("journal-append-decided");
             let started = Instant::now();
             let sent = append::append(&mut self.connection, self.log.head, &batch, &event_ids).await;
@@ -159,6 +163,7 @@ impl Writer {
                 transaction.rollback().await?;
                 return Ok((true, head));
             }
+            log.known.reserve(&batch.numbers).await;
             let sent = append::append(&mut transaction, head, batch, event_ids).await?;
             failpoint!("journal-locked-sent");
             transaction.commit().await?;
@@ -178,7 +183,7 @@ impl Writer {
         event_ids: &[Uuid],
     ) -> Result<Vec<Verdict>, NotStored> {
         match sent.map_err(AppendFailure::classify) {
-            Ok((true, head)) => Ok(self.log.apply(batch, head)),
+            Ok((true, head)) => Ok(self.log.apply(batch, head, event_ids.last().copied())),
             Ok((false, _)) => {
                 metrics::counter!("journal_lost_races_total").increment(1);
                 Err(NotStored::Again { locked: true })
@@ -191,7 +196,7 @@ impl Writer {
             Err(AppendFailure::Unknown(error)) => {
                 tracing::warn!(%error, "lost the database connection during an append");
                 match self.recover(event_ids).await {
-                    Some(head) => Ok(self.log.apply(batch, head)),
+                    Some(head) => Ok(self.log.apply(batch, head, event_ids.last().copied())),
                     None => Err(NotStored::Again { locked: false }),
                 }
             }
@@ -218,8 +223,14 @@ impl Writer {
 
     async fn reconnect(&mut self, event_ids: &[Uuid]) -> Result<Option<Head>, sqlx::Error> {
         let mut connection = self.connect.connect().await?;
-        let head = append::fence(&mut connection).await?;
+        append::fence(&mut connection).await?;
         failpoint!("journal-recovery-fenced");
+        // The database may be an older one, restored meanwhile.
+        self.log.known.reconcile(&mut connection).await?;
+        let head = append::head(&mut connection).await?;
+        if head.generation() != self.log.head.generation() {
+            self.log.begin_again(&mut connection, head).await?;
+        }
         let first_position = match event_ids.first() {
             Some(event_id) => append::position_of(&mut connection, *event_id).await?,
             None => None,
