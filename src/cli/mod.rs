@@ -19,6 +19,7 @@ mod output;
 mod play;
 mod projections;
 mod reactions;
+mod restored;
 mod status;
 mod users;
 
@@ -60,6 +61,8 @@ enum Command {
     /// Failed side effects of events (webhooks, mails, payments): list, retry, drop
     #[command(subcommand)]
     Reactions(ReactionsCommand),
+    /// Begin a new generation of the log, after an older database was restored
+    Restored,
     /// Show the time of the database and the tasks that wait for it; `clock accept` accepts it
     Clock(ClockArgs),
     /// Show the positions of the log and the read tables, the clock, the scheduled tasks and the mail folder
@@ -114,6 +117,7 @@ async fn run_command(cli: &Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Users(command)) => users::run_users_command(command, location).await,
         Some(Command::Keys(command)) => users::run_keys_command(command, location, &cli.database.keys_dir()).await,
         Some(Command::Reactions(command)) => reactions::run_reactions_command(command, location).await,
+        Some(Command::Restored) => restored::declare_restored(location).await,
         Some(Command::Clock(args)) => clock::run_clock_command(args, location).await,
         Some(Command::Status) => status::print_status(location, &cli.database).await,
     }

@@ -10,11 +10,13 @@ use anyhow::bail;
 use super::clock::clock_lines;
 use super::database::with_database;
 use super::output::print;
+use super::restored::{identity_line, restored_lines};
 use crate::config::DatabaseConfig;
 use crate::database::failure::DatabaseFailure;
 use crate::database::{Database, Location};
 use crate::mail::{UnmailableOwners, find_unmailable};
 use crate::payments;
+use crate::journal::LogState;
 use crate::projector::{self, ProjectionState, ProjectionStatus};
 use crate::scheduler;
 
@@ -47,6 +49,7 @@ async fn report(
 ) -> anyhow::Result<Vec<Lines>> {
     Ok(vec![
         summary(location, config, projections),
+        log_lines(database).await?,
         clock_lines(&database.pool).await?,
         payment_lines(database).await?,
         missing_stock_lines(database).await?,
@@ -66,6 +69,13 @@ fn summary(location: &Location, config: &DatabaseConfig, projections: &[Projecti
         None => format!("mails are written to {}", config.mail_dir().display()),
     };
     vec![location.describe(), format!("the log ends at position {head}"), mail]
+}
+
+/// Identity of the log, and what waits for an operator since a restore.
+async fn log_lines(database: &Database) -> anyhow::Result<Lines> {
+    let state = LogState::read(&mut *database.pool.acquire().await?, None).await?;
+    let waiting = restored_lines(&database.pool).await?;
+    Ok([identity_line(&state)].into_iter().chain(waiting).collect())
 }
 
 /// Reserved units that are not on hand.

@@ -29,6 +29,8 @@ pub static MIGRATOR: Migrator = sqlx::migrate!();
 pub struct Database {
     pub connect: PgConnectOptions,
     pub pool: PgPool,
+    /// Data folder of this node.
+    pub data_dir: PathBuf,
     functions: SchemaLock,
     embedded: Option<EmbeddedPostgres>,
 }
@@ -39,6 +41,8 @@ pub enum Location {
     Url {
         url: String,
         password_file: Option<PathBuf>,
+        /// Data folder of this node, for what it keeps beside the database.
+        data_dir: PathBuf,
     },
     /// The embedded PostgreSQL in a data folder.
     Embedded(EmbeddedOptions),
@@ -52,6 +56,14 @@ const POOL_SIZE: u32 = 16;
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 
 impl Location {
+    /// The data folder of this node.
+    pub fn data_dir(&self) -> &Path {
+        match self {
+            Self::Url { data_dir, .. } => data_dir,
+            Self::Embedded(options) => &options.data_dir,
+        }
+    }
+
     /// Description for log lines and terminals, without a password.
     pub fn describe(&self) -> String {
         match self {
@@ -71,19 +83,19 @@ impl Database {
     /// Starts the embedded server if no URL is given, connects, and migrates. Creates the shop if there is none.
     pub async fn open(location: &Location) -> anyhow::Result<Self> {
         let (connect, embedded) = match location {
-            Location::Url { url, password_file } => (external_options(url, password_file.as_deref())?, None),
+            Location::Url { url, password_file, .. } => (external_options(url, password_file.as_deref())?, None),
             Location::Embedded(options) => {
                 let server = EmbeddedPostgres::start(options).await?;
                 (server.connect_options(NAME), Some(server))
             }
         };
-        Self::connect(connect, embedded).await
+        Self::connect(connect, embedded, location).await
     }
 
     /// As [`Database::open`], but fails if there is no shop yet, and creates nothing.
     pub async fn open_existing(location: &Location) -> anyhow::Result<Self> {
         let exists = match location {
-            Location::Url { url, password_file } => {
+            Location::Url { url, password_file, .. } => {
                 has_migrations(&external_options(url, password_file.as_deref())?).await?
             }
             Location::Embedded(options) => embedded::has_cluster(&options.data_dir),
@@ -97,19 +109,24 @@ impl Database {
         if let Location::Embedded(options) = location
             && let Some(running) = embedded::running(&options.data_dir, NAME)
         {
-            return Self::connect(running, None).await;
+            return Self::connect(running, None, location).await;
         }
         Self::open(location).await
     }
 
-    async fn connect(connect: PgConnectOptions, embedded: Option<EmbeddedPostgres>) -> anyhow::Result<Self> {
+    async fn connect(
+        connect: PgConnectOptions,
+        embedded: Option<EmbeddedPostgres>,
+        location: &Location,
+    ) -> anyhow::Result<Self> {
         reach(&connect).await?.close().await?;
         migrate(&connect).await.map_err(explain_migration)?;
         failpoint!("start-migrated");
         let connect = prepared(connect);
         let pool = pool_options().connect_with(connect.clone()).await.context("the database cannot be reached")?;
         let functions = hold_functions(&connect).await.context("the SQL functions cannot be installed")?;
-        Ok(Self { connect, pool, functions, embedded })
+        let data_dir = location.data_dir().to_owned();
+        Ok(Self { connect, pool, data_dir, functions, embedded })
     }
 
     /// Closes all connections and stops the embedded server.

@@ -44,7 +44,7 @@ impl Log {
             if event.sequence % self.snapshots.every == 0
                 && let Some(versioned) = batch.changed.get(&event.stream)
             {
-                self.snapshots.offer(&event.stream, versioned);
+                self.snapshots.offer(head.generation(), &event.stream, versioned);
             }
         }
         metrics::counter!("journal_events_total").increment(batch.events.len() as u64);

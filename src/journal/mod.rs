@@ -50,7 +50,7 @@ pub use context::{Actor, Context, IdempotencyKey};
 pub use entity_tag::{EntityTag, ViewDigest};
 pub use error::CommandError;
 pub use identity::{
-    BegunGeneration, LogFile, LogIdentity, LogState, MalformedPosition, StreamPosition, declare_restored,
+    BegunGeneration, KnownLog, LogFile, LogIdentity, LogState, MalformedPosition, StreamPosition, declare_restored,
 };
 pub use load::AggregateRef;
 pub use side_write::SideWrite;
@@ -58,7 +58,6 @@ pub use stream::StreamId;
 pub use unit_of_work::{Interrupt, NewEvent, UnitOfWork, UseCase};
 
 use cache::Cache;
-use identity::KnownLog;
 use load::Loader;
 use queue::{QueuedCommand, Verdict};
 use use_case::ErasedUseCase;
@@ -217,15 +216,19 @@ impl Journal {
         *self.identity.borrow()
     }
 
+    /// Reads identity and end of the log from the database.
+    pub async fn log_state(&self) -> Result<LogState, sqlx::Error> {
+        LogState::read(&mut *self.loader.pool().acquire().await?, None).await
+    }
+
     /// Watches for another generation of the log.
     pub fn identity_changes(&self) -> watch::Receiver<LogIdentity> {
         self.identity.clone()
     }
 
-    /// Generation, and the newest position that this node has seen in it. Work that must not be done on a restored older
-    /// database compares them in its own statement.
-    pub fn seen(&self) -> (i64, i64) {
-        self.known.seen()
+    /// What this node knows of the log, for tasks that follow it.
+    pub fn known_log(&self) -> KnownLog {
+        self.known.clone()
     }
 
     /// Deletes the answers to expired idempotency keys; returns how many.

@@ -16,17 +16,25 @@ const FORMAT: i64 = 2;
 
 /// Queue of states to write as snapshots; a full queue drops them.
 pub(super) struct Snapshots {
-    queue: mpsc::Sender<(StreamId, i64, Arc<dyn AggregateState>)>,
+    queue: mpsc::Sender<OfferedSnapshot>,
     pub every: i64,
 }
 
+/// A state to write, with the generation of the log that it belongs to.
+struct OfferedSnapshot {
+    generation: i64,
+    stream: StreamId,
+    version: i64,
+    state: Arc<dyn AggregateState>,
+}
+
 pub(super) fn start(pool: PgPool, every: i64) -> Snapshots {
-    let (queue, mut offered) = mpsc::channel::<(StreamId, i64, Arc<dyn AggregateState>)>(64);
+    let (queue, mut offered) = mpsc::channel::<OfferedSnapshot>(64);
     tokio::spawn(async move {
-        while let Some((stream, version, state)) = offered.recv().await {
+        while let Some(offered) = offered.recv().await {
             failpoint!("snapshot-taken");
-            if let Err(error) = write(&pool, &stream, version, state.as_ref()).await {
-                tracing::warn!(stream = ?stream.kind, %error, "could not write a snapshot");
+            if let Err(error) = write(&pool, &offered).await {
+                tracing::warn!(stream = ?offered.stream.kind, %error, "could not write a snapshot");
             }
         }
     });
@@ -34,17 +42,22 @@ pub(super) fn start(pool: PgPool, every: i64) -> Snapshots {
 }
 
 impl Snapshots {
-    pub fn offer(&self, stream: &StreamId, versioned: &VersionedState) {
+    pub fn offer(&self, generation: i64, stream: &StreamId, versioned: &VersionedState) {
         // A full queue means that snapshots come faster than they are written; the next one suffices.
-        let _ = self.queue.try_send((stream.clone(), versioned.version, Arc::clone(&versioned.state)));
+        let VersionedState { version, state } = versioned.clone();
+        let _ = self.queue.try_send(OfferedSnapshot { generation, stream: stream.clone(), version, state });
     }
 }
 
-async fn write(pool: &PgPool, stream: &StreamId, version: i64, state: &dyn AggregateState) -> Result<(), sqlx::Error> {
+/// Writes a snapshot, unless the database is an older one that was restored since.
+async fn write(pool: &PgPool, offered: &OfferedSnapshot) -> Result<(), sqlx::Error> {
+    let OfferedSnapshot { generation, stream, version, state } = offered;
     let state = state.snapshot().map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
     sqlx::query(
         "insert into snapshots (aggregate_type, aggregate_id, last_sequence, current_snapshot, payload)
-         values ($1, $2, $3, 1, $4)
+         select $1, $2, $3, 1, $4
+         where (select generation from log_identity) = $5
+            and exists (select from events where aggregate_type = $1 and aggregate_id = $2 and sequence = $3)
          on conflict (aggregate_type, aggregate_id) do update
          set last_sequence = excluded.last_sequence, current_snapshot = snapshots.current_snapshot + 1,
              payload = excluded.payload
@@ -54,6 +67,7 @@ async fn write(pool: &PgPool, stream: &StreamId, version: i64, state: &dyn Aggre
     .bind(&*stream.id)
     .bind(version)
     .bind(json!({ "format": FORMAT, "state": state }))
+    .bind(generation)
     .execute(pool)
     .await
     .map(drop)

@@ -8,7 +8,7 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::provider::{
-    AcceptedRefund, Authorisation, AuthorisationRequest, IntentState, NotificationError, PaymentError, PaymentIntent,
+    AcceptedRefund, Authorisation, AuthorisationRequest, IntentState, MadeRefund, NotificationError, PaymentError, PaymentIntent,
     PaymentProvider, PaymentPurpose, ProviderFuture, RefundRequest,
 };
 use crate::domain::money::Money;
@@ -177,6 +177,22 @@ impl TestProvider {
         Ok(AcceptedRefund { reference })
     }
 
+    /// The ledger is in the shop's database, so a restore loses its refunds with the log's; the number is not recorded.
+    async fn list_refunds(&self, reference: &str) -> Result<Vec<MadeRefund>, PaymentError> {
+        let charge = self.find_charge(reference).await?;
+        let refunds = sqlx::query_as("select reference, request, amount from test_refund where charge_reference = $1");
+        let refunds: Vec<(String, Uuid, rust_decimal::Decimal)> =
+            refunds.bind(reference).fetch_all(&self.pool).await?;
+        let made = refunds.into_iter().map(|(reference, request, amount)| MadeRefund {
+            reference,
+            order_id: charge.order_id,
+            refund: 0,
+            amount: Money::try_from(amount).unwrap_or_default(),
+            request,
+        });
+        Ok(made.collect())
+    }
+
     async fn find_charge(&self, reference: &str) -> Result<TestCharge, PaymentError> {
         let charge = sqlx::query_file_as!(TestCharge, "src/payments/queries/test_charge_by_reference.sql", reference);
         let charge = charge.fetch_optional(&self.pool).await?;
@@ -199,6 +215,10 @@ impl PaymentProvider for TestProvider {
 
     fn refund<'a>(&'a self, refund_request: &'a RefundRequest) -> ProviderFuture<'a, AcceptedRefund> {
         self.refund_payment(refund_request).boxed()
+    }
+
+    fn find_refunds<'a>(&'a self, reference: &'a str) -> ProviderFuture<'a, Vec<MadeRefund>> {
+        self.list_refunds(reference).boxed()
     }
 
     fn retrieve<'a>(&'a self, reference: &'a str) -> ProviderFuture<'a, PaymentIntent> {

@@ -17,6 +17,7 @@ use crate::http::wire::body::{self, FromObject};
 use crate::http::wire::caller::Caller;
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::invalid_param;
+use crate::http::wire::unchanged;
 use crate::journal::{CommandError, Context, EntityTag, IdempotencyKey, NewEvent, Receipt, UseCase};
 
 /// A command's body and its context: caller, ids, idempotency key, `If-Match`, dry run.
@@ -52,7 +53,7 @@ struct CommandHeaders {
     idempotency_key: Option<String>,
     /// The `ETag` that the client last read; 412 if what it showed has changed since. A number alone, such as `"3"`,
     /// compares the version of the resource and not the names and prices that it shows.
-    #[param(rename = "If-Match", pattern = r#"^[ \t]*("[0-9]{1,18}(-[0-9a-f]{16})?"|\*)[ \t]*$"#, nullable = false)]
+    #[param(rename = "If-Match", pattern = r#"^[ \t]*("([1-9][0-9]{0,8}\.)?[0-9]{1,18}(-[0-9a-f]{16})?"|\*)[ \t]*$"#, nullable = false)]
     if_match: Option<String>,
 }
 
@@ -120,7 +121,7 @@ async fn read_command<T: FromObject>(request: Request, app: &App, own_query: &st
     let bytes = body::read_bytes(request, app).await?;
     let body = body::parse_body(&headers, &bytes)?;
     context.dry_run = dry_run(&uri)?;
-    context.if_match = if_match(&headers)?;
+    context.if_match = if_match(&headers, app.journal.identity().generation)?;
     let mut identity = vec![method.as_str().as_bytes(), uri.path().as_bytes(), &bytes];
     // With another parameter it is another request.
     if !own_query.is_empty() {
@@ -165,13 +166,17 @@ fn dry_run(uri: &Uri) -> Result<bool, ApiError> {
 }
 
 /// The tag that `If-Match` names; `*` names any.
-fn if_match(headers: &HeaderMap) -> Result<Option<EntityTag>, ApiError> {
+fn if_match(headers: &HeaderMap, generation: i64) -> Result<Option<EntityTag>, ApiError> {
     let Some(value) = headers.get(IF_MATCH) else { return Ok(None) };
     let value = value.to_str().unwrap_or_default().trim();
     if value == "*" {
         return Ok(None);
     }
-    let tag = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).and_then(|value| value.parse().ok());
+    let tag = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or_default();
+    let (read_in, tag) = unchanged::split_generation(tag);
+    let tag: Option<EntityTag> = tag.parse().ok();
+    // A version of another generation of the log is another state.
+    let tag = tag.map(|tag| if read_in == Some(generation) { tag } else { EntityTag::UNKNOWN });
     tag.map(Some).ok_or_else(|| ApiError::invalid_field("If-Match", "must be an ETag of this shop, such as \"3\""))
 }
 
@@ -199,9 +204,11 @@ impl App {
     ) -> Result<CommandResponse<U::Answer>, CommandError> {
         let principal = context.principal.clone();
         let dry_run = context.dry_run;
+        // If the generation changes meanwhile, the position may be one of the log before.
+        let generation = self.journal.identity().generation;
         let receipt = self.journal.run(use_case, context).await?;
         if !dry_run {
-            self.recent_writes.record_write(&principal, receipt.position);
+            self.recent_writes.record_write(&principal, generation, receipt.position);
         }
         Ok(CommandResponse { receipt, status: StatusCode::OK, location: None, dry_run })
     }

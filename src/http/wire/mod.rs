@@ -9,6 +9,7 @@ pub mod consistency;
 pub mod error;
 pub mod fallbacks;
 pub mod json;
+pub mod log_position;
 pub mod openapi;
 pub mod page;
 pub mod parameters;

@@ -67,7 +67,7 @@ pub(super) struct SeenEvent {
 
 /// What this node knows of the log. Cheap to clone.
 #[derive(Clone)]
-pub(super) struct KnownLog(Arc<Inner>);
+pub struct KnownLog(Arc<Inner>);
 
 struct Inner {
     known: Mutex<Known>,
@@ -131,7 +131,7 @@ impl LogState {
 
 impl KnownLog {
     /// Recognises the log at the start of a node, by the file of its data folder if there is one.
-    pub async fn open(
+    pub(in crate::journal) async fn open(
         connection: &mut PgConnection,
         file: Option<LogFile>,
         cache: Arc<Cache>,
@@ -157,7 +157,13 @@ impl KnownLog {
         self.0.identity.subscribe()
     }
 
-    /// Generation, and the newest position that this node has seen in it.
+    /// Watches where the log ends.
+    pub fn head(&self) -> watch::Receiver<i64> {
+        self.0.head.subscribe()
+    }
+
+    /// Generation, and the newest position that this node has seen in it. A statement that must not run on a restored
+    /// older database compares both.
     pub fn seen(&self) -> (i64, i64) {
         let known = self.lock();
         (known.identity.generation, known.seen.map_or(0, |seen| seen.position))
@@ -165,7 +171,7 @@ impl KnownLog {
 
     /// Compares the log with what this node knows. Begins a new generation if an older database was restored, and
     /// adopts one that has begun: then the cache and the known end of the log are those of the database.
-    pub async fn reconcile(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    pub(in crate::journal) async fn reconcile(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
         loop {
             let (identity, seen, given) = {
                 let known = self.lock();
@@ -194,7 +200,7 @@ impl KnownLog {
     }
 
     /// Takes over the generation of the database, and forgets everything that followed from another.
-    pub fn adopt(&self, state: &LogState) {
+    pub(in crate::journal) fn adopt(&self, state: &LogState) {
         let mut known = self.lock();
         if known.identity == state.identity {
             return;
@@ -216,7 +222,7 @@ impl KnownLog {
     }
 
     /// Remembers an event that is stored in `generation`, and the numbers given with it.
-    pub fn observe(&self, generation: i64, event: Option<SeenEvent>, numbers: Option<&Numbers>) {
+    pub(in crate::journal) fn observe(&self, generation: i64, event: Option<SeenEvent>, numbers: Option<&Numbers>) {
         let mut known = self.lock();
         if known.identity.generation != generation {
             return;
@@ -234,12 +240,12 @@ impl KnownLog {
     }
 
     /// Numbers that this node may have given, also in earlier generations.
-    pub fn given(&self) -> Numbers {
+    pub(in crate::journal) fn given(&self) -> Numbers {
         self.lock().given()
     }
 
     /// Returns once the file has higher numbers than `numbers`; usually it has, and nothing is written.
-    pub async fn reserve(&self, numbers: &Numbers) {
+    pub(in crate::journal) async fn reserve(&self, numbers: &Numbers) {
         if self.0.file.is_none() {
             return;
         }
@@ -254,7 +260,7 @@ impl KnownLog {
     }
 
     /// Writes the file, durably. A node that cannot write it goes on without it, and says so.
-    pub async fn save(&self) {
+    pub(in crate::journal) async fn save(&self) {
         let Some(file) = self.0.file.clone() else { return };
         self.0.unsaved.store(false, Ordering::Release);
         let record = {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::de::Error as _;
+use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 
@@ -61,7 +61,27 @@ impl Serialize for StreamPosition {
 
 impl<'de> Deserialize<'de> for StreamPosition {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+        deserializer.deserialize_any(PositionVisitor)
+    }
+}
+
+/// Reads the text, or the number that earlier versions wrote.
+struct PositionVisitor;
+
+impl Visitor<'_> for PositionVisitor {
+    type Value = StreamPosition;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("the id of an event, or a position")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<StreamPosition, E> {
+        text.parse().map_err(E::custom)
+    }
+
+    fn visit_u64<E: Error>(self, position: u64) -> Result<StreamPosition, E> {
+        let position = i64::try_from(position).map_err(|_| E::custom(MalformedPosition))?;
+        Ok(StreamPosition { generation: None, position })
     }
 }
 

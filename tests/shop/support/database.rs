@@ -113,6 +113,13 @@ async fn create_database(template: &str) -> PgConnectOptions {
     connect
 }
 
+/// Replaces a database by an empty one, and ends the sessions of all nodes.
+pub async fn recreate_database(connect: &PgConnectOptions) {
+    let name = connect.get_database().unwrap();
+    execute(&format!("drop database {name} with (force)")).await;
+    execute(&format!("create database {name} template template0")).await;
+}
+
 async fn execute(statement: &str) {
     let mut connection = SERVER.postgres.connect_options("postgres").connect().await.unwrap();
     connection.execute(statement).await.unwrap();
