@@ -14,6 +14,7 @@ use super::restored::{identity_line, restored_lines};
 use crate::config::DatabaseConfig;
 use crate::database::failure::DatabaseFailure;
 use crate::database::{Database, Location};
+use crate::health;
 use crate::mail::{UnmailableOwners, find_unmailable};
 use crate::payments;
 use crate::journal::LogState;
@@ -50,6 +51,7 @@ async fn report(
     Ok(vec![
         summary(location, config, projections),
         log_lines(database).await?,
+        warning_lines(database, projections).await?,
         clock_lines(&database.pool).await?,
         payment_lines(database).await?,
         missing_stock_lines(database).await?,
@@ -76,6 +78,12 @@ async fn log_lines(database: &Database) -> anyhow::Result<Lines> {
     let state = LogState::read(&mut *database.pool.acquire().await?, None).await?;
     let waiting = restored_lines(&database.pool).await?;
     Ok([identity_line(&state)].into_iter().chain(waiting).collect())
+}
+
+/// The warnings that `/health/ready` shows too.
+async fn warning_lines(database: &Database, projections: &[ProjectionStatus]) -> anyhow::Result<Lines> {
+    let warnings = health::warnings(&database.pool, projections).await?;
+    Ok(warnings.iter().map(|warning| format!("warning {warning}")).collect())
 }
 
 /// Reserved units that are not on hand.

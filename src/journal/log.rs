@@ -89,7 +89,7 @@ impl Log {
         Ok(())
     }
 
-    /// Forgets the log of another generation. Numbers go on above all that this node may have given.
+    /// Forgets the log of another generation. Numbers continue above all that this node may have given.
     pub async fn begin_again(&mut self, connection: &mut PgConnection, head: Head) -> Result<(), sqlx::Error> {
         let state = LogState::read(connection, None).await?;
         let mut numbers = Numbers::read(connection).await?;

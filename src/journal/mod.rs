@@ -22,6 +22,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinHandle};
 
 use crate::clock::Clock;
+use crate::database::unavailability::Unavailability;
 use crate::domain::Decider;
 
 mod answers;
@@ -43,6 +44,7 @@ mod snapshots;
 mod stream;
 mod unit_of_work;
 mod use_case;
+mod write_state;
 mod writer;
 
 pub use check::{CheckedRule, LogFinding, check_log};
@@ -56,6 +58,7 @@ pub use load::AggregateRef;
 pub use side_write::SideWrite;
 pub use stream::StreamId;
 pub use unit_of_work::{Interrupt, NewEvent, UnitOfWork, UseCase};
+pub use write_state::WriteState;
 
 use cache::Cache;
 use load::Loader;
@@ -71,6 +74,7 @@ pub struct Journal {
     known: KnownLog,
     identity: watch::Receiver<LogIdentity>,
     clock: Clock,
+    writes: WriteState,
     options: JournalOptions,
 }
 
@@ -81,6 +85,7 @@ pub struct WriterHandle {
     heartbeat: JoinHandle<()>,
     watcher: JoinHandle<()>,
     known: KnownLog,
+    probe: JoinHandle<()>,
 }
 
 impl WriterHandle {
@@ -91,6 +96,7 @@ impl WriterHandle {
         self.heartbeat.abort();
         self.watcher.abort();
         self.known.save().await;
+        self.probe.abort();
         ended
     }
 }
@@ -155,16 +161,20 @@ impl Journal {
         let head = head_sender.subscribe();
         let clock = Clock::start(&pool).await?;
         let heartbeat = clock.keep_measured(pool.clone());
+        let writes = WriteState::default();
+        let probe = writes.keep_probed(pool.clone());
         let snapshots = snapshots::start(pool.clone(), options.snapshot_every);
         let listener = listen::start(connect.clone(), head_sender.clone());
-        let known = KnownLog::open(&mut *pool.acquire().await?, options.log_file.clone(), Arc::clone(&cache), head_sender.clone()).await?;
+        let (file, of_cache, head_of_log) = (options.log_file.clone(), Arc::clone(&cache), head_sender.clone());
+        let known = KnownLog::open(&mut *pool.acquire().await?, file, of_cache, head_of_log).await?;
         known.save().await;
-        let writer = writer::Writer::connect(connect, cache, head_sender, known.clone(), snapshots, options.batch_size).await?;
         let (identity, watcher) = (known.identity(), identity::keep_recognised(known.clone(), pool));
+        let log = writer::WriterLog { cache, head_sender, known: known.clone(), snapshots };
+        let writer = writer::Writer::connect(connect, log, writes.clone(), options.batch_size).await?;
         let (queue, requests) = mpsc::channel(options.queue_length);
         let task = tokio::spawn(writer.run(requests));
-        let handle = WriterHandle { task, listener, heartbeat, watcher, known: known.clone() };
-        Ok((Self { queue, loader, head, known, identity, clock, options }, handle))
+        let handle = WriterHandle { task, listener, heartbeat, watcher, known: known.clone(), probe };
+        Ok((Self { queue, loader, head, known, identity, clock, writes, options }, handle))
     }
 
     /// Carries out one use case completely or not at all.
@@ -199,6 +209,11 @@ impl Journal {
     /// The shop's time.
     pub fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// Whether the database accepts what the writer stores.
+    pub fn write_state(&self) -> &WriteState {
+        &self.writes
     }
 
     /// Watches where the log ends.
@@ -245,14 +260,18 @@ impl Journal {
         let (command, mut pending) = QueuedCommand::new(use_case, context, received_at);
         self.queue.try_send(command).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => CommandError::Busy,
-            mpsc::error::TrySendError::Closed(_) => CommandError::Unavailable("the shop is stopping".to_owned()),
+            mpsc::error::TrySendError::Closed(_) => {
+                let reason = Unavailability::Stopping;
+                CommandError::Unavailable { reason, error: "the writer has ended".to_owned() }
+            }
         })?;
         let stopped = |_| CommandError::Internal("the writer stopped without an answer".to_owned());
         if let Ok(verdict) = tokio::time::timeout(self.options.queue_timeout, &mut pending.verdict).await {
             return verdict.map_err(stopped);
         }
         if pending.withdraw() {
-            return Err(CommandError::Unavailable("the log could not be written in time".to_owned()));
+            let reason = self.writes.refused().unwrap_or(Unavailability::WriterBusy);
+            return Err(CommandError::Unavailable { reason, error: "the command was withdrawn".to_owned() });
         }
         match tokio::time::timeout(self.options.outcome_timeout, pending.verdict).await {
             Ok(verdict) => verdict.map_err(stopped),

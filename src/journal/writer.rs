@@ -17,8 +17,10 @@ use super::log::Log;
 use super::numbers::Numbers;
 use super::queue::{QueuedCommand, Verdict};
 use super::snapshots::Snapshots;
+use super::write_state::WriteState;
 use crate::background::Backoff;
 use crate::database::failure::broken_constraint;
+use crate::database::unavailability::Unavailability;
 use crate::domain::refusal::Refusal;
 use crate::failpoints::failpoint;
 
@@ -26,7 +28,16 @@ pub(super) struct Writer {
     connect: PgConnectOptions,
     connection: PgConnection,
     log: Log,
+    writes: WriteState,
     batch_size: usize,
+}
+
+/// What the writer's view of the log consists of, beside what it reads.
+pub(super) struct WriterLog {
+    pub cache: Arc<Cache>,
+    pub head_sender: watch::Sender<i64>,
+    pub known: KnownLog,
+    pub snapshots: Snapshots,
 }
 
 /// Why a batch was not stored.
@@ -50,10 +61,8 @@ const MAX_PAUSE: &str = "2s";
 impl Writer {
     pub async fn connect(
         connect: PgConnectOptions,
-        cache: Arc<Cache>,
-        head_sender: watch::Sender<i64>,
-        known: KnownLog,
-        snapshots: Snapshots,
+        log: WriterLog,
+        writes: WriteState,
         batch_size: usize,
     ) -> Result<Self, sqlx::Error> {
         // Between two statements of [`Self::append_locked`] this process blocks all other writers.
@@ -61,10 +70,11 @@ impl Writer {
         let mut connection = connect.connect().await?;
         let head = append::head(&mut connection).await?;
         let numbers = Numbers::read(&mut connection).await?;
+        let WriterLog { cache, head_sender, known, snapshots } = log;
         known.reserve(&numbers).await;
         head_sender.send_replace(head.position);
         let log = Log { head, cache, numbers, head_sender, known, snapshots };
-        Ok(Self { connect, connection, log, batch_size })
+        Ok(Self { connect, connection, log, writes, batch_size })
     }
 
     pub async fn run(mut self, mut queue: mpsc::Receiver<QueuedCommand>) {
@@ -103,6 +113,7 @@ impl Writer {
                 }
                 Err(NotStored::Unavailable(error)) => {
                     tracing::error!(%error, "the log could not be written");
+                    self.writes.record_refusal(Unavailability::of(&error));
                     for command in commands.drain(..count) {
                         command.reply(Verdict::Failed(CommandError::of_statement(&error)));
                     }
@@ -183,7 +194,12 @@ impl Writer {
         event_ids: &[Uuid],
     ) -> Result<Vec<Verdict>, NotStored> {
         match sent.map_err(AppendFailure::classify) {
-            Ok((true, head)) => Ok(self.log.apply(batch, head, event_ids.last().copied())),
+            Ok((true, head)) => {
+                if !batch.is_empty() {
+                    self.writes.record_success();
+                }
+                Ok(self.log.apply(batch, head, event_ids.last().copied()))
+            }
             Ok((false, _)) => {
                 metrics::counter!("journal_lost_races_total").increment(1);
                 Err(NotStored::Again { locked: true })
@@ -207,9 +223,11 @@ impl Writer {
     /// Returns where the log ended with it. Nothing sent earlier can be stored afterwards.
     async fn recover(&mut self, event_ids: &[Uuid]) -> Option<Head> {
         let mut retries = Backoff::RECONNECT;
+        self.writes.record_refusal(Unavailability::Disconnected);
         loop {
             match self.reconnect(event_ids).await {
                 Ok(stored) => {
+                    self.writes.record_success();
                     tracing::info!(stored = stored.is_some(), "reconnected to the database");
                     return stored;
                 }

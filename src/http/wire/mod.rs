@@ -13,6 +13,7 @@ pub mod log_position;
 pub mod openapi;
 pub mod page;
 pub mod parameters;
+pub mod query;
 pub mod recent_writes;
 pub mod refusal;
 pub mod responses;

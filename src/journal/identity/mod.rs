@@ -67,9 +67,9 @@ pub(super) struct SeenEvent {
 
 /// What this node knows of the log. Cheap to clone.
 #[derive(Clone)]
-pub struct KnownLog(Arc<Inner>);
+pub struct KnownLog(Arc<KnownLogInner>);
 
-struct Inner {
+struct KnownLogInner {
     known: Mutex<Known>,
     identity: watch::Sender<LogIdentity>,
     /// End of the log, for all readers of this node.
@@ -79,6 +79,7 @@ struct Inner {
     /// Wakes the watcher.
     wake: Notify,
     unsaved: AtomicBool,
+    unwritable: AtomicBool,
 }
 
 struct Known {
@@ -140,7 +141,7 @@ impl KnownLog {
         let state = LogState::read(connection, None).await?;
         let record = file.as_ref().and_then(|file| file.load(state.identity.log_id));
         let known = Known::new(&state, record);
-        let known = Self(Arc::new(Inner {
+        let known = Self(Arc::new(KnownLogInner {
             identity: watch::Sender::new(known.identity),
             known: Mutex::new(known),
             head,
@@ -148,6 +149,7 @@ impl KnownLog {
             file,
             wake: Notify::new(),
             unsaved: AtomicBool::new(true),
+            unwritable: AtomicBool::new(false),
         }));
         known.reconcile(connection).await?;
         Ok(known)
@@ -210,7 +212,7 @@ impl KnownLog {
             began_after = state.began_after, "the log has another generation: an older database was restored"
         );
         if known.identity.log_id != state.identity.log_id {
-            known.reserved = Numbers::default();
+            (known.numbers, known.reserved) = (Numbers::default(), Numbers::default());
         }
         known.identity = state.identity;
         known.seen = state.last_event();
@@ -259,7 +261,7 @@ impl KnownLog {
         }
     }
 
-    /// Writes the file, durably. A node that cannot write it goes on without it, and says so.
+    /// Writes the file, durably. A node that cannot write it sells without it, and logs the error.
     pub(in crate::journal) async fn save(&self) {
         let Some(file) = self.0.file.clone() else { return };
         self.0.unsaved.store(false, Ordering::Release);
@@ -274,9 +276,14 @@ impl KnownLog {
             tracing::error!(%error, "cannot write the identity of the log to the data folder: \
                 this node might not notice that an older database was restored");
         }
-        metrics::gauge!("log_file_unwritable").set(f64::from(u8::from(saved.is_err())));
+        self.0.unwritable.store(saved.is_err(), Ordering::Release);
         // Without a file the node sells all the same.
         self.lock().reserved.raise(&numbers);
+    }
+
+    /// Whether the file could not be written when it was last tried.
+    pub fn is_file_unwritable(&self) -> bool {
+        self.0.unwritable.load(Ordering::Acquire)
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {
@@ -333,7 +340,7 @@ async fn begin_generation(
     least: i64,
     reserved: &Numbers,
 ) -> Result<bool, sqlx::Error> {
-    let begin = sqlx::query_scalar("select begin_generation($1, $2, $3)");
+    let begin = sqlx::query_scalar("select journal_begin_generation($1, $2, $3)");
     let begun = begin.bind(expected).bind(least).bind(json!(reserved)).fetch_one(connection).await?;
     if begun {
         tracing::warn!(least, "an older database was restored; a new generation of the log begins");
@@ -343,7 +350,7 @@ async fn begin_generation(
 
 /// Adds numbers that an earlier generation may have given.
 async fn reserve_numbers(connection: &mut PgConnection, reserved: &Numbers) -> Result<(), sqlx::Error> {
-    sqlx::query("select reserve_numbers($1)").bind(json!(reserved)).execute(connection).await.map(drop)
+    sqlx::query("select journal_reserve_numbers($1)").bind(json!(reserved)).execute(connection).await.map(drop)
 }
 
 #[cfg(test)]

@@ -20,4 +20,5 @@ mod restored_refunds;
 mod rolling_update;
 mod side_writes;
 mod two_nodes;
+mod warnings;
 mod webhook_crashes;

@@ -1,7 +1,7 @@
 -- Estimates the highest numbers that a lost part of the log may have given, for each kind in `kinds`.
 -- The lost part is as long as the time since the last event; twice as many numbers as in the same time before it are
 -- assumed, and 1,000 more.
-create function lost_numbers(head_position bigint, head_time timestamptz, kinds jsonb)
+create function journal_lost_numbers(head_position bigint, head_time timestamptz, kinds jsonb)
 returns jsonb language plpgsql stable set search_path from current as $$
 declare
     since timestamptz := head_time - greatest(clock_timestamp() - head_time, interval '0');

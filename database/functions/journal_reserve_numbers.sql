@@ -1,6 +1,6 @@
 -- Raises the numbers that an earlier generation may have given, by kind; returns whether any rose.
 -- Then the epoch of the head rises too, so that every writer reads them before its next append.
-create function reserve_numbers(reserved jsonb)
+create function journal_reserve_numbers(reserved jsonb)
 returns boolean language plpgsql set search_path from current as $$
 begin
     -- The head first, like an append.

@@ -1,7 +1,7 @@
 -- Begins a new generation of the log, once for each expected generation; returns whether this call did.
 -- Appends that were decided on an earlier generation fail, because the epoch of the head changes.
 -- `reserved` maps kinds to the highest number that the old generation may have given.
-create function begin_generation(expected_generation bigint, least_generation bigint, reserved jsonb)
+create function journal_begin_generation(expected_generation bigint, least_generation bigint, reserved jsonb)
 returns boolean language plpgsql set search_path from current as $$
 declare
     head journal_head;
@@ -20,8 +20,8 @@ begin
     end if;
 
     update journal_head set epoch = (new_generation - 1) << 32;
-    perform reserve_numbers(lost_numbers(head.position, head.recorded_at, reserved));
-    perform reserve_numbers(reserved);
+    perform journal_reserve_numbers(journal_lost_numbers(head.position, head.recorded_at, reserved));
+    perform journal_reserve_numbers(reserved);
 
     update reaction
     set due_at = null, parked_at = clock_timestamp(), restored_in = new_generation,
