@@ -13,6 +13,7 @@ use super::output::print;
 use super::restored::{identity_line, restored_lines};
 use crate::config::DatabaseConfig;
 use crate::database::failure::DatabaseFailure;
+use crate::database::roles::reader_state;
 use crate::database::{Database, Location};
 use crate::health;
 use crate::mail::{UnmailableOwners, find_unmailable};
@@ -51,6 +52,7 @@ async fn report(
     Ok(vec![
         summary(location, config, projections),
         log_lines(database).await?,
+        reader_lines(database).await?,
         warning_lines(database, projections).await?,
         clock_lines(&database.pool).await?,
         payment_lines(database).await?,
@@ -78,6 +80,11 @@ async fn log_lines(database: &Database) -> anyhow::Result<Lines> {
     let state = LogState::read(&mut *database.pool.acquire().await?, None).await?;
     let waiting = restored_lines(&database.pool).await?;
     Ok([identity_line(&state)].into_iter().chain(waiting).collect())
+}
+
+/// What keeps people from reading with SQL.
+async fn reader_lines(database: &Database) -> anyhow::Result<Lines> {
+    Ok(reader_state(&mut *database.pool.acquire().await?).await?.advice().into_iter().collect())
 }
 
 /// The warnings that `/health/ready` shows too.

@@ -21,6 +21,7 @@ mod definition;
 mod fact_schema;
 mod failures;
 mod install;
+mod long_reads;
 mod rebuild;
 mod shadow;
 mod status;
@@ -29,7 +30,8 @@ mod verify;
 mod worker;
 
 pub use definition::{PROJECTIONS, Projection};
-pub use rebuild::{RebuildError, rebuild};
+pub use long_reads::ReadLimits;
+pub use rebuild::{RebuildError, rebuild, rebuild_within};
 pub use shadow::Progress;
 pub use status::{ProjectionState, ProjectionStatus, status};
 pub use text_key::text_key;

@@ -68,6 +68,7 @@ fn assert_gone(answer: &Answer, now: &LogState) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs pg_dump and psql"]
 async fn running_nodes_begin_one_generation_and_serve_nothing_of_the_lost_log() {
     let (database, folder) = (fresh_database().await, tempfile::tempdir().unwrap());
     let first = node(&database, folder.path()).await;
@@ -162,6 +163,7 @@ async fn running_nodes_begin_one_generation_and_serve_nothing_of_the_lost_log() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs pg_dump and psql"]
 async fn nodes_that_start_after_a_restore_begin_one_generation_however_many_they_are() {
     let database = fresh_database().await;
     let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];

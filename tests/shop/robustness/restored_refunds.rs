@@ -34,6 +34,7 @@ fn ledger(shop: &PayingShop) -> Vec<i64> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs pg_dump and psql"]
 async fn a_refund_that_a_restore_has_lost_is_found_at_the_provider() {
     let shop = PayingShop::open().await;
     let (one, two) = (shop.order(GOOD).await, shop.order(GOOD).await);

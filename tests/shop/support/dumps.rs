@@ -46,7 +46,7 @@ impl Dump {
     /// Replaces the database by this dump, while nodes are connected to it.
     pub async fn replace(&self, database: &PgConnectOptions) {
         recreate_database(database).await;
-        let restore = "pg_restore --no-owner --single-transaction --dbname=\"$URL\" shop.dump";
+        let restore = "pg_restore --no-owner --no-privileges --single-transaction --dbname=\"$URL\" shop.dump";
         run(restore, self.folder.path(), &[("URL", url(database).into())]);
     }
 }
