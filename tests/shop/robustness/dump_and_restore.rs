@@ -3,15 +3,20 @@
 use std::path::Path;
 
 use axum::http::StatusCode;
-use cartwright::journal::{JournalOptions, LogFile};
+use cartwright::domain::text::Name;
+use cartwright::journal::{Actor, Context, JournalOptions, LogFile};
+use cartwright::projector::ProjectorOptions;
+use cartwright::server::Engine;
+use cartwright::shop::CreateCategory;
 use chrono::{DateTime, Utc};
+use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 
 use crate::support::dumps::{self, path};
 use crate::support::pages::page;
-use crate::support::program::{PROGRAM, url};
+use crate::support::program::{self, PROGRAM, Server, ask, embedded_database, url};
 use crate::support::tokens::{self, claims, sign};
 use crate::support::{Answer, TestShop, bare_database, fresh_database};
 
@@ -117,7 +122,8 @@ async fn the_restore_procedure_begins_a_generation_above_what_was_lost() {
     assert_eq!(lost.body["order_id"], 2);
     let reader = shop.read("events/?limit=1000").await.as_array().unwrap().last().unwrap()["id"].clone();
 
-    let procedure: Vec<_> = commands("Restore").into_iter().filter(|block| !block.contains("pg_dump")).collect();
+    let is_step = |block: &String| !block.contains("pg_dump") && block.trim() != "cartwright restore shop.dump";
+    let procedure: Vec<_> = commands("Restore").into_iter().filter(is_step).collect();
     let output = run(&procedure.join("\n"), &database, &restored, folder.path());
     for expected in [
         format!("begins after position {common}"),
@@ -155,4 +161,51 @@ async fn the_restore_procedure_begins_a_generation_above_what_was_lost() {
     assert!(next.body["order_id"].as_i64() > Some(1_000), "{}", next.body);
     restored.settle().await;
     restored.check_log().await;
+}
+
+/// Runs commands of the page for an embedded shop in `data_dir`.
+fn run_embedded(commands: &str, data_dir: &Path) -> String {
+    let programs = Path::new(PROGRAM).parent().unwrap();
+    let path = std::env::join_paths([programs.to_owned()].into_iter().chain(std::env::split_paths(&path()))).unwrap();
+    let keys = tokens::FOLDER.clone().into();
+    let commands = format!("unset DATABASE_URL; {commands}");
+    dumps::run(&commands, data_dir, &[("PATH", path), ("SHOP_DATA_DIR", data_dir.into()), ("SHOP_KEYS_DIR", keys)])
+}
+
+/// End of the log of a running embedded shop, and the number of databases that a restore has kept.
+fn state(data_dir: &Path) -> (i64, i64) {
+    let kept = "select position, (select count(*) from pg_database where datname like 'cartwright_before_%')
+        from journal_head";
+    ask(&embedded_database(data_dir), async |pool| sqlx::query_as(kept).fetch_one(pool).await.unwrap())
+}
+
+#[test]
+#[ignore = "needs pg_dump and psql"]
+fn an_embedded_shop_is_restored_with_the_command_of_the_page() {
+    let folder = program::data_dir();
+    let server = Server::start(folder.path());
+    let dump = commands("Backup").join("\n");
+    run_embedded(&format!("DATABASE_URL=$(cartwright sql --url --owner)\n{dump}"), folder.path());
+    let (common, _) = state(folder.path());
+    ask(&embedded_database(folder.path()), async |pool| {
+        let (journal, projector) = (JournalOptions::default(), ProjectorOptions::default());
+        let engine = Engine::start(&pool.connect_options(), pool, journal, projector).await.unwrap();
+        let category = CreateCategory { name: Name::parse("Lost").unwrap() };
+        let actor = Actor { id: "test".to_owned(), role: "system" };
+        engine.journal.run(category, Context::of(actor)).await.unwrap();
+        engine.stop().await.unwrap();
+    });
+    assert!(state(folder.path()).0 > common);
+    server.signal(Signal::SIGTERM);
+    assert_eq!(server.wait(), Some(0));
+
+    let commands = "cartwright restore shop.dump\ncartwright status\ncartwright verify --log";
+    let restored = run_embedded(commands, folder.path());
+    let begins = format!("begins after position {common}");
+    for expected in ["generation 2 of log", &begins, "is kept as `cartwright_before_"] {
+        assert!(restored.contains(expected), "{expected} is missing in {restored}");
+    }
+    let server = Server::start(folder.path());
+    assert_eq!(state(folder.path()), (common, 1));
+    drop(server);
 }
