@@ -16,9 +16,9 @@ use crate::database::failure::DatabaseFailure;
 use crate::database::roles::reader_state;
 use crate::database::{Database, Location};
 use crate::health;
+use crate::journal::LogState;
 use crate::mail::{UnmailableOwners, find_unmailable};
 use crate::payments;
-use crate::journal::LogState;
 use crate::projector::{self, ProjectionState, ProjectionStatus};
 use crate::scheduler;
 

@@ -175,7 +175,7 @@ pub struct ReadAccess {
 
 /// Looks at the roles of the operator's own database; fails if there is no shop in it. Changes nothing.
 pub async fn read_access(location: &Location) -> anyhow::Result<ReadAccess> {
-    let Location::Url { url, password_file } = location else { bail!("the database is embedded") };
+    let Location::Url { url, password_file, .. } = location else { bail!("the database is embedded") };
     let options = external_options(url, password_file.as_deref())?;
     ensure!(has_migrations(&options).await?, no_shop(location));
     let mut connection = reach(&options).await?;

@@ -26,7 +26,11 @@ pub(super) async fn find_lost_refund(
     let lost = without_known(pool, request.order_id, made.collect()).await?;
     let is_same = |lost: &&MadeRefund| lost.refund == request.refund && lost.amount == request.amount;
     if let Some(same) = lost.iter().find(is_same) {
-        tracing::warn!(order_id = request.order_id, refund = request.refund, "the provider has made this refund before the restore");
+        tracing::warn!(
+            order_id = request.order_id,
+            refund = request.refund,
+            "the provider has made this refund before the restore"
+        );
         return Ok(Some(same.reference.clone()));
     }
     if lost.is_empty() || reactors::was_retried(pool, "payments", position, ANOTHER_WAS_MADE).await? {
@@ -53,9 +57,9 @@ async fn without_known(pool: &PgPool, order_id: i64, made: Vec<MadeRefund>) -> R
     .fetch_all(pool)
     .await?;
     let is_known = |made: &MadeRefund| {
-        known.iter().any(|(event_id, reference)| {
-            *event_id == made.request || reference.as_ref() == Some(&made.reference)
-        })
+        known
+            .iter()
+            .any(|(event_id, reference)| *event_id == made.request || reference.as_ref() == Some(&made.reference))
     };
     Ok(made.into_iter().filter(|made| !is_known(made)).collect())
 }

@@ -28,8 +28,8 @@ pub use instrument::{
 };
 pub use order_payments::PaymentFault;
 pub use provider::{
-    AcceptedRefund, Authorisation, AuthorisationRequest, IntentState, MadeRefund, NotificationError, PaymentError, PaymentIntent,
-    PaymentProvider, PaymentPurpose, ProviderFuture, ProviderSecret, RefundRequest,
+    AcceptedRefund, Authorisation, AuthorisationRequest, IntentState, MadeRefund, NotificationError, PaymentError,
+    PaymentIntent, PaymentProvider, PaymentPurpose, ProviderFuture, ProviderSecret, RefundRequest,
 };
 pub use reactor::PaymentReactor;
 pub use test_provider::{TestCard, TestProvider};

@@ -15,8 +15,8 @@ use super::instrument::{StoredInstrument, delete_instrument, find_instrument, ma
 use super::lost_refunds::find_lost_refund;
 use super::order_payments::{OrderPayments, PaymentFault, PaymentRequest};
 use super::provider::{
-    AcceptedRefund, Authorisation, AuthorisationRequest, IntentState, PaymentError, PaymentIntent, PaymentProvider, PaymentPurpose,
-    RefundRequest,
+    AcceptedRefund, Authorisation, AuthorisationRequest, IntentState, PaymentError, PaymentIntent, PaymentProvider,
+    PaymentPurpose, RefundRequest,
 };
 use super::{IDEMPOTENCY_WINDOW, Payments};
 use crate::clock::Clock;
@@ -94,9 +94,7 @@ impl PaymentReactor {
             OrderEvent::PaymentAuthorised { attempt, amount, reference } => {
                 self.capture(order_id, attempt, amount, &reference).await
             }
-            OrderEvent::RefundRequested { refund, amount, .. } => {
-                self.refund(order_id, refund, amount, recorded).await
-            }
+            OrderEvent::RefundRequested { refund, amount, .. } => self.refund(order_id, refund, amount, recorded).await,
             OrderEvent::Cancelled { .. } => self.void_if_held(order_id).await,
             _ => Ok(()),
         }

@@ -8,8 +8,8 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::provider::{
-    AcceptedRefund, Authorisation, AuthorisationRequest, IntentState, MadeRefund, NotificationError, PaymentError, PaymentIntent,
-    PaymentProvider, PaymentPurpose, ProviderFuture, RefundRequest,
+    AcceptedRefund, Authorisation, AuthorisationRequest, IntentState, MadeRefund, NotificationError, PaymentError,
+    PaymentIntent, PaymentProvider, PaymentPurpose, ProviderFuture, RefundRequest,
 };
 use crate::domain::money::Money;
 
@@ -181,8 +181,7 @@ impl TestProvider {
     async fn list_refunds(&self, reference: &str) -> Result<Vec<MadeRefund>, PaymentError> {
         let charge = self.find_charge(reference).await?;
         let refunds = sqlx::query_as("select reference, request, amount from test_refund where charge_reference = $1");
-        let refunds: Vec<(String, Uuid, rust_decimal::Decimal)> =
-            refunds.bind(reference).fetch_all(&self.pool).await?;
+        let refunds: Vec<(String, Uuid, rust_decimal::Decimal)> = refunds.bind(reference).fetch_all(&self.pool).await?;
         let made = refunds.into_iter().map(|(reference, request, amount)| MadeRefund {
             reference,
             order_id: charge.order_id,

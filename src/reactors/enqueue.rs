@@ -86,7 +86,10 @@ impl Enqueuer {
             let mut failed = false;
             for (reactor, wake) in &self.reactors {
                 // A reactor that fails or panics must not stop the others.
-                let batch = match AssertUnwindSafe(enqueue_next(&mut connection, &**reactor, &self.log)).catch_unwind().await {
+                let batch = match AssertUnwindSafe(enqueue_next(&mut connection, &**reactor, &self.log))
+                    .catch_unwind()
+                    .await
+                {
                     Ok(Ok(Some(batch))) => batch,
                     Ok(Ok(None)) => continue,
                     Ok(Err(error)) => {

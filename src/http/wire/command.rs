@@ -54,7 +54,11 @@ struct CommandHeaders {
     idempotency_key: Option<String>,
     /// The `ETag` that the client last read; 412 if what it showed has changed since. A number alone, such as `"3"`,
     /// compares the version of the resource and not the names and prices that it shows.
-    #[param(rename = "If-Match", pattern = r#"^[ \t]*("([1-9][0-9]{0,8}\.)?[0-9]{1,18}(-[0-9a-f]{16})?"|\*)[ \t]*$"#, nullable = false)]
+    #[param(
+        rename = "If-Match",
+        pattern = r#"^[ \t]*("([1-9][0-9]{0,8}\.)?[0-9]{1,18}(-[0-9a-f]{16})?"|\*)[ \t]*$"#,
+        nullable = false
+    )]
     if_match: Option<String>,
 }
 

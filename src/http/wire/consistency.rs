@@ -56,7 +56,8 @@ pub async fn snapshot(pool: &PgPool, tables: &str) -> Result<Transaction<'static
 fn min_position(headers: &HeaderMap) -> Result<StreamPosition, ApiError> {
     let Some(value) = headers.get("min-position") else { return Ok(StreamPosition { generation: None, position: 0 }) };
     let position = value.to_str().ok().and_then(|value| value.trim().parse().ok());
-    position.ok_or_else(|| ApiError::invalid_field("Min-Position", "must be a position of the log, such as 1045 or 1-1045"))
+    position
+        .ok_or_else(|| ApiError::invalid_field("Min-Position", "must be a position of the log, such as 1045 or 1-1045"))
 }
 
 /// Waits for the last command of `principal`, and for `min_position`.

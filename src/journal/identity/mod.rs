@@ -267,7 +267,11 @@ impl KnownLog {
         self.0.unsaved.store(false, Ordering::Release);
         let record = {
             let known = self.lock();
-            FileRecord { identity: known.identity, seen: known.seen, numbers: known.numbers.raised_by(RESERVED_AT_ONCE) }
+            FileRecord {
+                identity: known.identity,
+                seen: known.seen,
+                numbers: known.numbers.raised_by(RESERVED_AT_ONCE),
+            }
         };
         let numbers = record.numbers;
         let saved = tokio::task::spawn_blocking(move || file.save(&record)).await;

@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use super::currency::to_cents;
 use super::provider::{
-    AcceptedRefund, Authorisation, AuthorisationRequest, IntentState, MadeRefund, NotificationError, PaymentError, PaymentIntent,
-    PaymentProvider, ProviderFuture, ProviderSecret, RefundRequest,
+    AcceptedRefund, Authorisation, AuthorisationRequest, IntentState, MadeRefund, NotificationError, PaymentError,
+    PaymentIntent, PaymentProvider, ProviderFuture, ProviderSecret, RefundRequest,
 };
 use crate::domain::money::Money;
 

@@ -98,10 +98,8 @@ async fn a_copy_continues_without_a_gap() {
 async fn the_restore_procedure_begins_a_generation_above_what_was_lost() {
     let (database, restored) = (fresh_database().await, bare_database().await);
     let folder = tempfile::tempdir().unwrap();
-    let options = || JournalOptions {
-        log_file: Some(LogFile::in_data_folder(folder.path())),
-        ..JournalOptions::default()
-    };
+    let options =
+        || JournalOptions { log_file: Some(LogFile::in_data_folder(folder.path())), ..JournalOptions::default() };
     let shop = TestShop::with(database.clone(), options()).await;
     let product = shop.product("Kettle", "24.90", 9).await;
     let ada = shop.customer("Ada").await;

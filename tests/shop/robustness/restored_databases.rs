@@ -63,7 +63,10 @@ fn assert_gone(answer: &Answer, now: &LogState) {
     assert_eq!((answer.status, answer.problem()), (StatusCode::GONE, "position_gone"), "{}", answer.body);
     let LogIdentity { log_id, generation } = now.identity;
     assert_eq!(answer.body["log_id"], json!(log_id));
-    assert_eq!((&answer.body["generation"], &answer.body["began_after"]), (&json!(generation), &json!(now.began_after)));
+    assert_eq!(
+        (&answer.body["generation"], &answer.body["began_after"]),
+        (&json!(generation), &json!(now.began_after))
+    );
     assert!(answer.body["head"].as_i64().unwrap() >= now.began_after);
 }
 
@@ -90,7 +93,8 @@ async fn running_nodes_begin_one_generation_and_serve_nothing_of_the_lost_log() 
     let events = first.get("events/?limit=2").await;
     assert_eq!((events.header("log-id"), events.header("log-generation")), (log.log_id.to_string().as_str(), "1"));
     assert_eq!((&events.body[1]["id"], &events.body[1]["log_id"]), (&json!("1-2"), &json!(log.log_id)));
-    let next_page = events.header("link").split(['<', '>']).nth(1).unwrap().strip_prefix("/shop/api/").unwrap().to_owned();
+    let next_page =
+        events.header("link").split(['<', '>']).nth(1).unwrap().strip_prefix("/shop/api/").unwrap().to_owned();
     let head = first.log_position().await;
     let token = format!("Bearer {}", sign(&claims("reader", 900_001, None)));
     let stream = Request::get(format!("/shop/api/events/stream/?after={}", head - 1)).header("authorization", token);
@@ -137,7 +141,10 @@ async fn running_nodes_begin_one_generation_and_serve_nothing_of_the_lost_log() 
     let page = send(&first, "GET", &format!("events/?after={common}"), Value::Null, &[]).await;
     assert_eq!(page.body[0]["id"], json!(format!("2-{}", common + 1)), "{}", page.body);
     let sent = String::from_utf8(to_bytes(stream.into_body(), usize::MAX).await.unwrap().to_vec()).unwrap();
-    assert!(sent.contains(&format!("id: 1-{head}\n")) && !sent.contains("id: 2-") && sent.matches("id: ").count() == 1, "{sent}");
+    assert!(
+        sent.contains(&format!("id: 1-{head}\n")) && !sent.contains("id: 2-") && sent.matches("id: ").count() == 1,
+        "{sent}"
+    );
 
     // An entity tag of the lost log names another state; a token of before is refused, as is its session.
     let path = format!("product/{kettle}/");

@@ -23,10 +23,12 @@ async fn refund(shop: &PayingShop, order: i64, amount: &str) -> Answer {
 }
 
 async fn refunded(shop: &PayingShop) -> Vec<(Value, String)> {
-    sqlx::query_as("select payload -> 'amount', event_type from events where event_type like 'OrderRefund%' order by position")
-        .fetch_all(&shop.shop.pool)
-        .await
-        .unwrap()
+    sqlx::query_as(
+        "select payload -> 'amount', event_type from events where event_type like 'OrderRefund%' order by position",
+    )
+    .fetch_all(&shop.shop.pool)
+    .await
+    .unwrap()
 }
 
 fn ledger(shop: &PayingShop) -> Vec<i64> {
