@@ -18,7 +18,7 @@ pub(super) async fn declare_restored(location: &Location) -> anyhow::Result<Exit
         let begins = if begun { "begins" } else { "has begun already, and has no event yet" };
         let mut lines = vec![
             format!("generation {generation} of log {log_id} {begins} after position {}", state.began_after),
-            "readers and webhook receivers of earlier generations are told; everyone logs in again".to_owned(),
+            "readers of earlier generations get 410; accounts must log in again".to_owned(),
         ];
         lines.extend(restored_lines(&database.pool).await?);
         Ok(lines)

@@ -46,20 +46,11 @@ async fn without_known(pool: &PgPool, order_id: i64, made: Vec<MadeRefund>) -> R
     }
     let requests: Vec<Uuid> = made.iter().map(|made| made.request).collect();
     let references: Vec<String> = made.iter().map(|made| made.reference.clone()).collect();
-    let known: Vec<(Uuid, Option<String>)> = sqlx::query_as(
-        "select event_id, payload ->> 'reference' from events
-         where aggregate_type = 'Order' and aggregate_id = $1
-            and (event_id = any($2) or event_type = 'OrderRefunded' and payload ->> 'reference' = any($3))",
-    )
-    .bind(order_id.to_string())
-    .bind(requests)
-    .bind(references)
-    .fetch_all(pool)
-    .await?;
+    let id = order_id.to_string();
+    let known = sqlx::query_file!("src/payments/queries/known_refunds.sql", id, &requests, &references);
+    let known = known.fetch_all(pool).await?;
     let is_known = |made: &MadeRefund| {
-        known
-            .iter()
-            .any(|(event_id, reference)| *event_id == made.request || reference.as_ref() == Some(&made.reference))
+        known.iter().any(|known| known.event_id == made.request || known.reference.as_ref() == Some(&made.reference))
     };
     Ok(made.into_iter().filter(|made| !is_known(made)).collect())
 }

@@ -180,14 +180,13 @@ impl TestProvider {
     /// The ledger is in the shop's database, so a restore loses its refunds with the log's; the number is not recorded.
     async fn list_refunds(&self, reference: &str) -> Result<Vec<MadeRefund>, PaymentError> {
         let charge = self.find_charge(reference).await?;
-        let refunds = sqlx::query_as("select reference, request, amount from test_refund where charge_reference = $1");
-        let refunds: Vec<(String, Uuid, rust_decimal::Decimal)> = refunds.bind(reference).fetch_all(&self.pool).await?;
-        let made = refunds.into_iter().map(|(reference, request, amount)| MadeRefund {
-            reference,
+        let refunds = sqlx::query_file!("src/payments/queries/test_refunds.sql", reference);
+        let made = refunds.fetch_all(&self.pool).await?.into_iter().map(|refund| MadeRefund {
+            reference: refund.reference,
             order_id: charge.order_id,
             refund: 0,
-            amount: Money::try_from(amount).unwrap_or_default(),
-            request,
+            amount: Money::try_from(refund.amount).unwrap_or_default(),
+            request: refund.request,
         });
         Ok(made.collect())
     }
