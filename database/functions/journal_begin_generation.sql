@@ -36,6 +36,7 @@ begin
     delete from mailed_link;
     -- States of later events may have been written before the restored database was recognised.
     delete from snapshots;
+    delete from stream_snapshot;
     perform pg_notify('access', '');
     return true;
 end

@@ -16,6 +16,7 @@ use crate::projector::{ProjectionState, ProjectionStatus};
 use crate::reactors::{self, RestoredReactions};
 
 mod findings;
+mod reactions;
 
 pub use findings::{Finding, record_finding};
 
@@ -64,6 +65,10 @@ codes! {
     RestoredReactions = "restored_reactions",
     /// This node cannot write its file about the log, so it might not notice a restore at its next start.
     LogFileUnwritable = "log_file_unwritable",
+    /// Side effects of events wait for an operator's decision.
+    ReactionsParked = "reactions_parked",
+    /// The shop has disabled a webhook, because its receiver does not accept deliveries.
+    WebhookDisabled = "webhook_disabled",
     /// A check for warnings failed itself.
     CheckFailed = "check_failed",
 }
@@ -85,7 +90,8 @@ pub async fn warnings(pool: &PgPool, projections: &[ProjectionStatus]) -> Result
     let mut warnings = projection_warnings(projections);
     warnings.extend(checked("clock", clock_warnings(pool).await)?);
     warnings.extend(checked("verification", findings::warnings(pool).await)?);
-    warnings.extend(checked("reactions", restored_warnings(pool).await)?);
+    warnings.extend(checked("reactions", reactions::warnings(pool).await)?);
+    warnings.extend(checked("restored", restored_warnings(pool).await)?);
     Ok(warnings)
 }
 
