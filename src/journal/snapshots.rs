@@ -60,12 +60,7 @@ impl Snapshots {
 /// Writes snapshots of one stream: pairs of a number of events and the state after them.
 /// Writes none if the log has another generation than the one given: the database is an older one, restored since.
 /// A failure is only logged: the state follows from the log without them.
-pub(super) async fn write_all(
-    pool: &PgPool,
-    generation: Option<i64>,
-    stream: &StreamId,
-    snapshots: &[(i64, Value)],
-) {
+pub(super) async fn write_all(pool: &PgPool, generation: Option<i64>, stream: &StreamId, snapshots: &[(i64, Value)]) {
     if snapshots.is_empty() {
         return;
     }
