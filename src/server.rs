@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use crate::accounts::{Accounts, Secret};
 use crate::clock::Clock;
 use crate::config::{DatabaseConfig, ServeConfig};
+use crate::database::roles::reader_state;
 use crate::database::{Database, Location};
 use crate::domain::account::Role;
 use crate::domain::text::Email;
@@ -91,6 +92,9 @@ pub async fn serve(
     let http_listener =
         TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
     let database = Database::open(location).await?;
+    if let Some(advice) = reader_state(&mut *database.pool.acquire().await?).await?.advice() {
+        tracing::info!("{advice}");
+    }
     let journal = JournalOptions {
         cache_entries: config.cache_entries,
         log_file: Some(LogFile::in_data_folder(location.data_dir())),

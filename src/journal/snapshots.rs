@@ -71,7 +71,7 @@ pub(super) async fn write_all(pool: &PgPool, generation: Option<i64>, stream: &S
          select aggregate_type, aggregate_id, sequence, event_id, $5, fresh.state
          from unnest($3::bigint[], $4::jsonb[]) as fresh (version, state)
          join events on aggregate_type = $1 and aggregate_id = $2 and sequence = fresh.version
-          where $6::bigint is null or (select generation from log_identity) = $6
+         where $6::bigint is null or (select generation from log_identity) = $6
          on conflict (aggregate_type, aggregate_id, sequence) do update
          set event_id = excluded.event_id, fingerprint = excluded.fingerprint, state = excluded.state",
     )
@@ -80,6 +80,7 @@ pub(super) async fn write_all(pool: &PgPool, generation: Option<i64>, stream: &S
     .bind(versions)
     .bind(states)
     .bind(FINGERPRINT)
+    .bind(generation)
     .execute(pool)
     .await;
     if let Err(error) = written {
