@@ -21,6 +21,7 @@ mod projections;
 mod reactions;
 mod status;
 mod users;
+mod views;
 
 use clock::ClockArgs;
 use output::{error_in_one_line, print_error};
@@ -28,6 +29,7 @@ use play::PlayArgs;
 use projections::{ReplayArgs, VerifyArgs};
 use reactions::ReactionsCommand;
 use users::{KeysCommand, UsersCommand};
+use views::ViewsCommand;
 
 /// An event-sourced shop backend on PostgreSQL.
 #[derive(Parser)]
@@ -62,6 +64,9 @@ enum Command {
     Reactions(ReactionsCommand),
     /// Show the time of the database and the tasks that wait for it; `clock accept` accepts it
     Clock(ClockArgs),
+    /// Views of yours that no longer fit the shop's tables: list, restore, forget
+    #[command(subcommand)]
+    Views(ViewsCommand),
     /// Show the positions of the log and the read tables, the clock, the scheduled tasks and the mail folder
     Status,
 }
@@ -115,6 +120,7 @@ async fn run_command(cli: &Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Keys(command)) => users::run_keys_command(command, location, &cli.database.keys_dir()).await,
         Some(Command::Reactions(command)) => reactions::run_reactions_command(command, location).await,
         Some(Command::Clock(args)) => clock::run_clock_command(args, location).await,
+        Some(Command::Views(command)) => views::run_views_command(command, location).await,
         Some(Command::Status) => status::print_status(location, &cli.database).await,
     }
 }

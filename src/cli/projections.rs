@@ -1,8 +1,9 @@
 //! `cartwright replay` and `cartwright verify`: rebuilds and checks of read tables and the log.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::Args;
 use futures_util::future::try_join_all;
 use indicatif::MultiProgress;
@@ -29,6 +30,8 @@ pub(super) struct VerifyArgs {
     log: bool,
 }
 
+/// How often `verify` polls for the rebuild of a table.
+const REBUILD_POLL: Duration = Duration::from_millis(200);
 /// Number of tables rebuilt concurrently.
 const CONCURRENT_REBUILDS: usize = 2;
 
@@ -89,6 +92,7 @@ async fn verify_tables(projections: &[&'static Projection], database: &Database)
     let mut different = 0;
     for projection in projections {
         let bar = bars.add(rebuild_bar(projection.name));
+        wait_for_rebuild(database, projection).await?;
         let found = projector::verify(&database.pool, projection, &|progress| show_progress(&bar, progress)).await?;
         bar.finish_and_clear();
         record_finding(&database.pool, Finding::Rows(found.name, found.different)).await?;
@@ -102,6 +106,20 @@ async fn verify_tables(projections: &[&'static Projection], database: &Database)
     }
     engine.stop().await?;
     Ok(different == 0)
+}
+
+/// Waits until the table of another version is rebuilt, which this process or the running shop does.
+async fn wait_for_rebuild(database: &Database, projection: &Projection) -> anyhow::Result<()> {
+    loop {
+        let status = projector::status(&database.pool).await?;
+        let Some(status) = status.into_iter().find(|status| status.name == projection.name && !status.is_current) else {
+            return Ok(());
+        };
+        if let Some(error) = status.rebuild_error {
+            bail!("`{}` is of another version, and its rebuild failed: {error}", projection.name);
+        }
+        tokio::time::sleep(REBUILD_POLL).await;
+    }
 }
 
 fn find_projections(names: &[String]) -> anyhow::Result<Vec<&'static Projection>> {

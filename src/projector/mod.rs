@@ -18,9 +18,11 @@ use tokio::task::JoinHandle;
 use crate::background::{Stopper, stop_signal};
 
 mod definition;
+mod dependents;
 mod fact_schema;
 mod failures;
 mod install;
+mod layout;
 mod rebuild;
 mod shadow;
 mod status;
@@ -29,11 +31,12 @@ mod verify;
 mod worker;
 
 pub use definition::{PROJECTIONS, Projection};
+pub use dependents::{SetAsideView, forget_view, restore_view, set_aside_views};
 pub use rebuild::{RebuildError, rebuild};
 pub use shadow::Progress;
-pub use status::{ProjectionState, ProjectionStatus, status};
+pub use status::{ProjectionState, ProjectionStatus, serves_other_tables, status};
 pub use text_key::text_key;
-pub use verify::{Difference, Verification, verify};
+pub use verify::{Difference, Verification, VerifyError, verify};
 
 /// The projector of this node. Cheap to clone.
 #[derive(Clone)]
@@ -94,6 +97,7 @@ impl Projector {
         projector.start_removing_abandoned();
         projector.start_retrying();
         projector.install_fact_schema().await;
+        projector.start_adopting(&outdated);
         for projection in outdated {
             projector.start_rebuild(projection);
         }
@@ -127,6 +131,11 @@ impl Projector {
         tokio::time::timeout(timeout, wait).await.unwrap_or(false)
     }
 
+    /// See [`serves_other_tables()`].
+    pub async fn serves_other_tables(&self) -> bool {
+        serves_other_tables(&self.pool).await
+    }
+
     /// See [`status()`].
     pub async fn status(&self) -> Result<Vec<ProjectionStatus>, sqlx::Error> {
         status(&self.pool).await
@@ -150,6 +159,23 @@ impl Projector {
                 tokio::time::sleep(UPDATE_AGAIN).await;
                 if !was_current && is_current().await {
                     break;
+                }
+            }
+        });
+    }
+
+    /// Moves the tables that an earlier version built in `live` itself, except those that are rebuilt anyway.
+    fn start_adopting(&self, outdated: &[&'static Projection]) {
+        let outdated: Vec<_> = outdated.iter().map(|projection| projection.name).collect();
+        let pool = self.pool.clone();
+        self.spawn(async move {
+            let names: Result<Vec<String>, _> =
+                sqlx::query_scalar("select name from projection where schema is null order by name").fetch_all(&pool).await;
+            let names = names.unwrap_or_default();
+            let projections = names.iter().filter_map(|name| Projection::find(name));
+            for projection in projections.filter(|projection| !outdated.contains(&projection.name)) {
+                if let Err(error) = rebuild::adopt_when_unread(&pool, projection).await {
+                    tracing::warn!(projection.name, %error, "a table stays in schema `live` until its next rebuild");
                 }
             }
         });
