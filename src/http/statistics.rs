@@ -11,7 +11,7 @@ use crate::http::categories::find_categories;
 use crate::http::products::ProductRow;
 use crate::http::wire::amount::Amount;
 use crate::http::wire::error::{ApiError, Problem};
-use crate::http::wire::page::{DEFAULT_LIMIT, LAST_MOMENT, Page, PageOf, Params};
+use crate::http::wire::page::{DEFAULT_LIMIT, Day, LAST_MOMENT, Page, PageOf, Params};
 use crate::projector::text_key;
 
 #[derive(Serialize, ToSchema)]
@@ -75,9 +75,11 @@ pub struct AbandonedFilter {
 #[into_params(parameter_in = Query)]
 pub struct BestsellerFilter {
     /// First day, UTC, inclusive.
-    from: Option<NaiveDate>,
+    #[param(inline)]
+    from: Option<Day>,
     /// Last day, UTC, inclusive.
-    to: Option<NaiveDate>,
+    #[param(inline)]
+    to: Option<Day>,
     /// Category: looked up by number, then by exact name, then by name without accents.
     category: Option<String>,
     /// Number of a category.
@@ -95,9 +97,11 @@ pub struct LowStockFilter {
 #[into_params(parameter_in = Query)]
 pub struct SalesFilter {
     /// First day, UTC, inclusive.
-    from: Option<NaiveDate>,
+    #[param(inline)]
+    from: Option<Day>,
     /// Last day, UTC, inclusive.
-    to: Option<NaiveDate>,
+    #[param(inline)]
+    to: Option<Day>,
     #[param(inline)]
     by: Option<Period>,
 }
@@ -148,8 +152,8 @@ pub async fn bestsellers(
             units,
             product_id,
             limit + 1,
-            filter.from.unwrap_or(FIRST_DAY),
-            filter.to.unwrap_or(LAST_DAY)
+            filter.from.map_or(FIRST_DAY, |day| day.0),
+            filter.to.map_or(LAST_DAY, |day| day.0)
         )
         .fetch_all(&app.pool)
         .await?
@@ -231,11 +235,11 @@ pub async fn sales(
         Period::Week => "week",
         Period::Month => "month",
     };
+    let (from, to) = (filter.from.map(|day| day.0), filter.to.map(|day| day.0));
     let after: NaiveDate = page.after()?.unwrap_or(FIRST_DAY);
-    let rows =
-        sqlx::query_file_as!(Sales, "projections/sales/by_period.sql", by, filter.from, filter.to, after, limit + 1)
-            .fetch_all(&app.pool)
-            .await?;
+    let rows = sqlx::query_file_as!(Sales, "projections/sales/by_period.sql", by, from, to, after, limit + 1)
+        .fetch_all(&app.pool)
+        .await?;
     Ok(PageOf::new(&uri, rows, limit, |row| row.period))
 }
 

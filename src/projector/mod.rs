@@ -23,6 +23,7 @@ mod fact_schema;
 mod failures;
 mod install;
 mod layout;
+mod long_reads;
 mod rebuild;
 mod shadow;
 mod status;
@@ -32,7 +33,8 @@ mod worker;
 
 pub use definition::{PROJECTIONS, Projection};
 pub use dependents::{SetAsideView, forget_view, restore_view, set_aside_views};
-pub use rebuild::{RebuildError, rebuild};
+pub use long_reads::ReadLimits;
+pub use rebuild::{RebuildError, rebuild, rebuild_within};
 pub use shadow::Progress;
 pub use status::{ProjectionState, ProjectionStatus, serves_other_tables, status};
 pub use text_key::text_key;

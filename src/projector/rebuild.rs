@@ -8,6 +8,7 @@ use thiserror::Error;
 use super::definition::Projection;
 use super::install::{put_in_service, run};
 use super::layout::{adopt, next_schema, publish};
+use super::long_reads::{LongReads, ReadLimits};
 use super::shadow::{Progress, Shadow, fold_range, forget_progress};
 use super::{dependents, failures};
 use crate::database::failure::DatabaseFailure;
@@ -23,10 +24,6 @@ pub enum RebuildError {
     Database(#[from] sqlx::Error),
 }
 
-/// Attempts at a swap while long queries read the old table.
-const SWAP_ATTEMPTS: u32 = 120;
-const SWAP_PAUSE: Duration = Duration::from_millis(500);
-
 /// Rebuilds one projection while the shop is open. Readers see the old rows until they see all the new ones.
 /// The next rebuild, or any process of the shop, drops what an interrupted rebuild left behind. A failure is recorded, and
 /// the running shop tries again.
@@ -35,7 +32,17 @@ pub async fn rebuild(
     projection: &'static Projection,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<(), RebuildError> {
-    let rebuilt = build_and_swap(pool, projection, progress).await;
+    rebuild_within(pool, projection, progress, ReadLimits::default()).await
+}
+
+/// As [`rebuild`], with other limits on queries that read the old tables.
+pub async fn rebuild_within(
+    pool: &PgPool,
+    projection: &'static Projection,
+    progress: &(dyn Fn(Progress) + Sync),
+    limits: ReadLimits,
+) -> Result<(), RebuildError> {
+    let rebuilt = build_and_swap(pool, projection, progress, limits).await;
     if let Err(error) = &rebuilt
         && let Err(unrecorded) = failures::record(pool, projection, error).await
     {
@@ -48,13 +55,14 @@ async fn build_and_swap(
     pool: &PgPool,
     projection: &'static Projection,
     progress: &(dyn Fn(Progress) + Sync),
+    limits: ReadLimits,
 ) -> Result<(), RebuildError> {
     let shadow = Shadow::create(pool, projection, format!("rebuild_{}", projection.name)).await?;
     let mut shadow = shadow.ok_or(RebuildError::Running(projection.name))?;
     let swapped = match shadow.fold(progress, true).await {
         Ok(()) => {
             failpoint!("rebuild-folded");
-            swap_when_unread(&mut shadow).await
+            swap_when_unread(&mut shadow, limits).await
         }
         Err(error) => Err(error.into()),
     };
@@ -69,15 +77,14 @@ async fn build_and_swap(
 
 /// Swaps as soon as no query reads the old table. Each attempt waits only briefly for its locks, because meanwhile the
 /// projector stops and other readers queue. If this process hangs during a swap, the database ends its session.
-async fn swap_when_unread(shadow: &mut Shadow) -> Result<(), RebuildError> {
-    let mut attempts = 1;
+async fn swap_when_unread(shadow: &mut Shadow, limits: ReadLimits) -> Result<(), RebuildError> {
+    let mut long_reads = LongReads::of(&shadow.projection.tables(), limits);
     let to_fill = loop {
         match swap(shadow).await {
-            Err(RebuildError::Database(error))
-                if DatabaseFailure::of(&error) == DatabaseFailure::LockTimeout && attempts < SWAP_ATTEMPTS =>
-            {
-                attempts += 1;
-                tokio::time::sleep(SWAP_PAUSE).await;
+            Err(RebuildError::Database(error)) if DatabaseFailure::of(&error) == DatabaseFailure::LockTimeout => {
+                if !long_reads.wait_for_their_end(&mut shadow.connection).await? {
+                    return Err(error.into());
+                }
             }
             outcome => break outcome?,
         }
@@ -86,6 +93,8 @@ async fn swap_when_unread(shadow: &mut Shadow) -> Result<(), RebuildError> {
     Ok(())
 }
 
+/// Pause between two attempts to move a table that queries read.
+const ADOPT_PAUSE: Duration = Duration::from_millis(500);
 /// What a transaction that changes the views of `live` must not wait for, because others wait for it.
 const IMPATIENT: &str = "set local lock_timeout = '500ms'; set local idle_in_transaction_session_timeout = '2s'";
 
@@ -126,7 +135,7 @@ pub(super) async fn adopt_when_unread(pool: &PgPool, projection: &'static Projec
             }
         }
         drop(connection);
-        tokio::time::sleep(SWAP_PAUSE).await;
+        tokio::time::sleep(ADOPT_PAUSE).await;
     }
 }
 

@@ -139,6 +139,11 @@ impl ApiError {
         self
     }
 
+    #[cfg(test)]
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
     pub fn is_client_error(&self) -> bool {
         self.status.is_client_error()
     }

@@ -12,6 +12,7 @@ pub mod json;
 pub mod openapi;
 pub mod page;
 pub mod parameters;
+pub mod query;
 pub mod recent_writes;
 pub mod refusal;
 pub mod responses;

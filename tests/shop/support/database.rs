@@ -6,9 +6,10 @@ use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use cartwright::database::embedded::{Durability, EmbeddedOptions, EmbeddedPostgres};
+use cartwright::database::embedded::{ClusterRole, Durability, EmbeddedOptions, EmbeddedPostgres};
 use cartwright::database::{migrate, pool_options, prepared};
 use cartwright::journal;
+use nix::sys::statvfs::statvfs;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, Executor, PgPool};
 use tokio::runtime::Runtime;
@@ -34,16 +35,32 @@ struct TestServer {
 
 const PREFIX: &str = "cartwright-tests-";
 
+/// More than the server of a run occupies: it came to 435 MB at most.
+const NEEDED_BYTES: u64 = 1 << 30;
+
+/// A folder in memory if enough of it is free, else one on the disk.
 fn data_dir() -> PathBuf {
-    let memory = PathBuf::from("/dev/shm");
-    let folder = if memory.is_dir() { memory } else { std::env::temp_dir() };
-    clear_leftovers(&folder);
+    let (memory, disk) = (PathBuf::from("/dev/shm"), std::env::temp_dir());
+    [&memory, &disk].map(|folder| clear_leftovers(folder));
+    let folder = if free_memory(&memory) >= NEEDED_BYTES { memory } else { disk };
     folder.join(format!("{PREFIX}{}", std::process::id()))
+}
+
+/// The bytes that can be written to a folder in memory: its own limit often exceeds the memory of the machine.
+fn free_memory(folder: &Path) -> u64 {
+    let free = statvfs(folder).map_or(0, |limit| limit.blocks_available() * limit.fragment_size());
+    let memory = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let available = memory.lines().find_map(|line| line.strip_prefix("MemAvailable:")?.trim().strip_suffix("kB"));
+    let kilobytes: u64 = available.and_then(|number| number.trim().parse().ok()).unwrap_or(0);
+    free.min(kilobytes * 1024)
 }
 
 async fn start_server(data_dir: &Path) -> EmbeddedPostgres {
     let options = EmbeddedOptions { data_dir: data_dir.to_owned(), durability: Durability::Volatile, binaries: None };
     let server = EmbeddedPostgres::start(&options).await.unwrap();
+    let mut superuser = server.connect_options_as(ClusterRole::Superuser, "postgres").connect().await.unwrap();
+    superuser.execute("alter database template1 owner to cartwright").await.unwrap();
+    superuser.close().await.unwrap();
     let template = server.connect_options("template1");
     migrate(&template).await.unwrap();
     // Migrations left functions in `public` for older versions of the program. This version must not call them.
@@ -85,7 +102,7 @@ fn start_sweeper(data_dir: &Path) -> Child {
 
 /// Removes the folders of runs whose sweeper was killed with them.
 fn clear_leftovers(folder: &Path) {
-    for entry in std::fs::read_dir(folder).unwrap().flatten() {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         let Some(pid) = name.strip_prefix(PREFIX) else { continue };
         if !PathBuf::from(format!("/proc/{pid}")).exists() {
@@ -107,14 +124,15 @@ pub async fn bare_database() -> PgConnectOptions {
 async fn create_database(template: &str) -> PgConnectOptions {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
-    execute(&format!("create database {name} template {template}")).await;
+    execute(&format!("create database {name} template {template} owner cartwright")).await;
     let connect = prepared(SERVER.postgres.connect_options(&name));
     DATABASES.with_borrow_mut(|databases| databases.0.push(name));
     connect
 }
 
 async fn execute(statement: &str) {
-    let mut connection = SERVER.postgres.connect_options("postgres").connect().await.unwrap();
+    let superuser = SERVER.postgres.connect_options_as(ClusterRole::Superuser, "postgres");
+    let mut connection = superuser.connect().await.unwrap();
     connection.execute(statement).await.unwrap();
     connection.close().await.unwrap();
 }
