@@ -81,7 +81,7 @@ async fn show(
     before: Option<&InService>,
     aside: &str,
 ) -> Result<Vec<String>, RebuildError> {
-    let earlier = before.map_or(&[][..], |before| &before.tables);
+    let earlier: &[String] = before.map_or(&[], |before| before.tables.as_slice());
     let mut views = Vec::new();
     let mut moved = Vec::new();
     for table in projection.tables() {
@@ -136,7 +136,10 @@ async fn show(
         let columns = columns.join(", ");
         run(connection, &format!("create or replace view live.{table} as select {columns} from {schema}.{table}")).await?;
     }
-    run(connection, &projection.view_comments().join(";\n")).await?;
+    let comments = projection.view_comments();
+    if !comments.is_empty() {
+        run(connection, &comments.join(";\n")).await?;
+    }
     for (table, grants) in grants.into_iter().filter(|(table, _)| projection.tables().contains(table)) {
         set_grants(connection, &format!("live.{table}"), &grants).await?;
     }
