@@ -5,6 +5,7 @@
 //! stored for the operator. Nothing of others is dropped in another way: no statement here cascades.
 
 use std::collections::HashSet;
+use std::slice::from_ref;
 
 use sqlx::{Connection, PgConnection, PgPool};
 
@@ -74,7 +75,7 @@ pub(super) async fn remake(
         let is_below = dependent.reads.iter().any(|read| names.contains(read));
         let is_replaced = !is_below
             && (!dependent.is_direct
-                || !dependent.is_materialized && refusal(connection, [&dependent.replacement]).await?.is_none());
+                || !dependent.is_materialized && refusal(connection, from_ref(&dependent.replacement)).await?.is_none());
         if !is_replaced {
             names.insert(dependent.name.clone());
             anew.push(dependent);
@@ -83,14 +84,15 @@ pub(super) async fn remake(
     let mut standing = HashSet::new();
     for dependent in anew.iter().rev() {
         let drop = format!("drop {} {}", dependent.kind(), dependent.name);
-        if let Some(reason) = refusal(connection, [&drop]).await? {
+        if let Some(reason) = refusal(connection, from_ref(&drop)).await? {
             let reason = format!("it still reads the tables of an earlier build, because it cannot be dropped: {reason}");
             set_aside(connection, dependent, &reason).await?;
             standing.insert(dependent.name.clone());
         }
     }
     let mut to_fill = Vec::new();
-    for dependent in anew.into_iter().filter(|dependent| !standing.contains(&dependent.name)) {
+    anew.retain(|dependent| !standing.contains(&dependent.name));
+    for dependent in anew {
         match refusal(connection, &dependent.statements).await? {
             Some(reason) => set_aside(connection, &dependent, &reason).await?,
             None if dependent.is_filled => to_fill.push(dependent.name),
@@ -102,13 +104,13 @@ pub(super) async fn remake(
 
 /// Runs the statements, all or none; the reason if the database refuses one. A statement that may succeed later is an
 /// error.
-pub(super) async fn refusal<Statement: AsRef<str>>(
+pub(super) async fn refusal(
     connection: &mut PgConnection,
-    statements: impl IntoIterator<Item = Statement>,
+    statements: &[String],
 ) -> Result<Option<String>, sqlx::Error> {
     let mut savepoint = connection.begin().await?;
     for statement in statements {
-        if let Err(error) = run(&mut savepoint, statement.as_ref()).await {
+        if let Err(error) = run(&mut savepoint, statement).await {
             if DatabaseFailure::of(&error).is_transient() {
                 return Err(error);
             }
@@ -174,7 +176,7 @@ pub async fn restore_view(pool: &PgPool, view: &SetAsideView) -> Result<Option<S
     }
     transaction.commit().await?;
     if reason.is_none() && view.statements.first().is_some_and(|first| first.starts_with("create materialized")) {
-        fill(&mut *pool.acquire().await?, std::slice::from_ref(&view.name)).await;
+        fill(&mut *pool.acquire().await?, from_ref(&view.name)).await;
     }
     Ok(reason)
 }

@@ -88,7 +88,7 @@ pub(super) async fn create_tables(
     schema: &str,
 ) -> Result<(), sqlx::Error> {
     let path = format!("set local search_path = {schema}, public");
-    run(connection, &join([path.as_str()].into_iter().chain(projection.table_statements()))).await
+    run(connection, &join(path, projection.table_statements())).await
 }
 
 pub(super) async fn create_indexes(
@@ -97,12 +97,12 @@ pub(super) async fn create_indexes(
     schema: &str,
 ) -> Result<(), sqlx::Error> {
     let path = format!("set local search_path = {schema}, public");
-    run(connection, &join([path.as_str()].into_iter().chain(projection.index_statements()))).await
+    run(connection, &join(path, projection.index_statements())).await
 }
 
 /// Several statements for one round trip.
-fn join<'text>(statements: impl Iterator<Item = &'text str>) -> String {
-    statements.collect::<Vec<_>>().join(";\n")
+fn join(first: String, statements: impl Iterator<Item = &'static str>) -> String {
+    statements.fold(first, |joined, statement| joined + ";\n" + statement)
 }
 
 /// Records that the tables in `schema`, which `live` shows, are in service.

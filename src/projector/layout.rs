@@ -100,15 +100,20 @@ async fn show(
         views.push((table, in_place));
     }
     // Tables that the projection no longer has.
-    for table in earlier.iter().filter(|earlier| !projection.tables().contains(&earlier.as_str())) {
-        let kind = kind_of(connection, &format!("live.{table}")).await?;
-        moved.extend(kind.map(|kind| (table.clone(), Some(kind))));
+    for table in earlier {
+        if !projection.tables().contains(&table.as_str()) {
+            let kind = kind_of(connection, &format!("live.{table}")).await?;
+            moved.extend(kind.map(|kind| (table.clone(), Some(kind))));
+        }
     }
 
     let below = before.and_then(|before| before.schema.as_deref());
     let mut roots: Vec<String> = moved.iter().map(|(table, _)| format!("live.{table}")).collect();
-    for table in below.into_iter().flat_map(|below| earlier.iter().map(move |table| format!("{below}.{table}"))) {
-        roots.extend(kind_of(connection, &table).await?.map(|_| table));
+    if let Some(below) = below {
+        for table in earlier {
+            let table = format!("{below}.{table}");
+            roots.extend(kind_of(connection, &table).await?.map(|_| table));
+        }
     }
     let own: Vec<String> = views.iter().filter(|(_, in_place)| in_place.is_some()).map(|(table, _)| format!("live.{table}")).collect();
     let mut readers = find(connection, &roots, &own).await?;
@@ -140,8 +145,10 @@ async fn show(
     if !comments.is_empty() {
         run(connection, &comments.join(";\n")).await?;
     }
-    for (table, grants) in grants.into_iter().filter(|(table, _)| projection.tables().contains(table)) {
-        set_grants(connection, &format!("live.{table}"), &grants).await?;
+    for (table, grants) in grants {
+        if projection.tables().contains(&table) {
+            set_grants(connection, &format!("live.{table}"), &grants).await?;
+        }
     }
     Ok(remake(connection, readers).await?)
 }
@@ -177,7 +184,7 @@ pub(super) async fn set_grants(
     }
     for grant in grants {
         // A column may be gone.
-        if let Some(reason) = refusal(connection, [grant]).await? {
+        if let Some(reason) = refusal(connection, std::slice::from_ref(grant)).await? {
             tracing::warn!(grant, reason, "a grant does not fit the new table");
         }
     }
@@ -194,7 +201,7 @@ async fn earlier_schemas(connection: &mut PgConnection, name: &str, current: &st
 
 /// Drops the tables of an earlier build, unless something of others depends on them.
 async fn drop_schema(connection: &mut PgConnection, schema: &str) -> Result<(), sqlx::Error> {
-    let relations: Vec<String> = sqlx::query_scalar(
+    let mut statements: Vec<String> = sqlx::query_scalar(
         "select format('drop %s %I.%I', case relkind when 'v' then 'view' else 'table' end, $1::text, relname)
          from pg_class
          where relnamespace = to_regnamespace($1) and relkind in ('r', 'v')
@@ -203,8 +210,8 @@ async fn drop_schema(connection: &mut PgConnection, schema: &str) -> Result<(), 
     .bind(schema)
     .fetch_all(&mut *connection)
     .await?;
-    let drop_schema = format!("drop schema {schema}");
-    if let Some(reason) = refusal(connection, relations.iter().chain([&drop_schema])).await? {
+    statements.push(format!("drop schema {schema}"));
+    if let Some(reason) = refusal(connection, &statements).await? {
         tracing::warn!(schema, reason, "tables of an earlier build stay");
     }
     Ok(())

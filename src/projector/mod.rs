@@ -150,8 +150,7 @@ impl Projector {
     pub fn start_rebuild(&self, projection: &'static Projection) {
         let projector = self.clone();
         self.spawn(async move {
-            let is_current = async || install::is_up_to_date(&projector.pool, projection).await.unwrap_or(false);
-            let was_current = is_current().await;
+            let was_current = projector.is_current(projection).await;
             loop {
                 match projector.rebuild(projection).await {
                     Err(RebuildError::Running(_)) => {}
@@ -159,11 +158,15 @@ impl Projector {
                     _ => break,
                 }
                 tokio::time::sleep(UPDATE_AGAIN).await;
-                if !was_current && is_current().await {
+                if !was_current && projector.is_current(projection).await {
                     break;
                 }
             }
         });
+    }
+
+    async fn is_current(&self, projection: &Projection) -> bool {
+        install::is_up_to_date(&self.pool, projection).await.unwrap_or(false)
     }
 
     /// Moves the tables that an earlier version built in `live` itself, except those that are rebuilt anyway.
@@ -174,8 +177,9 @@ impl Projector {
             let names: Result<Vec<String>, _> =
                 sqlx::query_scalar("select name from projection where schema is null order by name").fetch_all(&pool).await;
             let names = names.unwrap_or_default();
-            let projections = names.iter().filter_map(|name| Projection::find(name));
-            for projection in projections.filter(|projection| !outdated.contains(&projection.name)) {
+            let mut projections: Vec<_> = names.iter().filter_map(|name| Projection::find(name)).collect();
+            projections.retain(|projection| !outdated.contains(&projection.name));
+            for projection in projections {
                 if let Err(error) = rebuild::adopt_when_unread(&pool, projection).await {
                     tracing::warn!(projection.name, %error, "a table stays in schema `live` until its next rebuild");
                 }
