@@ -15,6 +15,7 @@ use crate::database::failure::DatabaseFailure;
 use crate::projector::{self, ProjectionState, ProjectionStatus, SetAsideView};
 
 mod findings;
+mod reactions;
 
 pub use findings::{Finding, record_finding};
 
@@ -61,6 +62,10 @@ codes! {
     ViewSetAside = "view_set_aside",
     /// The database refuses to store commands.
     WritesRefused = "writes_refused",
+    /// Side effects of events wait for an operator's decision.
+    ReactionsParked = "reactions_parked",
+    /// The shop has disabled a webhook, because its receiver does not accept deliveries.
+    WebhookDisabled = "webhook_disabled",
     /// A check for warnings failed itself.
     CheckFailed = "check_failed",
 }
@@ -86,6 +91,7 @@ pub async fn warnings(pool: &PgPool, projections: &[ProjectionStatus]) -> Result
     warnings.extend(checked("clock", clock_warnings(pool).await)?);
     warnings.extend(checked("verification", findings::warnings(pool).await)?);
     warnings.extend(checked("views", view_warnings(pool).await)?);
+    warnings.extend(checked("reactions", reactions::warnings(pool).await)?);
     Ok(warnings)
 }
 

@@ -20,6 +20,7 @@ use tokio::process::Child;
 use super::binaries::{Binaries, SUPPORTED};
 use super::folder::DataFolder;
 use super::roles::{Authentication, HBA_FILE, SUPERUSER};
+use super::server_log::MAX_BYTES;
 use super::{Durability, EmbeddedError, NAME, PORT};
 
 pub(super) const PGDATA: &str = "pgdata";
@@ -27,7 +28,6 @@ const UNFINISHED_PGDATA: &str = "pgdata.new";
 const LOG: &str = "postgresql.log";
 const INITDB_LOG: &str = "initdb.log";
 
-const LOG_BYTES_MAX: u64 = 10 * 1024 * 1024;
 /// A server that was killed first replays up to 2 GB of its journal.
 const READY_DEADLINE: Duration = Duration::from_secs(120);
 const STOP_DEADLINE: Duration = Duration::from_secs(60);
@@ -249,11 +249,15 @@ impl Cluster {
         Ok(())
     }
 
+    pub fn log_path(&self) -> PathBuf {
+        self.folder.join(LOG)
+    }
+
     pub fn spawn(&self) -> Result<Server, EmbeddedError> {
         let log = self.folder.open_file(LOG)?;
         let log_path = self.folder.join(LOG);
         let mut log_start_bytes = log.metadata().map_err(EmbeddedError::file("look at", &log_path))?.len();
-        if log_start_bytes > LOG_BYTES_MAX {
+        if log_start_bytes > MAX_BYTES {
             log.set_len(0).map_err(EmbeddedError::file("empty", &log_path))?;
             log_start_bytes = 0;
         }
