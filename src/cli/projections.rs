@@ -1,14 +1,13 @@
 //! `cartwright replay` and `cartwright verify`: rebuilds and checks of read tables and the log.
 
 use std::process::ExitCode;
-use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::Args;
 use futures_util::future::try_join_all;
 use indicatif::MultiProgress;
 
-use super::database::{start_engine, with_database};
+use super::database::{start_engine, wait_for_rebuild, with_database};
 use super::output::{print, rebuild_bar, show_progress};
 use crate::database::{Database, Location};
 use crate::health::{Finding, record_finding};
@@ -30,8 +29,6 @@ pub(super) struct VerifyArgs {
     log: bool,
 }
 
-/// How often `verify` polls for the rebuild of a table.
-const REBUILD_POLL: Duration = Duration::from_millis(200);
 /// Number of tables rebuilt concurrently.
 const CONCURRENT_REBUILDS: usize = 2;
 
@@ -92,7 +89,7 @@ async fn verify_tables(projections: &[&'static Projection], database: &Database)
     let mut different = 0;
     for projection in projections {
         let bar = bars.add(rebuild_bar(projection.name));
-        wait_for_rebuild(database, projection).await?;
+        wait_for_rebuild(database, projection.name).await?;
         let found = projector::verify(&database.pool, projection, &|progress| show_progress(&bar, progress)).await?;
         bar.finish_and_clear();
         record_finding(&database.pool, Finding::Rows(found.name, found.different)).await?;
@@ -106,20 +103,6 @@ async fn verify_tables(projections: &[&'static Projection], database: &Database)
     }
     engine.stop().await?;
     Ok(different == 0)
-}
-
-/// Waits until the table of another version is rebuilt, which this process or the running shop does.
-async fn wait_for_rebuild(database: &Database, projection: &Projection) -> anyhow::Result<()> {
-    loop {
-        let status = projector::status(&database.pool).await?;
-        let Some(status) = status.into_iter().find(|status| status.name == projection.name && !status.is_current) else {
-            return Ok(());
-        };
-        if let Some(error) = status.rebuild_error {
-            bail!("`{}` is of another version, and its rebuild failed: {error}", projection.name);
-        }
-        tokio::time::sleep(REBUILD_POLL).await;
-    }
 }
 
 fn find_projections(names: &[String]) -> anyhow::Result<Vec<&'static Projection>> {
