@@ -3,7 +3,7 @@
 use cartwright::projector::{Projection, RebuildError, rebuild, restore_view, set_aside_views};
 use sqlx::{Executor, PgPool};
 
-use crate::support::{TestShop, fresh_database};
+use crate::support::{TestShop, as_superuser, fresh_database};
 
 /// Rebuilds the table of orders.
 async fn rebuild_orders(shop: &TestShop) {
@@ -34,9 +34,9 @@ async fn shop_of_an_analyst(shop: &TestShop, role: &str) -> (i64, i64) {
     let product = shop.product("Kettle", "24.90", 9).await;
     let customer = shop.customer("Ada").await;
     order(shop, customer, product).await;
+    as_superuser(&shop.pool, &format!("create role {role}")).await;
     let statements = format!(
-        "create role {role};
-         grant usage on schema live to {role};
+        "grant usage on schema live to {role};
          grant select on live.orders to {role};
          alter default privileges in schema live grant select on tables to {role};
          create schema reports;
@@ -137,7 +137,8 @@ async fn tables_that_an_earlier_version_built_in_live_move_with_the_views_on_the
     as_built_in_live(&shop.pool).await;
     let (customer, product) = shop_of_an_analyst(&shop, role).await;
     // A default privilege that was revoked for this table does not come back.
-    shop.pool.execute("create role guest_of_upgrades; alter default privileges in schema live grant select on tables to guest_of_upgrades").await.unwrap();
+    as_superuser(&shop.pool, "create role guest_of_upgrades").await;
+    shop.pool.execute("alter default privileges in schema live grant select on tables to guest_of_upgrades").await.unwrap();
     shop.engine.projector.stop().await;
 
     // The tables fit: they are moved.
