@@ -84,7 +84,9 @@ impl Projection {
         let path = tables.map_or(String::new(), |tables| format!(" set search_path = {tables}, public, pg_temp"));
         let body = self.function_body().replace("fact.", &format!("{}.", fact_schema()));
         let name = self.name;
-        format!("create or replace function {schema}.apply_{name}() returns void language plpgsql{path} as $$\n{body}$$")
+        format!(
+            "create or replace function {schema}.apply_{name}() returns void language plpgsql{path} as $$\n{body}$$"
+        )
     }
 
     /// `apply.sql` with a guard around each statement: it is skipped in batches without the events that it reads, because

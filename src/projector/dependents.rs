@@ -75,7 +75,8 @@ pub(super) async fn remake(
         let is_below = dependent.reads.iter().any(|read| names.contains(read));
         let is_replaced = !is_below
             && (!dependent.is_direct
-                || !dependent.is_materialized && refusal(connection, from_ref(&dependent.replacement)).await?.is_none());
+                || !dependent.is_materialized
+                    && refusal(connection, from_ref(&dependent.replacement)).await?.is_none());
         if !is_replaced {
             names.insert(dependent.name.clone());
             anew.push(dependent);
@@ -85,7 +86,8 @@ pub(super) async fn remake(
     for dependent in anew.iter().rev() {
         let drop = format!("drop {} {}", dependent.kind(), dependent.name);
         if let Some(reason) = refusal(connection, from_ref(&drop)).await? {
-            let reason = format!("it still reads the tables of an earlier build, because it cannot be dropped: {reason}");
+            let reason =
+                format!("it still reads the tables of an earlier build, because it cannot be dropped: {reason}");
             set_aside(connection, dependent, &reason).await?;
             standing.insert(dependent.name.clone());
         }

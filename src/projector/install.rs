@@ -42,7 +42,8 @@ pub(super) async fn install(pool: &PgPool) -> Result<Vec<&'static Projection>, s
 /// Creates the tables of an empty shop and puts them in service; `false`, and nothing is created, if a relation of
 /// others has the name of one.
 async fn create_in_service(connection: &mut PgConnection, projection: &Projection) -> Result<bool, sqlx::Error> {
-    let is_taken = "select exists (select from unnest($1::text[]) as name where to_regclass('live.' || name) is not null)";
+    let is_taken =
+        "select exists (select from unnest($1::text[]) as name where to_regclass('live.' || name) is not null)";
     if sqlx::query_scalar(is_taken).bind(projection.tables()).fetch_one(&mut *connection).await? {
         return Ok(false);
     }

@@ -115,7 +115,8 @@ async fn show(
             roots.extend(kind_of(connection, &table).await?.map(|_| table));
         }
     }
-    let own: Vec<String> = views.iter().filter(|(_, in_place)| in_place.is_some()).map(|(table, _)| format!("live.{table}")).collect();
+    let own: Vec<String> =
+        views.iter().filter(|(_, in_place)| in_place.is_some()).map(|(table, _)| format!("live.{table}")).collect();
     let mut readers = find(connection, &roots, &own).await?;
     if let Some(below) = below {
         let (from, to) = (format!("{below}."), "live.");
@@ -139,7 +140,8 @@ async fn show(
             None => columns(connection, "", &format!("{schema}.{table}")).await?.unwrap_or_default(),
         };
         let columns = columns.join(", ");
-        run(connection, &format!("create or replace view live.{table} as select {columns} from {schema}.{table}")).await?;
+        run(connection, &format!("create or replace view live.{table} as select {columns} from {schema}.{table}"))
+            .await?;
     }
     let comments = projection.view_comments();
     if !comments.is_empty() {
@@ -238,4 +240,3 @@ pub(super) async fn retire(connection: &mut PgConnection, name: &str) -> Result<
     }
     sqlx::query("delete from projection where name = $1").bind(name).execute(connection).await.map(drop)
 }
-

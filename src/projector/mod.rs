@@ -175,7 +175,9 @@ impl Projector {
         let pool = self.pool.clone();
         self.spawn(async move {
             let names: Result<Vec<String>, _> =
-                sqlx::query_scalar("select name from projection where schema is null order by name").fetch_all(&pool).await;
+                sqlx::query_scalar("select name from projection where schema is null order by name")
+                    .fetch_all(&pool)
+                    .await;
             let names = names.unwrap_or_default();
             let mut projections: Vec<_> = names.iter().filter_map(|name| Projection::find(name)).collect();
             projections.retain(|projection| !outdated.contains(&projection.name));

@@ -96,7 +96,8 @@ async fn a_new_text_replaces_the_facts_and_keeps_what_others_built_on_them() {
     for (view, column) in [("analysis.orders", "order_id"), ("fact.mine", "order_id"), ("fact.notes", "note")] {
         assert_eq!(columns(&pool, view).await, [column]);
     }
-    let text: String = sqlx::query_scalar("select pg_get_viewdef('analysis.orders'::regclass)").fetch_one(&pool).await.unwrap();
+    let text: String =
+        sqlx::query_scalar("select pg_get_viewdef('analysis.orders'::regclass)").fetch_one(&pool).await.unwrap();
     assert!(text.contains("fact.order_placed"), "{text}");
 
     // The view of a column that is gone is kept as text.

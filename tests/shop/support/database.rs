@@ -163,8 +163,7 @@ pub async fn pool(connect: &PgConnectOptions) -> PgPool {
 /// Runs statements in the pool's database as the superuser.
 pub async fn as_superuser(pool: &PgPool, statements: &str) {
     let database = pool.connect_options().get_database().unwrap().to_owned();
-    let mut connection =
-        SERVER.postgres.connect_options_as(ClusterRole::Superuser, &database).connect().await.unwrap();
+    let mut connection = SERVER.postgres.connect_options_as(ClusterRole::Superuser, &database).connect().await.unwrap();
     connection.execute(statements).await.unwrap();
     connection.close().await.unwrap();
 }
