@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::bail;
 
 use crate::database::{Database, Location};
-use crate::journal::JournalOptions;
+use crate::journal::{JournalOptions, LogFile};
 use crate::projector::{self, ProjectorOptions};
 use crate::server::Engine;
 
@@ -37,7 +37,9 @@ async fn run_on<T>(database: Database, action: impl AsyncFnOnce(&Database) -> an
 
 /// Starts a journal and a projector, beside those of a running server if there is one. Missing read tables are built.
 pub(super) async fn start_engine(database: &Database) -> anyhow::Result<Engine> {
-    let (journal, projector) = (JournalOptions::default(), ProjectorOptions::default());
+    let log_file = Some(LogFile::in_data_folder(&database.data_dir));
+    let journal = JournalOptions { log_file, ..JournalOptions::default() };
+    let projector = ProjectorOptions::default();
     Ok(Engine::start(&database.connect, &database.pool, journal, projector).await?)
 }
 
