@@ -25,11 +25,15 @@ const SHARED_PROBLEMS: [SharedProblem; 11] = [
     problem("401", "Unauthenticated", "The token or key is missing, malformed, expired or revoked"),
     problem("403", "Forbidden", "The caller's role does not permit the request"),
     problem("404", "NotFound", "The resource in the path does not exist"),
-    problem("409", "Conflict", "A business rule forbids the command in the current state"),
+    problem(
+        "409",
+        "Conflict",
+        "A business rule forbids the command in the current state, or the body names something that does not exist",
+    ),
     problem("412", "Stale", "The resource has changed since the version in `If-Match`"),
     problem("413", "TooLarge", "The body is larger than 1 MiB"),
     problem("415", "NotJson", "The body is not `application/json`, or is compressed"),
-    problem("422", "KeyReused", "The idempotency key was used for another request"),
+    problem("422", "KeyReused", "The idempotency key or the reference was used for another request"),
     problem(
         "429",
         "TooManyRequests",
