@@ -104,7 +104,8 @@ pub fn note_positions(document: &mut OpenApi) {
 const STREAM_POSITION: &str = "^([1-9][0-9]{0,17}-)?[0-9]{1,18}$";
 
 fn min_position() -> Parameter {
-    let position = Object::builder().schema_type(Type::String).pattern(Some(STREAM_POSITION)).examples(["1045"]).build();
+    let position =
+        Object::builder().schema_type(Type::String).pattern(Some(STREAM_POSITION)).examples(["1045"]).build();
     ParameterBuilder::new()
         .name("Min-Position")
         .parameter_in(ParameterIn::Header)
@@ -209,7 +210,8 @@ const TAGGED: [&str; 11] = [
 
 /// Describes the headers of reads of the log, which name it.
 fn note_log(operation: &mut Operation) {
-    let reads_log = operation.operation_id.as_deref().is_some_and(|name| ["list_events", "stream_events"].contains(&name));
+    let reads_log =
+        operation.operation_id.as_deref().is_some_and(|name| ["list_events", "stream_events"].contains(&name));
     if let (true, Some(RefOr::T(found))) = (reads_log, operation.responses.responses.get_mut("200")) {
         found.headers.insert("Log-Id".to_owned(), header(Type::String, "UUID of the log").into());
         let meaning = "Generation of the log; a restored older database begins the next";
