@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 use tokio::net::TcpListener;
@@ -15,12 +14,14 @@ use tokio::sync::watch;
 use crate::accounts::{Accounts, Secret};
 use crate::clock::Clock;
 use crate::config::{DatabaseConfig, ServeConfig};
+use crate::database::roles::reader_state;
 use crate::database::{Database, Location};
 use crate::domain::account::Role;
 use crate::domain::text::Email;
 use crate::http::{self, App};
-use crate::journal::{Journal, JournalOptions, WriterHandle};
+use crate::journal::{Journal, JournalOptions, LogFile, WriterHandle};
 use crate::mail::{self, MailConfig, Mailer, OrderMails, StaffMails, Templates};
+use crate::metrics;
 use crate::payments::{self, PaymentReactor, Payments};
 use crate::projector::{Projector, ProjectorOptions};
 use crate::reactors::{Reactor, ReactorOptions, Reactors};
@@ -49,8 +50,6 @@ pub struct Opening {
 
 /// E-mail address of the admin account that the first start creates.
 const FIRST_ADMIN: &str = "admin@shop.localhost";
-/// How often samples of histograms are summed up. Without that, they stay in memory until `/metrics` is read.
-const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 /// Time limit for requests and commands in progress when the shop stops.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -93,7 +92,14 @@ pub async fn serve(
     let http_listener =
         TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
     let database = Database::open(location).await?;
-    let journal = JournalOptions { cache_entries: config.cache_entries, ..JournalOptions::default() };
+    if let Some(advice) = reader_state(&mut *database.pool.acquire().await?).await?.advice() {
+        tracing::info!("{advice}");
+    }
+    let journal = JournalOptions {
+        cache_entries: config.cache_entries,
+        log_file: Some(LogFile::in_data_folder(location.data_dir())),
+        ..JournalOptions::default()
+    };
     let engine = Engine::start(&database.connect, &database.pool, journal, ProjectorOptions::default()).await?;
     if !config.no_seeds && seeds::is_empty_shop(&database.pool).await? {
         seeds::load(&engine.journal).await.context("cannot load the sample data")?;
@@ -114,12 +120,12 @@ pub async fn serve(
     let payment_policy = config.payment_policy(guest_invoices);
     let tasks = periodic_tasks(config, &engine, &accounts, &database.pool);
     let scheduler = Scheduler::start(database.connect.clone(), tasks, SchedulerOptions::default());
-    let head = engine.journal.head();
+    let log = engine.journal.known_log();
     let default = ReactorOptions { max_attempts: config.reaction_attempts, ..ReactorOptions::default() };
     let mail = &accounts_config.mail;
     let reactors = build_reactors(config, listening, mail, &database.pool, &engine.journal, &payments)?;
     let (connect, pool) = (database.connect.clone(), database.pool.clone());
-    let reactors = Reactors::start_with(connect, pool, head, reactors, &default).await?;
+    let reactors = Reactors::start_with(connect, pool, log, reactors, &default).await?;
 
     let app = App::new(
         engine.journal.clone(),
@@ -127,7 +133,7 @@ pub async fn serve(
         accounts,
         database.pool.clone(),
         http::AppSettings { edge: config.edge.edge(), payment_policy, payments, cart_days: config.cart_days },
-        install_metrics(),
+        metrics::install(),
         stopping.clone(),
     );
     let first_admin = first_password.map(|password| (FIRST_ADMIN, password));
@@ -207,19 +213,6 @@ fn build_order_mails(config: &ServeConfig, mail: &MailConfig, pool: &PgPool, clo
         tracing::error!(%error, "a mail template is invalid; mails that need it will be parked");
     }
     OrderMails::new(pool.clone(), Mailer::new(mail, clock), templates, config.payments.currency)
-}
-
-/// Starts collecting metrics; `None` if this process already collects them.
-fn install_metrics() -> Option<PrometheusHandle> {
-    let metrics = PrometheusBuilder::new().install_recorder().ok()?;
-    let collected = metrics.clone();
-    tokio::spawn(async move {
-        loop {
-            tokio::time::sleep(METRICS_UPKEEP).await;
-            collected.run_upkeep();
-        }
-    });
-    Some(metrics)
 }
 
 fn stop_on_signal(stop: watch::Sender<bool>) -> std::io::Result<()> {

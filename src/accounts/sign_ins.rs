@@ -41,6 +41,7 @@ pub struct SignIn {
     pub happened_at: DateTime<Utc>,
     /// Null if no account has the e-mail address.
     pub account_id: Option<i64>,
+    #[schema(value_type = SignInOutcome)]
     pub outcome: String,
     /// Network of the client's IP address: `203.0.113.0/24`.
     pub address: String,

@@ -29,6 +29,7 @@ mod customers;
 mod discounts;
 mod edge;
 mod erasures;
+mod event_types;
 mod events;
 mod history;
 mod operations;
@@ -36,6 +37,7 @@ mod orders;
 mod pages;
 mod payments;
 mod pricing;
+mod problem_pages;
 mod products;
 mod reactions;
 mod sales;
@@ -58,11 +60,11 @@ use edge::rate_limits::per_credential_source;
 use orders::{guest, list as order_list, moves, recipients, short, summary};
 use products::list as product_list;
 use wire::access::{Rules, check_access};
-use wire::consistency::read_your_writes;
+use wire::consistency::{explain_unfit_queries, read_your_writes};
 use wire::openapi::Document;
 use wire::query::{QueryParameters, refuse_unknown_parameters};
 use wire::unchanged::answer_unchanged;
-use wire::{fallbacks, openapi, responses};
+use wire::{body, fallbacks, openapi, responses};
 
 /// A request that takes longer is refused with 503. Longer than every wait inside a handler, so that those end first.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -95,13 +97,16 @@ pub fn router(app: App) -> Router {
     let router = router
         .layer(from_fn_with_state(parameters, refuse_unknown_parameters))
         .layer(from_fn_with_state((app.clone(), rules), check_access))
+        .layer(from_fn_with_state(app.clone(), explain_unfit_queries))
         .fallback(fallbacks::not_found)
         .with_state(app.clone());
     // The pages of `/docs` need their own slashes; every other path answers with and without a trailing slash.
     let router = Router::new()
         .merge(pages::router())
+        .merge(problem_pages::router())
         .merge(SwaggerUi::new("/docs").url("/openapi.json", openapi::complete(document)))
         .fallback_service(NormalizePathLayer::trim_trailing_slash().layer(router))
+        .layer(from_fn(body::refuse_encoded_body))
         .layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES))
         .layer(CatchPanicLayer::custom(fallbacks::panicked));
     app.edge.around(router, app.stopping.clone())
@@ -244,6 +249,7 @@ fn log() -> Routes {
     in_time(
         Routes::new()
             .routes(routes!(events::list_events))
+            .routes(routes!(event_types::list_event_types))
             .routes(routes!(history::order_history))
             .routes(routes!(history::product_history))
             .routes(routes!(history::customer_history))
@@ -301,7 +307,9 @@ fn health() -> Routes {
 /// Routes whose reads wait for the caller's own writes, and answer 304 to a client that knows what they show.
 fn consistent(app: &App, mut routes: Routes) -> Routes {
     responses::note_positions(routes.get_openapi_mut());
-    routes.layer(from_fn(answer_unchanged)).layer(from_fn_with_state(app.clone(), read_your_writes))
+    routes
+        .layer(from_fn_with_state(app.clone(), answer_unchanged))
+        .layer(from_fn_with_state(app.clone(), read_your_writes))
 }
 
 /// Routes whose requests must end within [`REQUEST_TIMEOUT`].

@@ -4,7 +4,6 @@ use axum::Json;
 use axum::extract::{OriginalUri, State};
 use axum::http::StatusCode;
 use serde::Serialize;
-use serde_json::{Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -160,20 +159,28 @@ pub async fn list_webhook_deliveries(
     Ok(PageOf::new(&uri, rows, limit, |row| row.position))
 }
 
+/// A delivery that will be attempted again.
+#[derive(Serialize, ToSchema)]
+pub struct Redelivery {
+    pub event_id: Uuid,
+    /// Always `due`.
+    pub outcome: &'static str,
+}
+
 /// Deliver an event to a webhook again, regardless of its earlier outcome
 #[utoipa::path(post, path = "/webhook/{webhook_id}/deliveries/{event_id}/redeliver", tag = "webhooks",
     security(("bearer" = ["admin"])), params(("webhook_id" = WebhookId, Path), ("event_id" = Uuid, Path)),
-    responses((status = 202, body = Value), (status = 404, body = Problem)))]
+    responses((status = 202, body = Redelivery), (status = 404, body = Problem)))]
 pub async fn redeliver_event(
     State(app): State<App>,
     caller: Caller,
     Ids((webhook_id, event_id)): Ids<(WebhookId, Uuid)>,
-) -> Result<(StatusCode, Json<Value>), ApiError> {
+) -> Result<(StatusCode, Json<Redelivery>), ApiError> {
     require_webhook(&app, webhook_id).await?;
     if !webhooks::redeliver(&app.pool, webhook_id.0, event_id, &caller.actor().id).await? {
         return Err(ApiError::not_found("event_not_found", "Event not found"));
     }
-    Ok((StatusCode::ACCEPTED, Json(json!({ "event_id": event_id, "outcome": "due" }))))
+    Ok((StatusCode::ACCEPTED, Json(Redelivery { event_id, outcome: "due" })))
 }
 
 /// 400 that names the first unknown event: a misspelt name would never be delivered.

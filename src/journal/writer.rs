@@ -12,6 +12,7 @@ use super::append::{self, Head};
 use super::batch::Batch;
 use super::cache::Cache;
 use super::error::{AppendFailure, CommandError};
+use super::identity::KnownLog;
 use super::log::Log;
 use super::numbers::Numbers;
 use super::queue::{QueuedCommand, Verdict};
@@ -22,6 +23,7 @@ use crate::database::failure::broken_constraint;
 use crate::database::unavailability::Unavailability;
 use crate::domain::refusal::Refusal;
 use crate::failpoints::failpoint;
+use crate::metrics;
 
 pub(super) struct Writer {
     connect: PgConnectOptions,
@@ -29,6 +31,14 @@ pub(super) struct Writer {
     log: Log,
     writes: WriteState,
     batch_size: usize,
+}
+
+/// What the writer's view of the log consists of, beside what it reads.
+pub(super) struct WriterLog {
+    pub cache: Arc<Cache>,
+    pub head_sender: watch::Sender<i64>,
+    pub known: KnownLog,
+    pub snapshots: Snapshots,
 }
 
 /// Why a batch was not stored.
@@ -52,9 +62,7 @@ const MAX_PAUSE: &str = "2s";
 impl Writer {
     pub async fn connect(
         connect: PgConnectOptions,
-        cache: Arc<Cache>,
-        head_sender: watch::Sender<i64>,
-        snapshots: Snapshots,
+        log: WriterLog,
         writes: WriteState,
         batch_size: usize,
     ) -> Result<Self, sqlx::Error> {
@@ -63,8 +71,10 @@ impl Writer {
         let mut connection = connect.connect().await?;
         let head = append::head(&mut connection).await?;
         let numbers = Numbers::read(&mut connection).await?;
+        let WriterLog { cache, head_sender, known, snapshots } = log;
+        known.reserve(&numbers).await;
         head_sender.send_replace(head.position);
-        let log = Log { head, cache, numbers, head_sender, snapshots };
+        let log = Log { head, cache, numbers, head_sender, known, snapshots };
         Ok(Self { connect, connection, log, writes, batch_size })
     }
 
@@ -74,7 +84,7 @@ impl Writer {
             commands.retain(QueuedCommand::claim);
             // Dry runs come last, so that they do not split the batches of the others.
             commands.sort_by_key(|command| command.context.dry_run);
-            metrics::histogram!("journal_batch_commands").record(commands.len() as f64);
+            metrics::JOURNAL_BATCH_COMMANDS.record(commands.len() as f64, &[]);
             self.serve(&mut commands).await;
         }
     }
@@ -137,10 +147,11 @@ impl Writer {
             // Even a refusal must be based on the newest state.
             append::head(&mut self.connection).await.map(|head| (head == self.log.head, head))
         } else {
+            self.log.known.reserve(&batch.numbers).await;
             failpoint!("journal-append-decided");
             let started = Instant::now();
             let sent = append::append(&mut self.connection, self.log.head, &batch, &event_ids).await;
-            metrics::histogram!("journal_append_seconds").record(started.elapsed());
+            metrics::JOURNAL_APPEND_SECONDS.record_time(started.elapsed(), &[]);
             if matches!(sent, Ok((true, _))) {
                 failpoint!("journal-append-stored");
             }
@@ -164,6 +175,7 @@ impl Writer {
                 transaction.rollback().await?;
                 return Ok((true, head));
             }
+            log.known.reserve(&batch.numbers).await;
             let sent = append::append(&mut transaction, head, batch, event_ids).await?;
             failpoint!("journal-locked-sent");
             transaction.commit().await?;
@@ -187,10 +199,10 @@ impl Writer {
                 if !batch.is_empty() {
                     self.writes.record_success();
                 }
-                Ok(self.log.apply(batch, head))
+                Ok(self.log.apply(batch, head, event_ids.last().copied()))
             }
             Ok((false, _)) => {
-                metrics::counter!("journal_lost_races_total").increment(1);
+                metrics::JOURNAL_LOST_RACES.add(1, &[]);
                 Err(NotStored::Again { locked: true })
             }
             Err(AppendFailure::Rejected(error)) => {
@@ -201,7 +213,7 @@ impl Writer {
             Err(AppendFailure::Unknown(error)) => {
                 tracing::warn!(%error, "lost the database connection during an append");
                 match self.recover(event_ids).await {
-                    Some(head) => Ok(self.log.apply(batch, head)),
+                    Some(head) => Ok(self.log.apply(batch, head, event_ids.last().copied())),
                     None => Err(NotStored::Again { locked: false }),
                 }
             }
@@ -230,8 +242,14 @@ impl Writer {
 
     async fn reconnect(&mut self, event_ids: &[Uuid]) -> Result<Option<Head>, sqlx::Error> {
         let mut connection = self.connect.connect().await?;
-        let head = append::fence(&mut connection).await?;
+        append::fence(&mut connection).await?;
         failpoint!("journal-recovery-fenced");
+        // The database may be an older one, restored meanwhile.
+        self.log.known.reconcile(&mut connection).await?;
+        let head = append::head(&mut connection).await?;
+        if head.generation() != self.log.head.generation() {
+            self.log.begin_again(&mut connection, head).await?;
+        }
         let first_position = match event_ids.first() {
             Some(event_id) => append::position_of(&mut connection, *event_id).await?,
             None => None,

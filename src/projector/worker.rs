@@ -14,6 +14,7 @@ use super::ProjectorOptions;
 use crate::background::{Backoff, StopSignal};
 use crate::database::failure::DatabaseFailure;
 use crate::failpoints::failpoint;
+use crate::metrics;
 
 pub(super) struct ProjectorWorker {
     connect: PgConnectOptions,
@@ -62,6 +63,8 @@ impl ProjectorWorker {
         while !self.stop.is_set() {
             let end = self.project().await;
             self.leads.store(false, Ordering::Relaxed);
+            // The database may come back as an older one; until the lease is read again, no position is known.
+            self.position.send_replace(0);
             match end {
                 ConnectionEnd::Stopped => break,
                 ConnectionEnd::LeaseLost => tracing::info!("another node holds the projector's lease now"),
@@ -101,10 +104,11 @@ impl ProjectorWorker {
                 Err(error) => return classify_error(error),
             };
             failpoint!("projector-step-done");
-            let moved = reached - self.position.send_replace(reached);
-            if moved > 0 {
-                metrics::histogram!("projector_step_seconds").record(started.elapsed());
-                metrics::counter!("projector_events_total").increment(moved.unsigned_abs());
+            let before = self.position.send_replace(reached);
+            let moved = reached - before;
+            if before > 0 && moved > 0 {
+                metrics::PROJECTOR_STEP_SECONDS.record_time(started.elapsed(), &[]);
+                metrics::PROJECTOR_EVENTS.add(moved.unsigned_abs(), &[]);
             }
             if reached >= head {
                 self.wait_beyond(reached).await;

@@ -36,7 +36,7 @@ pub use categories::{CategoryKey, CategoryRef, CreateCategory, DeleteCategory, R
 pub use checkout::Checkout;
 pub use corrections::{CorrectAddresses, CorrectContact, CorrectionView};
 pub use customers::{ChangeCustomer, CustomerRef, RegisterCustomer};
-pub use discounts::{ChangeDiscount, CreateDiscount, DiscountView, EndDiscount, TermsChange};
+pub use discounts::{ChangeDiscount, CreateDiscount, DiscountKind, DiscountView, EndDiscount, TermsChange};
 pub use erasures::{EraseContact, EraseCustomer, ErasureView, KeepContact, KeepCustomer, KnownOrders};
 pub use keys::{CreateKey, KeyRef, RevokeKey};
 pub use names::{find_holder, take_name};

@@ -37,6 +37,17 @@ pub struct WebhookView {
     pub changed_at: DateTime<Utc>,
 }
 
+/// Outcome of a delivery.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[expect(dead_code, reason = "it only describes the answer for OpenAPI")]
+enum DeliveryOutcome {
+    Delivered,
+    Due,
+    Parked,
+    Dropped,
+}
+
 /// The delivery of one event to a webhook.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct DeliveryView {
@@ -45,6 +56,7 @@ pub struct DeliveryView {
     pub position: i64,
     pub event_type: String,
     /// `delivered`; `due` if another attempt is scheduled; `parked` if an operator must decide; `dropped`.
+    #[schema(value_type = DeliveryOutcome)]
     pub outcome: String,
     pub attempts: i32,
     /// HTTP status of the last attempt; null if there was no response.

@@ -1,11 +1,12 @@
 //! A webhook: the event types it receives. URL and secret live in a table outside the log.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::Decider;
 use super::event::events;
-use super::event_names::is_event_name;
+use super::event_types::is_event_name;
 
 mod secret;
 #[cfg(test)]
@@ -19,8 +20,9 @@ pub use url::{WebhookUrl, WebhookUrlError};
 pub const MAX_WEBHOOKS: usize = 100;
 
 /// Event types of a webhook: 1 to [`EventTypes::MAX`] names, or `*` for all events.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "Vec<String>", into = "Vec<String>")]
+#[schemars(description = "Names of event types, or `*` for all.")]
 pub struct EventTypes(Vec<String>);
 
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -69,7 +71,7 @@ pub enum WebhookCommand {
 }
 
 /// Why the shop stopped the deliveries of a webhook.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DisableReason {
     /// The receiver answered 410 Gone.

@@ -20,8 +20,11 @@ use crate::projector::text_key;
 pub struct OrderRow {
     pub order_id: i64,
     pub placed_at: DateTime<Utc>,
+    #[schema(value_type = Status)]
     pub status: String,
+    #[schema(value_type = Payment)]
     pub payment: String,
+    #[schema(value_type = Fulfilment)]
     pub fulfilment: String,
     pub total_amount: Amount,
     /// `null` for a guest.

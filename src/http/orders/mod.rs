@@ -10,7 +10,7 @@ pub mod summary;
 
 use axum::extract::State;
 use chrono::{DateTime, NaiveDate, Utc};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::domain::ids::{AddressId, CustomerId, OrderId, ProductId};
@@ -64,13 +64,14 @@ body! {
     }
 }
 
-#[derive(Clone, Copy, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct NewLine {
-    product_id: ProductId,
-    quantity: Quantity,
-    /// An agreed price; the product's price if absent.
-    unit_price: Option<Money>,
+body! {
+    #[derive(Clone, Copy)]
+    pub struct NewLine {
+        pub product_id: ProductId,
+        pub quantity: Quantity,
+        /// An agreed price; the product's price if absent.
+        pub unit_price: Option<Money>,
+    }
 }
 
 /// Place an order for a customer or a guest

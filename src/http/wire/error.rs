@@ -4,13 +4,17 @@ use axum::Json;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use crate::accounts::AccountsError;
 use crate::database::failure::DatabaseFailure;
+use crate::database::stale_plans;
 use crate::database::unavailability::Unavailability;
+use crate::domain::order::{Action, Fulfilment, Payment, PaymentMethod, Status};
+use crate::domain::product::UnavailableReason;
 use crate::domain::refusal::Refusal;
 use crate::journal::CommandError;
 
@@ -24,10 +28,17 @@ pub struct ApiError {
     /// Further members of the problem document.
     members: Vec<(&'static str, Value)>,
     headers: Vec<(HeaderName, HeaderValue)>,
+    /// Why a query failed that may be meant for other tables than those in service.
+    unfit: Option<UnfitQuery>,
 }
 
+/// In a response: a query failed that may be meant for other tables than those in service. A layer decides whether it is
+/// a 500 or a 503.
+#[derive(Clone, Debug)]
+pub struct UnfitQuery(pub String);
+
 /// An invalid field of a request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FieldError {
     /// Path of the field: `lines[0].quantity`.
     pub field: String,
@@ -39,7 +50,7 @@ pub struct FieldError {
 #[schema(as = Problem)]
 #[expect(dead_code, reason = "it only describes the document for OpenAPI")]
 pub struct Problem {
-    /// Always `about:blank`; `code` identifies the problem.
+    /// Path of a page that explains the problem: `/problems/<code>`.
     r#type: String,
     /// Short description of the problem; the same text as `error`.
     title: String,
@@ -52,7 +63,56 @@ pub struct Problem {
     errors: Option<Vec<FieldError>>,
     /// With `database_unavailable`: why, such as `disk_full`.
     reason: Option<String>,
+    /// With a refused command of an order: its states.
+    states: Option<ProblemStates>,
+    /// With a refused move of an order: the actions that the caller may take instead.
+    allowed: Option<Vec<Action>>,
+    /// With `items_unavailable` and `not_on_hand`: the products at fault.
+    products: Option<Vec<ProblemProduct>>,
+    product_id: Option<i64>,
+    /// The order that already exists.
+    order_id: Option<i64>,
+    /// With `open_orders`: the first of them.
+    order_ids: Option<Vec<i64>>,
+    /// With `payment_method_unavailable`: the methods that the buyer is offered.
+    offered: Option<Vec<PaymentMethod>>,
+    /// With `total_changed`: the total that the client expected.
+    #[schema(example = "10.00")]
+    expected: Option<String>,
+    /// With `total_changed`: the total now.
+    #[schema(example = "99.00")]
+    total: Option<String>,
+    /// With `position_gone`: the log, its generation and its last position, and where the generation began.
+    log_id: Option<Uuid>,
+    generation: Option<i64>,
+    head: Option<i64>,
+    began_after: Option<i64>,
 }
+
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it only describes the document for OpenAPI")]
+struct ProblemStates {
+    status: Status,
+    payment: Payment,
+    fulfilment: Fulfilment,
+}
+
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it only describes the document for OpenAPI")]
+struct ProblemProduct {
+    product_id: i64,
+    name: Option<String>,
+    requested: i64,
+    /// With `items_unavailable`.
+    reason: Option<UnavailableReason>,
+    /// With `items_unavailable`: units that can be ordered.
+    available: Option<i64>,
+    /// With `not_on_hand`.
+    on_hand: Option<i64>,
+}
+
+/// Where the pages of the problem codes are.
+pub const PROBLEM_PAGES: &str = "/problems/";
 
 /// Limits of a response: errors, and characters of each.
 const ERRORS_SHOWN: usize = 50;
@@ -67,7 +127,7 @@ fn shorten(text: &mut String) {
 
 impl ApiError {
     pub fn new(status: StatusCode, code: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, title, detail: detail.into(), members: vec![], headers: vec![] }
+        Self { status, code, title, detail: detail.into(), members: vec![], headers: vec![], unfit: None }
     }
 
     /// 400 with every invalid field.
@@ -107,14 +167,9 @@ impl ApiError {
         Self::new(StatusCode::UNAUTHORIZED, code, "Not authenticated", detail)
     }
 
-    /// 403: the caller's role does not permit the request.
-    pub fn forbidden() -> Self {
-        Self::new(
-            StatusCode::FORBIDDEN,
-            "forbidden",
-            "Forbidden",
-            "the role of this account does not permit the request",
-        )
+    /// 403: the caller's role does not permit the request, or what it is about belongs to another customer.
+    pub fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", "Forbidden", detail)
     }
 
     pub fn unavailable(code: &'static str, detail: impl Into<String>) -> Self {
@@ -134,6 +189,10 @@ impl ApiError {
     #[cfg(test)]
     pub fn detail(&self) -> &str {
         &self.detail
+    }
+
+    pub fn is_conflict(&self) -> bool {
+        self.status == StatusCode::CONFLICT
     }
 
     pub fn is_client_error(&self) -> bool {
@@ -198,9 +257,6 @@ impl From<AccountsError> for ApiError {
 impl From<sqlx::Error> for ApiError {
     fn from(error: sqlx::Error) -> Self {
         match DatabaseFailure::of(&error) {
-            DatabaseFailure::MissingTable => {
-                Self::unavailable("projection_missing", "the read table is still being built")
-            }
             // It came with the request.
             DatabaseFailure::InvalidValue => {
                 tracing::debug!(%error, "a query was given a value that the database refuses");
@@ -210,6 +266,12 @@ impl From<sqlx::Error> for ApiError {
                 tracing::warn!(%error, "a query failed because the database is unavailable");
                 Self::database_unavailable(Unavailability::of(&error))
             }
+            failure if failure.may_be_of_other_tables() => {
+                if failure == DatabaseFailure::StalePlan {
+                    stale_plans::record();
+                }
+                Self { unfit: Some(UnfitQuery(error.to_string())), ..internal_error() }
+            }
             _ => internal(&error),
         }
     }
@@ -218,6 +280,10 @@ impl From<sqlx::Error> for ApiError {
 /// A 500: the log has the reason, the response has none.
 fn internal(reason: &dyn std::fmt::Display) -> ApiError {
     tracing::error!(%reason, "a request failed");
+    internal_error()
+}
+
+fn internal_error() -> ApiError {
     let detail = "internal error; details are in the log";
     ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error", detail)
 }
@@ -225,7 +291,7 @@ fn internal(reason: &dyn std::fmt::Display) -> ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut problem = json!({
-            "type": "about:blank",
+            "type": format!("{PROBLEM_PAGES}{}", self.code),
             "title": self.title,
             "status": self.status.as_u16(),
             "detail": self.detail,
@@ -245,6 +311,9 @@ impl IntoResponse for ApiError {
         }
         for (name, value) in self.headers {
             response.headers_mut().insert(name, value);
+        }
+        if let Some(unfit) = self.unfit {
+            response.extensions_mut().insert(unfit);
         }
         response
     }

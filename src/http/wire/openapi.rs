@@ -18,7 +18,9 @@ use crate::http::wire::{parameters, responses};
         `POST /shop/api/auth/refresh` renews it. Programs use an API key in the same header.\n\n\
         Responses carry positions of the event log: `Journal-Position` after a command, `Projection-Position` on a read. \
         A read waits for the caller's own commands, and for `Min-Position`. \
-        Reads of a single resource carry an `ETag`; `If-None-Match` with it gives 304."),
+        Reads of a single resource carry an `ETag`; `If-None-Match` with it gives 304.\n\n\
+        Every error is a problem document (RFC 9457); its `type` is the path of a page of this server that explains it, \
+        and `/problems` lists all. `GET /shop/api/event-types` describes the events of the log and of webhooks."),
     tags(
         (name = "accounts", description = "Login, accounts, roles and API keys"),
         (name = "catalogue", description = "Products, categories and stock"),
@@ -68,6 +70,15 @@ pub(super) struct DryRun {
     events: Vec<PlannedEvent>,
 }
 
+/// The events of a dry run; the answer to the command itself has none.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it only describes the answer for OpenAPI")]
+pub(super) struct PossibleDryRun {
+    /// Only in the answer to a dry run.
+    #[schema(nullable = false)]
+    events: Option<Vec<PlannedEvent>>,
+}
+
 /// Completes the document: what layers add to every route, and one definition of what routes share.
 pub fn complete(mut document: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
     responses::complete(&mut document);
@@ -75,6 +86,7 @@ pub fn complete(mut document: utoipa::openapi::OpenApi) -> utoipa::openapi::Open
     document.servers = Some(vec![Server::new("/")]);
     let schemas = &mut document.components.get_or_insert_default().schemas;
     schemas.insert(DryRun::name().into_owned(), DryRun::schema());
+    schemas.insert(PossibleDryRun::name().into_owned(), PossibleDryRun::schema());
     schemas.insert(PlannedEvent::name().into_owned(), PlannedEvent::schema());
     document
 }
