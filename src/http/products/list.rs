@@ -170,7 +170,7 @@ pub async fn list_products(
 
 fn require_staff(caller: &Caller) -> Result<(), ApiError> {
     match caller.identity()?.role {
-        Role::Customer => Err(ApiError::forbidden().and("sku, discontinued and view are for staff")),
+        Role::Customer => Err(ApiError::forbidden("the parameters sku, discontinued and view are for staff")),
         _ => Ok(()),
     }
 }
