@@ -12,7 +12,8 @@ use utoipa::ToSchema;
 
 use crate::clock::{self, ClockVerdict};
 use crate::database::failure::DatabaseFailure;
-use crate::projector::{ProjectionState, ProjectionStatus};
+use crate::projector::{self, ProjectionState, ProjectionStatus, SetAsideView};
+use crate::reactors::{self, RestoredReactions};
 
 mod findings;
 mod reactions;
@@ -58,8 +59,14 @@ codes! {
     NodeClockOff = "node_clock_off",
     /// The last verification found differences.
     VerificationFailed = "verification_failed",
+    /// A view of others no longer fits the shop's tables; its text is kept.
+    ViewSetAside = "view_set_aside",
     /// The database refuses to store commands.
     WritesRefused = "writes_refused",
+    /// Reactions that were pending when an older database was restored wait for an operator.
+    RestoredReactions = "restored_reactions",
+    /// This node cannot write its file about the log, so it might not notice a restore at its next start.
+    LogFileUnwritable = "log_file_unwritable",
     /// Side effects of events wait for an operator's decision.
     ReactionsParked = "reactions_parked",
     /// The shop has disabled a webhook, because its receiver does not accept deliveries.
@@ -67,6 +74,9 @@ codes! {
     /// A check for warnings failed itself.
     CheckFailed = "check_failed",
 }
+
+/// Views that are named at most; `cartwright views list` shows all.
+const VIEWS_SHOWN: usize = 10;
 
 impl Warning {
     pub fn new(code: WarningCode, detail: impl Into<String>) -> Self {
@@ -85,7 +95,9 @@ pub async fn warnings(pool: &PgPool, projections: &[ProjectionStatus]) -> Result
     let mut warnings = projection_warnings(projections);
     warnings.extend(checked("clock", clock_warnings(pool).await)?);
     warnings.extend(checked("verification", findings::warnings(pool).await)?);
+    warnings.extend(checked("views", view_warnings(pool).await)?);
     warnings.extend(checked("reactions", reactions::warnings(pool).await)?);
+    warnings.extend(checked("restored", restored_warnings(pool).await)?);
     Ok(warnings)
 }
 
@@ -122,6 +134,26 @@ fn projection_warnings(projections: &[ProjectionStatus]) -> Vec<Warning> {
         }
     }
     warnings
+}
+
+async fn view_warnings(pool: &PgPool) -> Result<Vec<Warning>, sqlx::Error> {
+    let views = projector::set_aside_views(pool).await?;
+    let detail = |view: &SetAsideView| format!("`{}` no longer fits the shop's tables: {}", view.name, view.reason);
+    let warnings = views.iter().take(VIEWS_SHOWN).map(|view| Warning::new(WarningCode::ViewSetAside, detail(view)));
+    Ok(warnings.collect())
+}
+
+/// Reactions that wait since a restore.
+async fn restored_warnings(pool: &PgPool) -> Result<Vec<Warning>, sqlx::Error> {
+    let waiting = reactors::restored(pool).await?.into_iter().map(|waiting| {
+        let RestoredReactions { reactor, parked, not_enqueued } = waiting;
+        let detail = format!(
+            "{reactor}: {parked} reactions wait since a restore, and those of {not_enqueued} events that are not enqueued; \
+             `cartwright reactions retry --restored` or `drop --restored` decides"
+        );
+        Warning::new(WarningCode::RestoredReactions, detail)
+    });
+    Ok(waiting.collect())
 }
 
 async fn clock_warnings(pool: &PgPool) -> Result<Vec<Warning>, sqlx::Error> {

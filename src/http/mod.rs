@@ -40,6 +40,7 @@ mod pricing;
 mod problem_pages;
 mod products;
 mod reactions;
+mod sales;
 mod statistics;
 mod webhooks;
 mod wire;
@@ -53,12 +54,13 @@ pub use edge::rate_limits::RateLimits;
 pub use wire::error::ApiError;
 
 use accounts::{auth, email_changes, keys, users};
-use customers::{addresses, export};
+use customers::{addresses, export, list as customer_list};
 use edge::drain::DRAIN_DELAY;
 use edge::rate_limits::per_credential_source;
-use orders::{guest, moves, recipients, short, summary};
+use orders::{guest, list as order_list, moves, recipients, short, summary};
+use products::list as product_list;
 use wire::access::{Rules, check_access};
-use wire::consistency::read_your_writes;
+use wire::consistency::{explain_unfit_queries, read_your_writes};
 use wire::openapi::Document;
 use wire::query::{QueryParameters, refuse_unknown_parameters};
 use wire::unchanged::answer_unchanged;
@@ -95,6 +97,7 @@ pub fn router(app: App) -> Router {
     let router = router
         .layer(from_fn_with_state(parameters, refuse_unknown_parameters))
         .layer(from_fn_with_state((app.clone(), rules), check_access))
+        .layer(from_fn_with_state(app.clone(), explain_unfit_queries))
         .fallback(fallbacks::not_found)
         .with_state(app.clone());
     // The pages of `/docs` need their own slashes; every other path answers with and without a trailing slash.
@@ -150,7 +153,7 @@ fn accounts(app: &App) -> Routes {
 
 fn products(app: &App) -> Routes {
     let routes = Routes::new()
-        .routes(routes!(products::list_products, products::create_product))
+        .routes(routes!(product_list::list_products, products::create_product))
         .routes(routes!(products::find_product, products::change_product, products::delete_product))
         .routes(routes!(products::adjust_stock));
     in_time(consistent(app, routes))
@@ -165,7 +168,7 @@ fn categories(app: &App) -> Routes {
 
 fn customers(app: &App) -> Routes {
     let routes = Routes::new()
-        .routes(routes!(customers::register_customer))
+        .routes(routes!(customer_list::list_customers, customers::register_customer))
         .routes(routes!(customers::find_customer, customers::change_customer, customers::erase_customer))
         .routes(routes!(customers::list_customer_orders))
         .routes(routes!(export::export_customer))
@@ -204,7 +207,7 @@ fn pricing(app: &App) -> Routes {
 
 fn orders(app: &App) -> Routes {
     let routes = Routes::new()
-        .routes(routes!(orders::list_orders, orders::place_order))
+        .routes(routes!(order_list::list_orders, orders::place_order))
         .routes(routes!(short::list_short_orders))
         .routes(routes!(orders::list_order_lines))
         .routes(routes!(summary::find_order_summary))
@@ -235,7 +238,7 @@ fn statistics(app: &App) -> Routes {
         .routes(routes!(statistics::low_stock))
         .routes(routes!(statistics::customer_stats))
         .routes(routes!(statistics::category_stats))
-        .routes(routes!(statistics::sales))
+        .routes(routes!(sales::sales))
         .routes(routes!(statistics::never_ordered))
         .routes(routes!(statistics::abandoned_carts));
     in_time(consistent(app, routes))
@@ -304,7 +307,9 @@ fn health() -> Routes {
 /// Routes whose reads wait for the caller's own writes, and answer 304 to a client that knows what they show.
 fn consistent(app: &App, mut routes: Routes) -> Routes {
     responses::note_positions(routes.get_openapi_mut());
-    routes.layer(from_fn(answer_unchanged)).layer(from_fn_with_state(app.clone(), read_your_writes))
+    routes
+        .layer(from_fn_with_state(app.clone(), answer_unchanged))
+        .layer(from_fn_with_state(app.clone(), read_your_writes))
 }
 
 /// Routes whose requests must end within [`REQUEST_TIMEOUT`].

@@ -11,6 +11,7 @@ pub mod fallbacks;
 pub mod input;
 pub mod json;
 pub mod json_input;
+pub mod log_position;
 pub mod openapi;
 pub mod page;
 pub mod parameters;

@@ -131,6 +131,13 @@ async fn create_database(template: &str) -> PgConnectOptions {
     connect
 }
 
+/// Replaces a database by an empty one, and ends the sessions of all nodes.
+pub async fn recreate_database(connect: &PgConnectOptions) {
+    let name = connect.get_database().unwrap();
+    execute(&format!("drop database {name} with (force)")).await;
+    execute(&format!("create database {name} template template0 owner cartwright")).await;
+}
+
 async fn execute(statement: &str) {
     let superuser = SERVER.postgres.connect_options_as(ClusterRole::Superuser, "postgres");
     let mut connection = superuser.connect().await.unwrap();
@@ -159,6 +166,14 @@ pub const POOL_SIZE: u32 = 8;
 
 pub async fn pool(connect: &PgConnectOptions) -> PgPool {
     pool_options().max_connections(POOL_SIZE).connect_with(connect.clone()).await.unwrap()
+}
+
+/// Runs statements in the pool's database as the superuser.
+pub async fn as_superuser(pool: &PgPool, statements: &str) {
+    let database = pool.connect_options().get_database().unwrap().to_owned();
+    let mut connection = SERVER.postgres.connect_options_as(ClusterRole::Superuser, &database).connect().await.unwrap();
+    connection.execute(statements).await.unwrap();
+    connection.close().await.unwrap();
 }
 
 /// Checks the log against every rule.

@@ -5,6 +5,7 @@ pub mod bad_values;
 pub mod card_stub;
 pub mod client;
 mod database;
+pub mod dumps;
 pub mod failpoints;
 pub mod furnished;
 pub mod guests;
@@ -19,5 +20,5 @@ pub mod shifted_clock;
 mod shop;
 pub mod tokens;
 
-pub use database::{POOL_SIZE, bare_database, check_log, fresh_database, pool};
+pub use database::{POOL_SIZE, as_superuser, bare_database, check_log, fresh_database, pool};
 pub use shop::{Answer, TestShop};

@@ -1,0 +1,187 @@
+//! Products and their stock.
+
+pub mod list;
+
+use axum::extract::State;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use crate::domain::ids::ProductId;
+use crate::domain::money::Money;
+use crate::domain::text::{Description, Name, OptionalSku, Reason, Sku};
+use crate::http::App;
+use crate::http::categories::CategoryField;
+use crate::http::wire::amount::Amount;
+use crate::http::wire::body::{FromObject, NoBody, body};
+use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse};
+use crate::http::wire::error::{ApiError, FieldError, Problem};
+use crate::http::wire::page::{Ids, Versioned};
+use crate::journal::EntityTag;
+use crate::shop::{
+    AdjustStock, ChangeProduct, CreateProduct, DeleteProduct, ProductRef, ProductView, StockChange, StockView,
+    product_digest,
+};
+
+/// A product in a list.
+#[derive(Serialize, ToSchema)]
+pub struct ProductRow {
+    pub product_id: i64,
+    pub name: String,
+    pub price: Amount,
+    /// Units available: on hand and not reserved, never below 0.
+    pub stock: i64,
+    pub category: String,
+}
+
+body! {
+    /// A new product.
+    #[schema(examples(json!({ "name": "Kettle", "price": "24.90", "category": "Kitchen", "description": "1.7 l", "stock": 12, "sku": "KET-17" })))]
+    pub struct NewProduct {
+        pub name: Name,
+        pub price: Money,
+        /// Number or name of a category.
+        pub category: CategoryField,
+        pub description: Option<Description>,
+        /// Units on hand at first; 0 if absent.
+        #[schema(minimum = 0, maximum = 1_000_000_000)]
+        pub stock: Option<i64>,
+        /// Stock-keeping unit; unique among products.
+        pub sku: Option<Sku>,
+    }
+}
+
+body! {
+    /// The fields to change; absent fields keep their value.
+    #[schema(examples(json!({ "price": "19.90", "sku": "KET-18" })))]
+    pub struct ProductChange {
+        pub name: Option<Name>,
+        pub price: Option<Money>,
+        pub category: Option<CategoryField>,
+        pub description: Option<Description>,
+        /// Stock-keeping unit; unique among products. `null` or the empty text removes it.
+        pub sku: Option<OptionalSku>,
+        /// `true` takes the product from sale, `false` puts it back.
+        pub discontinued: Option<bool>,
+    }
+}
+
+/// A [`ProductChange`] in which `null` removes the SKU.
+pub struct ProductPatch(ProductChange);
+
+impl FromObject for ProductPatch {
+    fn from_object(mut object: Map<String, Value>) -> Result<Self, Vec<FieldError>> {
+        if let Some(sku @ Value::Null) = object.get_mut("sku") {
+            *sku = Value::String(String::new());
+        }
+        ProductChange::from_object(object).map(Self)
+    }
+}
+
+body! {
+    /// Either a `change` of the units on hand, or a `count` of them.
+    #[schema(examples(json!({ "change": 12, "reason": "delivery 4711" })))]
+    pub struct StockAdjustment {
+        /// Units received (positive) or lost (negative).
+        pub change: Option<i64>,
+        /// Units counted in the warehouse; may be fewer than open orders reserve.
+        #[schema(minimum = 0)]
+        pub count: Option<i64>,
+        pub reason: Option<Reason>,
+    }
+}
+
+/// Get a product
+#[utoipa::path(get, path = "/product/{product_id}", tag = "catalogue", security((), ("bearer" = [])),
+    params(("product_id" = ProductId, Path)),
+    responses((status = 200, body = ProductView), (status = 404, body = Problem)))]
+pub async fn find_product(
+    State(app): State<App>,
+    Ids(product_id): Ids<ProductId>,
+) -> Result<Versioned<ProductView>, ApiError> {
+    let found = sqlx::query_file!("projections/products/find.sql", product_id.0).fetch_optional(&app.pool).await?;
+    let row = found.ok_or_else(|| ApiError::not_found("product_not_found", "Product not found"))?;
+    let tag = EntityTag { version: row.version, digest: Some(product_digest(&row.category)) };
+    let body = ProductView {
+        product_id: row.product_id,
+        name: row.name,
+        price: crate::domain::money::two_decimals(row.price),
+        stock: row.stock,
+        category: row.category,
+        description: row.description,
+        sku: row.sku,
+        on_hand: row.on_hand,
+        reserved: row.reserved,
+        discontinued: row.discontinued,
+    };
+    Ok(Versioned { tag, body })
+}
+
+/// Create a product
+#[utoipa::path(post, path = "/products", tag = "catalogue", security(("bearer" = ["editor"])),
+    request_body = NewProduct, params(CommandParams),
+    responses((status = 201, body = ProductRef), CommandProblems))]
+pub async fn create_product(
+    State(app): State<App>,
+    command: Command<NewProduct>,
+) -> Result<CommandResponse<ProductRef>, ApiError> {
+    let NewProduct { name, price, category, description, stock, sku } = command.body;
+    let (description, stock) = (description.unwrap_or_default(), stock.unwrap_or(0));
+    let create = CreateProduct { name, description, price, category: category.0, sku, stock };
+    let created = app.run(create, command.context).await?;
+    Ok(created.created(|created| format!("/shop/api/product/{}/", created.product_id)))
+}
+
+/// Change, discontinue or relist a product
+#[utoipa::path(patch, path = "/product/{product_id}", tag = "catalogue", security(("bearer" = ["editor"])),
+    request_body = ProductChange,
+    params(("product_id" = ProductId, Path), CommandParams), responses((status = 200, body = ProductView), CommandProblems))]
+pub async fn change_product(
+    State(app): State<App>,
+    Ids(product_id): Ids<ProductId>,
+    command: Command<ProductPatch>,
+) -> Result<CommandResponse<ProductView>, ApiError> {
+    let ProductChange { name, price, category, description, sku, discontinued } = command.body.0;
+    let change = ChangeProduct {
+        product_id,
+        name,
+        description,
+        category: category.map(|category| category.0),
+        price,
+        sku: sku.map(OptionalSku::text),
+        discontinued,
+    };
+    app.run(change, command.context).await
+}
+
+/// Delete a product that was never ordered
+#[utoipa::path(delete, path = "/product/{product_id}", tag = "catalogue", security(("bearer" = ["editor"])),
+    params(("product_id" = ProductId, Path), CommandParams), responses((status = 204), CommandProblems))]
+pub async fn delete_product(
+    State(app): State<App>,
+    Ids(product_id): Ids<ProductId>,
+    command: Command<NoBody>,
+) -> Result<CommandResponse<()>, ApiError> {
+    app.run(DeleteProduct { product_id }, command.context).await
+}
+
+/// Adjust the stock of a product by a change or a count
+///
+/// A loss by `change` must leave the units that open orders reserve. A `count` may be lower: then no unit is for sale,
+/// orders ship while units are on hand, and `orders/short/` lists the orders that cannot be served.
+#[utoipa::path(post, path = "/product/{product_id}/stock", tag = "catalogue", security(("bearer" = ["editor"])),
+    request_body = StockAdjustment,
+    params(("product_id" = ProductId, Path), CommandParams), responses((status = 200, body = StockView), CommandProblems))]
+pub async fn adjust_stock(
+    State(app): State<App>,
+    Ids(product_id): Ids<ProductId>,
+    command: Command<StockAdjustment>,
+) -> Result<CommandResponse<StockView>, ApiError> {
+    let StockAdjustment { change, count, reason } = command.body;
+    let change = match (change, count) {
+        (Some(change), None) => StockChange::By(change),
+        (None, Some(count)) => StockChange::Counted(count),
+        _ => return Err(ApiError::invalid_field("change", "is required unless count is given, and not both")),
+    };
+    app.run(AdjustStock { product_id, change, reason }, command.context).await
+}
