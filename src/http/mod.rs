@@ -37,6 +37,7 @@ mod pages;
 mod payments;
 mod pricing;
 mod products;
+mod ranks;
 mod reactions;
 mod statistics;
 mod webhooks;
@@ -49,6 +50,7 @@ pub use edge::connections::ConnectionLimits;
 pub use edge::cors::AllowedOrigins;
 pub use edge::rate_limits::RateLimits;
 pub use wire::error::ApiError;
+pub use wire::whole_list::WholeListLimits;
 
 use accounts::{auth, email_changes, keys, users};
 use customers::{addresses, export};

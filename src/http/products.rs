@@ -1,6 +1,7 @@
 //! Products and their stock.
 
-use axum::extract::{OriginalUri, State};
+use axum::extract::State;
+use axum::response::Response;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -11,11 +12,13 @@ use crate::domain::money::Money;
 use crate::domain::text::{Description, Name, OptionalSku, Reason, Sku};
 use crate::http::App;
 use crate::http::categories::{CategoryField, find_categories};
+use crate::http::ranks;
 use crate::http::wire::amount::Amount;
 use crate::http::wire::body::{FromObject, NoBody, body};
 use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse};
 use crate::http::wire::error::{ApiError, FieldError, Problem};
-use crate::http::wire::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params, Versioned};
+use crate::http::wire::page::{DEFAULT_LIMIT, Ids, Params, Versioned};
+use crate::http::wire::ranked::{ListRequest, Rank, RankedList, RankedPage};
 use crate::journal::EntityTag;
 use crate::projector::text_key;
 use crate::shop::{
@@ -123,62 +126,88 @@ body! {
 }
 
 /// List products
-#[utoipa::path(get, path = "/products", tag = "catalogue", security((), ("bearer" = [])), params(ProductFilter, Page),
+#[utoipa::path(get, path = "/products", tag = "catalogue", security((), ("bearer" = [])),
+    params(ProductFilter, RankedPage),
     responses((status = 200, body = Vec<ProductRow>), (status = 400, body = Problem)))]
 pub async fn list_products(
     State(app): State<App>,
-    OriginalUri(uri): OriginalUri,
+    request: ListRequest,
     Params(filter): Params<ProductFilter>,
-    Params(page): Params<Page>,
-) -> Result<PageOf<ProductRow>, ApiError> {
-    let limit = page.limit(DEFAULT_LIMIT)?;
-    let words: Option<Vec<String>> = filter.search.map(|search| search.split_whitespace().map(text_key).collect());
+    Params(page): Params<RankedPage>,
+) -> Result<Response, ApiError> {
+    let words: Option<Vec<String>> =
+        filter.search.as_ref().map(|search| search.split_whitespace().map(text_key).collect());
     if words.iter().flatten().any(|word| word.contains('\0')) {
         return Err(ApiError::invalid_field("search", "must not contain control characters"));
     }
     let categories = find_categories(&app, filter.category.as_deref(), filter.category_id).await?;
     let (min_price, max_price) = (filter.min_price.map(Money::amount), filter.max_price.map(Money::amount));
     let in_stock = filter.in_stock.unwrap_or(false);
+    let rank = filter.rank();
+    let unfiltered = categories.is_none() && min_price.is_none() && max_price.is_none() && words.is_none() && !in_stock;
     macro_rules! list {
-        ($file:literal, $($key:expr),*) => {
-            sqlx::query_file_as!(
-                ProductRow, $file, categories.as_deref(), min_price, max_price, in_stock, words.as_deref(),
-                $($key,)* limit + 1
-            )
-            .fetch_all(&app.pool)
-            .await?
+        ($start:expr, $key:expr, $file:literal, $bound:pat => $($after:expr),*) => {
+            request
+                .answer(
+                    &app,
+                    page,
+                    RankedList { rank, default_limit: DEFAULT_LIMIT, start: $start },
+                    $key,
+                    |row| row,
+                    move |connection, $bound, limit| {
+                        let (categories, words) = (categories.as_deref(), words.as_deref());
+                        sqlx::query_file_as!(
+                            ProductRow, $file, categories, min_price, max_price, in_stock, words, $($after,)* limit
+                        )
+                        .fetch(connection)
+                    },
+                )
+                .await
         };
     }
-    let unfiltered = categories.is_none() && min_price.is_none() && max_price.is_none() && words.is_none() && !in_stock;
-    Ok(match filter.sort.unwrap_or_default() {
+    let by_name = |row: &ProductRow| (row.name.clone(), row.product_id);
+    let by_price = |row: &ProductRow| (row.price.0, row.product_id);
+    match filter.sort.unwrap_or_default() {
         ProductSort::Name if unfiltered => {
-            let (name, id): (String, i64) = page.after()?.unwrap_or_default();
-            let list =
-                sqlx::query_file_as!(ProductRow, "projections/products/list.sql", text_key(&name), id, limit + 1);
-            let rows = list.fetch_all(&app.pool).await?;
-            PageOf::new(&uri, rows, limit, |row| (row.name.clone(), row.product_id))
+            let list = RankedList { rank, default_limit: DEFAULT_LIMIT, start: (String::new(), 0) };
+            request
+                .answer(&app, page, list, by_name, |row| row, |connection, (name, id), limit| {
+                    sqlx::query_file_as!(ProductRow, "projections/products/list.sql", text_key(&name), id, limit)
+                        .fetch(connection)
+                })
+                .await
         }
         ProductSort::Name => {
-            let (name, id): (String, i64) = page.after()?.unwrap_or_default();
-            let rows = list!("projections/products/list_by_name.sql", text_key(&name), id);
-            PageOf::new(&uri, rows, limit, |row| (row.name.clone(), row.product_id))
+            let start = (String::new(), 0_i64);
+            list!(start, by_name, "projections/products/list_by_name.sql", (name, id) => text_key(&name), id)
         }
         ProductSort::PriceAsc => {
-            let (price, id): (Decimal, i64) = page.after()?.unwrap_or((Decimal::NEGATIVE_ONE, 0));
-            let rows = list!("projections/products/list_by_price_asc.sql", price, id);
-            PageOf::new(&uri, rows, limit, |row| (row.price.0, row.product_id))
+            let start = (Decimal::NEGATIVE_ONE, 0_i64);
+            list!(start, by_price, "projections/products/list_by_price_asc.sql", (price, id) => price, id)
         }
         ProductSort::PriceDesc => {
-            let (price, id): (Decimal, i64) = page.after()?.unwrap_or((Decimal::MAX, i64::MAX));
-            let rows = list!("projections/products/list_by_price_desc.sql", price, id);
-            PageOf::new(&uri, rows, limit, |row| (row.price.0, row.product_id))
+            let start = (Decimal::MAX, i64::MAX);
+            list!(start, by_price, "projections/products/list_by_price_desc.sql", (price, id) => price, id)
         }
         ProductSort::Newest => {
-            let id: i64 = page.after()?.unwrap_or(i64::MAX);
-            let rows = list!("projections/products/list_newest.sql", id);
-            PageOf::new(&uri, rows, limit, |row| row.product_id)
+            let by_number = |row: &ProductRow| row.product_id;
+            list!(i64::MAX, by_number, "projections/products/list_newest.sql", id => id)
         }
-    })
+    }
+}
+
+impl ProductFilter {
+    /// What moves the rows of this list.
+    fn rank(&self) -> &'static Rank {
+        let by_price = self.min_price.is_some() || self.max_price.is_some();
+        match self.sort.unwrap_or_default() {
+            _ if self.in_stock == Some(true) => &ranks::PRODUCTS_IN_STOCK,
+            ProductSort::PriceAsc | ProductSort::PriceDesc => &ranks::PRODUCTS_BY_PRICE,
+            _ if by_price => &ranks::PRODUCTS_BY_PRICE,
+            ProductSort::Name => &ranks::PRODUCTS_BY_NAME,
+            ProductSort::Newest => &ranks::PRODUCTS_NEWEST,
+        }
+    }
 }
 
 /// Get a product

@@ -28,7 +28,9 @@ mod text_key;
 mod verify;
 mod worker;
 
-pub use definition::{PROJECTIONS, Projection};
+#[cfg(test)]
+pub use definition::facts_that_set;
+pub use definition::{PROJECTIONS, Projection, event_types_of};
 pub use rebuild::{RebuildError, rebuild};
 pub use shadow::Progress;
 pub use status::{ProjectionState, ProjectionStatus, status};

@@ -6,7 +6,7 @@ use utoipa::openapi::{OpenApi, Ref, RefOr};
 use crate::http::wire::openapi::operations;
 
 /// Names of the shared parameters. Each means the same wherever it occurs.
-const SHARED: [&str; 6] = ["Idempotency-Key", "If-Match", "Min-Position", "cursor", "dry_run", "limit"];
+const SHARED: [&str; 7] = ["Idempotency-Key", "If-Match", "Min-Position", "all", "cursor", "dry_run", "limit"];
 
 /// Replaces shared parameters by references. A route that describes one in its own words keeps it.
 pub fn share(document: &mut OpenApi) {

@@ -28,6 +28,7 @@ mod payment_rules;
 mod payments;
 mod pricing;
 mod projections;
+mod ranked_lists;
 mod reactions;
 mod recipients;
 mod references;
