@@ -40,6 +40,7 @@ mod products;
 mod ranks;
 mod reactions;
 mod statistics;
+mod stock_movements;
 mod webhooks;
 mod wire;
 
@@ -242,6 +243,7 @@ fn log() -> Routes {
     in_time(
         Routes::new()
             .routes(routes!(events::list_events))
+            .routes(routes!(stock_movements::list_stock_movements))
             .routes(routes!(history::order_history))
             .routes(routes!(history::product_history))
             .routes(routes!(history::customer_history))

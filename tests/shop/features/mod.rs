@@ -36,5 +36,6 @@ mod sales_history;
 mod scheduler;
 mod seeds;
 mod short_stock;
+mod stock_movements;
 mod text;
 mod webhooks;

@@ -129,6 +129,7 @@ const MATRIX: &[(&str, &str, Open)] = &[
     ("GET", "sales", Reader),
     ("GET", "never-ordered", Reader),
     ("GET", "abandoned-carts", Reader),
+    ("GET", "stock-movements", Reader),
     ("GET", "events", Reader),
     ("GET", "events/stream", Reader),
     ("GET", "order/{order_id}/history", Reader),
