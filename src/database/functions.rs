@@ -73,6 +73,7 @@ functions![
     "write_require_shipping_address",
     "write_revoke_key",
     "write_rotate_webhook_secret",
+    "write_set_default_addresses",
     "write_set_password",
     "write_set_role",
     "write_snapshot_address",

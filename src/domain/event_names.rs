@@ -10,6 +10,7 @@ use super::order::OrderEvent;
 use super::pricing::PricingEvent;
 use super::product::ProductEvent;
 use super::webhook::WebhookEvent;
+use super::wishlist::WishlistEvent;
 
 /// Stored name and current version of every event.
 pub fn versions() -> impl Iterator<Item = (&'static str, &'static str)> {
@@ -24,6 +25,7 @@ pub fn versions() -> impl Iterator<Item = (&'static str, &'static str)> {
         PricingEvent::VERSIONS,
         ProductEvent::VERSIONS,
         WebhookEvent::VERSIONS,
+        WishlistEvent::VERSIONS,
     ]
     .into_iter()
     .flatten()

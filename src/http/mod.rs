@@ -54,7 +54,7 @@ pub use wire::error::ApiError;
 pub use wire::whole_list::WholeListLimits;
 
 use accounts::{auth, email_changes, keys, users};
-use customers::{addresses, export};
+use customers::{addresses, export, wishlist};
 use edge::drain::DRAIN_DELAY;
 use edge::rate_limits::per_credential_source;
 use orders::{guest, moves, recipients, short, summary};
@@ -169,7 +169,9 @@ fn customers(app: &App) -> Routes {
         .routes(routes!(erasures::withdraw_customer_erasure))
         .routes(routes!(erasures::list_erasures))
         .routes(routes!(addresses::list_addresses, addresses::add_address))
-        .routes(routes!(addresses::change_address, addresses::remove_address));
+        .routes(routes!(addresses::change_address, addresses::remove_address))
+        .routes(routes!(wishlist::list_wishes))
+        .routes(routes!(wishlist::add_wish, wishlist::remove_wish));
     in_time(consistent(app, routes))
 }
 
@@ -248,6 +250,7 @@ fn log() -> Routes {
             .routes(routes!(history::product_history))
             .routes(routes!(history::customer_history))
             .routes(routes!(history::cart_history))
+            .routes(routes!(history::wishlist_history))
             .routes(routes!(history::account_history)),
     )
 }

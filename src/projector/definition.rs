@@ -46,6 +46,7 @@ projections![
     "sales",
     "shipment_lines",
     "shipments",
+    "wishlist_items",
 ];
 
 impl Projection {

@@ -2,6 +2,7 @@
 
 pub mod addresses;
 pub mod export;
+pub mod wishlist;
 
 use axum::Extension;
 use axum::extract::{OriginalUri, State};

@@ -39,3 +39,4 @@ mod short_stock;
 mod stock_movements;
 mod text;
 mod webhooks;
+mod wishlists;
