@@ -4,6 +4,7 @@
 //! and their events are appended by the [`journal`]. The [`projector`] folds the log into read tables with the SQL of
 //! `projections/`, and queries read those tables. [`reactors`] run side effects outside the database: [`payments`],
 //! [`mail`] and [`webhooks`]. The [`scheduler`] runs periodic tasks. The [`clock`] is the database's. [`accounts`] authenticates callers.
+//! [`health`] collects the warnings that operators see.
 //!
 //! - `domain` is pure: no I/O, no clock, no randomness, no configuration.
 //! - Only `journal` writes to the log; only `projections/*/apply.sql` write read tables; only `http` knows axum.
@@ -17,6 +18,7 @@ pub mod config;
 pub mod database;
 pub mod domain;
 pub mod failpoints;
+pub mod health;
 pub mod http;
 pub mod journal;
 pub mod mail;

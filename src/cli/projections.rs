@@ -10,6 +10,7 @@ use indicatif::MultiProgress;
 use super::database::{start_engine, with_database};
 use super::output::{print, rebuild_bar, show_progress};
 use crate::database::{Database, Location};
+use crate::health::{Finding, record_finding};
 use crate::journal;
 use crate::projector::{self, PROJECTIONS, Projection};
 
@@ -76,7 +77,9 @@ async fn verify_log(database: &Database) -> anyhow::Result<bool> {
             print(&format!("    {:16} {finding}", rule.name));
         }
     }
-    Ok(checked.iter().all(|rule| rule.offences == 0))
+    let offences = checked.iter().map(|rule| rule.offences).sum();
+    record_finding(&database.pool, Finding::Log(offences)).await?;
+    Ok(offences == 0)
 }
 
 /// Prints the verdict for each read table; `true` if every row equals the one rebuilt from the log.
@@ -88,6 +91,7 @@ async fn verify_tables(projections: &[&'static Projection], database: &Database)
         let bar = bars.add(rebuild_bar(projection.name));
         let found = projector::verify(&database.pool, projection, &|progress| show_progress(&bar, progress)).await?;
         bar.finish_and_clear();
+        record_finding(&database.pool, Finding::Rows(found.name, found.different)).await?;
         let verdict = if found.different == 0 { "equal".to_owned() } else { format!("{} DIFFERENT", found.different) };
         print(&format!("{:16} {:>9} rows at position {}: {verdict}", found.name, found.rows, found.position));
         for difference in &found.examples {

@@ -13,6 +13,7 @@ use super::output::print;
 use crate::config::DatabaseConfig;
 use crate::database::failure::DatabaseFailure;
 use crate::database::{Database, Location};
+use crate::health;
 use crate::mail::{UnmailableOwners, find_unmailable};
 use crate::payments;
 use crate::projector::{self, ProjectionState, ProjectionStatus};
@@ -47,6 +48,7 @@ async fn report(
 ) -> anyhow::Result<Vec<Lines>> {
     Ok(vec![
         summary(location, config, projections),
+        warning_lines(database, projections).await?,
         clock_lines(&database.pool).await?,
         payment_lines(database).await?,
         missing_stock_lines(database).await?,
@@ -66,6 +68,12 @@ fn summary(location: &Location, config: &DatabaseConfig, projections: &[Projecti
         None => format!("mails are written to {}", config.mail_dir().display()),
     };
     vec![location.describe(), format!("the log ends at position {head}"), mail]
+}
+
+/// The warnings that `/health/ready` shows too.
+async fn warning_lines(database: &Database, projections: &[ProjectionStatus]) -> anyhow::Result<Lines> {
+    let warnings = health::warnings(&database.pool, projections).await?;
+    Ok(warnings.iter().map(|warning| format!("warning {warning}")).collect())
 }
 
 /// Reserved units that are not on hand.

@@ -10,7 +10,7 @@ pub enum DatabaseFailure {
     Disconnected,
     /// A lock was not granted in time. Nothing was stored.
     LockTimeout,
-    /// Out of resources, a deadlock or a cancelled statement. Nothing was stored; a later attempt may succeed.
+    /// Out of resources, read-only, a deadlock or a cancelled statement. Nothing was stored; a later attempt may succeed.
     NotNow,
     /// A unique constraint was broken; [`broken_constraint`] names it.
     NotUnique,
@@ -51,7 +51,7 @@ impl DatabaseFailure {
             (_, "23505") => Self::NotUnique,
             (_, "42P01" | "42703") => Self::MissingTable,
             (_, "42P16") => Self::ColumnsDiffer,
-            ("53" | "55" | "40", _) | (_, "57014") => Self::NotNow,
+            ("53" | "55" | "40", _) | (_, "57014" | "25006") => Self::NotNow,
             // The server shuts down, perhaps after it has committed. Or it ended the session, because the process did
             // nothing in the middle of a transaction.
             ("57" | "08", _) | (_, "25P03" | "25P04") => Self::Disconnected,
@@ -85,8 +85,8 @@ mod tests {
             // Connection exceptions, shutdowns, and sessions that were ended inside a transaction.
             (Disconnected, &["08000", "08003", "08006", "08P01", "57P01", "57P02", "57P03", "57P05", "25P03", "25P04"]),
             (LockTimeout, &["55P03"]),
-            // Serialization, deadlock, disk, memory, connections, an object in use, a cancelled statement.
-            (NotNow, &["40001", "40P01", "53000", "53100", "53200", "53300", "55000", "55006", "57014"]),
+            // Serialization, deadlock, disk, memory, connections, an object in use, a cancelled statement, read-only.
+            (NotNow, &["40001", "40P01", "53000", "53100", "53200", "53300", "55000", "55006", "57014", "25006"]),
             (NotUnique, &["23505"]),
             (InvalidValue, &["22003", "22021", "22P02", "22P05"]),
             (MissingTable, &["42P01", "42703"]),

@@ -14,6 +14,7 @@ pub mod failure;
 pub mod functions;
 mod listen;
 pub mod locks;
+pub mod unavailability;
 
 pub use listen::listen;
 

@@ -39,7 +39,6 @@ pub struct WaitingErasure {
 /// When personal data is erased.
 #[derive(Clone, Copy, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
 pub struct ErasureQuery {
     /// `orders_closed` waits until no order is open. Without it, an open order refuses the erasure.
     #[param(inline)]

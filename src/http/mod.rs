@@ -61,6 +61,7 @@ use orders::{guest, moves, recipients, short, summary};
 use wire::access::{Rules, check_access};
 use wire::consistency::read_your_writes;
 use wire::openapi::Document;
+use wire::query::{QueryParameters, refuse_unknown_parameters};
 use wire::unchanged::answer_unchanged;
 use wire::{fallbacks, openapi, responses};
 
@@ -91,8 +92,9 @@ pub fn router(app: App) -> Router {
     let api = api.into_iter().fold(Routes::new(), Routes::merge);
     let (router, document) =
         Routes::with_openapi(Document::openapi()).nest("/shop/api", api).merge(health()).split_for_parts();
-    let rules = Rules::of(&document);
+    let (rules, parameters) = (Rules::of(&document), QueryParameters::of(&document));
     let router = router
+        .layer(from_fn_with_state(parameters, refuse_unknown_parameters))
         .layer(from_fn_with_state((app.clone(), rules), check_access))
         .fallback(fallbacks::not_found)
         .with_state(app.clone());

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::clock::{self, ClockReading, ClockVerdict};
+use crate::health::{self, Warning, WarningCode};
 use crate::http::App;
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::Ids;
@@ -87,17 +88,34 @@ pub async fn live() -> Json<Value> {
     Json(json!({ "status": "live" }))
 }
 
-/// Readiness: the database responds and the projector runs
+/// A node that serves, with what an operator should see to.
+#[derive(Serialize, ToSchema)]
+#[schema(example = json!({"status": "ready", "lag": 0, "writes": true, "warnings": []}))]
+pub struct Readiness {
+    /// Always `ready`.
+    pub status: &'static str,
+    /// Number of events that are not in the read tables yet.
+    pub lag: i64,
+    /// Whether commands are stored. While the disk is full, for example, the node serves reads only.
+    pub writes: bool,
+    pub warnings: Vec<Warning>,
+}
+
+/// Readiness: the node serves reads or commands, and the projector runs
+///
+/// What is wrong without keeping the node from serving is in `warnings`.
 #[utoipa::path(get, path = "/health/ready", tag = "operation", security(()),
-    responses((status = 200, body = Value), (status = 503, body = Problem)))]
-pub async fn ready(State(app): State<App>) -> Result<Json<Value>, ApiError> {
+    responses((status = 200, body = Readiness), (status = 503, body = Problem)))]
+pub async fn ready(State(app): State<App>) -> Result<Json<Readiness>, ApiError> {
     let projections = app.projector.status().await?;
     let stopped = projections.iter().find(|projection| projection.state == ProjectionState::Stopped);
     if let Some(error) = stopped.and_then(|projection| projection.last_error.as_deref()) {
         return Err(ApiError::unavailable("projector_stopped", error));
     }
     let lag = projections.first().map_or(0, |projection| projection.lag);
-    Ok(Json(json!({ "status": "ready", "lag": lag })))
+    let refused = app.journal.write_state().refused();
+    let warnings = warnings(&app, &projections).await?;
+    Ok(Json(Readiness { status: "ready", lag, writes: refused.is_none(), warnings }))
 }
 
 /// Metrics for Prometheus
@@ -107,6 +125,23 @@ pub async fn metrics(State(app): State<App>) -> impl IntoResponse {
     let position = app.projector.position();
     metrics::gauge!("journal_position").set(app.journal.position() as f64);
     metrics::gauge!("projector_position").set(position as f64);
+    if let Ok(projections) = app.projector.status().await
+        && let Ok(warnings) = warnings(&app, &projections).await
+    {
+        for code in WarningCode::ALL {
+            let count = warnings.iter().filter(|warning| warning.code == *code).count();
+            metrics::gauge!("warnings", "code" => code.name()).set(count as f64);
+        }
+    }
     let rendered = app.metrics.as_ref().map(|metrics| metrics.render()).unwrap_or_default();
     ([("content-type", "text/plain; version=0.0.4")], rendered)
+}
+
+/// The warnings of the shop, and those of this node's writer.
+async fn warnings(app: &App, projections: &[ProjectionStatus]) -> Result<Vec<Warning>, sqlx::Error> {
+    let mut warnings = health::warnings(&app.pool, projections).await?;
+    if let Some(reason) = app.journal.write_state().refused() {
+        warnings.push(Warning::new(WarningCode::WritesRefused, reason.describe()));
+    }
+    Ok(warnings)
 }

@@ -13,7 +13,7 @@ use crate::http::products::ProductRow;
 use crate::http::ranks;
 use crate::http::wire::amount::Amount;
 use crate::http::wire::error::{ApiError, Problem};
-use crate::http::wire::page::{DEFAULT_LIMIT, LAST_MOMENT, Page, PageOf, Params};
+use crate::http::wire::page::{DEFAULT_LIMIT, Day, LAST_MOMENT, Page, PageOf, Params};
 use crate::http::wire::ranked::{ListRequest, RankedList, RankedPage};
 use crate::projector::text_key;
 
@@ -97,9 +97,11 @@ pub struct AbandonedFilter {
 #[into_params(parameter_in = Query)]
 pub struct BestsellerFilter {
     /// First day, UTC, inclusive.
-    from: Option<NaiveDate>,
+    #[param(inline)]
+    from: Option<Day>,
     /// Last day, UTC, inclusive.
-    to: Option<NaiveDate>,
+    #[param(inline)]
+    to: Option<Day>,
     /// Category: looked up by number, then by exact name, then by name without accents.
     category: Option<String>,
     /// Number of a category.
@@ -117,9 +119,11 @@ pub struct LowStockFilter {
 #[into_params(parameter_in = Query)]
 pub struct SalesFilter {
     /// First day, UTC, inclusive.
-    from: Option<NaiveDate>,
+    #[param(inline)]
+    from: Option<Day>,
     /// Last day, UTC, inclusive.
-    to: Option<NaiveDate>,
+    #[param(inline)]
+    to: Option<Day>,
     #[param(inline)]
     by: Option<Period>,
 }
@@ -149,7 +153,7 @@ pub async fn bestsellers(
     Params(page): Params<RankedPage>,
 ) -> Result<Response, ApiError> {
     let categories = find_categories(&app, filter.category.as_deref(), filter.category_id).await?;
-    let (from, to) = (filter.from, filter.to);
+    let (from, to) = (filter.from.map(|day| day.0), filter.to.map(|day| day.0));
     let list = RankedList { rank: &ranks::BESTSELLERS, default_limit: DEFAULT_BESTSELLERS, start: (i64::MAX, 0) };
     let key = |row: &Bestseller| (row.total_sold, row.product_id);
     request
@@ -262,11 +266,11 @@ pub async fn sales(
         Period::Week => "week",
         Period::Month => "month",
     };
+    let (from, to) = (filter.from.map(|day| day.0), filter.to.map(|day| day.0));
     let after: NaiveDate = page.after()?.unwrap_or(FIRST_DAY);
-    let rows =
-        sqlx::query_file_as!(Sales, "projections/sales/by_period.sql", by, filter.from, filter.to, after, limit + 1)
-            .fetch_all(&app.pool)
-            .await?;
+    let rows = sqlx::query_file_as!(Sales, "projections/sales/by_period.sql", by, from, to, after, limit + 1)
+        .fetch_all(&app.pool)
+        .await?;
     Ok(PageOf::new(&uri, rows, limit, |row| row.period))
 }
 

@@ -11,7 +11,7 @@ use crate::domain::Decider;
 use crate::domain::product::{Product, ProductEvent, Stock};
 use crate::http::App;
 use crate::http::wire::error::{ApiError, Problem};
-use crate::http::wire::page::{DEFAULT_LIMIT, Page, PageOf, Params};
+use crate::http::wire::page::{DEFAULT_LIMIT, Day, Page, PageOf, Params};
 
 /// A change of the units on hand or reserved, and the event that made it.
 #[derive(Serialize, ToSchema)]
@@ -47,9 +47,11 @@ pub struct MovementFilter {
     /// Number of a product.
     product_id: Option<i64>,
     /// First day, UTC, inclusive.
-    from: Option<NaiveDate>,
+    #[param(inline)]
+    from: Option<Day>,
     /// Last day, UTC, inclusive.
-    to: Option<NaiveDate>,
+    #[param(inline)]
+    to: Option<Day>,
 }
 
 /// Events of a product's stream that a page reads at most; more than the largest page.
@@ -71,8 +73,8 @@ pub async fn list_stock_movements(
     let limit = page.limit(DEFAULT_LIMIT)?;
     let before: i64 = page.after()?.unwrap_or(i64::MAX);
     let midnight = |day: NaiveDate| day.and_time(NaiveTime::MIN).and_utc();
-    let from = filter.from.map(midnight);
-    let until = filter.to.and_then(|day| day.succ_opt()).map(midnight);
+    let from = filter.from.map(|day| midnight(day.0));
+    let until = filter.to.and_then(|day| day.0.succ_opt()).map(midnight);
     if from.is_some() && until.is_some() && from >= until {
         return Err(ApiError::invalid_field("to", "must not be earlier than from"));
     }

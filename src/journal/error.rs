@@ -4,6 +4,7 @@ use thiserror::Error;
 
 use super::entity_tag::EntityTag;
 use crate::database::failure::DatabaseFailure;
+use crate::database::unavailability::Unavailability;
 use crate::domain::refusal::Refusal;
 
 /// Why a command has no receipt. Except for [`CommandError::OutcomeUnknown`], it left no trace.
@@ -17,8 +18,8 @@ pub enum CommandError {
     KeyReused,
     #[error("too many commands are waiting")]
     Busy,
-    #[error("the database is not available: {0}")]
-    Unavailable(String),
+    #[error("{}: {error}", reason.describe())]
+    Unavailable { reason: Unavailability, error: String },
     #[error("the connection to the database was lost, and it is not known yet whether the command was carried out")]
     OutcomeUnknown,
     #[error("{0}")]
@@ -49,7 +50,7 @@ impl CommandError {
     /// The answer to a command that a failed statement served; the command left no trace.
     pub(super) fn of_statement(error: &sqlx::Error) -> Self {
         if DatabaseFailure::of(error).is_transient() {
-            Self::Unavailable(error.to_string())
+            Self::Unavailable { reason: Unavailability::of(error), error: error.to_string() }
         } else {
             Self::Internal(error.to_string())
         }

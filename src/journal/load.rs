@@ -15,6 +15,7 @@ use super::cache::Cache;
 use super::error::CommandError;
 use super::snapshots::read_snapshot;
 use super::stream::{AggregateState, StreamId, VersionedState};
+use crate::database::unavailability::Unavailability;
 use crate::domain::Decider;
 
 /// Reads one stream's state from the database.
@@ -112,7 +113,10 @@ async fn read_aggregate<A: Decider>(pool: &PgPool, stream: &StreamId) -> Result<
 
 fn classify_error(error: PersistenceError) -> CommandError {
     match error {
-        PersistenceError::ConnectionError(source) => CommandError::Unavailable(source.to_string()),
+        PersistenceError::ConnectionError(source) => {
+            let reason = source.downcast_ref::<sqlx::Error>().map_or(Unavailability::Disconnected, Unavailability::of);
+            CommandError::Unavailable { reason, error: source.to_string() }
+        }
         PersistenceError::UnknownError(source) => match source.downcast_ref::<sqlx::Error>() {
             Some(error) => CommandError::of_statement(error),
             None => CommandError::Internal(source.to_string()),

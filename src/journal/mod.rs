@@ -22,6 +22,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinHandle};
 
 use crate::clock::Clock;
+use crate::database::unavailability::Unavailability;
 use crate::domain::Decider;
 
 mod answers;
@@ -42,6 +43,7 @@ mod snapshots;
 mod stream;
 mod unit_of_work;
 mod use_case;
+mod write_state;
 mod writer;
 
 pub use check::{CheckedRule, LogFinding, check_log};
@@ -52,6 +54,7 @@ pub use load::AggregateRef;
 pub use side_write::SideWrite;
 pub use stream::StreamId;
 pub use unit_of_work::{Interrupt, NewEvent, UnitOfWork, UseCase};
+pub use write_state::WriteState;
 
 use cache::Cache;
 use load::Loader;
@@ -65,6 +68,7 @@ pub struct Journal {
     loader: Loader,
     head: watch::Receiver<i64>,
     clock: Clock,
+    writes: WriteState,
     options: JournalOptions,
 }
 
@@ -73,6 +77,7 @@ pub struct WriterHandle {
     task: JoinHandle<()>,
     listener: JoinHandle<()>,
     heartbeat: JoinHandle<()>,
+    probe: JoinHandle<()>,
 }
 
 impl WriterHandle {
@@ -81,6 +86,7 @@ impl WriterHandle {
         let ended = self.task.await;
         self.listener.abort();
         self.heartbeat.abort();
+        self.probe.abort();
         ended
     }
 }
@@ -142,12 +148,17 @@ impl Journal {
         let head = head_sender.subscribe();
         let clock = Clock::start(&pool).await?;
         let heartbeat = clock.keep_measured(pool.clone());
+        let writes = WriteState::default();
+        let probe = writes.keep_probed(pool.clone());
         let snapshots = snapshots::start(pool, options.snapshot_every);
         let listener = listen::start(connect.clone(), head_sender.clone());
-        let writer = writer::Writer::connect(connect, cache, head_sender, snapshots, options.batch_size).await?;
+        let writer =
+            writer::Writer::connect(connect, cache, head_sender, snapshots, writes.clone(), options.batch_size);
+        let writer = writer.await?;
         let (queue, requests) = mpsc::channel(options.queue_length);
         let task = tokio::spawn(writer.run(requests));
-        Ok((Self { queue, loader, head, clock, options }, WriterHandle { task, listener, heartbeat }))
+        let handle = WriterHandle { task, listener, heartbeat, probe };
+        Ok((Self { queue, loader, head, clock, writes, options }, handle))
     }
 
     /// Carries out one use case completely or not at all.
@@ -184,6 +195,11 @@ impl Journal {
         &self.clock
     }
 
+    /// Whether the database accepts what the writer stores.
+    pub fn write_state(&self) -> &WriteState {
+        &self.writes
+    }
+
     /// Watches where the log ends.
     pub fn head(&self) -> watch::Receiver<i64> {
         self.head.clone()
@@ -208,14 +224,18 @@ impl Journal {
         let (command, mut pending) = QueuedCommand::new(use_case, context, received_at);
         self.queue.try_send(command).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => CommandError::Busy,
-            mpsc::error::TrySendError::Closed(_) => CommandError::Unavailable("the shop is stopping".to_owned()),
+            mpsc::error::TrySendError::Closed(_) => {
+                let reason = Unavailability::Stopping;
+                CommandError::Unavailable { reason, error: "the writer has ended".to_owned() }
+            }
         })?;
         let stopped = |_| CommandError::Internal("the writer stopped without an answer".to_owned());
         if let Ok(verdict) = tokio::time::timeout(self.options.queue_timeout, &mut pending.verdict).await {
             return verdict.map_err(stopped);
         }
         if pending.withdraw() {
-            return Err(CommandError::Unavailable("the log could not be written in time".to_owned()));
+            let reason = self.writes.refused().unwrap_or(Unavailability::WriterBusy);
+            return Err(CommandError::Unavailable { reason, error: "the command was withdrawn".to_owned() });
         }
         match tokio::time::timeout(self.options.outcome_timeout, pending.verdict).await {
             Ok(verdict) => verdict.map_err(stopped),

@@ -16,8 +16,10 @@ use super::log::Log;
 use super::numbers::Numbers;
 use super::queue::{QueuedCommand, Verdict};
 use super::snapshots::Snapshots;
+use super::write_state::WriteState;
 use crate::background::Backoff;
 use crate::database::failure::broken_constraint;
+use crate::database::unavailability::Unavailability;
 use crate::domain::refusal::Refusal;
 use crate::failpoints::failpoint;
 
@@ -25,6 +27,7 @@ pub(super) struct Writer {
     connect: PgConnectOptions,
     connection: PgConnection,
     log: Log,
+    writes: WriteState,
     batch_size: usize,
 }
 
@@ -52,6 +55,7 @@ impl Writer {
         cache: Arc<Cache>,
         head_sender: watch::Sender<i64>,
         snapshots: Snapshots,
+        writes: WriteState,
         batch_size: usize,
     ) -> Result<Self, sqlx::Error> {
         // Between two statements of [`Self::append_locked`] this process blocks all other writers.
@@ -61,7 +65,7 @@ impl Writer {
         let numbers = Numbers::read(&mut connection).await?;
         head_sender.send_replace(head.position);
         let log = Log { head, cache, numbers, head_sender, snapshots };
-        Ok(Self { connect, connection, log, batch_size })
+        Ok(Self { connect, connection, log, writes, batch_size })
     }
 
     pub async fn run(mut self, mut queue: mpsc::Receiver<QueuedCommand>) {
@@ -100,6 +104,7 @@ impl Writer {
                 }
                 Err(NotStored::Unavailable(error)) => {
                     tracing::error!(%error, "the log could not be written");
+                    self.writes.record_refusal(Unavailability::of(&error));
                     for command in commands.drain(..count) {
                         command.reply(Verdict::Failed(CommandError::of_statement(&error)));
                     }
@@ -178,7 +183,12 @@ impl Writer {
         event_ids: &[Uuid],
     ) -> Result<Vec<Verdict>, NotStored> {
         match sent.map_err(AppendFailure::classify) {
-            Ok((true, head)) => Ok(self.log.apply(batch, head)),
+            Ok((true, head)) => {
+                if !batch.is_empty() {
+                    self.writes.record_success();
+                }
+                Ok(self.log.apply(batch, head))
+            }
             Ok((false, _)) => {
                 metrics::counter!("journal_lost_races_total").increment(1);
                 Err(NotStored::Again { locked: true })
@@ -202,9 +212,11 @@ impl Writer {
     /// Returns where the log ended with it. Nothing sent earlier can be stored afterwards.
     async fn recover(&mut self, event_ids: &[Uuid]) -> Option<Head> {
         let mut retries = Backoff::RECONNECT;
+        self.writes.record_refusal(Unavailability::Disconnected);
         loop {
             match self.reconnect(event_ids).await {
                 Ok(stored) => {
+                    self.writes.record_success();
                     tracing::info!(stored = stored.is_some(), "reconnected to the database");
                     return stored;
                 }

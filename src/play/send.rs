@@ -25,7 +25,7 @@ pub(super) async fn send<U: UseCase>(journal: &Journal, use_case: impl Fn() -> U
     loop {
         let context = Context::of(Actor { id: "play".to_owned(), role: "admin" });
         match journal.run(use_case(), context).await {
-            Err(CommandError::Busy | CommandError::Unavailable(_) | CommandError::OutcomeUnknown)
+            Err(CommandError::Busy | CommandError::Unavailable { .. } | CommandError::OutcomeUnknown)
                 if attempt < ATTEMPTS => {}
             concluded => return concluded.map(|receipt| receipt.answer),
         }

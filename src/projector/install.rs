@@ -102,9 +102,12 @@ pub(super) async fn put_in_service(connection: &mut PgConnection, projection: &P
     .bind(projection.fingerprint())
     .bind(projection.event_types())
     .bind(projection.tables())
-    .execute(connection)
-    .await
-    .map(drop)
+    .execute(&mut *connection)
+    .await?;
+    for cured in ["delete from projection_failure where name = $1", "delete from finding where source = $1"] {
+        sqlx::query(cured).bind(projection.name).execute(&mut *connection).await?;
+    }
+    Ok(())
 }
 
 /// Drops a projection that this program no longer has.

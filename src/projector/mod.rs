@@ -16,10 +16,10 @@ use tokio::sync::{Mutex, Semaphore, watch};
 use tokio::task::JoinHandle;
 
 use crate::background::{Stopper, stop_signal};
-use crate::database::failure::DatabaseFailure;
 
 mod definition;
 mod fact_schema;
+mod failures;
 mod install;
 mod rebuild;
 mod shadow;
@@ -67,6 +67,8 @@ impl Default for ProjectorOptions {
 const PARALLEL_REBUILDS: usize = 2;
 /// Pause before an interrupted rebuild is started again.
 const UPDATE_AGAIN: Duration = Duration::from_secs(1);
+/// How often to search for failed rebuilds that are due again.
+const RETRY_EVERY: Duration = Duration::from_secs(2);
 /// How often to remove abandoned builds.
 const REMOVE_EVERY: Duration = Duration::from_secs(10);
 /// How often a node without the lease polls the position of the tables while a reader waits for them.
@@ -92,9 +94,10 @@ impl Projector {
         let worker = Arc::new(Mutex::new(Some(worker)));
         let projector = Self { pool, position, leads, stopper, worker, rebuilds };
         projector.start_removing_abandoned();
+        projector.start_retrying();
         projector.install_fact_schema().await;
         for projection in outdated {
-            projector.start_update(projection);
+            projector.start_rebuild(projection);
         }
         Ok(projector)
     }
@@ -132,25 +135,37 @@ impl Projector {
     }
 
     /// Rebuilds a projection in the background.
+    ///
+    /// Repeats it at once if the database went away, or if another process that rebuilds an outdated table dies. Any
+    /// other failure is recorded, and tried again later.
     pub fn start_rebuild(&self, projection: &'static Projection) {
         let projector = self.clone();
-        self.spawn(async move { drop(projector.rebuild(projection).await) });
-    }
-
-    /// Rebuilds a projection that was built with other SQL. Retries if the database is unavailable, or if another
-    /// process that rebuilds it dies.
-    fn start_update(&self, projection: &'static Projection) {
-        let projector = self.clone();
         self.spawn(async move {
+            let is_current = async || install::is_up_to_date(&projector.pool, projection).await.unwrap_or(false);
+            let was_current = is_current().await;
             loop {
                 match projector.rebuild(projection).await {
                     Err(RebuildError::Running(_)) => {}
-                    Err(RebuildError::Database(error)) if DatabaseFailure::of(&error).is_transient() => {}
+                    Err(RebuildError::Database(error)) if failures::is_repeated_at_once(&error) => {}
                     _ => break,
                 }
                 tokio::time::sleep(UPDATE_AGAIN).await;
-                if install::is_up_to_date(&projector.pool, projection).await.unwrap_or(false) {
+                if !was_current && is_current().await {
                     break;
+                }
+            }
+        });
+    }
+
+    /// Repeats failed rebuilds when they are due.
+    fn start_retrying(&self) {
+        let projector = self.clone();
+        self.spawn(async move {
+            loop {
+                tokio::time::sleep(RETRY_EVERY).await;
+                match failures::claim_due(&projector.pool).await {
+                    Ok(due) => due.into_iter().for_each(|projection| projector.start_rebuild(projection)),
+                    Err(error) => tracing::debug!(%error, "failed rebuilds cannot be read"),
                 }
             }
         });

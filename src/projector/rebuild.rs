@@ -6,6 +6,7 @@ use sqlx::{Connection, PgConnection, PgPool};
 use thiserror::Error;
 
 use super::definition::Projection;
+use super::failures;
 use super::install::{put_in_service, run};
 use super::shadow::{Progress, Shadow, fold_range, remove};
 use crate::database::failure::DatabaseFailure;
@@ -15,6 +16,8 @@ use crate::failpoints::failpoint;
 pub enum RebuildError {
     #[error("`{0}` is being rebuilt already")]
     Running(&'static str),
+    #[error("`live.{0}` exists and is not the shop's; rename it")]
+    NameTaken(&'static str),
     #[error(transparent)]
     Database(#[from] sqlx::Error),
 }
@@ -24,8 +27,23 @@ const SWAP_ATTEMPTS: u32 = 120;
 const SWAP_PAUSE: Duration = Duration::from_millis(500);
 
 /// Rebuilds one projection while the shop is open. Readers see the old rows until they see all the new ones.
-/// The next rebuild, or any process of the shop, drops what an interrupted rebuild left behind.
+/// The next rebuild, or any process of the shop, drops what an interrupted rebuild left behind. A failure is recorded, and
+/// the running shop tries again.
 pub async fn rebuild(
+    pool: &PgPool,
+    projection: &'static Projection,
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Result<(), RebuildError> {
+    let rebuilt = build_and_swap(pool, projection, progress).await;
+    if let Err(error) = &rebuilt
+        && let Err(unrecorded) = failures::record(pool, projection, error).await
+    {
+        tracing::warn!(error = %unrecorded, "a failed rebuild cannot be recorded");
+    }
+    rebuilt
+}
+
+async fn build_and_swap(
     pool: &PgPool,
     projection: &'static Projection,
     progress: &(dyn Fn(Progress) + Sync),

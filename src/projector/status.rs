@@ -26,6 +26,14 @@ pub struct ProjectionStatus {
     pub last_error: Option<String>,
     /// Time of the last build.
     pub built_at: Option<DateTime<Utc>>,
+    /// Whether the table was built with the SQL of this version of the program.
+    pub is_current: bool,
+    /// Why the last rebuild failed; null if it succeeded.
+    pub rebuild_error: Option<String>,
+    /// Number of failed rebuilds since the last successful one; null if the last one succeeded.
+    pub rebuild_attempts: Option<i32>,
+    /// When a failed rebuild is tried again.
+    pub rebuild_retry_at: Option<DateTime<Utc>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -50,20 +58,28 @@ struct StatusRow {
     last_error: Option<String>,
     rebuild_position: Option<i64>,
     rate: Option<f64>,
+    is_current: bool,
+    rebuild_error: Option<String>,
+    rebuild_attempts: Option<i32>,
+    rebuild_retry_at: Option<DateTime<Utc>>,
 }
 
 /// Status of every projection of this program, by name.
 pub async fn status(pool: &PgPool) -> Result<Vec<ProjectionStatus>, sqlx::Error> {
-    let names: Vec<_> = PROJECTIONS.iter().map(|projection| projection.name).collect();
+    let (names, fingerprints): (Vec<_>, Vec<_>) =
+        PROJECTIONS.iter().map(|projection| (projection.name, projection.fingerprint())).unzip();
     let rows: Vec<StatusRow> = sqlx::query_as(
         "select
             wanted.name, projection.built_at, lease.position, head.position as head, lease.last_error,
             rebuild.position as rebuild_position,
-            (rebuild.position / nullif(extract(epoch from rebuild.updated_at - rebuild.started_at), 0))::float8 as rate
-         from unnest($1::text[]) as wanted (name)
+            (rebuild.position / nullif(extract(epoch from rebuild.updated_at - rebuild.started_at), 0))::float8 as rate,
+            coalesce(projection.fingerprint = wanted.fingerprint, false) as is_current,
+            failure.error as rebuild_error, failure.attempts as rebuild_attempts, failure.retry_at as rebuild_retry_at
+         from unnest($1::text[], $3::text[]) as wanted (name, fingerprint)
          cross join projector_lease as lease
          cross join journal_head as head
-         left join projection using (name)
+         left join projection on projection.name = wanted.name
+         left join projection_failure as failure on failure.name = wanted.name
          left join projection_rebuild as rebuild on rebuild.name = wanted.name and exists (
              -- The lock of the session that rebuilds: without it the rebuild is abandoned.
              select from pg_locks as held
@@ -75,6 +91,7 @@ pub async fn status(pool: &PgPool) -> Result<Vec<ProjectionStatus>, sqlx::Error>
     )
     .bind(names)
     .bind(locks::BUILD_SCHEMA)
+    .bind(fingerprints)
     .fetch_all(pool)
     .await?;
     Ok(rows.into_iter().map(ProjectionStatus::from).collect())
@@ -98,6 +115,10 @@ impl From<StatusRow> for ProjectionStatus {
             rebuild_position: row.rebuild_position,
             last_error: row.last_error,
             built_at: row.built_at,
+            is_current: row.is_current,
+            rebuild_error: row.rebuild_error,
+            rebuild_attempts: row.rebuild_attempts,
+            rebuild_retry_at: row.rebuild_retry_at,
         }
     }
 }

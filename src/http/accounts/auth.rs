@@ -17,7 +17,7 @@ use crate::domain::account::Role;
 use crate::domain::cart::MergeMode;
 use crate::domain::text::{Email, LastName, Name};
 use crate::http::App;
-use crate::http::wire::body::{NoQuery, body};
+use crate::http::wire::body::{PlainBody, body};
 use crate::http::wire::caller::Caller;
 use crate::http::wire::error::{ApiError, Problem};
 use crate::shop::{CustomerRef, MergeCarts};
@@ -158,7 +158,7 @@ pub struct Me {
 pub async fn register(
     State(app): State<App>,
     client: ClientInfo,
-    NoQuery(body): NoQuery<Registration>,
+    PlainBody(body): PlainBody<Registration>,
 ) -> Result<(StatusCode, Json<MailAccepted>), ApiError> {
     let Registration { first_name, last_name, email, password: None } = body;
     app.edge.rate_limits.per_recipient(email.as_str())?;
@@ -173,7 +173,7 @@ pub async fn register(
 pub async fn confirm_registration(
     State(app): State<App>,
     caller: Caller,
-    NoQuery(body): NoQuery<RegistrationConfirmation>,
+    PlainBody(body): PlainBody<RegistrationConfirmation>,
 ) -> Result<Response, ApiError> {
     let confirmed = app.accounts.confirm_registration(&body.token, &body.password, caller.context()).await?;
     let location = format!("/shop/api/customer/{}/", confirmed.customer_id);
@@ -186,7 +186,7 @@ pub async fn confirm_registration(
 pub async fn log_in(
     State(app): State<App>,
     client: ClientInfo,
-    NoQuery(body): NoQuery<Login>,
+    PlainBody(body): PlainBody<Login>,
 ) -> Result<Response, ApiError> {
     app.edge.rate_limits.per_account(&body.email)?;
     let tokens = app.accounts.log_in(&body.email, &body.password, &client).await?;
@@ -217,7 +217,7 @@ async fn merge_guest_cart(app: &App, tokens: &Tokens, cart_token: Uuid) -> Resul
 pub async fn refresh_session(
     State(app): State<App>,
     client: ClientInfo,
-    NoQuery(body): NoQuery<Refresh>,
+    PlainBody(body): PlainBody<Refresh>,
 ) -> Result<Response, ApiError> {
     Ok(token_pair(app.accounts.refresh_session(&body.refresh_token, &client).await?, None))
 }
@@ -229,7 +229,7 @@ pub async fn log_out(
     State(app): State<App>,
     caller: Caller,
     client: ClientInfo,
-    NoQuery(body): NoQuery<Logout>,
+    PlainBody(body): PlainBody<Logout>,
 ) -> Result<StatusCode, ApiError> {
     match body.refresh_token {
         Some(refresh_token) => app.accounts.log_out_by_token(&refresh_token, &client).await?,
@@ -251,7 +251,7 @@ pub async fn change_password(
     State(app): State<App>,
     caller: Caller,
     client: ClientInfo,
-    NoQuery(body): NoQuery<PasswordChange>,
+    PlainBody(body): PlainBody<PasswordChange>,
 ) -> Result<Response, ApiError> {
     let identity = caller.identity()?;
     let Credential::Session(_) = identity.credential else { return Err(ApiError::forbidden()) };
@@ -268,7 +268,7 @@ pub async fn change_password(
 pub async fn request_password_reset(
     State(app): State<App>,
     client: ClientInfo,
-    NoQuery(body): NoQuery<ResetRequest>,
+    PlainBody(body): PlainBody<ResetRequest>,
 ) -> Result<(StatusCode, Json<MailAccepted>), ApiError> {
     app.edge.rate_limits.per_recipient(body.email.as_str())?;
     app.accounts.request_mail(MailRequest::Reset { email: body.email }, &client).await?;
@@ -282,7 +282,7 @@ pub async fn reset_password(
     State(app): State<App>,
     caller: Caller,
     client: ClientInfo,
-    NoQuery(body): NoQuery<Reset>,
+    PlainBody(body): PlainBody<Reset>,
 ) -> Result<StatusCode, ApiError> {
     app.accounts.reset_password(&body.token, &body.new_password, caller.context(), &client).await?;
     Ok(StatusCode::NO_CONTENT)

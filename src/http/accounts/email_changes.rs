@@ -8,7 +8,7 @@ use super::auth::{Confirmation, MailAccepted, mail_accepted};
 use crate::accounts::{ClientInfo, Credential};
 use crate::domain::text::Email;
 use crate::http::App;
-use crate::http::wire::body::{NoQuery, body};
+use crate::http::wire::body::{PlainBody, body};
 use crate::http::wire::caller::Caller;
 use crate::http::wire::error::{ApiError, Problem};
 
@@ -32,7 +32,7 @@ pub async fn request_email_change(
     State(app): State<App>,
     caller: Caller,
     client: ClientInfo,
-    NoQuery(body): NoQuery<EmailChange>,
+    PlainBody(body): PlainBody<EmailChange>,
 ) -> Result<(StatusCode, Json<MailAccepted>), ApiError> {
     let identity = caller.identity()?;
     let Credential::Session(session_id) = identity.credential else { return Err(ApiError::forbidden()) };
@@ -52,7 +52,7 @@ pub async fn confirm_email_change(
     State(app): State<App>,
     caller: Caller,
     client: ClientInfo,
-    NoQuery(body): NoQuery<Confirmation>,
+    PlainBody(body): PlainBody<Confirmation>,
 ) -> Result<StatusCode, ApiError> {
     app.accounts.confirm_email_change(&body.token, caller.context(), &client).await?;
     Ok(StatusCode::NO_CONTENT)

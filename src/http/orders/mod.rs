@@ -24,7 +24,7 @@ use crate::http::wire::amount::Amount;
 use crate::http::wire::body::body;
 use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse};
 use crate::http::wire::error::{ApiError, Problem};
-use crate::http::wire::page::{DEFAULT_LIMIT, Ids, LAST_MOMENT, Page, PageOf, Params, Versioned};
+use crate::http::wire::page::{DEFAULT_LIMIT, Day, Ids, LAST_MOMENT, Page, PageOf, Params, Versioned};
 use crate::journal::EntityTag;
 use crate::shop::{OrderView, PlaceOrder, RequestedLine, order_digest};
 
@@ -65,9 +65,11 @@ pub struct OrderFilter {
     #[param(inline)]
     payment: Option<Payment>,
     /// Placed on or after this day, UTC.
-    from: Option<NaiveDate>,
+    #[param(inline)]
+    from: Option<Day>,
     /// Placed on or before this day, UTC.
-    to: Option<NaiveDate>,
+    #[param(inline)]
+    to: Option<Day>,
     #[param(inline)]
     customer: Option<CustomerId>,
 }
@@ -120,8 +122,8 @@ pub async fn list_orders(
         OrderRow,
         "projections/orders/list.sql",
         filter.status.map(Status::as_str),
-        filter.from.map(midnight),
-        filter.to.and_then(|day| day.succ_opt()).map(midnight),
+        filter.from.map(|Day(day)| midnight(day)),
+        filter.to.and_then(|Day(day)| day.succ_opt()).map(midnight),
         filter.customer.map(|customer_id| customer_id.0),
         placed_at,
         order_id,

@@ -15,8 +15,8 @@ use axum::http::{HeaderMap, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
-use utoipa::openapi::path::{Operation, ParameterIn};
-use utoipa::openapi::{OpenApi, RefOr};
+use utoipa::openapi::OpenApi;
+use utoipa::openapi::path::Operation;
 
 use crate::accounts::{Identity, Rejected};
 use crate::domain::account::Role;
@@ -35,8 +35,6 @@ struct Rule {
     user: bool,
     owner: bool,
     staff_from: Option<Role>,
-    /// Whether the route has query parameters.
-    takes_query: bool,
 }
 
 /// Why a route admits a caller.
@@ -109,12 +107,7 @@ impl Rule {
     fn of(operation: &Operation) -> Self {
         let public = requirements(operation).any(|requirement| requirement == json!({}));
         let roles = roles(operation);
-        let mut rule = Self {
-            public,
-            ignores_tokens: public && roles.is_none(),
-            takes_query: takes_query(operation),
-            ..Self::default()
-        };
+        let mut rule = Self { public, ignores_tokens: public && roles.is_none(), ..Self::default() };
         for role in roles.into_iter().flatten() {
             match role.as_str() {
                 "user" => rule.user = true,
@@ -135,13 +128,6 @@ impl Rule {
             self.public.then_some(Admission::Public)
         }
     }
-}
-
-fn takes_query(operation: &Operation) -> bool {
-    operation.parameters.iter().flatten().any(|parameter| match parameter {
-        RefOr::T(parameter) => parameter.parameter_in == ParameterIn::Query,
-        RefOr::Ref(_) => true,
-    })
 }
 
 /// The roles that a route's rule names; `None` if the route ignores tokens.
@@ -191,11 +177,6 @@ async fn admit(app: &App, rules: &Rules, path: Option<&MatchedPath>, request: &m
         Some(rule) => Some(check_rule(app, rule, &caller, &params).await?),
         None => None,
     };
-    // A change without a dry run must not run if the client sent `dry_run` or another unknown parameter.
-    let has_query = request.uri().query().is_some_and(|query| !query.is_empty());
-    if has_query && !request.method().is_safe() && rule.is_some_and(|rule| !rule.takes_query) {
-        return Err(ApiError::invalid_field("query", "must be empty for this route"));
-    }
     let owner = admission == Some(Admission::Owner);
     request.extensions_mut().insert(Permissions { rules: rules.clone(), identity, owner });
     request.extensions_mut().insert(caller);

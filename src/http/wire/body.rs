@@ -54,16 +54,13 @@ impl FromObject for NoBody {
     }
 }
 
-/// The body of a request without parameters or idempotency key: not a command of the journal.
-pub struct NoQuery<T>(pub T);
+/// The body of a request without idempotency key or dry run: not a command of the journal.
+pub struct PlainBody<T>(pub T);
 
-impl<T: FromObject> FromRequest<App> for NoQuery<T> {
+impl<T: FromObject> FromRequest<App> for PlainBody<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
-        if request.uri().query().is_some_and(|query| !query.is_empty()) {
-            return Err(ApiError::invalid_field("query", "must be empty for this route"));
-        }
         let headers = request.headers().clone();
         parse_body(&headers, &read_bytes(request, app).await?).map(Self)
     }

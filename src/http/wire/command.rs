@@ -1,9 +1,9 @@
 //! Commands: the headers and parameters that every command accepts, and how its receipt becomes a response.
 
 use axum::Json;
-use axum::extract::{FromRequest, Query, Request};
+use axum::extract::{FromRequest, Request};
 use axum::http::header::{IF_MATCH, LOCATION};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,8 @@ use crate::http::edge::request_id::RequestIds;
 use crate::http::wire::body::{self, FromObject};
 use crate::http::wire::caller::Caller;
 use crate::http::wire::error::{ApiError, Problem};
-use crate::http::wire::page::invalid_param;
+use crate::http::wire::page::read_query;
+use crate::http::wire::query;
 use crate::journal::{CommandError, Context, EntityTag, IdempotencyKey, NewEvent, Receipt, UseCase};
 
 /// A command's body and its context: caller, ids, idempotency key, `If-Match`, dry run.
@@ -58,7 +59,6 @@ struct CommandHeaders {
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
 struct CommandQuery {
     /// `true` carries out the command, returns its response and events, and undoes it.
     #[serde(default)]
@@ -106,12 +106,11 @@ impl<T: FromObject> FromRequest<App> for Command<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
-        read_command(request, app, "").await
+        read_command(request, app).await
     }
 }
 
-/// Reads a command. `own_query` holds the parameters of its route, which the caller has read.
-async fn read_command<T: FromObject>(request: Request, app: &App, own_query: &str) -> Result<Command<T>, ApiError> {
+async fn read_command<T: FromObject>(request: Request, app: &App) -> Result<Command<T>, ApiError> {
     let (method, uri, headers) = (request.method().clone(), request.uri().clone(), request.headers().clone());
     let caller = request.extensions().get::<Caller>().cloned();
     let caller = caller.ok_or_else(|| ApiError::internal("a command is outside the access check"))?;
@@ -119,10 +118,12 @@ async fn read_command<T: FromObject>(request: Request, app: &App, own_query: &st
     let mut context = Context { request_id, correlation_id, ..caller.context() };
     let bytes = body::read_bytes(request, app).await?;
     let body = body::parse_body(&headers, &bytes)?;
-    context.dry_run = dry_run(&uri)?;
+    let CommandQuery { dry_run } = read_query(&uri)?;
+    context.dry_run = dry_run;
     context.if_match = if_match(&headers)?;
     let mut identity = vec![method.as_str().as_bytes(), uri.path().as_bytes(), &bytes];
-    // With another parameter it is another request.
+    // With another parameter of its route it is another request.
+    let own_query = query::without(uri.query().unwrap_or_default(), "dry_run");
     if !own_query.is_empty() {
         identity.push(own_query.as_bytes());
     }
@@ -140,28 +141,11 @@ pub struct CommandWith<T, Q> {
 impl<T: FromObject, Q: DeserializeOwned + Send> FromRequest<App> for CommandWith<T, Q> {
     type Rejection = ApiError;
 
-    async fn from_request(mut request: Request, app: &App) -> Result<Self, ApiError> {
-        let (common, own): (Vec<_>, Vec<_>) = request
-            .uri()
-            .query()
-            .unwrap_or_default()
-            .split('&')
-            .filter(|pair| !pair.is_empty())
-            .partition(|pair| pair.split('=').next() == Some("dry_run"));
-        let path = request.uri().path();
-        let with = |pairs: Vec<&str>| format!("{path}?{}", pairs.join("&")).parse::<Uri>().map_err(ApiError::internal);
-        let (common, own) = (with(common)?, with(own)?);
-        let query = Query::<Q>::try_from_uri(&own).map_err(|rejection| invalid_param(&rejection.body_text()))?.0;
-        *request.uri_mut() = common;
-        let Command { body, context } = read_command(request, app, own.query().unwrap_or_default()).await?;
+    async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
+        let query = read_query(request.uri())?;
+        let Command { body, context } = read_command(request, app).await?;
         Ok(Self { body, context, query })
     }
-}
-
-/// Rejects unknown query parameters, so that a misspelt `dry_run` cannot execute the command.
-fn dry_run(uri: &Uri) -> Result<bool, ApiError> {
-    let query = Query::<CommandQuery>::try_from_uri(uri);
-    Ok(query.map_err(|rejection| invalid_param(&rejection.body_text()))?.dry_run)
 }
 
 /// The tag that `If-Match` names; `*` names any.

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 
 use crate::accounts::AccountsError;
 use crate::database::failure::DatabaseFailure;
+use crate::database::unavailability::Unavailability;
 use crate::domain::refusal::Refusal;
 use crate::journal::CommandError;
 
@@ -49,6 +50,8 @@ pub struct Problem {
     error: String,
     /// The invalid fields, if any.
     errors: Option<Vec<FieldError>>,
+    /// With `database_unavailable`: why, such as `disk_full`.
+    reason: Option<String>,
 }
 
 /// Limits of a response: errors, and characters of each.
@@ -118,9 +121,19 @@ impl ApiError {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, code, "Service unavailable", detail)
     }
 
+    /// 503 that names what the database lacks.
+    pub fn database_unavailable(reason: Unavailability) -> Self {
+        Self::unavailable("database_unavailable", reason.describe()).with("reason", json!(reason.code()))
+    }
+
     pub fn with_header(mut self, name: HeaderName, value: impl Into<HeaderValue>) -> Self {
         self.headers.push((name, value.into()));
         self
+    }
+
+    #[cfg(test)]
+    pub fn detail(&self) -> &str {
+        &self.detail
     }
 
     pub fn is_client_error(&self) -> bool {
@@ -154,9 +167,9 @@ impl From<CommandError> for ApiError {
                 error.to_string(),
             ),
             CommandError::Busy => Self::unavailable("busy", error.to_string()),
-            CommandError::Unavailable(reason) => {
-                tracing::warn!(%reason, "a command failed because the database is unavailable");
-                Self::unavailable("database_unavailable", "the database is unavailable; nothing was changed")
+            CommandError::Unavailable { reason, error } => {
+                tracing::warn!(%error, "a command failed because the database is unavailable");
+                Self::database_unavailable(reason).and("nothing was changed")
             }
             CommandError::OutcomeUnknown => Self::unavailable(
                 "outcome_unknown",
@@ -195,7 +208,7 @@ impl From<sqlx::Error> for ApiError {
             }
             failure if failure.is_transient() => {
                 tracing::warn!(%error, "a query failed because the database is unavailable");
-                Self::unavailable("database_unavailable", "the database is unavailable")
+                Self::database_unavailable(Unavailability::of(&error))
             }
             _ => internal(&error),
         }

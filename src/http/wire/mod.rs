@@ -13,6 +13,7 @@ pub mod list_format;
 pub mod openapi;
 pub mod page;
 pub mod parameters;
+pub mod query;
 pub mod ranked;
 pub mod recent_writes;
 pub mod refusal;

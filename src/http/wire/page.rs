@@ -8,9 +8,9 @@ use axum::http::{HeaderValue, Uri};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, Utc};
+use serde::de::{DeserializeOwned, Error};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::IntoParams;
 
 use crate::http::wire::error::ApiError;
@@ -127,29 +127,60 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Ids<T> 
     }
 }
 
-/// Query parameters of a list: 400 if a parameter is malformed; unknown parameters are ignored.
+/// Query parameters of a route; 400 if one is malformed.
+///
+/// A route may read several such types: the layer `refuse_unknown_parameters` refuses what none of them has.
 pub struct Params<T>(pub T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        match Query::<T>::from_request_parts(parts, state).await {
-            Ok(Query(params)) => Ok(Self(params)),
-            Err(rejection) => Err(invalid_param(&rejection.body_text())),
-        }
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
+        read_query(&parts.uri).map(Self)
     }
 }
 
+/// Reads the parameters of type `T` from a query, and ignores others.
+pub fn read_query<T: DeserializeOwned>(uri: &Uri) -> Result<T, ApiError> {
+    let read = Query::<T>::try_from_uri(uri);
+    read.map(|Query(params)| params).map_err(|rejection| invalid_param(&rejection.body_text()))
+}
+
 /// A 400 that names the parameter, if the rejection does.
-pub fn invalid_param(rejection: &str) -> ApiError {
+fn invalid_param(rejection: &str) -> ApiError {
     let rejection = rejection.strip_prefix("Failed to deserialize query string: ").unwrap_or(rejection);
     let is_name = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     match rejection.split_once(": ") {
-        Some((name, message)) if is_name(name) && message.starts_with("unknown field") => {
-            ApiError::invalid_field(name, "is not a parameter of this request")
-        }
-        Some((name, message)) if is_name(name) => ApiError::invalid_field(name, message),
+        Some((name, message)) if is_name(name) => ApiError::invalid_field(name, plain_message(message)),
         _ => ApiError::invalid_field("query", rejection),
+    }
+}
+
+/// What is wrong with a value, in words that do not depend on its parser.
+fn plain_message(parsers: &str) -> String {
+    let plain = match parsers {
+        "invalid digit found in string" | "cannot parse integer from empty string" => "must be a whole number",
+        "number too large to fit in target type" | "number too small to fit in target type" => "is out of range",
+        "provided string was not `true` or `false`" => "must be true or false",
+        other => match other.strip_prefix("unknown variant ").and_then(|other| other.split_once("expected ")) {
+            Some((_, words)) => {
+                let words = words.trim_start_matches("one of ").replace('`', "");
+                return format!("must be {}{words}", if words.contains(", ") { "one of " } else { "" });
+            }
+            None => other,
+        },
+    };
+    plain.to_owned()
+}
+
+/// A UTC day in a query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Day(pub NaiveDate);
+
+impl<'de> Deserialize<'de> for Day {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let day = NaiveDate::parse_from_str(&text, "%Y-%m-%d").ok().filter(|day| (1..=9999).contains(&day.year()));
+        day.map(Self).ok_or_else(|| D::Error::custom("must be a date such as 2026-05-31"))
     }
 }

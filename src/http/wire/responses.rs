@@ -118,13 +118,12 @@ fn has_parameter(operation: &Operation, wanted: &str) -> bool {
     names.any(|name| name == wanted)
 }
 
-/// Adds the errors of layers and of unreadable parameters.
+/// Adds the errors of layers.
 fn add_layer_problems(path: &str, operation: &mut Operation) {
-    let has_input = operation.parameters.is_some() || operation.request_body.is_some();
     let health = path.starts_with("/health/");
     let roles = access::roles(operation);
     for (status, given) in [
-        ("400", has_input),
+        ("400", true),
         ("401", roles.is_some()),
         ("403", roles.is_some_and(|roles| !roles.is_empty())),
         ("429", !health),

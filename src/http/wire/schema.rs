@@ -21,6 +21,7 @@ use crate::domain::product::UnavailableReason;
 use crate::domain::quantity::Quantity;
 use crate::domain::text::{Description, Email, LastName, OptionalSku, Text};
 use crate::domain::webhook::EventTypes;
+use crate::http::wire::page::Day;
 use crate::webhooks::Endpoint;
 
 /// Names each type's schema: `Type = "Name": schema;`.
@@ -57,6 +58,7 @@ schemas! {
     PostalCode = "PostalCode": string("A postal code; empty where the country has none.").max_length(Some(20));
     Country = "Country": string("Country code of ISO 3166-1: two letters in upper case.")
         .pattern(Some("^[A-Z]{2}$")).examples(["GB"]);
+    Day = "Day": string("A day, UTC.").format(Some(SchemaFormat::KnownFormat(KnownFormat::Date)));
     DiscountCode = "DiscountCode": string("Letters, digits, `-` and `_`; upper and lower case are the same.")
         .min_length(Some(1)).max_length(Some(DiscountCode::MAX))
         .pattern(Some("^[ ]*[A-Za-z0-9_-]+[ ]*$")).examples(["SPRING-24"]);

@@ -28,6 +28,8 @@ struct Case {
     body: Vec<u8>,
     /// It must be refused; otherwise a read may accept it.
     refused: bool,
+    /// The field that the problem must name.
+    named: Option<&'static str>,
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -43,11 +45,14 @@ async fn bad_input_to_any_route_is_a_problem_document_and_writes_nothing() {
             operation.check_good(&shop).await;
             for case in operation.cases() {
                 let shown = format!("{} {:.100}: {}", case.method, case.path, case.what);
-                let (is_read, refused) = (case.method == "GET", case.refused);
+                let (is_read, refused, named) = (case.method == "GET", case.refused, case.named);
                 let answer = shop.call(case.request()).await;
                 let harmless = is_read && !refused && answer.status.is_success();
                 if answer.status.is_client_error() {
                     answer.problem();
+                    if let Some(named) = named {
+                        assert_eq!(answer.body["errors"][0]["field"], named, "{shown}: {}", answer.body);
+                    }
                 } else if !harmless {
                     offences.push(format!("{shown}: {} {}", answer.status, answer.body));
                 }
@@ -114,7 +119,7 @@ impl Operation<'_> {
     fn case(&self, what: impl Into<String>, path: String, body: impl Into<Vec<u8>>) -> Case {
         let headers = vec![("content-type", b"application/json".to_vec())];
         let body = if self.is_command() { body.into() } else { vec![] };
-        Case { what: what.into(), method: self.method.clone(), path, headers, body, refused: true }
+        Case { what: what.into(), method: self.method.clone(), path, headers, body, refused: true, named: None }
     }
 
     fn cases(&self) -> Vec<Case> {
@@ -144,7 +149,14 @@ impl Operation<'_> {
 
     fn bad_queries(&self) -> Vec<Case> {
         let mut cases = Vec::new();
+        for unknown in ["fromm=2011-03-01", "fromm", "&fromm=%00"] {
+            let path = format!("{}?{unknown}", self.good_path());
+            let case = self.case(format!("{unknown} is no parameter"), path, self.good_body().to_string());
+            cases.push(Case { named: Some("fromm"), ..case });
+        }
         for (name, schema) in self.parameters("query") {
+            let path = format!("{}?{name}=1&{name}=1", self.good_path());
+            cases.push(self.case(format!("{name} is given twice"), path, self.good_body().to_string()));
             for (value, refused) in bad_values::query(self.document, name, schema) {
                 let path = format!("{}?{name}={value}", self.good_path());
                 let case = self.case(format!("{name} is {value:.40}"), path, self.good_body().to_string());

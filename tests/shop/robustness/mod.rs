@@ -18,4 +18,5 @@ mod races;
 mod rolling_update;
 mod side_writes;
 mod two_nodes;
+mod warnings;
 mod webhook_crashes;

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use super::{Tried, contains_name, is_test, product_code, source_files};
 
-pub const RULES: [Tried; 6] = [
+pub const RULES: [Tried; 7] = [
     (
         journal_names_no_foreign_table,
         "src/journal/x.rs",
@@ -23,6 +23,17 @@ pub const RULES: [Tried; 6] = [
         "src/http/edge/x.rs",
         &["use crate::http::orders::Order;", "use crate::http::{edge, orders};", "super::super::orders::x()"],
         &["use crate::http::wire::error::ApiError;", "// see crate::http::orders"],
+    ),
+    (
+        only_the_shared_room_reads_queries,
+        "src/http/orders/x.rs",
+        &[
+            "use axum::extract::{Query, State};",
+            "Query(filter): axum::extract::Query<Filter>",
+            "RawQuery(query): RawQuery",
+            "let x = uri.query();",
+        ],
+        &["#[into_params(parameter_in = Query)]", "query: ErasureQuery", "// as Query does"],
     ),
     (
         routes_come_before_layers,
@@ -153,6 +164,14 @@ fn shared_rooms_of_http_know_no_noun(path: &str, text: &str) -> Option<String> {
 }
 
 /// A layer covers the routes above it, so a route below a layer would silently miss it.
+/// A route's parameters are read by `Params` and `CommandWith`, so that each is documented, and unknown ones are refused.
+fn only_the_shared_room_reads_queries(path: &str, text: &str) -> Option<String> {
+    let is_handler = path.starts_with("src/http/") && !path.starts_with("src/http/wire/");
+    let code = product_code(text).replace("parameter_in = Query", "");
+    let reads = ["Query", "RawQuery"].iter().any(|name| contains_name(&code, name)) || code.contains(".query()");
+    (is_handler && reads).then(|| "reads the query itself".to_owned())
+}
+
 fn routes_come_before_layers(path: &str, text: &str) -> Option<String> {
     if path != "src/http/mod.rs" {
         return None;
