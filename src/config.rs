@@ -76,6 +76,9 @@ pub struct ServeConfig {
     /// Start an empty shop without the sample data
     #[arg(long, env = "SHOP_NO_SEEDS", num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, hide_default_value = true, action = ArgAction::Set, value_parser = BoolishValueParser::new())]
     pub no_seeds: bool,
+    /// Create the first admin account of a shop without accounts, and print its password once [default: true with the embedded PostgreSQL]
+    #[arg(long, env = "SHOP_FIRST_ADMIN", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = BoolishValueParser::new())]
+    pub first_admin: Option<bool>,
     /// Size limit of the aggregate cache, in entries; each aggregate, cart item and order line counts one
     #[arg(long, env = "SHOP_CACHE_ENTRIES", default_value_t = 200_000)]
     pub cache_entries: usize,

@@ -39,6 +39,8 @@ pub struct Engine {
 /// A shop that has become ready for requests.
 pub struct Opening {
     pub address: SocketAddr,
+    /// Public URL of the shop, if one is set.
+    pub public_url: Option<String>,
     /// E-mail address and password of the admin account that this start created.
     pub first_admin: Option<(&'static str, Secret)>,
     /// Whether the shop has no account yet, so that an operator has to add one.
@@ -97,8 +99,10 @@ pub async fn serve(
     let (connect, pool) = (database.connect.clone(), database.pool.clone());
     let listening = http_listener.local_addr()?;
     let accounts_config = database_config.accounts(config, listening);
+    restrict_older_mails(&accounts_config.mail).await;
     let accounts = Accounts::start(&accounts_config, connect, pool, engine.journal.clone()).await?;
-    let first_password = open_first_account(&accounts, location).await?;
+    let is_embedded = matches!(location, Location::Embedded(_));
+    let first_password = open_first_account(&accounts, config.first_admin.unwrap_or(is_embedded)).await?;
     let without_account = accounts.has_no_account().await?;
     let payments = Payments::new(&payments_config, &database.pool)?;
     let guest_invoices = payments::guest_invoices_by_default(&database.pool).await?;
@@ -131,7 +135,8 @@ pub async fn serve(
         stopping.clone(),
     );
     let first_admin = first_password.map(|password| (FIRST_ADMIN, password));
-    on_open(&Opening { address: listening, first_admin, without_account });
+    let public_url = config.public_url.clone();
+    on_open(&Opening { address: listening, public_url, first_admin, without_account });
     if listening.ip().is_unspecified() && config.public_url.is_none() {
         tracing::warn!("links in mails begin with http://{listening}, which no buyer can open; set --public-url");
     }
@@ -150,6 +155,15 @@ pub async fn serve(
     let stopped = engine.stop().await;
     database.close().await?;
     stopped
+}
+
+/// Mails of earlier versions could be read by other users of the machine if they may enter the folder.
+async fn restrict_older_mails(mail: &MailConfig) {
+    let folder = mail.folder.clone();
+    let restricted = tokio::task::spawn_blocking(move || mail::restrict_mails(&folder)).await;
+    if let Ok(Err(error)) = restricted {
+        tracing::warn!(%error, folder = %mail.folder.display(), "other users may be able to read older mails");
+    }
 }
 
 /// All tasks that run periodically.
@@ -213,12 +227,16 @@ fn stop_on_signal(stop: watch::Sender<bool>) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Creates the first admin account of an embedded shop without accounts, and returns its password. With an external
-/// database, accounts are created on the command line.
-async fn open_first_account(accounts: &Accounts, location: &Location) -> anyhow::Result<Option<Secret>> {
-    if !matches!(location, Location::Embedded(_)) || !accounts.has_no_account().await? {
+/// Creates the first admin account of a shop without accounts, and returns its password. Of several nodes that start at
+/// once, one creates it.
+async fn open_first_account(accounts: &Accounts, is_wanted: bool) -> anyhow::Result<Option<Secret>> {
+    if !is_wanted || !accounts.has_no_account().await? {
         return Ok(None);
     }
     let email = Email::parse(FIRST_ADMIN)?;
-    Ok(Some(accounts.open_with_generated_password(email, Role::Admin).await?))
+    match accounts.open_with_generated_password(email, Role::Admin).await {
+        Ok(password) => Ok(Some(password)),
+        Err(_) if !accounts.has_no_account().await? => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }

@@ -17,8 +17,10 @@ mod environment;
 mod greeting;
 mod output;
 mod play;
+mod private_files;
 mod projections;
 mod reactions;
+mod sql;
 mod status;
 mod users;
 
@@ -27,6 +29,7 @@ use output::{error_in_one_line, print_error};
 use play::PlayArgs;
 use projections::{ReplayArgs, VerifyArgs};
 use reactions::ReactionsCommand;
+use sql::SqlArgs;
 use users::{KeysCommand, UsersCommand};
 
 /// An event-sourced shop backend on PostgreSQL.
@@ -60,6 +63,8 @@ enum Command {
     /// Failed side effects of events (webhooks, mails, payments): list, retry, drop
     #[command(subcommand)]
     Reactions(ReactionsCommand),
+    /// Open psql on the read tables and the facts as the role `reader`; arguments of psql follow `--`
+    Sql(SqlArgs),
     /// Show the time of the database and the tasks that wait for it; `clock accept` accepts it
     Clock(ClockArgs),
     /// Show the positions of the log and the read tables, the clock, the scheduled tasks and the mail folder
@@ -90,6 +95,7 @@ impl Cli {
 
 /// Runs the command; prints an error as one line on standard error.
 pub async fn run(cli: Cli) -> ExitCode {
+    private_files::restrict_new_files();
     let filter =
         EnvFilter::try_from_env("SHOP_LOG").unwrap_or_else(|_| EnvFilter::new("warn,cartwright=info,sqlx=error"));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
@@ -114,6 +120,7 @@ async fn run_command(cli: &Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Users(command)) => users::run_users_command(command, location).await,
         Some(Command::Keys(command)) => users::run_keys_command(command, location, &cli.database.keys_dir()).await,
         Some(Command::Reactions(command)) => reactions::run_reactions_command(command, location).await,
+        Some(Command::Sql(args)) => sql::run_sql_command(args, location).await,
         Some(Command::Clock(args)) => clock::run_clock_command(args, location).await,
         Some(Command::Status) => status::print_status(location, &cli.database).await,
     }

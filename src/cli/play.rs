@@ -1,8 +1,9 @@
 //! `cartwright play`: imports a sales history.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::BufReader;
-use std::path::PathBuf;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -42,7 +43,7 @@ pub(super) struct PlayArgs {
 pub(super) async fn play_file(args: &PlayArgs, location: &Location) -> anyhow::Result<ExitCode> {
     let file = File::open(&args.file).with_context(|| format!("cannot read {}", args.file.display()))?;
     let mut skipped = match &args.skipped {
-        Some(path) => Some(File::create(path).with_context(|| format!("cannot write {}", path.display()))?),
+        Some(path) => Some(create_report(path).with_context(|| format!("cannot write {}", path.display()))?),
         None => None,
     };
     let report = with_new_database(location, async |database| play_into(database, file, args).await).await?;
@@ -52,6 +53,11 @@ pub(super) async fn play_file(args: &PlayArgs, location: &Location) -> anyhow::R
     print(&report.to_string());
     let is_success = report.is_complete() || args.allow_skipped;
     Ok(if is_success { ExitCode::SUCCESS } else { ExitCode::from(INCOMPLETE) })
+}
+
+/// Other users of the machine cannot read the file, because rows name buyers.
+fn create_report(path: &Path) -> std::io::Result<File> {
+    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
 }
 
 async fn play_into(database: &Database, file: File, args: &PlayArgs) -> anyhow::Result<PlayReport> {

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow, ensure};
+use anyhow::{Context, anyhow, bail, ensure};
+use percent_encoding::percent_decode_str;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
@@ -14,12 +15,14 @@ pub mod failure;
 pub mod functions;
 mod listen;
 pub mod locks;
+pub mod roles;
 pub mod unavailability;
 
 pub use listen::listen;
 
 use embedded::{EmbeddedOptions, EmbeddedPostgres};
 use functions::{FunctionSet, SchemaLock};
+use roles::{ReaderState, reader_state};
 
 use crate::failpoints::failpoint;
 
@@ -89,7 +92,7 @@ impl Database {
             }
             Location::Embedded(options) => embedded::has_cluster(&options.data_dir),
         };
-        ensure!(exists, "there is no shop yet ({}); `cartwright serve` creates one", location.describe());
+        ensure!(exists, no_shop(location));
         Self::join(location).await
     }
 
@@ -98,6 +101,7 @@ impl Database {
         if let Location::Embedded(options) = location
             && let Some(running) = embedded::running(&options.data_dir, NAME)
         {
+            embedded::check_passwords(&options.data_dir)?;
             return Self::connect(running, None).await;
         }
         Self::open(location).await
@@ -144,6 +148,35 @@ async fn has_migrations(connect: &PgConnectOptions) -> anyhow::Result<bool> {
     Ok(exists)
 }
 
+/// How a person may read a database that is not embedded.
+pub struct ReadAccess {
+    /// Password of the shop's own role, from the URL or the file.
+    pub password: Option<String>,
+    pub state: ReaderState,
+    pub reader_can_log_in: bool,
+}
+
+/// Looks at the roles of the operator's own database; fails if there is no shop in it. Changes nothing.
+pub async fn read_access(location: &Location) -> anyhow::Result<ReadAccess> {
+    let Location::Url { url, password_file } = location else { bail!("the database is embedded") };
+    let options = external_options(url, password_file.as_deref())?;
+    ensure!(has_migrations(&options).await?, no_shop(location));
+    let mut connection = reach(&options).await?;
+    let state = reader_state(&mut connection).await?;
+    let can_log_in = "select exists (select from pg_roles where rolname = $1 and rolcanlogin)";
+    let reader_can_log_in = sqlx::query_scalar(can_log_in).bind(roles::READER).fetch_one(&mut connection).await?;
+    connection.close().await?;
+    // The driver has decoded it; it gives it back in a URL only.
+    let address = options.to_url_lossy();
+    let password = address.password().map(|password| percent_decode_str(password).decode_utf8_lossy().into_owned());
+    Ok(ReadAccess { password, state, reader_can_log_in })
+}
+
+/// The refusal of a command that needs a shop.
+pub fn no_shop(location: &Location) -> String {
+    format!("there is no shop yet ({}); `cartwright serve` creates one", location.describe())
+}
+
 fn explain_migration(error: MigrateError) -> anyhow::Error {
     match error {
         // Migrations are never removed, so an unknown one is of a later version.
@@ -160,12 +193,13 @@ fn with_password(connect: PgConnectOptions, file: Option<&Path>) -> anyhow::Resu
     Ok(connect.password(password.trim_end_matches(['\r', '\n'])))
 }
 
-/// Applies the migrations and installs the functions of this program. Processes that start at once take turns.
+/// Applies the migrations, installs the functions of this program, and grants `reader` its rights. Processes that start at once take turns.
 pub async fn migrate(connect: &PgConnectOptions) -> Result<(), MigrateError> {
     // The table of migrations is found by the search path, and belongs to `public`.
     let mut connection = connect.clone().options([("search_path", "public")]).connect().await?;
     MIGRATOR.run(&mut connection).await?;
     FunctionSet::of_this_program().install(&mut connection).await?;
+    roles::grant_reads_or_warn(&mut connection).await;
     Ok(connection.close().await?)
 }
 

@@ -1,25 +1,25 @@
 //! E-mail: composes mails, and sends them by SMTP or writes them to a folder.
 
 use std::fmt;
-use std::fs::DirBuilder;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Message, MultiPart, SinglePart};
 use lettre::transport::smtp;
-use lettre::{AsyncFileTransport, AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
+use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 use thiserror::Error;
 
 use crate::clock::Clock;
 
+mod folder;
 mod free_text;
 mod order_mails;
 mod template_checks;
 mod templates;
 mod unmailable;
 
+pub use folder::restrict_mails;
 pub use order_mails::OrderMails;
 pub use template_checks::check;
 pub use templates::{Rendered, TemplateError, Templates};
@@ -107,11 +107,8 @@ impl Mailer {
                 transport.send(message).await.map(drop).map_err(|error| classify_error(&error))
             }
             None => {
-                // A mail may hold a link that opens an account, so other users of the machine must not read it.
-                let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.config.folder);
-                made.map_err(|error| MailError::Unsent(error.to_string()))?;
-                let transport = AsyncFileTransport::<Tokio1Executor>::new(&self.config.folder);
-                transport.send(message).await.map(drop).map_err(|error| MailError::Unsent(error.to_string()))
+                let written = folder::write_mail(&self.config.folder, &message.formatted());
+                written.map_err(|error| MailError::Unsent(error.to_string()))
             }
         }
     }

@@ -3,7 +3,7 @@
 use sqlx::{Connection, Executor, PgConnection, PgPool};
 
 use super::definition::{PROJECTIONS, Projection, fact_schema, fact_statements};
-use crate::database::locks;
+use crate::database::{locks, roles};
 
 /// Installs everything that needs no replay, and returns the projections whose tables must be rebuilt from the log.
 /// Until then their old tables stay in service, updated by the functions they were built with.
@@ -107,7 +107,7 @@ pub(super) async fn put_in_service(connection: &mut PgConnection, projection: &P
     for cured in ["delete from projection_failure where name = $1", "delete from finding where source = $1"] {
         sqlx::query(cured).bind(projection.name).execute(&mut *connection).await?;
     }
-    Ok(())
+    roles::grant_missing(connection).await
 }
 
 /// Drops a projection that this program no longer has.

@@ -21,6 +21,7 @@ mod definition;
 mod fact_schema;
 mod failures;
 mod install;
+mod long_reads;
 mod rebuild;
 mod shadow;
 mod status;
@@ -31,7 +32,8 @@ mod worker;
 #[cfg(test)]
 pub use definition::facts_that_set;
 pub use definition::{PROJECTIONS, Projection, event_types_of};
-pub use rebuild::{RebuildError, rebuild};
+pub use long_reads::ReadLimits;
+pub use rebuild::{RebuildError, rebuild, rebuild_within};
 pub use shadow::Progress;
 pub use status::{ProjectionState, ProjectionStatus, status};
 pub use text_key::text_key;

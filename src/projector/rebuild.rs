@@ -1,13 +1,12 @@
 //! Rebuilds: new tables from the first event, beside the live ones, swapped in within one transaction.
 
-use std::time::Duration;
-
 use sqlx::{Connection, PgConnection, PgPool};
 use thiserror::Error;
 
 use super::definition::Projection;
 use super::failures;
 use super::install::{put_in_service, run};
+use super::long_reads::{LongReads, ReadLimits};
 use super::shadow::{Progress, Shadow, fold_range, remove};
 use crate::database::failure::DatabaseFailure;
 use crate::failpoints::failpoint;
@@ -22,10 +21,6 @@ pub enum RebuildError {
     Database(#[from] sqlx::Error),
 }
 
-/// Attempts at a swap while long queries read the old table.
-const SWAP_ATTEMPTS: u32 = 120;
-const SWAP_PAUSE: Duration = Duration::from_millis(500);
-
 /// Rebuilds one projection while the shop is open. Readers see the old rows until they see all the new ones.
 /// The next rebuild, or any process of the shop, drops what an interrupted rebuild left behind. A failure is recorded, and
 /// the running shop tries again.
@@ -34,7 +29,17 @@ pub async fn rebuild(
     projection: &'static Projection,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<(), RebuildError> {
-    let rebuilt = build_and_swap(pool, projection, progress).await;
+    rebuild_within(pool, projection, progress, ReadLimits::default()).await
+}
+
+/// As [`rebuild`], with other limits on queries that read the old tables.
+pub async fn rebuild_within(
+    pool: &PgPool,
+    projection: &'static Projection,
+    progress: &(dyn Fn(Progress) + Sync),
+    limits: ReadLimits,
+) -> Result<(), RebuildError> {
+    let rebuilt = build_and_swap(pool, projection, progress, limits).await;
     if let Err(error) = &rebuilt
         && let Err(unrecorded) = failures::record(pool, projection, error).await
     {
@@ -47,13 +52,14 @@ async fn build_and_swap(
     pool: &PgPool,
     projection: &'static Projection,
     progress: &(dyn Fn(Progress) + Sync),
+    limits: ReadLimits,
 ) -> Result<(), RebuildError> {
     let shadow = Shadow::create(pool, projection, format!("rebuild_{}", projection.name)).await?;
     let mut shadow = shadow.ok_or(RebuildError::Running(projection.name))?;
     let swapped = match shadow.fold(progress, true).await {
         Ok(()) => {
             failpoint!("rebuild-folded");
-            swap_when_unread(&mut shadow).await
+            swap_when_unread(&mut shadow, limits).await
         }
         Err(error) => Err(error),
     };
@@ -68,16 +74,18 @@ async fn build_and_swap(
 
 /// Swaps as soon as no query reads the old table. Each attempt waits only briefly for its lock, because meanwhile the
 /// projector stops and other readers queue. If this process hangs during a swap, the database ends its session.
-async fn swap_when_unread(shadow: &mut Shadow) -> Result<(), sqlx::Error> {
-    for _ in 1..SWAP_ATTEMPTS {
+async fn swap_when_unread(shadow: &mut Shadow, limits: ReadLimits) -> Result<(), sqlx::Error> {
+    let mut long_reads = LongReads::of(&shadow.projection.tables(), limits);
+    loop {
         match swap(shadow).await {
             Err(error) if DatabaseFailure::of(&error) == DatabaseFailure::LockTimeout => {
-                tokio::time::sleep(SWAP_PAUSE).await
+                if !long_reads.wait_for_their_end(&mut shadow.connection).await? {
+                    return Err(error);
+                }
             }
             outcome => return outcome,
         }
     }
-    swap(shadow).await
 }
 
 /// Replaces the old tables with the new ones, at exactly the position of the other live tables.

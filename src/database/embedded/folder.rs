@@ -80,6 +80,13 @@ impl DataFolder {
         open_private(&self.join(name), self.account.as_ref())
     }
 
+    /// Writes a file of the folder anew, with mode 0600.
+    pub fn replace_file(&self, name: &str, text: &str) -> Result<(), EmbeddedError> {
+        let mut file = self.open_file(name)?;
+        let written = file.set_len(0).and_then(|()| file.write_all(text.as_bytes()));
+        written.map_err(EmbeddedError::file("write to", &self.join(name)))
+    }
+
     /// Makes a folder that no other account can enter; one that exists must already be such a folder,
     /// because another account may have created it if its parent is shared.
     pub fn make_private_folder(&self, path: &Path) -> Result<(), EmbeddedError> {

@@ -6,15 +6,19 @@
 
 mod binaries;
 mod folder;
+mod roles;
 mod server;
 #[cfg(test)]
 mod tests;
 mod wheel;
 
 use std::fs::{File, TryLockError};
+use std::io::ErrorKind;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -23,11 +27,15 @@ use folder::DataFolder;
 use server::{Cluster, PidFile, Server};
 
 pub use folder::default_data_dir;
+pub use roles::ClusterRole;
 
-/// Name of the cluster's superuser and of the database that the first start creates.
+/// Name of the database that the first start creates, and of the role that owns it.
 const NAME: &str = "cartwright";
 /// Port in the name of the socket file; nothing listens on TCP.
 const PORT: u16 = 5432;
+
+/// What a path in an address must not contain as it is.
+const ADDRESS_ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 const RESTART_DELAY_MIN: Duration = Duration::from_millis(50);
 const RESTART_DELAY_MAX: Duration = Duration::from_secs(5);
@@ -59,6 +67,7 @@ pub struct EmbeddedOptions {
 /// Dropping it stops the server soon after; [`EmbeddedPostgres::stop`] waits for that.
 #[derive(Debug)]
 pub struct EmbeddedPostgres {
+    data_dir: PathBuf,
     socket_folder: PathBuf,
     /// A message, or closing the channel, asks the supervisor to stop.
     stop_request: oneshot::Sender<()>,
@@ -85,19 +94,31 @@ impl EmbeddedPostgres {
         if cluster_version.is_none() {
             cluster.initialise().await?;
         }
-        let server = start_with_retries(&cluster).await?;
+        let mut server = start_with_retries(&cluster).await?;
+        let owner = connect_options(cluster.data_dir(), &cluster.socket_folder, ClusterRole::Owner, NAME);
+        if !matches!(roles::are_prepared(&owner).await, Ok(true)) {
+            server.shut_down().await;
+            cluster.prepare_roles().await?;
+            server = start_with_retries(&cluster).await?;
+        }
 
         let (stop_request, stop_requested) = oneshot::channel();
         Ok(Self {
+            data_dir: cluster.data_dir().to_owned(),
             socket_folder: cluster.socket_folder.clone(),
             stop_request,
             supervisor: tokio::spawn(supervise(cluster, server, stop_requested)),
         })
     }
 
-    /// How to connect to `database` as the superuser of the cluster.
+    /// How the shop connects to `database`: as the owner, which is no superuser.
     pub fn connect_options(&self, database: &str) -> PgConnectOptions {
-        connect_options(&self.socket_folder, database)
+        self.connect_options_as(ClusterRole::Owner, database)
+    }
+
+    /// How to connect to `database` as a role of the cluster.
+    pub fn connect_options_as(&self, role: ClusterRole, database: &str) -> PgConnectOptions {
+        connect_options(&self.data_dir, &self.socket_folder, role, database)
     }
 
     /// Ends all sessions, writes everything to disk, and returns when the server is gone.
@@ -108,10 +129,16 @@ impl EmbeddedPostgres {
     }
 }
 
-/// How to connect to `database` in the server that another process runs on `data_dir`.
+/// How the shop connects to `database` in the server that another process runs on `data_dir`.
 ///
 /// `None` if no process owns the folder, or if the server in it is not ready.
 pub fn running(data_dir: &Path, database: &str) -> Option<PgConnectOptions> {
+    let socket_folder = running_socket_folder(data_dir)?;
+    Some(connect_options(data_dir, &socket_folder, ClusterRole::Owner, database))
+}
+
+/// Folder of the socket of the server that another process runs on `data_dir`, as in [`running`].
+pub fn running_socket_folder(data_dir: &Path) -> Option<PathBuf> {
     let owner_file = File::open(data_dir.join(folder::OWNER_FILE)).ok()?;
     match owner_file.try_lock_shared() {
         Err(TryLockError::WouldBlock) => {}
@@ -123,7 +150,40 @@ pub fn running(data_dir: &Path, database: &str) -> Option<PgConnectOptions> {
     }
     let pid_file = PidFile::read(&data_dir.join(server::PGDATA))?;
     // The file of a server that was killed still says ready, but its socket no longer answers.
-    (pid_file.is_ready && pid_file.answers()).then(|| connect_options(&pid_file.socket_folder, database))
+    (pid_file.is_ready && pid_file.answers()).then_some(pid_file.socket_folder)
+}
+
+/// The address of the shop's database for a role, as libpq reads it. It names the file of the passwords, if there are any.
+pub fn address(data_dir: &Path, socket_folder: &Path, role: ClusterRole) -> String {
+    let encode = |path: &Path| percent_encode(path.as_os_str().as_bytes(), ADDRESS_ENCODED).to_string();
+    let passwords = data_dir.join(roles::PASSWORD_FILE);
+    let passwords = match File::open(&passwords).is_ok() {
+        true => format!("&passfile={}", encode(&std::path::absolute(&passwords).unwrap_or(passwords))),
+        false => String::new(),
+    };
+    format!("postgresql:///{NAME}?host={}&port={PORT}&user={}{passwords}", encode(socket_folder), role.name())
+}
+
+/// Fails if the database of the folder asks for passwords that this process may not read.
+pub fn check_passwords(data_dir: &Path) -> Result<(), EmbeddedError> {
+    let refused =
+        File::open(data_dir.join(roles::PASSWORD_FILE)).is_err_and(|error| error.kind() == ErrorKind::PermissionDenied);
+    if refused && roles::asks_for_passwords(data_dir) {
+        return Err(EmbeddedError::OnlyRoot { folder: data_dir.display().to_string() });
+    }
+    Ok(())
+}
+
+/// Folder of the socket of a server that runs on `data_dir`.
+pub fn socket_folder(data_dir: &Path) -> Result<PathBuf, EmbeddedError> {
+    let real = data_dir.canonicalize().map_err(EmbeddedError::file("open the data folder", data_dir))?;
+    Ok(server::socket_folder(&real))
+}
+
+/// Finds a client program of PostgreSQL: in the chosen folder, in `PATH`, or beside a server.
+pub async fn find_client(program: &str, chosen: Option<&Path>) -> Option<PathBuf> {
+    let folders = chosen.map(Path::to_owned).into_iter().chain(binaries::search_folders().await);
+    folders.map(|folder| folder.join(program)).find(|path| path.is_file())
 }
 
 /// Whether a cluster was created in the data folder.
@@ -131,14 +191,18 @@ pub fn has_cluster(data_dir: &Path) -> bool {
     data_dir.join(server::PGDATA).join("PG_VERSION").exists()
 }
 
-fn connect_options(socket_folder: &Path, database: &str) -> PgConnectOptions {
-    PgConnectOptions::new_without_pgpass()
+fn connect_options(data_dir: &Path, socket_folder: &Path, role: ClusterRole, database: &str) -> PgConnectOptions {
+    let options = PgConnectOptions::new_without_pgpass()
         .socket(socket_folder)
         .port(PORT)
-        .username(NAME)
+        .username(role.name())
         .database(database)
         // Whatever `PGSSLMODE` asks for, there is no TLS on a Unix socket.
-        .ssl_mode(PgSslMode::Disable)
+        .ssl_mode(PgSslMode::Disable);
+    match roles::password(data_dir, role) {
+        Some(password) => options.password(&password),
+        None => options,
+    }
 }
 
 /// Starts the server. Retries while processes of a killed server are about to end, or while an orphan does not listen
@@ -249,8 +313,17 @@ pub enum EmbeddedError {
     BrokenCluster { folder: String, reason: String },
     #[error("cannot create a postgresql cluster in `{folder}`: {reason}")]
     NotInitialised { folder: String, reason: String },
+    #[error("cannot create the roles of the database in `{folder}`: {reason}")]
+    NoRoles { folder: String, reason: String },
     #[error("postgresql in `{folder}` did not start: {reason}")]
     NotStarted { folder: String, reason: String },
+    #[error(
+        "root started the shop in `{folder}`, so its database asks for a password that root alone can read; \
+         run this as root"
+    )]
+    OnlyRoot { folder: String },
+    #[error("the system has no randomness for a password")]
+    NoRandomness,
     #[error("postgresql did not stop cleanly: {reason}")]
     NotStopped { reason: String },
 }

@@ -19,6 +19,7 @@ use tokio::process::Child;
 
 use super::binaries::{Binaries, SUPPORTED};
 use super::folder::DataFolder;
+use super::roles::{Authentication, HBA_FILE, SUPERUSER};
 use super::{Durability, EmbeddedError, NAME, PORT};
 
 pub(super) const PGDATA: &str = "pgdata";
@@ -81,6 +82,7 @@ pub(super) struct Cluster {
     folder: DataFolder,
     binaries: Binaries,
     durability: Durability,
+    authentication: Authentication,
     pub socket_folder: PathBuf,
 }
 
@@ -99,7 +101,13 @@ impl Cluster {
     pub fn new(folder: DataFolder, binaries: Binaries, durability: Durability) -> Result<Self, EmbeddedError> {
         let socket_folder = socket_folder(&folder.path);
         folder.make_private_folder(&socket_folder)?;
-        Ok(Self { folder, binaries, durability, socket_folder })
+        let authentication = Authentication::of(&folder.path, folder.account.is_some(), durability)?;
+        folder.replace_file(HBA_FILE, &authentication.rules())?;
+        Ok(Self { folder, binaries, durability, authentication, socket_folder })
+    }
+
+    pub fn data_dir(&self) -> &Path {
+        &self.folder.path
     }
 
     /// Makes the cluster and the database under another name first, so that a start that was broken
@@ -115,11 +123,24 @@ impl Cluster {
             }
             self.run_initdb("C", &log).await?;
         }
-        self.create_database(&log).await?;
+        self.run_alone(&unfinished, "template1", &self.authentication.statements(), &log).await?;
+        let create = format!("create database {NAME} owner {NAME};");
+        self.run_alone(&unfinished, "template1", &create, &log).await?;
         fs::rename(&unfinished, self.folder.join(PGDATA)).map_err(EmbeddedError::file("rename", &unfinished))?;
         File::open(&self.folder.path)
             .and_then(|folder| folder.sync_all())
             .map_err(EmbeddedError::file("sync", &self.folder.path))
+    }
+
+    /// Creates the roles of an older or restored cluster, whose server must not run.
+    pub async fn prepare_roles(&self) -> Result<(), EmbeddedError> {
+        tracing::info!(folder = %self.folder.path.display(), "creating the roles of the database");
+        let log = self.lock_initdb_log().await?;
+        let prepared = self.run_alone(&self.folder.join(PGDATA), NAME, &self.authentication.statements(), &log).await;
+        prepared.map_err(|error| match error {
+            EmbeddedError::NotInitialised { folder, reason } => EmbeddedError::NoRoles { folder, reason },
+            other => other,
+        })
     }
 
     /// Waits for an `initdb` that outlived a killed shop: it has the lock with its output.
@@ -152,7 +173,7 @@ impl Cluster {
         command
             .arg("--pgdata")
             .arg(&unfinished)
-            .args(["--username", NAME, "--encoding=UTF8", "--locale", locale])
+            .args(["--username", SUPERUSER, "--encoding=UTF8", "--locale", locale])
             .args(["--auth-local=trust", "--auth-host=reject", "--data-checksums"]);
         if self.durability == Durability::Volatile {
             command.arg("--no-sync");
@@ -160,15 +181,25 @@ impl Cluster {
         self.run_to_end(command.kill_on_drop(true), log, "").await
     }
 
-    async fn create_database(&self, log: &File) -> Result<(), EmbeddedError> {
+    /// Runs statements in a stand-alone backend as the superuser, each in a transaction of its own.
+    async fn run_alone(
+        &self,
+        pgdata: &Path,
+        database: &str,
+        statements: &str,
+        log: &File,
+    ) -> Result<(), EmbeddedError> {
         let mut command = self.folder.command(&self.binaries.folder.join("postgres"));
-        command.arg("--single").arg("-D").arg(self.folder.join(UNFINISHED_PGDATA));
+        command.args(["--single", "-j", "-D"]).arg(pgdata);
         if self.durability == Durability::Volatile {
             command.arg("-F");
         }
-        command.args(["-c", "exit_on_error=on", "template1"]).stdin(Stdio::piped());
-        let statement = format!("create database {NAME};\n");
-        self.run_to_end(command.kill_on_drop(true), log, &statement).await
+        // A statement may hold a password, so that of an error is not logged.
+        for setting in ["exit_on_error=on", "log_min_error_statement=panic", "log_statement=none"] {
+            command.arg("-c").arg(setting);
+        }
+        command.arg(database).stdin(Stdio::piped());
+        self.run_to_end(command.kill_on_drop(true), log, &format!("{statements}\n\n")).await
     }
 
     async fn run_to_end(
@@ -256,12 +287,15 @@ impl Cluster {
             format!("port={PORT}"),
             format!("unix_socket_directories={}", self.socket_folder.display()),
             "unix_socket_permissions=0700".to_owned(),
+            format!("hba_file={}", self.folder.join(HBA_FILE).display()),
             format!("cluster_name={NAME}"),
             "max_connections=100".to_owned(),
             "shared_buffers=128MB".to_owned(),
             "max_wal_size=2GB".to_owned(),
             // The shop's questions are short: compiling them costs more than it saves.
             "jit=off".to_owned(),
+            // A session that was left open in a transaction keeps read tables from being replaced.
+            "idle_in_transaction_session_timeout=5min".to_owned(),
             "timezone=UTC".to_owned(),
             "log_timezone=UTC".to_owned(),
             "log_destination=stderr".to_owned(),
@@ -386,7 +420,7 @@ fn socket_name() -> String {
 }
 
 /// Beside the data, unless the system or PostgreSQL could not cope with that path.
-fn socket_folder(data_folder: &Path) -> PathBuf {
+pub(super) fn socket_folder(data_folder: &Path) -> PathBuf {
     let beside_data = data_folder.join("run");
     let path_bytes = beside_data.join(socket_name()).as_os_str().len();
     let is_plain = beside_data.to_str().is_some_and(|path| !path.contains([',', '"']));

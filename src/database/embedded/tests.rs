@@ -164,7 +164,8 @@ async fn a_durable_server_has_the_promised_settings_and_keeps_its_data() {
         ("server_encoding", "UTF8"),
         ("TimeZone", "UTC"),
         ("jit", "off"),
-        ("is_superuser", "on"),
+        ("is_superuser", "off"),
+        ("session_authorization", "cartwright"),
     ] {
         assert_eq!(setting(&mut connection, name).await, value, "{name}");
     }

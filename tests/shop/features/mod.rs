@@ -2,6 +2,7 @@
 
 mod accounts;
 mod addresses;
+mod analysts;
 mod cancelled_units;
 mod card_provider;
 mod carts;

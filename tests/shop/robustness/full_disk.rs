@@ -70,7 +70,8 @@ impl SmallDisk {
 
     /// Whether PostgreSQL executes the statement.
     fn psql(&self, statement: &str) -> bool {
-        let address = format!("postgresql:///cartwright?host={}/run&user=cartwright", self.folder.display());
+        let folder = self.folder.display();
+        let address = format!("postgresql:///cartwright?host={folder}/run&user=postgres&passfile={folder}/pgpass");
         self.run("psql", &[&address, "-c", statement]).status.success()
     }
 

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use cartwright::database::embedded::{Durability, EmbeddedOptions, EmbeddedPostgres};
+use cartwright::database::embedded::{ClusterRole, Durability, EmbeddedOptions, EmbeddedPostgres};
 use cartwright::database::{migrate, pool_options, prepared};
 use cartwright::journal;
 use sqlx::postgres::PgConnectOptions;
@@ -44,6 +44,9 @@ fn data_dir() -> PathBuf {
 async fn start_server(data_dir: &Path) -> EmbeddedPostgres {
     let options = EmbeddedOptions { data_dir: data_dir.to_owned(), durability: Durability::Volatile, binaries: None };
     let server = EmbeddedPostgres::start(&options).await.unwrap();
+    let mut superuser = server.connect_options_as(ClusterRole::Superuser, "postgres").connect().await.unwrap();
+    superuser.execute("alter database template1 owner to cartwright").await.unwrap();
+    superuser.close().await.unwrap();
     let template = server.connect_options("template1");
     migrate(&template).await.unwrap();
     // Migrations left functions in `public` for older versions of the program. This version must not call them.
@@ -107,14 +110,15 @@ pub async fn bare_database() -> PgConnectOptions {
 async fn create_database(template: &str) -> PgConnectOptions {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
-    execute(&format!("create database {name} template {template}")).await;
+    execute(&format!("create database {name} template {template} owner cartwright")).await;
     let connect = prepared(SERVER.postgres.connect_options(&name));
     DATABASES.with_borrow_mut(|databases| databases.0.push(name));
     connect
 }
 
 async fn execute(statement: &str) {
-    let mut connection = SERVER.postgres.connect_options("postgres").connect().await.unwrap();
+    let superuser = SERVER.postgres.connect_options_as(ClusterRole::Superuser, "postgres");
+    let mut connection = superuser.connect().await.unwrap();
     connection.execute(statement).await.unwrap();
     connection.close().await.unwrap();
 }
