@@ -126,10 +126,17 @@ pub async fn list_categories(
     let list = RankedList { rank: &ranks::CATEGORIES, default_limit: DEFAULT_LIMIT, start: (String::new(), 0) };
     let key = |row: &CategoryRow| (row.category_name.clone(), row.category_id);
     request
-        .answer(&app, page, list, key, |row| row, |connection, (name, id), limit| {
-            sqlx::query_file_as!(CategoryRow, "projections/categories/list.sql", text_key(&name), id, limit)
-                .fetch(connection)
-        })
+        .answer(
+            &app,
+            page,
+            list,
+            key,
+            |row| row,
+            |connection, (name, id), limit| {
+                sqlx::query_file_as!(CategoryRow, "projections/categories/list.sql", text_key(&name), id, limit)
+                    .fetch(connection)
+            },
+        )
         .await
 }
 

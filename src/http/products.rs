@@ -171,10 +171,17 @@ pub async fn list_products(
         ProductSort::Name if unfiltered => {
             let list = RankedList { rank, default_limit: DEFAULT_LIMIT, start: (String::new(), 0) };
             request
-                .answer(&app, page, list, by_name, |row| row, |connection, (name, id), limit| {
-                    sqlx::query_file_as!(ProductRow, "projections/products/list.sql", text_key(&name), id, limit)
-                        .fetch(connection)
-                })
+                .answer(
+                    &app,
+                    page,
+                    list,
+                    by_name,
+                    |row| row,
+                    |connection, (name, id), limit| {
+                        sqlx::query_file_as!(ProductRow, "projections/products/list.sql", text_key(&name), id, limit)
+                            .fetch(connection)
+                    },
+                )
                 .await
         }
         ProductSort::Name => {

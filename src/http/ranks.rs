@@ -37,10 +37,8 @@ pub const CATEGORIES: Rank =
 
 const PRODUCT_TABLES: &[&str] = &["products", "categories"];
 
-pub const PRODUCTS_BY_NAME: Rank = Rank {
-    tables: PRODUCT_TABLES,
-    facts: &["product_created", "product_changed", "product_offer", "product_deleted"],
-};
+pub const PRODUCTS_BY_NAME: Rank =
+    Rank { tables: PRODUCT_TABLES, facts: &["product_created", "product_changed", "product_offer", "product_deleted"] };
 
 /// Also by name, between two prices.
 pub const PRODUCTS_BY_PRICE: Rank = Rank {

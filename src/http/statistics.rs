@@ -157,32 +157,39 @@ pub async fn bestsellers(
     let list = RankedList { rank: &ranks::BESTSELLERS, default_limit: DEFAULT_BESTSELLERS, start: (i64::MAX, 0) };
     let key = |row: &Bestseller| (row.total_sold, row.product_id);
     request
-        .answer(&app, page, list, key, |row| row, move |connection, (units, product_id), limit| {
-            let categories = categories.as_deref();
-            if from.is_none() && to.is_none() {
-                sqlx::query_file_as!(
-                    Bestseller,
-                    "projections/bestsellers/top.sql",
-                    categories,
-                    units,
-                    product_id,
-                    limit
-                )
-                .fetch(connection)
-            } else {
-                sqlx::query_file_as!(
-                    Bestseller,
-                    "projections/bestsellers/top_between.sql",
-                    categories,
-                    units,
-                    product_id,
-                    limit,
-                    from.unwrap_or(FIRST_DAY),
-                    to.unwrap_or(LAST_DAY)
-                )
-                .fetch(connection)
-            }
-        })
+        .answer(
+            &app,
+            page,
+            list,
+            key,
+            |row| row,
+            move |connection, (units, product_id), limit| {
+                let categories = categories.as_deref();
+                if from.is_none() && to.is_none() {
+                    sqlx::query_file_as!(
+                        Bestseller,
+                        "projections/bestsellers/top.sql",
+                        categories,
+                        units,
+                        product_id,
+                        limit
+                    )
+                    .fetch(connection)
+                } else {
+                    sqlx::query_file_as!(
+                        Bestseller,
+                        "projections/bestsellers/top_between.sql",
+                        categories,
+                        units,
+                        product_id,
+                        limit,
+                        from.unwrap_or(FIRST_DAY),
+                        to.unwrap_or(LAST_DAY)
+                    )
+                    .fetch(connection)
+                }
+            },
+        )
         .await
 }
 
@@ -200,10 +207,17 @@ pub async fn low_stock(
     let list = RankedList { rank: &ranks::LOW_STOCK, default_limit: DEFAULT_LIMIT, start: (i64::MIN, 0) };
     let key = |row: &ProductRow| (row.stock, row.product_id);
     request
-        .answer(&app, page, list, key, |row| row, move |connection, (stock, product_id), limit| {
-            sqlx::query_file_as!(ProductRow, "projections/low_stock/list.sql", threshold, stock, product_id, limit)
-                .fetch(connection)
-        })
+        .answer(
+            &app,
+            page,
+            list,
+            key,
+            |row| row,
+            move |connection, (stock, product_id), limit| {
+                sqlx::query_file_as!(ProductRow, "projections/low_stock/list.sql", threshold, stock, product_id, limit)
+                    .fetch(connection)
+            },
+        )
         .await
 }
 
@@ -218,10 +232,17 @@ pub async fn customer_stats(
     let list = RankedList { rank: &ranks::CUSTOMER_STATS, default_limit: DEFAULT_LIMIT, start: (Decimal::MAX, 0) };
     let key = |row: &CustomerStats| (row.total_spent.0, row.customer_id);
     request
-        .answer(&app, page, list, key, |row| row, |connection, (spent, customer_id), limit| {
-            sqlx::query_file_as!(CustomerStats, "projections/customer_stats/list.sql", spent, customer_id, limit)
-                .fetch(connection)
-        })
+        .answer(
+            &app,
+            page,
+            list,
+            key,
+            |row| row,
+            |connection, (spent, customer_id), limit| {
+                sqlx::query_file_as!(CustomerStats, "projections/customer_stats/list.sql", spent, customer_id, limit)
+                    .fetch(connection)
+            },
+        )
         .await
 }
 
@@ -309,17 +330,24 @@ pub async fn abandoned_carts(
     let list = RankedList { rank: &ranks::ABANDONED_CARTS, default_limit: DEFAULT_LIMIT, start };
     let key = |cart: &AbandonedCart| (cart.changed_at, cart.cart_id.clone());
     request
-        .answer(&app, page, list, key, |row| row, move |connection, (changed_at, cart_id), limit| {
-            sqlx::query_file_as!(
-                AbandonedCart,
-                "projections/carts/abandoned.sql",
-                untouched_since,
-                changed_at,
-                cart_id,
-                limit
-            )
-            .fetch(connection)
-        })
+        .answer(
+            &app,
+            page,
+            list,
+            key,
+            |row| row,
+            move |connection, (changed_at, cart_id), limit| {
+                sqlx::query_file_as!(
+                    AbandonedCart,
+                    "projections/carts/abandoned.sql",
+                    untouched_since,
+                    changed_at,
+                    cart_id,
+                    limit
+                )
+                .fetch(connection)
+            },
+        )
         .await
 }
 

@@ -80,16 +80,10 @@ pub async fn list_stock_movements(
     }
     let event_types = ProductEvent::STOCK_EVENTS.map(str::to_owned);
     let Some(product_id) = filter.product_id else {
-        let rows = sqlx::query_file!(
-            "src/http/queries/stock_movements.sql",
-            before,
-            from,
-            until,
-            &event_types,
-            limit + 1
-        )
-        .fetch_all(&app.pool)
-        .await?;
+        let rows =
+            sqlx::query_file!("src/http/queries/stock_movements.sql", before, from, until, &event_types, limit + 1)
+                .fetch_all(&app.pool)
+                .await?;
         let movements = rows.into_iter().map(|row| {
             let product_id = row.aggregate_id.parse().map_err(ApiError::internal)?;
             let head = (row.position, row.event_id, row.recorded_at);

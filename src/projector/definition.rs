@@ -164,7 +164,8 @@ pub fn fact_names() -> Vec<&'static str> {
 /// The event types that some fact views read.
 pub fn event_types_of(facts: &[&str]) -> Vec<&'static str> {
     static VIEWS: LazyLock<HashMap<&'static str, Vec<&'static str>>> = LazyLock::new(|| {
-        let views = statements(FACTS_SQL).filter_map(|view| Some((view_name(view)?, quoted_event_types(view).collect())));
+        let views =
+            statements(FACTS_SQL).filter_map(|view| Some((view_name(view)?, quoted_event_types(view).collect())));
         views.collect()
     });
     let mut event_types: Vec<_> = facts.iter().filter_map(|fact| VIEWS.get(fact)).flatten().copied().collect();
@@ -179,7 +180,8 @@ pub fn facts_that_set(projection: &str, columns: &[&str]) -> Vec<&'static str> {
     let projection = Projection::find(projection);
     let is_word = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
     let all = projection.into_iter().flat_map(|projection| statements(projection.apply_sql));
-    let setting = all.filter(|statement| statement.split(|letter| !is_word(letter)).any(|word| columns.contains(&word)));
+    let setting =
+        all.filter(|statement| statement.split(|letter| !is_word(letter)).any(|word| columns.contains(&word)));
     setting.flat_map(|statement| words_after(statement, "fact.")).filter(|fact| *fact != "text_key").collect()
 }
 

@@ -79,7 +79,8 @@ fn the_number_of_an_address_is_never_reused() {
 fn only_an_existing_address_can_be_changed_or_removed() {
     let address_id = AddressId(1);
     let marks = DefaultMarks::default();
-    let change = |fields: &[AddressField]| CustomerCommand::ChangeAddress { address_id, fields: fields.to_vec(), marks };
+    let change =
+        |fields: &[AddressField]| CustomerCommand::ChangeAddress { address_id, fields: fields.to_vec(), marks };
     let there = || given(vec![Registered {}, AddressAdded { address_id }]);
     let gone = || given(vec![Registered {}, AddressAdded { address_id }, AddressRemoved { address_id }]);
     let fields = vec![AddressField::City];
@@ -98,9 +99,7 @@ fn the_number_of_addresses_is_limited() {
     let add = || CustomerCommand::AddAddress { marks: DefaultMarks::default() };
     given(events.clone()).when(add()).then_expect_error(CustomerError::TooManyAddresses);
     events.push(AddressRemoved { address_id: AddressId(7) });
-    given(events)
-        .when(add())
-        .then_expect_events(vec![AddressAdded { address_id: AddressId(51) }]);
+    given(events).when(add()).then_expect_events(vec![AddressAdded { address_id: AddressId(51) }]);
 }
 
 #[test]

@@ -33,8 +33,12 @@ pub struct Wishes {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WishlistCommand {
     /// Changes nothing if the product is in the wishlist.
-    Add { product_id: ProductId },
-    Remove { product_id: ProductId },
+    Add {
+        product_id: ProductId,
+    },
+    Remove {
+        product_id: ProductId,
+    },
     /// Removes every product, when the customer is erased.
     Empty,
 }

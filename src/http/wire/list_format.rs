@@ -113,7 +113,8 @@ mod tests {
         ] {
             assert_eq!(preferred(accept), ListFormat::Json, "{accept}");
         }
-        for accept in ["application/x-ndjson", "Application/X-NDJSON; charset=utf-8", "*/*;q=0.1, application/x-ndjson"] {
+        for accept in ["application/x-ndjson", "Application/X-NDJSON; charset=utf-8", "*/*;q=0.1, application/x-ndjson"]
+        {
             assert_eq!(preferred(accept), ListFormat::JsonLines, "{accept}");
         }
     }

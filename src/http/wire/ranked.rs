@@ -90,7 +90,8 @@ impl RankedPage {
             return Ok(false);
         }
         let asked_by = if self.all == Some(true) { "all=true".to_owned() } else { format.media_type().to_owned() };
-        let parts = [("limit", self.limit.is_some()), ("cursor", self.cursor.is_some()), ("all", self.all == Some(false))];
+        let parts =
+            [("limit", self.limit.is_some()), ("cursor", self.cursor.is_some()), ("all", self.all == Some(false))];
         let errors = parts.into_iter().filter(|(_, given)| *given).map(|(field, _)| FieldError {
             field: field.to_owned(),
             message: format!("cannot be combined with {asked_by}, which returns the whole list"),
@@ -166,7 +167,8 @@ impl ListRequest {
 /// Whether a row may have moved since the start of the walk. Asked after the rows were read: what they show is in the log.
 async fn has_moved(connection: &mut PgConnection, rank: &Rank, start: WalkStart) -> Result<bool, ApiError> {
     let WalkStart(position, seconds) = start;
-    let Some(time) = DateTime::from_timestamp(seconds, 0).and_then(|time| time.checked_sub_signed(REBUILD_LEEWAY)) else {
+    let Some(time) = DateTime::from_timestamp(seconds, 0).and_then(|time| time.checked_sub_signed(REBUILD_LEEWAY))
+    else {
         return Ok(true);
     };
     let event_types: Vec<String> = event_types_of(rank.facts).into_iter().map(str::to_owned).collect();

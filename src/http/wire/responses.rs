@@ -60,7 +60,8 @@ pub fn complete(document: &mut OpenApi) {
             } else if let RefOr::T(response) = response {
                 describe_success(status, response, &summary, is_command, is_list);
                 if is_ranked {
-                    let meaning = "`true` if a row may have moved since the first page: rows may be missing or repeated";
+                    let meaning =
+                        "`true` if a row may have moved since the first page: rows may be missing or repeated";
                     response.headers.insert("Walk-Moved".to_owned(), header(Type::String, meaning).into());
                 }
             }

@@ -127,7 +127,9 @@ async fn at_most_one_address_of_each_kind_is_the_default_also_with_requests_at_o
     assert_eq!(defaults(&shop).await, [vec![], vec![2]]);
     shop.send("DELETE", "customer/1/addresses/2/", Value::Null, &[]).await;
     assert_eq!(defaults(&shop).await, [vec![0; 0], vec![]]);
-    for (marks, field) in [(json!({ "default_shipping": "yes" }), "default_shipping"), (json!({ "default": true }), "default")] {
+    for (marks, field) in
+        [(json!({ "default_shipping": "yes" }), "default_shipping"), (json!({ "default": true }), "default")]
+    {
         let refused = mark(&shop, 1, marks).await;
         assert_eq!((refused.problem(), &refused.body["errors"][0]["field"]), ("invalid_request", &json!(field)));
     }
@@ -166,7 +168,9 @@ async fn a_checkout_that_names_no_address_uses_the_defaults() {
     let product = shop.product("Kettle", "20.00", 500).await;
     shop.customer("Ada").await;
     let fees = json!({ "fees": [
-        { "country": "GB", "fee": "1.00" }, { "country": "FR", "fee": "2.00" }, { "country": "DE", "fee": "4.00" },
+        { "country": "GB", "from": "0.00", "fee": "1.00" },
+        { "country": "FR", "from": "0.00", "fee": "2.00" },
+        { "country": "DE", "from": "0.00", "fee": "4.00" },
     ] });
     let fees = shop.send("PUT", "pricing/shipping/", fees, &[]).await;
     assert_eq!(fees.status, StatusCode::OK, "{}", fees.body);
@@ -188,7 +192,8 @@ async fn a_checkout_that_names_no_address_uses_the_defaults() {
         };
         (country("shipping"), country("billing"), summary["total_amount"].as_str().unwrap().to_owned())
     };
-    let expect = |shipping: &str, billing: &str, total: &str| (shipping.to_owned(), billing.to_owned(), total.to_owned());
+    let expect =
+        |shipping: &str, billing: &str, total: &str| (shipping.to_owned(), billing.to_owned(), total.to_owned());
     // A billing default alone; fees need a country.
     shop.add(1, product, 1).await;
     assert_eq!(shop.check_out(1).await.problem(), "shipping_country_required");

@@ -41,9 +41,10 @@ async fn every_change_of_the_stock_is_shown_with_its_event_order_and_both_levels
     shop.send("PATCH", "product/1/", json!({ "price": "21.00" }), &[]).await;
 
     let movements = shop.read("stock-movements/?product_id=1").await;
-    assert_eq!(column(&movements, "event_type"), [
-        "StockCorrected", "StockReturned", "StockReleased", "StockShipped", "StockReserved", "StockReceived",
-    ]);
+    assert_eq!(
+        column(&movements, "event_type"),
+        ["StockCorrected", "StockReturned", "StockReleased", "StockShipped", "StockReserved", "StockReceived",]
+    );
     let order = json!(1);
     assert_eq!(column(&movements, "order_id"), [&Value::Null, &order, &order, &order, &order, &Value::Null]);
     let levels = |at: &str| {
@@ -66,11 +67,19 @@ async fn every_change_of_the_stock_is_shown_with_its_event_order_and_both_levels
     assert_eq!(walk(&shop, "stock-movements/?limit=4&product_id=1").await, *movements.as_array().unwrap());
     assert_eq!(shop.read("stock-movements/?product_id=99").await, json!([]));
     for (query, field) in [
-        ("product_id=x", "product_id"), ("from=yesterday", "from"), ("to=2026-02-30", "to"), ("limit=0", "limit"),
-        ("from=2026-02-02&to=2026-02-01", "to"), ("cursor=x", "cursor"),
+        ("product_id=x", "product_id"),
+        ("from=yesterday", "from"),
+        ("to=2026-02-30", "to"),
+        ("limit=0", "limit"),
+        ("from=2026-02-02&to=2026-02-01", "to"),
+        ("cursor=x", "cursor"),
     ] {
         let refused = shop.get(&format!("stock-movements/?{query}")).await;
-        assert_eq!((refused.problem(), &refused.body["errors"][0]["field"]), ("invalid_request", &json!(field)), "{query}");
+        assert_eq!(
+            (refused.problem(), &refused.body["errors"][0]["field"]),
+            ("invalid_request", &json!(field)),
+            "{query}"
+        );
     }
 }
 

@@ -48,11 +48,13 @@ async fn a_wishlist_shows_every_product_and_why_it_cannot_be_ordered() {
     assert_eq!(products(&wishlist), [4, 3, 2, 1], "newest first");
     let shown: Vec<_> = wishlist.as_array().unwrap().iter().map(|item| (&item["reason"], &item["available"])).collect();
     let (no, yes) = (json!(false), json!(true));
-    assert_eq!(shown, [
-        (&json!("deleted"), &no), (&json!("discontinued"), &no), (&json!("out_of_stock"), &no), (&Value::Null, &yes),
-    ]);
+    assert_eq!(
+        shown,
+        [(&json!("deleted"), &no), (&json!("discontinued"), &no), (&json!("out_of_stock"), &no), (&Value::Null, &yes),]
+    );
     assert_eq!((&wishlist[0]["name"], &wishlist[0]["in_stock"]), (&json!("Tray"), &json!(0)));
-    (item["name"], item["price"], item["added_at"]) = (json!("Electric kettle"), json!("25.00"), wishlist[3]["added_at"].clone());
+    (item["name"], item["price"], item["added_at"]) =
+        (json!("Electric kettle"), json!("25.00"), wishlist[3]["added_at"].clone());
     assert_eq!(wishlist[3], item);
     // A deleted product stays until it is removed, and cannot be added again; a discontinued one can.
     assert_eq!(wish(&shop, 4).await.body["reason"], "deleted");
@@ -77,7 +79,10 @@ async fn a_wishlist_shows_every_product_and_why_it_cannot_be_ordered() {
         assert_eq!(shop.get(path).await.problem(), "invalid_request", "{path}");
     }
     assert_eq!(shop.send("PUT", "customer/1/wishlist/x/", Value::Null, &[]).await.status, StatusCode::BAD_REQUEST);
-    assert_eq!(shop.send("PUT", "customer/1/wishlist/1/", json!({ "units": 2 }), &[]).await.status, StatusCode::BAD_REQUEST);
+    assert_eq!(
+        shop.send("PUT", "customer/1/wishlist/1/", json!({ "units": 2 }), &[]).await.status,
+        StatusCode::BAD_REQUEST
+    );
     let planned = shop.send("DELETE", "customer/1/wishlist/1/?dry_run=true", Value::Null, &[]).await;
     assert_eq!(planned.body["events"][0]["payload"], json!({ "event": "WishlistItemRemoved", "product_id": 1 }));
     let history = shop.read("customer/1/wishlist/history/").await;
@@ -129,9 +134,16 @@ async fn a_wishlist_is_exported_to_its_owner_and_goes_with_the_customer() {
     let added = shop.send_with_token(&token, "PUT", &path, Value::Null).await;
     assert_eq!(added.status, StatusCode::OK, "{}", added.body);
     let list = format!("customer/{customer}/wishlist/");
-    assert_eq!(products(&shop.send_with_token(&token, "GET", &list, Value::Null).await.body), [product], "one's own write");
+    assert_eq!(
+        products(&shop.send_with_token(&token, "GET", &list, Value::Null).await.body),
+        [product],
+        "one's own write"
+    );
     let export = shop.read(&format!("customer/{customer}/export/")).await;
-    assert_eq!((&export["wishlist"][0]["product_name"], export["wishlist"].as_array().unwrap().len()), (&json!("Kettle"), 1));
+    assert_eq!(
+        (&export["wishlist"][0]["product_name"], export["wishlist"].as_array().unwrap().len()),
+        (&json!("Kettle"), 1)
+    );
     let types = export["history"].as_array().unwrap().iter().filter(|event| event["event_type"] == "WishlistItemAdded");
     assert_eq!(types.count(), 1);
     let erased = shop.send("DELETE", &format!("customer/{customer}/"), Value::Null, &[]).await;
