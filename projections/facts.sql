@@ -527,6 +527,10 @@ create view fact.webhook_secret_rotated as
 select position, recorded_at, sequence, aggregate_id::bigint as webhook_id
 from fact.event where event_type = 'WebhookSecretRotated';
 
+create view fact.webhook_disabled as
+select position, recorded_at, sequence, aggregate_id::bigint as webhook_id, payload ->> 'reason' as reason
+from fact.event where event_type = 'WebhookDisabled';
+
 create view fact.webhook_removed as
 select position, recorded_at, sequence, aggregate_id::bigint as webhook_id
 from fact.event where event_type = 'WebhookRemoved';

@@ -55,6 +55,9 @@ pub struct ServeConfig {
     /// Sender of all mails
     #[arg(long, env = "SHOP_MAIL_FROM", default_value = "Cartwright <shop@localhost>")]
     pub mail_from: String,
+    /// Keep at most this many mails in the mail folder, the newest; 0 keeps all
+    #[arg(long, env = "SHOP_MAIL_FILES", default_value_t = 10_000)]
+    pub mail_files: usize,
     /// Folder with your own mail templates: a file in its `mail` folder replaces the built-in one of that name
     #[arg(long, env = "SHOP_TEMPLATES_DIR")]
     pub templates_dir: Option<PathBuf>,
@@ -67,9 +70,15 @@ pub struct ServeConfig {
     /// Allow webhook URLs at private addresses [default: true if the shop listens on a loopback address]
     #[arg(long, env = "SHOP_WEBHOOK_PRIVATE", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = BoolishValueParser::new())]
     pub webhook_private: Option<bool>,
-    /// Delete webhook delivery records after this many days
+    /// Delete webhook delivery records, and parked deliveries, after this many days
     #[arg(long, env = "SHOP_WEBHOOK_DAYS", default_value_t = 30)]
     pub webhook_days: u32,
+    /// Disable a webhook, and mail the admins, when no delivery has succeeded for this many days; 0 disables
+    #[arg(long, env = "SHOP_WEBHOOK_OFF_DAYS", default_value_t = 3)]
+    pub webhook_off_days: u32,
+    /// Drop mails that have been parked for this many days; 0 keeps them
+    #[arg(long, env = "SHOP_PARKED_DAYS", default_value_t = 90)]
+    pub parked_days: u32,
     /// Attempts to send a webhook or mail before it is parked for an operator
     #[arg(long, env = "SHOP_REACTION_ATTEMPTS", default_value_t = 10, value_parser = clap::value_parser!(i32).range(1..=100))]
     pub reaction_attempts: i32,
@@ -82,6 +91,9 @@ pub struct ServeConfig {
     /// Size limit of the aggregate cache, in entries; each aggregate, cart item and order line counts one
     #[arg(long, env = "SHOP_CACHE_ENTRIES", default_value_t = 200_000)]
     pub cache_entries: usize,
+    /// Keep at most this many answers to idempotency keys; beyond them, those older than an hour are deleted before 24 hours are over
+    #[arg(long, env = "SHOP_KEPT_ANSWERS", default_value_t = 1_000_000)]
+    pub kept_answers: u32,
     /// Cancel an order if the payment provider has not collected the money within this many minutes
     #[arg(long, env = "SHOP_PAY_WITHIN_MINUTES", default_value_t = 60)]
     pub pay_within_minutes: u32,
@@ -234,6 +246,7 @@ impl DatabaseConfig {
         let mail = MailConfig {
             smtp_url: self.smtp_url.clone().filter(|url| !url.is_empty()),
             folder: self.mail_dir(),
+            folder_max: serve.mail_files,
             from: serve.mail_from.clone(),
             public_url: public_url.trim_end_matches('/').to_owned(),
         };

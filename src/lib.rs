@@ -22,6 +22,7 @@ pub mod health;
 pub mod http;
 pub mod journal;
 pub mod mail;
+pub mod metrics;
 pub mod payments;
 pub mod play;
 pub mod projector;

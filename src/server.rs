@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 use tokio::net::TcpListener;
@@ -20,7 +19,8 @@ use crate::domain::account::Role;
 use crate::domain::text::Email;
 use crate::http::{self, App};
 use crate::journal::{Journal, JournalOptions, WriterHandle};
-use crate::mail::{self, MailConfig, Mailer, OrderMails, Templates};
+use crate::mail::{self, MailConfig, Mailer, OrderMails, StaffMails, Templates};
+use crate::metrics;
 use crate::payments::{self, PaymentReactor, Payments};
 use crate::projector::{Projector, ProjectorOptions};
 use crate::reactors::{Reactor, ReactorOptions, Reactors};
@@ -131,7 +131,7 @@ pub async fn serve(
             cart_days: config.cart_days,
             ..http::AppSettings::default()
         },
-        install_metrics(),
+        metrics::install(),
         stopping.clone(),
     );
     let first_admin = first_password.map(|password| (FIRST_ADMIN, password));
@@ -171,9 +171,11 @@ fn periodic_tasks(config: &ServeConfig, engine: &Engine, accounts: &Accounts, po
     let (journal, projector) = (engine.journal.clone(), engine.projector.clone());
     let context = TaskContext { journal, projector, pool: pool.clone() };
     vec![
-        tasks::forget_answers(&context),
+        tasks::forget_answers(&context, config.kept_answers),
         tasks::sweep_accounts(accounts, config.audit_days),
         tasks::sweep_deliveries(&context, config.webhook_days),
+        tasks::sweep_reactions(&context, config.parked_days),
+        tasks::tend_webhooks(&context, config.webhook_off_days),
         tasks::sweep_instruments(&context),
         tasks::expire_carts(&context, config.cart_days),
         tasks::cancel_unpaid(&context),
@@ -198,6 +200,7 @@ fn build_reactors(
         Arc::new(webhooks),
         Arc::new(PaymentReactor::new(payments.clone(), journal.clone(), pool.clone())),
         Arc::new(build_order_mails(config, mail, pool, journal.clock())),
+        Arc::new(StaffMails::new(pool.clone(), Mailer::new(mail, journal.clock()))),
     ])
 }
 
@@ -208,11 +211,6 @@ fn build_order_mails(config: &ServeConfig, mail: &MailConfig, pool: &PgPool, clo
         tracing::error!(%error, "a mail template is invalid; mails that need it will be parked");
     }
     OrderMails::new(pool.clone(), Mailer::new(mail, clock), templates, config.payments.currency)
-}
-
-/// Starts collecting metrics; `None` if this process already collects them.
-fn install_metrics() -> Option<PrometheusHandle> {
-    PrometheusBuilder::new().install_recorder().ok()
 }
 
 fn stop_on_signal(stop: watch::Sender<bool>) -> std::io::Result<()> {

@@ -18,3 +18,21 @@ export function units(order: Order): number {
 export function cheapest(products: Products): string | undefined {
     return products.map((product) => product.price).sort()[0] ?? checkout.payment_method ?? undefined;
 }
+
+type Summary = components["schemas"]["Summary"];
+type Quote = operations["check_out_guest"]["responses"][200]["content"]["application/json"];
+type Problem = components["schemas"]["Problem"];
+
+export function isOpen(order: Summary): boolean {
+    // @ts-expect-error States are enums, so a misspelt one does not compile.
+    const misspelt = order.status === "shiped";
+    return order.status !== "completed" && order.status !== "cancelled" && !misspelt;
+}
+
+export function eventsOf(quote: Quote): string[] {
+    return quote.events.map((event) => event.event_type);
+}
+
+export function wrongFields(problem: Problem): string[] {
+    return (problem.errors ?? []).map((error) => error.field);
+}

@@ -1,8 +1,10 @@
--- Exchanges the refresh token of a session for a new one. A token that was used before ends the session.
+-- Exchanges the refresh token of a session for a new one. A token that was used before ends the session, if it is one of
+-- the last `most_used`.
 create function refresh_session(
     old_hash bytea,
     new_hash bytea,
     kept interval,
+    most_used integer,
     out outcome text,
     out session_id uuid,
     out account_id bigint,
@@ -48,6 +50,13 @@ begin
     session_id := held.session_id;
     update refresh_token as t set used_at = clock_timestamp() where t.token_hash = old_hash;
     insert into refresh_token (token_hash, session_id) values (new_hash, held.session_id);
+    delete from refresh_token as t
+    where t.token_hash in (
+        select used.token_hash from refresh_token as used
+        where used.session_id = held.session_id and used.used_at is not null
+        order by used.used_at desc
+        offset most_used
+    );
     update session as s set expires_at = clock_timestamp() + kept where s.session_id = held.session_id;
 end
 $$;

@@ -2,6 +2,10 @@
 create function write_put_webhook(change jsonb, changed timestamptz)
 returns void language plpgsql set search_path from current as $$
 begin
+    if change ? 'most' and (select count(*) from webhook) >= (change ->> 'most')::bigint then
+        raise exception 'the shop has too many webhooks'
+            using errcode = 'unique_violation', constraint = 'webhook_count';
+    end if;
     insert into webhook (webhook_id, url, description, event_types, active, since, secret, created_at, changed_at)
     select
         (change ->> 'webhook_id')::bigint, change ->> 'url', change ->> 'description',

@@ -32,3 +32,8 @@ from (
 ) as back
 where line.order_id = back.order_id
     and line.line = back.line;
+
+update order_lines as line
+set cancelled = true
+from fact.order_cancelled as cancelled
+where line.order_id = cancelled.order_id;

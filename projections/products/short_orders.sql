@@ -28,11 +28,10 @@ cross join lateral (
     from (
         select line.order_id, sum(line.quantity - line.shipped - line.withdrawn)::bigint as unshipped
         from order_lines as line
-        join orders as holder using (order_id)
         where line.product_id = short.product_id
-            and (short.product_id > $1 or line.order_id < $2)
+            and line.order_id < case when short.product_id = $1 then $2::bigint else 9223372036854775807 end
             and line.quantity > line.shipped + line.withdrawn
-            and holder.status in ('pending', 'processing')
+            and not line.cancelled
         group by line.order_id
         order by line.order_id desc
         limit $4

@@ -8,9 +8,27 @@ use sqlx::error::ErrorKind;
 
 use crate::domain::text::Email;
 
+/// Name of the conversion in `completed_work`.
+const WORK: &str = "ascii_domains";
+
 /// Gives every stored address the form that [`Email::parse`] gives it. An address whose ASCII form belongs to another
-/// account or customer stays as it is, and is logged.
+/// account or customer stays as it is, and is logged. It is done once in the life of a shop.
 pub async fn convert_stored_domains(pool: &PgPool) -> Result<(), sqlx::Error> {
+    let is_done: bool = sqlx::query_scalar("select exists (select from completed_work where name = $1)")
+        .bind(WORK)
+        .fetch_one(pool)
+        .await?;
+    if is_done {
+        return Ok(());
+    }
+    convert_all(pool).await?;
+    let complete =
+        "insert into completed_work (name, completed_at) values ($1, clock_timestamp()) on conflict do nothing";
+    sqlx::query(complete).bind(WORK).execute(pool).await?;
+    Ok(())
+}
+
+async fn convert_all(pool: &PgPool) -> Result<(), sqlx::Error> {
     let mut after = String::new();
     loop {
         let found = sqlx::query_file_scalar!("src/accounts/queries/addresses_not_ascii.sql", after);

@@ -16,6 +16,11 @@ use crate::shop::ChangePassword;
 /// Lifetime of a session without use.
 const SESSION_LIFE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
+/// The most used refresh tokens of a session that are remembered; using one of them again ends the session.
+pub const MAX_USED_TOKENS: i32 = 100;
+/// The most sessions of an account; a further log-in ends the oldest.
+pub const MAX_SESSIONS: i64 = 100;
+
 /// Tokens of a new or refreshed session.
 #[derive(Debug)]
 pub struct Tokens {
@@ -68,7 +73,8 @@ impl Accounts {
             "src/accounts/queries/refresh_session.sql",
             &secret::hash(refresh_token)[..],
             &next.hash()[..],
-            SESSION_LIFE as _
+            SESSION_LIFE as _,
+            MAX_USED_TOKENS
         );
         let refreshed = refreshed.fetch_one(self.pool()).await?;
         if refreshed.outcome == "reused" {
@@ -192,7 +198,8 @@ impl Accounts {
             password_hash,
             session_id,
             SESSION_LIFE as _,
-            &refresh_token.hash()[..]
+            &refresh_token.hash()[..],
+            MAX_SESSIONS
         );
         let begun = begun.fetch_optional(self.pool()).await?.ok_or(AccountsError::WrongCredentials)?;
         self.issue_tokens(session_id, candidate.account_id, &begun.role, begun.customer_id, refresh_token)

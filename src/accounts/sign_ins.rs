@@ -7,6 +7,9 @@ use utoipa::ToSchema;
 
 use crate::domain::ids::AccountId;
 
+/// The most records of logins; beyond them the oldest are deleted.
+pub const MAX_SIGN_INS: i64 = 1_000_000;
+
 /// Network and user agent of a client, as stored with its logins.
 #[derive(Clone, Debug)]
 pub struct ClientInfo {
@@ -38,6 +41,7 @@ pub struct SignIn {
     pub happened_at: DateTime<Utc>,
     /// Null if no account has the e-mail address.
     pub account_id: Option<i64>,
+    #[schema(value_type = SignInOutcome)]
     pub outcome: String,
     /// Network of the client's IP address: `203.0.113.0/24`.
     pub address: String,
@@ -89,6 +93,10 @@ pub async fn list_sign_ins(pool: &PgPool, before: i64, limit: i64) -> Result<Vec
 pub(super) async fn delete_expired(pool: &PgPool, kept_days: u32) -> Result<(), sqlx::Error> {
     sqlx::query("delete from sign_in where happened_at < clock_timestamp() - make_interval(days => $1)")
         .bind(i32::try_from(kept_days).unwrap_or(i32::MAX))
+        .execute(pool)
+        .await?;
+    sqlx::query("delete from sign_in where sign_in_id <= (select max(sign_in_id) - $1 from sign_in)")
+        .bind(MAX_SIGN_INS)
         .execute(pool)
         .await?;
     for expired in [

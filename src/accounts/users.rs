@@ -17,6 +17,7 @@ use crate::shop::OpenAccount;
 pub struct User {
     pub account_id: i64,
     pub email: String,
+    #[schema(value_type = Role)]
     pub role: String,
     /// Null for staff.
     pub customer_id: Option<i64>,
@@ -31,6 +32,7 @@ pub struct ApiKey {
     pub key_id: Uuid,
     pub account_id: i64,
     pub name: String,
+    #[schema(value_type = Role)]
     pub role: String,
     pub created_at: DateTime<Utc>,
     /// Accurate to the minute; null if the key was never used.

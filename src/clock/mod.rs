@@ -14,6 +14,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgPool;
 use tokio::task::JoinHandle;
 
+use crate::metrics;
+
 mod reading;
 
 pub use reading::{ClockReading, ClockVerdict, accept, read};
@@ -160,8 +162,8 @@ impl Clock {
 
     fn report_offset(&self, plausible: bool) {
         let offset = self.node_offset();
-        metrics::gauge!("clock_offset_seconds").set(offset.num_milliseconds() as f64 / 1_000.0);
-        metrics::gauge!("clock_plausible").set(f64::from(u8::from(plausible)));
+        metrics::CLOCK_OFFSET_SECONDS.set(offset.num_milliseconds() as f64 / 1_000.0, &[]);
+        metrics::CLOCK_PLAUSIBLE.set(f64::from(u8::from(plausible)), &[]);
         let wrong = offset.abs() > REPORTED_OFFSET;
         if self.0.offset_reported.swap(wrong, Ordering::SeqCst) != wrong && wrong {
             tracing::warn!("{}", describe_offset(offset));

@@ -54,6 +54,7 @@ functions![
     "write_change_profile",
     "write_change_webhook",
     "write_disable_account",
+    "write_disable_webhook",
     "write_enable_account",
     "write_forget_customer",
     "write_forget_order_contact",

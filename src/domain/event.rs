@@ -14,11 +14,36 @@
 macro_rules! events {
     ($(#[$meta:meta])* pub enum $event:ident { $(
         $(#[$variant_meta:meta])*
+        $variant:ident $fields:tt = $name:literal $(version $version:literal)?,
+    )* }) => {
+        $crate::domain::event::event_enum! {
+            $(#[$meta])*
+            pub enum $event { $($(#[$variant_meta])* $variant $fields = $name $(version $version)?,)* }
+        }
+
+        impl $crate::domain::event_types::PublishedEvents for $event {
+            const VERSIONS: &'static [(&'static str, &'static str)] = Self::VERSIONS;
+            const SAMPLES: &'static [&'static str] = &[$(include_str!(concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/src/domain/samples/",
+                $name,
+                ".",
+                $crate::domain::event::version!($($version)?),
+                ".json"
+            )),)*];
+        }
+    };
+}
+
+/// The enum of [`events!`], without the samples.
+macro_rules! event_enum {
+    ($(#[$meta:meta])* pub enum $event:ident { $(
+        $(#[$variant_meta:meta])*
         $variant:ident { $($(#[$field_meta:meta])* $field:ident: $type:ty),* $(,)? }
             = $name:literal $(version $version:literal)?,
     )* }) => {
         $(#[$meta])*
-        #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+        #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
         #[serde(tag = "event")]
         pub enum $event { $(
             $(#[$variant_meta])*
@@ -63,7 +88,7 @@ macro_rules! version {
         $version
     };
 }
-pub(crate) use {events, version};
+pub(crate) use {event_enum, events, version};
 
 #[cfg(test)]
 mod tests {
@@ -74,7 +99,7 @@ mod tests {
 
     use crate::domain::{Decider, aggregate};
 
-    events! {
+    event_enum! {
         pub enum KettleEvent {
             Filled { millilitres: i64 } = "KettleFilled" version "2.0",
             Boiled {} = "KettleBoiled",

@@ -16,7 +16,7 @@ pub mod claim;
 pub mod customer;
 pub mod discount;
 mod event;
-pub mod event_names;
+pub mod event_types;
 pub mod ids;
 pub mod money;
 pub mod order;

@@ -12,7 +12,7 @@ use super::category::Category;
 use super::claim::Claim;
 use super::customer::Customer;
 use super::discount::Discount;
-use super::event_names::versions;
+use super::event_types::versions;
 use super::order::Order;
 use super::pricing::Pricing;
 use super::product::Product;

@@ -15,6 +15,7 @@ use crate::database::failure::DatabaseFailure;
 use crate::projector::{ProjectionState, ProjectionStatus};
 
 mod findings;
+mod reactions;
 
 pub use findings::{Finding, record_finding};
 
@@ -59,6 +60,10 @@ codes! {
     VerificationFailed = "verification_failed",
     /// The database refuses to store commands.
     WritesRefused = "writes_refused",
+    /// Side effects of events wait for an operator's decision.
+    ReactionsParked = "reactions_parked",
+    /// The shop has disabled a webhook, because its receiver does not accept deliveries.
+    WebhookDisabled = "webhook_disabled",
     /// A check for warnings failed itself.
     CheckFailed = "check_failed",
 }
@@ -80,6 +85,7 @@ pub async fn warnings(pool: &PgPool, projections: &[ProjectionStatus]) -> Result
     let mut warnings = projection_warnings(projections);
     warnings.extend(checked("clock", clock_warnings(pool).await)?);
     warnings.extend(checked("verification", findings::warnings(pool).await)?);
+    warnings.extend(checked("reactions", reactions::warnings(pool).await)?);
     Ok(warnings)
 }
 

@@ -5,7 +5,6 @@ use std::num::NonZeroU32;
 use axum::extract::{OriginalUri, State};
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -19,20 +18,11 @@ use crate::http::wire::command::{Command, CommandParams, CommandProblems, Comman
 use crate::http::wire::error::{ApiError, FieldError, Problem};
 use crate::http::wire::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params, Versioned};
 use crate::journal::EntityTag;
-use crate::shop::{ChangeDiscount, CreateDiscount, DiscountView, EndDiscount, TermsChange};
-
-/// What a discount reduces.
-#[derive(Clone, Copy, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum DiscountKind {
-    Percent,
-    Amount,
-    FreeShipping,
-}
+use crate::shop::{ChangeDiscount, CreateDiscount, DiscountKind, DiscountView, EndDiscount, TermsChange};
 
 body! {
     /// A new discount.
-    #[schema(examples(json!({ "code": "SPRING-24", "kind": "percent", "value": "10", "until": "2030-06-01T00:00:00Z", "minimum": "20.00" })))]
+    #[schema(examples(json!({ "code": "SPRING-24", "kind": "percent", "value": "10", "until": "2099-12-31T00:00:00Z", "minimum": "20.00" })))]
     pub struct NewDiscount {
         pub code: DiscountCode,
         pub kind: DiscountKind,

@@ -141,9 +141,7 @@ pub async fn wishlist_history(
     history::<Wishlist>(&app, &uri, &customer_id.to_string(), &page, unknown).await
 }
 
-/// Reads the stream from its first event to the end of the page, because the state before the page is needed.
-///
-/// A single index scan; its cost grows with the length of the stream.
+/// Reads the page, and the state before it from the last snapshot on: the cost does not grow with the stream.
 async fn history<A: Decider>(
     app: &App,
     uri: &Uri,
@@ -152,24 +150,21 @@ async fn history<A: Decider>(
     unknown: ApiError,
 ) -> Result<PageOf<HistoryEntry>, ApiError> {
     let limit = page.limit(DEFAULT_LIMIT)?;
-    let after: i64 = page.after()?.unwrap_or(0);
-    let upto = after.saturating_add(limit).saturating_add(1);
-    let rows = sqlx::query_file_as!(HistoryRow, "src/http/queries/history.sql", A::TYPE, id, upto)
+    let after: i64 = page.after()?.unwrap_or(0).max(0);
+    let (events_before, mut aggregate) = app.journal.read_upto::<A>(id, after).await?;
+    let rows = sqlx::query_file_as!(HistoryRow, "src/http/queries/history.sql", A::TYPE, id, events_before, limit + 1)
         .fetch_all(&app.pool)
         .await?;
-    if rows.is_empty() {
+    if rows.is_empty() && events_before == 0 {
         return Err(unknown);
     }
-    let mut aggregate = A::default();
-    let mut before = Map::new();
-    let mut changes = Vec::new();
+    let mut before = if events_before == 0 { Map::new() } else { state_fields(&aggregate)? };
+    let mut changes = Vec::with_capacity(rows.len());
     for row in rows {
         let event = A::read_event(&row.event_version, &row.payload).map_err(ApiError::internal)?;
         aggregate.evolve(&event);
         let state = state_fields(&aggregate)?;
-        if row.sequence > after {
-            changes.push(changed_fields(row, &before, &state));
-        }
+        changes.push(changed_fields(row, &before, &state));
         before = state;
     }
     Ok(PageOf::new(uri, changes, limit, |change| change.sequence))

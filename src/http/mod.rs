@@ -29,6 +29,7 @@ mod customers;
 mod discounts;
 mod edge;
 mod erasures;
+mod event_types;
 mod events;
 mod history;
 mod operations;
@@ -36,6 +37,7 @@ mod orders;
 mod pages;
 mod payments;
 mod pricing;
+mod problem_pages;
 mod products;
 mod ranks;
 mod reactions;
@@ -63,7 +65,7 @@ use wire::consistency::read_your_writes;
 use wire::openapi::Document;
 use wire::query::{QueryParameters, refuse_unknown_parameters};
 use wire::unchanged::answer_unchanged;
-use wire::{fallbacks, openapi, responses};
+use wire::{body, fallbacks, openapi, responses};
 
 /// A request that takes longer is refused with 503. Longer than every wait inside a handler, so that those end first.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -101,8 +103,10 @@ pub fn router(app: App) -> Router {
     // The pages of `/docs` need their own slashes; every other path answers with and without a trailing slash.
     let router = Router::new()
         .merge(pages::router())
+        .merge(problem_pages::router())
         .merge(SwaggerUi::new("/docs").url("/openapi.json", openapi::complete(document)))
         .fallback_service(NormalizePathLayer::trim_trailing_slash().layer(router))
+        .layer(from_fn(body::refuse_encoded_body))
         .layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES))
         .layer(CatchPanicLayer::custom(fallbacks::panicked));
     app.edge.around(router, app.stopping.clone())
@@ -248,6 +252,7 @@ fn log() -> Routes {
         Routes::new()
             .routes(routes!(events::list_events))
             .routes(routes!(stock_movements::list_stock_movements))
+            .routes(routes!(event_types::list_event_types))
             .routes(routes!(history::order_history))
             .routes(routes!(history::product_history))
             .routes(routes!(history::customer_history))

@@ -5,7 +5,6 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use serde::Serialize;
-use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::clock::{self, ClockReading, ClockVerdict};
@@ -13,6 +12,7 @@ use crate::health::{self, Warning, WarningCode};
 use crate::http::App;
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::Ids;
+use crate::metrics;
 use crate::projector::{Projection, ProjectionState, ProjectionStatus};
 use crate::scheduler::{self, TaskStatus};
 
@@ -23,19 +23,35 @@ pub async fn list_projections(State(app): State<App>) -> Result<Json<Vec<Project
     Ok(Json(app.projector.status().await?))
 }
 
+/// A rebuild or a task that runs by itself from now on.
+#[derive(Serialize, ToSchema)]
+pub struct StartedWork {
+    /// Name of the projection or of the task.
+    pub name: String,
+    pub state: WorkState,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum WorkState {
+    Rebuilding,
+    /// The next free node runs the task.
+    Due,
+}
+
 /// Rebuild a read table from the log; the current table stays in service meanwhile
 #[utoipa::path(post, path = "/projections/{name}/rebuild", tag = "operation", security(("bearer" = ["admin"])),
     params(("name" = String, Path)),
-    responses((status = 202, body = Value), (status = 404, body = Problem)))]
+    responses((status = 202, body = StartedWork), (status = 404, body = Problem)))]
 pub async fn rebuild_projection(
     State(app): State<App>,
     Ids(name): Ids<String>,
-) -> Result<(StatusCode, Json<Value>), ApiError> {
+) -> Result<(StatusCode, Json<StartedWork>), ApiError> {
     let Some(projection) = Projection::find(&name) else {
         return Err(ApiError::not_found("projection_not_found", "Projection not found"));
     };
     app.projector.start_rebuild(projection);
-    Ok((StatusCode::ACCEPTED, Json(json!({ "name": name, "state": "rebuilding" }))))
+    Ok((StatusCode::ACCEPTED, Json(StartedWork { name, state: WorkState::Rebuilding })))
 }
 
 /// List scheduled tasks: when each ran and runs next
@@ -69,8 +85,11 @@ pub async fn show_clock(State(app): State<App>) -> Result<Json<ClockView>, ApiEr
 /// Run a scheduled task now
 #[utoipa::path(post, path = "/scheduler/{name}/run", tag = "operation", security(("bearer" = ["admin"])),
     params(("name" = String, Path)),
-    responses((status = 202, body = Value), (status = 404, body = Problem), (status = 409, body = Problem)))]
-pub async fn run_task(State(app): State<App>, Ids(name): Ids<String>) -> Result<(StatusCode, Json<Value>), ApiError> {
+    responses((status = 202, body = StartedWork), (status = 404, body = Problem), (status = 409, body = Problem)))]
+pub async fn run_task(
+    State(app): State<App>,
+    Ids(name): Ids<String>,
+) -> Result<(StatusCode, Json<StartedWork>), ApiError> {
     let reading = clock::read(&app.pool).await?;
     if reading.verdict != ClockVerdict::Plausible {
         let detail = format!("{}; accept it with `cartwright clock accept`", reading.describe());
@@ -79,13 +98,19 @@ pub async fn run_task(State(app): State<App>, Ids(name): Ids<String>) -> Result<
     if !scheduler::run_now(&app.pool, &name).await? {
         return Err(ApiError::not_found("task_not_found", "Task not found"));
     }
-    Ok((StatusCode::ACCEPTED, Json(json!({ "name": name, "state": "due" }))))
+    Ok((StatusCode::ACCEPTED, Json(StartedWork { name, state: WorkState::Due })))
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Liveness {
+    /// Always `live`.
+    pub status: &'static str,
 }
 
 /// Liveness: the process responds
-#[utoipa::path(get, path = "/health/live", tag = "operation", security(()), responses((status = 200, body = Value)))]
-pub async fn live() -> Json<Value> {
-    Json(json!({ "status": "live" }))
+#[utoipa::path(get, path = "/health/live", tag = "operation", security(()), responses((status = 200, body = Liveness)))]
+pub async fn live() -> Json<Liveness> {
+    Json(Liveness { status: "live" })
 }
 
 /// A node that serves, with what an operator should see to.
@@ -123,14 +148,14 @@ pub async fn ready(State(app): State<App>) -> Result<Json<Readiness>, ApiError> 
     responses((status = 200, content_type = "text/plain", body = String)))]
 pub async fn metrics(State(app): State<App>) -> impl IntoResponse {
     let position = app.projector.position();
-    metrics::gauge!("journal_position").set(app.journal.position() as f64);
-    metrics::gauge!("projector_position").set(position as f64);
+    metrics::JOURNAL_POSITION.set(app.journal.position() as f64, &[]);
+    metrics::PROJECTOR_POSITION.set(position as f64, &[]);
     if let Ok(projections) = app.projector.status().await
         && let Ok(warnings) = warnings(&app, &projections).await
     {
         for code in WarningCode::ALL {
             let count = warnings.iter().filter(|warning| warning.code == *code).count();
-            metrics::gauge!("warnings", "code" => code.name()).set(count as f64);
+            metrics::WARNINGS.set(count as f64, &[("code", code.name())]);
         }
     }
     let rendered = app.metrics.as_ref().map(|metrics| metrics.render()).unwrap_or_default();

@@ -5,9 +5,8 @@ use std::borrow::Cow;
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
-use serde::de::{Deserializer, Error};
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::json;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
@@ -16,8 +15,9 @@ use crate::domain::account::Role;
 use crate::domain::order::{PaymentMethod, PaymentToken};
 use crate::http::App;
 use crate::http::edge::client_address::ClientAddress;
-use crate::http::wire::body;
-use crate::http::wire::error::{ApiError, Problem};
+use crate::http::wire::body::{self, body};
+use crate::http::wire::error::{ApiError, FieldError, Problem};
+use crate::http::wire::input::InputErrors;
 use crate::http::wire::schema::{string, words};
 use crate::journal::Actor;
 use crate::payments::{Instrument, Notification, NotificationError, PaymentReactor};
@@ -27,28 +27,31 @@ use crate::shop::BuyerTerms;
 #[derive(Clone, Debug)]
 pub struct InstrumentField(Instrument);
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct InstrumentFields {
-    method: String,
-    token: Option<String>,
-    card_number: Option<String>,
+body! {
+    /// The fields of a card or test card. Their errors name no value, because it may be a card number.
+    pub struct InstrumentFields {
+        pub method: String,
+        pub token: Option<String>,
+        pub card_number: Option<String>,
+    }
 }
 
 impl<'de> Deserialize<'de> for InstrumentField {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // The error names no value, because it may be a card number.
-        let wrong = |_| D::Error::custom("must have a method and a token or card_number, all of them strings");
-        let fields = InstrumentFields::deserialize(Value::deserialize(deserializer)?);
-        let InstrumentFields { method, token, card_number } = fields.map_err(wrong)?;
+        let InstrumentFields { method, token, card_number } = InstrumentFields::deserialize(deserializer)?;
         let read = match (method.as_str(), token, card_number) {
-            ("card", Some(token), None) => Instrument::card(&token).map_err(|error| format!("token {error}")),
-            ("test", None, Some(number)) => Instrument::test(&number).map_err(|error| format!("card_number {error}")),
-            ("card", ..) => Err("method card takes a token and nothing else".to_owned()),
-            ("test", ..) => Err("method test takes a card_number and nothing else".to_owned()),
-            _ => Err("method must be card or test".to_owned()),
+            ("card", Some(token), None) => Instrument::card(&token).map_err(|error| ("token", error.to_string())),
+            ("card", None, _) => Err(("token", "is required for method card".to_owned())),
+            ("card", Some(_), Some(_)) => Err(("card_number", "must be absent for method card".to_owned())),
+            ("test", None, Some(number)) => {
+                Instrument::test(&number).map_err(|error| ("card_number", error.to_string()))
+            }
+            ("test", _, None) => Err(("card_number", "is required for method test".to_owned())),
+            ("test", Some(_), Some(_)) => Err(("token", "must be absent for method test".to_owned())),
+            _ => Err(("method", "must be one of card, test".to_owned())),
         };
-        read.map(Self).map_err(D::Error::custom)
+        read.map(Self)
+            .map_err(|(field, message)| InputErrors::nested(vec![FieldError { field: field.to_owned(), message }]))
     }
 }
 

@@ -1,8 +1,6 @@
 //! Shipping fees and tax rates: two tables, each replaced as a whole.
 
 use axum::extract::State;
-use serde::Deserialize;
-use utoipa::ToSchema;
 
 use crate::domain::customer::Country;
 use crate::domain::ids::CategoryId;
@@ -25,14 +23,15 @@ body! {
     }
 }
 
-#[derive(Clone, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct NewShippingFee {
-    /// Country of the destination; if absent, the fee applies to every other country.
-    country: Option<Country>,
-    /// Minimum value of the goods after the discount.
-    from: Money,
-    fee: Money,
+body! {
+    #[derive(Clone)]
+    pub struct NewShippingFee {
+        /// Country of the destination; if absent, the fee applies to every other country.
+        pub country: Option<Country>,
+        /// Minimum value of the goods after the discount.
+        pub from: Money,
+        pub fee: Money,
+    }
 }
 
 body! {
@@ -46,14 +45,15 @@ body! {
     }
 }
 
-#[derive(Clone, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct NewTaxRate {
-    /// Number of a category; if absent, the rate applies to every other category.
-    category_id: Option<CategoryId>,
-    /// Country of the destination; if absent, the rate applies to every other country.
-    country: Option<Country>,
-    percent: Percent,
+body! {
+    #[derive(Clone)]
+    pub struct NewTaxRate {
+        /// Number of a category; if absent, the rate applies to every other category.
+        pub category_id: Option<CategoryId>,
+        /// Country of the destination; if absent, the rate applies to every other country.
+        pub country: Option<Country>,
+        pub percent: Percent,
+    }
 }
 
 /// Get the shipping fees

@@ -3,9 +3,8 @@
 use axum::Json;
 use axum::extract::{OriginalUri, State};
 use axum::http::StatusCode;
-use serde::Deserialize;
-use serde_json::{Value, json};
-use utoipa::IntoParams;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::http::App;
 use crate::http::wire::caller::Caller;
@@ -45,18 +44,26 @@ pub async fn list_reactions(
     Ok(PageOf::new(&uri, rows, limit, |row| row.reaction_id))
 }
 
+/// A reaction that is attempted again.
+#[derive(Serialize, ToSchema)]
+pub struct RetriedReaction {
+    pub reaction_id: i64,
+    /// Always `due`.
+    pub state: &'static str,
+}
+
 /// Retry a reaction now, with its full number of attempts
 #[utoipa::path(post, path = "/reactions/{reaction_id}/retry", tag = "operation", security(("bearer" = ["admin"])),
-    params(("reaction_id" = i64, Path)), responses((status = 202, body = Value), (status = 404, body = Problem)))]
+    params(("reaction_id" = i64, Path)), responses((status = 202, body = RetriedReaction), (status = 404, body = Problem)))]
 pub async fn retry_reaction(
     State(app): State<App>,
     caller: Caller,
     Ids(reaction_id): Ids<i64>,
-) -> Result<(StatusCode, Json<Value>), ApiError> {
+) -> Result<(StatusCode, Json<RetriedReaction>), ApiError> {
     if !reactors::retry(&app.pool, reaction_id, &caller.actor().id).await? {
         return Err(reaction_not_found());
     }
-    Ok((StatusCode::ACCEPTED, Json(json!({ "reaction_id": reaction_id, "state": "due" }))))
+    Ok((StatusCode::ACCEPTED, Json(RetriedReaction { reaction_id, state: "due" })))
 }
 
 /// Drop a reaction; records who dropped it

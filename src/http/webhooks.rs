@@ -4,7 +4,6 @@ use axum::Json;
 use axum::extract::{OriginalUri, State};
 use axum::http::StatusCode;
 use serde::Serialize;
-use serde_json::{Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -20,6 +19,7 @@ use crate::http::wire::caller::Caller;
 use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse};
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params};
+use crate::scheduler::{self, tasks::TEND_WEBHOOKS};
 use crate::shop::{ChangeWebhook, CreateWebhook, RemoveWebhook, RotateWebhookSecret, WebhookRef};
 use crate::webhooks::{self, DeliveryView, Endpoint, WebhookView};
 
@@ -40,7 +40,8 @@ body! {
         pub url: Option<Endpoint>,
         pub event_types: Option<EventTypes>,
         pub description: Option<OptionalLine>,
-        /// `false` pauses deliveries; events during the pause are never delivered.
+        /// `false` pauses deliveries; events during the pause are never delivered. `true` resumes them: deliveries from
+        /// before the pause are retried, and `missed_after` and `missed_upto` of the webhook name the missed events.
         pub active: Option<bool>,
     }
 }
@@ -106,7 +107,13 @@ pub async fn change_webhook(
     event_types.as_ref().map_or(Ok(()), require_known)?;
     let url = url.map(WebhookUrl::from);
     let change = ChangeWebhook { webhook_id, url, description, event_types, active };
-    app.run(change, command.context).await
+    let activates = active == Some(true) && !command.context.dry_run;
+    let changed = app.run(change, command.context).await?;
+    if activates && let Err(error) = scheduler::run_now(&app.pool, TEND_WEBHOOKS).await {
+        // Its next regular run does the same.
+        tracing::warn!(%error, %webhook_id, "the kept deliveries of a webhook are retried later");
+    }
+    Ok(changed)
 }
 
 /// Delete a webhook; pending deliveries are dropped
@@ -152,20 +159,28 @@ pub async fn list_webhook_deliveries(
     Ok(PageOf::new(&uri, rows, limit, |row| row.position))
 }
 
+/// A delivery that will be attempted again.
+#[derive(Serialize, ToSchema)]
+pub struct Redelivery {
+    pub event_id: Uuid,
+    /// Always `due`.
+    pub outcome: &'static str,
+}
+
 /// Deliver an event to a webhook again, regardless of its earlier outcome
 #[utoipa::path(post, path = "/webhook/{webhook_id}/deliveries/{event_id}/redeliver", tag = "webhooks",
     security(("bearer" = ["admin"])), params(("webhook_id" = WebhookId, Path), ("event_id" = Uuid, Path)),
-    responses((status = 202, body = Value), (status = 404, body = Problem)))]
+    responses((status = 202, body = Redelivery), (status = 404, body = Problem)))]
 pub async fn redeliver_event(
     State(app): State<App>,
     caller: Caller,
     Ids((webhook_id, event_id)): Ids<(WebhookId, Uuid)>,
-) -> Result<(StatusCode, Json<Value>), ApiError> {
+) -> Result<(StatusCode, Json<Redelivery>), ApiError> {
     require_webhook(&app, webhook_id).await?;
     if !webhooks::redeliver(&app.pool, webhook_id.0, event_id, &caller.actor().id).await? {
         return Err(ApiError::not_found("event_not_found", "Event not found"));
     }
-    Ok((StatusCode::ACCEPTED, Json(json!({ "event_id": event_id, "outcome": "due" }))))
+    Ok((StatusCode::ACCEPTED, Json(Redelivery { event_id, outcome: "due" })))
 }
 
 /// 400 that names the first unknown event: a misspelt name would never be delivered.

@@ -9,6 +9,7 @@ use serde_json::Value;
 use sqlx::PgPool;
 
 use super::error::CommandError;
+use super::load::StreamReader;
 use super::stream::{AggregateState, StreamId, VersionedState};
 
 /// How long an answer is kept for its idempotency key.
@@ -33,7 +34,7 @@ pub(super) fn answer_id(key_digest: &str) -> StreamId {
 
 /// Reads the answer to a key, if one is stored.
 pub(super) fn read_answer<'a>(
-    pool: &'a PgPool,
+    reader: &'a StreamReader,
     stream: &'a StreamId,
 ) -> BoxFuture<'a, Result<VersionedState, CommandError>> {
     Box::pin(async move {
@@ -44,7 +45,7 @@ pub(super) fn read_answer<'a>(
              from idempotency where key_digest = $1",
         )
         .bind(&*stream.id)
-        .fetch_optional(pool)
+        .fetch_optional(&reader.pool)
         .await
         .map_err(|error| CommandError::of_statement(&error))?;
         let answer = row.map(|(fingerprint, answer, position, seconds_left)| {
@@ -56,10 +57,39 @@ pub(super) fn read_answer<'a>(
     })
 }
 
-/// Deletes the answers that were kept for long enough, by the clock that they were recorded by.
-pub(super) async fn delete_old_answers(pool: &PgPool) -> Result<u64, sqlx::Error> {
-    let delete = "delete from idempotency where recorded_at < clock_timestamp() - interval '24 hours'";
-    sqlx::query(delete).execute(pool).await.map(|deleted| deleted.rows_affected())
+/// The most answers that one run deletes.
+pub(super) const DELETED_AT_ONCE: i64 = 10_000;
+
+/// Deletes answers that were kept for long enough, by the clock that they were recorded by. Beyond `most` answers, those
+/// that are older than an hour are deleted too, oldest first.
+pub(super) async fn delete_old_answers(pool: &PgPool, most: u32) -> Result<u64, sqlx::Error> {
+    sqlx::query(
+        "with last_kept as (
+            select recorded_at from idempotency order by recorded_at desc offset greatest($1 - 1, 0) limit 1
+         )
+         delete from idempotency where key_digest in (
+            select key_digest from idempotency
+            where recorded_at < greatest(
+                clock_timestamp() - interval '24 hours',
+                (select least(recorded_at, clock_timestamp() - interval '1 hour') from last_kept)
+            )
+            order by recorded_at
+            limit $2
+         )",
+    )
+    .bind(i64::from(most))
+    .bind(DELETED_AT_ONCE)
+    .execute(pool)
+    .await
+    .map(|deleted| deleted.rows_affected())
+}
+
+fn count_values(value: &Value) -> usize {
+    match value {
+        Value::Array(values) => values.iter().map(count_values).sum::<usize>() + 1,
+        Value::Object(fields) => fields.values().map(count_values).sum::<usize>() + 1,
+        _ => 1,
+    }
 }
 
 impl AggregateState for AnswerSlot {
@@ -72,8 +102,8 @@ impl AggregateState for AnswerSlot {
     }
 
     fn weight(&self) -> usize {
-        // A few of an aggregate's entries: an answer can be as long as the order it repeats.
-        4
+        // A few of an aggregate's entries, and one for each eight values: an answer can be as long as the order it repeats.
+        4 + self.0.as_ref().map_or(0, |stored| count_values(&stored.answer) / 8)
     }
 
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {

@@ -1,25 +1,24 @@
-//! Loads what the writer missed into the cache: aggregates, through postgres-es, and stored answers.
+//! Loads what the writer missed into the cache: aggregates and stored answers.
 //!
 //! A reference names one stream and the function that reads it.
 
 use std::fmt;
 use std::sync::Arc;
 
-use cqrs_es::persist::{PersistedEventRepository, PersistenceError};
 use futures_util::future::{BoxFuture, try_join_all};
-use postgres_es::PostgresEventRepository;
+use serde_json::Value;
 use sqlx::PgPool;
+use tokio::sync::Semaphore;
 
 use super::answers;
 use super::cache::Cache;
 use super::error::CommandError;
-use super::snapshots::read_snapshot;
+use super::snapshots;
 use super::stream::{AggregateState, StreamId, VersionedState};
-use crate::database::unavailability::Unavailability;
 use crate::domain::Decider;
 
 /// Reads one stream's state from the database.
-type ReadStream = for<'a> fn(&'a PgPool, &'a StreamId) -> BoxFuture<'a, Result<VersionedState, CommandError>>;
+type ReadStream = for<'a> fn(&'a StreamReader, &'a StreamId) -> BoxFuture<'a, Result<VersionedState, CommandError>>;
 
 /// One aggregate, and how it is loaded.
 #[derive(Clone)]
@@ -30,9 +29,24 @@ pub struct AggregateRef {
 
 #[derive(Clone)]
 pub(super) struct Loader {
-    pool: PgPool,
+    pub reader: StreamReader,
     cache: Arc<Cache>,
 }
+
+/// Reads streams from their last snapshot on.
+#[derive(Clone)]
+pub(super) struct StreamReader {
+    pub pool: PgPool,
+    /// Number of events between two snapshots, and the most events in memory at once.
+    snapshot_every: i64,
+    /// A few reads at a time fill gaps between snapshots, because each may be long.
+    filling: Arc<Semaphore>,
+}
+
+/// Reads of this node that fill gaps between snapshots at the same time.
+const FILLS_AT_ONCE: usize = 4;
+/// Snapshots that are written with one statement.
+const SNAPSHOT_BATCH: usize = 16;
 
 impl AggregateRef {
     pub fn of<A: Decider>(id: impl fmt::Display) -> Self {
@@ -52,16 +66,9 @@ impl fmt::Debug for AggregateRef {
 }
 
 impl Loader {
-    pub fn new(pool: PgPool, cache: Arc<Cache>) -> Self {
-        Self { pool, cache }
-    }
-
-    pub fn pool(&self) -> &PgPool {
-        &self.pool
-    }
-
-    pub async fn read<A: Decider>(&self, id: impl fmt::Display) -> Result<A, CommandError> {
-        read_aggregate(&self.pool, &StreamId::of::<A>(id)).await.map(|(_, aggregate)| aggregate)
+    pub fn new(pool: PgPool, cache: Arc<Cache>, snapshot_every: i64) -> Self {
+        let reader = StreamReader { pool, snapshot_every, filling: Arc::new(Semaphore::new(FILLS_AT_ONCE)) };
+        Self { reader, cache }
     }
 
     pub async fn load_all(&self, missing: Vec<AggregateRef>) -> Result<(), CommandError> {
@@ -71,7 +78,7 @@ impl Loader {
     async fn load(&self, missing: AggregateRef) -> Result<(), CommandError> {
         while self.cache.get(&missing.stream).is_none() {
             let ticket = self.cache.begin_load(missing.stream.clone());
-            let loaded = (missing.read)(&self.pool, &missing.stream).await?;
+            let loaded = (missing.read)(&self.reader, &missing.stream).await?;
             if ticket.finish(loaded) {
                 break;
             }
@@ -81,46 +88,77 @@ impl Loader {
 }
 
 fn load_state<'a, A: Decider>(
-    pool: &'a PgPool,
+    reader: &'a StreamReader,
     stream: &'a StreamId,
 ) -> BoxFuture<'a, Result<VersionedState, CommandError>> {
     Box::pin(async move {
-        let (version, aggregate) = read_aggregate::<A>(pool, stream).await?;
+        let (version, aggregate) = reader.read::<A>(stream, i64::MAX).await?;
         let state: Arc<dyn AggregateState> = Arc::new(aggregate);
         Ok(VersionedState { version, state })
     })
 }
 
-/// Reads an aggregate from its last snapshot on; without events it is the aggregate's default.
-async fn read_aggregate<A: Decider>(pool: &PgPool, stream: &StreamId) -> Result<(i64, A), CommandError> {
-    let repository = PostgresEventRepository::new(pool.clone());
-    let snapshot = repository.get_snapshot::<A>(&stream.id).await.map_err(classify_error)?;
-    let (mut version, mut aggregate) = snapshot.and_then(read_snapshot::<A>).unwrap_or_default();
-    let stored_events = if version == 0 {
-        repository.get_events::<A>(&stream.id).await
-    } else {
-        repository.get_last_events::<A>(&stream.id, usize::try_from(version).unwrap_or_default()).await
-    };
-    for stored in stored_events.map_err(classify_error)? {
-        let unreadable =
-            |error| CommandError::Internal(format!("event {}/{}/{}: {error}", stream.kind, stream.id, version + 1));
-        let event = A::read_event(&stored.event_version, stored.payload).map_err(unreadable)?;
-        aggregate.evolve(&event);
-        version += 1;
-    }
-    Ok((version, aggregate))
-}
-
-fn classify_error(error: PersistenceError) -> CommandError {
-    match error {
-        PersistenceError::ConnectionError(source) => {
-            let reason = source.downcast_ref::<sqlx::Error>().map_or(Unavailability::Disconnected, Unavailability::of);
-            CommandError::Unavailable { reason, error: source.to_string() }
+impl StreamReader {
+    /// The state after the first `upto` events, or after all if there are fewer, and their number.
+    ///
+    /// It begins at the last snapshot. Without one in the last `snapshot_every` events, it writes those that are missing,
+    /// so that the next read needs them no more.
+    pub async fn read<A: Decider>(&self, stream: &StreamId, upto: i64) -> Result<(i64, A), CommandError> {
+        let (mut version, mut aggregate) = snapshots::find_last::<A>(&self.pool, stream, upto).await?;
+        if self.read_further(stream, &mut version, &mut aggregate, upto).await? {
+            return Ok((version, aggregate));
         }
-        PersistenceError::UnknownError(source) => match source.downcast_ref::<sqlx::Error>() {
-            Some(error) => CommandError::of_statement(error),
-            None => CommandError::Internal(source.to_string()),
-        },
-        other => CommandError::Internal(other.to_string()),
+        let _permit = self.filling.acquire().await;
+        // Another read may have filled the gap meanwhile.
+        let (filled_upto, state) = snapshots::find_last::<A>(&self.pool, stream, upto).await?;
+        if filled_upto > version {
+            (version, aggregate) = (filled_upto, state);
+        }
+        let mut missing = Vec::new();
+        loop {
+            if version > filled_upto {
+                let state = AggregateState::snapshot(&aggregate);
+                missing.push((version, state.map_err(|error| CommandError::Internal(error.to_string()))?));
+            }
+            let ended = self.read_further(stream, &mut version, &mut aggregate, upto).await?;
+            if ended || missing.len() >= SNAPSHOT_BATCH {
+                snapshots::write_all(&self.pool, stream, &missing).await;
+                missing.clear();
+            }
+            if ended {
+                return Ok((version, aggregate));
+            }
+        }
+    }
+
+    /// Applies the events up to the next snapshot, or up to `upto`. Returns whether that is all.
+    async fn read_further<A: Decider>(
+        &self,
+        stream: &StreamId,
+        version: &mut i64,
+        aggregate: &mut A,
+        upto: i64,
+    ) -> Result<bool, CommandError> {
+        let next_snapshot = (*version / self.snapshot_every + 1) * self.snapshot_every;
+        let events: Vec<(String, Value)> = sqlx::query_as(
+            "select event_version, payload from events
+             where aggregate_type = $1 and aggregate_id = $2 and sequence > $3 and sequence <= $4
+             order by sequence",
+        )
+        .bind(&*stream.kind)
+        .bind(&*stream.id)
+        .bind(*version)
+        .bind(upto.min(next_snapshot))
+        .fetch_all(&self.pool)
+        .await
+        .map_err(|error| CommandError::of_statement(&error))?;
+        for (event_version, payload) in events {
+            let event = A::read_event(&event_version, payload).map_err(|error| {
+                CommandError::Internal(format!("event {}/{}/{}: {error}", stream.kind, stream.id, *version + 1))
+            })?;
+            aggregate.evolve(&event);
+            *version += 1;
+        }
+        Ok(*version < next_snapshot || *version >= upto)
     }
 }

@@ -17,6 +17,7 @@ use super::snapshots::Snapshots;
 use super::stream::StreamId;
 use crate::database::failure::broken_constraint;
 use crate::domain::refusal::Refusal;
+use crate::metrics;
 
 /// The end of the log, with everything derived from it.
 pub(super) struct Log {
@@ -44,7 +45,7 @@ impl Log {
                 self.snapshots.offer(&event.stream, versioned);
             }
         }
-        metrics::counter!("journal_events_total").increment(batch.events.len() as u64);
+        metrics::JOURNAL_EVENTS.add(batch.events.len() as u64, &[]);
         self.cache.commit(batch.changed);
         self.numbers = batch.numbers;
         self.move_to(head);

@@ -103,7 +103,7 @@ pub struct JournalOptions {
     pub queue_timeout: Duration,
     /// How long a caller waits for an append of unknown outcome.
     pub outcome_timeout: Duration,
-    /// Number of events between two snapshots of a stream.
+    /// Number of events between two snapshots of a stream; a read applies at most so many beyond its page.
     pub snapshot_every: i64,
 }
 
@@ -115,7 +115,7 @@ impl Default for JournalOptions {
             cache_entries: 200_000,
             queue_timeout: Duration::from_secs(5),
             outcome_timeout: Duration::from_secs(4),
-            snapshot_every: 250,
+            snapshot_every: 500,
         }
     }
 }
@@ -144,7 +144,7 @@ impl Journal {
         options: JournalOptions,
     ) -> Result<(Self, WriterHandle), sqlx::Error> {
         let cache = Arc::new(Cache::new(options.cache_entries));
-        let loader = Loader::new(pool.clone(), Arc::clone(&cache));
+        let loader = Loader::new(pool.clone(), Arc::clone(&cache), options.snapshot_every);
         let head = head_sender.subscribe();
         let clock = Clock::start(&pool).await?;
         let heartbeat = clock.keep_measured(pool.clone());
@@ -187,7 +187,13 @@ impl Journal {
 
     /// Reads an aggregate as the log in the database has it now, without the cache and the queue.
     pub async fn read<A: Decider>(&self, id: impl Display) -> Result<A, CommandError> {
-        self.loader.read(id).await
+        self.read_upto(id, i64::MAX).await.map(|(_, aggregate)| aggregate)
+    }
+
+    /// Reads an aggregate as it was after its first `events` events, or after all if there are fewer, and their number.
+    /// No events give the default.
+    pub async fn read_upto<A: Decider>(&self, id: impl Display, events: i64) -> Result<(i64, A), CommandError> {
+        self.loader.reader.read(&StreamId::of::<A>(id), events).await
     }
 
     /// The shop's time.
@@ -210,9 +216,11 @@ impl Journal {
         *self.head.borrow()
     }
 
-    /// Deletes the answers to expired idempotency keys; returns how many.
-    pub async fn forget_answers(&self) -> Result<u64, sqlx::Error> {
-        answers::delete_old_answers(self.loader.pool()).await
+    /// Deletes answers to expired idempotency keys, and the oldest beyond `most`; returns how many, and whether there
+    /// are more.
+    pub async fn forget_answers(&self, most: u32) -> Result<(u64, bool), sqlx::Error> {
+        let deleted = answers::delete_old_answers(&self.loader.reader.pool, most).await?;
+        Ok((deleted, deleted >= answers::DELETED_AT_ONCE.unsigned_abs()))
     }
 
     async fn submit(

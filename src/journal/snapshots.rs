@@ -1,18 +1,24 @@
-//! Snapshots of long streams, written in the background: losing one costs time, never an event.
+//! Snapshots: the states of a stream after every few hundred events. Losing one costs time, never an event.
+//!
+//! The writer offers them, and a read that finds a gap fills it. A snapshot counts only if the program has the rules
+//! that made it, and if the log still holds the event that it ends with. So neither an upgrade nor a restore of an older
+//! log makes one wrong.
 
 use std::sync::Arc;
 
-use cqrs_es::persist::SerializedSnapshot;
-use serde_json::{Value, json};
+use serde_json::Value;
 use sqlx::PgPool;
 use tokio::sync::mpsc;
 
+use super::error::CommandError;
 use super::stream::{AggregateState, StreamId, VersionedState};
 use crate::domain::Decider;
 use crate::failpoints::failpoint;
 
-/// Raised when the meaning of a state changes, so that older snapshots are ignored.
-const FORMAT: i64 = 2;
+/// Fingerprint of the sources of the rules, computed when the program is built.
+const FINGERPRINT: &str = env!("RULES_FINGERPRINT");
+/// Bound of the queue of offered states.
+const QUEUE_LENGTH: usize = 64;
 
 /// Queue of states to write as snapshots; a full queue drops them.
 pub(super) struct Snapshots {
@@ -21,12 +27,13 @@ pub(super) struct Snapshots {
 }
 
 pub(super) fn start(pool: PgPool, every: i64) -> Snapshots {
-    let (queue, mut offered) = mpsc::channel::<(StreamId, i64, Arc<dyn AggregateState>)>(64);
+    let (queue, mut offered) = mpsc::channel::<(StreamId, i64, Arc<dyn AggregateState>)>(QUEUE_LENGTH);
     tokio::spawn(async move {
         while let Some((stream, version, state)) = offered.recv().await {
             failpoint!("snapshot-taken");
-            if let Err(error) = write(&pool, &stream, version, state.as_ref()).await {
-                tracing::warn!(stream = ?stream.kind, %error, "could not write a snapshot");
+            match state.snapshot() {
+                Ok(state) => write_all(&pool, &stream, &[(version, state)]).await,
+                Err(error) => tracing::warn!(stream = ?stream.kind, %error, "cannot serialise a snapshot"),
             }
         }
     });
@@ -35,36 +42,60 @@ pub(super) fn start(pool: PgPool, every: i64) -> Snapshots {
 
 impl Snapshots {
     pub fn offer(&self, stream: &StreamId, versioned: &VersionedState) {
-        // A full queue means that snapshots come faster than they are written; the next one suffices.
+        // A full queue means that snapshots come faster than they are written; a later read fills the gap.
         let _ = self.queue.try_send((stream.clone(), versioned.version, Arc::clone(&versioned.state)));
     }
 }
 
-async fn write(pool: &PgPool, stream: &StreamId, version: i64, state: &dyn AggregateState) -> Result<(), sqlx::Error> {
-    let state = state.snapshot().map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
-    sqlx::query(
-        "insert into snapshots (aggregate_type, aggregate_id, last_sequence, current_snapshot, payload)
-         values ($1, $2, $3, 1, $4)
-         on conflict (aggregate_type, aggregate_id) do update
-         set last_sequence = excluded.last_sequence, current_snapshot = snapshots.current_snapshot + 1,
-             payload = excluded.payload
-         where snapshots.last_sequence < excluded.last_sequence",
+/// Writes snapshots of one stream: pairs of a number of events and the state after them.
+/// A failure is only logged: the state follows from the log without them.
+pub(super) async fn write_all(pool: &PgPool, stream: &StreamId, snapshots: &[(i64, Value)]) {
+    if snapshots.is_empty() {
+        return;
+    }
+    let (versions, states): (Vec<i64>, Vec<&Value>) =
+        snapshots.iter().map(|(version, state)| (*version, state)).unzip();
+    let written = sqlx::query(
+        "insert into stream_snapshot (aggregate_type, aggregate_id, sequence, event_id, fingerprint, state)
+         select aggregate_type, aggregate_id, sequence, event_id, $5, fresh.state
+         from unnest($3::bigint[], $4::jsonb[]) as fresh (version, state)
+         join events on aggregate_type = $1 and aggregate_id = $2 and sequence = fresh.version
+         on conflict (aggregate_type, aggregate_id, sequence) do update
+         set event_id = excluded.event_id, fingerprint = excluded.fingerprint, state = excluded.state",
     )
     .bind(&*stream.kind)
     .bind(&*stream.id)
-    .bind(version)
-    .bind(json!({ "format": FORMAT, "state": state }))
+    .bind(versions)
+    .bind(states)
+    .bind(FINGERPRINT)
     .execute(pool)
-    .await
-    .map(drop)
+    .await;
+    if let Err(error) = written {
+        tracing::warn!(stream = ?stream.kind, %error, "cannot write snapshots");
+    }
 }
 
-/// Version and state of a snapshot; `None` if it has another format.
-pub(super) fn read_snapshot<A: Decider>(snapshot: SerializedSnapshot) -> Option<(i64, A)> {
-    let Value::Object(mut payload) = snapshot.aggregate else { return None };
-    if payload.get("format") != Some(&json!(FORMAT)) {
-        return None;
-    }
-    let state = serde_json::from_value(payload.remove("state")?).ok()?;
-    Some((i64::try_from(snapshot.current_sequence).ok()?, state))
+/// The last snapshot within the first `upto` events: its number of events and its state; 0 and the default without one.
+pub(super) async fn find_last<A: Decider>(
+    pool: &PgPool,
+    stream: &StreamId,
+    upto: i64,
+) -> Result<(i64, A), CommandError> {
+    let found: Option<(i64, Value)> = sqlx::query_as(
+        "select snapshot.sequence, snapshot.state
+         from stream_snapshot as snapshot
+         join events as event using (aggregate_type, aggregate_id, sequence, event_id)
+         where aggregate_type = $1 and aggregate_id = $2 and sequence <= $3 and snapshot.fingerprint = $4
+         order by sequence desc
+         limit 1",
+    )
+    .bind(&*stream.kind)
+    .bind(&*stream.id)
+    .bind(upto)
+    .bind(FINGERPRINT)
+    .fetch_optional(pool)
+    .await
+    .map_err(|error| CommandError::of_statement(&error))?;
+    let state = found.and_then(|(version, state)| Some((version, serde_json::from_value(state).ok()?)));
+    Ok(state.unwrap_or_default())
 }

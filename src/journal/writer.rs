@@ -22,6 +22,7 @@ use crate::database::failure::broken_constraint;
 use crate::database::unavailability::Unavailability;
 use crate::domain::refusal::Refusal;
 use crate::failpoints::failpoint;
+use crate::metrics;
 
 pub(super) struct Writer {
     connect: PgConnectOptions,
@@ -74,7 +75,7 @@ impl Writer {
             commands.retain(QueuedCommand::claim);
             // Dry runs come last, so that they do not split the batches of the others.
             commands.sort_by_key(|command| command.context.dry_run);
-            metrics::histogram!("journal_batch_commands").record(commands.len() as f64);
+            metrics::JOURNAL_BATCH_COMMANDS.record(commands.len() as f64, &[]);
             self.serve(&mut commands).await;
         }
     }
@@ -140,7 +141,7 @@ impl Writer {
             failpoint!("journal-append-decided");
             let started = Instant::now();
             let sent = append::append(&mut self.connection, self.log.head, &batch, &event_ids).await;
-            metrics::histogram!("journal_append_seconds").record(started.elapsed());
+            metrics::JOURNAL_APPEND_SECONDS.record_time(started.elapsed(), &[]);
             if matches!(sent, Ok((true, _))) {
                 failpoint!("journal-append-stored");
             }
@@ -190,7 +191,7 @@ impl Writer {
                 Ok(self.log.apply(batch, head))
             }
             Ok((false, _)) => {
-                metrics::counter!("journal_lost_races_total").increment(1);
+                metrics::JOURNAL_LOST_RACES.add(1, &[]);
                 Err(NotStored::Again { locked: true })
             }
             Err(AppendFailure::Rejected(error)) => {

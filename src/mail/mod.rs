@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Message, MultiPart, SinglePart};
@@ -13,17 +14,23 @@ use thiserror::Error;
 use crate::clock::Clock;
 
 mod folder;
+mod folder_limit;
 mod free_text;
 mod order_mails;
+mod staff_mails;
 mod template_checks;
 mod templates;
 mod unmailable;
 
 pub use folder::restrict_mails;
 pub use order_mails::OrderMails;
+pub use staff_mails::StaffMails;
 pub use template_checks::check;
 pub use templates::{Rendered, TemplateError, Templates};
 pub use unmailable::{UnmailableOwners, find_unmailable};
+
+/// The reactors that send mails.
+pub const REACTORS: [&str; 2] = [order_mails::NAME, staff_mails::NAME];
 
 /// How mails are sent. Debug output does not show the SMTP password.
 #[derive(Clone)]
@@ -31,6 +38,8 @@ pub struct MailConfig {
     /// `smtps://user:password@host`. Without it, mails are written to `folder`.
     pub smtp_url: Option<String>,
     pub folder: PathBuf,
+    /// The most mails in the folder; beyond them the oldest are deleted. 0 keeps all.
+    pub folder_max: usize,
     /// Sender of the mails, such as `The Shop <shop@example.com>`.
     pub from: String,
     /// Base URL of links in mails, without a trailing slash.
@@ -74,6 +83,8 @@ pub struct Mail {
 pub struct Mailer {
     config: Arc<MailConfig>,
     clock: Clock,
+    /// Mails written to the folder by this process.
+    written: Arc<AtomicU64>,
 }
 
 impl fmt::Debug for MailConfig {
@@ -89,7 +100,7 @@ impl fmt::Debug for MailConfig {
 impl Mailer {
     /// Mails are dated by `clock`.
     pub fn new(config: &MailConfig, clock: &Clock) -> Self {
-        Self { config: Arc::new(config.clone()), clock: clock.clone() }
+        Self { config: Arc::new(config.clone()), clock: clock.clone(), written: Arc::default() }
     }
 
     pub fn config(&self) -> &MailConfig {
@@ -108,8 +119,24 @@ impl Mailer {
             }
             None => {
                 let written = folder::write_mail(&self.config.folder, &message.formatted());
-                written.map_err(|error| MailError::Unsent(error.to_string()))
+                written.map_err(|error| MailError::Unsent(error.to_string()))?;
+                self.bound_folder().await;
+                Ok(())
             }
+        }
+    }
+
+    /// Deletes the oldest mails of the folder, if it has too many. The mail is written, so a failure is only logged.
+    async fn bound_folder(&self) {
+        let (folder, most) = (self.config.folder.clone(), self.config.folder_max);
+        if most == 0 || !self.written.fetch_add(1, Ordering::Relaxed).is_multiple_of(folder_limit::CHECK_EVERY) {
+            return;
+        }
+        match tokio::task::spawn_blocking(move || folder_limit::delete_oldest(&folder, most)).await {
+            Ok(Ok(0)) => {}
+            Ok(Ok(deleted)) => tracing::warn!(deleted, "deleted the oldest mails of the mail folder; see --mail-files"),
+            Ok(Err(error)) => tracing::warn!(%error, "cannot bound the mail folder"),
+            Err(error) => tracing::error!(%error, "the mail folder could not be bounded"),
         }
     }
 
@@ -164,6 +191,7 @@ mod tests {
         let config = MailConfig {
             smtp_url: Some("smtps://jo:secret@mail.example.com".to_owned()),
             folder: PathBuf::from("mails"),
+            folder_max: 0,
             from: "shop@example.com".to_owned(),
             public_url: "https://shop.example.com".to_owned(),
         };

@@ -29,6 +29,8 @@ pub struct OrderMails {
     currency: Currency,
 }
 
+pub(super) const NAME: &str = "order_mails";
+
 /// Each event with the name of its template.
 pub(super) const MAILS: [(&str, &str); 7] = [
     ("OrderPlaced", "order_placed"),
@@ -72,7 +74,7 @@ struct OrderAddress {
 
 impl Reactor for OrderMails {
     fn name(&self) -> &'static str {
-        "order_mails"
+        NAME
     }
 
     fn event_types(&self) -> &[&'static str] {

@@ -14,6 +14,7 @@ use super::ProjectorOptions;
 use crate::background::{Backoff, StopSignal};
 use crate::database::failure::DatabaseFailure;
 use crate::failpoints::failpoint;
+use crate::metrics;
 
 pub(super) struct ProjectorWorker {
     connect: PgConnectOptions,
@@ -103,8 +104,8 @@ impl ProjectorWorker {
             failpoint!("projector-step-done");
             let moved = reached - self.position.send_replace(reached);
             if moved > 0 {
-                metrics::histogram!("projector_step_seconds").record(started.elapsed());
-                metrics::counter!("projector_events_total").increment(moved.unsigned_abs());
+                metrics::PROJECTOR_STEP_SECONDS.record_time(started.elapsed(), &[]);
+                metrics::PROJECTOR_EVENTS.add(moved.unsigned_abs(), &[]);
             }
             if reached >= head {
                 self.wait_beyond(reached).await;

@@ -6,6 +6,8 @@ use sqlx::PgPool;
 
 use super::{ReactorOptions, RecordedEvent};
 
+use crate::metrics;
+
 /// A reaction that this node has claimed.
 pub(super) struct ClaimedReaction {
     pub reaction_id: i64,
@@ -134,9 +136,10 @@ pub(super) async fn report_metrics(pool: PgPool) {
         every.tick().await;
         let Ok(reactors) = super::status(&pool).await else { continue };
         for reactor in reactors {
-            metrics::gauge!("reactor_lag", "reactor" => reactor.name.clone()).set(reactor.lag as f64);
-            metrics::gauge!("reactor_due", "reactor" => reactor.name.clone()).set(reactor.due as f64);
-            metrics::gauge!("reactor_parked", "reactor" => reactor.name).set(reactor.parked as f64);
+            let labels = [("reactor", reactor.name.as_str())];
+            metrics::REACTOR_LAG.set(reactor.lag as f64, &labels);
+            metrics::REACTOR_DUE.set(reactor.due as f64, &labels);
+            metrics::REACTOR_PARKED.set(reactor.parked as f64, &labels);
         }
     }
 }

@@ -23,6 +23,7 @@ mod operations;
 mod options;
 mod reaction_worker;
 mod reactor;
+mod sweep;
 
 pub use operations::{
     Decision, ReactionState, ReactionView, ReactorStatus, decisions, drop_one, list, react_again, retry, retry_all,
@@ -30,6 +31,7 @@ pub use operations::{
 };
 pub use options::ReactorOptions;
 pub use reactor::{Failure, Reaction, Reactor, RecordedEvent};
+pub use sweep::{MAX_DECISIONS, MAX_PARKED, sweep};
 
 use crate::background::{Stopper, stop_signal};
 use enqueue::Enqueuer;

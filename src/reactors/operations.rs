@@ -31,6 +31,7 @@ pub struct ReactionView {
     /// The recipient if one event has several reactions, such as the number of a webhook; otherwise empty.
     pub target: String,
     /// `due` or `parked`.
+    #[schema(value_type = ReactionState)]
     pub state: String,
     pub attempts: i32,
     /// When the next attempt is due; null if parked.

@@ -14,6 +14,7 @@ use super::claims::{self, CLAIM_DURATION, ClaimedReaction};
 use super::{Failure, Reaction, Reactor, ReactorOptions};
 use crate::background::StopSignal;
 use crate::failpoints::failpoint;
+use crate::metrics;
 
 /// Runs the attempts of one reactor on this node.
 pub(super) struct ReactionWorker {
@@ -105,7 +106,7 @@ impl ReactionWorker {
         let (reactor, time_limit) = (Arc::clone(&self.reactor), self.options.time_limit);
         let reaction = Reaction { event, target, attempt: number };
         self.attempts.spawn(async move {
-            metrics::counter!("reactor_attempts_total", "reactor" => reactor.name()).increment(1);
+            metrics::REACTOR_ATTEMPTS.add(1, &[("reactor", reactor.name())]);
             let reacted = AssertUnwindSafe(async { reactor.react(&reaction).await }).catch_unwind();
             let outcome = match tokio::time::timeout(time_limit, reacted).await {
                 Ok(Ok(outcome)) => outcome,
@@ -150,9 +151,9 @@ impl ReactionWorker {
             claims::record_failure(&self.pool, (*reaction_id, *number), wait, reason).await?;
             if parked {
                 tracing::warn!(reactor, reaction_id, reason, "parked a reaction; an operator must retry or drop it");
-                metrics::counter!("reactor_parked_total", "reactor" => reactor).increment(1);
+                metrics::REACTOR_PARKINGS.add(1, &[("reactor", reactor)]);
             }
-            metrics::counter!("reactor_failures_total", "reactor" => reactor).increment(1);
+            metrics::REACTOR_FAILURES.add(1, &[("reactor", reactor)]);
             self.in_progress.remove(reaction_id);
             self.ended.pop();
         }

@@ -18,6 +18,7 @@ use uuid::Uuid;
 use crate::background::{StopSignal, Stopper, stop_signal};
 use crate::database::failure::DatabaseFailure;
 use crate::failpoints::failpoint;
+use crate::metrics;
 
 mod preview;
 mod status;
@@ -216,7 +217,7 @@ impl SchedulerNode {
         run.abort();
         let outcome = match &end {
             RunOutcome::Done(run) => {
-                metrics::counter!("scheduler_handled_total", "task" => task.name).increment(run.handled);
+                metrics::SCHEDULER_HANDLED.add(run.handled, &[("task", task.name)]);
                 "done"
             }
             RunOutcome::Failed(error) => {
@@ -225,8 +226,8 @@ impl SchedulerNode {
             }
             RunOutcome::Interrupted => "broken_off",
         };
-        metrics::counter!("scheduler_runs_total", "task" => task.name, "outcome" => outcome).increment(1);
-        metrics::histogram!("scheduler_run_seconds", "task" => task.name).record(started.elapsed());
+        metrics::SCHEDULER_RUNS.add(1, &[("task", task.name), ("outcome", outcome)]);
+        metrics::SCHEDULER_RUN_SECONDS.record_time(started.elapsed(), &[("task", task.name)]);
         end
     }
 

@@ -12,10 +12,12 @@ use crate::accounts::Accounts;
 use crate::domain::ids::{AccountId, CartId, CustomerId, OrderId};
 use crate::domain::order::{OrderCommand, Status};
 use crate::journal::{Actor, CommandError, Context, EntityTag, Journal, UseCase};
+use crate::mail;
 use crate::payments;
 use crate::projector::Projector;
+use crate::reactors::{self, MAX_PARKED};
 use crate::shop::{EraseContact, EraseCustomer, ExpireCart, KnownOrders, MoveOrder};
-use crate::webhooks;
+use crate::webhooks::{self, MAX_DELIVERIES, MAX_PENDING, Swept};
 
 /// What the shop's tasks need.
 #[derive(Clone)]
@@ -25,6 +27,8 @@ pub struct TaskContext {
     pub pool: PgPool,
 }
 
+/// Name of the task that disables failing webhooks and retries what was kept for others.
+pub const TEND_WEBHOOKS: &str = "tend_webhooks";
 /// The most commands that one run sends.
 pub const BATCH: i64 = 200;
 /// How many of them run at the same time.
@@ -38,10 +42,11 @@ const ONE_DAY: Duration = Duration::from_secs(86_400);
 /// After how many days the shop warns of an erasure that still waits for open orders.
 pub const ERASURE_OVERDUE_DAYS: u32 = 30;
 
-/// Deletes the stored answers of expired idempotency keys.
-pub fn forget_answers(context: &TaskContext) -> Task {
-    Task::with("forget_answers", TEN_MINUTES, context, |context| async move {
-        Ok(RunReport { handled: context.journal.forget_answers().await?, more: false })
+/// Deletes the stored answers of expired idempotency keys, and the oldest beyond `most`.
+pub fn forget_answers(context: &TaskContext, most: u32) -> Task {
+    Task::with("forget_answers", TEN_MINUTES, context, move |context| async move {
+        let (handled, more) = context.journal.forget_answers(most).await?;
+        Ok(RunReport { handled, more })
     })
 }
 
@@ -53,11 +58,34 @@ pub fn sweep_accounts(accounts: &Accounts, audit_days: u32) -> Task {
     })
 }
 
-/// Deletes records of webhook deliveries that are older than `days`.
+/// Deletes records of webhook deliveries, and parked deliveries, that are older than `days`.
 pub fn sweep_deliveries(context: &TaskContext, days: u32) -> Task {
     Task::with("sweep_deliveries", TEN_MINUTES, context, move |context| async move {
-        webhooks::sweep(&context.pool, days).await?;
-        Ok(RunReport::default())
+        let Swept { deleted, more } = webhooks::sweep(&context.pool, days, MAX_DELIVERIES).await?;
+        Ok(RunReport { handled: deleted, more })
+    })
+}
+
+/// Drops mails that have been parked for `days`, or are too many, and the oldest decisions about reactions.
+pub fn sweep_reactions(context: &TaskContext, days: u32) -> Task {
+    Task::with("sweep_reactions", TEN_MINUTES, context, move |context| async move {
+        let (handled, more) = reactors::sweep(&context.pool, &mail::REACTORS, days, MAX_PARKED).await?;
+        Ok(RunReport { handled, more })
+    })
+}
+
+/// Disables webhooks that have failed for `off_days`, and retries the kept deliveries of those that are active again.
+pub fn tend_webhooks(context: &TaskContext, off_days: u32) -> Task {
+    Task::with(TEND_WEBHOOKS, ONE_MINUTE, context, move |context| async move {
+        let Some(now) = context.journal.clock().measured_now(&context.pool).await? else {
+            return Ok(RunReport::default());
+        };
+        let failing_before = (off_days > 0).then(|| before(now, off_days));
+        let failing = webhooks::find_failing(&context.pool, failing_before, MAX_PENDING).await?;
+        let disabled =
+            context.run_commands(failing.into_iter().map(|disable| (disable, None)), false, |()| true).await?;
+        let retried = webhooks::retry_kept(&context.pool).await?;
+        Ok(RunReport { handled: disabled.handled + retried, more: retried > 0 })
     })
 }
 

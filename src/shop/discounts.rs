@@ -17,12 +17,21 @@ pub struct CreateDiscount {
     pub terms: DiscountTerms,
 }
 
+/// What a discount reduces.
+#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DiscountKind {
+    Percent,
+    Amount,
+    FreeShipping,
+}
+
 /// A discount and its uses.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct DiscountView {
     /// The code as it was created; upper and lower case are equal.
     pub code: String,
-    /// `percent`, `amount` or `free_shipping`.
+    #[schema(value_type = DiscountKind)]
     pub kind: String,
     /// Percentage or amount, of the subtotal; `null` for free shipping.
     pub value: Option<String>,

@@ -37,7 +37,7 @@ pub use categories::{CategoryKey, CategoryRef, CreateCategory, DeleteCategory, R
 pub use checkout::Checkout;
 pub use corrections::{CorrectAddresses, CorrectContact, CorrectionView};
 pub use customers::{ChangeCustomer, CustomerRef, RegisterCustomer};
-pub use discounts::{ChangeDiscount, CreateDiscount, DiscountView, EndDiscount, TermsChange};
+pub use discounts::{ChangeDiscount, CreateDiscount, DiscountKind, DiscountView, EndDiscount, TermsChange};
 pub use erasures::{EraseContact, EraseCustomer, ErasureView, KeepContact, KeepCustomer, KnownOrders};
 pub use keys::{CreateKey, KeyRef, RevokeKey};
 pub use names::{find_holder, take_name};
@@ -52,5 +52,5 @@ pub use pricing::{
 pub use products::{ChangeProduct, CreateProduct, DeleteProduct, ProductRef, ProductView, product_digest};
 pub use recipients::{Destination, GuestContact, KnownAddress, KnownDefaults, Recipients};
 pub use stock::{AdjustStock, StockChange, StockView};
-pub use webhooks::{ChangeWebhook, CreateWebhook, RemoveWebhook, RotateWebhookSecret, WebhookRef};
+pub use webhooks::{ChangeWebhook, CreateWebhook, DisableWebhook, RemoveWebhook, RotateWebhookSecret, WebhookRef};
 pub use wishlists::{AddWish, RemoveWish, WishView};

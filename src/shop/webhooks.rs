@@ -1,12 +1,16 @@
 //! Webhooks: event types in the log; endpoints and signing secrets beside it.
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::secrets::expose;
 use crate::domain::customer::OptionalLine;
 use crate::domain::ids::WebhookId;
+use crate::domain::refusal::Refusal;
 use crate::domain::text::Text;
-use crate::domain::webhook::{EventTypes, Webhook, WebhookCommand, WebhookSecret, WebhookUrl};
+use crate::domain::webhook::{
+    DisableReason, EventTypes, MAX_WEBHOOKS, Webhook, WebhookCommand, WebhookError, WebhookSecret, WebhookUrl,
+};
 use crate::journal::{AggregateRef, Interrupt, SideWrite, UnitOfWork, UseCase};
 
 /// Subscribes an endpoint to events.
@@ -35,6 +39,14 @@ pub struct RotateWebhookSecret {
     pub secret: WebhookSecret,
 }
 
+/// Stops the deliveries of a webhook whose receiver does not accept them.
+pub struct DisableWebhook {
+    pub webhook_id: WebhookId,
+    pub reason: DisableReason,
+    /// Refuses the command if a delivery has succeeded since this first failure; `None` skips the check.
+    pub failing_since: Option<DateTime<Utc>>,
+}
+
 /// Deletes a webhook; pending deliveries are dropped.
 pub struct RemoveWebhook {
     pub webhook_id: WebhookId,
@@ -54,7 +66,7 @@ impl UseCase for CreateWebhook {
         let Self { url, description, event_types, secret } = self;
         work.execute::<Webhook>(webhook_id, WebhookCommand::Create { event_types: event_types.clone() })?;
         let description = description.as_ref();
-        work.add_side_write(&PutWebhook { webhook_id, url, description, event_types, secret })?;
+        work.add_side_write(&PutWebhook { webhook_id, url, description, event_types, secret, most: MAX_WEBHOOKS })?;
         Ok(WebhookRef { webhook_id })
     }
 }
@@ -93,6 +105,21 @@ impl UseCase for RotateWebhookSecret {
     }
 }
 
+impl UseCase for DisableWebhook {
+    type Answer = ();
+
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<(), Interrupt> {
+        let Self { webhook_id, reason, failing_since } = *self;
+        let was_active = work.get::<Webhook>(webhook_id)?.is_active();
+        work.execute::<Webhook>(webhook_id, WebhookCommand::Disable { reason })?;
+        if was_active { work.add_side_write(&StopDeliveries { webhook_id, reason, failing_since }) } else { Ok(()) }
+    }
+
+    fn subject(&self) -> Option<AggregateRef> {
+        Some(AggregateRef::of::<Webhook>(self.webhook_id))
+    }
+}
+
 impl UseCase for RemoveWebhook {
     type Answer = ();
 
@@ -115,10 +142,15 @@ struct PutWebhook<'a> {
     event_types: &'a EventTypes,
     #[serde(serialize_with = "expose")]
     secret: &'a WebhookSecret,
+    most: usize,
 }
 
 impl SideWrite for PutWebhook<'_> {
     const FUNCTION: &'static str = "put_webhook";
+
+    fn refusal(constraint: &str) -> Option<Refusal> {
+        (constraint == "webhook_count").then_some(WebhookError::TooMany.into())
+    }
 }
 
 #[derive(Serialize)]
@@ -152,4 +184,19 @@ struct DeleteWebhook {
 
 impl SideWrite for DeleteWebhook {
     const FUNCTION: &'static str = "remove_webhook";
+}
+
+#[derive(Serialize)]
+struct StopDeliveries {
+    webhook_id: WebhookId,
+    reason: DisableReason,
+    failing_since: Option<DateTime<Utc>>,
+}
+
+impl SideWrite for StopDeliveries {
+    const FUNCTION: &'static str = "disable_webhook";
+
+    fn refusal(constraint: &str) -> Option<Refusal> {
+        (constraint == "webhook_still_failing").then_some(WebhookError::NotFailing.into())
+    }
 }

@@ -19,10 +19,33 @@ pub struct WebhookView {
     pub event_types: Vec<String>,
     /// Whether it receives events.
     pub active: bool,
+    /// When the first attempt failed after the last successful one; null if the last attempt succeeded.
+    pub failing_since: Option<DateTime<Utc>>,
+    /// When the shop stopped the deliveries because the receiver does not accept them; null if it did not.
+    pub disabled_at: Option<DateTime<Utc>>,
+    /// `gone`, `failing` or `backlog`; null if the shop did not stop the deliveries.
+    pub disabled_reason: Option<String>,
+    /// Events after this position were not delivered, because the webhook was inactive; null if it never was.
+    pub missed_after: Option<i64>,
+    /// Last position of these events; null while the webhook is inactive.
+    pub missed_upto: Option<i64>,
+    /// Deliveries from before the last pause that were kept for too long and dropped.
+    pub dropped_deliveries: i64,
     /// Messages are also signed with the previous secret until this time.
     pub previous_secret_until: Option<DateTime<Utc>>,
     pub created_at: DateTime<Utc>,
     pub changed_at: DateTime<Utc>,
+}
+
+/// Outcome of a delivery.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[expect(dead_code, reason = "it only describes the answer for OpenAPI")]
+enum DeliveryOutcome {
+    Delivered,
+    Due,
+    Parked,
+    Dropped,
 }
 
 /// The delivery of one event to a webhook.
@@ -33,6 +56,7 @@ pub struct DeliveryView {
     pub position: i64,
     pub event_type: String,
     /// `delivered`; `due` if another attempt is scheduled; `parked` if an operator must decide; `dropped`.
+    #[schema(value_type = DeliveryOutcome)]
     pub outcome: String,
     pub attempts: i32,
     /// HTTP status of the last attempt; null if there was no response.
@@ -84,8 +108,13 @@ pub(super) async fn record_attempt(
         Err(Failure::Retry(reason) | Failure::RetryAfter(reason, _) | Failure::Park(reason)) => Some(reason),
     };
     sqlx::query(
-        "insert into webhook_delivery (webhook_id, position, attempts, status, error, tried_at, delivered_at)
-         values ($1, $2, 1, $3, $4, clock_timestamp(), case when $4 is null then clock_timestamp() end)
+        "with health as (
+            update webhook
+            set failing_since = case when $4::text is not null then clock_timestamp() end
+            where webhook_id = $1 and (failing_since is null) = ($4 is not null)
+         )
+         insert into webhook_delivery (webhook_id, position, attempts, status, error, tried_at, delivered_at)
+         values ($1, $2, 1, $3, $4::text, clock_timestamp(), case when $4 is null then clock_timestamp() end)
          on conflict (webhook_id, position) do update
          set attempts = webhook_delivery.attempts + 1,
              status = excluded.status,
@@ -97,23 +126,6 @@ pub(super) async fn record_attempt(
     .bind(position)
     .bind(status.map(i32::from))
     .bind(error)
-    .execute(pool)
-    .await?;
-    Ok(())
-}
-
-/// Deletes deliveries that are older than a number of days, and parked deliveries of deleted webhooks.
-pub async fn sweep(pool: &PgPool, kept_days: u32) -> Result<(), sqlx::Error> {
-    sqlx::query("delete from webhook_delivery where tried_at < now() - make_interval(days => $1)")
-        .bind(i32::try_from(kept_days).unwrap_or(i32::MAX))
-        .execute(pool)
-        .await?;
-    sqlx::query(
-        "delete from reaction
-         where reactor = $1 and parked_at is not null
-            and not exists (select from webhook where webhook_id::text = target)",
-    )
-    .bind(NAME)
     .execute(pool)
     .await?;
     Ok(())

@@ -6,24 +6,26 @@ use sqlx::PgPool;
 use sqlx::postgres::PgConnection;
 
 use crate::domain::ids::WebhookId;
-use crate::domain::webhook::WebhookSecret;
+use crate::domain::webhook::{DisableReason, WebhookSecret};
 use crate::journal::{Actor, Context, Journal};
 use crate::reactors::{Failure, Reaction, Reactor, ReactorOptions, RecordedEvent};
-use crate::shop::ChangeWebhook;
+use crate::shop::DisableWebhook;
 
 mod deliveries;
 mod endpoint;
+mod health;
 mod send;
 
-pub use deliveries::{DeliveryView, WebhookView, deliveries, find, list, redeliver, sweep};
+pub use deliveries::{DeliveryView, WebhookView, deliveries, find, list, redeliver};
 pub use endpoint::Endpoint;
+pub use health::{MAX_DELIVERIES, MAX_PENDING, Swept, find_failing, retry_kept, sweep};
 
 use send::{DeliveryAttempt, RESPONSE_TIMEOUT, WebhookSender};
 
 /// The reactor that delivers events to webhooks; each webhook is a target.
 pub struct WebhookReactor {
     pool: PgPool,
-    /// Deactivates webhooks that return 410 Gone.
+    /// Disables webhooks that return 410 Gone.
     journal: Journal,
     sender: WebhookSender,
 }
@@ -67,7 +69,7 @@ impl WebhookReactor {
         let DeliveryAttempt { status, mut outcome } = self.sender.send(&endpoint, &secrets, event, now).await;
         let status = status.map(|status| status.as_u16());
         if status == Some(410) {
-            outcome = self.deactivate(webhook_id).await.and(outcome);
+            outcome = self.disable(webhook_id).await.and(outcome);
         }
         if let Err(error) = deliveries::record_attempt(&self.pool, webhook_id, event.position, status, &outcome).await {
             // The record is for people; the outcome counts without it.
@@ -76,16 +78,16 @@ impl WebhookReactor {
         outcome
     }
 
-    /// Deactivates a webhook that returned 410 Gone.
-    async fn deactivate(&self, webhook_id: i64) -> Result<(), Failure> {
-        tracing::warn!(webhook_id, "webhook returned 410 Gone; deactivating it");
+    /// Stops the deliveries of a webhook that returned 410 Gone.
+    async fn disable(&self, webhook_id: i64) -> Result<(), Failure> {
+        tracing::warn!(webhook_id, "webhook returned 410 Gone; disabling it");
         let webhook_id = WebhookId(webhook_id);
-        let change = ChangeWebhook { webhook_id, url: None, description: None, event_types: None, active: Some(false) };
+        let disable = DisableWebhook { webhook_id, reason: DisableReason::Gone, failing_since: None };
         let context = Context::of(Actor { id: NAME.to_owned(), role: "reactor" });
-        match self.journal.run(change, context).await {
+        match self.journal.run(disable, context).await {
             Ok(_) => Ok(()),
             Err(error) => {
-                tracing::warn!(%error, %webhook_id, "cannot deactivate a webhook that returned 410 Gone");
+                tracing::warn!(%error, %webhook_id, "cannot disable a webhook that returned 410 Gone");
                 Err(Failure::Retry("returned 410".to_owned()))
             }
         }
@@ -118,14 +120,15 @@ impl Reactor for WebhookReactor {
         })
     }
 
-    /// The types that an active webhook subscribes to. Without a webhook, nothing is read from the log.
+    /// The types of webhooks that are active, or were at the reactor's position. Without a webhook, nothing is read from the log.
     fn subscribed_event_types<'a>(
         &'a self,
         connection: &'a mut PgConnection,
     ) -> BoxFuture<'a, Result<Option<Vec<String>>, sqlx::Error>> {
         Box::pin(async move {
-            let event_types = "select distinct unnest(event_types) from webhook where active";
-            Ok(Some(sqlx::query_scalar(event_types).fetch_all(connection).await?))
+            let event_types = "select distinct unnest(event_types) from webhook
+                 where active or off_after > (select position from reactor where name = $1)";
+            Ok(Some(sqlx::query_scalar(event_types).bind(NAME).fetch_all(connection).await?))
         })
     }
 

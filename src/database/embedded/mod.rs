@@ -8,6 +8,7 @@ mod binaries;
 mod folder;
 mod roles;
 mod server;
+mod server_log;
 #[cfg(test)]
 mod tests;
 mod wheel;
@@ -225,10 +226,12 @@ async fn start_with_retries(cluster: &Cluster) -> Result<Server, EmbeddedError> 
 /// Owns the server until the stop request, and restarts it if it dies before.
 async fn supervise(cluster: Cluster, mut server: Server, mut stop_requested: oneshot::Receiver<()>) {
     let mut delay = RESTART_DELAY_MIN;
+    let log_path = cluster.log_path();
     loop {
         let started_at = Instant::now();
         tokio::select! {
             _ = &mut stop_requested => break,
+            () = server_log::keep_short(&log_path) => {}
             status = server.exited() => {
                 tracing::warn!(%status, "postgresql ended by itself; starting it again");
             }

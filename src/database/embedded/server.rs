@@ -20,6 +20,7 @@ use tokio::process::Child;
 use super::binaries::{Binaries, SUPPORTED};
 use super::folder::DataFolder;
 use super::roles::{Authentication, HBA_FILE, SUPERUSER};
+use super::server_log::MAX_BYTES;
 use super::{Durability, EmbeddedError, NAME, PORT};
 
 pub(super) const PGDATA: &str = "pgdata";
@@ -27,7 +28,6 @@ const UNFINISHED_PGDATA: &str = "pgdata.new";
 const LOG: &str = "postgresql.log";
 const INITDB_LOG: &str = "initdb.log";
 
-const LOG_BYTES_MAX: u64 = 10 * 1024 * 1024;
 /// A server that was killed first replays up to 2 GB of its journal.
 const READY_DEADLINE: Duration = Duration::from_secs(120);
 const STOP_DEADLINE: Duration = Duration::from_secs(60);
@@ -249,11 +249,15 @@ impl Cluster {
         Ok(())
     }
 
+    pub fn log_path(&self) -> PathBuf {
+        self.folder.join(LOG)
+    }
+
     pub fn spawn(&self) -> Result<Server, EmbeddedError> {
         let log = self.folder.open_file(LOG)?;
         let log_path = self.folder.join(LOG);
         let mut log_start_bytes = log.metadata().map_err(EmbeddedError::file("look at", &log_path))?.len();
-        if log_start_bytes > LOG_BYTES_MAX {
+        if log_start_bytes > MAX_BYTES {
             log.set_len(0).map_err(EmbeddedError::file("empty", &log_path))?;
             log_start_bytes = 0;
         }
@@ -289,7 +293,6 @@ impl Cluster {
             "unix_socket_permissions=0700".to_owned(),
             format!("hba_file={}", self.folder.join(HBA_FILE).display()),
             format!("cluster_name={NAME}"),
-            "max_connections=100".to_owned(),
             "shared_buffers=128MB".to_owned(),
             "max_wal_size=2GB".to_owned(),
             // The shop's questions are short: compiling them costs more than it saves.
@@ -307,10 +310,12 @@ impl Cluster {
             // After a crash, one call instead of opening each of a thousand files.
             settings.push("recovery_init_sync_method=syncfs".to_owned());
         }
-        let durable = match self.durability {
-            Durability::Durable => "on",
-            Durability::Volatile => "off",
+        // All shops of a test run share one server.
+        let (durable, connections) = match self.durability {
+            Durability::Durable => ("on", 100),
+            Durability::Volatile => ("off", 400),
         };
+        settings.push(format!("max_connections={connections}"));
         settings
             .extend(["fsync", "synchronous_commit", "full_page_writes"].map(|setting| format!("{setting}={durable}")));
         settings

@@ -1,5 +1,6 @@
 //! A customer, without personal data: name, e-mail and addresses live in erasable tables, never in events.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -62,7 +63,7 @@ enum Bare {
 }
 
 /// Name of a changed field of the profile, for events.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ProfileField {
     FirstName,

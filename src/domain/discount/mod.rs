@@ -8,6 +8,7 @@ use std::num::NonZeroU32;
 
 use chrono::SecondsFormat::AutoSi;
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -45,7 +46,7 @@ pub struct CreatedDiscount {
 }
 
 /// Benefit, dates and limits of a discount.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DiscountTerms {
     #[serde(flatten)]
     pub benefit: Benefit,

@@ -67,10 +67,8 @@ impl PlacedOrder {
         if next.lines().all(|(line, units)| units.shipped == 0 && line.remaining(units) == 0) {
             return self.cancel(reason);
         }
-        let value = lines.iter().fold(Money::ZERO, |sum, line| sum.plus(line.amount).unwrap_or(Money::MAX));
-        let credit = self.bill.credit_for(value);
-        let fulfilment = next.fulfilment();
-        let cancelled = OrderEvent::UnitsCancelled {
+        let amounts: Vec<Money> = lines.iter().map(|line| line.amount).collect();
+        let cancelled = |credit, fulfilment| OrderEvent::UnitsCancelled {
             reason: reason.clone().map(String::from),
             lines,
             credit,
@@ -78,11 +76,28 @@ impl PlacedOrder {
             customer_id: self.customer_id,
             placed_at: self.placed_at,
         };
-        let statuses = next.status_events(fulfilment);
-        next.evolve_money(&cancelled);
-        let settled = next.paid_if_nothing_is_due().into_iter().collect();
-        let back = value.less(credit).min(next.bill.refundable());
-        Ok([vec![cancelled], statuses, settled, next.begin_refund(back, reason)].concat())
+        Ok(next.settle_units(&amounts, true, reason.clone(), cancelled))
+    }
+
+    /// The events with which units leave the order. The order's goods are already without them, its money is not.
+    ///
+    /// What the buyer has not paid of `amounts` is credited. The rest is paid back if `refund`.
+    pub(super) fn settle_units(
+        mut self,
+        amounts: &[Money],
+        refund: bool,
+        reason: Option<Reason>,
+        left: impl FnOnce(Money, Fulfilment) -> OrderEvent,
+    ) -> Vec<OrderEvent> {
+        let value = amounts.iter().fold(Money::ZERO, |sum, amount| sum.plus(*amount).unwrap_or(Money::MAX));
+        let credit = self.bill.credit_for(value);
+        let fulfilment = self.fulfilment();
+        let left = left(credit, fulfilment);
+        let statuses = self.status_events(fulfilment);
+        self.evolve_money(&left);
+        let settled = self.paid_if_nothing_is_due().into_iter().collect();
+        let back = if refund { value.less(credit).min(self.bill.refundable()) } else { Money::ZERO };
+        [vec![left], statuses, settled, self.begin_refund(back, reason)].concat()
     }
 
     fn cancelled_units(&self, wanted: LineUnits) -> Result<CancelledUnits, OrderError> {

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::{Action, Order, PlacedOrder, StateValue};
+use super::{Action, Order, PlacedOrder};
 use crate::domain::customer::Country;
 use crate::domain::ids::CustomerId;
 use crate::domain::money::Money;
@@ -79,6 +79,5 @@ pub enum OrderError {
 }
 
 fn illegal(action: Action, order: &PlacedOrder) -> String {
-    let [status, payment, fulfilment] = order.states.each().map(StateValue::as_str);
-    format!("cannot {} an order that is {status}, {payment} and {fulfilment}", action.as_str())
+    format!("cannot {} an order with {}", action.as_str(), order.states)
 }

@@ -107,10 +107,8 @@ impl PlacedOrder {
 
         let mut next = self.clone();
         next.apply_return(&lines);
-        let value = lines.iter().fold(Money::ZERO, |sum, line| sum.plus(line.amount).unwrap_or(Money::MAX));
-        let credit = self.bill.credit_for(value);
-        let fulfilment = next.fulfilment();
-        let returned = OrderEvent::Returned {
+        let amounts: Vec<Money> = lines.iter().map(|line| line.amount).collect();
+        let returned = |credit, fulfilment| OrderEvent::Returned {
             reason: reason.clone().map(String::from),
             lines,
             credit,
@@ -118,11 +116,7 @@ impl PlacedOrder {
             customer_id: self.customer_id,
             placed_at: self.placed_at,
         };
-        let statuses = next.status_events(fulfilment);
-        next.evolve_money(&returned);
-        let settled = next.paid_if_nothing_is_due().into_iter().collect();
-        let back = if refund { value.less(credit).min(next.bill.refundable()) } else { Money::ZERO };
-        Ok([vec![returned], statuses, settled, next.begin_refund(back, reason)].concat())
+        Ok(next.settle_units(&amounts, refund, reason.clone(), returned))
     }
 
     fn returned_units(&self, wanted: &ReturnLine) -> Result<ReturnedUnits, OrderError> {

@@ -1,5 +1,6 @@
 //! The lines of an order, and the units of a line that commands and events name.
 
+use schemars::JsonSchema;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -11,7 +12,7 @@ use crate::domain::product::Listing;
 use crate::domain::quantity::Quantity;
 
 /// One line of an order, with names and prices as they were when the order was placed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OrderLine {
     /// Counts from 1 within the order; 0 until the order is placed.
     pub line: i64,
@@ -84,7 +85,7 @@ pub struct Units {
 }
 
 /// Remaining units of a line when its order is cancelled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OrderedUnits {
     pub product_id: ProductId,
     pub quantity: Quantity,
@@ -92,7 +93,7 @@ pub struct OrderedUnits {
 }
 
 /// Units of a line in a shipment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SentUnits {
     pub line: i64,
     pub product_id: ProductId,
@@ -100,7 +101,7 @@ pub struct SentUnits {
 }
 
 /// Unshipped units of a line that were cancelled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CancelledUnits {
     pub line: i64,
     pub product_id: ProductId,
@@ -112,7 +113,7 @@ pub struct CancelledUnits {
 }
 
 /// Units of a line that were taken back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReturnedUnits {
     pub line: i64,
     pub product_id: ProductId,

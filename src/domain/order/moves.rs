@@ -4,6 +4,8 @@
 //! that its rows name. A row from a state to itself means that the action may keep that state.
 //! A property test checks that orders change by rows of this table only.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::domain::words::words;
@@ -242,6 +244,14 @@ pub struct OrderStates {
     pub payment: Payment,
     #[serde(default)]
     pub fulfilment: Fulfilment,
+}
+
+impl fmt::Display for OrderStates {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { status, payment, fulfilment } = self;
+        let [status, payment, fulfilment] = [status.as_str(), payment.as_str(), fulfilment.as_str()];
+        write!(formatter, "status: {status}, payment: {payment}, fulfilment: {fulfilment}")
+    }
 }
 
 impl OrderStates {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::text::{Reason, TextError};
@@ -9,7 +10,7 @@ use crate::domain::text::{Reason, TextError};
 /// Reason for which a payment attempt failed. In JSON a code: `"insufficient_funds"`.
 ///
 /// Codes that the shop does not know are kept as the provider wrote them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(from = "String", into = "String")]
 pub enum PaymentFailure {
     /// The order or the provider's payment was cancelled.

@@ -1,5 +1,6 @@
 //! The parts of an order's total, as its event stores them.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::discount::DiscountCode;
@@ -7,7 +8,7 @@ use crate::domain::money::Money;
 use crate::domain::pricing::{Percent, Priced};
 
 /// Parts of the total; only for orders with shipping, taxes or a discount.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OrderPricing {
     /// Sum of all lines before the discount.
     pub subtotal: Money,

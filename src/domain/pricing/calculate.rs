@@ -14,6 +14,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Percent, Pricing, PricingError};
@@ -30,7 +31,7 @@ pub struct PricingItem {
 }
 
 /// Benefit of a discount.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", content = "value", rename_all = "snake_case")]
 pub enum Benefit {
     /// Percentage of the subtotal.
@@ -61,7 +62,7 @@ pub struct Priced {
 }
 
 /// Discount, tax and total of one line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PricedLine {
     /// The line's share of the order's discount.
     pub discount: Money,

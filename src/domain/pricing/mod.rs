@@ -3,6 +3,7 @@
 //! `calculate` holds the rules of calculation. Both tables are in one stream, [`SHOP`], so that an order is priced by
 //! tables that were in force at the same time.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -37,7 +38,7 @@ pub struct Pricing {
 }
 
 /// Shipping fee of orders from a minimum value on.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct ShippingFee {
     /// `None` applies to countries without a row for the value.
     pub country: Option<Country>,
@@ -47,7 +48,7 @@ pub struct ShippingFee {
 }
 
 /// Tax rate of a category in a country.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct TaxRate {
     /// `None` applies to categories without a row of their own.
     pub category_id: Option<CategoryId>,

@@ -2,12 +2,14 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// Percentage from `0` to `100` with at most three decimals; in JSON a string: `"19"`, `"8.875"`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(extend("pattern" = "^[0-9]{1,3}([.][0-9]{1,3})?$"))]
 pub struct Percent(u32);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]

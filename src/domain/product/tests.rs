@@ -1,6 +1,7 @@
 use cqrs_es::test::{AggregateTestExecutor, TestFramework};
 
 use super::*;
+use crate::domain::event_types::PublishedEvents;
 use crate::domain::ids::OrderId;
 use crate::domain::text::Name;
 
@@ -202,6 +203,6 @@ fn the_movement_of_every_stock_event_leads_from_the_state_before_it_to_the_state
         }
     }
     assert_eq!(seen, ProductEvent::STOCK_EVENTS.into());
-    let named = ProductEvent::VERSIONS.iter().filter(|(name, _)| name.starts_with("Stock"));
+    let named = <ProductEvent as PublishedEvents>::VERSIONS.iter().filter(|(name, _)| name.starts_with("Stock"));
     assert_eq!(named.map(|(name, _)| *name).collect::<std::collections::BTreeSet<_>>(), seen);
 }

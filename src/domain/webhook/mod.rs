@@ -1,11 +1,12 @@
 //! A webhook: the event types it receives. URL and secret live in a table outside the log.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::Decider;
 use super::event::events;
-use super::event_names::is_event_name;
+use super::event_types::is_event_name;
 
 mod secret;
 #[cfg(test)]
@@ -15,8 +16,11 @@ mod url;
 pub use secret::WebhookSecret;
 pub use url::{WebhookUrl, WebhookUrlError};
 
+/// The most webhooks of a shop, because each event may be delivered to each of them.
+pub const MAX_WEBHOOKS: usize = 100;
+
 /// Event types of a webhook: 1 to [`EventTypes::MAX`] names, or `*` for all events.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "Vec<String>", into = "Vec<String>")]
 pub struct EventTypes(Vec<String>);
 
@@ -58,7 +62,23 @@ pub enum WebhookCommand {
         endpoint_changed: bool,
     },
     RotateSecret,
+    /// Stops deliveries; nothing happens if they are stopped already.
+    Disable {
+        reason: DisableReason,
+    },
     Remove,
+}
+
+/// Why the shop stopped the deliveries of a webhook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DisableReason {
+    /// The receiver answered 410 Gone.
+    Gone,
+    /// No delivery succeeded for days.
+    Failing,
+    /// Too many deliveries were pending.
+    Backlog,
 }
 
 events! {
@@ -66,6 +86,7 @@ events! {
         Created { event_types: EventTypes } = "WebhookCreated",
         Changed { event_types: EventTypes, active: bool } = "WebhookChanged",
         SecretRotated {} = "WebhookSecretRotated",
+        Disabled { reason: DisableReason } = "WebhookDisabled",
         Removed {} = "WebhookRemoved",
     }
 }
@@ -76,6 +97,10 @@ pub enum WebhookError {
     NotFound,
     #[error("the webhook already exists")]
     AlreadyExists,
+    #[error("a delivery has succeeded in the meantime")]
+    NotFailing,
+    #[error("a shop can have at most {MAX_WEBHOOKS} webhooks")]
+    TooMany,
 }
 
 impl EventTypes {
@@ -122,6 +147,13 @@ impl From<EventTypes> for Vec<String> {
     }
 }
 
+impl Webhook {
+    /// Whether events are delivered.
+    pub fn is_active(&self) -> bool {
+        matches!(self, Self::Registered { active: true, .. })
+    }
+}
+
 impl Decider for Webhook {
     fn decide(&self, command: WebhookCommand) -> Result<Vec<WebhookEvent>, WebhookError> {
         let (event_types, active) = match (self, &command) {
@@ -142,6 +174,8 @@ impl Decider for Webhook {
                 Ok(if same && !endpoint_changed { vec![] } else { vec![changed] })
             }
             WebhookCommand::RotateSecret => Ok(vec![WebhookEvent::SecretRotated {}]),
+            WebhookCommand::Disable { .. } if !active => Ok(vec![]),
+            WebhookCommand::Disable { reason } => Ok(vec![WebhookEvent::Disabled { reason }]),
             WebhookCommand::Remove => Ok(vec![WebhookEvent::Removed {}]),
         }
     }
@@ -155,6 +189,11 @@ impl Decider for Webhook {
                 *self = Self::Registered { event_types: event_types.clone(), active: *active };
             }
             WebhookEvent::SecretRotated {} => {}
+            WebhookEvent::Disabled { .. } => {
+                if let Self::Registered { active, .. } = self {
+                    *active = false;
+                }
+            }
             WebhookEvent::Removed {} => *self = Self::Removed,
         }
     }

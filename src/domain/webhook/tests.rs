@@ -42,9 +42,20 @@ fn a_change_event_carries_the_whole_state_and_no_change_causes_no_event() {
 }
 
 #[test]
+fn a_webhook_that_fails_is_disabled_once_and_can_be_activated_again() {
+    let disable = WebhookCommand::Disable { reason: DisableReason::Failing };
+    let disabled = WebhookEvent::Disabled { reason: DisableReason::Failing };
+    given(vec![created()]).when(disable.clone()).then_expect_events(vec![disabled.clone()]);
+    given(vec![created(), disabled.clone()]).when(disable).then_expect_events(vec![]);
+    let active = WebhookEvent::Changed { event_types: types(&["OrderPlaced"]), active: true };
+    given(vec![created(), disabled]).when(change(None, Some(true), false)).then_expect_events(vec![active]);
+}
+
+#[test]
 fn a_removed_or_unknown_webhook_is_not_found() {
     for events in [vec![], vec![created(), WebhookEvent::Removed {}]] {
-        for command in [change(None, None, true), WebhookCommand::RotateSecret, WebhookCommand::Remove] {
+        let disable = WebhookCommand::Disable { reason: DisableReason::Gone };
+        for command in [change(None, None, true), WebhookCommand::RotateSecret, disable, WebhookCommand::Remove] {
             given(events.clone()).when(command).then_expect_error(WebhookError::NotFound);
         }
     }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::NO_KEY;
 use crate::accounts::{ACCESS_TOKEN_LIFE, ClientInfo, Credential, MailRequest, Password, Tokens};
 use crate::domain::account::Role;
 use crate::domain::cart::MergeMode;
@@ -254,7 +255,7 @@ pub async fn change_password(
     PlainBody(body): PlainBody<PasswordChange>,
 ) -> Result<Response, ApiError> {
     let identity = caller.identity()?;
-    let Credential::Session(_) = identity.credential else { return Err(ApiError::forbidden()) };
+    let Credential::Session(_) = identity.credential else { return Err(ApiError::forbidden(NO_KEY)) };
     app.edge.rate_limits.per_account(&format!("account/{}", identity.account_id))?;
     let PasswordChange { current_password, new_password } = body;
     let changed =

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 
+use super::NO_KEY;
 use super::auth::{Confirmation, MailAccepted, mail_accepted};
 use crate::accounts::{ClientInfo, Credential};
 use crate::domain::text::Email;
@@ -35,7 +36,7 @@ pub async fn request_email_change(
     PlainBody(body): PlainBody<EmailChange>,
 ) -> Result<(StatusCode, Json<MailAccepted>), ApiError> {
     let identity = caller.identity()?;
-    let Credential::Session(session_id) = identity.credential else { return Err(ApiError::forbidden()) };
+    let Credential::Session(session_id) = identity.credential else { return Err(ApiError::forbidden(NO_KEY)) };
     app.edge.rate_limits.per_account(&format!("account/{}", identity.account_id))?;
     let owner = app.accounts.prove_owner(identity.account_id, &body.password, &client).await?;
     for recipient in [body.email.as_str(), owner.email()] {

@@ -29,11 +29,14 @@ impl<S: Sync> FromRequestParts<S> for ClientInfo {
     }
 }
 
+/// Why an API key is refused.
+pub const NO_KEY: &str = "an API key cannot change accounts, passwords or keys; log in, and send the access token";
+
 /// Refuses API keys: a stolen key must not create keys or manage accounts, which would outlive its revocation.
 pub fn require_session(caller: &Caller) -> Result<AccountId, ApiError> {
     let identity = caller.identity()?;
     match identity.credential {
         Credential::Session(_) => Ok(identity.account_id),
-        Credential::Key(_) => Err(ApiError::forbidden()),
+        Credential::Key(_) => Err(ApiError::forbidden(NO_KEY)),
     }
 }

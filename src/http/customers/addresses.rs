@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use axum::extract::{OriginalUri, State};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::Schema;
 use utoipa::{PartialSchema, ToSchema};
@@ -13,9 +13,10 @@ use crate::domain::ids::{AddressId, CustomerId};
 use crate::domain::text::Name;
 use crate::http::App;
 use crate::http::customers;
-use crate::http::wire::body::{FromObject, NoBody, body};
+use crate::http::wire::body::{NoBody, body};
 use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse};
 use crate::http::wire::error::{ApiError, FieldError, Problem};
+use crate::http::wire::input::InputErrors;
 use crate::http::wire::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params};
 use crate::shop::{AddAddress, AddressRef, ChangeAddress, KnownAddress, RemoveAddress};
 
@@ -214,9 +215,7 @@ pub async fn find_default_addresses(app: &App, customer_id: CustomerId) -> Resul
     Ok(defaults)
 }
 
-/// An address inside another body; its error names every field that is missing or wrong.
-#[derive(Deserialize)]
-#[serde(try_from = "serde_json::Map<String, serde_json::Value>")]
+/// An address inside another body.
 pub struct GivenAddress(pub domain::Address);
 
 impl PartialSchema for GivenAddress {
@@ -235,14 +234,9 @@ impl ToSchema for GivenAddress {
     }
 }
 
-impl TryFrom<serde_json::Map<String, serde_json::Value>> for GivenAddress {
-    type Error = String;
-
-    fn try_from(object: serde_json::Map<String, serde_json::Value>) -> Result<Self, String> {
-        let given = NewAddress::from_object(object).map_err(|errors| {
-            let messages = errors.iter().map(|FieldError { field, message }| format!("{field} {message}"));
-            messages.collect::<Vec<_>>().join(", ")
-        })?;
-        given.into_address().map(Self).map_err(|FieldError { field, message }| format!("{field} {message}"))
+impl<'de> Deserialize<'de> for GivenAddress {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let given = NewAddress::deserialize(deserializer)?;
+        given.into_address().map(Self).map_err(|error| InputErrors::nested(vec![error]))
     }
 }

@@ -51,6 +51,7 @@ pub struct CustomerExport {
 #[derive(Serialize, Deserialize, ToSchema)]
 pub struct ExportedAccount {
     pub account_id: i64,
+    #[schema(value_type = crate::domain::account::Role)]
     pub role: String,
     pub email: String,
     pub opened_at: DateTime<Utc>,
@@ -75,6 +76,7 @@ pub struct ExportedWish {
 pub struct ExportedOrder {
     pub order_id: i64,
     pub placed_at: DateTime<Utc>,
+    #[schema(value_type = crate::domain::order::Status)]
     pub status: String,
     #[schema(example = "235.99")]
     pub total_amount: String,
@@ -102,6 +104,7 @@ pub struct ExportedSignIn {
     #[schema(ignore)]
     sign_in_id: i64,
     pub happened_at: DateTime<Utc>,
+    #[schema(value_type = crate::accounts::SignInOutcome)]
     pub outcome: String,
     /// The client address, shortened to its network.
     pub address: String,

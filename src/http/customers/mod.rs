@@ -45,6 +45,7 @@ pub struct CustomerView {
 pub struct CustomerOrder {
     pub order_id: i64,
     pub order_date: NaiveDate,
+    #[schema(value_type = crate::domain::order::Status)]
     pub status: String,
     pub total_amount: Amount,
     pub customer_email: String,

@@ -26,6 +26,7 @@ use tower::Service;
 
 use crate::http::edge::client_address::{ClientAddress, Peer, TrustedProxies};
 use crate::http::edge::timeouts::{RequestTracker, TimedStream};
+use crate::metrics;
 
 /// Limits of connections: how many, and how long each may wait for its client.
 #[derive(Clone, Copy, Debug)]
@@ -167,19 +168,19 @@ impl ConnectionSlots {
             let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
             let count = held.entry(address).or_default();
             if *count >= self.share {
-                metrics::counter!("http_connections_refused_total").increment(1);
+                metrics::HTTP_CONNECTIONS_REFUSED.add(1, &[]);
                 return None;
             }
             *count += 1;
         }
-        metrics::gauge!("http_connections").increment(1);
+        metrics::HTTP_CONNECTIONS.increment();
         Some(Slot { address, held: self.held.clone(), _permit: permit })
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        metrics::gauge!("http_connections").decrement(1);
+        metrics::HTTP_CONNECTIONS.decrement();
         let Some(address) = self.address else { return };
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = held.get_mut(&address) {

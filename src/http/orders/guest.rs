@@ -55,7 +55,7 @@ pub async fn pay_guest_order(
     if let Some(buyer) = app.buyer(&command.context.actor, true, None) {
         buyer.require_offered(method)?;
     }
-    movers.run(&app, RequestPayment { order_id, method, token }, command.context).await
+    movers.run(&app, order_id, RequestPayment { order_id, method, token }, command.context).await
 }
 
 /// 404 unless the order was placed from the cart of this token, which is the key to the order too.

@@ -46,8 +46,11 @@ pub struct OrderLine {
 pub struct OrderRow {
     pub order_id: i64,
     pub placed_at: DateTime<Utc>,
+    #[schema(value_type = crate::domain::order::Status)]
     pub status: String,
+    #[schema(value_type = crate::domain::order::Payment)]
     pub payment: String,
+    #[schema(value_type = crate::domain::order::Fulfilment)]
     pub fulfilment: String,
     pub total_amount: Amount,
     /// `null` for a guest.
@@ -97,13 +100,14 @@ body! {
     }
 }
 
-#[derive(Clone, Copy, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct NewLine {
-    product_id: ProductId,
-    quantity: Quantity,
-    /// An agreed price; the product's price if absent.
-    unit_price: Option<Money>,
+body! {
+    #[derive(Clone, Copy)]
+    pub struct NewLine {
+        pub product_id: ProductId,
+        pub quantity: Quantity,
+        /// An agreed price; the product's price if absent.
+        pub unit_price: Option<Money>,
+    }
 }
 
 /// List orders, newest first

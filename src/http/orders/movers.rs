@@ -5,6 +5,7 @@ use axum::http::Method;
 use axum::http::request::Parts;
 use serde_json::json;
 
+use crate::domain::ids::OrderId;
 use crate::domain::order::{Action, Mover, Order, OrderError, PaymentMethod};
 use crate::domain::refusal::Refusal;
 use crate::http::App;
@@ -57,22 +58,37 @@ impl Movers {
         order.allowed(|action| self.mover(action))
     }
 
-    /// Runs a move of an order. The refusal of an illegal move lists what the caller may do instead.
+    /// Runs a move of an order. A refusal shows the order's states, and what the caller may do instead.
     pub async fn run<U: UseCase>(
         &self,
         app: &App,
+        order_id: OrderId,
         use_case: U,
         context: Context,
     ) -> Result<CommandResponse<U::Answer>, ApiError> {
-        app.try_run(use_case, context).await.map_err(|error| match error {
-            CommandError::Refused(Refusal::Order(OrderError::IllegalMove { action, order })) => {
-                let allowed = self.allowed(&Order::Placed(order.clone()));
+        match app.try_run(use_case, context).await {
+            Ok(response) => Ok(response),
+            Err(error) => {
+                let (error, order) = with_states(app, order_id, error).await;
+                let Some(order) = order else { return Err(error) };
+                let allowed = self.allowed(&order);
                 let words: Vec<_> = allowed.iter().map(|action| action.as_str()).collect();
                 let words = if words.is_empty() { "nothing".to_owned() } else { words.join(", ") };
-                let refusal = Refusal::Order(OrderError::IllegalMove { action, order });
-                ApiError::from(refusal).and(&format!("allowed: {words}")).with("allowed", json!(allowed))
+                Err(error.and(&format!("allowed: {words}")).with("allowed", json!(allowed)))
             }
-            other => other.into(),
-        })
+        }
     }
+}
+
+/// Adds the order's states to a 409 of its rules, and returns the order.
+pub async fn with_states(app: &App, order_id: OrderId, error: CommandError) -> (ApiError, Option<Order>) {
+    let CommandError::Refused(Refusal::Order(refusal)) = error else { return (error.into(), None) };
+    let (order, has_states) = match &refusal {
+        OrderError::IllegalMove { order, .. } => (Some(Order::Placed(order.clone())), true),
+        _ => (app.journal.read::<Order>(order_id).await.ok(), false),
+    };
+    let error = ApiError::from(Refusal::Order(refusal));
+    let Some(Order::Placed(placed)) = order.filter(|_| error.is_conflict()) else { return (error, None) };
+    let error = if has_states { error } else { error.and(&format!("the order has {}", placed.states)) };
+    (error.with("states", json!(placed.states)), Some(Order::Placed(placed)))
 }

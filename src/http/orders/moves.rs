@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::domain::account::Role;
@@ -22,12 +22,23 @@ use crate::http::wire::error::ApiError;
 use crate::http::wire::page::Ids;
 use crate::shop::{MoveOrder, OrderStateView, RequestPayment, canonical_carrier};
 
+/// A state of an order that a move changes.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[expect(dead_code, reason = "it only describes the answer for OpenAPI")]
+enum MovedState {
+    Status,
+    Payment,
+    Fulfilment,
+}
+
 /// An allowed change of the status, payment state or fulfilment state of an order.
 #[derive(Serialize, ToSchema)]
 pub struct AllowedMove {
     /// Last part of the route. The payment provider reports `authorise`, `capture` and `fail`.
     pub action: Action,
     /// `status`, `payment` or `fulfilment`.
+    #[schema(value_type = MovedState)]
     pub state: &'static str,
     pub from: &'static str,
     /// The same as `from` if the action may leave the state unchanged.
@@ -64,12 +75,13 @@ body! {
     }
 }
 
-#[derive(Clone, Copy, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct SentLine {
-    /// Number of the line in the order, from 1.
-    line: i64,
-    quantity: Quantity,
+body! {
+    #[derive(Clone, Copy)]
+    pub struct SentLine {
+        /// Number of the line in the order, from 1.
+        pub line: i64,
+        pub quantity: Quantity,
+    }
 }
 
 impl From<SentLine> for LineUnits {
@@ -113,16 +125,15 @@ body! {
     }
 }
 
-#[derive(Clone, Copy, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ReturnedLine {
-    /// Number of the line in the order, from 1.
-    line: i64,
-    quantity: Quantity,
-    /// Whether the units are added to the stock again.
-    #[serde(default = "default_restock")]
-    #[schema(default = true)]
-    restock: bool,
+body! {
+    #[derive(Clone, Copy)]
+    pub struct ReturnedLine {
+        /// Number of the line in the order, from 1.
+        pub line: i64,
+        pub quantity: Quantity,
+        /// Whether the units are added to the stock again; `true` if absent.
+        pub restock: Option<bool>,
+    }
 }
 
 body! {
@@ -133,10 +144,6 @@ body! {
         pub amount: Option<Money>,
         pub reason: Option<Reason>,
     }
-}
-
-fn default_restock() -> bool {
-    true
 }
 
 /// Start processing an order
@@ -180,7 +187,7 @@ pub async fn pay_order(
             if let Some(buyer) = app.buyer(&context.actor, false, None) {
                 buyer.require_offered(method)?;
             }
-            movers.run(&app, RequestPayment { order_id, method, token }, context).await
+            movers.run(&app, order_id, RequestPayment { order_id, method, token }, context).await
         }
         None if by_buyer => Err(ApiError::invalid_field("payment", "is required")),
         None => {
@@ -189,7 +196,7 @@ pub async fn pay_order(
                 Some(_) => OrderCommand::RequestPayment { method },
                 None => OrderCommand::MarkPaid { amount, reference },
             };
-            movers.run(&app, MoveOrder { order_id, command }, context).await
+            movers.run(&app, order_id, MoveOrder { order_id, command }, context).await
         }
     }
 }
@@ -256,7 +263,11 @@ pub async fn cancel_order(
     match &command.body.lines {
         Some(lines) if lines.is_empty() => return Err(ApiError::invalid_field("lines", "must not be empty")),
         // A buyer who could cancel units would keep the discount and the free shipping of a larger order.
-        Some(_) if !by_staff => return Err(ApiError::forbidden().and("only staff cancel single units")),
+        Some(_) if !by_staff => {
+            return Err(ApiError::forbidden(
+                "only staff cancel single units; without lines, the whole order is cancelled",
+            ));
+        }
         _ => {}
     }
     let cancel = |Cancellation { lines, reason }| match lines {
@@ -282,7 +293,10 @@ pub async fn return_units(
     if command.body.lines.is_empty() {
         return Err(ApiError::invalid_field("lines", "must not be empty"));
     }
-    let line = |ReturnedLine { line, quantity, restock }| ReturnLine { line, quantity, restock };
+    let line = |ReturnedLine { line, quantity, restock }: ReturnedLine| {
+        let restock = restock.unwrap_or(true);
+        ReturnLine { line, quantity, restock }
+    };
     let return_units = |Return { lines, refund, reason }| OrderCommand::Return {
         lines: lines.into_iter().map(line).collect(),
         refund: refund.unwrap_or(false),
@@ -333,5 +347,5 @@ async fn run(
     order_id: OrderId,
     command: Command<OrderCommand>,
 ) -> Result<CommandResponse<OrderStateView>, ApiError> {
-    movers.run(app, MoveOrder { order_id, command: command.body }, command.context).await
+    movers.run(app, order_id, MoveOrder { order_id, command: command.body }, command.context).await
 }

@@ -9,6 +9,7 @@ use crate::domain::ids::{AddressId, CustomerId, OrderId};
 use crate::domain::text::{Email, Name};
 use crate::http::App;
 use crate::http::customers::addresses::{GivenAddress, find_address};
+use crate::http::orders::movers::with_states;
 use crate::http::wire::body::body;
 use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse};
 use crate::http::wire::error::{ApiError, FieldError};
@@ -26,6 +27,7 @@ pub struct Contact {
 #[derive(Serialize, Deserialize, ToSchema)]
 pub struct OrderAddress {
     /// `shipping` or `billing`.
+    #[schema(value_type = crate::domain::order::AddressKind)]
     pub kind: String,
     /// The recipient's name.
     pub name: String,
@@ -57,13 +59,14 @@ pub async fn find_recipients(connection: &mut PgConnection, order_id: OrderId) -
     Ok(OrderRecipients { contact, addresses })
 }
 
-/// Name and e-mail address of a guest, as staff enter them.
-#[derive(Clone, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct GivenContact {
-    pub name: Name,
-    /// Recipient of mails about the order.
-    pub email: Email,
+body! {
+    /// Name and e-mail address of a guest, as staff enter them.
+    #[derive(Clone)]
+    pub struct GivenContact {
+        pub name: Name,
+        /// Recipient of mails about the order.
+        pub email: Email,
+    }
 }
 
 /// Recipients as the body of an order entered by staff names them.
@@ -151,7 +154,10 @@ pub async fn correct_addresses(
         return Err(ApiError::invalid_field("shipping", "is required unless billing is given"));
     }
     let (shipping, billing) = (shipping.map(|given| given.0), billing.map(|given| given.0));
-    app.run(CorrectAddresses { order_id, shipping, billing }, command.context).await
+    match app.try_run(CorrectAddresses { order_id, shipping, billing }, command.context).await {
+        Ok(response) => Ok(response),
+        Err(error) => Err(with_states(&app, order_id, error).await.0),
+    }
 }
 
 /// Correct the name or e-mail address of a guest's order
@@ -169,5 +175,8 @@ pub async fn correct_contact(
     if name.is_none() && email.is_none() {
         return Err(ApiError::invalid_field("name", "is required unless email is given"));
     }
-    app.run(CorrectContact { order_id, name, email }, command.context).await
+    match app.try_run(CorrectContact { order_id, name, email }, command.context).await {
+        Ok(response) => Ok(response),
+        Err(error) => Err(with_states(&app, order_id, error).await.0),
+    }
 }

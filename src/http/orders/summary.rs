@@ -24,8 +24,11 @@ use crate::shop::{PricingView, order_digest, tracking_url};
 #[derive(Serialize, ToSchema)]
 pub struct Summary {
     pub order_id: i64,
+    #[schema(value_type = crate::domain::order::Status)]
     pub status: String,
+    #[schema(value_type = crate::domain::order::Payment)]
     pub payment: String,
+    #[schema(value_type = crate::domain::order::Fulfilment)]
     pub fulfilment: String,
     pub placed_at: DateTime<Utc>,
     /// `null` for a guest.
@@ -40,6 +43,7 @@ pub struct Summary {
     /// Amount that is still to be paid.
     pub due: Amount,
     /// `null` for an order that staff entered with `POST orders/`.
+    #[schema(value_type = Option<crate::domain::order::PaymentMethod>)]
     pub payment_method: Option<String>,
     /// Why the last payment attempt failed, such as `insufficient_funds`; `null` if it did not fail.
     pub payment_failure: Option<String>,
@@ -106,12 +110,23 @@ pub struct ShipmentLine {
     pub quantity: i64,
 }
 
+/// State of a refund.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[expect(dead_code, reason = "it only describes the answer for OpenAPI")]
+enum RefundState {
+    Requested,
+    Done,
+    Failed,
+}
+
 #[derive(Serialize, ToSchema)]
 pub struct SummaryRefund {
     /// Number of the refund in the order, from 1.
     pub refund: i64,
     pub amount: Amount,
     /// `requested`, `done` or `failed`.
+    #[schema(value_type = RefundState)]
     pub state: String,
     pub reason: Option<String>,
     /// Why the refund failed.

@@ -147,7 +147,7 @@ pub async fn check_access(
     mut request: Request,
     next: Next,
 ) -> Response {
-    match admit(&app, &rules, path.as_ref(), &mut request).await {
+    let mut response = match admit(&app, &rules, path.as_ref(), &mut request).await {
         Ok(authenticated) => {
             let mut response = next.run(request).await;
             if authenticated {
@@ -157,7 +157,12 @@ pub async fn check_access(
             response
         }
         Err(error) => error.into_response(),
+    };
+    // The label of the request's metrics.
+    if let Some(path) = path {
+        response.extensions_mut().insert(path);
     }
+    response
 }
 
 /// Returns whether the caller is authenticated; an error if the rule does not admit the caller.
@@ -196,7 +201,24 @@ async fn check_rule(
     if rule.owner && owns(app, caller, identity, params).await? {
         return Ok(Admission::Owner);
     }
-    Err(ApiError::forbidden())
+    Err(ApiError::forbidden(explain_refusal(rule, identity, params)))
+}
+
+/// Why the rule does not admit the caller: a role that is too low, or another customer's cart, order or profile.
+fn explain_refusal(rule: Rule, identity: Identity, params: &HashMap<String, String>) -> String {
+    let role = identity.role.as_str();
+    match (rule.owner, identity.customer_id) {
+        (true, Some(own)) => match params.get("customer_id") {
+            Some(other) => format!("the path names customer {other}; this account belongs to customer {own}"),
+            None => format!("the order belongs to another customer; this account belongs to customer {own}"),
+        },
+        _ => match rule.staff_from {
+            Some(least) => {
+                format!("the route needs the role {} or a higher one; this caller has {role}", least.as_str())
+            }
+            None => format!("the route is not open to the role {role}"),
+        },
+    }
 }
 
 /// Whether the customer or order in the path belongs to the caller.

@@ -2,16 +2,20 @@
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
-use axum::http::HeaderMap;
-use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
+use serde_json::error::Category;
 use serde_json::{Map, Value};
 
 use crate::http::App;
 use crate::http::wire::error::{ApiError, FieldError};
 use crate::http::wire::fallbacks;
+use crate::http::wire::input::UNKNOWN_FIELD;
 use crate::http::wire::json::Unambiguous;
+use crate::http::wire::json_input::from_json;
 
 /// A body that is parsed from a JSON object.
 pub trait FromObject: Sized {
@@ -19,7 +23,8 @@ pub trait FromObject: Sized {
     fn from_object(object: Map<String, Value>) -> Result<Self, Vec<FieldError>>;
 }
 
-/// Declares a request body. Each field is parsed on its own; `Option` fields may be absent or null.
+/// Declares a request body, or an object inside one. Each field is parsed on its own; `Option` fields may be absent or
+/// null.
 macro_rules! body {
     ($(#[$meta:meta])* pub struct $name:ident { $($(#[$field_meta:meta])* pub $field:ident: $type:ty,)* }) => {
         #[derive(utoipa::ToSchema)]
@@ -37,6 +42,15 @@ macro_rules! body {
                     ($(Some($field),)*) if errors.is_empty() => Ok(Self { $($field,)* }),
                     _ => Err(errors),
                 }
+            }
+        }
+
+        /// Inside another body.
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let object = serde::Deserialize::deserialize(deserializer)?;
+                let read = <Self as $crate::http::wire::body::FromObject>::from_object(object);
+                read.map_err($crate::http::wire::input::InputErrors::nested)
             }
         }
     };
@@ -70,7 +84,7 @@ impl<T: FromObject> FromRequest<App> for PlainBody<T> {
 pub async fn read_bytes(request: Request, app: &App) -> Result<Bytes, ApiError> {
     Bytes::from_request(request, app).await.map_err(|rejection| match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => fallbacks::payload_too_large(),
-        _ => ApiError::invalid_field("body", rejection.body_text()),
+        _ => ApiError::invalid_field("body", "did not arrive completely"),
     })
 }
 
@@ -80,15 +94,44 @@ pub fn parse_body<T: FromObject>(headers: &HeaderMap, bytes: &[u8]) -> Result<T,
         Map::new()
     } else {
         check_content_type(headers)?;
-        let Unambiguous(value) = serde_json::from_slice(bytes).map_err(|error| {
-            ApiError::new(StatusCode::BAD_REQUEST, "invalid_json", "Invalid JSON", error.to_string())
-        })?;
+        let Unambiguous(value) = serde_json::from_slice(bytes).map_err(|error| invalid_json(bytes, &error))?;
         match value {
             Value::Object(object) => object,
             _ => return Err(ApiError::invalid_field("body", "must be a JSON object")),
         }
     };
     T::from_object(object).map_err(ApiError::invalid)
+}
+
+/// A layer: refuses compressed bodies, which would be read as broken JSON.
+pub async fn refuse_encoded_body(request: Request, next: Next) -> Response {
+    let encodings = request.headers().get_all(CONTENT_ENCODING).iter();
+    let is_identity = |encoding: &HeaderValue| encoding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity");
+    if encodings.into_iter().all(is_identity) {
+        return next.run(request).await;
+    }
+    let detail = "the body must not be compressed; send it without the header Content-Encoding";
+    let refused = ApiError::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "unsupported_encoding",
+        "Unsupported content encoding",
+        detail,
+    );
+    refused.with_header(ACCEPT_ENCODING, HeaderValue::from_static("identity")).into_response()
+}
+
+/// 400 with the place in the body.
+fn invalid_json(bytes: &[u8], error: &serde_json::Error) -> ApiError {
+    let text = error.to_string();
+    let reason = match error.classify() {
+        _ if std::str::from_utf8(bytes).is_err() => "the body is not UTF-8",
+        Category::Eof => "the body ends inside a JSON value",
+        Category::Syntax if text.starts_with("recursion limit") => "the body is nested too deeply",
+        Category::Data => text.split(" at line ").next().unwrap_or_default(),
+        Category::Syntax | Category::Io => "the body is not JSON",
+    };
+    let detail = format!("{reason}: line {}, column {}", error.line(), error.column());
+    ApiError::new(StatusCode::BAD_REQUEST, "invalid_json", "Invalid JSON", detail)
 }
 
 fn check_content_type(headers: &HeaderMap) -> Result<(), ApiError> {
@@ -109,20 +152,14 @@ pub(crate) fn take_field<T: DeserializeOwned>(
 ) -> Option<T> {
     let given = object.remove(field);
     let absent = given.is_none();
-    match serde_path_to_error::deserialize::<_, T>(given.unwrap_or(Value::Null)) {
+    match from_json::<T>(given.unwrap_or(Value::Null)) {
         Ok(value) => Some(value),
         Err(_) if absent => {
             errors.push(FieldError { field: field.to_owned(), message: "is required".to_owned() });
             None
         }
         Err(error) => {
-            let path = error.path().to_string();
-            let field = match path.as_str() {
-                "." => field.to_owned(),
-                path if path.starts_with('[') => format!("{field}{path}"),
-                path => format!("{field}.{path}"),
-            };
-            errors.push(FieldError { field, message: error.into_inner().to_string() });
+            errors.extend(error.within(field).into_fields());
             None
         }
     }
@@ -130,7 +167,7 @@ pub(crate) fn take_field<T: DeserializeOwned>(
 
 pub(crate) fn refuse_unknown(object: &Map<String, Value>, errors: &mut Vec<FieldError>) {
     for field in object.keys() {
-        errors.push(FieldError { field: field.clone(), message: "is not a field of this request".to_owned() });
+        errors.push(FieldError { field: field.clone(), message: UNKNOWN_FIELD.to_owned() });
     }
 }
 
@@ -173,7 +210,7 @@ mod tests {
             [
                 "name must not be empty",
                 "price must not be negative",
-                "note invalid type: integer `7`, expected a string",
+                "note must be a string, not a number",
                 "colour is not a field of this request"
             ]
         );

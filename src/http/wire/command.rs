@@ -91,7 +91,7 @@ pub enum CommandProblems {
     /// The body is larger than 1 MiB
     #[response(status = 413, content_type = "application/problem+json")]
     TooLarge(#[to_schema] Problem),
-    /// The body is not `application/json`
+    /// The body is not `application/json`, or is compressed
     #[response(status = 415, content_type = "application/problem+json")]
     NotJson(#[to_schema] Problem),
     /// The idempotency key or the reference was used for another request

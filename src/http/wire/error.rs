@@ -4,7 +4,7 @@ use axum::Json;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
@@ -27,7 +27,7 @@ pub struct ApiError {
 }
 
 /// An invalid field of a request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FieldError {
     /// Path of the field: `lines[0].quantity`.
     pub field: String,
@@ -39,7 +39,7 @@ pub struct FieldError {
 #[schema(as = Problem)]
 #[expect(dead_code, reason = "it only describes the document for OpenAPI")]
 pub struct Problem {
-    /// Always `about:blank`; `code` identifies the problem.
+    /// Path of a page that explains the problem: `/problems/<code>`.
     r#type: String,
     /// Short description of the problem; the same text as `error`.
     title: String,
@@ -53,6 +53,9 @@ pub struct Problem {
     /// With `database_unavailable`: why, such as `disk_full`.
     reason: Option<String>,
 }
+
+/// Where the pages of the problem codes are.
+pub const PROBLEM_PAGES: &str = "/problems/";
 
 /// Limits of a response: errors, and characters of each.
 const ERRORS_SHOWN: usize = 50;
@@ -107,14 +110,9 @@ impl ApiError {
         Self::new(StatusCode::UNAUTHORIZED, code, "Not authenticated", detail)
     }
 
-    /// 403: the caller's role does not permit the request.
-    pub fn forbidden() -> Self {
-        Self::new(
-            StatusCode::FORBIDDEN,
-            "forbidden",
-            "Forbidden",
-            "the role of this account does not permit the request",
-        )
+    /// 403: the caller's role does not permit the request, or what it is about belongs to another customer.
+    pub fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", "Forbidden", detail)
     }
 
     pub fn unavailable(code: &'static str, detail: impl Into<String>) -> Self {
@@ -134,6 +132,10 @@ impl ApiError {
     #[cfg(test)]
     pub fn detail(&self) -> &str {
         &self.detail
+    }
+
+    pub fn is_conflict(&self) -> bool {
+        self.status == StatusCode::CONFLICT
     }
 
     pub fn is_client_error(&self) -> bool {
@@ -225,7 +227,7 @@ fn internal(reason: &dyn std::fmt::Display) -> ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut problem = json!({
-            "type": "about:blank",
+            "type": format!("{PROBLEM_PAGES}{}", self.code),
             "title": self.title,
             "status": self.status.as_u16(),
             "detail": self.detail,

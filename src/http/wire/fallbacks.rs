@@ -36,14 +36,15 @@ pub fn into_problem(response: Response) -> Response {
         status @ StatusCode::METHOD_NOT_ALLOWED => {
             ApiError::new(status, "method_not_allowed", "Method not allowed", "the path does not support this method")
         }
-        status => ApiError::new(status, "invalid_request", "Invalid request", status.to_string()),
+        status => ApiError::new(status, "invalid_request", "Invalid request", status.to_string().to_lowercase()),
     };
     let mut completed = error.into_response();
-    // Keeps the headers of other layers, such as `Allow` and the rate limits.
+    // Keeps the headers of other layers, such as `Allow` and the rate limits, and the route of the metrics.
     let (mut layers, _) = response.into_parts();
     layers.headers.remove(CONTENT_LENGTH);
     std::mem::swap(completed.headers_mut(), &mut layers.headers);
     completed.headers_mut().extend(layers.headers);
+    std::mem::swap(completed.extensions_mut(), &mut layers.extensions);
     completed
 }
 

@@ -68,6 +68,15 @@ pub(super) struct DryRun {
     events: Vec<PlannedEvent>,
 }
 
+/// The events of a dry run; the answer to the command itself has none.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it only describes the answer for OpenAPI")]
+pub(super) struct PossibleDryRun {
+    /// Only in the answer to a dry run.
+    #[schema(nullable = false)]
+    events: Option<Vec<PlannedEvent>>,
+}
+
 /// Completes the document: what layers add to every route, and one definition of what routes share.
 pub fn complete(mut document: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
     responses::complete(&mut document);
@@ -75,6 +84,7 @@ pub fn complete(mut document: utoipa::openapi::OpenApi) -> utoipa::openapi::Open
     document.servers = Some(vec![Server::new("/")]);
     let schemas = &mut document.components.get_or_insert_default().schemas;
     schemas.insert(DryRun::name().into_owned(), DryRun::schema());
+    schemas.insert(PossibleDryRun::name().into_owned(), PossibleDryRun::schema());
     schemas.insert(PlannedEvent::name().into_owned(), PlannedEvent::schema());
     document
 }

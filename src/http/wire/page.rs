@@ -1,7 +1,7 @@
 //! Lists come in pages: `limit`, an opaque `cursor`, and a `Link` to the next page.
 
 use axum::Json;
-use axum::extract::{FromRequestParts, Path, Query};
+use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::header::{ETAG, LINK};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Uri};
@@ -14,6 +14,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::IntoParams;
 
 use crate::http::wire::error::ApiError;
+use crate::http::wire::text_input::{from_path, from_query};
 use crate::journal::EntityTag;
 
 /// The requested part of a list.
@@ -120,10 +121,10 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Ids<T> 
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        match <Path<T> as FromRequestParts<S>>::from_request_parts(parts, state).await {
-            Ok(Path(ids)) => Ok(Self(ids)),
-            Err(rejection) => Err(ApiError::invalid_field("path", rejection.body_text())),
-        }
+        let read = RawPathParams::from_request_parts(parts, state).await;
+        let read = read.map_err(|_| ApiError::invalid_field("path", "must be UTF-8"))?;
+        let ids = read.iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+        from_path(ids.collect()).map(Self)
     }
 }
 
@@ -142,35 +143,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
 
 /// Reads the parameters of type `T` from a query, and ignores others.
 pub fn read_query<T: DeserializeOwned>(uri: &Uri) -> Result<T, ApiError> {
-    let read = Query::<T>::try_from_uri(uri);
-    read.map(|Query(params)| params).map_err(|rejection| invalid_param(&rejection.body_text()))
-}
-
-/// A 400 that names the parameter, if the rejection does.
-fn invalid_param(rejection: &str) -> ApiError {
-    let rejection = rejection.strip_prefix("Failed to deserialize query string: ").unwrap_or(rejection);
-    let is_name = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    match rejection.split_once(": ") {
-        Some((name, message)) if is_name(name) => ApiError::invalid_field(name, plain_message(message)),
-        _ => ApiError::invalid_field("query", rejection),
-    }
-}
-
-/// What is wrong with a value, in words that do not depend on its parser.
-fn plain_message(parsers: &str) -> String {
-    let plain = match parsers {
-        "invalid digit found in string" | "cannot parse integer from empty string" => "must be a whole number",
-        "number too large to fit in target type" | "number too small to fit in target type" => "is out of range",
-        "provided string was not `true` or `false`" => "must be true or false",
-        other => match other.strip_prefix("unknown variant ").and_then(|other| other.split_once("expected ")) {
-            Some((_, words)) => {
-                let words = words.trim_start_matches("one of ").replace('`', "");
-                return format!("must be {}{words}", if words.contains(", ") { "one of " } else { "" });
-            }
-            None => other,
-        },
-    };
-    plain.to_owned()
+    from_query(uri.query().unwrap_or_default())
 }
 
 /// A UTC day in a query.
@@ -181,6 +154,6 @@ impl<'de> Deserialize<'de> for Day {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         let day = NaiveDate::parse_from_str(&text, "%Y-%m-%d").ok().filter(|day| (1..=9999).contains(&day.year()));
-        day.map(Self).ok_or_else(|| D::Error::custom("must be a date such as 2026-05-31"))
+        day.map(Self).ok_or_else(|| D::Error::custom("must be a date, such as 2030-01-31"))
     }
 }

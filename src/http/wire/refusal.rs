@@ -154,6 +154,8 @@ fn classify_refusal(refusal: &Refusal) -> (StatusCode, &'static str, &'static st
         Refusal::Webhook(error) => match error {
             WebhookError::NotFound => (NOT_FOUND, "webhook_not_found", "Webhook not found"),
             WebhookError::AlreadyExists => (CONFLICT, "webhook_exists", "Webhook already exists"),
+            WebhookError::NotFailing => (CONFLICT, "webhook_not_failing", "Webhook is not failing"),
+            WebhookError::TooMany => (CONFLICT, "too_many_webhooks", "Too many webhooks"),
         },
         Refusal::Wishlist(error) => match error {
             WishlistError::ItemNotFound(_) => (NOT_FOUND, "item_not_found", "Item not found"),

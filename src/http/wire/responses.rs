@@ -7,7 +7,7 @@ use utoipa::openapi::schema::{AllOfBuilder, Schema, Type};
 use utoipa::openapi::{Content, Header, Object, OpenApi, Ref, RefOr, Required, Response};
 
 use crate::http::wire::access;
-use crate::http::wire::openapi::{DryRun, operations};
+use crate::http::wire::openapi::{DryRun, PossibleDryRun, operations};
 
 const PROBLEM: &str = "application/problem+json";
 const JSON: &str = "application/json";
@@ -28,7 +28,7 @@ const SHARED_PROBLEMS: [SharedProblem; 11] = [
     problem("409", "Conflict", "A business rule forbids the command in the current state"),
     problem("412", "Stale", "The resource has changed since the version in `If-Match`"),
     problem("413", "TooLarge", "The body is larger than 1 MiB"),
-    problem("415", "NotJson", "The body is not `application/json`"),
+    problem("415", "NotJson", "The body is not `application/json`, or is compressed"),
     problem("422", "KeyReused", "The idempotency key was used for another request"),
     problem(
         "429",
@@ -48,9 +48,11 @@ const fn problem(status: &'static str, name: &'static str, meaning: &'static str
 
 /// Describes every response, adds the problems of layers, and defines shared problems once.
 pub fn complete(document: &mut OpenApi) {
+    let mut combined = Vec::new();
     for (path, operation) in operations(document) {
         add_layer_problems(path, operation);
-        add_dry_run(operation);
+        combined.extend(add_dry_run(operation));
+        note_tag(operation);
         let (summary, is_command) =
             (operation.summary.clone().unwrap_or_default(), has_parameter(operation, "dry_run"));
         let (is_list, is_ranked) = (has_parameter(operation, "cursor"), has_parameter(operation, "all"));
@@ -67,7 +69,9 @@ pub fn complete(document: &mut OpenApi) {
             }
         }
     }
-    let responses = &mut document.components.get_or_insert_default().responses;
+    let components = document.components.get_or_insert_default();
+    components.schemas.extend(combined);
+    let responses = &mut components.responses;
     for SharedProblem { status, name, meaning } in SHARED_PROBLEMS {
         let mut response = Response::new(meaning);
         set_problem_content(status, &mut response);
@@ -177,26 +181,77 @@ fn describe_success(status: &str, response: &mut Response, summary: &str, is_com
     }
 }
 
-/// A dry run answers 200 where the command itself would answer 201 or 204.
-fn add_dry_run(operation: &mut Operation) {
-    let is_command = has_parameter(operation, "dry_run");
-    let responses = &mut operation.responses.responses;
-    if !is_command || responses.contains_key("200") {
+/// The reads whose answer has an `ETag`.
+const TAGGED: [&str; 11] = [
+    "find_category",
+    "find_customer",
+    "find_customer_cart",
+    "find_discount",
+    "find_guest_cart",
+    "find_guest_order",
+    "find_order_summary",
+    "find_product",
+    "find_shipping_fees",
+    "find_tax_rates",
+    "list_order_lines",
+];
+
+/// Describes the `ETag` of a read, and the answer to a client that knows it.
+fn note_tag(operation: &mut Operation) {
+    if !operation.operation_id.as_deref().is_some_and(|name| TAGGED.contains(&name)) {
         return;
     }
-    let created = responses.get("201").and_then(|response| match response {
-        RefOr::T(response) => response.content.get(JSON).and_then(|content| match content {
-            RefOr::T(content) => content.schema.clone(),
-            RefOr::Ref(_) => None,
-        }),
-        RefOr::Ref(_) => None,
-    });
-    let dry_run = Ref::from_schema_name(DryRun::name());
-    let schema: RefOr<Schema> = match created {
-        Some(created) => Schema::AllOf(AllOfBuilder::new().item(created).item(dry_run).build()).into(),
-        None => dry_run.into(),
+    let meaning = "Version of what is shown; send it as `If-Match` with a command, or as `If-None-Match` with a read";
+    let tag = || header(Type::String, meaning);
+    if let Some(RefOr::T(found)) = operation.responses.responses.get_mut("200") {
+        found.headers.insert("ETag".to_owned(), tag().into());
+    }
+    let mut unchanged = Response::new("Unchanged since the `ETag` of `If-None-Match`");
+    unchanged.headers.insert("ETag".to_owned(), tag().into());
+    operation.responses.responses.insert("304".to_owned(), unchanged.into());
+    let known = ParameterBuilder::new()
+        .name("If-None-Match")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some("The `ETag` that the client has; 304 if nothing has changed."))
+        .schema(Some(Object::with_type(Type::String)))
+        .build();
+    operation.parameters.get_or_insert_default().push(known.into());
+}
+
+/// Adds the events of a dry run to the answer of a command; returns the schema that has both, with its name.
+///
+/// A dry run answers 200 where the command itself answers 201, 202 or 204.
+fn add_dry_run(operation: &mut Operation) -> Option<(String, RefOr<Schema>)> {
+    if !has_parameter(operation, "dry_run") {
+        return None;
+    }
+    let responses = &mut operation.responses.responses;
+    let is_shared = responses.contains_key("200");
+    let answer = ["200", "201", "202"].into_iter().find_map(|status| json_schema(responses.get(status)?));
+    let events = if is_shared { PossibleDryRun::name() } else { DryRun::name() };
+    let (schema, combined) = match answer {
+        Some(RefOr::Ref(answer)) => {
+            let name = answer.ref_location.rsplit('/').next().unwrap_or_default();
+            let name = if is_shared { format!("{name}OrDryRun") } else { format!("DryRunOf{name}") };
+            let both = AllOfBuilder::new().item(answer).item(Ref::from_schema_name(events)).build();
+            (Ref::from_schema_name(&name), Some((name, Schema::AllOf(both).into())))
+        }
+        _ => (Ref::from_schema_name(events), None),
     };
-    let mut response = Response::new("Dry run: the response and the events of the command");
-    response.content.insert(JSON.to_owned(), Content::new(Some(schema)).into());
-    responses.insert("200".to_owned(), response.into());
+    let meaning = "Dry run: the response and the events of the command";
+    let response = responses.entry("200".to_owned()).or_insert_with(|| Response::new(meaning).into());
+    if let RefOr::T(response) = response {
+        response.content.insert(JSON.to_owned(), Content::new(Some(schema)).into());
+    }
+    combined
+}
+
+/// The schema of a JSON response.
+fn json_schema(response: &RefOr<Response>) -> Option<RefOr<Schema>> {
+    let RefOr::T(response) = response else { return None };
+    match response.content.get(JSON)? {
+        RefOr::T(content) => content.schema.clone(),
+        RefOr::Ref(_) => None,
+    }
 }

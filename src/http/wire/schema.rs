@@ -15,7 +15,7 @@ use crate::domain::customer::{Country, OptionalLine, PostalCode};
 use crate::domain::discount::DiscountCode;
 use crate::domain::ids::{AccountId, AddressId, CategoryId, CustomerId, OrderId, ProductId, WebhookId};
 use crate::domain::money::Money;
-use crate::domain::order::{Action, Fulfilment, Payment, PaymentMethod, Status};
+use crate::domain::order::{Action, AddressKind, Fulfilment, Payment, PaymentMethod, Status};
 use crate::domain::pricing::Percent;
 use crate::domain::product::UnavailableReason;
 use crate::domain::quantity::Quantity;
@@ -65,7 +65,7 @@ schemas! {
     Endpoint = "WebhookUrl": string("An http or https URL without a password.")
         .min_length(Some(8)).max_length(Some(2_000)).examples(["https://example.com/hooks"]);
     EventTypes = "EventTypes": ArrayBuilder::new().items(ObjectBuilder::new().schema_type(Type::String))
-        .description(Some("Event types, as `GET events/` shows them; `*` for all.")).min_items(Some(1)).max_items(Some(50))
+        .description(Some("Event types, as `GET event-types/` lists them; `*` for all.")).min_items(Some(1)).max_items(Some(50))
         .examples([serde_json::json!(["OrderPlaced"])]);
     Quantity = "Quantity": whole_number("A number of units.").minimum(Some(1)).maximum(Some(Quantity::MAX));
     AccountId = "AccountId": whole_number("Number of an account.");
@@ -87,6 +87,9 @@ schemas! {
     Payment = "PaymentState": words("Payment state of an order.", Payment::ALL.iter().map(|word| word.as_str()));
     Fulfilment = "FulfilmentState": words(
         "Fulfilment state of an order.", Fulfilment::ALL.iter().map(|word| word.as_str())
+    );
+    AddressKind = "AddressKind": words(
+        "What an address of an order is for.", AddressKind::ALL.iter().map(|word| word.as_str())
     );
     Action = "OrderAction": words("Last part of the route of a move.", Action::ALL.iter().map(|word| word.as_str()));
 }

@@ -31,6 +31,11 @@ const CHUNKS: usize = 4;
 /// Seconds after which a client may retry a list that was refused.
 const RETRY_SECONDS: u32 = 5;
 
+const STAFF_LISTS: usize = 3;
+const PUBLIC_LISTS: usize = 2;
+const LISTS_OF_A_CALLER: usize = 2;
+const LIST_TIME: Duration = Duration::from_secs(60);
+
 /// Bounds of whole lists on one node.
 #[derive(Clone, Copy, Debug)]
 pub struct WholeListLimits {
@@ -46,7 +51,7 @@ pub struct WholeListLimits {
 
 impl Default for WholeListLimits {
     fn default() -> Self {
-        Self { staff: 3, public: 2, per_caller: 2, time: Duration::from_secs(60) }
+        Self { staff: STAFF_LISTS, public: PUBLIC_LISTS, per_caller: LISTS_OF_A_CALLER, time: LIST_TIME }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Audit of the log against the guarantees of the journal and the rules of the shop.
 //!
-//! Each rule is a SQL query that finds its violations in the log itself, and trusts nothing derived from it.
+//! Each rule is a SQL query that finds its violations in the log itself, and trusts nothing derived from it. A rule that
+//! is younger than the log holds from the position in `log_rule_start` on.
 //! All queries run on one snapshot of the database, so the shop may sell meanwhile. Nothing here writes.
 
 use std::fmt::{Display, Formatter};
@@ -66,6 +67,7 @@ rules! {
     "reservations": "orders", "select count(*) from events where event_type = 'OrderPlaced'";
     "units": "orders", "select count(*) from events where event_type = 'OrderPlaced'";
     "money": "orders", "select count(*) from events where event_type = 'OrderPlaced'";
+    "captures": "shipments", "select count(*) from events where event_type = 'OrderShipmentSent'";
     "discounts": "orders", "select count(*) from events where event_type = 'OrderPlaced'";
     "checkouts": "checkouts", "select count(*) from events where event_type = 'CartCheckedOut'";
     "addresses": "default addresses",

@@ -18,6 +18,24 @@ struct Operation<'doc> {
     token: &'doc str,
 }
 
+/// Words of parsers, which mean nothing to a client.
+const PARSER_WORDS: [&str; 14] = [
+    "invalid type",
+    "invalid value",
+    "expected ",
+    "unknown variant",
+    "unknown field",
+    "missing field",
+    "duplicate field",
+    "Failed to",
+    "invalid digit",
+    "premature",
+    "deserialize",
+    "i64",
+    "struct ",
+    "UUID parsing",
+];
+
 /// A request with one thing wrong.
 struct Case {
     what: String,
@@ -52,6 +70,10 @@ async fn bad_input_to_any_route_is_a_problem_document_and_writes_nothing() {
                     answer.problem();
                     if let Some(named) = named {
                         assert_eq!(answer.body["errors"][0]["field"], named, "{shown}: {}", answer.body);
+                    }
+                    let detail = answer.body["detail"].as_str().unwrap();
+                    if PARSER_WORDS.iter().any(|words| detail.contains(words)) {
+                        offences.push(format!("{shown}: {detail}"));
                     }
                 } else if !harmless {
                     offences.push(format!("{shown}: {} {}", answer.status, answer.body));
@@ -114,6 +136,25 @@ impl Operation<'_> {
         let answer = shop.call(self.case("nothing", path, self.good_body().to_string()).request()).await;
         let accepted = answer.status.is_success() || self.is_command() && answer.status == StatusCode::CONFLICT;
         assert!(accepted, "{} {}: {} {}", self.method, self.path, answer.status, answer.body);
+        if answer.status == StatusCode::OK {
+            let described = &self.described["responses"]["200"]["headers"];
+            for name in ["ETag", "Projection-Position", "Journal-Position"] {
+                let sent = answer.headers.contains_key(name);
+                assert_eq!(
+                    sent,
+                    described.get(name).is_some(),
+                    "{} {}: {name} is not as described",
+                    self.method,
+                    self.path
+                );
+            }
+            if self.is_command() {
+                assert!(answer.body["events"].is_array(), "{} {}: {}", self.method, self.path, answer.body);
+                let schema = &self.described["responses"]["200"]["content"]["application/json"]["schema"]["$ref"];
+                let name = schema.as_str().unwrap().rsplit('/').next().unwrap();
+                assert!(name.contains("DryRun"), "{} {}: {name} has no events", self.method, self.path);
+            }
+        }
     }
 
     fn case(&self, what: impl Into<String>, path: String, body: impl Into<Vec<u8>>) -> Case {
@@ -186,6 +227,8 @@ impl Operation<'_> {
                     let bad = ["", "soon", "-1", "1.5", "1e400", "9223372036854775808", "\u{e9}"];
                     ("min-position", bad.map(|value| value.as_bytes().to_vec()).into())
                 }
+                // Any value is a tag that may be another shop's.
+                "If-None-Match" => continue,
                 name => panic!("what is wrong for {name}?"),
             };
             values.extend(bad.into_iter().map(|value| (name, value, true)));

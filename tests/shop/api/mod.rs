@@ -6,3 +6,4 @@ mod documented_reads;
 mod dry_runs;
 mod golden;
 mod openapi;
+mod problems;

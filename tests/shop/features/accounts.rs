@@ -283,7 +283,7 @@ async fn the_token_of_a_guest_cart_is_stored_nowhere() {
     assert_eq!(cart["total"], "40.00");
     let log = shop.read("events/?limit=1000").await.to_string();
     assert!(log.contains("CartItemAdded") && !log.contains(&token), "{log}");
-    for table in ["idempotency", "snapshots", "live.carts", "live.cart_items"] {
+    for table in ["idempotency", "stream_snapshot", "live.carts", "live.cart_items"] {
         let rows: Value =
             sqlx::query_scalar(&format!("select coalesce(jsonb_agg(to_jsonb(row)), '[]') from {table} as row"))
                 .fetch_one(&shop.pool)

@@ -15,7 +15,7 @@ use crate::support::program::{PROGRAM, Server, command, data_dir, text, verify, 
 fn run_page(path: &str, server: &Server, data_dir: &Path) -> Vec<Value> {
     let blocks = blocks(path, "sh");
     let commands: String = blocks.iter().skip_while(|block| !block.starts_with("shop=")).map(String::as_str).collect();
-    let count = commands.matches("\ncurl ").count();
+    let count = commands.matches("\ncurl ").count() + commands.matches("\necho ").count();
     let commands = commands
         .replace("http://127.0.0.1:8000", &server.address)
         .replace("cargo run --release -- ", &format!("{PROGRAM} "))
@@ -81,6 +81,17 @@ fn the_readmes_requests_and_the_tour_work_twice_on_one_shop() {
         assert_eq!(states[..page.len()], page, "round {round}");
         let best = &answers.last().unwrap()[0];
         assert_eq!((&best["product_id"], &best["total_sold"]), (&16.into(), &(4 + 11 * (round + 1)).into()));
+    }
+    for _ in 0..2 {
+        let answers = run_page("docs/api.md", &server, &data_dir);
+        let stale = answers.iter().position(|answer| answer["code"] == "stale").unwrap();
+        let [first, second] = &answers[stale - 3..stale - 1] else { panic!("{answers:?}") };
+        assert!(first["product_id"].is_i64() && first == second, "the repeated command creates nothing: {answers:?}");
+        let invalid = answers.iter().find(|answer| answer["code"] == "invalid_request").unwrap();
+        let quoted = blocks("docs/api.md", "json").into_iter().find(|block| block.contains("invalid_request")).unwrap();
+        assert_eq!(*invalid, serde_json::from_str::<Value>(&quoted).unwrap());
+        let [types, events] = &answers[answers.len() - 2..] else { panic!("{answers:?}") };
+        assert_eq!(types[0]["event_type"], events[0]["event_type"]);
     }
     server.signal(Signal::SIGTERM);
     assert_eq!(server.wait(), Some(0));

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::support::pages::root;
 use crate::support::program::{data_dir, run, text, verify};
 
 const HEADER: &str = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n";
@@ -81,6 +82,16 @@ fn files_with_mistakes_are_refused_or_imported_without_the_faulty_rows() {
     assert!(code == 3 && printed.contains("units left: 3"), "{code}: {printed}");
     let (code, printed) = import(&rows(&cancelled.replace("B0", "D0")), &["--sales-only"]);
     assert_eq!(code, 0, "what the operator leaves out is not missing: {printed}");
+
+    let sample = std::fs::read(root().join("docs/sample-sales.csv")).unwrap();
+    assert_eq!(sample.iter().filter(|byte| **byte == b'\n').count(), 11, "ten rows and the header");
+    let (code, printed) = import(&sample, &[]);
+    assert!(
+        code == 0 && printed.contains("orders imported 7") && printed.contains("units returned 2"),
+        "{code}: {printed}"
+    );
+    let (code, printed) = import(&sample, &[]);
+    assert!(code == 0 && printed.contains("already imported 8"), "{code}: {printed}");
 
     let published = "Invoice,StockCode,Description,Quantity,InvoiceDate,Price,Customer ID,Country\n\
                      P001,Z1,Mug,1,2009-12-01 07:45:00,2.50,305.0,France\n";

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use axum::http::StatusCode;
-use cartwright::mail::{MailConfig, Mailer, OrderMails, Templates, check};
+use cartwright::mail::{Mail, MailConfig, Mailer, OrderMails, Templates, check};
 use cartwright::payments::Currency;
 use cartwright::reactors::{Reaction, Reactor, Reactors, RecordedEvent};
 use serde_json::{Value, json};
@@ -21,6 +21,7 @@ fn config(shop: &TestShop, smtp_url: Option<String>) -> MailConfig {
     MailConfig {
         smtp_url,
         folder: shop.mail_dir.clone(),
+        folder_max: 0,
         from: "The Shop <orders@shop.example.com>".to_owned(),
         public_url: "https://shop.example.com".to_owned(),
     }
@@ -317,4 +318,20 @@ async fn a_mail_is_retried_after_a_temporary_failure_and_parked_after_a_refusal(
     eventually("the second mail", async || (taken().len() == 2).then_some(())).await;
     assert!(taken()[1].contains("has been cancelled"), "{:?}", taken());
     reactors.stop().await;
+}
+
+#[tokio::test]
+async fn the_mail_folder_keeps_the_newest_mails_up_to_its_limit() {
+    let shop = TestShop::new().await;
+    std::fs::create_dir_all(&shop.mail_dir).unwrap();
+    for age in 1..=5 {
+        let file = std::fs::File::create(shop.mail_dir.join(format!("{age}.eml"))).unwrap();
+        file.set_modified(std::time::SystemTime::now() - std::time::Duration::from_secs(60 * age)).unwrap();
+    }
+    let config = MailConfig { folder_max: 3, ..config(&shop, None) };
+    let mail = Mail { to: ADA.to_owned(), subject: "Hello".to_owned(), text: "Hello".to_owned(), html: None, id: None };
+    Mailer::new(&config, shop.engine.journal.clock()).send(&mail).await.unwrap();
+    let left = |name: &str| shop.mail_dir.join(name).exists();
+    assert_eq!([left("1.eml"), left("2.eml"), left("3.eml")], [true, true, false]);
+    assert_eq!(std::fs::read_dir(&shop.mail_dir).unwrap().count(), 3);
 }

@@ -172,6 +172,12 @@ async fn illegal_moves_are_refused_by_name_and_change_nothing() {
         let answer = shop.post(&format!("order/{order}/{action}/"), body.clone()).await;
         let seen = (answer.status.as_u16(), answer.body["code"].as_str().unwrap());
         assert_eq!(seen, (status, code), "{action} {body}: {}", answer.body);
+        if status == 409 {
+            let states = "status: processing, payment: pending, fulfilment: unfulfilled";
+            let detail = answer.body["detail"].as_str().unwrap();
+            assert!(detail.contains(states) && detail.contains("; allowed: pay, "), "{action}: {detail}");
+            assert_eq!(answer.body["states"]["payment"], "pending", "{action}");
+        }
     }
     assert_eq!(shop.engine.journal.position(), position);
 }

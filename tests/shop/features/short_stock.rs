@@ -195,3 +195,40 @@ async fn two_orders_that_compete_for_the_last_units_are_not_both_shipped() {
     shop.check_log().await;
     shop.verify().await;
 }
+
+#[tokio::test]
+async fn a_long_history_of_a_product_does_not_slow_down_its_short_orders() {
+    let shop = TestShop::new().await;
+    let kettle = shop.product("Kettle", "10.00", 10).await;
+    let orders = orders(&shop, kettle, &[4, 5]).await;
+    shop.done(&format!("product/{kettle}/stock/"), json!({ "count": 3 })).await;
+    let cancelled = shop
+        .done("orders/", json!({ "lines": [{ "product_id": shop.product("Mug", "1.00", 9).await, "quantity": 1 }] }))
+        .await;
+    shop.done(&format!("order/{}/cancel/", cancelled["order_id"]), Value::Null).await;
+    shop.settle().await;
+    let history = "insert into live.order_lines
+        select 1000 + n, line, product_id, product_name, category_id, category_name, quantity, unit_price, subtotal,
+            discount, tax_rate, tax, total, quantity * (n % 2), withdrawn, returned, n % 2 = 0
+        from live.order_lines, generate_series(1, 20000) as n where order_id = $1";
+    sqlx::query(history).bind(orders[0]).execute(&shop.pool).await.unwrap();
+    sqlx::query("analyze live.order_lines").execute(&shop.pool).await.unwrap();
+    assert_eq!(short(&shop).await, [(orders[1], 5, 5), (orders[0], 4, 1)]);
+
+    let explained = format!("explain (analyze) {}", include_str!("../../../projections/products/short_orders.sql"));
+    let plan: Vec<String> = sqlx::query_scalar(&explained)
+        .bind(0_i64)
+        .bind(i64::MAX)
+        .bind(0_i64)
+        .bind(101_i64)
+        .fetch_all(&shop.pool)
+        .await
+        .unwrap();
+    let plan = plan.join("\n");
+    assert!(plan.contains("order_lines_open") && !plan.contains("rows=20000"), "{plan}");
+    let open: i64 = sqlx::query_scalar("select count(*) from live.order_lines where order_id < 1000 and cancelled")
+        .fetch_one(&shop.pool)
+        .await
+        .unwrap();
+    assert_eq!(open, 1, "a cancelled order has nothing to ship");
+}

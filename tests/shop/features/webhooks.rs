@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::http::header::{LOCATION, RETRY_AFTER};
 use axum::response::IntoResponse;
 use cartwright::reactors::Reactors;
-use cartwright::webhooks::{WebhookReactor, sweep};
+use cartwright::webhooks::{MAX_DELIVERIES, WebhookReactor, sweep};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
@@ -189,8 +189,8 @@ async fn a_receiver_that_answers_410_gets_no_deliveries_until_it_is_activated() 
     assert_eq!((&delivery["last_status"], &delivery["error"]), (&json!(410), &json!("returned 410")));
     let path = format!("webhook/{webhook}/");
     assert_eq!(shop.read(&path).await["active"], false);
-    let changed = shop.read("events/?type=WebhookChanged").await[0].clone();
-    assert_eq!((&changed["payload"]["active"], &changed["metadata"]["actor"]), (&json!(false), &json!("webhooks")));
+    let disabled = shop.read("events/?type=WebhookDisabled").await[0].clone();
+    assert_eq!((&disabled["payload"]["reason"], &disabled["metadata"]["actor"]), (&json!("gone"), &json!("webhooks")));
     shop.category("Coffee").await;
     wait_until_drained(&shop).await;
     assert_eq!(receiver.messages().len(), 1);
@@ -305,11 +305,11 @@ async fn old_deliveries_and_parked_reactions_of_deleted_webhooks_are_deleted() {
         .execute(&shop.pool)
         .await
         .unwrap();
-    sweep(&shop.pool, 30).await.unwrap();
+    sweep(&shop.pool, 30, MAX_DELIVERIES).await.unwrap();
     assert_eq!(deliveries(&shop, kept).await.as_array().unwrap().len(), 1, "the older one is gone");
     assert_eq!(shop.read("reactions/?state=parked").await.as_array().unwrap().len(), 1);
     shop.send("DELETE", &format!("webhook/{gone}/"), Value::Null, &[]).await;
-    sweep(&shop.pool, 30).await.unwrap();
+    sweep(&shop.pool, 30, MAX_DELIVERIES).await.unwrap();
     assert_eq!(shop.read("reactions/").await, json!([]));
     reactors.stop().await;
 }

@@ -158,7 +158,7 @@ async fn commands_survive_writers_that_lose_their_connections() {
 async fn a_long_stream_is_loaded_from_its_snapshot() {
     let database = fresh_database().await;
     let options = JournalOptions { snapshot_every: 10, ..JournalOptions::default() };
-    let shop = TestShop::with(database.clone(), options).await;
+    let shop = TestShop::with(database.clone(), options.clone()).await;
     let product = shop.product("Kettle", "24.90", 9).await;
     let customer = shop.customer("Ada").await;
     for _ in 0..25 {
@@ -167,8 +167,8 @@ async fn a_long_stream_is_loaded_from_its_snapshot() {
     let stored = async {
         loop {
             let sequence: Option<i64> =
-                sqlx::query_scalar("select last_sequence from snapshots where aggregate_type = 'Cart'")
-                    .fetch_optional(&shop.pool)
+                sqlx::query_scalar("select max(sequence) from stream_snapshot where aggregate_type = 'Cart'")
+                    .fetch_one(&shop.pool)
                     .await
                     .unwrap();
             if sequence == Some(20) {
@@ -180,7 +180,7 @@ async fn a_long_stream_is_loaded_from_its_snapshot() {
     tokio::time::timeout(Duration::from_secs(10), stored).await.expect("the snapshot was not written");
 
     // A state that only the snapshot holds shows that the snapshot was read.
-    sqlx::query("update snapshots set payload = jsonb_set(payload, array['state', 'Open', 'items', $1], '500')")
+    sqlx::query("update stream_snapshot set state = jsonb_set(state, array['Open', 'items', $1], '500')")
         .bind(product.to_string())
         .execute(&shop.pool)
         .await
@@ -192,11 +192,22 @@ async fn a_long_stream_is_loaded_from_its_snapshot() {
     let nothing = other.read(&format!("customer/{customer}/cart/")).await;
     assert_eq!(nothing["items"][0]["quantity"], 25);
 
-    // A snapshot of another format is ignored.
-    sqlx::query("update snapshots set payload = '{\"format\": 0}'").execute(&shop.pool).await.unwrap();
-    let other = TestShop::on(database).await;
-    let cart = other.done(&dry, json!({ "product_id": product, "quantity": 1 })).await;
-    assert_eq!(cart["items"][0]["quantity"], 26);
+    // A snapshot of other rules is ignored and replaced, and so is one that ends with an event of another log.
+    for spoil in ["fingerprint = 'other'", "event_id = gen_random_uuid()"] {
+        let falsify =
+            format!("update stream_snapshot set state = jsonb_set(state, array['Open', 'items', $1], '500'), {spoil}");
+        sqlx::query(&falsify).bind(product.to_string()).execute(&shop.pool).await.unwrap();
+        let other = TestShop::with(database.clone(), options.clone()).await;
+        let cart = other.done(&dry, json!({ "product_id": product, "quantity": 1 })).await;
+        assert_eq!(cart["items"][0]["quantity"], 26, "{spoil}");
+        let kept: Vec<Value> =
+            sqlx::query_scalar("select state -> 'Open' -> 'items' from stream_snapshot order by sequence")
+                .fetch_all(&shop.pool)
+                .await
+                .unwrap();
+        let units = product.to_string();
+        assert_eq!(kept, [json!({ (&units): 10 }), json!({ (&units): 20 })], "{spoil}");
+    }
 }
 
 /// A use case that panics after it has recorded events.

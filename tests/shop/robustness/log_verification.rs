@@ -48,7 +48,7 @@ async fn broken(shop: &TestShop) -> Vec<CheckedRule> {
 }
 
 /// Damages, the rules that find them, and what the first finding says.
-const DAMAGES: [(&str, &[&str], &str); 25] = [
+const DAMAGES: [(&str, &[&str], &str); 26] = [
     (
         "delete from events where aggregate_type = 'Claim'",
         &["positions"],
@@ -135,6 +135,12 @@ const DAMAGES: [(&str, &[&str], &str); 25] = [
          where event_type = 'OrderCancelled'",
         &["reservations", "money"],
         "Order/2, Product/1: expected 2 reserved, 0 released",
+    ),
+    (
+        "update events set payload = payload || '{\"payment_method\": \"card\"}'
+         where event_type = 'OrderPlaced' and aggregate_id = '1'",
+        &["captures"],
+        "Order/1: expected its online payment is captured before it ships; found 49.80 due",
     ),
     (
         "update events set payload = payload || '{\"pricing\": {\"discount_code\": \"FIVE\"}}'
@@ -252,6 +258,42 @@ async fn a_log_with_withdrawn_units_passes_every_rule_and_continues() {
     assert_eq!((&product["on_hand"], &product["reserved"]), (&json!(8), &json!(0)));
     assert_eq!(broken(&shop).await, vec![]);
     shop.verify().await;
+}
+
+/// Invoices, part payments, refunds and shipments of older versions break no rule.
+#[tokio::test(flavor = "multi_thread")]
+async fn only_online_orders_must_be_captured_before_they_ship() {
+    let shop = story().await;
+    let paid_by = |method: &str| {
+        format!(
+            "update events set payload = payload || '{{\"payment_method\": \"{method}\"}}'
+             where event_type = 'OrderPlaced' and aggregate_id = '1'"
+        )
+    };
+    shop.pool.execute(KEEP).await.unwrap();
+    // The event before the shipment, and whether it is enough.
+    for (before, enough) in [
+        (json!({ "event": "OrderPaid", "attempt": 1, "amount": "49.80", "reference": "r" }), true),
+        (json!({ "event": "OrderPartiallyPaid", "attempt": 1, "amount": "9.80", "due": "40.00" }), false),
+        (json!({ "event": "OrderPaymentAuthorised", "attempt": 1, "amount": "49.80", "reference": "r" }), false),
+    ] {
+        let replace = format!(
+            "update events set event_type = '{}', payload = '{before}'
+             where event_type = 'OrderProcessingStarted' and aggregate_id = '1'",
+            before["event"].as_str().unwrap()
+        );
+        damage(&shop, &replace).await;
+        assert_eq!(broken(&shop).await, vec![], "an order without a method");
+        damage(&shop, &paid_by("invoice")).await;
+        assert_eq!(broken(&shop).await, vec![], "an invoice");
+        damage(&shop, &paid_by("card")).await;
+        let names: Vec<_> = broken(&shop).await.iter().map(|rule| rule.name).collect();
+        assert_eq!(names.is_empty(), enough, "{before}: {names:?}");
+        sqlx::query("update log_rule_start set position = 1000").execute(&shop.pool).await.unwrap();
+        assert_eq!(broken(&shop).await, vec![], "an older shop shipped it");
+        sqlx::query("update log_rule_start set position = 0").execute(&shop.pool).await.unwrap();
+        damage(&shop, RESTORE).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,6 +5,7 @@ mod clocks;
 mod connections;
 mod database_faults;
 mod dump_and_restore;
+mod earlier_shops;
 mod failpoints;
 mod full_disk;
 mod graceful_shutdown;

@@ -135,6 +135,7 @@ const MATRIX: &[(&str, &str, Open)] = &[
     ("GET", "abandoned-carts", Reader),
     ("GET", "stock-movements", Reader),
     ("GET", "events", Reader),
+    ("GET", "event-types", Reader),
     ("GET", "events/stream", Reader),
     ("GET", "order/{order_id}/history", Reader),
     ("GET", "product/{product_id}/history", Reader),
@@ -357,4 +358,36 @@ async fn every_route_admits_exactly_its_callers() {
         }
     }
     assert_eq!(walked, MATRIX.len() * kinds.len(), "the matrix has rows for routes that are not there");
+
+    // A refusal names its reason.
+    for (role, customer, path, reason) in [
+        (
+            "customer",
+            Some(other),
+            format!("customer/{owner}/cart/"),
+            format!("the path names customer {owner}; this account belongs to customer {other}"),
+        ),
+        (
+            "customer",
+            Some(other),
+            format!("order/{order}/"),
+            format!("the order belongs to another customer; this account belongs to customer {other}"),
+        ),
+        (
+            "customer",
+            Some(owner),
+            "orders/".to_owned(),
+            "the route needs the role reader or a higher one; this caller has customer".to_owned(),
+        ),
+        (
+            "editor",
+            None,
+            "webhooks/".to_owned(),
+            "the route needs the role admin or a higher one; this caller has editor".to_owned(),
+        ),
+    ] {
+        let token = sign(&claims(role, 900_001, customer));
+        let refused = shop.send_with_token(&token, "GET", &path, Value::Null).await;
+        assert_eq!((refused.status, &refused.body["detail"]), (REFUSED, &json!(reason)), "{path}");
+    }
 }

@@ -307,7 +307,7 @@ async fn only_erasable_tables_hold_personal_data_and_erasing_empties_them() {
     assert_eq!(scan(&shop, &sent.secret).await, BTreeSet::new());
     let held = known.iter().any(|(table, value)| table == "public.mailed_link" && value == "zeb.old@example.com");
     assert!(!held, "a link to an address that was given up");
-    let snapshots: i64 = sqlx::query_scalar("select count(*) from snapshots where aggregate_type = 'Customer'")
+    let snapshots: i64 = sqlx::query_scalar("select count(*) from stream_snapshot where aggregate_type = 'Customer'")
         .fetch_one(&shop.pool)
         .await
         .unwrap();

@@ -276,6 +276,7 @@ impl Nodes {
         let mail = MailConfig {
             smtp_url: None,
             folder: self.folder.path().join("mail"),
+            folder_max: 0,
             from: "shop@example.com".to_owned(),
             public_url: "https://shop.example.com".to_owned(),
         };

@@ -35,6 +35,7 @@ async fn start_order_mails(shop: &TestShop) -> cartwright::reactors::Reactors {
     let config = MailConfig {
         smtp_url: None,
         folder: shop.mail_dir.clone(),
+        folder_max: 0,
         from: "shop@example.com".to_owned(),
         public_url: "https://shop.example.com".to_owned(),
     };

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use cartwright::database::embedded::{ClusterRole, Durability, EmbeddedOptions, EmbeddedPostgres};
 use cartwright::database::{migrate, pool_options, prepared};
 use cartwright::journal;
+use nix::sys::statvfs::statvfs;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, Executor, PgPool};
 use tokio::runtime::Runtime;
@@ -34,11 +35,24 @@ struct TestServer {
 
 const PREFIX: &str = "cartwright-tests-";
 
+/// More than the server of a run occupies: it came to 435 MB at most.
+const NEEDED_BYTES: u64 = 1 << 30;
+
+/// A folder in memory if enough of it is free, else one on the disk.
 fn data_dir() -> PathBuf {
-    let memory = PathBuf::from("/dev/shm");
-    let folder = if memory.is_dir() { memory } else { std::env::temp_dir() };
-    clear_leftovers(&folder);
+    let (memory, disk) = (PathBuf::from("/dev/shm"), std::env::temp_dir());
+    [&memory, &disk].map(|folder| clear_leftovers(folder));
+    let folder = if free_memory(&memory) >= NEEDED_BYTES { memory } else { disk };
     folder.join(format!("{PREFIX}{}", std::process::id()))
+}
+
+/// The bytes that can be written to a folder in memory: its own limit often exceeds the memory of the machine.
+fn free_memory(folder: &Path) -> u64 {
+    let free = statvfs(folder).map_or(0, |limit| limit.blocks_available() * limit.fragment_size());
+    let memory = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let available = memory.lines().find_map(|line| line.strip_prefix("MemAvailable:")?.trim().strip_suffix("kB"));
+    let kilobytes: u64 = available.and_then(|number| number.trim().parse().ok()).unwrap_or(0);
+    free.min(kilobytes * 1024)
 }
 
 async fn start_server(data_dir: &Path) -> EmbeddedPostgres {
@@ -88,7 +102,7 @@ fn start_sweeper(data_dir: &Path) -> Child {
 
 /// Removes the folders of runs whose sweeper was killed with them.
 fn clear_leftovers(folder: &Path) {
-    for entry in std::fs::read_dir(folder).unwrap().flatten() {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         let Some(pid) = name.strip_prefix(PREFIX) else { continue };
         if !PathBuf::from(format!("/proc/{pid}")).exists() {

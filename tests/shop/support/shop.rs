@@ -109,6 +109,7 @@ impl TestShop {
         let mail = MailConfig {
             smtp_url: None,
             folder: folder.path().join("mail"),
+            folder_max: 0,
             from: "shop@example.com".to_owned(),
             public_url: "https://shop.example.com".to_owned(),
         };

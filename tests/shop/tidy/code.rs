@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use super::{Tried, is_test, product_code};
 
-pub const RULES: [Tried; 8] = [
+pub const RULES: [Tried; 9] = [
     (
         domain_imports_only_its_crates,
         "src/domain/x.rs",
@@ -31,6 +31,12 @@ pub const RULES: [Tried; 8] = [
         &["let x = y.unwrap();", "let x = y.expect(\"it is there\");"],
         &["//! x\n#[cfg(test)]\nmod tests {\nx.unwrap()"],
     ),
+    (
+        metrics_have_one_place,
+        "src/shop/x.rs",
+        &["metrics::counter!(\"x\").increment(1);", "gauge!(\"x\")", "histogram!(name)"],
+        &["metrics::HTTP_REQUESTS.add(1, &[]);", "// as counter!(\"x\") does"],
+    ),
     (files_tell_one_story, "src/shop/x.rs", &[LONG_TEXT], &["//! Carts."]),
     (
         use_cases_know_the_tag_of_their_subject,
@@ -45,8 +51,9 @@ pub const RULES: [Tried; 8] = [
     ),
 ];
 
-const DOMAIN_CRATES: [&str; 10] = [
+const DOMAIN_CRATES: [&str; 11] = [
     "serde",
+    "schemars",
     "cqrs_es",
     "rust_decimal",
     "uuid",
@@ -152,6 +159,14 @@ fn nothing_unwraps(path: &str, text: &str) -> Option<String> {
     }
     let unwraps = code.contains(".unwrap()") || code.contains(".expect(");
     (path.starts_with("src/") && !is_test(path) && unwraps).then(|| "unwraps".to_owned())
+}
+
+/// Names, help lines and buckets of metrics are in one file, which the documentation is compared with.
+fn metrics_have_one_place(path: &str, text: &str) -> Option<String> {
+    let elsewhere = path.starts_with("src/") && path != "src/metrics.rs";
+    let mut macros = ["counter!(", "gauge!(", "histogram!("].into_iter();
+    let found = macros.find(|name| elsewhere && product_code(text).contains(name));
+    found.map(|name| format!("records a metric with {name}…)"))
 }
 
 fn files_tell_one_story(path: &str, text: &str) -> Option<String> {

@@ -10,7 +10,7 @@ pub const RULES: [Tried; 7] = [
         journal_names_no_foreign_table,
         "src/journal/x.rs",
         &["insert into address (line1)", "constraint == \"customer_profile_email_key\""],
-        &["insert into snapshots (payload)", "// an address\n", "let journal_head = 1;"],
+        &["insert into stream_snapshot (state)", "// an address\n", "let journal_head = 1;"],
     ),
     (
         journal_knows_no_noun,
@@ -59,7 +59,7 @@ pub const RULES: [Tried; 7] = [
 const LOG_CHECK: &str = "src/journal/check/";
 
 /// The tables that the journal owns; every other table of `migrations/` belongs to a noun or to another room.
-const JOURNAL_TABLES: [&str; 4] = ["events", "snapshots", "journal_head", "idempotency"];
+const JOURNAL_TABLES: [&str; 5] = ["events", "snapshots", "stream_snapshot", "journal_head", "idempotency"];
 
 /// The tables, constraints and indexes that migrations create for others than the journal.
 static FOREIGN_NAMES: LazyLock<BTreeSet<String>> = LazyLock::new(|| {

@@ -1,0 +1,1 @@
+select description from webhook where webhook_id = $1
