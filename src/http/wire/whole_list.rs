@@ -137,10 +137,9 @@ impl WholeLists {
         let (semaphore, bound) = if is_staff { (&self.staff, self.limits.per_caller) } else { (&self.public, 1) };
         if callers.get(principal).is_some_and(|held| *held >= bound) {
             let detail = format!("this caller may read {bound} whole lists at once; retry when one has ended");
-            let (status, title) = (StatusCode::TOO_MANY_REQUESTS, "Too many requests");
-            return Err(
-                ApiError::new(status, "too_many_whole_lists", title, detail).with_header(RETRY_AFTER, RETRY_SECONDS)
-            );
+            let status = StatusCode::TOO_MANY_REQUESTS;
+            return Err(ApiError::new(status, "too_many_whole_lists", "Too many whole lists", detail)
+                .with_header(RETRY_AFTER, RETRY_SECONDS));
         }
         let Ok(permit) = Arc::clone(semaphore).try_acquire_owned() else {
             return Err(ApiError::unavailable("whole_lists_busy", "too many whole lists are being read; retry later")
