@@ -256,7 +256,9 @@ impl DatabaseConfig {
     pub fn location(&self) -> Location {
         let url = self.database_url.clone().filter(|url| !url.is_empty());
         match url {
-            Some(url) => Location::Url { url, password_file: self.database_password_file.clone() },
+            Some(url) => {
+                Location::Url { url, password_file: self.database_password_file.clone(), data_dir: self.data_dir() }
+            }
             None => Location::Embedded(EmbeddedOptions {
                 data_dir: self.data_dir(),
                 durability: Durability::Durable,

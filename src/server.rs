@@ -14,11 +14,12 @@ use tokio::sync::watch;
 use crate::accounts::{Accounts, Secret};
 use crate::clock::Clock;
 use crate::config::{DatabaseConfig, ServeConfig};
+use crate::database::roles::reader_state;
 use crate::database::{Database, Location};
 use crate::domain::account::Role;
 use crate::domain::text::Email;
 use crate::http::{self, App};
-use crate::journal::{Journal, JournalOptions, WriterHandle};
+use crate::journal::{Journal, JournalOptions, LogFile, WriterHandle};
 use crate::mail::{self, MailConfig, Mailer, OrderMails, StaffMails, Templates};
 use crate::metrics;
 use crate::payments::{self, PaymentReactor, Payments};
@@ -91,7 +92,14 @@ pub async fn serve(
     let http_listener =
         TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
     let database = Database::open(location).await?;
-    let journal = JournalOptions { cache_entries: config.cache_entries, ..JournalOptions::default() };
+    if let Some(advice) = reader_state(&mut *database.pool.acquire().await?).await?.advice() {
+        tracing::info!("{advice}");
+    }
+    let journal = JournalOptions {
+        cache_entries: config.cache_entries,
+        log_file: Some(LogFile::in_data_folder(location.data_dir())),
+        ..JournalOptions::default()
+    };
     let engine = Engine::start(&database.connect, &database.pool, journal, ProjectorOptions::default()).await?;
     if !config.no_seeds && seeds::is_empty_shop(&database.pool).await? {
         seeds::load(&engine.journal).await.context("cannot load the sample data")?;
@@ -112,12 +120,12 @@ pub async fn serve(
     let payment_policy = config.payment_policy(guest_invoices);
     let tasks = periodic_tasks(config, &engine, &accounts, &database.pool);
     let scheduler = Scheduler::start(database.connect.clone(), tasks, SchedulerOptions::default());
-    let head = engine.journal.head();
+    let log = engine.journal.known_log();
     let default = ReactorOptions { max_attempts: config.reaction_attempts, ..ReactorOptions::default() };
     let mail = &accounts_config.mail;
     let reactors = build_reactors(config, listening, mail, &database.pool, &engine.journal, &payments)?;
     let (connect, pool) = (database.connect.clone(), database.pool.clone());
-    let reactors = Reactors::start_with(connect, pool, head, reactors, &default).await?;
+    let reactors = Reactors::start_with(connect, pool, log, reactors, &default).await?;
 
     let app = App::new(
         engine.journal.clone(),

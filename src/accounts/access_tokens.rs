@@ -41,7 +41,7 @@ pub(super) struct VerifiedToken {
     pub key_id: String,
     pub session_id: Uuid,
     /// In seconds since 1970.
-    issued_at: i64,
+    pub issued_at: i64,
     /// In seconds since 1970.
     expires_at: i64,
 }

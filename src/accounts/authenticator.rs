@@ -47,6 +47,8 @@ struct ValidCredentials {
     token_keys: HashMap<String, DecodingKey>,
     revoked_sessions: HashSet<Uuid>,
     api_keys: HashMap<[u8; 32], Identity>,
+    /// Tokens that were issued before are refused: when the log's generation began, in seconds since 1970.
+    issued_from: Option<i64>,
 }
 
 /// PostgreSQL channel that announces changes of keys, accounts and revocations.
@@ -113,7 +115,10 @@ impl Authenticator {
             let identity = Identity { account_id, role, customer_id: None, credential };
             Some((key.secret_hash.try_into().ok()?, identity))
         });
+        let began: Option<DateTime<Utc>> =
+            sqlx::query_scalar("select began_at from log_identity where generation > 1").fetch_optional(pool).await?;
         let valid = ValidCredentials {
+            issued_from: began.map(|began| began.timestamp()),
             token_keys: token_keys
                 .into_iter()
                 .map(|key| (key.key_id, DecodingKey::from_ed_der(&key.public_key)))
@@ -213,7 +218,8 @@ impl Authenticator {
             }
         };
         verified.check_times(self.0.clock.database_time())?;
-        if valid.revoked_sessions.contains(&verified.session_id) {
+        // Sessions that began after a restored dump are unknown, and those that ended after it are not.
+        if valid.revoked_sessions.contains(&verified.session_id) || valid.issued_from > Some(verified.issued_at) {
             Err(TokenError::Revoked)
         } else {
             Ok(verified.identity)

@@ -17,7 +17,7 @@ use super::{Accounts, AccountsError, Password};
 use crate::domain::account::{LinkHash, Role};
 use crate::domain::ids::{AccountId, CustomerId};
 use crate::domain::text::{Email, LastName, Name};
-use crate::journal::Context;
+use crate::journal::{Context, KnownLog};
 use crate::mail::{MailError, Mailer};
 use crate::shop::{ChangePassword, ConfirmRegistration, CustomerRef, OpenAccount};
 
@@ -135,9 +135,9 @@ impl Accounts {
 }
 
 /// Sends due mails until the task is aborted. Nodes share the work: each takes mails that no other holds.
-pub(super) async fn send_due_mails(pool: PgPool, mailer: Mailer, mail_requested: Arc<Notify>) {
+pub(super) async fn send_due_mails(pool: PgPool, log: KnownLog, mailer: Mailer, mail_requested: Arc<Notify>) {
     loop {
-        let found = send_next_mail(&pool, &mailer).await;
+        let found = send_next_mail(&pool, &log, &mailer).await;
         if let Err(error) = &found {
             tracing::warn!(%error, "cannot read due mails");
         }
@@ -148,9 +148,16 @@ pub(super) async fn send_due_mails(pool: PgPool, mailer: Mailer, mail_requested:
 }
 
 /// Sends the next due mail; returns whether there was one.
-async fn send_next_mail(pool: &PgPool, mailer: &Mailer) -> Result<bool, sqlx::Error> {
+async fn send_next_mail(pool: &PgPool, log: &KnownLog, mailer: &Mailer) -> Result<bool, sqlx::Error> {
     let token = Secret::token()?;
-    let due = sqlx::query_file!("src/accounts/queries/take_due_mail.sql", &token.hash()[..], FIRST_RETRY as _);
+    let (generation, seen) = log.seen();
+    let due = sqlx::query_file!(
+        "src/accounts/queries/take_due_mail.sql",
+        &token.hash()[..],
+        FIRST_RETRY as _,
+        generation,
+        seen
+    );
     let due = due.fetch_optional(pool).await?;
     let Some(due) = due else { return Ok(false) };
     let (has_account, is_customer) = (due.account_id.is_some(), due.customer_id.is_some());

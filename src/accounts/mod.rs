@@ -102,6 +102,7 @@ impl Accounts {
             tokio::spawn(authenticator.clone().keep_up_to_date(connect, pool.clone())),
             tokio::spawn(links::send_due_mails(
                 pool.clone(),
+                journal.known_log(),
                 Mailer::new(&config.mail, journal.clock()),
                 Arc::clone(&mail_requested),
             )),

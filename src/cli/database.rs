@@ -1,7 +1,7 @@
 //! Access to the database for subcommands, beside a running shop or alone.
 
 use crate::database::{Database, Location};
-use crate::journal::JournalOptions;
+use crate::journal::{JournalOptions, LogFile};
 use crate::projector::ProjectorOptions;
 use crate::server::Engine;
 
@@ -30,6 +30,8 @@ async fn run_on<T>(database: Database, action: impl AsyncFnOnce(&Database) -> an
 
 /// Starts a journal and a projector, beside those of a running server if there is one. Missing read tables are built.
 pub(super) async fn start_engine(database: &Database) -> anyhow::Result<Engine> {
-    let (journal, projector) = (JournalOptions::default(), ProjectorOptions::default());
+    let log_file = Some(LogFile::in_data_folder(&database.data_dir));
+    let journal = JournalOptions { log_file, ..JournalOptions::default() };
+    let projector = ProjectorOptions::default();
     Ok(Engine::start(&database.connect, &database.pool, journal, projector).await?)
 }

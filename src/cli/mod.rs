@@ -20,6 +20,8 @@ mod play;
 mod private_files;
 mod projections;
 mod reactions;
+mod restore;
+mod restored;
 mod sql;
 mod status;
 mod users;
@@ -29,6 +31,7 @@ use output::{error_in_one_line, print_error};
 use play::PlayArgs;
 use projections::{ReplayArgs, VerifyArgs};
 use reactions::ReactionsCommand;
+use restore::RestoreArgs;
 use sql::SqlArgs;
 use users::{KeysCommand, UsersCommand};
 
@@ -63,6 +66,10 @@ enum Command {
     /// Failed side effects of events (webhooks, mails, payments): list, retry, drop
     #[command(subcommand)]
     Reactions(ReactionsCommand),
+    /// Replace the database of an embedded shop by a dump, and begin a new generation of the log
+    Restore(RestoreArgs),
+    /// Begin a new generation of the log, after an older database was restored
+    Restored,
     /// Open psql on the read tables and the facts as the role `reader`; arguments of psql follow `--`
     Sql(SqlArgs),
     /// Show the time of the database and the tasks that wait for it; `clock accept` accepts it
@@ -120,6 +127,8 @@ async fn run_command(cli: &Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Users(command)) => users::run_users_command(command, location).await,
         Some(Command::Keys(command)) => users::run_keys_command(command, location, &cli.database.keys_dir()).await,
         Some(Command::Reactions(command)) => reactions::run_reactions_command(command, location).await,
+        Some(Command::Restore(args)) => restore::restore_dump(args, location).await,
+        Some(Command::Restored) => restored::declare_restored(location).await,
         Some(Command::Sql(args)) => sql::run_sql_command(args, location).await,
         Some(Command::Clock(args)) => clock::run_clock_command(args, location).await,
         Some(Command::Status) => status::print_status(location, &cli.database).await,

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 use clap::Subcommand;
+use sqlx::PgPool;
 
 use super::database::with_database;
 use super::output::print;
@@ -21,22 +22,32 @@ pub(super) enum ReactionsCommand {
         #[arg(long)]
         reactor: Option<String>,
     },
-    /// Retry a reaction, or all parked reactions of a reactor
+    /// Retry a reaction, all parked reactions of a reactor, or those that wait since a restore
     Retry {
         /// Number of the reaction
-        #[arg(required_unless_present = "all")]
+        #[arg(required_unless_present_any = ["all", "restored"])]
         reaction_id: Option<i64>,
         /// Retry all parked reactions of --reactor
         #[arg(long, requires = "reactor", conflicts_with = "reaction_id")]
         all: bool,
+        /// Retry the reactions that were pending when an older database was restored
+        #[arg(long, conflicts_with_all = ["reaction_id", "all"])]
+        restored: bool,
         /// Name of a reactor
-        #[arg(long, requires = "all")]
+        #[arg(long, conflicts_with = "reaction_id")]
         reactor: Option<String>,
     },
-    /// Drop a reaction permanently
+    /// Drop a reaction permanently, or those that wait since a restore
     Drop {
         /// Number of the reaction
-        reaction_id: i64,
+        #[arg(required_unless_present = "restored")]
+        reaction_id: Option<i64>,
+        /// Drop the reactions that were pending when an older database was restored
+        #[arg(long, conflicts_with = "reaction_id")]
+        restored: bool,
+        /// Name of a reactor
+        #[arg(long, requires = "restored")]
+        reactor: Option<String>,
     },
 }
 
@@ -58,19 +69,38 @@ async fn run_on(command: &ReactionsCommand, database: &Database) -> anyhow::Resu
             }
             print(&format!("reaction {reaction_id} will be retried"));
         }
+        ReactionsCommand::Retry { restored: true, reactor, .. } => {
+            let retried = reactors::retry_restored(pool, known_reactor(pool, reactor).await?, ACTOR).await?;
+            print(&format!("{retried} reactions that waited since the restore will be retried"));
+        }
+        ReactionsCommand::Drop { restored: true, reactor, .. } => {
+            let dropped = reactors::drop_restored(pool, known_reactor(pool, reactor).await?, ACTOR).await?;
+            print(&format!("{dropped} reactions that waited since the restore were dropped"));
+        }
         ReactionsCommand::Retry { reaction_id: None, reactor, .. } => {
             let reactor = reactor.as_deref().unwrap_or_default();
             let retried = reactors::retry_all(pool, reactor, ACTOR).await?;
             print(&format!("{retried} reactions of {reactor} will be retried"));
         }
-        ReactionsCommand::Drop { reaction_id } => {
-            if !reactors::drop_one(pool, *reaction_id, ACTOR).await? {
+        ReactionsCommand::Drop { reaction_id, .. } => {
+            let reaction_id = reaction_id.unwrap_or_default();
+            if !reactors::drop_one(pool, reaction_id, ACTOR).await? {
                 bail!("no reaction has the number {reaction_id}");
             }
             print(&format!("reaction {reaction_id} was dropped"));
         }
     }
     Ok(())
+}
+
+/// Fails for a name that no reactor has.
+async fn known_reactor<'a>(pool: &PgPool, reactor: &'a Option<String>) -> anyhow::Result<Option<&'a str>> {
+    if let Some(name) = reactor
+        && !reactors::status(pool).await?.iter().any(|known| known.name == *name)
+    {
+        bail!("no reactor has the name {name}");
+    }
+    Ok(reactor.as_deref())
 }
 
 async fn list_reactions(database: &Database, state: ReactionState, reactor: Option<&str>) -> anyhow::Result<()> {

@@ -10,11 +10,13 @@ use anyhow::bail;
 use super::clock::clock_lines;
 use super::database::with_database;
 use super::output::print;
+use super::restored::{identity_line, restored_lines};
 use crate::config::DatabaseConfig;
 use crate::database::failure::DatabaseFailure;
 use crate::database::roles::reader_state;
 use crate::database::{Database, Location};
 use crate::health;
+use crate::journal::LogState;
 use crate::mail::{UnmailableOwners, find_unmailable};
 use crate::payments;
 use crate::projector::{self, ProjectionState, ProjectionStatus};
@@ -49,6 +51,7 @@ async fn report(
 ) -> anyhow::Result<Vec<Lines>> {
     Ok(vec![
         summary(location, config, projections),
+        log_lines(database).await?,
         reader_lines(database).await?,
         warning_lines(database, projections).await?,
         clock_lines(&database.pool).await?,
@@ -70,6 +73,13 @@ fn summary(location: &Location, config: &DatabaseConfig, projections: &[Projecti
         None => format!("mails are written to {}", config.mail_dir().display()),
     };
     vec![location.describe(), format!("the log ends at position {head}"), mail]
+}
+
+/// Identity of the log, and what waits for an operator since a restore.
+async fn log_lines(database: &Database) -> anyhow::Result<Lines> {
+    let state = LogState::read(&mut *database.pool.acquire().await?, None).await?;
+    let waiting = restored_lines(&database.pool).await?;
+    Ok([identity_line(&state)].into_iter().chain(waiting).collect())
 }
 
 /// What keeps people from reading with SQL.

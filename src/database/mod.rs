@@ -33,6 +33,8 @@ pub static MIGRATOR: Migrator = sqlx::migrate!();
 pub struct Database {
     pub connect: PgConnectOptions,
     pub pool: PgPool,
+    /// Data folder of this node.
+    pub data_dir: PathBuf,
     functions: SchemaLock,
     embedded: Option<EmbeddedPostgres>,
 }
@@ -43,6 +45,8 @@ pub enum Location {
     Url {
         url: String,
         password_file: Option<PathBuf>,
+        /// Data folder of this node, for what it keeps beside the database.
+        data_dir: PathBuf,
     },
     /// The embedded PostgreSQL in a data folder.
     Embedded(EmbeddedOptions),
@@ -56,6 +60,14 @@ const POOL_SIZE: u32 = 16;
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 
 impl Location {
+    /// The data folder of this node.
+    pub fn data_dir(&self) -> &Path {
+        match self {
+            Self::Url { data_dir, .. } => data_dir,
+            Self::Embedded(options) => &options.data_dir,
+        }
+    }
+
     /// Description for log lines and terminals, without a password.
     pub fn describe(&self) -> String {
         match self {
@@ -75,19 +87,19 @@ impl Database {
     /// Starts the embedded server if no URL is given, connects, and migrates. Creates the shop if there is none.
     pub async fn open(location: &Location) -> anyhow::Result<Self> {
         let (connect, embedded) = match location {
-            Location::Url { url, password_file } => (external_options(url, password_file.as_deref())?, None),
+            Location::Url { url, password_file, .. } => (external_options(url, password_file.as_deref())?, None),
             Location::Embedded(options) => {
                 let server = EmbeddedPostgres::start(options).await?;
                 (server.connect_options(NAME), Some(server))
             }
         };
-        Self::connect(connect, embedded).await
+        Self::connect(connect, embedded, location).await
     }
 
     /// As [`Database::open`], but fails if there is no shop yet, and creates nothing.
     pub async fn open_existing(location: &Location) -> anyhow::Result<Self> {
         let exists = match location {
-            Location::Url { url, password_file } => {
+            Location::Url { url, password_file, .. } => {
                 has_migrations(&external_options(url, password_file.as_deref())?).await?
             }
             Location::Embedded(options) => embedded::has_cluster(&options.data_dir),
@@ -102,19 +114,24 @@ impl Database {
             && let Some(running) = embedded::running(&options.data_dir, NAME)
         {
             embedded::check_passwords(&options.data_dir)?;
-            return Self::connect(running, None).await;
+            return Self::connect(running, None, location).await;
         }
         Self::open(location).await
     }
 
-    async fn connect(connect: PgConnectOptions, embedded: Option<EmbeddedPostgres>) -> anyhow::Result<Self> {
+    async fn connect(
+        connect: PgConnectOptions,
+        embedded: Option<EmbeddedPostgres>,
+        location: &Location,
+    ) -> anyhow::Result<Self> {
         reach(&connect).await?.close().await?;
         migrate(&connect).await.map_err(explain_migration)?;
         failpoint!("start-migrated");
         let connect = prepared(connect);
         let pool = pool_options().connect_with(connect.clone()).await.context("the database cannot be reached")?;
         let functions = hold_functions(&connect).await.context("the SQL functions cannot be installed")?;
-        Ok(Self { connect, pool, functions, embedded })
+        let data_dir = location.data_dir().to_owned();
+        Ok(Self { connect, pool, data_dir, functions, embedded })
     }
 
     /// Closes all connections and stops the embedded server.
@@ -158,7 +175,7 @@ pub struct ReadAccess {
 
 /// Looks at the roles of the operator's own database; fails if there is no shop in it. Changes nothing.
 pub async fn read_access(location: &Location) -> anyhow::Result<ReadAccess> {
-    let Location::Url { url, password_file } = location else { bail!("the database is embedded") };
+    let Location::Url { url, password_file, .. } = location else { bail!("the database is embedded") };
     let options = external_options(url, password_file.as_deref())?;
     ensure!(has_migrations(&options).await?, no_shop(location));
     let mut connection = reach(&options).await?;

@@ -40,24 +40,16 @@ impl ReaderState {
 /// Creates the role if it is missing and may be created, and grants it both schemas. A failure is logged, because it
 /// must not keep the shop from selling.
 pub async fn grant_reads_or_warn(connection: &mut PgConnection) {
-    match grant_reads(connection).await {
-        Ok(state) => {
-            if let Some(advice) = state.advice() {
-                tracing::info!("{advice}");
-            }
-        }
-        Err(error) => tracing::warn!(%error, "the role `{READER}` could not be given its rights"),
+    if let Err(error) = grant_reads(connection).await {
+        tracing::warn!(%error, "the role `{READER}` could not be given its rights");
     }
 }
 
-/// As [`grant_reads_or_warn`], in a transaction of its own.
-pub async fn grant_reads(connection: &mut PgConnection) -> Result<ReaderState, sqlx::Error> {
+async fn grant_reads(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     let mut transaction = connection.begin().await?;
     sqlx::query("select pg_advisory_xact_lock($1)").bind(locks::INSTALL).execute(&mut *transaction).await?;
     grant_missing(&mut transaction).await?;
-    let state = reader_state(&mut transaction).await?;
-    transaction.commit().await?;
-    Ok(state)
+    transaction.commit().await
 }
 
 /// Grants what is missing, in the caller's transaction: a read table that was built elsewhere comes without grants.

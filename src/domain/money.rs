@@ -12,6 +12,7 @@ use super::quantity::Quantity;
 /// Amount from `0.00` to [`Money::MAX`] with at most two decimals; in JSON a string: `"235.99"`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(description = "An amount of money with two decimals.")]
 #[schemars(extend("pattern" = "^[0-9]{1,12}[.][0-9]{2}$"))]
 pub struct Money(Decimal);
 

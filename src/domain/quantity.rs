@@ -7,6 +7,7 @@ use thiserror::Error;
 /// Number of units from 1 to [`Quantity::MAX`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "i64", into = "i64")]
+#[schemars(description = "A number of units.")]
 pub struct Quantity(i64);
 
 /// A number that is not a quantity.

@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 use crate::clock::{self, ClockVerdict};
 use crate::database::failure::DatabaseFailure;
 use crate::projector::{ProjectionState, ProjectionStatus};
+use crate::reactors::{self, RestoredReactions};
 
 mod findings;
 mod reactions;
@@ -60,6 +61,10 @@ codes! {
     VerificationFailed = "verification_failed",
     /// The database refuses to store commands.
     WritesRefused = "writes_refused",
+    /// Reactions that were pending when an older database was restored wait for an operator.
+    RestoredReactions = "restored_reactions",
+    /// This node cannot write its file about the log, so it might not notice a restore at its next start.
+    LogFileUnwritable = "log_file_unwritable",
     /// Side effects of events wait for an operator's decision.
     ReactionsParked = "reactions_parked",
     /// The shop has disabled a webhook, because its receiver does not accept deliveries.
@@ -86,6 +91,7 @@ pub async fn warnings(pool: &PgPool, projections: &[ProjectionStatus]) -> Result
     warnings.extend(checked("clock", clock_warnings(pool).await)?);
     warnings.extend(checked("verification", findings::warnings(pool).await)?);
     warnings.extend(checked("reactions", reactions::warnings(pool).await)?);
+    warnings.extend(checked("restored", restored_warnings(pool).await)?);
     Ok(warnings)
 }
 
@@ -122,6 +128,19 @@ fn projection_warnings(projections: &[ProjectionStatus]) -> Vec<Warning> {
         }
     }
     warnings
+}
+
+/// Reactions that wait since a restore.
+async fn restored_warnings(pool: &PgPool) -> Result<Vec<Warning>, sqlx::Error> {
+    let waiting = reactors::restored(pool).await?.into_iter().map(|waiting| {
+        let RestoredReactions { reactor, parked, not_enqueued } = waiting;
+        let detail = format!(
+            "{reactor}: {parked} reactions wait since a restore, and those of {not_enqueued} events that are not enqueued; \
+             `cartwright reactions retry --restored` or `drop --restored` decides"
+        );
+        Warning::new(WarningCode::RestoredReactions, detail)
+    });
+    Ok(waiting.collect())
 }
 
 async fn clock_warnings(pool: &PgPool) -> Result<Vec<Warning>, sqlx::Error> {

@@ -311,7 +311,9 @@ fn health() -> Routes {
 /// Routes whose reads wait for the caller's own writes, and answer 304 to a client that knows what they show.
 fn consistent(app: &App, mut routes: Routes) -> Routes {
     responses::note_positions(routes.get_openapi_mut());
-    routes.layer(from_fn(answer_unchanged)).layer(from_fn_with_state(app.clone(), read_your_writes))
+    routes
+        .layer(from_fn_with_state(app.clone(), answer_unchanged))
+        .layer(from_fn_with_state(app.clone(), read_your_writes))
 }
 
 /// Routes whose requests must end within [`REQUEST_TIMEOUT`].

@@ -12,11 +12,18 @@ use super::context::{Context, KEY_DIGEST};
 use super::side_write::PendingSideWrite;
 use super::stream::TailEvent;
 
-/// End of the log. `epoch` rises after a lost connection.
+/// End of the log. `epoch` rises after a lost connection, and with each generation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub(super) struct Head {
     pub position: i64,
     pub epoch: i64,
+}
+
+impl Head {
+    /// The generation of the log: the upper half of the epoch.
+    pub fn generation(self) -> i64 {
+        (self.epoch >> 32) + 1
+    }
 }
 
 const APPEND: &str = "select appended, head_position, head_epoch
@@ -100,7 +107,7 @@ pub(super) async fn position_of(connection: &mut PgConnection, event_id: Uuid) -
 /// The next events after `position`, at most 1,000.
 pub(super) async fn tail(connection: &mut PgConnection, position: i64) -> Result<Vec<TailEvent>, sqlx::Error> {
     sqlx::query_as(
-        "select aggregate_type, aggregate_id, sequence, event_version, payload, position,
+        "select aggregate_type, aggregate_id, sequence, event_version, payload, position, event_id,
             metadata ->> $2 as key_digest
          from events
          where position > $1 order by position limit 1000",

@@ -27,6 +27,9 @@ pub struct ViewDigest(u64);
 pub struct MalformedTag;
 
 impl EntityTag {
+    /// A tag that no resource has.
+    pub const UNKNOWN: Self = Self { version: -1, digest: None };
+
     /// The tag of a resource that shows nothing beyond its stream. In `If-Match` it compares the version alone.
     pub fn of_version(version: i64) -> Self {
         Self { version, digest: None }

@@ -122,7 +122,7 @@ impl StreamReader {
             }
             let ended = self.read_further(stream, &mut version, &mut aggregate, upto).await?;
             if ended || missing.len() >= SNAPSHOT_BATCH {
-                snapshots::write_all(&self.pool, stream, &missing).await;
+                snapshots::write_all(&self.pool, None, stream, &missing).await;
                 missing.clear();
             }
             if ended {

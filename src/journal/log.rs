@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use sqlx::postgres::PgConnection;
 use tokio::sync::watch;
+use uuid::Uuid;
 
 use super::answers::answer_id;
 use super::append::{self, Head};
 use super::batch::Batch;
 use super::cache::Cache;
 use super::error::CommandError;
+use super::identity::{KnownLog, LogState, SeenEvent};
 use super::load::AggregateRef;
 use super::numbers::Numbers;
 use super::queue::{QueuedCommand, Verdict};
@@ -25,6 +27,7 @@ pub(super) struct Log {
     pub cache: Arc<Cache>,
     pub numbers: Numbers,
     pub head_sender: watch::Sender<i64>,
+    pub known: KnownLog,
     pub snapshots: Snapshots,
 }
 
@@ -34,7 +37,7 @@ impl Log {
     }
 
     /// Applies a stored batch; the log ends at `head` after it. A dry run was undone, so nothing of it is applied.
-    pub fn apply(&mut self, batch: Batch, head: Head) -> Vec<Verdict> {
+    pub fn apply(&mut self, batch: Batch, head: Head, last_event: Option<Uuid>) -> Vec<Verdict> {
         if batch.dry_run {
             return batch.verdicts;
         }
@@ -42,21 +45,30 @@ impl Log {
             if event.sequence % self.snapshots.every == 0
                 && let Some(versioned) = batch.changed.get(&event.stream)
             {
-                self.snapshots.offer(&event.stream, versioned);
+                self.snapshots.offer(head.generation(), &event.stream, versioned);
             }
         }
         metrics::JOURNAL_EVENTS.add(batch.events.len() as u64, &[]);
         self.cache.commit(batch.changed);
         self.numbers = batch.numbers;
+        let seen = last_event.map(|event_id| SeenEvent { position: head.position, event_id });
+        self.known.observe(head.generation(), seen, Some(&self.numbers));
         self.move_to(head);
         batch.verdicts
     }
 
     /// Reads what other processes have appended, up to `head`.
     pub async fn catch_up(&mut self, connection: &mut PgConnection, head: Head) -> Result<(), sqlx::Error> {
+        if head.generation() != self.head.generation() || head.position < self.head.position {
+            return self.begin_again(connection, head).await;
+        }
+        if head.epoch != self.head.epoch {
+            self.numbers.raise(&Numbers::read_reserved(connection).await?);
+        }
         while self.head.position < head.position {
             let events = append::tail(connection, self.head.position).await?;
-            let Some(last) = events.last().map(|event| event.position) else { break };
+            let Some(last) = events.last() else { break };
+            let last = SeenEvent { position: last.position, event_id: last.event_id };
             for event in events {
                 if event.sequence == 1 {
                     self.numbers.observe(&event.aggregate_type, &event.aggregate_id);
@@ -71,9 +83,24 @@ impl Log {
                     tracing::error!(position = event.position, %error, "cannot read an event of another process");
                 }
             }
-            self.head.position = last;
+            self.head.position = last.position;
+            self.known.observe(head.generation(), Some(last), Some(&self.numbers));
         }
         self.move_to(head);
+        Ok(())
+    }
+
+    /// Forgets the log of another generation. Numbers continue above all that this node may have given.
+    pub async fn begin_again(&mut self, connection: &mut PgConnection, head: Head) -> Result<(), sqlx::Error> {
+        let state = LogState::read(connection, None).await?;
+        let mut numbers = Numbers::read(connection).await?;
+        numbers.raise(&self.known.given());
+        numbers.raise(&self.numbers);
+        self.known.adopt(&state);
+        self.cache.clear();
+        self.numbers = numbers;
+        self.head = head;
+        self.head_sender.send_replace(head.position);
         Ok(())
     }
 

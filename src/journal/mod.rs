@@ -33,6 +33,7 @@ mod check;
 mod context;
 mod entity_tag;
 mod error;
+mod identity;
 mod listen;
 mod load;
 mod log;
@@ -50,6 +51,9 @@ pub use check::{CheckedRule, LogFinding, check_log};
 pub use context::{Actor, Context, IdempotencyKey};
 pub use entity_tag::{EntityTag, ViewDigest};
 pub use error::CommandError;
+pub use identity::{
+    BegunGeneration, KnownLog, LogFile, LogIdentity, LogState, MalformedPosition, StreamPosition, declare_restored,
+};
 pub use load::AggregateRef;
 pub use side_write::SideWrite;
 pub use stream::StreamId;
@@ -67,6 +71,8 @@ pub struct Journal {
     queue: mpsc::Sender<QueuedCommand>,
     loader: Loader,
     head: watch::Receiver<i64>,
+    known: KnownLog,
+    identity: watch::Receiver<LogIdentity>,
     clock: Clock,
     writes: WriteState,
     options: JournalOptions,
@@ -77,6 +83,8 @@ pub struct WriterHandle {
     task: JoinHandle<()>,
     listener: JoinHandle<()>,
     heartbeat: JoinHandle<()>,
+    watcher: JoinHandle<()>,
+    known: KnownLog,
     probe: JoinHandle<()>,
 }
 
@@ -86,6 +94,8 @@ impl WriterHandle {
         let ended = self.task.await;
         self.listener.abort();
         self.heartbeat.abort();
+        self.watcher.abort();
+        self.known.save().await;
         self.probe.abort();
         ended
     }
@@ -105,6 +115,8 @@ pub struct JournalOptions {
     pub outcome_timeout: Duration,
     /// Number of events between two snapshots of a stream; a read applies at most so many beyond its page.
     pub snapshot_every: i64,
+    /// Where this node remembers the log, to recognise a restored older database at its next start.
+    pub log_file: Option<LogFile>,
 }
 
 impl Default for JournalOptions {
@@ -116,6 +128,7 @@ impl Default for JournalOptions {
             queue_timeout: Duration::from_secs(5),
             outcome_timeout: Duration::from_secs(4),
             snapshot_every: 500,
+            log_file: None,
         }
     }
 }
@@ -150,15 +163,18 @@ impl Journal {
         let heartbeat = clock.keep_measured(pool.clone());
         let writes = WriteState::default();
         let probe = writes.keep_probed(pool.clone());
-        let snapshots = snapshots::start(pool, options.snapshot_every);
+        let snapshots = snapshots::start(pool.clone(), options.snapshot_every);
         let listener = listen::start(connect.clone(), head_sender.clone());
-        let writer =
-            writer::Writer::connect(connect, cache, head_sender, snapshots, writes.clone(), options.batch_size);
-        let writer = writer.await?;
+        let (file, of_cache, head_of_log) = (options.log_file.clone(), Arc::clone(&cache), head_sender.clone());
+        let known = KnownLog::open(&mut *pool.acquire().await?, file, of_cache, head_of_log).await?;
+        known.save().await;
+        let (identity, watcher) = (known.identity(), identity::keep_recognised(known.clone(), pool));
+        let log = writer::WriterLog { cache, head_sender, known: known.clone(), snapshots };
+        let writer = writer::Writer::connect(connect, log, writes.clone(), options.batch_size).await?;
         let (queue, requests) = mpsc::channel(options.queue_length);
         let task = tokio::spawn(writer.run(requests));
-        let handle = WriterHandle { task, listener, heartbeat, probe };
-        Ok((Self { queue, loader, head, clock, writes, options }, handle))
+        let handle = WriterHandle { task, listener, heartbeat, watcher, known: known.clone(), probe };
+        Ok((Self { queue, loader, head, known, identity, clock, writes, options }, handle))
     }
 
     /// Carries out one use case completely or not at all.
@@ -214,6 +230,26 @@ impl Journal {
     /// End of the log, as far as this process knows.
     pub fn position(&self) -> i64 {
         *self.head.borrow()
+    }
+
+    /// Log id and generation, as far as this process knows.
+    pub fn identity(&self) -> LogIdentity {
+        *self.identity.borrow()
+    }
+
+    /// Reads identity and end of the log from the database.
+    pub async fn log_state(&self) -> Result<LogState, sqlx::Error> {
+        LogState::read(&mut *self.loader.reader.pool.acquire().await?, None).await
+    }
+
+    /// Watches for another generation of the log.
+    pub fn identity_changes(&self) -> watch::Receiver<LogIdentity> {
+        self.identity.clone()
+    }
+
+    /// What this node knows of the log, for tasks that follow it.
+    pub fn known_log(&self) -> KnownLog {
+        self.known.clone()
     }
 
     /// Deletes answers to expired idempotency keys, and the oldest beyond `most`; returns how many, and whether there

@@ -22,17 +22,26 @@ const QUEUE_LENGTH: usize = 64;
 
 /// Queue of states to write as snapshots; a full queue drops them.
 pub(super) struct Snapshots {
-    queue: mpsc::Sender<(StreamId, i64, Arc<dyn AggregateState>)>,
+    queue: mpsc::Sender<OfferedSnapshot>,
     pub every: i64,
 }
 
+/// A state to write, with the generation of the log that it belongs to.
+struct OfferedSnapshot {
+    generation: i64,
+    stream: StreamId,
+    version: i64,
+    state: Arc<dyn AggregateState>,
+}
+
 pub(super) fn start(pool: PgPool, every: i64) -> Snapshots {
-    let (queue, mut offered) = mpsc::channel::<(StreamId, i64, Arc<dyn AggregateState>)>(QUEUE_LENGTH);
+    let (queue, mut offered) = mpsc::channel::<OfferedSnapshot>(QUEUE_LENGTH);
     tokio::spawn(async move {
-        while let Some((stream, version, state)) = offered.recv().await {
+        while let Some(offered) = offered.recv().await {
             failpoint!("snapshot-taken");
+            let OfferedSnapshot { generation, stream, version, state } = offered;
             match state.snapshot() {
-                Ok(state) => write_all(&pool, &stream, &[(version, state)]).await,
+                Ok(state) => write_all(&pool, Some(generation), &stream, &[(version, state)]).await,
                 Err(error) => tracing::warn!(stream = ?stream.kind, %error, "cannot serialise a snapshot"),
             }
         }
@@ -41,15 +50,17 @@ pub(super) fn start(pool: PgPool, every: i64) -> Snapshots {
 }
 
 impl Snapshots {
-    pub fn offer(&self, stream: &StreamId, versioned: &VersionedState) {
+    pub fn offer(&self, generation: i64, stream: &StreamId, versioned: &VersionedState) {
         // A full queue means that snapshots come faster than they are written; a later read fills the gap.
-        let _ = self.queue.try_send((stream.clone(), versioned.version, Arc::clone(&versioned.state)));
+        let VersionedState { version, state } = versioned.clone();
+        let _ = self.queue.try_send(OfferedSnapshot { generation, stream: stream.clone(), version, state });
     }
 }
 
 /// Writes snapshots of one stream: pairs of a number of events and the state after them.
+/// Writes none if the log has another generation than the one given: the database is an older one, restored since.
 /// A failure is only logged: the state follows from the log without them.
-pub(super) async fn write_all(pool: &PgPool, stream: &StreamId, snapshots: &[(i64, Value)]) {
+pub(super) async fn write_all(pool: &PgPool, generation: Option<i64>, stream: &StreamId, snapshots: &[(i64, Value)]) {
     if snapshots.is_empty() {
         return;
     }
@@ -60,6 +71,7 @@ pub(super) async fn write_all(pool: &PgPool, stream: &StreamId, snapshots: &[(i6
          select aggregate_type, aggregate_id, sequence, event_id, $5, fresh.state
          from unnest($3::bigint[], $4::jsonb[]) as fresh (version, state)
          join events on aggregate_type = $1 and aggregate_id = $2 and sequence = fresh.version
+         where $6::bigint is null or (select generation from log_identity) = $6
          on conflict (aggregate_type, aggregate_id, sequence) do update
          set event_id = excluded.event_id, fingerprint = excluded.fingerprint, state = excluded.state",
     )
@@ -68,6 +80,7 @@ pub(super) async fn write_all(pool: &PgPool, stream: &StreamId, snapshots: &[(i6
     .bind(versions)
     .bind(states)
     .bind(FINGERPRINT)
+    .bind(generation)
     .execute(pool)
     .await;
     if let Err(error) = written {

@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde_json::Value;
+use uuid::Uuid;
 
 use crate::domain::Decider;
 
@@ -31,6 +32,7 @@ pub(super) struct TailEvent {
     pub event_version: String,
     pub payload: Value,
     pub position: i64,
+    pub event_id: Uuid,
     /// Digest of the idempotency key of its command.
     pub key_digest: Option<String>,
 }

@@ -12,6 +12,7 @@ use super::append::{self, Head};
 use super::batch::Batch;
 use super::cache::Cache;
 use super::error::{AppendFailure, CommandError};
+use super::identity::KnownLog;
 use super::log::Log;
 use super::numbers::Numbers;
 use super::queue::{QueuedCommand, Verdict};
@@ -30,6 +31,14 @@ pub(super) struct Writer {
     log: Log,
     writes: WriteState,
     batch_size: usize,
+}
+
+/// What the writer's view of the log consists of, beside what it reads.
+pub(super) struct WriterLog {
+    pub cache: Arc<Cache>,
+    pub head_sender: watch::Sender<i64>,
+    pub known: KnownLog,
+    pub snapshots: Snapshots,
 }
 
 /// Why a batch was not stored.
@@ -53,9 +62,7 @@ const MAX_PAUSE: &str = "2s";
 impl Writer {
     pub async fn connect(
         connect: PgConnectOptions,
-        cache: Arc<Cache>,
-        head_sender: watch::Sender<i64>,
-        snapshots: Snapshots,
+        log: WriterLog,
         writes: WriteState,
         batch_size: usize,
     ) -> Result<Self, sqlx::Error> {
@@ -64,8 +71,10 @@ impl Writer {
         let mut connection = connect.connect().await?;
         let head = append::head(&mut connection).await?;
         let numbers = Numbers::read(&mut connection).await?;
+        let WriterLog { cache, head_sender, known, snapshots } = log;
+        known.reserve(&numbers).await;
         head_sender.send_replace(head.position);
-        let log = Log { head, cache, numbers, head_sender, snapshots };
+        let log = Log { head, cache, numbers, head_sender, known, snapshots };
         Ok(Self { connect, connection, log, writes, batch_size })
     }
 
@@ -138,6 +147,7 @@ impl Writer {
             // Even a refusal must be based on the newest state.
             append::head(&mut self.connection).await.map(|head| (head == self.log.head, head))
         } else {
+            self.log.known.reserve(&batch.numbers).await;
             failpoint!("journal-append-decided");
             let started = Instant::now();
             let sent = append::append(&mut self.connection, self.log.head, &batch, &event_ids).await;
@@ -165,6 +175,7 @@ impl Writer {
                 transaction.rollback().await?;
                 return Ok((true, head));
             }
+            log.known.reserve(&batch.numbers).await;
             let sent = append::append(&mut transaction, head, batch, event_ids).await?;
             failpoint!("journal-locked-sent");
             transaction.commit().await?;
@@ -188,7 +199,7 @@ impl Writer {
                 if !batch.is_empty() {
                     self.writes.record_success();
                 }
-                Ok(self.log.apply(batch, head))
+                Ok(self.log.apply(batch, head, event_ids.last().copied()))
             }
             Ok((false, _)) => {
                 metrics::JOURNAL_LOST_RACES.add(1, &[]);
@@ -202,7 +213,7 @@ impl Writer {
             Err(AppendFailure::Unknown(error)) => {
                 tracing::warn!(%error, "lost the database connection during an append");
                 match self.recover(event_ids).await {
-                    Some(head) => Ok(self.log.apply(batch, head)),
+                    Some(head) => Ok(self.log.apply(batch, head, event_ids.last().copied())),
                     None => Err(NotStored::Again { locked: false }),
                 }
             }
@@ -231,8 +242,14 @@ impl Writer {
 
     async fn reconnect(&mut self, event_ids: &[Uuid]) -> Result<Option<Head>, sqlx::Error> {
         let mut connection = self.connect.connect().await?;
-        let head = append::fence(&mut connection).await?;
+        append::fence(&mut connection).await?;
         failpoint!("journal-recovery-fenced");
+        // The database may be an older one, restored meanwhile.
+        self.log.known.reconcile(&mut connection).await?;
+        let head = append::head(&mut connection).await?;
+        if head.generation() != self.log.head.generation() {
+            self.log.begin_again(&mut connection, head).await?;
+        }
         let first_position = match event_ids.first() {
             Some(event_id) => append::position_of(&mut connection, *event_id).await?,
             None => None,

@@ -21,19 +21,29 @@ pub(super) fn write_mail(folder: &Path, mail: &[u8]) -> io::Result<()> {
     fs::rename(&draft, &path)
 }
 
-/// Takes the mails that earlier versions wrote away from other users of the machine.
+/// Takes the mails that earlier versions wrote away from other users of the machine; returns the last failure.
 pub fn restrict_mails(folder: &Path) -> io::Result<()> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         entries => entries?,
     };
+    let mut outcome = Ok(());
     for entry in entries {
-        let entry = entry?;
-        let is_mail = entry.path().extension().is_some_and(|extension| extension == EXTENSION);
-        let found = entry.metadata()?;
-        if is_mail && found.is_file() && found.permissions().mode() & 0o077 != 0 {
-            fs::set_permissions(entry.path(), Permissions::from_mode(0o600))?;
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == EXTENSION) {
+            match restrict_file(&path) {
+                Err(error) if error.kind() != ErrorKind::NotFound => outcome = Err(error),
+                _ => {}
+            }
         }
+    }
+    outcome
+}
+
+fn restrict_file(path: &Path) -> io::Result<()> {
+    let found = fs::symlink_metadata(path)?;
+    if found.is_file() && found.permissions().mode() & 0o077 != 0 {
+        fs::set_permissions(path, Permissions::from_mode(0o600))?;
     }
     Ok(())
 }

@@ -14,6 +14,7 @@ use sqlx::PgPool;
 mod card;
 mod currency;
 mod instrument;
+mod lost_refunds;
 mod order_payments;
 mod provider;
 mod reactor;
@@ -27,8 +28,8 @@ pub use instrument::{
 };
 pub use order_payments::PaymentFault;
 pub use provider::{
-    AcceptedRefund, Authorisation, AuthorisationRequest, IntentState, NotificationError, PaymentError, PaymentIntent,
-    PaymentProvider, PaymentPurpose, ProviderFuture, ProviderSecret, RefundRequest,
+    AcceptedRefund, Authorisation, AuthorisationRequest, IntentState, MadeRefund, NotificationError, PaymentError,
+    PaymentIntent, PaymentProvider, PaymentPurpose, ProviderFuture, ProviderSecret, RefundRequest,
 };
 pub use reactor::PaymentReactor;
 pub use test_provider::{TestCard, TestProvider};

@@ -61,6 +61,13 @@ pub trait PaymentProvider: Send + Sync + 'static {
     /// [`PaymentError::Declined`] if the provider refuses the refund or if it has failed.
     fn refund<'a>(&'a self, refund_request: &'a RefundRequest) -> ProviderFuture<'a, AcceptedRefund>;
 
+    /// Finds the refunds of a payment that shops have made, to notice those of a lost part of the log.
+    ///
+    /// # Errors
+    ///
+    /// [`PaymentError::Declined`] if the provider has no such payment.
+    fn find_refunds<'a>(&'a self, reference: &'a str) -> ProviderFuture<'a, Vec<MadeRefund>>;
+
     /// Retrieves the current state of a payment.
     ///
     /// # Errors
@@ -140,6 +147,19 @@ pub struct Authorisation {
 pub struct AcceptedRefund {
     /// The provider's id of the refund.
     pub reference: String,
+}
+
+/// A refund as the provider reports it, neither failed nor cancelled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MadeRefund {
+    /// The provider's id of the refund.
+    pub reference: String,
+    pub order_id: i64,
+    /// Counts from 1 for each order; 0 for a payment that the order did not accept.
+    pub refund: i64,
+    pub amount: Money,
+    /// Id of the event that requested the refund.
+    pub request: Uuid,
 }
 
 /// A payment as the provider reports it.

@@ -12,10 +12,11 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::instrument::{StoredInstrument, delete_instrument, find_instrument, mark_requested};
+use super::lost_refunds::find_lost_refund;
 use super::order_payments::{OrderPayments, PaymentFault, PaymentRequest};
 use super::provider::{
-    Authorisation, AuthorisationRequest, IntentState, PaymentError, PaymentIntent, PaymentProvider, PaymentPurpose,
-    RefundRequest,
+    AcceptedRefund, Authorisation, AuthorisationRequest, IntentState, PaymentError, PaymentIntent, PaymentProvider,
+    PaymentPurpose, RefundRequest,
 };
 use super::{IDEMPOTENCY_WINDOW, Payments};
 use crate::clock::Clock;
@@ -24,8 +25,8 @@ use crate::domain::ids::OrderId;
 use crate::domain::money::Money;
 use crate::domain::order::{Order, OrderEvent, Payment, PaymentFailure, RefundState, Status};
 use crate::failpoints::failpoint;
-use crate::journal::Journal;
-use crate::reactors::{Failure, Reaction, Reactor, ReactorOptions};
+use crate::journal::{Journal, KnownLog};
+use crate::reactors::{Failure, Reaction, Reactor, ReactorOptions, RecordedEvent};
 
 /// Moves the money that orders request. Cheap to clone.
 #[derive(Clone)]
@@ -34,6 +35,7 @@ pub struct PaymentReactor {
     order_payments: OrderPayments,
     pool: PgPool,
     clock: Clock,
+    log: KnownLog,
 }
 
 const EVENTS: [&str; 4] = ["OrderPaymentRequested", "OrderPaymentAuthorised", "OrderRefundRequested", "OrderCancelled"];
@@ -67,8 +69,8 @@ impl Reactor for PaymentReactor {
 
 impl PaymentReactor {
     pub fn new(payments: Payments, journal: Journal, pool: PgPool) -> Self {
-        let clock = journal.clock().clone();
-        Self { payments, order_payments: OrderPayments::new(journal, pool.clone()), pool, clock }
+        let (clock, log) = (journal.clock().clone(), journal.known_log());
+        Self { payments, order_payments: OrderPayments::new(journal, pool.clone()), pool, clock, log }
     }
 
     async fn handle_event(&self, reaction: &Reaction) -> Result<(), PaymentFault> {
@@ -92,9 +94,7 @@ impl PaymentReactor {
             OrderEvent::PaymentAuthorised { attempt, amount, reference } => {
                 self.capture(order_id, attempt, amount, &reference).await
             }
-            OrderEvent::RefundRequested { refund, amount, .. } => {
-                self.refund(order_id, refund, amount, recorded.event_id).await
-            }
+            OrderEvent::RefundRequested { refund, amount, .. } => self.refund(order_id, refund, amount, recorded).await,
             OrderEvent::Cancelled { .. } => self.void_if_held(order_id).await,
             _ => Ok(()),
         }
@@ -257,7 +257,13 @@ impl PaymentReactor {
     }
 
     /// Refunds a captured payment or a part of it, and records the result.
-    async fn refund(&self, order_id: OrderId, refund: i64, amount: Money, request: Uuid) -> Result<(), PaymentFault> {
+    async fn refund(
+        &self,
+        order_id: OrderId,
+        refund: i64,
+        amount: Money,
+        recorded: &RecordedEvent,
+    ) -> Result<(), PaymentFault> {
         let state = self.order_payments.state(order_id).await?;
         let index = usize::try_from(refund - 1).unwrap_or(usize::MAX);
         let Some(requested) = state.bill.refunds.get(index).filter(|refund| refund.state == RefundState::Requested)
@@ -268,8 +274,16 @@ impl PaymentReactor {
         let charge = charge.ok_or_else(|| PaymentFault::defect("the order has no captured payment"))?;
         let provider = self.provider_of(order_id, charge.attempt).await?;
         let reference = charge.reference.clone();
-        let request = RefundRequest { reference, order_id: order_id.0, refund, amount, request };
-        let outcome = provider.refund(&request).await;
+        let request = RefundRequest { reference, order_id: order_id.0, refund, amount, request: recorded.event_id };
+        let is_restored = self.log.identity().borrow().generation > 1;
+        let lost = match is_restored {
+            true => find_lost_refund(&self.pool, provider, &request, recorded.position).await?,
+            false => None,
+        };
+        let outcome = match lost {
+            Some(reference) => Ok(AcceptedRefund { reference }),
+            None => provider.refund(&request).await,
+        };
         failpoint!("payment-refunded");
         match outcome {
             Ok(refunded) => self.order_payments.record_refunded(order_id, refund, &refunded.reference).await,

@@ -8,8 +8,8 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::provider::{
-    AcceptedRefund, Authorisation, AuthorisationRequest, IntentState, NotificationError, PaymentError, PaymentIntent,
-    PaymentProvider, PaymentPurpose, ProviderFuture, RefundRequest,
+    AcceptedRefund, Authorisation, AuthorisationRequest, IntentState, MadeRefund, NotificationError, PaymentError,
+    PaymentIntent, PaymentProvider, PaymentPurpose, ProviderFuture, RefundRequest,
 };
 use crate::domain::money::Money;
 
@@ -177,6 +177,20 @@ impl TestProvider {
         Ok(AcceptedRefund { reference })
     }
 
+    /// The ledger is in the shop's database, so a restore loses its refunds with the log's; the number is not recorded.
+    async fn list_refunds(&self, reference: &str) -> Result<Vec<MadeRefund>, PaymentError> {
+        let charge = self.find_charge(reference).await?;
+        let refunds = sqlx::query_file!("src/payments/queries/test_refunds.sql", reference);
+        let made = refunds.fetch_all(&self.pool).await?.into_iter().map(|refund| MadeRefund {
+            reference: refund.reference,
+            order_id: charge.order_id,
+            refund: 0,
+            amount: Money::try_from(refund.amount).unwrap_or_default(),
+            request: refund.request,
+        });
+        Ok(made.collect())
+    }
+
     async fn find_charge(&self, reference: &str) -> Result<TestCharge, PaymentError> {
         let charge = sqlx::query_file_as!(TestCharge, "src/payments/queries/test_charge_by_reference.sql", reference);
         let charge = charge.fetch_optional(&self.pool).await?;
@@ -199,6 +213,10 @@ impl PaymentProvider for TestProvider {
 
     fn refund<'a>(&'a self, refund_request: &'a RefundRequest) -> ProviderFuture<'a, AcceptedRefund> {
         self.refund_payment(refund_request).boxed()
+    }
+
+    fn find_refunds<'a>(&'a self, reference: &'a str) -> ProviderFuture<'a, Vec<MadeRefund>> {
+        self.list_refunds(reference).boxed()
     }
 
     fn retrieve<'a>(&'a self, reference: &'a str) -> ProviderFuture<'a, PaymentIntent> {

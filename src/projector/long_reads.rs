@@ -20,7 +20,7 @@ pub struct ReadLimits {
 
 impl Default for ReadLimits {
     fn default() -> Self {
-        Self { transaction: Duration::from_secs(5 * 60), swap: Duration::from_secs(15 * 60) }
+        Self { transaction: LONGEST_READ, swap: LONGEST_WAIT }
     }
 }
 
@@ -41,6 +41,8 @@ struct Holder {
     program: String,
 }
 
+const LONGEST_READ: Duration = Duration::from_secs(300);
+const LONGEST_WAIT: Duration = Duration::from_secs(900);
 /// How often to look.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// The programs that are never cancelled: backups, and the shop, whose queries have timeouts of their own.

@@ -63,6 +63,8 @@ impl ProjectorWorker {
         while !self.stop.is_set() {
             let end = self.project().await;
             self.leads.store(false, Ordering::Relaxed);
+            // The database may come back as an older one; until the lease is read again, no position is known.
+            self.position.send_replace(0);
             match end {
                 ConnectionEnd::Stopped => break,
                 ConnectionEnd::LeaseLost => tracing::info!("another node holds the projector's lease now"),
@@ -102,8 +104,9 @@ impl ProjectorWorker {
                 Err(error) => return classify_error(error),
             };
             failpoint!("projector-step-done");
-            let moved = reached - self.position.send_replace(reached);
-            if moved > 0 {
+            let before = self.position.send_replace(reached);
+            let moved = reached - before;
+            if before > 0 && moved > 0 {
                 metrics::PROJECTOR_STEP_SECONDS.record_time(started.elapsed(), &[]);
                 metrics::PROJECTOR_EVENTS.add(moved.unsigned_abs(), &[]);
             }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use sqlx::PgPool;
+use uuid::Uuid;
 
 use super::{ReactorOptions, RecordedEvent};
 
@@ -25,6 +26,7 @@ const METRICS_INTERVAL: Duration = Duration::from_secs(10);
 const REASON_MAX: usize = 500;
 
 /// Claims at most `free` due reactions, within the limit per target; `busy` counts the attempts in progress by target.
+/// Claims nothing if the log lacks the generation and position that the node has seen.
 /// The attempt is counted before it runs, so that a reaction that crashes the process is parked in the end.
 pub(super) async fn claim_due(
     pool: &PgPool,
@@ -32,6 +34,7 @@ pub(super) async fn claim_due(
     options: &ReactorOptions,
     busy: Vec<(String, i64)>,
     free: usize,
+    (generation, seen): (i64, i64),
 ) -> Result<Vec<ClaimedReaction>, sqlx::Error> {
     let (busy_targets, busy_counts): (Vec<_>, Vec<_>) = busy.into_iter().unzip();
     let per_target = i64::try_from(options.concurrency_per_target).unwrap_or(i64::MAX);
@@ -43,7 +46,9 @@ pub(super) async fn claim_due(
         &busy_counts,
         per_target,
         free,
-        CLAIM_DURATION as _
+        CLAIM_DURATION as _,
+        generation,
+        seen
     );
     let claimed = claimed.fetch_all(pool).await?.into_iter().map(|row| ClaimedReaction {
         reaction_id: row.reaction_id,
@@ -96,9 +101,19 @@ async fn update_claims(
     Ok(())
 }
 
-/// Deletes reactions that succeeded.
-pub(super) async fn delete_done(pool: &PgPool, reactions: &[i64]) -> Result<(), sqlx::Error> {
-    sqlx::query("delete from reaction where reaction_id = any($1)").bind(reactions).execute(pool).await?;
+/// Deletes reactions that succeeded, by number and event: after a restore, a number may belong to another reaction.
+pub(super) async fn delete_done(pool: &PgPool, done: &[(i64, Uuid)]) -> Result<(), sqlx::Error> {
+    let (ids, events): (Vec<_>, Vec<_>) = done.iter().copied().unzip();
+    sqlx::query(
+        "delete from reaction
+         using unnest($1::bigint[], $2::uuid[]) as done (reaction_id, event_id), events as event
+         where reaction.reaction_id = done.reaction_id
+            and event.position = reaction.position and event.event_id = done.event_id",
+    )
+    .bind(ids)
+    .bind(events)
+    .execute(pool)
+    .await?;
     Ok(())
 }
 
@@ -108,7 +123,7 @@ pub(super) async fn delete_done(pool: &PgPool, reactions: &[i64]) -> Result<(), 
 /// if an operator has retried or dropped the reaction in the meantime.
 pub(super) async fn record_failure(
     pool: &PgPool,
-    (reaction_id, attempts): (i64, i32),
+    (reaction_id, event_id, attempts): (i64, Uuid, i32),
     wait: Option<Duration>,
     reason: &str,
 ) -> Result<(), sqlx::Error> {
@@ -118,12 +133,14 @@ pub(super) async fn record_failure(
          set due_at = clock_timestamp() + $3::interval * (1 + random() * 0.2),
              parked_at = case when $3 is null then clock_timestamp() end,
              reason = $4
-         where reaction_id = $1 and attempts = $2 and due_at is not null",
+         where reaction_id = $1 and attempts = $2 and due_at is not null
+            and exists (select from events where events.position = reaction.position and event_id = $5)",
     )
     .bind(reaction_id)
     .bind(attempts)
     .bind(wait)
     .bind(reason)
+    .bind(event_id)
     .execute(pool)
     .await?;
     Ok(())

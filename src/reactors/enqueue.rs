@@ -15,10 +15,12 @@ use tokio::sync::{Notify, watch};
 use super::{Reactor, RecordedEvent};
 use crate::background::StopSignal;
 use crate::failpoints::failpoint;
+use crate::journal::KnownLog;
 
 /// Reads the log for all reactors of this node, on one connection.
 pub(super) struct Enqueuer {
     connect: PgConnectOptions,
+    log: KnownLog,
     head: watch::Receiver<i64>,
     /// Each with the notifier of its worker.
     reactors: Vec<(Arc<dyn Reactor>, Arc<Notify>)>,
@@ -59,12 +61,13 @@ pub(super) async fn register_reactor(
 impl Enqueuer {
     pub fn new(
         connect: PgConnectOptions,
-        head: watch::Receiver<i64>,
+        log: KnownLog,
         reactors: Vec<(Arc<dyn Reactor>, Arc<Notify>)>,
         stop: StopSignal,
         poll_interval: Duration,
     ) -> Self {
-        Self { connect, head, reactors, stop, poll_interval }
+        let head = log.head();
+        Self { connect, log, head, reactors, stop, poll_interval }
     }
 
     pub async fn run(mut self) {
@@ -83,7 +86,10 @@ impl Enqueuer {
             let mut failed = false;
             for (reactor, wake) in &self.reactors {
                 // A reactor that fails or panics must not stop the others.
-                let batch = match AssertUnwindSafe(enqueue_next(&mut connection, &**reactor)).catch_unwind().await {
+                let batch = match AssertUnwindSafe(enqueue_next(&mut connection, &**reactor, &self.log))
+                    .catch_unwind()
+                    .await
+                {
                     Ok(Ok(Some(batch))) => batch,
                     Ok(Ok(None)) => continue,
                     Ok(Err(error)) => {
@@ -123,6 +129,7 @@ impl Enqueuer {
 async fn enqueue_next(
     connection: &mut PgConnection,
     reactor: &dyn Reactor,
+    log: &KnownLog,
 ) -> Result<Option<EnqueuedBatch>, sqlx::Error> {
     // Check without locking first; it is cheaper.
     let behind: bool = sqlx::query_scalar(
@@ -137,9 +144,11 @@ async fn enqueue_next(
         return Ok(None);
     }
     let mut transaction = connection.begin().await?;
-    let locked = sqlx::query_file!("src/reactors/queries/positions.sql", reactor.name());
-    let locked = locked.fetch_optional(&mut *transaction).await?.map(|row| (row.position, row.head));
-    let Some((position, head)) = locked.filter(|(position, head)| position < head) else { return Ok(None) };
+    let (generation, seen) = log.seen();
+    let locked = sqlx::query_file!("src/reactors/queries/positions.sql", reactor.name(), generation, seen);
+    let locked = locked.fetch_optional(&mut *transaction).await?;
+    let Some(locked) = locked.filter(|row| row.position < row.head) else { return Ok(None) };
+    let (position, head) = (locked.position, locked.head);
     let upto = head.min(position.saturating_add(BATCH));
     // A new subscription does not receive earlier events.
     let event_types = match reactor.subscribed_event_types(&mut transaction).await? {
@@ -153,7 +162,7 @@ async fn enqueue_next(
         read_events(&mut transaction, position, upto, &event_types).await?
     };
     let targets = if events.is_empty() { vec![] } else { reactor.targets(&mut transaction, &events).await? };
-    let reactions = insert_reactions(&mut transaction, reactor.name(), targets).await?;
+    let reactions = insert_reactions(&mut transaction, reactor.name(), targets, locked.parked_through).await?;
     sqlx::query("update reactor set position = $2 where name = $1")
         .bind(reactor.name())
         .bind(upto)
@@ -176,11 +185,13 @@ async fn read_events(
         .await
 }
 
-/// Inserts a reaction for each position and target, and returns their number.
+/// Inserts a reaction for each position and target, and returns their number. Those up to `parked_through` were pending
+/// when an older database was restored, so they are parked.
 async fn insert_reactions(
     connection: &mut PgConnection,
     reactor: &str,
     targets: Vec<(i64, String)>,
+    parked_through: i64,
 ) -> Result<usize, sqlx::Error> {
     let reactions = targets.len();
     if reactions == 0 {
@@ -189,14 +200,19 @@ async fn insert_reactions(
     let (positions, targets): (Vec<i64>, Vec<String>) = targets.into_iter().unzip();
     // A redelivery may have inserted the same reaction before.
     sqlx::query(
-        "insert into reaction (reactor, position, target, due_at)
-         select $1, fresh.position, fresh.target, clock_timestamp()
-         from unnest($2, $3) as fresh (position, target)
+        "insert into reaction (reactor, position, target, due_at, parked_at, restored_in, reason)
+         select $1, fresh.position, fresh.target,
+            case when fresh.position > $4 then clock_timestamp() end,
+            case when fresh.position <= $4 then clock_timestamp() end,
+            case when fresh.position <= $4 then identity.generation end,
+            case when fresh.position <= $4 then 'pending when an older database was restored' end
+         from unnest($2, $3) as fresh (position, target), log_identity as identity
          on conflict do nothing",
     )
     .bind(reactor)
     .bind(positions)
     .bind(targets)
+    .bind(parked_through)
     .execute(connection)
     .await?;
     Ok(reactions)

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 mod claims;
@@ -26,14 +26,15 @@ mod reactor;
 mod sweep;
 
 pub use operations::{
-    Decision, ReactionState, ReactionView, ReactorStatus, decisions, drop_one, list, react_again, retry, retry_all,
-    status,
+    Decision, ReactionState, ReactionView, ReactorStatus, RestoredReactions, decisions, drop_one, drop_restored, list,
+    react_again, restored, retry, retry_all, retry_restored, status, was_retried,
 };
 pub use options::ReactorOptions;
 pub use reactor::{Failure, Reaction, Reactor, RecordedEvent};
 pub use sweep::{MAX_DECISIONS, MAX_PARKED, sweep};
 
 use crate::background::{Stopper, stop_signal};
+use crate::journal::KnownLog;
 use enqueue::Enqueuer;
 use reaction_worker::{ReactionWorker, STOP_TIMEOUT};
 
@@ -44,22 +45,21 @@ pub struct Reactors {
 }
 
 impl Reactors {
-    /// Starts the reactors with the default options. `head` is the position where the log ends, as far as this process
-    /// knows.
+    /// Starts the reactors with the default options. `log` is what this node knows of the log.
     pub async fn start(
         connect: PgConnectOptions,
         pool: PgPool,
-        head: watch::Receiver<i64>,
+        log: KnownLog,
         reactors: Vec<Arc<dyn Reactor>>,
     ) -> Result<Self, sqlx::Error> {
-        Self::start_with(connect, pool, head, reactors, &ReactorOptions::default()).await
+        Self::start_with(connect, pool, log, reactors, &ReactorOptions::default()).await
     }
 
     /// Starts the reactors; `default` holds the options that a reactor may override.
     pub async fn start_with(
         connect: PgConnectOptions,
         pool: PgPool,
-        head: watch::Receiver<i64>,
+        log: KnownLog,
         reactors: Vec<Arc<dyn Reactor>>,
         default: &ReactorOptions,
     ) -> Result<Self, sqlx::Error> {
@@ -72,9 +72,9 @@ impl Reactors {
             enqueue::register_reactor(&pool, &*reactor, options.start_at_first_event).await?;
             let wake = Arc::new(Notify::new());
             followers.push((Arc::clone(&reactor), Arc::clone(&wake)));
-            workers.push(ReactionWorker::new(pool.clone(), reactor, options, wake, stop.clone()));
+            workers.push(ReactionWorker::new(pool.clone(), log.clone(), reactor, options, wake, stop.clone()));
         }
-        tasks.spawn(Enqueuer::new(connect, head, followers, stop, default.poll_interval).run());
+        tasks.spawn(Enqueuer::new(connect, log, followers, stop, default.poll_interval).run());
         tasks.spawn(claims::report_metrics(pool));
         for worker in workers {
             tasks.spawn(worker.run());

@@ -113,7 +113,7 @@ async fn make_due(
     let done = sqlx::query(
         "with retried as (
             update reaction
-            set attempts = 0, due_at = clock_timestamp(), parked_at = null
+            set attempts = 0, due_at = clock_timestamp(), parked_at = null, restored_in = null
             where reaction_id = $1 or (reactor = $2 and parked_at is not null)
             returning reactor, position, target, reason
         )
@@ -126,6 +126,17 @@ async fn make_due(
     .execute(pool)
     .await?;
     Ok(done.rows_affected())
+}
+
+/// Whether an operator has retried a reaction that was parked for this reason.
+pub async fn was_retried(pool: &PgPool, reactor: &str, position: i64, reason: &str) -> Result<bool, sqlx::Error> {
+    let retried = sqlx::query_scalar(
+        "select exists (
+            select from reaction_decision
+            where reactor = $1 and position = $2 and decision = 'retry' and reason = $3
+        )",
+    );
+    retried.bind(reactor).bind(position).bind(reason).fetch_one(pool).await
 }
 
 /// Deletes a reaction for good. Returns `false` if there is no such reaction.
@@ -144,6 +155,63 @@ pub async fn drop_one(pool: &PgPool, reaction_id: i64, actor: &str) -> Result<bo
     Ok(done.rows_affected() > 0)
 }
 
+/// Reactions of a reactor that were pending when an older database was restored, and wait for an operator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RestoredReactions {
+    pub reactor: String,
+    pub parked: i64,
+    /// Events whose reactions are not enqueued yet, and will be parked.
+    pub not_enqueued: i64,
+}
+
+/// Counts the reactions that wait since a restore, by reactor.
+pub async fn restored(pool: &PgPool) -> Result<Vec<RestoredReactions>, sqlx::Error> {
+    sqlx::query_file_as!(RestoredReactions, "src/reactors/queries/restored.sql").fetch_all(pool).await
+}
+
+/// Makes the reactions due that wait since a restore, of one reactor or of all; returns their number. Those that are
+/// not enqueued yet run normally.
+pub async fn retry_restored(pool: &PgPool, reactor: Option<&str>, actor: &str) -> Result<u64, sqlx::Error> {
+    let retry = "update reaction
+        set attempts = 0, due_at = clock_timestamp(), parked_at = null, restored_in = null
+        where restored_in is not null and ($1::text is null or reactor = $1)
+        returning reactor, position, target, reason";
+    let enqueue = "update reactor set parked_through = 0 where $1::text is null or name = $1";
+    decide_restored(pool, "retry", retry, enqueue, reactor, actor).await
+}
+
+/// Drops the reactions that wait since a restore, of one reactor or of all; returns their number. Those that are not
+/// enqueued yet never will be.
+pub async fn drop_restored(pool: &PgPool, reactor: Option<&str>, actor: &str) -> Result<u64, sqlx::Error> {
+    let delete = "delete from reaction
+        where restored_in is not null and ($1::text is null or reactor = $1)
+        returning reactor, position, target, reason";
+    let skip = "update reactor set position = greatest(position, parked_through), parked_through = 0
+        where $1::text is null or name = $1";
+    decide_restored(pool, "drop", delete, skip, reactor, actor).await
+}
+
+async fn decide_restored(
+    pool: &PgPool,
+    decision: &str,
+    reactions: &str,
+    reactors: &str,
+    reactor: Option<&str>,
+    actor: &str,
+) -> Result<u64, sqlx::Error> {
+    let mut transaction = pool.begin().await?;
+    // The reactor first, as when it enqueues: so no event is between the two statements.
+    sqlx::query(reactors).bind(reactor).execute(&mut *transaction).await?;
+    let record = format!(
+        "with decided as ({reactions})
+         insert into reaction_decision (decided_at, actor, decision, reactor, position, target, reason)
+         select clock_timestamp(), $2, $3, reactor, position, target, reason from decided"
+    );
+    let recorded = sqlx::query(&record).bind(reactor).bind(actor).bind(decision).execute(&mut *transaction).await?;
+    transaction.commit().await?;
+    Ok(recorded.rows_affected())
+}
+
 /// Makes the reaction to an event due again, also if it succeeded before. Returns `false` if there is no such event.
 pub async fn react_again(
     connection: &mut PgConnection,
@@ -157,7 +225,7 @@ pub async fn react_again(
             insert into reaction (reactor, position, target, due_at)
             select $1, position, $3, clock_timestamp() from events where event_id = $2
             on conflict (reactor, position, target)
-            do update set attempts = 0, due_at = clock_timestamp(), parked_at = null
+            do update set attempts = 0, due_at = clock_timestamp(), parked_at = null, restored_in = null
             returning position, reason
         )
         insert into reaction_decision (decided_at, actor, decision, reactor, position, target, reason)

@@ -9,16 +9,19 @@ use futures_util::FutureExt;
 use sqlx::PgPool;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
+use uuid::Uuid;
 
 use super::claims::{self, CLAIM_DURATION, ClaimedReaction};
 use super::{Failure, Reaction, Reactor, ReactorOptions};
 use crate::background::StopSignal;
 use crate::failpoints::failpoint;
+use crate::journal::KnownLog;
 use crate::metrics;
 
 /// Runs the attempts of one reactor on this node.
 pub(super) struct ReactionWorker {
     pool: PgPool,
+    log: KnownLog,
     reactor: Arc<dyn Reactor>,
     options: ReactorOptions,
     wake: Arc<Notify>,
@@ -34,6 +37,7 @@ pub(super) struct ReactionWorker {
 /// The outcome of an attempt.
 struct Attempt {
     reaction_id: i64,
+    event_id: Uuid,
     number: i32,
     outcome: Result<(), Failure>,
 }
@@ -46,6 +50,7 @@ pub(super) const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 impl ReactionWorker {
     pub fn new(
         pool: PgPool,
+        log: KnownLog,
         reactor: Arc<dyn Reactor>,
         options: ReactorOptions,
         wake: Arc<Notify>,
@@ -53,7 +58,7 @@ impl ReactionWorker {
     ) -> Self {
         let (attempts, in_progress, ended, claims_extended_at) =
             (JoinSet::new(), HashMap::new(), Vec::new(), Instant::now());
-        Self { pool, reactor, options, wake, stop, attempts, in_progress, ended, claims_extended_at }
+        Self { pool, log, reactor, options, wake, stop, attempts, in_progress, ended, claims_extended_at }
     }
 
     pub async fn run(mut self) {
@@ -88,7 +93,8 @@ impl ReactionWorker {
             *busy.entry(target.clone()).or_default() += 1;
         }
         let busy = busy.into_iter().collect();
-        let claimed = claims::claim_due(&self.pool, self.reactor.name(), &self.options, busy, free).await?;
+        let (name, seen) = (self.reactor.name(), self.log.seen());
+        let claimed = claims::claim_due(&self.pool, name, &self.options, busy, free, seen).await?;
         let started = claimed.len();
         for reaction in claimed {
             self.start_attempt(reaction).await?;
@@ -100,7 +106,7 @@ impl ReactionWorker {
         let ClaimedReaction { reaction_id, target, attempts: number, event } = claimed;
         if number > self.options.max_attempts {
             let reason = "the last attempt did not finish: its server stopped or crashed";
-            return claims::record_failure(&self.pool, (reaction_id, number), None, reason).await;
+            return claims::record_failure(&self.pool, (reaction_id, event.event_id, number), None, reason).await;
         }
         self.in_progress.insert(reaction_id, (target.clone(), number));
         let (reactor, time_limit) = (Arc::clone(&self.reactor), self.options.time_limit);
@@ -114,7 +120,7 @@ impl ReactionWorker {
                 Err(_) => Err(Failure::Retry(format!("no result within {} s", time_limit.as_secs_f32()))),
             };
             failpoint!("reaction-carried-out");
-            Attempt { reaction_id, number, outcome }
+            Attempt { reaction_id, event_id: reaction.event.event_id, number, outcome }
         });
         Ok(())
     }
@@ -125,13 +131,14 @@ impl ReactionWorker {
             self.ended.extend(ended.ok());
         }
         let done = |attempt: &&Attempt| attempt.outcome.is_ok();
-        let done: Vec<i64> = self.ended.iter().filter(done).map(|attempt| attempt.reaction_id).collect();
+        let done: Vec<_> =
+            self.ended.iter().filter(done).map(|attempt| (attempt.reaction_id, attempt.event_id)).collect();
         if !done.is_empty() {
             claims::delete_done(&self.pool, &done).await?;
             self.ended.retain(|attempt| attempt.outcome.is_err());
-            done.iter().for_each(|reaction_id| drop(self.in_progress.remove(reaction_id)));
+            done.iter().for_each(|(reaction_id, _)| drop(self.in_progress.remove(reaction_id)));
         }
-        while let Some(Attempt { reaction_id, number, outcome }) = self.ended.last() {
+        while let Some(Attempt { reaction_id, event_id, number, outcome }) = self.ended.last() {
             let (wait, reason) = match outcome {
                 Ok(()) => (None, ""),
                 Err(Failure::Park(reason)) => (None, reason.as_str()),
@@ -148,7 +155,7 @@ impl ReactionWorker {
             };
             let (reactor, parked) = (self.reactor.name(), wait.is_none());
             tracing::debug!(reactor, reaction_id, number, reason, parked, "reaction failed");
-            claims::record_failure(&self.pool, (*reaction_id, *number), wait, reason).await?;
+            claims::record_failure(&self.pool, (*reaction_id, *event_id, *number), wait, reason).await?;
             if parked {
                 tracing::warn!(reactor, reaction_id, reason, "parked a reaction; an operator must retry or drop it");
                 metrics::REACTOR_PARKINGS.add(1, &[("reactor", reactor)]);

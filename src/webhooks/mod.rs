@@ -64,9 +64,9 @@ impl WebhookReactor {
         let Ok(endpoint) = Endpoint::parse(&subscription.url) else {
             return Err(Failure::Park("the stored URL is invalid".to_owned()));
         };
-        let now = self.journal.clock().database_time();
+        let (now, log) = (self.journal.clock().database_time(), self.journal.identity());
         let secrets = subscription.signing_secrets(now);
-        let DeliveryAttempt { status, mut outcome } = self.sender.send(&endpoint, &secrets, event, now).await;
+        let DeliveryAttempt { status, mut outcome } = self.sender.send(&endpoint, &secrets, event, log, now).await;
         let status = status.map(|status| status.as_u16());
         if status == Some(410) {
             outcome = self.disable(webhook_id).await.and(outcome);

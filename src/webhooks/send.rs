@@ -12,6 +12,7 @@ use standardwebhooks::{HEADER_WEBHOOK_ID, HEADER_WEBHOOK_SIGNATURE, HEADER_WEBHO
 
 use super::endpoint::{Endpoint, PrivateAddress, PublicResolver};
 use crate::domain::webhook::WebhookSecret;
+use crate::journal::{LogIdentity, StreamPosition};
 use crate::reactors::{Failure, RecordedEvent};
 
 /// An HTTP client for webhooks. It reuses connections.
@@ -63,12 +64,13 @@ impl WebhookSender {
         endpoint: &Endpoint,
         secrets: &[WebhookSecret],
         event: &RecordedEvent,
+        log: LogIdentity,
         now: DateTime<Utc>,
     ) -> DeliveryAttempt {
         if !self.private_allowed && endpoint.check_literal_address().is_err() {
             return DeliveryAttempt { status: None, outcome: Err(Failure::Park(PrivateAddress.to_string())) };
         }
-        let Some((body, headers)) = signed_message(secrets, event, now) else {
+        let Some((body, headers)) = signed_message(secrets, event, log, now) else {
             return DeliveryAttempt {
                 status: None,
                 outcome: Err(Failure::Park("cannot sign the message: invalid secret".to_owned())),
@@ -92,11 +94,19 @@ impl WebhookSender {
 }
 
 /// The body and headers of a message.
-fn signed_message(secrets: &[WebhookSecret], event: &RecordedEvent, now: DateTime<Utc>) -> Option<(String, HeaderMap)> {
+fn signed_message(
+    secrets: &[WebhookSecret],
+    event: &RecordedEvent,
+    log: LogIdentity,
+    now: DateTime<Utc>,
+) -> Option<(String, HeaderMap)> {
     let body = json!({
         "type": event.event_type,
         "timestamp": event.recorded_at,
         "data": {
+            "id": StreamPosition::of(log.generation, event.position),
+            "log_id": log.log_id,
+            "generation": log.generation,
             "position": event.position,
             "aggregate_type": event.aggregate_type,
             "aggregate_id": event.aggregate_id,

@@ -1,11 +1,12 @@
 -- Claims the next mail. The mail goes to the address on record, not to the typed one: addresses that differ only in
 -- case, such as with a dotted capital I, may be two mailboxes. For a change of an account's address, only others' records
 -- count. The next attempt is scheduled before this one, so that a mail that ends the process does not end it again and
--- again.
+-- again. $3 and $4 generation and position that the node has seen: on a restored older database it claims nothing.
 with due as (
     select link_id
     from mailed_link
     where due_at <= clock_timestamp() and expires_at > clock_timestamp()
+        and (select generation from log_identity) = $3 and (select position from journal_head) >= $4
     order by due_at
     limit 1
     for update skip locked

@@ -9,6 +9,7 @@ use thiserror::Error;
 /// 1 to [`DiscountCode::MAX`] ASCII letters, digits, `-` and `_`; case-insensitive.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(description = "Letters, digits, `-` and `_`; upper and lower case are the same.")]
 pub struct DiscountCode(String);
 
 /// A text that is not a discount code.

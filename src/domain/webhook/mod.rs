@@ -22,6 +22,7 @@ pub const MAX_WEBHOOKS: usize = 100;
 /// Event types of a webhook: 1 to [`EventTypes::MAX`] names, or `*` for all events.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "Vec<String>", into = "Vec<String>")]
+#[schemars(description = "Names of event types, or `*` for all.")]
 pub struct EventTypes(Vec<String>);
 
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

@@ -61,6 +61,8 @@ impl AllowedOrigins {
                 RETRY_AFTER,
                 own("idempotent-replayed"),
                 own("journal-position"),
+                own("log-generation"),
+                own("log-id"),
                 own("projection-position"),
                 own("ratelimit-limit"),
                 own("ratelimit-remaining"),

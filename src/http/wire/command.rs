@@ -18,6 +18,7 @@ use crate::http::wire::caller::Caller;
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::read_query;
 use crate::http::wire::query;
+use crate::http::wire::unchanged;
 use crate::journal::{CommandError, Context, EntityTag, IdempotencyKey, NewEvent, Receipt, UseCase};
 
 /// A command's body and its context: caller, ids, idempotency key, `If-Match`, dry run.
@@ -53,7 +54,11 @@ struct CommandHeaders {
     idempotency_key: Option<String>,
     /// The `ETag` that the client last read; 412 if what it showed has changed since. A number alone, such as `"3"`,
     /// compares the version of the resource and not the names and prices that it shows.
-    #[param(rename = "If-Match", pattern = r#"^[ \t]*("[0-9]{1,18}(-[0-9a-f]{16})?"|\*)[ \t]*$"#, nullable = false)]
+    #[param(
+        rename = "If-Match",
+        pattern = r#"^[ \t]*("([1-9][0-9]{0,8}\.)?[0-9]{1,18}(-[0-9a-f]{16})?"|\*)[ \t]*$"#,
+        nullable = false
+    )]
     if_match: Option<String>,
 }
 
@@ -120,7 +125,7 @@ async fn read_command<T: FromObject>(request: Request, app: &App) -> Result<Comm
     let body = body::parse_body(&headers, &bytes)?;
     let CommandQuery { dry_run } = read_query(&uri)?;
     context.dry_run = dry_run;
-    context.if_match = if_match(&headers)?;
+    context.if_match = if_match(&headers, app.journal.identity().generation)?;
     let mut identity = vec![method.as_str().as_bytes(), uri.path().as_bytes(), &bytes];
     // With another parameter of its route it is another request.
     let own_query = query::without(uri.query().unwrap_or_default(), "dry_run");
@@ -149,13 +154,17 @@ impl<T: FromObject, Q: DeserializeOwned + Send> FromRequest<App> for CommandWith
 }
 
 /// The tag that `If-Match` names; `*` names any.
-fn if_match(headers: &HeaderMap) -> Result<Option<EntityTag>, ApiError> {
+fn if_match(headers: &HeaderMap, generation: i64) -> Result<Option<EntityTag>, ApiError> {
     let Some(value) = headers.get(IF_MATCH) else { return Ok(None) };
     let value = value.to_str().unwrap_or_default().trim();
     if value == "*" {
         return Ok(None);
     }
-    let tag = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).and_then(|value| value.parse().ok());
+    let tag = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or_default();
+    let (read_in, tag) = unchanged::split_generation(tag);
+    let tag: Option<EntityTag> = tag.parse().ok();
+    // A version of another generation of the log is another state.
+    let tag = tag.map(|tag| if read_in == Some(generation) { tag } else { EntityTag::UNKNOWN });
     tag.map(Some).ok_or_else(|| ApiError::invalid_field("If-Match", "must be an ETag of this shop, such as \"3\""))
 }
 
@@ -183,9 +192,11 @@ impl App {
     ) -> Result<CommandResponse<U::Answer>, CommandError> {
         let principal = context.principal.clone();
         let dry_run = context.dry_run;
+        // If the generation changes meanwhile, the position may be one of the log before.
+        let generation = self.journal.identity().generation;
         let receipt = self.journal.run(use_case, context).await?;
         if !dry_run {
-            self.recent_writes.record_write(&principal, receipt.position);
+            self.recent_writes.record_write(&principal, generation, receipt.position);
         }
         Ok(CommandResponse { receipt, status: StatusCode::OK, location: None, dry_run })
     }

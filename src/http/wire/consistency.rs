@@ -11,6 +11,8 @@ use sqlx::{Executor, PgPool, Postgres, Transaction};
 use crate::http::app::App;
 use crate::http::wire::caller::Caller;
 use crate::http::wire::error::ApiError;
+use crate::http::wire::log_position::require_known_place;
+use crate::journal::StreamPosition;
 
 /// How long a read waits for a position.
 const WAIT: Duration = Duration::from_secs(2);
@@ -27,7 +29,10 @@ pub async fn read_your_writes(State(app): State<App>, request: Request, next: Ne
         Err(error) => return error.into_response(),
     };
     let principal = request.extensions().get::<Caller>().map(|caller| caller.principal().to_owned());
-    match wait_for_position(&app, principal.as_deref().unwrap_or_default(), min_position).await {
+    if let Err(error) = require_known_place(&app, min_position).await {
+        return error.into_response();
+    }
+    match wait_for_position(&app, principal.as_deref().unwrap_or_default(), min_position.position).await {
         Ok(()) => {
             let position = app.projector.position();
             let mut response = next.run(request).await;
@@ -48,15 +53,16 @@ pub async fn snapshot(pool: &PgPool, tables: &str) -> Result<Transaction<'static
 }
 
 /// The position that the request demands, or 0.
-fn min_position(headers: &HeaderMap) -> Result<i64, ApiError> {
-    let Some(value) = headers.get("min-position") else { return Ok(0) };
-    let position = value.to_str().ok().and_then(|value| value.parse().ok()).filter(|position| *position >= 0);
-    position.ok_or_else(|| ApiError::invalid_field("Min-Position", "must be a position of the log, a whole number"))
+fn min_position(headers: &HeaderMap) -> Result<StreamPosition, ApiError> {
+    let Some(value) = headers.get("min-position") else { return Ok(StreamPosition { generation: None, position: 0 }) };
+    let position = value.to_str().ok().and_then(|value| value.trim().parse().ok());
+    position
+        .ok_or_else(|| ApiError::invalid_field("Min-Position", "must be a position of the log, such as 1045 or 1-1045"))
 }
 
 /// Waits for the last command of `principal`, and for `min_position`.
 pub async fn wait_for_position(app: &App, principal: &str, min_position: i64) -> Result<(), ApiError> {
-    let wanted = app.recent_writes.last_write(principal).max(min_position);
+    let wanted = app.recent_writes.last_write(principal, app.journal.identity().generation).max(min_position);
     if app.projector.wait_for(wanted, WAIT).await {
         return Ok(());
     }

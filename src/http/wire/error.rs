@@ -7,10 +7,13 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use crate::accounts::AccountsError;
 use crate::database::failure::DatabaseFailure;
 use crate::database::unavailability::Unavailability;
+use crate::domain::order::{Action, Fulfilment, Payment, PaymentMethod, Status};
+use crate::domain::product::UnavailableReason;
 use crate::domain::refusal::Refusal;
 use crate::journal::CommandError;
 
@@ -52,6 +55,52 @@ pub struct Problem {
     errors: Option<Vec<FieldError>>,
     /// With `database_unavailable`: why, such as `disk_full`.
     reason: Option<String>,
+    /// With a refused command of an order: its states.
+    states: Option<ProblemStates>,
+    /// With a refused move of an order: the actions that the caller may take instead.
+    allowed: Option<Vec<Action>>,
+    /// With `items_unavailable` and `not_on_hand`: the products at fault.
+    products: Option<Vec<ProblemProduct>>,
+    product_id: Option<i64>,
+    /// The order that already exists.
+    order_id: Option<i64>,
+    /// With `open_orders`: the first of them.
+    order_ids: Option<Vec<i64>>,
+    /// With `payment_method_unavailable`: the methods that the buyer is offered.
+    offered: Option<Vec<PaymentMethod>>,
+    /// With `total_changed`: the total that the client expected.
+    #[schema(example = "10.00")]
+    expected: Option<String>,
+    /// With `total_changed`: the total now.
+    #[schema(example = "99.00")]
+    total: Option<String>,
+    /// With `position_gone`: the log, its generation and its last position, and where the generation began.
+    log_id: Option<Uuid>,
+    generation: Option<i64>,
+    head: Option<i64>,
+    began_after: Option<i64>,
+}
+
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it only describes the document for OpenAPI")]
+struct ProblemStates {
+    status: Status,
+    payment: Payment,
+    fulfilment: Fulfilment,
+}
+
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it only describes the document for OpenAPI")]
+struct ProblemProduct {
+    product_id: i64,
+    name: Option<String>,
+    requested: i64,
+    /// With `items_unavailable`.
+    reason: Option<UnavailableReason>,
+    /// With `items_unavailable`: units that can be ordered.
+    available: Option<i64>,
+    /// With `not_on_hand`.
+    on_hand: Option<i64>,
 }
 
 /// Where the pages of the problem codes are.

@@ -12,6 +12,7 @@ pub mod input;
 pub mod json;
 pub mod json_input;
 pub mod list_format;
+pub mod log_position;
 pub mod openapi;
 pub mod page;
 pub mod parameters;

@@ -18,7 +18,9 @@ use crate::http::wire::{parameters, responses};
         `POST /shop/api/auth/refresh` renews it. Programs use an API key in the same header.\n\n\
         Responses carry positions of the event log: `Journal-Position` after a command, `Projection-Position` on a read. \
         A read waits for the caller's own commands, and for `Min-Position`. \
-        Reads of a single resource carry an `ETag`; `If-None-Match` with it gives 304."),
+        Reads of a single resource carry an `ETag`; `If-None-Match` with it gives 304.\n\n\
+        Every error is a problem document (RFC 9457); its `type` is the path of a page of this server that explains it, \
+        and `/problems` lists all. `GET /shop/api/event-types` describes the events of the log and of webhooks."),
     tags(
         (name = "accounts", description = "Login, accounts, roles and API keys"),
         (name = "catalogue", description = "Products, categories and stock"),

@@ -62,9 +62,27 @@ pub struct ListRequest {
     format: ListFormat,
 }
 
-/// What the tables were like when the first page of a walk was read: their position, and the time in seconds.
+/// What the tables were like when the first page of a walk was read.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-struct WalkStart(i64, i64);
+#[serde(from = "(i64, i64, i64)", into = "(i64, i64, i64)")]
+struct WalkStart {
+    position: i64,
+    generation: i64,
+    /// Time of the database in seconds.
+    seconds: i64,
+}
+
+impl From<(i64, i64, i64)> for WalkStart {
+    fn from((position, generation, seconds): (i64, i64, i64)) -> Self {
+        Self { position, generation, seconds }
+    }
+}
+
+impl From<WalkStart> for (i64, i64, i64) {
+    fn from(WalkStart { position, generation, seconds }: WalkStart) -> Self {
+        (position, generation, seconds)
+    }
+}
 
 /// A rebuild is dated before its commit, and the clocks of nodes differ.
 const REBUILD_LEEWAY: TimeDelta = TimeDelta::seconds(60);
@@ -147,11 +165,16 @@ impl ListRequest {
         };
         let mut connection = app.pool.acquire().await?;
         // Not later than what the query reads.
-        let now = WalkStart(app.projector.position(), app.journal.clock().database_time().timestamp());
+        let now = WalkStart {
+            position: app.projector.position(),
+            generation: app.journal.identity().generation,
+            seconds: app.journal.clock().database_time().timestamp(),
+        };
         let rows: Vec<Row> = query(&mut connection, after, Some(limit + 1)).try_collect().await?;
         let moved = match walk {
             None => false,
             Some(None) => true,
+            Some(Some(start)) if start.generation != now.generation => true,
             Some(Some(start)) => has_moved(&mut connection, rank, start).await?,
         };
         let start = walk.flatten().unwrap_or(now);
@@ -166,7 +189,7 @@ impl ListRequest {
 
 /// Whether a row may have moved since the start of the walk. Asked after the rows were read: what they show is in the log.
 async fn has_moved(connection: &mut PgConnection, rank: &Rank, start: WalkStart) -> Result<bool, ApiError> {
-    let WalkStart(position, seconds) = start;
+    let WalkStart { position, seconds, .. } = start;
     let Some(time) = DateTime::from_timestamp(seconds, 0).and_then(|time| time.checked_sub_signed(REBUILD_LEEWAY))
     else {
         return Ok(true);

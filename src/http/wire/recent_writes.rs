@@ -6,7 +6,9 @@ use std::sync::{Mutex, PoisonError};
 use lru::LruCache;
 
 /// Log position of each caller's last command; keeps only the most recent callers (LRU).
-pub struct RecentWrites(Mutex<LruCache<String, i64>>);
+///
+/// Each with its generation of the log: a position of another generation means nothing.
+pub struct RecentWrites(Mutex<LruCache<String, (i64, i64)>>);
 
 impl Default for RecentWrites {
     fn default() -> Self {
@@ -16,18 +18,19 @@ impl Default for RecentWrites {
 }
 
 impl RecentWrites {
-    pub fn record_write(&self, principal: &str, position: i64) {
+    pub fn record_write(&self, principal: &str, generation: i64, position: i64) {
         let mut positions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match positions.get_mut(principal) {
-            Some(last) => *last = position.max(*last),
+            Some(last) => *last = (*last).max((generation, position)),
             None => {
-                positions.put(principal.to_owned(), position);
+                positions.put(principal.to_owned(), (generation, position));
             }
         }
     }
 
     /// The position of the caller's last command; 0 for a caller without a recent command.
-    pub fn last_write(&self, principal: &str) -> i64 {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(principal).copied().unwrap_or(0)
+    pub fn last_write(&self, principal: &str, generation: i64) -> i64 {
+        let last = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(principal).copied();
+        last.filter(|(written_in, _)| *written_in == generation).map_or(0, |(_, position)| position)
     }
 }

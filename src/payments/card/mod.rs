@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use super::currency::to_cents;
 use super::provider::{
-    AcceptedRefund, Authorisation, AuthorisationRequest, IntentState, NotificationError, PaymentError, PaymentIntent,
-    PaymentProvider, ProviderFuture, ProviderSecret, RefundRequest,
+    AcceptedRefund, Authorisation, AuthorisationRequest, IntentState, MadeRefund, NotificationError, PaymentError,
+    PaymentIntent, PaymentProvider, ProviderFuture, ProviderSecret, RefundRequest,
 };
 use crate::domain::money::Money;
 
@@ -119,11 +119,7 @@ impl CardProvider {
 
     async fn refund_payment(&self, refund_request: &RefundRequest) -> Result<AcceptedRefund, PaymentError> {
         // The provider forgets idempotency keys after a day, so look for an earlier refund first.
-        let path = format!("/v1/refunds?payment_intent={}&limit=100", path_part(&refund_request.reference));
-        let earlier = match self.client.get::<List<RefundBody>>(&path).await? {
-            ProviderResponse::Done(list) => list.data,
-            ProviderResponse::Refused(refusal) => return Err(refusal.declined()),
-        };
+        let earlier = self.list_refunds(&refund_request.reference).await?;
         if let Some(refund) = earlier.into_iter().find(|refund| refund.is_for(refund_request)) {
             return refund.outcome();
         }
@@ -137,6 +133,14 @@ impl CardProvider {
         let key = format!("refund-{}", refund_request.request);
         match self.client.post::<RefundBody>("/v1/refunds", &form, Some(&key)).await? {
             ProviderResponse::Done(refund) => refund.outcome(),
+            ProviderResponse::Refused(refusal) => Err(refusal.declined()),
+        }
+    }
+
+    async fn list_refunds(&self, reference: &str) -> Result<Vec<RefundBody>, PaymentError> {
+        let path = format!("/v1/refunds?payment_intent={}&limit=100", path_part(reference));
+        match self.client.get::<List<RefundBody>>(&path).await? {
+            ProviderResponse::Done(list) => Ok(list.data),
             ProviderResponse::Refused(refusal) => Err(refusal.declined()),
         }
     }
@@ -173,6 +177,11 @@ impl PaymentProvider for CardProvider {
 
     fn refund<'a>(&'a self, refund_request: &'a RefundRequest) -> ProviderFuture<'a, AcceptedRefund> {
         self.refund_payment(refund_request).boxed()
+    }
+
+    fn find_refunds<'a>(&'a self, reference: &'a str) -> ProviderFuture<'a, Vec<MadeRefund>> {
+        let made = self.list_refunds(reference);
+        async move { Ok(made.await?.into_iter().filter_map(RefundBody::into_made).collect()) }.boxed()
     }
 
     fn retrieve<'a>(&'a self, reference: &'a str) -> ProviderFuture<'a, PaymentIntent> {

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::super::currency::from_cents;
 use super::super::provider::{
-    AcceptedRefund, IntentState, PaymentError, PaymentIntent, PaymentPurpose, RefundRequest, sanitise_code,
+    AcceptedRefund, IntentState, MadeRefund, PaymentError, PaymentIntent, PaymentPurpose, RefundRequest, sanitise_code,
 };
 
 /// A response with a certain outcome.
@@ -30,6 +30,8 @@ pub struct IntentBody {
 #[derive(Deserialize)]
 pub struct RefundBody {
     id: String,
+    #[serde(default)]
+    amount: i64,
     status: Option<String>,
     failure_reason: Option<String>,
     #[serde(default)]
@@ -103,6 +105,16 @@ impl IntentBody {
 impl RefundBody {
     pub fn is_for(&self, refund_request: &RefundRequest) -> bool {
         self.metadata.get("request").is_some_and(|request| *request == refund_request.request.to_string())
+    }
+
+    /// The refund with its purpose; `None` if no shop made it, or if it failed.
+    pub fn into_made(self) -> Option<MadeRefund> {
+        let number = |name: &str| self.metadata.get(name)?.parse().ok();
+        let (order_id, refund) = (number("order_id")?, number("refund")?);
+        let request = self.metadata.get("request")?.parse().ok()?;
+        let amount = from_cents(self.amount)?;
+        let reference = self.outcome().ok()?.reference;
+        Some(MadeRefund { reference, order_id, refund, amount, request })
     }
 
     /// A pending refund counts as accepted: the provider completes it, and sends a notification if it fails.

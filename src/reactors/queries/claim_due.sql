@@ -1,7 +1,8 @@
 -- Claims what is due, but no more of a target than may be in progress at once. The next attempt is scheduled before this
 -- one, so that a reaction that ends the process does not end it again and again.
 -- $1 the reactor; $2 and $3 targets with attempts in progress, and how many; $4 the limit per target; $5 the limit in
--- all; $6 for how long the claim holds.
+-- all; $6 for how long the claim holds; $7 and $8 generation and position that the node has seen: on a restored older
+-- database it claims nothing.
 with recursive target as (
     (select target from reaction where reactor = $1 and due_at is not null order by target limit 1)
     union all
@@ -24,6 +25,7 @@ due as (
         limit greatest($4::bigint - coalesce(busy.count, 0), 0)
         for update skip locked
     ) as taken
+    where (select generation from log_identity) = $7 and (select position from journal_head) >= $8
     order by random()
     limit $5
 )

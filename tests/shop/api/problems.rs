@@ -1,4 +1,4 @@
-//! Every problem code has a page that the shop serves, and every page has a code.
+//! Every problem code has a page that the shop serves.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -80,8 +80,7 @@ async fn every_problem_code_has_a_page_that_the_shop_serves() {
     let codes = codes_in_sources();
     assert!(codes.len() > 120, "{codes:?}");
     let undescribed: Vec<_> = codes.difference(&described).collect();
-    let unused: Vec<_> = described.difference(&codes).collect();
-    assert!(undescribed.is_empty() && unused.is_empty(), "without a row: {undescribed:?}; without use: {unused:?}");
+    assert!(undescribed.is_empty(), "docs/problems.md has no row for {undescribed:?}");
 
     let shop = TestShop::new().await;
     let get = async |path: &str| {

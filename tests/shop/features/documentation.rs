@@ -126,6 +126,17 @@ fn the_page_of_settings_lists_every_flag_with_its_variable_and_default() {
     assert_eq!(rows.len(), flags.len());
 }
 
+#[test]
+fn compose_sets_variables_that_settings_read() {
+    let command = Cli::command();
+    let settings: Vec<_> = command.get_arguments().filter_map(|argument| argument.get_env()?.to_str()).collect();
+    let compose = page("compose.yml");
+    let set = compose.lines().filter_map(|line| line.trim().split_once(": ")).map(|(name, _)| name);
+    let set: Vec<_> = set.filter(|name| name.starts_with("SHOP_") || *name == "DATABASE_URL").collect();
+    assert!(set.len() > 4, "{set:?}");
+    assert!(set.iter().all(|name| settings.contains(name)), "{set:?}");
+}
+
 /// What a page points at: the targets of its links, and the paths that it names.
 fn targets(page: &str) -> Vec<&str> {
     let links = page.split("](").skip(1).map(|rest| rest.split(')').next().unwrap());

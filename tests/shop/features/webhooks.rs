@@ -80,6 +80,7 @@ async fn a_webhook_receives_its_event_types_since_its_creation_with_a_valid_sign
         "type": "CategoryCreated",
         "timestamp": event["recorded_at"],
         "data": {
+            "id": event["id"], "log_id": event["log_id"], "generation": 1,
             "position": event["position"], "aggregate_type": "Category", "aggregate_id": coffee.to_string(),
             "sequence": 1, "payload": { "event": "CategoryCreated", "name": "Coffee" },
         },

@@ -1,42 +1,44 @@
 //! A dump restored elsewhere with the commands of `docs/operating.md` continues where the shop was.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
 
 use axum::http::StatusCode;
+use cartwright::domain::text::Name;
+use cartwright::journal::{Actor, Context, JournalOptions, LogFile};
+use cartwright::projector::ProjectorOptions;
+use cartwright::server::Engine;
+use cartwright::shop::CreateCategory;
 use chrono::{DateTime, Utc};
+use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 
-use crate::support::pages::blocks;
-use crate::support::program::url;
+use crate::support::dumps::{self, path};
+use crate::support::pages::page;
+use crate::support::program::{self, PROGRAM, Server, ask, embedded_database, url};
+use crate::support::tokens::{self, claims, sign};
 use crate::support::{Answer, TestShop, bare_database, fresh_database};
 
-/// The page's commands for dump and restore.
-fn commands() -> Vec<String> {
-    blocks("docs/operating.md", "sh").into_iter().filter(|block| block.contains("pg_dump")).collect()
+/// The commands of a section of the operators' page, in their order.
+fn commands(section: &str) -> Vec<String> {
+    let page = page("docs/operating.md");
+    let section = page.split("\n## ").find(|text| text.starts_with(section)).unwrap();
+    section.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
 }
 
-/// Where programs are found, those of the newest PostgreSQL first.
-fn path() -> std::ffi::OsString {
-    let folder = Command::new("pg_config").arg("--bindir").output();
-    let folder = folder.map(|output| PathBuf::from(String::from_utf8(output.stdout).unwrap().trim()));
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::join_paths(folder.into_iter().chain(std::env::split_paths(&path))).unwrap()
-}
-
-fn run(commands: &str, from: &PgConnectOptions, to: &PgConnectOptions, folder: &Path) {
-    let output = Command::new("bash")
-        .args(["-euo", "pipefail", "-c", commands])
-        .current_dir(folder)
-        .env("PATH", path())
-        .env("DATABASE_URL", url(from))
-        .env("NEW_DATABASE_URL", url(to))
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{commands}: {}", String::from_utf8_lossy(&output.stderr));
+/// Runs commands of the page in `folder`, which is also the data folder of the node.
+fn run(commands: &str, from: &PgConnectOptions, to: &PgConnectOptions, folder: &Path) -> String {
+    let programs = Path::new(PROGRAM).parent().unwrap();
+    let path = std::env::join_paths([programs.to_owned()].into_iter().chain(std::env::split_paths(&path()))).unwrap();
+    let variables = [
+        ("PATH", path),
+        ("DATABASE_URL", url(from).into()),
+        ("NEW_DATABASE_URL", url(to).into()),
+        ("SHOP_DATA_DIR", folder.into()),
+        ("SHOP_KEYS_DIR", tokens::FOLDER.clone().into()),
+    ];
+    dumps::run(commands, folder, &variables)
 }
 
 async fn order(shop: &TestShop, customer: i64, key: &str) -> Answer {
@@ -49,7 +51,7 @@ async fn built_at(pool: &PgPool) -> Vec<(String, DateTime<Utc>)> {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs pg_dump and psql"]
-async fn a_restored_dump_continues_without_a_gap() {
+async fn a_copy_continues_without_a_gap() {
     let database = fresh_database().await;
     let shop = TestShop::on(database.clone()).await;
     let product = shop.product("Kettle", "24.90", 9).await;
@@ -60,11 +62,11 @@ async fn a_restored_dump_continues_without_a_gap() {
     shop.settle().await;
     let position = shop.engine.journal.position();
 
-    let commands = commands();
-    assert_eq!(commands.len(), 2);
-    for commands in commands {
+    let copies: Vec<_> = commands("Restore").into_iter().filter(|block| block.contains("pg_dump")).collect();
+    assert_eq!(copies.len(), 1);
+    for copy in copies {
         let (folder, restored) = (tempfile::tempdir().unwrap(), bare_database().await);
-        run(&commands, &database, &restored, folder.path());
+        run(&copy, &database, &restored, folder.path());
         let restored = TestShop::on(restored).await;
         assert_eq!(restored.engine.journal.position(), position);
         assert_eq!(built_at(&restored.pool).await, built_at(&shop.pool).await, "no table is built again");
@@ -89,4 +91,119 @@ async fn a_restored_dump_continues_without_a_gap() {
     shop.settle().await;
     shop.check_log().await;
     shop.verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs pg_dump and psql"]
+async fn the_restore_procedure_begins_a_generation_above_what_was_lost() {
+    let (database, restored) = (fresh_database().await, bare_database().await);
+    let folder = tempfile::tempdir().unwrap();
+    let options =
+        || JournalOptions { log_file: Some(LogFile::in_data_folder(folder.path())), ..JournalOptions::default() };
+    let shop = TestShop::with(database.clone(), options()).await;
+    let product = shop.product("Kettle", "24.90", 9).await;
+    let ada = shop.customer("Ada").await;
+    shop.add(ada, product, 1).await;
+    assert_eq!(order(&shop, ada, "kept").await.status, StatusCode::CREATED);
+    shop.settle().await;
+    for reactor in ["mails", "webhooks"] {
+        sqlx::query("insert into reactor (name, position, started_at) values ($1, 0, now())")
+            .bind(reactor)
+            .execute(&shop.pool)
+            .await
+            .unwrap();
+    }
+    let common = shop.engine.journal.position();
+    run(&commands("Backup").join("\n"), &database, &restored, folder.path());
+    shop.add(ada, product, 1).await;
+    let lost = order(&shop, ada, "lost").await;
+    assert_eq!(lost.body["order_id"], 2);
+    let reader = shop.read("events/?limit=1000").await.as_array().unwrap().last().unwrap()["id"].clone();
+
+    let is_step = |block: &String| !block.contains("pg_dump") && block.trim() != "cartwright restore shop.dump";
+    let procedure: Vec<_> = commands("Restore").into_iter().filter(is_step).collect();
+    let output = run(&procedure.join("\n"), &database, &restored, folder.path());
+    for expected in [
+        format!("begins after position {common}"),
+        "mails: 0 reactions wait for a decision since the restore".to_owned(),
+        "generation 2, restored".to_owned(),
+        "0 reactions that waited since the restore were dropped".to_owned(),
+    ] {
+        assert!(output.contains(&expected), "{expected} is missing in {output}");
+    }
+
+    let restored = TestShop::with(restored, options()).await;
+    let token = format!("Bearer {}", sign(&claims("admin", 900_001, None)));
+    let send = async |method: &str, path: &str, headers: &[(&str, &str)]| {
+        let headers = [headers, &[("authorization", &*token)]].concat();
+        restored.send(method, path, Value::Null, &headers).await
+    };
+    let log = restored.engine.journal.identity();
+    assert_eq!(log.generation, 2);
+    for (path, last_event_id) in [
+        (format!("events/?after={}", common + 1), ""),
+        (format!("events/?after={}", reader.as_str().unwrap()), ""),
+        ("events/stream/".to_owned(), reader.as_str().unwrap()),
+    ] {
+        let headers = [("last-event-id", last_event_id)];
+        let headers = if last_event_id.is_empty() { &[][..] } else { &headers };
+        let gone = send("GET", &path, headers).await;
+        assert_eq!((gone.status, gone.problem()), (StatusCode::GONE, "position_gone"), "{path}");
+        let members = ["log_id", "generation", "head", "began_after"].map(|member| gone.body[member].clone());
+        assert_eq!(members, [json!(log.log_id), json!(2), json!(common), json!(common)]);
+    }
+    let item = json!({ "product_id": product, "quantity": 8 });
+    let added = restored.send("POST", "customer/1/cart/items/", item, &[("authorization", &token)]).await;
+    assert!(added.status.is_success(), "{}", added.body);
+    let next = send("POST", "customer/1/cart/checkout/", &[]).await;
+    assert!(next.body["order_id"].as_i64() > Some(1_000), "{}", next.body);
+    restored.settle().await;
+    restored.check_log().await;
+}
+
+/// Runs commands of the page for an embedded shop in `data_dir`.
+fn run_embedded(commands: &str, data_dir: &Path) -> String {
+    let programs = Path::new(PROGRAM).parent().unwrap();
+    let path = std::env::join_paths([programs.to_owned()].into_iter().chain(std::env::split_paths(&path()))).unwrap();
+    let keys = tokens::FOLDER.clone().into();
+    let commands = format!("unset DATABASE_URL; {commands}");
+    dumps::run(&commands, data_dir, &[("PATH", path), ("SHOP_DATA_DIR", data_dir.into()), ("SHOP_KEYS_DIR", keys)])
+}
+
+/// End of the log of a running embedded shop, and the number of databases that a restore has kept.
+fn state(data_dir: &Path) -> (i64, i64) {
+    let kept = "select position, (select count(*) from pg_database where datname like 'cartwright_before_%')
+        from journal_head";
+    ask(&embedded_database(data_dir), async |pool| sqlx::query_as(kept).fetch_one(pool).await.unwrap())
+}
+
+#[test]
+#[ignore = "needs pg_dump and psql"]
+fn an_embedded_shop_is_restored_with_the_command_of_the_page() {
+    let folder = program::data_dir();
+    let server = Server::start(folder.path());
+    let dump = commands("Backup").join("\n");
+    run_embedded(&format!("DATABASE_URL=$(cartwright sql --url --owner)\n{dump}"), folder.path());
+    let (common, _) = state(folder.path());
+    ask(&embedded_database(folder.path()), async |pool| {
+        let (journal, projector) = (JournalOptions::default(), ProjectorOptions::default());
+        let engine = Engine::start(&pool.connect_options(), pool, journal, projector).await.unwrap();
+        let category = CreateCategory { name: Name::parse("Lost").unwrap() };
+        let actor = Actor { id: "test".to_owned(), role: "system" };
+        engine.journal.run(category, Context::of(actor)).await.unwrap();
+        engine.stop().await.unwrap();
+    });
+    assert!(state(folder.path()).0 > common);
+    server.signal(Signal::SIGTERM);
+    assert_eq!(server.wait(), Some(0));
+
+    let commands = "cartwright restore shop.dump\ncartwright status\ncartwright verify --log";
+    let restored = run_embedded(commands, folder.path());
+    let begins = format!("begins after position {common}");
+    for expected in ["generation 2 of log", &begins, "is kept as `cartwright_before_"] {
+        assert!(restored.contains(expected), "{expected} is missing in {restored}");
+    }
+    let server = Server::start(folder.path());
+    assert_eq!(state(folder.path()), (common, 1));
+    drop(server);
 }

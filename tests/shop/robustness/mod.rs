@@ -16,6 +16,8 @@ mod payment_crashes;
 mod payment_faults;
 mod projection_swaps;
 mod races;
+mod restored_databases;
+mod restored_refunds;
 mod rolling_update;
 mod side_writes;
 mod two_nodes;

@@ -123,7 +123,8 @@ async fn an_open_database_holds_the_functions_of_its_program() {
     let socket = connect.get_socket().unwrap().to_str().unwrap();
     let url =
         format!("postgres://{}@localhost/{}?host={socket}", connect.get_username(), connect.get_database().unwrap());
-    let database = Database::open(&Location::Url { url, password_file: None }).await.unwrap();
+    let data_dir = std::env::temp_dir();
+    let database = Database::open(&Location::Url { url, password_file: None, data_dir }).await.unwrap();
     let (this, next) = (FunctionSet::of_this_program(), FunctionSet::of_another_version("-- The next version."));
     let pool = pool(&connect).await;
     let next_node_starts = async || {

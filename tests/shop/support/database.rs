@@ -130,6 +130,13 @@ async fn create_database(template: &str) -> PgConnectOptions {
     connect
 }
 
+/// Replaces a database by an empty one, and ends the sessions of all nodes.
+pub async fn recreate_database(connect: &PgConnectOptions) {
+    let name = connect.get_database().unwrap();
+    execute(&format!("drop database {name} with (force)")).await;
+    execute(&format!("create database {name} template template0 owner cartwright")).await;
+}
+
 async fn execute(statement: &str) {
     let superuser = SERVER.postgres.connect_options_as(ClusterRole::Superuser, "postgres");
     let mut connection = superuser.connect().await.unwrap();

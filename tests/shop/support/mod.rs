@@ -5,6 +5,7 @@ pub mod bad_values;
 pub mod card_stub;
 pub mod client;
 mod database;
+pub mod dumps;
 pub mod failpoints;
 pub mod furnished;
 pub mod guests;

@@ -23,8 +23,8 @@ fn quick() -> ReactorOptions {
 
 pub async fn start_all(shop: &TestShop, reactors: Vec<Arc<dyn Reactor>>) -> Reactors {
     let connect: PgConnectOptions = (*shop.pool.connect_options()).clone();
-    let head = shop.engine.journal.head();
-    Reactors::start_with(connect, shop.pool.clone(), head, reactors, &quick()).await.unwrap()
+    let log = shop.engine.journal.known_log();
+    Reactors::start_with(connect, shop.pool.clone(), log, reactors, &quick()).await.unwrap()
 }
 
 /// Repeats `look` until it returns a value.

@@ -139,7 +139,7 @@ impl TestShop {
         assert!(self.engine.projector.wait_for(position, Duration::from_secs(30)).await, "the projector is stuck");
     }
 
-    async fn log_position(&self) -> i64 {
+    pub async fn log_position(&self) -> i64 {
         sqlx::query_scalar("select position from journal_head").fetch_one(&self.pool).await.unwrap()
     }
 
