@@ -142,7 +142,8 @@ mod tests {
         ] {
             let setting = facts_that_set(projection, columns);
             assert!(!setting.is_empty(), "{projection}: no statement sets {columns:?}");
-            for fact in setting {
+            // `product_event` sets the version of a product, in the statement that sets its stock.
+            for fact in setting.into_iter().filter(|fact| *fact != "product_event") {
                 let types = event_types_of(rank.facts);
                 let other: Vec<_> = event_types_of(&[fact]).into_iter().filter(|name| !types.contains(name)).collect();
                 assert!(other.is_empty(), "{projection}: {fact} sets {columns:?}, and its {other:?} are not named");

@@ -295,7 +295,8 @@ async fn a_slow_client_holds_a_bounded_part_of_a_list_and_is_cut_off_in_time() {
     while held > 0 {
         held = sqlx::query_scalar(
             "select count(*) from pg_stat_activity
-             where datname = current_database() and query like '%customer_stats as stats%' and pid <> pg_backend_pid()",
+             where datname = current_database() and query like '%customer_stats as stats%' and state = 'active'
+                 and pid <> pg_backend_pid()",
         )
         .fetch_one(&shop.pool)
         .await
