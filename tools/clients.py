@@ -55,9 +55,9 @@ from cartwright_client.models import (
 )
 
 
-def position_of(response) -> int:
+def position_of(response) -> str:
     """Position of the log after a command, for reads of other callers."""
-    return int(response.headers["Journal-Position"])
+    return response.headers["Journal-Position"]
 
 
 def main(address: str, password: str) -> None:

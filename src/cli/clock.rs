@@ -11,6 +11,7 @@ use super::output::print;
 use crate::clock::{self, ClockReading, ClockVerdict, REPORTED_OFFSET};
 use crate::database::Location;
 use crate::database::failure::DatabaseFailure;
+use crate::projector;
 use crate::scheduler;
 
 #[derive(Args)]
@@ -68,8 +69,11 @@ pub(super) async fn clock_lines(pool: &PgPool) -> anyhow::Result<Vec<String>> {
 async fn task_lines(pool: &PgPool, reading: &ClockReading, cart_days: u32) -> anyhow::Result<Vec<String>> {
     match scheduler::preview(pool, reading.clock_time, cart_days).await {
         Ok(preview) => Ok(preview.lines()),
-        // The read tables are not built yet.
-        Err(error) if DatabaseFailure::of(&error) == DatabaseFailure::MissingTable => Ok(vec![]),
+        Err(error)
+            if DatabaseFailure::of(&error).may_be_of_other_tables() && projector::serves_other_tables(pool).await =>
+        {
+            Ok(vec!["what the tasks would do is shown when the read tables are rebuilt".to_owned()])
+        }
         Err(error) => Err(error.into()),
     }
 }

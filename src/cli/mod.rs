@@ -25,6 +25,7 @@ mod restored;
 mod sql;
 mod status;
 mod users;
+mod views;
 
 use clock::ClockArgs;
 use output::{error_in_one_line, print_error};
@@ -34,6 +35,7 @@ use reactions::ReactionsCommand;
 use restore::RestoreArgs;
 use sql::SqlArgs;
 use users::{KeysCommand, UsersCommand};
+use views::ViewsCommand;
 
 /// An event-sourced shop backend on PostgreSQL.
 #[derive(Parser)]
@@ -74,6 +76,9 @@ enum Command {
     Sql(SqlArgs),
     /// Show the time of the database and the tasks that wait for it; `clock accept` accepts it
     Clock(ClockArgs),
+    /// Views of yours that no longer fit the shop's tables: list, restore, forget
+    #[command(subcommand)]
+    Views(ViewsCommand),
     /// Show the positions of the log and the read tables, the clock, the scheduled tasks and the mail folder
     Status,
 }
@@ -131,6 +136,7 @@ async fn run_command(cli: &Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Restored) => restored::declare_restored(location).await,
         Some(Command::Sql(args)) => sql::run_sql_command(args, location).await,
         Some(Command::Clock(args)) => clock::run_clock_command(args, location).await,
+        Some(Command::Views(command)) => views::run_views_command(command, location).await,
         Some(Command::Status) => status::print_status(location, &cli.database).await,
     }
 }

@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use indicatif::ProgressBar;
 
-use super::database::{start_engine, with_new_database};
+use super::database::{start_engine, wait_for_rebuild, with_new_database};
 use super::output::{bar_style, print};
 use crate::accounts::convert_stored_domains;
 use crate::database::{Database, Location};
@@ -60,9 +60,15 @@ fn create_report(path: &Path) -> std::io::Result<File> {
     OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
 }
 
+/// The read tables that an import reads.
+const TABLES_READ: [&str; 2] = ["orders", "order_lines"];
+
 async fn play_into(database: &Database, file: File, args: &PlayArgs) -> anyhow::Result<PlayReport> {
     convert_stored_domains(&database.pool).await?;
     let engine = start_engine(database).await?;
+    for table in TABLES_READ {
+        wait_for_rebuild(database, table).await?;
+    }
     let style = bar_style("{msg:12} {wide_bar} {pos}/{len} orders, {per_sec}, {eta} left")?;
     let bar = ProgressBar::new(0).with_style(style);
     let options = PlayOptions { concurrency: args.concurrency, sales_only: args.sales_only };

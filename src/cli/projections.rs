@@ -7,7 +7,7 @@ use clap::Args;
 use futures_util::future::try_join_all;
 use indicatif::MultiProgress;
 
-use super::database::{start_engine, with_database};
+use super::database::{start_engine, wait_for_rebuild, with_database};
 use super::output::{print, rebuild_bar, show_progress};
 use crate::database::{Database, Location};
 use crate::health::{Finding, record_finding};
@@ -89,6 +89,7 @@ async fn verify_tables(projections: &[&'static Projection], database: &Database)
     let mut different = 0;
     for projection in projections {
         let bar = bars.add(rebuild_bar(projection.name));
+        wait_for_rebuild(database, projection.name).await?;
         let found = projector::verify(&database.pool, projection, &|progress| show_progress(&bar, progress)).await?;
         bar.finish_and_clear();
         record_finding(&database.pool, Finding::Rows(found.name, found.different)).await?;

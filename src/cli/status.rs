@@ -6,6 +6,7 @@
 use std::process::ExitCode;
 
 use anyhow::bail;
+use sqlx::PgPool;
 
 use super::clock::clock_lines;
 use super::database::with_database;
@@ -49,19 +50,21 @@ async fn report(
     config: &DatabaseConfig,
     projections: &[ProjectionStatus],
 ) -> anyhow::Result<Vec<Lines>> {
+    let pool = &database.pool;
     Ok(vec![
         summary(location, config, projections),
         log_lines(database).await?,
         reader_lines(database).await?,
         warning_lines(database, projections).await?,
         clock_lines(&database.pool).await?,
-        payment_lines(database).await?,
-        missing_stock_lines(database).await?,
-        erasure_lines(database).await?,
+        guest_lines(database).await?,
+        of_tables(database, "orders paid in part", part_payment_lines(pool).await).await?,
+        of_tables(database, "missing stock", missing_stock_lines(pool).await).await?,
+        of_tables(database, "waiting erasures", erasure_lines(pool).await).await?,
         projection_lines(projections),
         task_lines(database).await?,
         unmailable_lines(&find_unmailable(&database.pool).await?),
-        same_name_lines(database).await?,
+        of_tables(database, "equal names", same_name_lines(pool).await).await?,
     ])
 }
 
@@ -93,14 +96,21 @@ async fn warning_lines(database: &Database, projections: &[ProjectionStatus]) ->
     Ok(warnings.iter().map(|warning| format!("warning {warning}")).collect())
 }
 
-/// Reserved units that are not on hand.
-async fn missing_stock_lines(database: &Database) -> anyhow::Result<Lines> {
-    let pool = &database.pool;
-    let built: bool =
-        sqlx::query_scalar("select to_regclass('live.products_short') is not null").fetch_one(pool).await?;
-    if !built {
-        return Ok(vec![]);
+/// The lines of a part that reads tables, or a note while one of them is of another version of the program.
+async fn of_tables(database: &Database, part: &str, lines: Result<Lines, sqlx::Error>) -> anyhow::Result<Lines> {
+    match lines {
+        Err(error)
+            if DatabaseFailure::of(&error).may_be_of_other_tables()
+                && projector::serves_other_tables(&database.pool).await =>
+        {
+            Ok(vec![format!("{part}: shown when the read tables are rebuilt")])
+        }
+        lines => Ok(lines?),
     }
+}
+
+/// Reserved units that are not on hand.
+async fn missing_stock_lines(pool: &PgPool) -> Result<Lines, sqlx::Error> {
     let missing = sqlx::query_file!("projections/products/missing_units.sql").fetch_one(pool).await?;
     let line = format!(
         "reserved units that are not on hand: {}, products: {}; GET orders/short/ lists the orders that must wait",
@@ -110,11 +120,8 @@ async fn missing_stock_lines(database: &Database) -> anyhow::Result<Lines> {
 }
 
 /// Unique names that are equal by the current rule.
-async fn same_name_lines(database: &Database) -> anyhow::Result<Lines> {
-    let same = match sqlx::query_file!("src/cli/queries/same_names.sql").fetch_all(&database.pool).await {
-        Err(error) if DatabaseFailure::of(&error) == DatabaseFailure::MissingTable => return Ok(vec![]),
-        same => same?,
-    };
+async fn same_name_lines(pool: &PgPool) -> Result<Lines, sqlx::Error> {
+    let same = sqlx::query_file!("src/cli/queries/same_names.sql").fetch_all(pool).await?;
     let is_full = same.len() == SAME_NAMES_SHOWN;
     let lines = same.into_iter().map(|row| {
         let ids: Vec<_> = row.ids.iter().map(ToString::to_string).collect();
@@ -125,14 +132,7 @@ async fn same_name_lines(database: &Database) -> anyhow::Result<Lines> {
 }
 
 /// Erasures that wait for open orders.
-async fn erasure_lines(database: &Database) -> anyhow::Result<Lines> {
-    let pool = &database.pool;
-    let column = "select exists (
-        select from pg_attribute where attrelid = to_regclass('live.customers') and attname = 'erasure_requested_at'
-    )";
-    if !sqlx::query_scalar::<_, bool>(column).fetch_one(pool).await? {
-        return Ok(vec![]);
-    }
+async fn erasure_lines(pool: &PgPool) -> Result<Lines, sqlx::Error> {
     let limit = chrono::DateTime::UNIX_EPOCH;
     let found = sqlx::query_file!("projections/customers/waiting_count.sql", limit).fetch_one(pool).await?;
     let (erasures, since) =
@@ -167,19 +167,21 @@ async fn task_lines(database: &Database) -> anyhow::Result<Lines> {
     Ok(lines.collect())
 }
 
-/// Whether guests may pay by invoice if no setting says so, and the orders that are paid in part.
-async fn payment_lines(database: &Database) -> anyhow::Result<Lines> {
-    let pool = &database.pool;
-    let guests = match payments::guest_invoices_by_default(pool).await? {
+/// Whether guests may pay by invoice if no setting says so.
+async fn guest_lines(database: &Database) -> anyhow::Result<Lines> {
+    let guests = match payments::guest_invoices_by_default(&database.pool).await? {
         true => "by default guests may pay by invoice, because the shop is older than --guest-invoices; =false ends it",
         false => "by default guests may not pay by invoice; --guest-invoices=true offers it",
     };
-    let built: bool = sqlx::query_scalar("select to_regclass('live.orders') is not null").fetch_one(pool).await?;
+    Ok(vec![guests.to_owned()])
+}
+
+/// Orders that are paid in part.
+async fn part_payment_lines(pool: &PgPool) -> Result<Lines, sqlx::Error> {
     let waiting = "select count(*) from live.orders where payment = 'partially_paid' and status <> 'cancelled'";
-    let waiting: i64 = if built { sqlx::query_scalar(waiting).fetch_one(pool).await? } else { 0 };
-    let waiting =
-        (waiting > 0).then(|| format!("orders paid in part: {waiting}; see GET orders/?payment=partially_paid"));
-    Ok([guests.to_owned()].into_iter().chain(waiting).collect())
+    let waiting: i64 = sqlx::query_scalar(waiting).fetch_one(pool).await?;
+    let line = format!("orders paid in part: {waiting}; see GET orders/?payment=partially_paid");
+    Ok(if waiting > 0 { vec![line] } else { vec![] })
 }
 
 /// Numbers that one line shows at most.

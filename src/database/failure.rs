@@ -18,6 +18,8 @@ pub enum DatabaseFailure {
     InvalidValue,
     /// A table or a column of it does not exist: one that is still being built, for example.
     MissingTable,
+    /// The statement was prepared for a table that has been replaced by another with other types.
+    StalePlan,
     /// A view cannot be replaced in place, because its columns differ.
     ColumnsDiffer,
     /// Another node has acquired the projector's lease: `projector_step` raises it.
@@ -51,6 +53,7 @@ impl DatabaseFailure {
             (_, "23505") => Self::NotUnique,
             (_, "42P01" | "42703") => Self::MissingTable,
             (_, "42P16") => Self::ColumnsDiffer,
+            (_, "0A000") => Self::StalePlan,
             ("53" | "55" | "40", _) | (_, "57014" | "25006") => Self::NotNow,
             // The server shuts down, perhaps after it has committed. Or it ended the session, because the process did
             // nothing in the middle of a transaction.
@@ -63,6 +66,12 @@ impl DatabaseFailure {
     /// Whether the same statement may succeed later.
     pub fn is_transient(self) -> bool {
         matches!(self, Self::Disconnected | Self::LockTimeout | Self::NotNow)
+    }
+
+    /// Whether the statement may fail because the tables in service are of another version of the program: a missing
+    /// table or column, another type, or an operator or function that the type does not have.
+    pub fn may_be_of_other_tables(self) -> bool {
+        matches!(self, Self::MissingTable | Self::StalePlan | Self::Unreadable | Self::Refused)
     }
 }
 
@@ -81,7 +90,7 @@ mod tests {
 
     #[test]
     fn every_code_has_one_meaning() {
-        let meanings: [(DatabaseFailure, &[&str]); 9] = [
+        let meanings: [(DatabaseFailure, &[&str]); 10] = [
             // Connection exceptions, shutdowns, and sessions that were ended inside a transaction.
             (Disconnected, &["08000", "08003", "08006", "08P01", "57P01", "57P02", "57P03", "57P05", "25P03", "25P04"]),
             (LockTimeout, &["55P03"]),
@@ -91,6 +100,7 @@ mod tests {
             (InvalidValue, &["22003", "22021", "22P02", "22P05"]),
             (MissingTable, &["42P01", "42703"]),
             (ColumnsDiffer, &["42P16"]),
+            (StalePlan, &["0A000"]),
             (LeaseLost, &["PJ001"]),
             // A hole in the log, other constraints, an aborted transaction, permissions, functions, damage; no code.
             (Refused, &["PJ002", "23000", "23502", "23503", "23514", "25P02", "42501", "42883", "58030", "XX001", ""]),
@@ -116,7 +126,7 @@ mod tests {
     #[test]
     fn only_what_may_succeed_later_is_transient() {
         let transient = [Disconnected, LockTimeout, NotNow];
-        let lasting = [NotUnique, InvalidValue, MissingTable, ColumnsDiffer, LeaseLost, Unreadable, Refused];
+        let lasting = [NotUnique, InvalidValue, MissingTable, StalePlan, ColumnsDiffer, LeaseLost, Unreadable, Refused];
         assert!(transient.into_iter().all(DatabaseFailure::is_transient));
         assert!(!lasting.into_iter().any(DatabaseFailure::is_transient));
     }

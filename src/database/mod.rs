@@ -16,6 +16,7 @@ pub mod functions;
 mod listen;
 pub mod locks;
 pub mod roles;
+pub mod stale_plans;
 pub mod unavailability;
 
 pub use listen::listen;
@@ -230,9 +231,10 @@ async fn hold_functions(connect: &PgConnectOptions) -> Result<SchemaLock, sqlx::
     Ok(lock)
 }
 
-/// The pool for reads and loads.
+/// The pool for reads and loads. It closes connections with statements that may be prepared for replaced tables.
 pub fn pool_options() -> PgPoolOptions {
-    PgPoolOptions::new().max_connections(POOL_SIZE).acquire_timeout(ACQUIRE_TIMEOUT)
+    let options = PgPoolOptions::new().max_connections(POOL_SIZE).acquire_timeout(ACQUIRE_TIMEOUT);
+    options.before_acquire(|_, connection| Box::pin(async move { Ok(!stale_plans::is_stale(connection.age)) }))
 }
 
 /// The options that every connection of the program needs: the search path, and an end to every wait.

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use crate::clock::{self, ClockVerdict};
 use crate::database::failure::DatabaseFailure;
-use crate::projector::{ProjectionState, ProjectionStatus};
+use crate::projector::{self, ProjectionState, ProjectionStatus, SetAsideView};
 use crate::reactors::{self, RestoredReactions};
 
 mod findings;
@@ -59,6 +59,8 @@ codes! {
     NodeClockOff = "node_clock_off",
     /// The last verification found differences.
     VerificationFailed = "verification_failed",
+    /// A view of others no longer fits the shop's tables; its text is kept.
+    ViewSetAside = "view_set_aside",
     /// The database refuses to store commands.
     WritesRefused = "writes_refused",
     /// Reactions that were pending when an older database was restored wait for an operator.
@@ -72,6 +74,9 @@ codes! {
     /// A check for warnings failed itself.
     CheckFailed = "check_failed",
 }
+
+/// Views that are named at most; `cartwright views list` shows all.
+const VIEWS_SHOWN: usize = 10;
 
 impl Warning {
     pub fn new(code: WarningCode, detail: impl Into<String>) -> Self {
@@ -90,6 +95,7 @@ pub async fn warnings(pool: &PgPool, projections: &[ProjectionStatus]) -> Result
     let mut warnings = projection_warnings(projections);
     warnings.extend(checked("clock", clock_warnings(pool).await)?);
     warnings.extend(checked("verification", findings::warnings(pool).await)?);
+    warnings.extend(checked("views", view_warnings(pool).await)?);
     warnings.extend(checked("reactions", reactions::warnings(pool).await)?);
     warnings.extend(checked("restored", restored_warnings(pool).await)?);
     Ok(warnings)
@@ -128,6 +134,13 @@ fn projection_warnings(projections: &[ProjectionStatus]) -> Vec<Warning> {
         }
     }
     warnings
+}
+
+async fn view_warnings(pool: &PgPool) -> Result<Vec<Warning>, sqlx::Error> {
+    let views = projector::set_aside_views(pool).await?;
+    let detail = |view: &SetAsideView| format!("`{}` no longer fits the shop's tables: {}", view.name, view.reason);
+    let warnings = views.iter().take(VIEWS_SHOWN).map(|view| Warning::new(WarningCode::ViewSetAside, detail(view)));
+    Ok(warnings.collect())
 }
 
 /// Reactions that wait since a restore.

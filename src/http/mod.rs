@@ -61,7 +61,7 @@ use edge::drain::DRAIN_DELAY;
 use edge::rate_limits::per_credential_source;
 use orders::{guest, moves, recipients, short, summary};
 use wire::access::{Rules, check_access};
-use wire::consistency::read_your_writes;
+use wire::consistency::{explain_unfit_queries, read_your_writes};
 use wire::openapi::Document;
 use wire::query::{QueryParameters, refuse_unknown_parameters};
 use wire::unchanged::answer_unchanged;
@@ -98,6 +98,7 @@ pub fn router(app: App) -> Router {
     let router = router
         .layer(from_fn_with_state(parameters, refuse_unknown_parameters))
         .layer(from_fn_with_state((app.clone(), rules), check_access))
+        .layer(from_fn_with_state(app.clone(), explain_unfit_queries))
         .fallback(fallbacks::not_found)
         .with_state(app.clone());
     // The pages of `/docs` need their own slashes; every other path answers with and without a trailing slash.

@@ -70,12 +70,24 @@ impl Projection {
         statements(self.table_sql).filter(|statement| is_index(statement))
     }
 
+    /// The statements that give the views of `live` the comments of their tables and columns.
+    pub fn view_comments(&self) -> Vec<String> {
+        let kinds = [("comment on column ", "comment on column live."), ("comment on table ", "comment on view live.")];
+        let of_view = |statement: &str| {
+            kinds.iter().find_map(|(table, view)| Some(format!("{view}{}", statement.strip_prefix(table)?)))
+        };
+        statements(self.table_sql).filter_map(of_view).collect()
+    }
+
     /// The statement that installs `apply.sql` as a function in `schema`, so that PostgreSQL keeps its plans and a batch
-    /// costs one round trip.
-    pub fn create_function(&self, schema: &str) -> String {
+    /// costs one round trip. It writes the tables in the schema `tables`; without one, those that its caller's path finds.
+    pub fn create_function(&self, schema: &str, tables: Option<&str>) -> String {
+        let path = tables.map_or(String::new(), |tables| format!(" set search_path = {tables}, public, pg_temp"));
         let body = self.function_body().replace("fact.", &format!("{}.", fact_schema()));
         let name = self.name;
-        format!("create or replace function {schema}.apply_{name}() returns void language plpgsql as $$\n{body}$$")
+        format!(
+            "create or replace function {schema}.apply_{name}() returns void language plpgsql{path} as $$\n{body}$$"
+        )
     }
 
     /// `apply.sql` with a guard around each statement: it is skipped in batches without the events that it reads, because

@@ -1,12 +1,14 @@
 //! Schema `fact`: the views of `projections/facts.sql` over the whole log, for people and their tools.
 //!
-//! No projection reads it. It is replaced when the text changes; views and grants of others on it survive, unless a
-//! view that others depend on has changed its columns: then the old views stay, and the log says so.
+//! No projection reads it. It is replaced when the text changes; views and grants of others on it survive. A view of
+//! others that no longer fits is kept as text.
 
 use sqlx::{Connection, PgConnection, PgPool};
 
 use super::definition::{fact_names, fact_schema, whole_log_statements};
+use super::dependents;
 use super::install::run;
+use super::layout::{grants_on, set_grants};
 use crate::database::failure::DatabaseFailure;
 use crate::database::locks;
 
@@ -22,7 +24,7 @@ pub(super) async fn is_installed_or_refused(pool: &PgPool) -> bool {
             false
         }
         Err(error) => {
-            tracing::warn!(%error, "schema `fact` stays as it is; drop what depends on its views and restart");
+            tracing::warn!(%error, "schema `fact` stays as it is");
             true
         }
     }
@@ -63,29 +65,33 @@ async fn is_replaced_in_place(connection: &mut PgConnection) -> Result<bool, sql
     }
 }
 
-/// Drops the views and creates them with their grants. Fails if views of others depend on them.
+/// Moves the views aside, creates them with their grants, and lets views of others read the new ones; a view of others
+/// that no longer fits is kept as text. What else stands in the schema stays.
 async fn replace_anew(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-    let grants: Vec<String> = sqlx::query_scalar(
-        "select format(
-             'grant %s on fact.%I to %s%s', granted.privilege_type, view.relname,
-             case granted.grantee when 0 then 'public' else quote_ident(pg_get_userbyid(granted.grantee)) end,
-             case when granted.is_grantable then ' with grant option' else '' end
-         )
-         from pg_class as view, aclexplode(view.relacl) as granted
-         where view.relnamespace = 'fact'::regnamespace and view.relname = any($1) and granted.grantee <> view.relowner",
+    let own: Vec<String> = sqlx::query_scalar(
+        "select format('fact.%I', relname) from pg_class
+         where relnamespace = 'fact'::regnamespace and relkind = 'v' and relname = any($1)",
     )
     .bind(fact_names())
     .fetch_all(&mut *connection)
     .await?;
-    let dropped: Vec<String> = sqlx::query_scalar(
-        "select format('fact.%I', relname) from pg_class where relnamespace = 'fact'::regnamespace and relkind = 'v'",
-    )
-    .fetch_all(&mut *connection)
-    .await?;
-    run(connection, &format!("drop view {}", dropped.join(", "))).await?;
+    let readers = dependents::find(connection, &own, &[]).await?;
+    let aside = format!("{}_replaced", fact_schema());
+    run(connection, &format!("create schema {aside}")).await?;
+    let mut grants = Vec::new();
+    for view in &own {
+        grants.push((view, grants_on(connection, view).await?));
+        run(connection, &format!("alter view {view} set schema {aside}")).await?;
+    }
     create_views(connection).await?;
-    for grant in grants {
-        run(connection, &grant).await?;
+    for (view, grants) in grants {
+        set_grants(connection, view, &grants).await?;
+    }
+    dependents::remake(connection, readers).await?;
+    let replaced: Vec<_> = own.iter().map(|view| view.replacen("fact.", &format!("{aside}."), 1)).collect();
+    let drops = [format!("drop view {}", replaced.join(", ")), format!("drop schema {aside}")];
+    if let Some(reason) = dependents::refusal(connection, &drops).await? {
+        tracing::warn!(schema = aside, reason, "views of an earlier text stay");
     }
     Ok(())
 }

@@ -1,8 +1,9 @@
-//! Installs the projections of this program: fact views, functions, and tables that do not exist yet.
+//! Installs the projections of this program: fact views, functions, and tables of an empty shop.
 
 use sqlx::{Connection, Executor, PgConnection, PgPool};
 
 use super::definition::{PROJECTIONS, Projection, fact_schema, fact_statements};
+use super::layout;
 use crate::database::{locks, roles};
 
 /// Installs everything that needs no replay, and returns the projections whose tables must be rebuilt from the log.
@@ -23,20 +24,38 @@ pub(super) async fn install(pool: &PgPool) -> Result<Vec<&'static Projection>, s
         if fingerprint.is_some_and(|fingerprint| *fingerprint == projection.fingerprint()) {
             continue;
         }
-        if fingerprint.is_none() && position == 0 {
-            create_tables(&mut transaction, projection, "live").await?;
-            create_indexes(&mut transaction, projection, "live").await?;
-            put_in_service(&mut transaction, projection).await?;
-        } else {
-            outdated.push(projection);
+        // A relation of others that has the name of a table makes the rebuild fail, but not the start.
+        if fingerprint.is_none() && position == 0 && create_in_service(&mut transaction, projection).await? {
+            continue;
         }
+        outdated.push(projection);
     }
     for (name, _) in in_service.iter().filter(|(name, _)| Projection::find(name).is_none()) {
-        retire(&mut transaction, name).await?;
+        tracing::info!(name, "dropping a projection that is no longer part of the shop");
+        layout::retire(&mut transaction, name).await?;
     }
     drop_unused_facts(&mut transaction).await?;
     transaction.commit().await?;
     Ok(outdated)
+}
+
+/// Creates the tables of an empty shop and puts them in service; `false`, and nothing is created, if a relation of
+/// others has the name of one.
+async fn create_in_service(connection: &mut PgConnection, projection: &Projection) -> Result<bool, sqlx::Error> {
+    let is_taken =
+        "select exists (select from unnest($1::text[]) as name where to_regclass('live.' || name) is not null)";
+    if sqlx::query_scalar(is_taken).bind(projection.tables()).fetch_one(&mut *connection).await? {
+        return Ok(false);
+    }
+    let schema = layout::next_schema(connection, projection.name).await?;
+    run(connection, &format!("create schema {schema}")).await?;
+    create_tables(connection, projection, &schema).await?;
+    create_indexes(connection, projection, &schema).await?;
+    let view = |table| format!("create view live.{table} as select * from {schema}.{table}");
+    let views = projection.tables().into_iter().map(view).chain(projection.view_comments());
+    run(connection, &views.collect::<Vec<_>>().join(";\n")).await?;
+    put_in_service(connection, projection, &schema).await?;
+    Ok(true)
 }
 
 /// Whether the tables in service were built with the SQL of this program.
@@ -69,11 +88,8 @@ pub(super) async fn create_tables(
     projection: &Projection,
     schema: &str,
 ) -> Result<(), sqlx::Error> {
-    run(connection, &format!("set local search_path = {schema}, public")).await?;
-    for statement in projection.table_statements() {
-        run(connection, statement).await?;
-    }
-    run(connection, &projection.create_function(schema)).await
+    let path = format!("set local search_path = {schema}, public");
+    run(connection, &join(path, projection.table_statements())).await
 }
 
 pub(super) async fn create_indexes(
@@ -81,47 +97,40 @@ pub(super) async fn create_indexes(
     projection: &Projection,
     schema: &str,
 ) -> Result<(), sqlx::Error> {
-    run(connection, &format!("set local search_path = {schema}, public")).await?;
-    for statement in projection.index_statements() {
-        run(connection, statement).await?;
-    }
-    Ok(())
+    let path = format!("set local search_path = {schema}, public");
+    run(connection, &join(path, projection.index_statements())).await
 }
 
-/// Records that the live tables are those of this program.
-pub(super) async fn put_in_service(connection: &mut PgConnection, projection: &Projection) -> Result<(), sqlx::Error> {
-    run(connection, &projection.create_function("live")).await?;
+/// Several statements for one round trip.
+fn join(first: String, statements: impl Iterator<Item = &'static str>) -> String {
+    statements.fold(first, |joined, statement| joined + ";\n" + statement)
+}
+
+/// Records that the tables in `schema`, which `live` shows, are in service.
+pub(super) async fn put_in_service(
+    connection: &mut PgConnection,
+    projection: &Projection,
+    schema: &str,
+) -> Result<(), sqlx::Error> {
+    run(connection, &projection.create_function("live", Some(schema))).await?;
     sqlx::query(
-        "insert into projection (name, fingerprint, event_types, tables, built_at)
-         values ($1, $2, $3, $4, clock_timestamp())
+        "insert into projection (name, fingerprint, event_types, tables, built_at, schema)
+         values ($1, $2, $3, $4, clock_timestamp(), $5)
          on conflict (name) do update
          set fingerprint = excluded.fingerprint, event_types = excluded.event_types, tables = excluded.tables,
-             built_at = excluded.built_at",
+             built_at = excluded.built_at, schema = excluded.schema",
     )
     .bind(projection.name)
     .bind(projection.fingerprint())
     .bind(projection.event_types())
     .bind(projection.tables())
+    .bind(schema)
     .execute(&mut *connection)
     .await?;
     for cured in ["delete from projection_failure where name = $1", "delete from finding where source = $1"] {
         sqlx::query(cured).bind(projection.name).execute(&mut *connection).await?;
     }
     roles::grant_missing(connection).await
-}
-
-/// Drops a projection that this program no longer has.
-async fn retire(connection: &mut PgConnection, name: &str) -> Result<(), sqlx::Error> {
-    tracing::info!(name, "dropping a projection that is no longer part of the shop");
-    let tables: Vec<String> = sqlx::query_scalar("delete from projection where name = $1 returning unnest(tables)")
-        .bind(name)
-        .fetch_all(&mut *connection)
-        .await?;
-    run(connection, &format!("drop function if exists live.apply_{name}()")).await?;
-    for table in tables {
-        run(connection, &format!("drop table if exists live.{table}")).await?;
-    }
-    Ok(())
 }
 
 /// Drops the schemas of fact views that no function in service reads.
@@ -131,6 +140,14 @@ async fn drop_unused_facts(connection: &mut PgConnection) -> Result<(), sqlx::Er
          from pg_namespace as schema
          where schema.nspname ~ '^fact_[0-9a-f]{12}$'
              and schema.nspname <> $1
+             and not exists (
+                 -- Something of others reads one of the views.
+                 select from pg_class as view
+                 join pg_depend as uses on uses.refobjid = view.oid and uses.classid = 'pg_rewrite'::regclass
+                 join pg_rewrite as rule on rule.oid = uses.objid
+                 join pg_class as reader on reader.oid = rule.ev_class
+                 where view.relnamespace = schema.oid and reader.relnamespace <> schema.oid
+             )
              and not exists (
                  select from pg_proc as function
                  where function.proname like 'apply\\_%' and strpos(function.prosrc, schema.nspname) > 0

@@ -18,9 +18,11 @@ use tokio::task::JoinHandle;
 use crate::background::{Stopper, stop_signal};
 
 mod definition;
+mod dependents;
 mod fact_schema;
 mod failures;
 mod install;
+mod layout;
 mod long_reads;
 mod rebuild;
 mod shadow;
@@ -32,12 +34,13 @@ mod worker;
 #[cfg(test)]
 pub use definition::facts_that_set;
 pub use definition::{PROJECTIONS, Projection, event_types_of};
+pub use dependents::{SetAsideView, forget_view, restore_view, set_aside_views};
 pub use long_reads::ReadLimits;
 pub use rebuild::{RebuildError, rebuild, rebuild_within};
 pub use shadow::Progress;
-pub use status::{ProjectionState, ProjectionStatus, status};
+pub use status::{ProjectionState, ProjectionStatus, serves_other_tables, status};
 pub use text_key::text_key;
-pub use verify::{Difference, Verification, verify};
+pub use verify::{Difference, Verification, VerifyError, verify};
 
 /// The projector of this node. Cheap to clone.
 #[derive(Clone)]
@@ -98,6 +101,7 @@ impl Projector {
         projector.start_removing_abandoned();
         projector.start_retrying();
         projector.install_fact_schema().await;
+        projector.start_adopting(&outdated);
         for projection in outdated {
             projector.start_rebuild(projection);
         }
@@ -131,6 +135,11 @@ impl Projector {
         tokio::time::timeout(timeout, wait).await.unwrap_or(false)
     }
 
+    /// See [`serves_other_tables()`].
+    pub async fn serves_other_tables(&self) -> bool {
+        serves_other_tables(&self.pool).await
+    }
+
     /// See [`status()`].
     pub async fn status(&self) -> Result<Vec<ProjectionStatus>, sqlx::Error> {
         status(&self.pool).await
@@ -143,8 +152,7 @@ impl Projector {
     pub fn start_rebuild(&self, projection: &'static Projection) {
         let projector = self.clone();
         self.spawn(async move {
-            let is_current = async || install::is_up_to_date(&projector.pool, projection).await.unwrap_or(false);
-            let was_current = is_current().await;
+            let was_current = projector.is_current(projection).await;
             loop {
                 match projector.rebuild(projection).await {
                     Err(RebuildError::Running(_)) => {}
@@ -152,8 +160,32 @@ impl Projector {
                     _ => break,
                 }
                 tokio::time::sleep(UPDATE_AGAIN).await;
-                if !was_current && is_current().await {
+                if !was_current && projector.is_current(projection).await {
                     break;
+                }
+            }
+        });
+    }
+
+    async fn is_current(&self, projection: &Projection) -> bool {
+        install::is_up_to_date(&self.pool, projection).await.unwrap_or(false)
+    }
+
+    /// Moves the tables that an earlier version built in `live` itself, except those that are rebuilt anyway.
+    fn start_adopting(&self, outdated: &[&'static Projection]) {
+        let outdated: Vec<_> = outdated.iter().map(|projection| projection.name).collect();
+        let pool = self.pool.clone();
+        self.spawn(async move {
+            let names: Result<Vec<String>, _> =
+                sqlx::query_scalar("select name from projection where schema is null order by name")
+                    .fetch_all(&pool)
+                    .await;
+            let names = names.unwrap_or_default();
+            let mut projections: Vec<_> = names.iter().filter_map(|name| Projection::find(name)).collect();
+            projections.retain(|projection| !outdated.contains(&projection.name));
+            for projection in projections {
+                if let Err(error) = rebuild::adopt_when_unread(&pool, projection).await {
+                    tracing::warn!(projection.name, %error, "a table stays in schema `live` until its next rebuild");
                 }
             }
         });

@@ -48,6 +48,7 @@ impl Shadow {
         remove(&mut transaction, &schema).await?;
         run(&mut transaction, &format!("create schema {schema}")).await?;
         create_tables(&mut transaction, projection, &schema).await?;
+        run(&mut transaction, &projection.create_function(&schema, None)).await?;
         transaction.commit().await?;
         run(&mut connection, &format!("set search_path = {schema}, public")).await?;
         Ok(Some(Self { connection, projection, schema, position: 0, started: Instant::now() }))
@@ -136,6 +137,11 @@ pub(super) async fn remove_abandoned(pool: &PgPool) -> Result<(), sqlx::Error> {
 /// Drops a schema and the record of its build.
 pub(super) async fn remove(connection: &mut PgConnection, schema: &str) -> Result<(), sqlx::Error> {
     run(connection, &format!("drop schema if exists {schema} cascade")).await?;
+    forget_progress(connection, schema).await
+}
+
+/// Drops the record of a build.
+pub(super) async fn forget_progress(connection: &mut PgConnection, schema: &str) -> Result<(), sqlx::Error> {
     sqlx::query("delete from projection_rebuild where 'rebuild_' || name = $1")
         .bind(schema)
         .execute(connection)

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use sqlx::PgPool;
+use sqlx::{PgExecutor, PgPool};
 use utoipa::ToSchema;
 
 use super::definition::PROJECTIONS;
@@ -95,6 +95,30 @@ pub async fn status(pool: &PgPool) -> Result<Vec<ProjectionStatus>, sqlx::Error>
     .fetch_all(pool)
     .await?;
     Ok(rows.into_iter().map(ProjectionStatus::from).collect())
+}
+
+/// How long after a rebuild a query may still have met the earlier table.
+const RECENT: &str = "15 seconds";
+
+/// Whether a table in service was built by another version of the program, or was until a moment ago: then a query of
+/// this version may not fit it. `true` too if the database does not answer.
+pub async fn serves_other_tables(database: impl PgExecutor<'_>) -> bool {
+    let (names, fingerprints): (Vec<_>, Vec<_>) =
+        PROJECTIONS.iter().map(|projection| (projection.name, projection.fingerprint())).unzip();
+    sqlx::query_scalar(
+        "select exists (
+             select from unnest($1::text[], $2::text[]) as wanted (name, fingerprint)
+             left join projection using (name)
+             where projection.fingerprint is distinct from wanted.fingerprint
+                 or projection.built_at > clock_timestamp() - $3::text::interval
+         )",
+    )
+    .bind(names)
+    .bind(fingerprints)
+    .bind(RECENT)
+    .fetch_one(database)
+    .await
+    .unwrap_or(true)
 }
 
 impl From<StatusRow> for ProjectionStatus {

@@ -2,11 +2,14 @@
 
 use serde_json::Value;
 use sqlx::{Connection, PgPool};
+use thiserror::Error;
 use uuid::Uuid;
 
 use super::definition::Projection;
 use super::install::run;
+use super::layout::InService;
 use super::shadow::{Progress, Shadow, fold_range, live_position};
+use crate::database::failure::DatabaseFailure;
 use crate::failpoints::failpoint;
 
 /// The result for one projection.
@@ -30,6 +33,14 @@ pub struct Difference {
     pub row: Value,
 }
 
+#[derive(Debug, Error)]
+pub enum VerifyError {
+    #[error("the table `{0}` in service is of another version of the program; verify it after its rebuild")]
+    Outdated(&'static str),
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+}
+
 /// Differences shown for each table and side.
 const EXAMPLES: i64 = 10;
 
@@ -39,7 +50,7 @@ pub async fn verify(
     pool: &PgPool,
     projection: &'static Projection,
     progress: &(dyn Fn(Progress) + Sync),
-) -> Result<Verification, sqlx::Error> {
+) -> Result<Verification, VerifyError> {
     let schema = format!("verify_{}_{}", projection.name, Uuid::new_v4().simple());
     let shadow = Shadow::create(pool, projection, schema).await?;
     // The schema name is random, so no other session can hold its lock.
@@ -49,29 +60,39 @@ pub async fn verify(
             failpoint!("verify-folded");
             compare(&mut shadow).await
         }
-        Err(error) => Err(error),
+        Err(error) => Err(error.into()),
     };
     shadow.drop_schema().await?;
     compared
 }
 
-async fn compare(shadow: &mut Shadow) -> Result<Verification, sqlx::Error> {
+async fn compare(shadow: &mut Shadow) -> Result<Verification, VerifyError> {
     let Shadow { connection, projection, schema, position, .. } = shadow;
     let mut transaction = connection.begin().await?;
     run(&mut transaction, "set transaction isolation level repeatable read").await?;
-    // Lock the tables before taking the snapshot: a table that a rebuild swapped in afterwards would look empty.
-    for table in projection.tables() {
-        run(&mut transaction, &format!("lock table live.{table} in access share mode")).await?;
+    // Lock the views before taking the snapshot: a table that a rebuild put in service afterwards would look empty. A
+    // table of another version may be missing.
+    let views: Vec<_> = projection.tables().into_iter().map(|table| format!("live.{table}")).collect();
+    let lock = format!("lock table {} in access share mode", views.join(", "));
+    match run(&mut transaction, &lock).await {
+        Err(error) if DatabaseFailure::of(&error) == DatabaseFailure::MissingTable => {
+            return Err(VerifyError::Outdated(projection.name));
+        }
+        locked => locked?,
     }
+    let in_service = InService::find(&mut transaction, projection.name).await?;
+    let in_service = in_service.filter(|in_service| in_service.fingerprint == projection.fingerprint());
+    let in_service = in_service.ok_or(VerifyError::Outdated(projection.name))?;
+    let live = in_service.table_schema();
     let reached = live_position(&mut transaction).await?;
     fold_range(&mut transaction, schema, projection, *position, reached).await?;
     let mut verification =
         Verification { name: projection.name, position: reached, rows: 0, different: 0, examples: vec![] };
     for table in projection.tables() {
-        verification.rows += sqlx::query_scalar::<_, i64>(&format!("select count(*) from live.{table}"))
+        verification.rows += sqlx::query_scalar::<_, i64>(&format!("select count(*) from {live}.{table}"))
             .fetch_one(&mut *transaction)
             .await?;
-        for (live, left, right) in [(true, "live", schema.as_str()), (false, schema.as_str(), "live")] {
+        for (is_live, left, right) in [(true, live, schema.as_str()), (false, schema.as_str(), live)] {
             let statement = format!(
                 "select count(*) over (), to_jsonb(row)
                  from (select * from {left}.{table} except all select * from {right}.{table}) as row
@@ -80,7 +101,7 @@ async fn compare(shadow: &mut Shadow) -> Result<Verification, sqlx::Error> {
             );
             let rows: Vec<(i64, Value)> = sqlx::query_as(&statement).fetch_all(&mut *transaction).await?;
             verification.different += rows.first().map_or(0, |(count, _)| *count);
-            verification.examples.extend(rows.into_iter().map(|(_, row)| Difference { table, live, row }));
+            verification.examples.extend(rows.into_iter().map(|(_, row)| Difference { table, live: is_live, row }));
         }
     }
     transaction.rollback().await?;

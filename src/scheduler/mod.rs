@@ -17,8 +17,10 @@ use uuid::Uuid;
 
 use crate::background::{StopSignal, Stopper, stop_signal};
 use crate::database::failure::DatabaseFailure;
+use crate::database::stale_plans;
 use crate::failpoints::failpoint;
 use crate::metrics;
+use crate::projector::serves_other_tables;
 
 mod preview;
 mod status;
@@ -123,10 +125,16 @@ impl Task {
     }
 }
 
-/// Whether a task failed because a read table is still being built, as after an upgrade.
-fn waits_for_table(error: &anyhow::Error) -> bool {
+/// Whether a task may have failed because a read table is of another version of the program, as after an upgrade.
+fn may_be_of_other_tables(error: &anyhow::Error) -> bool {
     let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<sqlx::Error>());
-    causes.any(|cause| DatabaseFailure::of(cause) == DatabaseFailure::MissingTable)
+    causes.any(|cause| {
+        let failure = DatabaseFailure::of(cause);
+        if failure == DatabaseFailure::StalePlan {
+            stale_plans::record();
+        }
+        failure.may_be_of_other_tables()
+    })
 }
 
 impl Scheduler {
@@ -205,8 +213,8 @@ impl SchedulerNode {
         let end = tokio::select! {
             ended = &mut run => match ended {
                 Ok(Ok(run)) => RunOutcome::Done(run),
-                Ok(Err(error)) if waits_for_table(&error) => {
-                    RunOutcome::Failed("a read table that it needs is not built yet".to_owned())
+                Ok(Err(error)) if may_be_of_other_tables(&error) && self.serves_other_tables().await => {
+                    RunOutcome::Failed("a read table that it needs is being rebuilt".to_owned())
                 }
                 Ok(Err(error)) => RunOutcome::Failed(format!("{error:#}")),
                 Err(panicked) => RunOutcome::Failed(panicked.to_string()),
@@ -229,6 +237,13 @@ impl SchedulerNode {
         metrics::SCHEDULER_RUNS.add(1, &[("task", task.name), ("outcome", outcome)]);
         metrics::SCHEDULER_RUN_SECONDS.record_time(started.elapsed(), &[("task", task.name)]);
         end
+    }
+
+    async fn serves_other_tables(&self) -> bool {
+        match self.connect.connect().await {
+            Ok(mut connection) => serves_other_tables(&mut connection).await,
+            Err(_) => true,
+        }
     }
 
     /// Releases the task and schedules its next run.

@@ -10,7 +10,7 @@ use sqlx::{Executor, PgPool, Postgres, Transaction};
 
 use crate::http::app::App;
 use crate::http::wire::caller::Caller;
-use crate::http::wire::error::ApiError;
+use crate::http::wire::error::{ApiError, UnfitQuery};
 use crate::http::wire::log_position::require_known_place;
 use crate::journal::StreamPosition;
 
@@ -41,6 +41,20 @@ pub async fn read_your_writes(State(app): State<App>, request: Request, next: Ne
         }
         Err(error) => error.into_response(),
     }
+}
+
+/// A layer: a query that does not fit the tables in service is 503 while one of them is of another version of the program,
+/// as after an upgrade, and a defect otherwise.
+pub async fn explain_unfit_queries(State(app): State<App>, request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    let Some(UnfitQuery(reason)) = response.extensions().get().cloned() else { return response };
+    if app.projector.serves_other_tables().await {
+        tracing::debug!(reason, "a query does not fit the tables in service");
+        let detail = "a read table is being rebuilt by this version of the shop; the earlier one cannot answer this";
+        return ApiError::unavailable("table_outdated", detail).into_response();
+    }
+    tracing::error!(reason, "a request failed");
+    response
 }
 
 /// Begins a repeatable-read snapshot for several questions.

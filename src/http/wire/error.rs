@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::accounts::AccountsError;
 use crate::database::failure::DatabaseFailure;
+use crate::database::stale_plans;
 use crate::database::unavailability::Unavailability;
 use crate::domain::order::{Action, Fulfilment, Payment, PaymentMethod, Status};
 use crate::domain::product::UnavailableReason;
@@ -27,7 +28,14 @@ pub struct ApiError {
     /// Further members of the problem document.
     members: Vec<(&'static str, Value)>,
     headers: Vec<(HeaderName, HeaderValue)>,
+    /// Why a query failed that may be meant for other tables than those in service.
+    unfit: Option<UnfitQuery>,
 }
+
+/// In a response: a query failed that may be meant for other tables than those in service. A layer decides whether it is
+/// a 500 or a 503.
+#[derive(Clone, Debug)]
+pub struct UnfitQuery(pub String);
 
 /// An invalid field of a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -119,7 +127,7 @@ fn shorten(text: &mut String) {
 
 impl ApiError {
     pub fn new(status: StatusCode, code: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, title, detail: detail.into(), members: vec![], headers: vec![] }
+        Self { status, code, title, detail: detail.into(), members: vec![], headers: vec![], unfit: None }
     }
 
     /// 400 with every invalid field.
@@ -249,9 +257,6 @@ impl From<AccountsError> for ApiError {
 impl From<sqlx::Error> for ApiError {
     fn from(error: sqlx::Error) -> Self {
         match DatabaseFailure::of(&error) {
-            DatabaseFailure::MissingTable => {
-                Self::unavailable("projection_missing", "the read table is still being built")
-            }
             // It came with the request.
             DatabaseFailure::InvalidValue => {
                 tracing::debug!(%error, "a query was given a value that the database refuses");
@@ -261,6 +266,12 @@ impl From<sqlx::Error> for ApiError {
                 tracing::warn!(%error, "a query failed because the database is unavailable");
                 Self::database_unavailable(Unavailability::of(&error))
             }
+            failure if failure.may_be_of_other_tables() => {
+                if failure == DatabaseFailure::StalePlan {
+                    stale_plans::record();
+                }
+                Self { unfit: Some(UnfitQuery(error.to_string())), ..internal_error() }
+            }
             _ => internal(&error),
         }
     }
@@ -269,6 +280,10 @@ impl From<sqlx::Error> for ApiError {
 /// A 500: the log has the reason, the response has none.
 fn internal(reason: &dyn std::fmt::Display) -> ApiError {
     tracing::error!(%reason, "a request failed");
+    internal_error()
+}
+
+fn internal_error() -> ApiError {
     let detail = "internal error; details are in the log";
     ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error", detail)
 }
@@ -296,6 +311,9 @@ impl IntoResponse for ApiError {
         }
         for (name, value) in self.headers {
             response.headers_mut().insert(name, value);
+        }
+        if let Some(unfit) = self.unfit {
+            response.extensions_mut().insert(unfit);
         }
         response
     }

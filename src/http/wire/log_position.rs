@@ -43,10 +43,12 @@ pub async fn require_known_place(app: &App, place: StreamPosition) -> Result<(),
 /// 410: what the reader has is not in this log. The members say what it can rely on.
 fn gone(place: StreamPosition, state: &LogState) -> ApiError {
     let LogState { identity: LogIdentity { log_id, generation }, position, began_after, .. } = state;
-    let detail = format!(
-        "the log has no position {place}: it is in generation {generation} and ends at {position}; \
-         if an older database was restored, only events up to position {began_after} are those of the generation before"
-    );
+    let restored = match generation {
+        1 => String::new(),
+        _ => format!("; an older database was restored, and only events up to position {began_after} are as before"),
+    };
+    let detail =
+        format!("the log has no position {place}: it is in generation {generation} and ends at {position}{restored}");
     ApiError::new(StatusCode::GONE, "position_gone", "Position not in the log", detail)
         .with("log_id", json!(log_id))
         .with("generation", json!(generation))

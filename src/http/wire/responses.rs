@@ -20,16 +20,26 @@ struct SharedProblem {
     meaning: &'static str,
 }
 
-const SHARED_PROBLEMS: [SharedProblem; 11] = [
+const SHARED_PROBLEMS: [SharedProblem; 12] = [
     problem("400", "BadRequest", "The request is unreadable or out of range; `errors` names the fields"),
     problem("401", "Unauthenticated", "The token or key is missing, malformed, expired or revoked"),
     problem("403", "Forbidden", "The caller's role does not permit the request"),
     problem("404", "NotFound", "The resource in the path does not exist"),
-    problem("409", "Conflict", "A business rule forbids the command in the current state"),
+    problem(
+        "409",
+        "Conflict",
+        "A business rule forbids the command in the current state, or the body names something that does not exist",
+    ),
+    problem(
+        "410",
+        "Gone",
+        "The log does not have the position: an older database was restored; the members `log_id`, `generation`, `head` \
+         and `began_after` say where to continue",
+    ),
     problem("412", "Stale", "The resource has changed since the version in `If-Match`"),
     problem("413", "TooLarge", "The body is larger than 1 MiB"),
     problem("415", "NotJson", "The body is not `application/json`, or is compressed"),
-    problem("422", "KeyReused", "The idempotency key was used for another request"),
+    problem("422", "KeyReused", "The idempotency key or the reference was used for another request"),
     problem(
         "429",
         "TooManyRequests",
@@ -53,6 +63,7 @@ pub fn complete(document: &mut OpenApi) {
         add_layer_problems(path, operation);
         combined.extend(add_dry_run(operation));
         note_tag(operation);
+        note_log(operation);
         let (summary, is_command) =
             (operation.summary.clone().unwrap_or_default(), has_parameter(operation, "dry_run"));
         let (is_list, is_ranked) = (has_parameter(operation, "cursor"), has_parameter(operation, "all"));
@@ -84,6 +95,7 @@ pub fn note_positions(document: &mut OpenApi) {
     for item in document.paths.paths.values_mut() {
         let Some(operation) = &mut item.get else { continue };
         operation.parameters.get_or_insert_default().push(min_position().into());
+        operation.responses.responses.insert("410".to_owned(), Response::new("").into());
         for (status, response) in &mut operation.responses.responses {
             if let (RefOr::T(response), false) = (response, is_problem(status)) {
                 let header = header(Type::Integer, "Least position of the log that the answer contains");
@@ -93,14 +105,19 @@ pub fn note_positions(document: &mut OpenApi) {
     }
 }
 
+/// A position of the log, or generation and position: the id of an event.
+const STREAM_POSITION: &str = "^([1-9][0-9]{0,17}-)?[0-9]{1,18}$";
+
 fn min_position() -> Parameter {
-    let position = Object::builder().schema_type(Type::Integer).minimum(Some(0)).build();
+    let position =
+        Object::builder().schema_type(Type::String).pattern(Some(STREAM_POSITION)).examples(["1045"]).build();
     ParameterBuilder::new()
         .name("Min-Position")
         .parameter_in(ParameterIn::Header)
         .required(Required::False)
         .description(Some(
-            "Position that the answer must contain; 503 if the read tables do not reach it in 2 seconds.",
+            "Position that the answer must contain, or the `id` of an event; 503 if the read tables do not reach it in \
+             2 seconds, 410 if it is of another generation of the log.",
         ))
         .schema(Some(position))
         .build()
@@ -195,6 +212,17 @@ const TAGGED: [&str; 11] = [
     "find_tax_rates",
     "list_order_lines",
 ];
+
+/// Describes the headers of reads of the log, which name it.
+fn note_log(operation: &mut Operation) {
+    let reads_log =
+        operation.operation_id.as_deref().is_some_and(|name| ["list_events", "stream_events"].contains(&name));
+    if let (true, Some(RefOr::T(found))) = (reads_log, operation.responses.responses.get_mut("200")) {
+        found.headers.insert("Log-Id".to_owned(), header(Type::String, "UUID of the log").into());
+        let meaning = "Generation of the log; a restored older database begins the next";
+        found.headers.insert("Log-Generation".to_owned(), header(Type::Integer, meaning).into());
+    }
+}
 
 /// Describes the `ETag` of a read, and the answer to a client that knows it.
 fn note_tag(operation: &mut Operation) {

@@ -12,8 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgConnection;
 use tokio::sync::{Notify, watch};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -22,14 +21,17 @@ use super::cache::Cache;
 use super::numbers::Numbers;
 use crate::failpoints::failpoint;
 
+mod begin;
 mod file;
 mod stream_position;
 mod watcher;
 
+pub use begin::{BegunGeneration, declare_restored};
 pub use file::LogFile;
 pub use stream_position::{MalformedPosition, StreamPosition};
 pub(super) use watcher::keep_recognised;
 
+use begin::{begin_generation, reserve_numbers};
 use file::FileRecord;
 
 /// Which log this is, and how often an older database was restored.
@@ -310,51 +312,6 @@ impl Known {
         given.raise(&self.numbers);
         given
     }
-}
-
-/// What `cartwright restored` did.
-#[derive(Debug)]
-pub struct BegunGeneration {
-    pub state: LogState,
-    /// `false` if the generation had begun already, and has no event yet.
-    pub begun: bool,
-}
-
-/// Begins a new generation after a restore, on the word of an operator. `file` is that of the node's data folder.
-pub async fn declare_restored(pool: &PgPool, file: &LogFile) -> anyhow::Result<BegunGeneration> {
-    let mut connection = pool.acquire().await?;
-    let state = LogState::read(&mut connection, None).await?;
-    let record = file.load(state.identity.log_id);
-    let known = Known::new(&state, record);
-    let generation = state.identity.generation.max(known.identity.generation);
-    let unused = generation > 1 && generation == state.identity.generation && state.position == state.began_after;
-    let begun = !unused
-        && begin_generation(&mut connection, state.identity.generation, generation + 1, &known.reserved).await?;
-    let state = LogState::read(&mut connection, None).await?;
-    let (identity, seen) = (state.identity, state.last_event());
-    let (file, numbers) = (file.clone(), known.reserved);
-    tokio::task::spawn_blocking(move || file.save(&FileRecord { identity, seen, numbers })).await??;
-    Ok(BegunGeneration { state, begun })
-}
-
-/// Begins a generation, unless the log has another one than `expected` by now; returns whether it did.
-async fn begin_generation(
-    connection: &mut PgConnection,
-    expected: i64,
-    least: i64,
-    reserved: &Numbers,
-) -> Result<bool, sqlx::Error> {
-    let begin = sqlx::query_scalar("select journal_begin_generation($1, $2, $3)");
-    let begun = begin.bind(expected).bind(least).bind(json!(reserved)).fetch_one(connection).await?;
-    if begun {
-        tracing::warn!(least, "an older database was restored; a new generation of the log begins");
-    }
-    Ok(begun)
-}
-
-/// Adds numbers that an earlier generation may have given.
-async fn reserve_numbers(connection: &mut PgConnection, reserved: &Numbers) -> Result<(), sqlx::Error> {
-    sqlx::query("select journal_reserve_numbers($1)").bind(json!(reserved)).execute(connection).await.map(drop)
 }
 
 #[cfg(test)]

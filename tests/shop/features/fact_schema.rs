@@ -1,5 +1,6 @@
 //! Schema `fact`: the same rows as the projector's facts, over the whole log, and kept for dependent views.
 
+use cartwright::projector::set_aside_views;
 use cartwright::seeds;
 use sqlx::{Connection, Executor, PgConnection, PgPool};
 
@@ -81,18 +82,28 @@ async fn a_new_text_replaces_the_facts_and_keeps_what_others_built_on_them() {
     assert_eq!(columns(&pool, "analysis.orders").await, ["order_id"]);
     assert!(sqlx::query_scalar::<_, bool>(granted).fetch_one(&pool).await.unwrap());
 
-    // With other columns it stays as long as others depend on it; the shop starts all the same.
-    let other = "create or replace view fact.category_deleted as select position, 1 as other from fact.event";
+    // With other columns it is made anew, with its grants; what others built stays, and reads the new views.
+    let other = "create or replace view fact.category_deleted as select position, 1 as other from fact.event;
+        create view analysis.other as select other from fact.category_deleted;
+        create view fact.mine as select order_id from fact.order_placed;
+        create table fact.notes (note text)";
     pool.execute("drop view fact.category_deleted").await.unwrap();
     installed_before(&pool, other).await;
-    TestShop::on(database.clone()).await;
-    assert_eq!(columns(&pool, "analysis.orders").await, ["order_id"]);
-    assert_eq!(columns(&pool, "fact.category_deleted").await, ["position", "other"]);
-
-    // Without dependents it is created anew, with its grants.
-    pool.execute("drop schema analysis cascade").await.unwrap();
     TestShop::on(database.clone()).await;
     assert_eq!(columns(&pool, "fact.order_placed").await, expected);
     assert!(columns(&pool, "fact.category_deleted").await.contains(&"category_id".to_owned()));
     assert!(sqlx::query_scalar::<_, bool>(granted).fetch_one(&pool).await.unwrap());
+    for (view, column) in [("analysis.orders", "order_id"), ("fact.mine", "order_id"), ("fact.notes", "note")] {
+        assert_eq!(columns(&pool, view).await, [column]);
+    }
+    let text: String =
+        sqlx::query_scalar("select pg_get_viewdef('analysis.orders'::regclass)").fetch_one(&pool).await.unwrap();
+    assert!(text.contains("fact.order_placed"), "{text}");
+
+    // The view of a column that is gone is kept as text.
+    assert_eq!(columns(&pool, "analysis.other").await, [""; 0]);
+    let aside = set_aside_views(&pool).await.unwrap();
+    assert_eq!(aside.iter().map(|view| view.name.as_str()).collect::<Vec<_>>(), ["analysis.other"]);
+    let replaced = "select count(*) from pg_namespace where nspname like 'fact%replaced'";
+    assert_eq!(sqlx::query_scalar::<_, i64>(replaced).fetch_one(&pool).await.unwrap(), 0, "nothing is left");
 }

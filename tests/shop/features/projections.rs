@@ -274,7 +274,7 @@ const NODE: &str = "00000000-0000-0000-0000-000000000001";
 /// Empties every read table and takes the lease.
 async fn begin_again(pool: &PgPool) {
     for table in PROJECTIONS.iter().flat_map(Projection::tables) {
-        pool.execute(format!("truncate live.{table}").as_str()).await.unwrap();
+        pool.execute(format!("delete from live.{table}").as_str()).await.unwrap();
     }
     let take =
         format!("update projector_lease set position = 0, node = '{NODE}', epoch = 100, expires_at = 'infinity'");
@@ -352,7 +352,10 @@ async fn a_failing_statement_stops_all_tables_and_a_rebuild_restarts_them() {
     let shop = TestShop::new().await;
     shop.category("Tea").await;
     shop.settle().await;
-    shop.pool.execute("alter table live.categories add constraint no_coffee check (name <> 'Coffee')").await.unwrap();
+    let schema = "select schema from projection where name = 'categories'";
+    let schema: String = sqlx::query_scalar(schema).fetch_one(&shop.pool).await.unwrap();
+    let damage = format!("alter table {schema}.categories add constraint no_coffee check (name <> 'Coffee')");
+    shop.pool.execute(damage.as_str()).await.unwrap();
     shop.category("Coffee").await;
     let error = standstill(&shop).await;
     assert!(error.contains("no_coffee") && error.contains("apply_categories"), "{error}");

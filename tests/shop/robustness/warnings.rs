@@ -9,7 +9,7 @@ use cartwright::projector::{Projection, verify};
 use serde_json::{Value, json};
 use sqlx::Executor;
 
-use crate::support::TestShop;
+use crate::support::{TestShop, as_superuser};
 
 async fn ready(shop: &TestShop) -> Value {
     let answer = shop.call(Request::get("/health/ready").body(Body::empty()).unwrap()).await;
@@ -67,14 +67,10 @@ async fn warnings_show_what_is_wrong_while_the_shop_serves() {
     record_finding(&shop.pool, Finding::Log(0)).await.unwrap();
 
     // A rebuild that fails, and is tried again.
-    shop.pool
-        .execute(
-            "create function refuse() returns event_trigger language plpgsql as
-                 $$ begin raise exception 'no room for an index' using errcode = '53100'; end $$;
-             create event trigger refuse on ddl_command_start when tag in ('CREATE INDEX') execute function refuse()",
-        )
-        .await
-        .unwrap();
+    let refuse = "create function refuse() returns event_trigger language plpgsql as
+             $$ begin raise exception 'no room for an index' using errcode = '53100'; end $$;
+         create event trigger refuse on ddl_command_start when tag in ('CREATE INDEX') execute function refuse()";
+    as_superuser(&shop.pool, refuse).await;
     shop.send("POST", "projections/bestsellers/rebuild/", Value::Null, &[]).await;
     until_codes(&shop, &["rebuild_failed", "verification_failed"]).await;
     let failed = projection(&shop, "bestsellers").await;
@@ -82,7 +78,7 @@ async fn warnings_show_what_is_wrong_while_the_shop_serves() {
     assert!(failed["rebuild_error"].as_str().unwrap().contains("no room for an index"), "{failed}");
     assert!(failed["rebuild_retry_at"].is_string(), "{failed}");
     assert_eq!(shop.read("bestsellers/").await[0]["total_sold"], 2, "the table in service stays");
-    shop.pool.execute("drop event trigger refuse").await.unwrap();
+    as_superuser(&shop.pool, "drop event trigger refuse").await;
     shop.pool.execute("update projection_failure set retry_at = clock_timestamp()").await.unwrap();
     until_codes(&shop, &[]).await;
     assert_eq!(projection(&shop, "bestsellers").await["rebuild_error"], Value::Null);

@@ -167,6 +167,14 @@ pub async fn pool(connect: &PgConnectOptions) -> PgPool {
     pool_options().max_connections(POOL_SIZE).connect_with(connect.clone()).await.unwrap()
 }
 
+/// Runs statements in the pool's database as the superuser.
+pub async fn as_superuser(pool: &PgPool, statements: &str) {
+    let database = pool.connect_options().get_database().unwrap().to_owned();
+    let mut connection = SERVER.postgres.connect_options_as(ClusterRole::Superuser, &database).connect().await.unwrap();
+    connection.execute(statements).await.unwrap();
+    connection.close().await.unwrap();
+}
+
 /// Checks the log against every rule.
 pub async fn check_log(pool: &PgPool) {
     for rule in journal::check_log(pool).await.unwrap() {

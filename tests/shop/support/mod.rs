@@ -20,5 +20,5 @@ pub mod shifted_clock;
 mod shop;
 pub mod tokens;
 
-pub use database::{POOL_SIZE, bare_database, check_log, fresh_database, pool};
+pub use database::{POOL_SIZE, as_superuser, bare_database, check_log, fresh_database, pool};
 pub use shop::{Answer, TestShop};
