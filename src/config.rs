@@ -26,7 +26,7 @@ pub struct DatabaseConfig {
     /// File that holds the database password, to keep it out of the URL
     #[arg(long, env = "SHOP_DATABASE_PASSWORD_FILE", global = true)]
     pub database_password_file: Option<PathBuf>,
-    /// Data folder, with the embedded PostgreSQL [default: /var/lib/cartwright for root; else ./data if it exists, else the XDG data folder]
+    /// Data folder: the embedded PostgreSQL, signing keys, mails, and what this node knows of the log [default: /var/lib/cartwright for root; else ./data if it exists, else the XDG data folder]
     #[arg(long, env = "SHOP_DATA_DIR", global = true)]
     pub data_dir: Option<PathBuf>,
     /// Folder of this node's signing keys for access tokens [default: `keys` in the data folder]

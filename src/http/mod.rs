@@ -41,6 +41,7 @@ mod problem_pages;
 mod products;
 mod ranks;
 mod reactions;
+mod sales;
 mod statistics;
 mod stock_movements;
 mod webhooks;
@@ -56,10 +57,11 @@ pub use wire::error::ApiError;
 pub use wire::whole_list::WholeListLimits;
 
 use accounts::{auth, email_changes, keys, users};
-use customers::{addresses, export, wishlist};
+use customers::{addresses, export, list as customer_list, wishlist};
 use edge::drain::DRAIN_DELAY;
 use edge::rate_limits::per_credential_source;
-use orders::{guest, moves, recipients, short, summary};
+use orders::{guest, list as order_list, moves, recipients, short, summary};
+use products::list as product_list;
 use wire::access::{Rules, check_access};
 use wire::consistency::{explain_unfit_queries, read_your_writes};
 use wire::openapi::Document;
@@ -154,7 +156,7 @@ fn accounts(app: &App) -> Routes {
 
 fn products(app: &App) -> Routes {
     let routes = Routes::new()
-        .routes(routes!(products::list_products, products::create_product))
+        .routes(routes!(product_list::list_products, products::create_product))
         .routes(routes!(products::find_product, products::change_product, products::delete_product))
         .routes(routes!(products::adjust_stock));
     in_time(consistent(app, routes))
@@ -169,7 +171,7 @@ fn categories(app: &App) -> Routes {
 
 fn customers(app: &App) -> Routes {
     let routes = Routes::new()
-        .routes(routes!(customers::register_customer))
+        .routes(routes!(customer_list::list_customers, customers::register_customer))
         .routes(routes!(customers::find_customer, customers::change_customer, customers::erase_customer))
         .routes(routes!(customers::list_customer_orders))
         .routes(routes!(export::export_customer))
@@ -210,7 +212,7 @@ fn pricing(app: &App) -> Routes {
 
 fn orders(app: &App) -> Routes {
     let routes = Routes::new()
-        .routes(routes!(orders::list_orders, orders::place_order))
+        .routes(routes!(order_list::list_orders, orders::place_order))
         .routes(routes!(short::list_short_orders))
         .routes(routes!(orders::list_order_lines))
         .routes(routes!(summary::find_order_summary))
@@ -241,7 +243,7 @@ fn statistics(app: &App) -> Routes {
         .routes(routes!(statistics::low_stock))
         .routes(routes!(statistics::customer_stats))
         .routes(routes!(statistics::category_stats))
-        .routes(routes!(statistics::sales))
+        .routes(routes!(sales::sales))
         .routes(routes!(statistics::never_ordered))
         .routes(routes!(statistics::abandoned_carts));
     in_time(consistent(app, routes))

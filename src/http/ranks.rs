@@ -5,7 +5,7 @@
 use crate::http::wire::ranked::Rank;
 
 pub const BESTSELLERS: Rank = Rank {
-    tables: &["bestsellers", "bestsellers_by_day", "products"],
+    tables: &["bestsellers", "bestsellers_by_day", "bestsellers_by_month", "products"],
     facts: &["order_line_placed", "order_line_taken_back", "product_changed"],
 };
 

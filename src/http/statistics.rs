@@ -2,7 +2,7 @@
 
 use axum::extract::{OriginalUri, State};
 use axum::response::Response;
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -11,6 +11,7 @@ use crate::http::App;
 use crate::http::categories::find_categories;
 use crate::http::products::ProductRow;
 use crate::http::ranks;
+use crate::http::sales::{Period, range};
 use crate::http::wire::amount::Amount;
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::{DEFAULT_LIMIT, Day, LAST_MOMENT, Page, PageOf, Params};
@@ -62,15 +63,6 @@ impl From<CategoryStatsRow> for CategoryStats {
     }
 }
 
-#[derive(Serialize, ToSchema)]
-pub struct Sales {
-    /// First day of the period.
-    pub period: NaiveDate,
-    pub orders: i64,
-    pub units: i64,
-    pub revenue: Amount,
-}
-
 /// A cart with items that was not checked out.
 #[derive(Serialize, ToSchema)]
 pub struct AbandonedCart {
@@ -115,29 +107,6 @@ pub struct LowStockFilter {
     threshold: Option<i64>,
 }
 
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct SalesFilter {
-    /// First day, UTC, inclusive.
-    #[param(inline)]
-    from: Option<Day>,
-    /// Last day, UTC, inclusive.
-    #[param(inline)]
-    to: Option<Day>,
-    #[param(inline)]
-    by: Option<Period>,
-}
-
-#[derive(Clone, Copy, Default, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Period {
-    #[default]
-    Day,
-    /// Begins on Monday.
-    Week,
-    Month,
-}
-
 const DEFAULT_BESTSELLERS: i64 = 10;
 const DEFAULT_THRESHOLD: i64 = 10;
 const MAX_DAYS: i64 = 3_650;
@@ -153,7 +122,8 @@ pub async fn bestsellers(
     Params(page): Params<RankedPage>,
 ) -> Result<Response, ApiError> {
     let categories = find_categories(&app, filter.category.as_deref(), filter.category_id).await?;
-    let (from, to) = (filter.from.map(|day| day.0), filter.to.map(|day| day.0));
+    let (from, to) = range(filter.from, filter.to)?;
+    let is_bounded = filter.from.is_some() || filter.to.is_some();
     let list = RankedList { rank: &ranks::BESTSELLERS, default_limit: DEFAULT_BESTSELLERS, start: (i64::MAX, 0) };
     let key = |row: &Bestseller| (row.total_sold, row.product_id);
     request
@@ -165,7 +135,7 @@ pub async fn bestsellers(
             |row| row,
             move |connection, (units, product_id), limit| {
                 let categories = categories.as_deref();
-                if from.is_none() && to.is_none() {
+                if !is_bounded {
                     sqlx::query_file_as!(
                         Bestseller,
                         "projections/bestsellers/top.sql",
@@ -183,8 +153,10 @@ pub async fn bestsellers(
                         units,
                         product_id,
                         limit,
-                        from.unwrap_or(FIRST_DAY),
-                        to.unwrap_or(LAST_DAY)
+                        from,
+                        to,
+                        Period::Month.next_begin(from - TimeDelta::days(1)),
+                        Period::Month.begin(to + TimeDelta::days(1))
                     )
                     .fetch(connection)
                 }
@@ -272,29 +244,6 @@ pub async fn category_stats(
         .await
 }
 
-/// List orders, units and revenue per period; cancelled orders do not count
-#[utoipa::path(get, path = "/sales", tag = "statistics", security(("bearer" = ["reader"])), params(SalesFilter, Page),
-    responses((status = 200, body = Vec<Sales>), (status = 400, body = Problem)))]
-pub async fn sales(
-    State(app): State<App>,
-    OriginalUri(uri): OriginalUri,
-    Params(filter): Params<SalesFilter>,
-    Params(page): Params<Page>,
-) -> Result<PageOf<Sales>, ApiError> {
-    let limit = page.limit(DEFAULT_LIMIT)?;
-    let by = match filter.by.unwrap_or_default() {
-        Period::Day => "day",
-        Period::Week => "week",
-        Period::Month => "month",
-    };
-    let (from, to) = (filter.from.map(|day| day.0), filter.to.map(|day| day.0));
-    let after: NaiveDate = page.after()?.unwrap_or(FIRST_DAY);
-    let rows = sqlx::query_file_as!(Sales, "projections/sales/by_period.sql", by, from, to, after, limit + 1)
-        .fetch_all(&app.pool)
-        .await?;
-    Ok(PageOf::new(&uri, rows, limit, |row| row.period))
-}
-
 /// List products that were never ordered
 #[utoipa::path(get, path = "/never-ordered", tag = "statistics", security(("bearer" = ["reader"])), params(Page),
     responses((status = 200, body = Vec<ProductRow>)))]
@@ -350,7 +299,3 @@ pub async fn abandoned_carts(
         )
         .await
 }
-
-/// The first and last day that an order may have.
-const FIRST_DAY: NaiveDate = NaiveDate::from_ymd_opt(1, 1, 1).expect("it is a day");
-const LAST_DAY: NaiveDate = NaiveDate::from_ymd_opt(9999, 12, 31).expect("it is a day");

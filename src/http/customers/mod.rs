@@ -2,6 +2,7 @@
 
 pub mod addresses;
 pub mod export;
+pub mod list;
 pub mod wishlist;
 
 use axum::Extension;

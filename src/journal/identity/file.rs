@@ -6,9 +6,10 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 
+use nix::unistd::geteuid;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -52,9 +53,13 @@ impl LogFile {
     pub(super) fn save(&self, record: &FileRecord) -> io::Result<()> {
         if !self.folder.is_dir() {
             DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
+            if let Some(data_dir) = self.folder.parent() {
+                give_to_owner(data_dir, &File::open(&self.folder)?)?;
+            }
         }
         let path = self.path(record.identity.log_id);
         let lock = private().create(true).truncate(false).open(path.with_extension("lock"))?;
+        give_to_owner(&self.folder, &lock)?;
         lock.lock()?;
         let record = match self.load(record.identity.log_id) {
             Some(stored) => record.merged(&stored),
@@ -62,6 +67,7 @@ impl LogFile {
         };
         let temporary = path.with_extension("tmp");
         let mut file = private().create(true).truncate(true).open(&temporary)?;
+        give_to_owner(&self.folder, &file)?;
         file.write_all(&serde_json::to_vec(&record)?)?;
         file.sync_all()?;
         fs::rename(&temporary, &path)?;
@@ -79,6 +85,15 @@ fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.write(true).mode(0o600).custom_flags(nix::libc::O_NOFOLLOW);
     options
+}
+
+/// Gives a file that root has made to the owner of its folder, as whom the server may run.
+fn give_to_owner(folder: &Path, file: &File) -> io::Result<()> {
+    if !geteuid().is_root() {
+        return Ok(());
+    }
+    let owner = fs::metadata(folder)?;
+    fchown(file, Some(owner.uid()), Some(owner.gid()))
 }
 
 impl FileRecord {

@@ -1,26 +1,23 @@
 //! Products and their stock.
 
+pub mod list;
+
 use axum::extract::State;
-use axum::response::Response;
-use rust_decimal::Decimal;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Map, Value};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use crate::domain::ids::ProductId;
 use crate::domain::money::Money;
 use crate::domain::text::{Description, Name, OptionalSku, Reason, Sku};
 use crate::http::App;
-use crate::http::categories::{CategoryField, find_categories};
-use crate::http::ranks;
+use crate::http::categories::CategoryField;
 use crate::http::wire::amount::Amount;
 use crate::http::wire::body::{FromObject, NoBody, body};
 use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse};
 use crate::http::wire::error::{ApiError, FieldError, Problem};
-use crate::http::wire::page::{DEFAULT_LIMIT, Ids, Params, Versioned};
-use crate::http::wire::ranked::{ListRequest, Rank, RankedList, RankedPage};
+use crate::http::wire::page::{Ids, Versioned};
 use crate::journal::EntityTag;
-use crate::projector::text_key;
 use crate::shop::{
     AdjustStock, ChangeProduct, CreateProduct, DeleteProduct, ProductRef, ProductView, StockChange, StockView,
     product_digest,
@@ -35,37 +32,6 @@ pub struct ProductRow {
     /// Units available: on hand and not reserved, never below 0.
     pub stock: i64,
     pub category: String,
-}
-
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct ProductFilter {
-    /// Category: looked up by number, then by exact name, then by name without accents.
-    category: Option<String>,
-    /// Number of a category.
-    category_id: Option<i64>,
-    /// Lowest price, inclusive.
-    #[param(inline)]
-    min_price: Option<Money>,
-    /// Highest price, inclusive.
-    #[param(inline)]
-    max_price: Option<Money>,
-    /// Words that the name or description must all contain; case and accents do not matter.
-    search: Option<String>,
-    /// `true` returns only products with stock.
-    in_stock: Option<bool>,
-    #[param(inline)]
-    sort: Option<ProductSort>,
-}
-
-#[derive(Clone, Copy, Default, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ProductSort {
-    #[default]
-    Name,
-    PriceAsc,
-    PriceDesc,
-    Newest,
 }
 
 body! {
@@ -122,98 +88,6 @@ body! {
         #[schema(minimum = 0)]
         pub count: Option<i64>,
         pub reason: Option<Reason>,
-    }
-}
-
-/// List products
-#[utoipa::path(get, path = "/products", tag = "catalogue", security((), ("bearer" = [])),
-    params(ProductFilter, RankedPage),
-    responses((status = 200, body = Vec<ProductRow>), (status = 400, body = Problem)))]
-pub async fn list_products(
-    State(app): State<App>,
-    request: ListRequest,
-    Params(filter): Params<ProductFilter>,
-    Params(page): Params<RankedPage>,
-) -> Result<Response, ApiError> {
-    let words: Option<Vec<String>> =
-        filter.search.as_ref().map(|search| search.split_whitespace().map(text_key).collect());
-    if words.iter().flatten().any(|word| word.contains('\0')) {
-        return Err(ApiError::invalid_field("search", "must not contain control characters"));
-    }
-    let categories = find_categories(&app, filter.category.as_deref(), filter.category_id).await?;
-    let (min_price, max_price) = (filter.min_price.map(Money::amount), filter.max_price.map(Money::amount));
-    let in_stock = filter.in_stock.unwrap_or(false);
-    let rank = filter.rank();
-    let unfiltered = categories.is_none() && min_price.is_none() && max_price.is_none() && words.is_none() && !in_stock;
-    macro_rules! list {
-        ($start:expr, $key:expr, $file:literal, $bound:pat => $($after:expr),*) => {
-            request
-                .answer(
-                    &app,
-                    page,
-                    RankedList { rank, default_limit: DEFAULT_LIMIT, start: $start },
-                    $key,
-                    |row| row,
-                    move |connection, $bound, limit| {
-                        let (categories, words) = (categories.as_deref(), words.as_deref());
-                        sqlx::query_file_as!(
-                            ProductRow, $file, categories, min_price, max_price, in_stock, words, $($after,)* limit
-                        )
-                        .fetch(connection)
-                    },
-                )
-                .await
-        };
-    }
-    let by_name = |row: &ProductRow| (row.name.clone(), row.product_id);
-    let by_price = |row: &ProductRow| (row.price.0, row.product_id);
-    match filter.sort.unwrap_or_default() {
-        ProductSort::Name if unfiltered => {
-            let list = RankedList { rank, default_limit: DEFAULT_LIMIT, start: (String::new(), 0) };
-            request
-                .answer(
-                    &app,
-                    page,
-                    list,
-                    by_name,
-                    |row| row,
-                    |connection, (name, id), limit| {
-                        sqlx::query_file_as!(ProductRow, "projections/products/list.sql", text_key(&name), id, limit)
-                            .fetch(connection)
-                    },
-                )
-                .await
-        }
-        ProductSort::Name => {
-            let start = (String::new(), 0_i64);
-            list!(start, by_name, "projections/products/list_by_name.sql", (name, id) => text_key(&name), id)
-        }
-        ProductSort::PriceAsc => {
-            let start = (Decimal::NEGATIVE_ONE, 0_i64);
-            list!(start, by_price, "projections/products/list_by_price_asc.sql", (price, id) => price, id)
-        }
-        ProductSort::PriceDesc => {
-            let start = (Decimal::MAX, i64::MAX);
-            list!(start, by_price, "projections/products/list_by_price_desc.sql", (price, id) => price, id)
-        }
-        ProductSort::Newest => {
-            let by_number = |row: &ProductRow| row.product_id;
-            list!(i64::MAX, by_number, "projections/products/list_newest.sql", id => id)
-        }
-    }
-}
-
-impl ProductFilter {
-    /// What moves the rows of this list.
-    fn rank(&self) -> &'static Rank {
-        let by_price = self.min_price.is_some() || self.max_price.is_some();
-        match self.sort.unwrap_or_default() {
-            _ if self.in_stock == Some(true) => &ranks::PRODUCTS_IN_STOCK,
-            ProductSort::PriceAsc | ProductSort::PriceDesc => &ranks::PRODUCTS_BY_PRICE,
-            _ if by_price => &ranks::PRODUCTS_BY_PRICE,
-            ProductSort::Name => &ranks::PRODUCTS_BY_NAME,
-            ProductSort::Newest => &ranks::PRODUCTS_NEWEST,
-        }
     }
 }
 
