@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::json;
+use serde_json::{Map, json};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
@@ -15,9 +15,9 @@ use crate::domain::account::Role;
 use crate::domain::order::{PaymentMethod, PaymentToken};
 use crate::http::App;
 use crate::http::edge::client_address::ClientAddress;
-use crate::http::wire::body::{self, body};
+use crate::http::wire::body::{self, FromObject, body};
 use crate::http::wire::error::{ApiError, FieldError, Problem};
-use crate::http::wire::input::InputErrors;
+use crate::http::wire::input::{InputErrors, UNKNOWN_FIELD};
 use crate::http::wire::schema::{string, words};
 use crate::journal::Actor;
 use crate::payments::{Instrument, Notification, NotificationError, PaymentReactor};
@@ -38,7 +38,15 @@ body! {
 
 impl<'de> Deserialize<'de> for InstrumentField {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let InstrumentFields { method, token, card_number } = InstrumentFields::deserialize(deserializer)?;
+        let read = InstrumentFields::from_object(Map::deserialize(deserializer)?);
+        let InstrumentFields { method, token, card_number } = read.map_err(|mut errors| {
+            for error in errors.iter_mut().filter(|error| error.message == UNKNOWN_FIELD) {
+                // The name of an unknown field may be a card number too.
+                error.field.clear();
+                "has a field that is not method, token or card_number".clone_into(&mut error.message);
+            }
+            InputErrors::nested(errors)
+        })?;
         let read = match (method.as_str(), token, card_number) {
             ("card", Some(token), None) => Instrument::card(&token).map_err(|error| ("token", error.to_string())),
             ("card", None, _) => Err(("token", "is required for method card".to_owned())),

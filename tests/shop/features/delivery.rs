@@ -167,7 +167,7 @@ async fn staff_enter_the_recipients_of_an_order() {
     for (more, field) in [
         (json!({ "customer_id": customer, "contact": contact }), "contact"),
         (json!({ "contact": { "name": "Jo", "email": "jo" } }), "contact.email"),
-        (json!({ "contact": { "name": "Jo" } }), "contact"),
+        (json!({ "contact": { "name": "Jo" } }), "contact.email"),
         (json!({ "shipping_address_id": 1 }), "shipping_address_id"),
         (
             json!({ "customer_id": customer, "billing_address_id": 1, "billing_address": address("Jo", "GB") }),

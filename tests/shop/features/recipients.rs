@@ -37,11 +37,10 @@ async fn a_guest_order_needs_a_recipient_and_an_address() {
     partly["shipping_address"] = json!({ "name": "Jo", "line1": "12 Mill Lane", "country": "XX" });
     let refused = shop.send_without_token("POST", &check_out, partly).await;
     assert_eq!(refused.status, StatusCode::BAD_REQUEST);
-    assert_eq!(named(&refused).len(), 2, "{}", refused.body);
-    assert!(named(&refused)[0].starts_with("email "), "{}", refused.body);
-    let message = &named(&refused)[1];
-    for part in ["shipping_address ", "city is required", "country must be"] {
-        assert!(message.contains(part), "{message}");
+    let beginnings = ["email must be", "shipping_address.city is required", "shipping_address.country must be"];
+    assert_eq!(named(&refused).len(), beginnings.len(), "{}", refused.body);
+    for (error, beginning) in named(&refused).iter().zip(beginnings) {
+        assert!(error.starts_with(beginning), "{error}");
     }
     assert_eq!((shop.count("order_contact").await, shop.count("order_address").await), (0, 0));
 

@@ -45,7 +45,10 @@ fn an_order_that_is_older_than_shipments_counts_as_shipped() {
 fn an_illegal_move_names_the_allowed_actions() {
     let order = Story::of(None);
     let error = order.refuses(ship(&[]));
-    assert_eq!(error.to_string(), "cannot ship an order that is pending, pending and unfulfilled");
+    assert_eq!(
+        error.to_string(),
+        "cannot ship an order with status: pending, payment: pending, fulfilment: unfulfilled"
+    );
     let OrderError::IllegalMove { action: Action::Ship, order } = error else { panic!("{error}") };
     let allowed = Order::Placed(order).allowed(|_| Some(Mover::Staff));
     assert_eq!(allowed, [Action::Process, Action::Pay, Action::Cancel]);
