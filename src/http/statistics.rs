@@ -1,7 +1,7 @@
 //! Statistics, all at the same position of the log, so that they agree with each other.
 
 use axum::extract::{OriginalUri, State};
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -9,6 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::http::App;
 use crate::http::categories::find_categories;
 use crate::http::products::ProductRow;
+use crate::http::sales::{Period, range};
 use crate::http::wire::amount::Amount;
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::{DEFAULT_LIMIT, Day, LAST_MOMENT, Page, PageOf, Params};
@@ -38,15 +39,6 @@ pub struct CategoryStats {
     pub product_count: i64,
     pub total_stock: i64,
     pub avg_price: Amount,
-}
-
-#[derive(Serialize, ToSchema)]
-pub struct Sales {
-    /// First day of the period.
-    pub period: NaiveDate,
-    pub orders: i64,
-    pub units: i64,
-    pub revenue: Amount,
 }
 
 /// A cart with items that was not checked out.
@@ -93,29 +85,6 @@ pub struct LowStockFilter {
     threshold: Option<i64>,
 }
 
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct SalesFilter {
-    /// First day, UTC, inclusive.
-    #[param(inline)]
-    from: Option<Day>,
-    /// Last day, UTC, inclusive.
-    #[param(inline)]
-    to: Option<Day>,
-    #[param(inline)]
-    by: Option<Period>,
-}
-
-#[derive(Clone, Copy, Default, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Period {
-    #[default]
-    Day,
-    /// Begins on Monday.
-    Week,
-    Month,
-}
-
 const DEFAULT_BESTSELLERS: i64 = 10;
 const DEFAULT_THRESHOLD: i64 = 10;
 const MAX_DAYS: i64 = 3_650;
@@ -133,6 +102,7 @@ pub async fn bestsellers(
     let limit = page.limit(DEFAULT_BESTSELLERS)?;
     let (units, product_id): (i64, i64) = page.after()?.unwrap_or((i64::MAX, 0));
     let categories = find_categories(&app, filter.category.as_deref(), filter.category_id).await?;
+    let (from, to) = range(filter.from, filter.to)?;
     let rows = if filter.from.is_none() && filter.to.is_none() {
         sqlx::query_file_as!(
             Bestseller,
@@ -152,8 +122,10 @@ pub async fn bestsellers(
             units,
             product_id,
             limit + 1,
-            filter.from.map_or(FIRST_DAY, |day| day.0),
-            filter.to.map_or(LAST_DAY, |day| day.0)
+            from,
+            to,
+            Period::Month.next_begin(from - TimeDelta::days(1)),
+            Period::Month.begin(to + TimeDelta::days(1))
         )
         .fetch_all(&app.pool)
         .await?
@@ -220,29 +192,6 @@ pub async fn category_stats(
     }))
 }
 
-/// List orders, units and revenue per period; cancelled orders do not count
-#[utoipa::path(get, path = "/sales", tag = "statistics", security(("bearer" = ["reader"])), params(SalesFilter, Page),
-    responses((status = 200, body = Vec<Sales>), (status = 400, body = Problem)))]
-pub async fn sales(
-    State(app): State<App>,
-    OriginalUri(uri): OriginalUri,
-    Params(filter): Params<SalesFilter>,
-    Params(page): Params<Page>,
-) -> Result<PageOf<Sales>, ApiError> {
-    let limit = page.limit(DEFAULT_LIMIT)?;
-    let by = match filter.by.unwrap_or_default() {
-        Period::Day => "day",
-        Period::Week => "week",
-        Period::Month => "month",
-    };
-    let (from, to) = (filter.from.map(|day| day.0), filter.to.map(|day| day.0));
-    let after: NaiveDate = page.after()?.unwrap_or(FIRST_DAY);
-    let rows = sqlx::query_file_as!(Sales, "projections/sales/by_period.sql", by, from, to, after, limit + 1)
-        .fetch_all(&app.pool)
-        .await?;
-    Ok(PageOf::new(&uri, rows, limit, |row| row.period))
-}
-
 /// List products that were never ordered
 #[utoipa::path(get, path = "/never-ordered", tag = "statistics", security(("bearer" = ["reader"])), params(Page),
     responses((status = 200, body = Vec<ProductRow>)))]
@@ -287,7 +236,3 @@ pub async fn abandoned_carts(
     .await?;
     Ok(PageOf::new(&uri, rows, limit, |cart| (cart.changed_at, cart.cart_id.clone())))
 }
-
-/// The first and last day that an order may have.
-const FIRST_DAY: NaiveDate = NaiveDate::from_ymd_opt(1, 1, 1).expect("it is a day");
-const LAST_DAY: NaiveDate = NaiveDate::from_ymd_opt(9999, 12, 31).expect("it is a day");

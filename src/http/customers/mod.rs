@@ -2,6 +2,7 @@
 
 pub mod addresses;
 pub mod export;
+pub mod list;
 
 use axum::Extension;
 use axum::extract::{OriginalUri, State};

@@ -66,6 +66,7 @@ const MATRIX: &[(&str, &str, Open)] = &[
     ("GET", "categories/{category_id}", Public),
     ("PATCH", "categories/{category_id}", Editor),
     ("DELETE", "categories/{category_id}", Editor),
+    ("GET", "customers", Reader),
     ("POST", "customers", Editor),
     ("GET", "customer/{customer_id}", OwnerReader),
     ("PATCH", "customer/{customer_id}", OwnerEditor),
