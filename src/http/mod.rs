@@ -39,9 +39,11 @@ mod payments;
 mod pricing;
 mod problem_pages;
 mod products;
+mod ranks;
 mod reactions;
 mod sales;
 mod statistics;
+mod stock_movements;
 mod webhooks;
 mod wire;
 
@@ -52,9 +54,10 @@ pub use edge::connections::ConnectionLimits;
 pub use edge::cors::AllowedOrigins;
 pub use edge::rate_limits::RateLimits;
 pub use wire::error::ApiError;
+pub use wire::whole_list::WholeListLimits;
 
 use accounts::{auth, email_changes, keys, users};
-use customers::{addresses, export, list as customer_list};
+use customers::{addresses, export, list as customer_list, wishlist};
 use edge::drain::DRAIN_DELAY;
 use edge::rate_limits::per_credential_source;
 use orders::{guest, list as order_list, moves, recipients, short, summary};
@@ -175,7 +178,9 @@ fn customers(app: &App) -> Routes {
         .routes(routes!(erasures::withdraw_customer_erasure))
         .routes(routes!(erasures::list_erasures))
         .routes(routes!(addresses::list_addresses, addresses::add_address))
-        .routes(routes!(addresses::change_address, addresses::remove_address));
+        .routes(routes!(addresses::change_address, addresses::remove_address))
+        .routes(routes!(wishlist::list_wishes))
+        .routes(routes!(wishlist::add_wish, wishlist::remove_wish));
     in_time(consistent(app, routes))
 }
 
@@ -249,11 +254,13 @@ fn log() -> Routes {
     in_time(
         Routes::new()
             .routes(routes!(events::list_events))
+            .routes(routes!(stock_movements::list_stock_movements))
             .routes(routes!(event_types::list_event_types))
             .routes(routes!(history::order_history))
             .routes(routes!(history::product_history))
             .routes(routes!(history::customer_history))
             .routes(routes!(history::cart_history))
+            .routes(routes!(history::wishlist_history))
             .routes(routes!(history::account_history)),
     )
 }

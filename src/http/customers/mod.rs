@@ -3,6 +3,7 @@
 pub mod addresses;
 pub mod export;
 pub mod list;
+pub mod wishlist;
 
 use axum::Extension;
 use axum::extract::{OriginalUri, State};

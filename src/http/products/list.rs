@@ -1,6 +1,10 @@
 //! The list of products: filters for shoppers, and more for staff.
 
-use axum::extract::{OriginalUri, State};
+use std::future::ready;
+
+use axum::extract::State;
+use axum::response::Response;
+use futures_util::stream::{StreamExt, TryStreamExt};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -10,10 +14,12 @@ use crate::domain::money::Money;
 use crate::domain::text::Sku;
 use crate::http::App;
 use crate::http::categories::find_categories;
+use crate::http::ranks;
 use crate::http::wire::amount::Amount;
 use crate::http::wire::caller::Caller;
 use crate::http::wire::error::{ApiError, Problem};
-use crate::http::wire::page::{DEFAULT_LIMIT, Page, PageOf, Params};
+use crate::http::wire::page::{DEFAULT_LIMIT, Params};
+use crate::http::wire::ranked::{ListRequest, Rank, RankedList, RankedPage};
 use crate::projector::text_key;
 
 /// A product in the list of products.
@@ -97,75 +103,98 @@ pub enum ProductSort {
 /// List products
 ///
 /// `sku`, `discontinued` and `view` are for staff: 401 for guests, 403 for customers.
-#[utoipa::path(get, path = "/products", tag = "catalogue", security((), ("bearer" = [])), params(ProductFilter, Page),
+#[utoipa::path(get, path = "/products", tag = "catalogue", security((), ("bearer" = [])),
+    params(ProductFilter, RankedPage),
     responses((status = 200, body = Vec<ListedProduct>), (status = 400, body = Problem), (status = 403, body = Problem)))]
 pub async fn list_products(
     State(app): State<App>,
-    OriginalUri(uri): OriginalUri,
     caller: Caller,
+    request: ListRequest,
     Params(filter): Params<ProductFilter>,
-    Params(page): Params<Page>,
-) -> Result<PageOf<ListedProduct>, ApiError> {
-    let limit = page.limit(DEFAULT_LIMIT)?;
+    Params(page): Params<RankedPage>,
+) -> Result<Response, ApiError> {
     if filter.sku.is_some() || filter.discontinued.is_some() || filter.view.is_some() {
         require_staff(&caller)?;
     }
+    let (rank, view) = (filter.rank(), filter.view);
     let words: Option<Vec<String>> = filter.search.map(|search| search.split_whitespace().map(text_key).collect());
     let categories = find_categories(&app, filter.category.as_deref(), filter.category_id).await?;
     let (min_price, max_price) = (filter.min_price.map(Money::amount), filter.max_price.map(Money::amount));
     let (in_stock, discontinued) = (filter.in_stock.unwrap_or(false), filter.discontinued.unwrap_or(false));
-    macro_rules! list {
-        ($file:literal, $($key:expr),*) => {
-            sqlx::query_file_as!(
-                ProductListRow, $file, categories.as_deref(), min_price, max_price, in_stock, words.as_deref(), $($key),*
-            )
-            .fetch_all(&app.pool)
-            .await?
-        };
-    }
-    if let Some(sku) = &filter.sku {
-        let key = text_key(sku.as_str());
-        let mut rows = list!("projections/products/list_by_sku.sql", key, discontinued);
-        // The text_key ignores accents, which make another SKU.
-        rows.retain(|row| row.sku.as_ref().is_some_and(|stored| Sku::stored(stored.as_str()).folded() == sku.folded()));
-        return Ok(PageOf::with_next(&uri, rows, None::<i64>).map(|row| row.into_listed(filter.view)));
-    }
     let unfiltered = categories.is_none()
         && min_price.is_none()
         && max_price.is_none()
         && words.is_none()
         && !in_stock
         && !discontinued;
-    let page = match filter.sort.unwrap_or_default() {
-        ProductSort::Name if unfiltered => {
-            let (name, id): (String, i64) = page.after()?.unwrap_or_default();
-            let list =
-                sqlx::query_file_as!(ProductListRow, "projections/products/list.sql", text_key(&name), id, limit + 1);
-            let rows = list.fetch_all(&app.pool).await?;
-            PageOf::new(&uri, rows, limit, |row| (row.name.clone(), row.product_id))
-        }
-        ProductSort::Name => {
-            let (name, id): (String, i64) = page.after()?.unwrap_or_default();
-            let rows = list!("projections/products/list_by_name.sql", text_key(&name), id, limit + 1, discontinued);
-            PageOf::new(&uri, rows, limit, |row| (row.name.clone(), row.product_id))
-        }
+    let show = move |row: ProductListRow| row.into_listed(view);
+    macro_rules! rows {
+        ($connection:expr, $file:literal, $($after:expr),*) => {
+            sqlx::query_file_as!(
+                ProductListRow, $file, categories.as_deref(), min_price, max_price, in_stock, words.as_deref(), $($after),*
+            )
+            .fetch($connection)
+        };
+    }
+    macro_rules! list {
+        ($start:expr, $key:expr, $query:expr) => {{
+            let list = RankedList { rank, default_limit: DEFAULT_LIMIT, start: $start };
+            request.answer(&app, page, list, $key, show, $query).await
+        }};
+    }
+    let by_name = |row: &ProductListRow| (row.name.clone(), row.product_id);
+    let by_price = |row: &ProductListRow| (row.price.0, row.product_id);
+    if let Some(sku) = filter.sku {
+        let key = text_key(sku.as_str());
+        return list!((String::new(), 0_i64), by_name, move |connection, (name, id), _| {
+            let (sku, after) = (sku.clone(), (text_key(&name), id));
+            // The text_key ignores accents, which make another SKU.
+            let is_next = move |row: &ProductListRow| {
+                let stored = row.sku.as_ref().map(|stored| Sku::stored(stored.as_str()).folded());
+                ready(stored == Some(sku.folded()) && (text_key(&row.name), row.product_id) > after)
+            };
+            let found = rows!(connection, "projections/products/list_by_sku.sql", key, discontinued);
+            found.try_filter(is_next).boxed()
+        });
+    }
+    match filter.sort.unwrap_or_default() {
+        ProductSort::Name if unfiltered => list!((String::new(), 0_i64), by_name, |connection, (name, id), limit| {
+            sqlx::query_file_as!(ProductListRow, "projections/products/list.sql", text_key(&name), id, limit)
+                .fetch(connection)
+        }),
+        ProductSort::Name => list!((String::new(), 0_i64), by_name, move |connection, (name, id), limit| {
+            rows!(connection, "projections/products/list_by_name.sql", text_key(&name), id, limit, discontinued)
+        }),
         ProductSort::PriceAsc => {
-            let (price, id): (Decimal, i64) = page.after()?.unwrap_or((Decimal::NEGATIVE_ONE, 0));
-            let rows = list!("projections/products/list_by_price_asc.sql", price, id, limit + 1, discontinued);
-            PageOf::new(&uri, rows, limit, |row| (row.price.0, row.product_id))
+            list!((Decimal::NEGATIVE_ONE, 0_i64), by_price, move |connection, (price, id), limit| {
+                rows!(connection, "projections/products/list_by_price_asc.sql", price, id, limit, discontinued)
+            })
         }
         ProductSort::PriceDesc => {
-            let (price, id): (Decimal, i64) = page.after()?.unwrap_or((Decimal::MAX, i64::MAX));
-            let rows = list!("projections/products/list_by_price_desc.sql", price, id, limit + 1, discontinued);
-            PageOf::new(&uri, rows, limit, |row| (row.price.0, row.product_id))
+            list!((Decimal::MAX, i64::MAX), by_price, move |connection, (price, id), limit| {
+                rows!(connection, "projections/products/list_by_price_desc.sql", price, id, limit, discontinued)
+            })
         }
         ProductSort::Newest => {
-            let id: i64 = page.after()?.unwrap_or(i64::MAX);
-            let rows = list!("projections/products/list_newest.sql", id, limit + 1, discontinued);
-            PageOf::new(&uri, rows, limit, |row| row.product_id)
+            list!(i64::MAX, |row: &ProductListRow| row.product_id, move |connection, id, limit| {
+                rows!(connection, "projections/products/list_newest.sql", id, limit, discontinued)
+            })
         }
-    };
-    Ok(page.map(|row| row.into_listed(filter.view)))
+    }
+}
+
+impl ProductFilter {
+    /// What moves the rows of this list.
+    fn rank(&self) -> &'static Rank {
+        let by_price = self.min_price.is_some() || self.max_price.is_some();
+        match self.sort.unwrap_or_default() {
+            _ if self.in_stock == Some(true) => &ranks::PRODUCTS_IN_STOCK,
+            ProductSort::PriceAsc | ProductSort::PriceDesc => &ranks::PRODUCTS_BY_PRICE,
+            _ if by_price => &ranks::PRODUCTS_BY_PRICE,
+            ProductSort::Name => &ranks::PRODUCTS_BY_NAME,
+            ProductSort::Newest => &ranks::PRODUCTS_NEWEST,
+        }
+    }
 }
 
 fn require_staff(caller: &Caller) -> Result<(), ApiError> {
