@@ -6,9 +6,11 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
+use std::time::Duration;
 
 use axum::http::StatusCode;
 use cartwright::database::migrate;
+use cartwright::projector::status;
 use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 use sqlx::{ConnectOptions, Executor};
@@ -43,6 +45,16 @@ fn sorted(rows: &[Value]) -> Vec<&Value> {
     rows
 }
 
+/// Waits until every read table is of this version.
+async fn rebuilt(shop: &TestShop) {
+    let rebuilt = async {
+        while !status(&shop.pool).await.unwrap().iter().all(|projection| projection.is_current) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), rebuilt).await.expect("a table is not rebuilt");
+}
+
 async fn earlier_shop(name: &str) -> TestShop {
     let database = bare_database().await;
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/shop/robustness/earlier_shops");
@@ -53,6 +65,7 @@ async fn earlier_shop(name: &str) -> TestShop {
     migrate(&database).await.unwrap();
     let shop = TestShop::on(database).await;
     shop.settle().await;
+    rebuilt(&shop).await;
 
     let figures = std::fs::read_to_string(folder.join(format!("{name}.json"))).unwrap();
     let figures: BTreeMap<String, Value> = serde_json::from_str(&figures).unwrap();
