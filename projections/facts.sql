@@ -162,6 +162,32 @@ create view fact.customer_erasure_withdrawn as
 select position, recorded_at, sequence, aggregate_id::bigint as customer_id
 from fact.event where event_type = 'CustomerErasureWithdrawn';
 
+create view fact.customer_default_addresses_changed as
+select position, recorded_at, sequence, aggregate_id::bigint as customer_id,
+    (payload ->> 'shipping')::bigint as shipping, (payload ->> 'billing')::bigint as billing
+from fact.event where event_type = 'CustomerDefaultAddressesChanged';
+
+create view fact.wishlist_item_added as
+select position, recorded_at, sequence, aggregate_id::bigint as customer_id,
+    (payload ->> 'product_id')::bigint as product_id
+from fact.event where event_type = 'WishlistItemAdded';
+
+create view fact.wishlist_item_removed as
+select position, recorded_at, sequence, aggregate_id::bigint as customer_id,
+    (payload ->> 'product_id')::bigint as product_id
+from fact.event where event_type = 'WishlistItemRemoved';
+
+create view fact.wishlist_emptied as
+select position, recorded_at, sequence, aggregate_id::bigint as customer_id
+from fact.event where event_type = 'WishlistEmptied';
+
+-- What every wishlist event has in common; `product_id` is null for an event that empties the whole wishlist.
+create view fact.wishlist_change as
+select position, recorded_at, sequence, aggregate_id::bigint as customer_id,
+    (payload ->> 'product_id')::bigint as product_id, event_type = 'WishlistItemAdded' as added
+from fact.event
+where event_type in ('WishlistItemAdded', 'WishlistItemRemoved', 'WishlistEmptied');
+
 create view fact.cart_opened as
 select position, recorded_at, sequence, aggregate_id as cart_id
 from fact.event where event_type = 'CartOpened';

@@ -132,7 +132,13 @@ pub async fn serve(
         engine.projector.clone(),
         accounts,
         database.pool.clone(),
-        http::AppSettings { edge: config.edge.edge(), payment_policy, payments, cart_days: config.cart_days },
+        http::AppSettings {
+            edge: config.edge.edge(),
+            payment_policy,
+            payments,
+            cart_days: config.cart_days,
+            ..http::AppSettings::default()
+        },
         metrics::install(),
         stopping.clone(),
     );

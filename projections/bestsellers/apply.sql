@@ -16,6 +16,14 @@ total as (
     group by product_id
     on conflict (product_id) do update
     set units_sold = best.units_sold + excluded.units_sold, revenue = best.revenue + excluded.revenue
+),
+by_month as (
+    insert into bestsellers_by_month as best (month, product_id, units_sold, revenue)
+    select date_trunc('month', day::timestamp)::date, product_id, sum(units), sum(money)
+    from sold
+    group by date_trunc('month', day::timestamp), product_id
+    on conflict (month, product_id) do update
+    set units_sold = best.units_sold + excluded.units_sold, revenue = best.revenue + excluded.revenue
 )
 insert into bestsellers_by_day as best (day, product_id, units_sold, revenue)
 select day, product_id, units, money
@@ -31,5 +39,11 @@ where best.product_id = event.product_id
 delete from bestsellers_by_day as best
 using fact.order_line_taken_back as event
 where best.day = (event.placed_at at time zone 'UTC')::date
+    and best.product_id = event.product_id
+    and best.units_sold = 0;
+
+delete from bestsellers_by_month as best
+using fact.order_line_taken_back as event
+where best.month = date_trunc('month', event.placed_at at time zone 'UTC')::date
     and best.product_id = event.product_id
     and best.units_sold = 0;

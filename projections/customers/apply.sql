@@ -21,6 +21,8 @@ from (
         union all
         select customer_id, sequence, null, null from fact.customer_address_removed
         union all
+        select customer_id, sequence, null, null from fact.customer_default_addresses_changed
+        union all
         select customer_id, sequence, recorded_at, null from fact.customer_erasure_requested
         union all
         select customer_id, sequence, 'infinity', null from fact.customer_erasure_withdrawn

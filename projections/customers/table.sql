@@ -10,3 +10,4 @@ comment on column customers.erasure_requested_at is 'since when the customer wai
 comment on column customers.erased_at is 'null while the person is known';
 comment on column customers.version is 'sequence of the customer''s last event';
 create index customers_erasure on customers (erasure_requested_at, customer_id) where erasure_requested_at < 'infinity';
+create index customers_registered on customers (registered_at desc, customer_id desc) where erased_at is null;

@@ -1,11 +1,12 @@
 insert into orders (
-    order_id, customer_id, status, payment, fulfilment, placed_at, reference, total, credited, paid, refunded,
-    payment_method, pay_by, shipping_country, pricing, line_count, version
+    order_id, customer_id, status, payment, fulfilment, placed_at, reference, reference_key, total, credited, paid,
+    refunded, payment_method, pay_by, shipping_country, pricing, line_count, version
 )
 -- An order with nothing to pay is paid from the start and has no deadline; older events do not say so.
 select
     order_id, customer_id, 'pending', case when total = 0 then 'paid' else 'pending' end, 'unfulfilled', placed_at,
-    reference, total, 0, 0, 0, payment_method, case when total > 0 then pay_by end, shipping_country, pricing, line_count, sequence
+    reference, fact.text_key(reference), total, 0, 0, 0, payment_method,
+    case when total > 0 then pay_by end, shipping_country, pricing, line_count, sequence
 from fact.order_placed;
 
 update orders as placed

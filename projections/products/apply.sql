@@ -1,9 +1,9 @@
 insert into products (
-    product_id, name, name_key, search_key, description, price, category_id, sku, on_hand, reserved, stock, discontinued,
-    version, created_at
+    product_id, name, name_key, search_key, description, price, category_id, sku, sku_key, on_hand, reserved, stock,
+    discontinued, version, created_at
 )
 select product_id, name, fact.text_key(name), fact.text_key(name || ' ' || description), description, price, category_id,
-    sku, 0, 0, 0, false, sequence, recorded_at
+    sku, fact.text_key(sku), 0, 0, 0, false, sequence, recorded_at
 from fact.product_created;
 
 update products as product
@@ -38,7 +38,8 @@ from (
 where product.product_id = last.product_id;
 
 update products as product
-set sku = last.sku
+set sku = last.sku,
+    sku_key = fact.text_key(last.sku)
 from (
     select distinct on (product_id) product_id, sku
     from fact.product_sku_changed

@@ -4,7 +4,10 @@ select
     product.name,
     product.price,
     product.stock,
-    category.name as category
+    category.name as category,
+    product.on_hand,
+    product.reserved,
+    product.sku
 from products as product
 join categories as category using (category_id)
 where not product.discontinued

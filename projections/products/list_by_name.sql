@@ -3,10 +3,13 @@ select
     product.name,
     product.price,
     product.stock,
-    category.name as category
+    category.name as category,
+    product.on_hand,
+    product.reserved,
+    product.sku
 from products as product
 join categories as category using (category_id)
-where not product.discontinued
+where product.discontinued = $9
     and ($1::bigint[] is null or product.category_id = any($1))
     and ($2::numeric is null or product.price >= $2)
     and ($3::numeric is null or product.price <= $3)

@@ -7,6 +7,7 @@ create table products (
     price numeric(14, 2) not null,
     category_id bigint not null,
     sku text,
+    sku_key text,
     on_hand bigint not null,
     reserved bigint not null,
     stock bigint not null,
@@ -16,11 +17,13 @@ create table products (
 );
 comment on column products.name_key is 'text_key of the name: lists are sorted by it';
 comment on column products.search_key is 'text_key of name and description';
+comment on column products.sku_key is 'text_key of the SKU: products are found by it';
 comment on column products.reserved is 'units that belong to open orders';
 comment on column products.stock is 'what can still be sold: on hand less reserved, never below 0';
 comment on column products.version is 'sequence of the product''s last event';
 create index products_name on products (name_key, product_id);
 create index products_price on products (price, product_id);
+create index products_sku on products (sku_key) where sku_key is not null;
 create index products_category on products (category_id, name_key, product_id);
 
 create table products_deleted (

@@ -14,6 +14,7 @@ use super::order::Order;
 use super::pricing::Pricing;
 use super::product::Product;
 use super::webhook::Webhook;
+use super::wishlist::Wishlist;
 
 /// The events of an aggregate; `events!` implements it.
 pub trait PublishedEvents: JsonSchema {
@@ -71,7 +72,7 @@ fn schema_of<E: JsonSchema>() -> Schema {
 }
 
 /// The events of every aggregate.
-pub const ALL: [AggregateEvents; 10] = [
+pub const ALL: [AggregateEvents; 11] = [
     AggregateEvents::of::<Account>(),
     AggregateEvents::of::<Cart>(),
     AggregateEvents::of::<Category>(),
@@ -82,6 +83,7 @@ pub const ALL: [AggregateEvents; 10] = [
     AggregateEvents::of::<Pricing>(),
     AggregateEvents::of::<Product>(),
     AggregateEvents::of::<Webhook>(),
+    AggregateEvents::of::<Wishlist>(),
 ];
 
 /// Stored name and current version of every event.

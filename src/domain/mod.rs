@@ -26,6 +26,7 @@ pub mod quantity;
 pub mod refusal;
 pub mod text;
 pub mod webhook;
+pub mod wishlist;
 mod words;
 
 #[cfg(test)]

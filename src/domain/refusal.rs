@@ -15,6 +15,7 @@ use super::order::{OrderError, PaymentMethod};
 use super::pricing::PricingError;
 use super::product::{ProductError, UnavailableReason};
 use super::webhook::WebhookError;
+use super::wishlist::WishlistError;
 
 /// A broken business rule, of an aggregate or a use case.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -39,6 +40,8 @@ pub enum Refusal {
     Product(#[from] ProductError),
     #[error(transparent)]
     Webhook(#[from] WebhookError),
+    #[error(transparent)]
+    Wishlist(#[from] WishlistError),
 
     #[error("{}", list_items(.0))]
     ItemsUnavailable(Vec<UnavailableItem>),
@@ -67,6 +70,9 @@ pub enum Refusal {
     /// The stored address differs from the one that the command was decided with.
     #[error("the address was changed or removed in the meantime; check it and try again")]
     AddressChanged,
+    /// The customer has default addresses that the command was not decided with: the caller reads them and tries again.
+    #[error("the default addresses were changed in the meantime; check them and try again")]
+    DefaultAddressesUnread,
     /// The command names a product that cannot be ordered.
     #[error("product {product_id}: {error}")]
     Unavailable { product_id: ProductId, error: ProductError },

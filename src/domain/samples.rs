@@ -17,6 +17,7 @@ use super::order::Order;
 use super::pricing::Pricing;
 use super::product::Product;
 use super::webhook::Webhook;
+use super::wishlist::Wishlist;
 
 struct Sample {
     /// Name of the file.
@@ -64,6 +65,7 @@ fn every_sample_is_read_by_exactly_one_aggregate_and_written_back_the_same() {
             read_back::<Pricing>(&sample),
             read_back::<Product>(&sample),
             read_back::<Webhook>(&sample),
+            read_back::<Wishlist>(&sample),
         ];
         let readers: Vec<_> = readers.into_iter().flatten().collect();
         assert_eq!(readers, [sample.name], "{}", sample.file);

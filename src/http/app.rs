@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use super::edge::Edge;
 use super::wire::recent_writes::RecentWrites;
+use super::wire::whole_list::{WholeListLimits, WholeLists};
 use crate::accounts::Accounts;
 use crate::journal::Journal;
 use crate::payments::Payments;
@@ -27,6 +28,7 @@ pub struct AppParts {
     /// For reads; its `search_path` names the read tables.
     pub(super) pool: PgPool,
     pub(super) recent_writes: RecentWrites,
+    pub(super) whole_lists: WholeLists,
     pub(super) edge: Edge,
     pub(super) payment_policy: PaymentPolicy,
     /// Days after which an unused token of a guest's cart expires; 0 means never.
@@ -44,6 +46,7 @@ pub struct AppSettings {
     pub payment_policy: PaymentPolicy,
     /// Days after which an unused token of a guest's cart expires; 0 means never.
     pub cart_days: u32,
+    pub whole_lists: WholeListLimits,
 }
 
 impl Deref for App {
@@ -66,7 +69,7 @@ impl App {
         stopping: watch::Receiver<bool>,
     ) -> Self {
         let recent_writes = RecentWrites::default();
-        let AppSettings { edge, payment_policy, payments, cart_days } = settings;
+        let AppSettings { edge, payment_policy, payments, cart_days, whole_lists } = settings;
         Self(Arc::new(AppParts {
             journal,
             projector,
@@ -74,6 +77,7 @@ impl App {
             payments,
             pool,
             recent_writes,
+            whole_lists: WholeLists::new(whole_lists),
             edge,
             payment_policy,
             cart_days,

@@ -252,11 +252,7 @@ async fn find_cart(app: &App, cart: RequestedCart) -> Result<Versioned<CartView>
     let rows = sqlx::query_file!("projections/cart_items/by_cart.sql", id).fetch_all(&mut *transaction).await?;
     transaction.commit().await?;
     let items = rows.into_iter().map(|row| {
-        let withdrawn = match (row.deleted, row.discontinued) {
-            (true, _) => Some(UnavailableReason::Deleted),
-            (false, true) => Some(UnavailableReason::Discontinued),
-            (false, false) => None,
-        };
+        let withdrawn = UnavailableReason::of_withdrawn(row.deleted, row.discontinued);
         CartItem {
             product_id: ProductId(row.product_id),
             quantity: row.quantity,

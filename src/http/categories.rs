@@ -1,6 +1,7 @@
 //! Categories of products.
 
-use axum::extract::{OriginalUri, State};
+use axum::extract::State;
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
@@ -10,10 +11,12 @@ use crate::domain::claim::ClaimIds;
 use crate::domain::ids::CategoryId;
 use crate::domain::text::Name;
 use crate::http::App;
+use crate::http::ranks;
 use crate::http::wire::body::{NoBody, body};
 use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse};
 use crate::http::wire::error::{ApiError, Problem};
-use crate::http::wire::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params, Versioned};
+use crate::http::wire::page::{DEFAULT_LIMIT, Ids, Params, Versioned};
+use crate::http::wire::ranked::{ListRequest, RankedList, RankedPage};
 use crate::journal::EntityTag;
 use crate::projector::text_key;
 use crate::shop::{CategoryKey, CategoryRef, CreateCategory, DeleteCategory, RenameCategory};
@@ -113,19 +116,28 @@ fn find_exact(name: &Name, names: &[Name]) -> Option<usize> {
 }
 
 /// List categories by name
-#[utoipa::path(get, path = "/categories", tag = "catalogue", security((), ("bearer" = [])), params(Page),
+#[utoipa::path(get, path = "/categories", tag = "catalogue", security((), ("bearer" = [])), params(RankedPage),
     responses((status = 200, body = Vec<CategoryRow>)))]
 pub async fn list_categories(
     State(app): State<App>,
-    OriginalUri(uri): OriginalUri,
-    Params(page): Params<Page>,
-) -> Result<PageOf<CategoryRow>, ApiError> {
-    let limit = page.limit(DEFAULT_LIMIT)?;
-    let (name, id): (String, i64) = page.after()?.unwrap_or_default();
-    let rows = sqlx::query_file_as!(CategoryRow, "projections/categories/list.sql", text_key(&name), id, limit + 1)
-        .fetch_all(&app.pool)
-        .await?;
-    Ok(PageOf::new(&uri, rows, limit, |row| (row.category_name.clone(), row.category_id)))
+    request: ListRequest,
+    Params(page): Params<RankedPage>,
+) -> Result<Response, ApiError> {
+    let list = RankedList { rank: &ranks::CATEGORIES, default_limit: DEFAULT_LIMIT, start: (String::new(), 0) };
+    let key = |row: &CategoryRow| (row.category_name.clone(), row.category_id);
+    request
+        .answer(
+            &app,
+            page,
+            list,
+            key,
+            |row| row,
+            |connection, (name, id), limit| {
+                sqlx::query_file_as!(CategoryRow, "projections/categories/list.sql", text_key(&name), id, limit)
+                    .fetch(connection)
+            },
+        )
+        .await
 }
 
 /// Get a category

@@ -14,7 +14,7 @@ use crate::domain::order::{PaymentMethod, PaymentToken};
 use crate::domain::refusal::Refusal;
 use crate::domain::text::{Email, Name};
 use crate::http::App;
-use crate::http::customers::addresses::{GivenAddress, find_address};
+use crate::http::customers::addresses::{GivenAddress, SavedDefaults, find_address, find_default_addresses};
 use crate::http::edge::client_address::ClientAddress;
 use crate::http::payments;
 use crate::http::wire::body::body;
@@ -23,15 +23,21 @@ use crate::http::wire::command::{Command, CommandParams, CommandProblems, Comman
 use crate::http::wire::error::{ApiError, FieldError};
 use crate::http::wire::page::Ids;
 use crate::journal::{CommandError, Context};
-use crate::shop::{Checkout, Destination, GuestContact, OrderView, PricingRequest, Recipients};
+use crate::shop::{
+    Checkout, Destination, GuestContact, KnownAddress, KnownDefaults, OrderView, PricingRequest, Recipients,
+};
+
+/// Attempts at a checkout whose customer changes the default addresses meanwhile.
+const DEFAULTS_ATTEMPTS: usize = 5;
 
 body! {
     /// Delivery, discount and payment of an order.
     #[schema(examples(json!({ "shipping_address_id": 1, "payment_method": "invoice", "discount_code": "WELCOME", "expected_total": "44.80" })))]
     pub struct NewCheckout {
-        /// An address of the customer; the order keeps a copy of it.
+        /// An address of the customer; the order keeps a copy of it. If absent, the default shipping address, unless
+        /// `shipping_country` is another country.
         pub shipping_address_id: Option<AddressId>,
-        /// The billing address, if it differs from the shipping address.
+        /// The billing address, if it differs from the shipping address. If absent, the default billing address.
         pub billing_address_id: Option<AddressId>,
         /// If absent, the method of `payment`, or else `invoice`. `GET payment-methods/` lists the offered methods.
         pub payment_method: Option<PaymentMethod>,
@@ -99,6 +105,8 @@ pub async fn check_out(
         cart: CartId::Customer(customer_id).into(),
         recipients: Recipients {
             contact: None,
+            // Unless both are named, the customer is taken to have no defaults, until the checkout is refused.
+            defaults: (shipping.is_none() || billing.is_none()).then(KnownDefaults::default),
             shipping: shipping.map(Destination::Known),
             billing: billing.map(Destination::Known),
         },
@@ -109,8 +117,53 @@ pub async fn check_out(
         buyer,
         expected_total: body.expected_total,
     };
-    let order = app.run(checkout, command.context).await?;
+    let order = run_with_defaults(&app, customer_id, checkout, command.context).await?;
     Ok(order.created(|order| format!("/shop/api/order/{}/", order.order_id)))
+}
+
+/// Runs a customer's checkout, with the default addresses if it names none.
+async fn run_with_defaults(
+    app: &App,
+    customer_id: CustomerId,
+    named: Checkout,
+    context: Context,
+) -> Result<CommandResponse<OrderView>, ApiError> {
+    let mut checkout = named.clone();
+    for _ in 1..DEFAULTS_ATTEMPTS {
+        match app.try_run(checkout, context.clone()).await {
+            Err(CommandError::Refused(Refusal::DefaultAddressesUnread)) => {
+                checkout = with_defaults(named.clone(), find_default_addresses(app, customer_id).await?);
+            }
+            concluded => return Ok(concluded?),
+        }
+    }
+    app.run(checkout, context).await
+}
+
+/// The checkout with the default addresses of the kinds that it does not name.
+fn with_defaults(mut checkout: Checkout, defaults: SavedDefaults) -> Checkout {
+    let Checkout { recipients, pricing, .. } = &mut checkout;
+    let SavedDefaults { shipping, billing } = defaults;
+    let id = |address: &Option<KnownAddress>| address.as_ref().map(|address| address.address_id);
+    recipients.defaults = Some(KnownDefaults { shipping: id(&shipping), billing: id(&billing) });
+    if recipients.shipping.is_none() {
+        // A buyer who names another country does not mean the default address.
+        let meant = |address: &KnownAddress| pricing.country.is_none() || pricing.country == address.country;
+        if let Some(address) = shipping.filter(meant) {
+            pricing.country.clone_from(&address.country);
+            recipients.shipping = Some(Destination::Known(address));
+        }
+    }
+    if recipients.billing.is_none() {
+        let sent_to = match &recipients.shipping {
+            Some(Destination::Known(address)) => Some(address.address_id),
+            Some(Destination::Given(_)) | None => None,
+        };
+        // An order has a billing address only if it differs from the shipping address.
+        let differs = |address: &KnownAddress| sent_to != Some(address.address_id);
+        recipients.billing = billing.filter(differs).map(Destination::Known);
+    }
+    checkout
 }
 
 /// Check out a guest's cart: place an order
@@ -149,6 +202,7 @@ pub async fn check_out_guest(
         contact: body.name.zip(body.email).map(|(name, email)| GuestContact { name, email }),
         shipping,
         billing: body.billing_address.map(|address| Destination::given(address.0)),
+        defaults: None,
     };
     let checkout = Checkout {
         cart: app.guest_cart(token),

@@ -1,6 +1,6 @@
 //! Erasure of personal data, at once or when the last open order is closed.
 
-use axum::extract::{OriginalUri, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -9,11 +9,13 @@ use utoipa::{IntoParams, ToSchema};
 use crate::domain::ids::{CustomerId, OrderId};
 use crate::domain::refusal::Refusal;
 use crate::http::App;
+use crate::http::ranks;
 use crate::http::wire::body::NoBody;
 use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse};
 use crate::http::wire::consistency::wait_for_position;
 use crate::http::wire::error::{ApiError, Problem};
-use crate::http::wire::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params};
+use crate::http::wire::page::{DEFAULT_LIMIT, Ids, Params};
+use crate::http::wire::ranked::{ListRequest, RankedList, RankedPage};
 use crate::journal::{CommandError, Context};
 use crate::shop::{EraseCustomer, ErasureView, KeepCustomer, KnownOrders};
 
@@ -99,28 +101,36 @@ pub async fn withdraw_customer_erasure(
 }
 
 /// List the erasures that wait for open orders, longest waiting first
-#[utoipa::path(get, path = "/erasures", tag = "customers", security(("bearer" = ["reader"])), params(Page),
+#[utoipa::path(get, path = "/erasures", tag = "customers", security(("bearer" = ["reader"])), params(RankedPage),
     responses((status = 200, body = Vec<WaitingErasure>), (status = 400, body = Problem)))]
 pub async fn list_erasures(
     State(app): State<App>,
-    OriginalUri(uri): OriginalUri,
-    Params(page): Params<Page>,
-) -> Result<PageOf<WaitingErasure>, ApiError> {
-    let limit = page.limit(DEFAULT_LIMIT)?;
-    let (requested_at, customer_id, order_id) =
-        page.after::<(DateTime<Utc>, i64, i64)>()?.unwrap_or((DateTime::UNIX_EPOCH, 0, 0));
-    let rows = sqlx::query_file_as!(
-        WaitingErasure,
-        "projections/customers/waiting.sql",
-        requested_at,
-        customer_id,
-        order_id,
-        limit + 1
-    )
-    .fetch_all(&app.pool)
-    .await?;
+    request: ListRequest,
+    Params(page): Params<RankedPage>,
+) -> Result<Response, ApiError> {
+    let start = (DateTime::UNIX_EPOCH, 0, 0);
+    let list = RankedList { rank: &ranks::ERASURES, default_limit: DEFAULT_LIMIT, start };
     let key = |row: &WaitingErasure| {
         (row.requested_at, row.customer_id.unwrap_or_default(), row.order_id.unwrap_or_default())
     };
-    Ok(PageOf::new(&uri, rows, limit, key))
+    request
+        .answer(
+            &app,
+            page,
+            list,
+            key,
+            |row| row,
+            |connection, (requested_at, customer_id, order_id), limit| {
+                sqlx::query_file_as!(
+                    WaitingErasure,
+                    "projections/customers/waiting.sql",
+                    requested_at,
+                    customer_id,
+                    order_id,
+                    limit
+                )
+                .fetch(connection)
+            },
+        )
+        .await
 }

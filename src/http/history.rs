@@ -15,6 +15,7 @@ use crate::domain::customer::Customer;
 use crate::domain::ids::{AccountId, CustomerId, OrderId, ProductId};
 use crate::domain::order::Order;
 use crate::domain::product::Product;
+use crate::domain::wishlist::Wishlist;
 use crate::http::App;
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params};
@@ -124,6 +125,20 @@ pub async fn cart_history(
         ));
     }
     history::<Cart>(&app, &uri, &cart_id, &page, unknown).await
+}
+
+/// List the events of a customer's wishlist and what they changed
+#[utoipa::path(get, path = "/customer/{customer_id}/wishlist/history", tag = "log", security(("bearer" = ["reader"])),
+    params(("customer_id" = CustomerId, Path), Page),
+    responses((status = 200, body = Vec<HistoryEntry>), (status = 404, body = Problem)))]
+pub async fn wishlist_history(
+    State(app): State<App>,
+    OriginalUri(uri): OriginalUri,
+    Ids(customer_id): Ids<CustomerId>,
+    Params(page): Params<Page>,
+) -> Result<PageOf<HistoryEntry>, ApiError> {
+    let unknown = ApiError::not_found("wishlist_not_found", "Wishlist not found");
+    history::<Wishlist>(&app, &uri, &customer_id.to_string(), &page, unknown).await
 }
 
 /// Reads the page, and the state before it from the last snapshot on: the cost does not grow with the stream.

@@ -39,8 +39,11 @@ mod payments;
 mod pricing;
 mod problem_pages;
 mod products;
+mod ranks;
 mod reactions;
+mod sales;
 mod statistics;
+mod stock_movements;
 mod webhooks;
 mod wire;
 
@@ -51,12 +54,14 @@ pub use edge::connections::ConnectionLimits;
 pub use edge::cors::AllowedOrigins;
 pub use edge::rate_limits::RateLimits;
 pub use wire::error::ApiError;
+pub use wire::whole_list::WholeListLimits;
 
 use accounts::{auth, email_changes, keys, users};
-use customers::{addresses, export};
+use customers::{addresses, export, list as customer_list, wishlist};
 use edge::drain::DRAIN_DELAY;
 use edge::rate_limits::per_credential_source;
-use orders::{guest, moves, recipients, short, summary};
+use orders::{guest, list as order_list, moves, recipients, short, summary};
+use products::list as product_list;
 use wire::access::{Rules, check_access};
 use wire::consistency::{explain_unfit_queries, read_your_writes};
 use wire::openapi::Document;
@@ -151,7 +156,7 @@ fn accounts(app: &App) -> Routes {
 
 fn products(app: &App) -> Routes {
     let routes = Routes::new()
-        .routes(routes!(products::list_products, products::create_product))
+        .routes(routes!(product_list::list_products, products::create_product))
         .routes(routes!(products::find_product, products::change_product, products::delete_product))
         .routes(routes!(products::adjust_stock));
     in_time(consistent(app, routes))
@@ -166,14 +171,16 @@ fn categories(app: &App) -> Routes {
 
 fn customers(app: &App) -> Routes {
     let routes = Routes::new()
-        .routes(routes!(customers::register_customer))
+        .routes(routes!(customer_list::list_customers, customers::register_customer))
         .routes(routes!(customers::find_customer, customers::change_customer, customers::erase_customer))
         .routes(routes!(customers::list_customer_orders))
         .routes(routes!(export::export_customer))
         .routes(routes!(erasures::withdraw_customer_erasure))
         .routes(routes!(erasures::list_erasures))
         .routes(routes!(addresses::list_addresses, addresses::add_address))
-        .routes(routes!(addresses::change_address, addresses::remove_address));
+        .routes(routes!(addresses::change_address, addresses::remove_address))
+        .routes(routes!(wishlist::list_wishes))
+        .routes(routes!(wishlist::add_wish, wishlist::remove_wish));
     in_time(consistent(app, routes))
 }
 
@@ -205,7 +212,7 @@ fn pricing(app: &App) -> Routes {
 
 fn orders(app: &App) -> Routes {
     let routes = Routes::new()
-        .routes(routes!(orders::list_orders, orders::place_order))
+        .routes(routes!(order_list::list_orders, orders::place_order))
         .routes(routes!(short::list_short_orders))
         .routes(routes!(orders::list_order_lines))
         .routes(routes!(summary::find_order_summary))
@@ -236,7 +243,7 @@ fn statistics(app: &App) -> Routes {
         .routes(routes!(statistics::low_stock))
         .routes(routes!(statistics::customer_stats))
         .routes(routes!(statistics::category_stats))
-        .routes(routes!(statistics::sales))
+        .routes(routes!(sales::sales))
         .routes(routes!(statistics::never_ordered))
         .routes(routes!(statistics::abandoned_carts));
     in_time(consistent(app, routes))
@@ -247,11 +254,13 @@ fn log() -> Routes {
     in_time(
         Routes::new()
             .routes(routes!(events::list_events))
+            .routes(routes!(stock_movements::list_stock_movements))
             .routes(routes!(event_types::list_event_types))
             .routes(routes!(history::order_history))
             .routes(routes!(history::product_history))
             .routes(routes!(history::customer_history))
             .routes(routes!(history::cart_history))
+            .routes(routes!(history::wishlist_history))
             .routes(routes!(history::account_history)),
     )
 }

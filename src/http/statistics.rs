@@ -1,7 +1,8 @@
 //! Statistics, all at the same position of the log, so that they agree with each other.
 
 use axum::extract::{OriginalUri, State};
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use axum::response::Response;
+use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -9,9 +10,12 @@ use utoipa::{IntoParams, ToSchema};
 use crate::http::App;
 use crate::http::categories::find_categories;
 use crate::http::products::ProductRow;
+use crate::http::ranks;
+use crate::http::sales::{Period, range};
 use crate::http::wire::amount::Amount;
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::{DEFAULT_LIMIT, Day, LAST_MOMENT, Page, PageOf, Params};
+use crate::http::wire::ranked::{ListRequest, RankedList, RankedPage};
 use crate::projector::text_key;
 
 #[derive(Serialize, ToSchema)]
@@ -40,13 +44,23 @@ pub struct CategoryStats {
     pub avg_price: Amount,
 }
 
-#[derive(Serialize, ToSchema)]
-pub struct Sales {
-    /// First day of the period.
-    pub period: NaiveDate,
-    pub orders: i64,
-    pub units: i64,
-    pub revenue: Amount,
+struct CategoryStatsRow {
+    category_id: i64,
+    category_name: String,
+    product_count: i64,
+    total_stock: i64,
+    avg_price: Decimal,
+}
+
+impl From<CategoryStatsRow> for CategoryStats {
+    fn from(row: CategoryStatsRow) -> Self {
+        Self {
+            category_name: row.category_name,
+            product_count: row.product_count,
+            total_stock: row.total_stock,
+            avg_price: row.avg_price.into(),
+        }
+    }
 }
 
 /// A cart with items that was not checked out.
@@ -93,154 +107,141 @@ pub struct LowStockFilter {
     threshold: Option<i64>,
 }
 
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct SalesFilter {
-    /// First day, UTC, inclusive.
-    #[param(inline)]
-    from: Option<Day>,
-    /// Last day, UTC, inclusive.
-    #[param(inline)]
-    to: Option<Day>,
-    #[param(inline)]
-    by: Option<Period>,
-}
-
-#[derive(Clone, Copy, Default, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Period {
-    #[default]
-    Day,
-    /// Begins on Monday.
-    Week,
-    Month,
-}
-
 const DEFAULT_BESTSELLERS: i64 = 10;
 const DEFAULT_THRESHOLD: i64 = 10;
 const MAX_DAYS: i64 = 3_650;
 
 /// List products by units sold, without cancelled and returned units
 #[utoipa::path(get, path = "/bestsellers", tag = "statistics", security(("bearer" = ["reader"])),
-    params(BestsellerFilter, Page),
+    params(BestsellerFilter, RankedPage),
     responses((status = 200, body = Vec<Bestseller>), (status = 400, body = Problem)))]
 pub async fn bestsellers(
     State(app): State<App>,
-    OriginalUri(uri): OriginalUri,
+    request: ListRequest,
     Params(filter): Params<BestsellerFilter>,
-    Params(page): Params<Page>,
-) -> Result<PageOf<Bestseller>, ApiError> {
-    let limit = page.limit(DEFAULT_BESTSELLERS)?;
-    let (units, product_id): (i64, i64) = page.after()?.unwrap_or((i64::MAX, 0));
+    Params(page): Params<RankedPage>,
+) -> Result<Response, ApiError> {
     let categories = find_categories(&app, filter.category.as_deref(), filter.category_id).await?;
-    let rows = if filter.from.is_none() && filter.to.is_none() {
-        sqlx::query_file_as!(
-            Bestseller,
-            "projections/bestsellers/top.sql",
-            categories.as_deref(),
-            units,
-            product_id,
-            limit + 1
+    let (from, to) = range(filter.from, filter.to)?;
+    let is_bounded = filter.from.is_some() || filter.to.is_some();
+    let list = RankedList { rank: &ranks::BESTSELLERS, default_limit: DEFAULT_BESTSELLERS, start: (i64::MAX, 0) };
+    let key = |row: &Bestseller| (row.total_sold, row.product_id);
+    request
+        .answer(
+            &app,
+            page,
+            list,
+            key,
+            |row| row,
+            move |connection, (units, product_id), limit| {
+                let categories = categories.as_deref();
+                if !is_bounded {
+                    sqlx::query_file_as!(
+                        Bestseller,
+                        "projections/bestsellers/top.sql",
+                        categories,
+                        units,
+                        product_id,
+                        limit
+                    )
+                    .fetch(connection)
+                } else {
+                    sqlx::query_file_as!(
+                        Bestseller,
+                        "projections/bestsellers/top_between.sql",
+                        categories,
+                        units,
+                        product_id,
+                        limit,
+                        from,
+                        to,
+                        Period::Month.next_begin(from - TimeDelta::days(1)),
+                        Period::Month.begin(to + TimeDelta::days(1))
+                    )
+                    .fetch(connection)
+                }
+            },
         )
-        .fetch_all(&app.pool)
-        .await?
-    } else {
-        sqlx::query_file_as!(
-            Bestseller,
-            "projections/bestsellers/top_between.sql",
-            categories.as_deref(),
-            units,
-            product_id,
-            limit + 1,
-            filter.from.map_or(FIRST_DAY, |day| day.0),
-            filter.to.map_or(LAST_DAY, |day| day.0)
-        )
-        .fetch_all(&app.pool)
-        .await?
-    };
-    Ok(PageOf::new(&uri, rows, limit, |row| (row.total_sold, row.product_id)))
+        .await
 }
 
 /// List products with low stock
 #[utoipa::path(get, path = "/low-stock", tag = "statistics", security(("bearer" = ["reader"])),
-    params(LowStockFilter, Page),
+    params(LowStockFilter, RankedPage),
     responses((status = 200, body = Vec<ProductRow>), (status = 400, body = Problem)))]
 pub async fn low_stock(
     State(app): State<App>,
-    OriginalUri(uri): OriginalUri,
+    request: ListRequest,
     Params(filter): Params<LowStockFilter>,
-    Params(page): Params<Page>,
-) -> Result<PageOf<ProductRow>, ApiError> {
-    let limit = page.limit(DEFAULT_LIMIT)?;
+    Params(page): Params<RankedPage>,
+) -> Result<Response, ApiError> {
     let threshold = filter.threshold.unwrap_or(DEFAULT_THRESHOLD);
-    let (stock, product_id): (i64, i64) = page.after()?.unwrap_or((i64::MIN, 0));
-    let rows =
-        sqlx::query_file_as!(ProductRow, "projections/low_stock/list.sql", threshold, stock, product_id, limit + 1)
-            .fetch_all(&app.pool)
-            .await?;
-    Ok(PageOf::new(&uri, rows, limit, |row| (row.stock, row.product_id)))
+    let list = RankedList { rank: &ranks::LOW_STOCK, default_limit: DEFAULT_LIMIT, start: (i64::MIN, 0) };
+    let key = |row: &ProductRow| (row.stock, row.product_id);
+    request
+        .answer(
+            &app,
+            page,
+            list,
+            key,
+            |row| row,
+            move |connection, (stock, product_id), limit| {
+                sqlx::query_file_as!(ProductRow, "projections/low_stock/list.sql", threshold, stock, product_id, limit)
+                    .fetch(connection)
+            },
+        )
+        .await
 }
 
 /// List customers by amount spent; cancelled orders do not count
-#[utoipa::path(get, path = "/customer-stats", tag = "statistics", security(("bearer" = ["reader"])), params(Page),
+#[utoipa::path(get, path = "/customer-stats", tag = "statistics", security(("bearer" = ["reader"])), params(RankedPage),
     responses((status = 200, body = Vec<CustomerStats>)))]
 pub async fn customer_stats(
     State(app): State<App>,
-    OriginalUri(uri): OriginalUri,
-    Params(page): Params<Page>,
-) -> Result<PageOf<CustomerStats>, ApiError> {
-    let limit = page.limit(DEFAULT_LIMIT)?;
-    let (spent, customer_id): (Decimal, i64) = page.after()?.unwrap_or((Decimal::MAX, 0));
-    let rows =
-        sqlx::query_file_as!(CustomerStats, "projections/customer_stats/list.sql", spent, customer_id, limit + 1)
-            .fetch_all(&app.pool)
-            .await?;
-    Ok(PageOf::new(&uri, rows, limit, |row| (row.total_spent.0, row.customer_id)))
+    request: ListRequest,
+    Params(page): Params<RankedPage>,
+) -> Result<Response, ApiError> {
+    let list = RankedList { rank: &ranks::CUSTOMER_STATS, default_limit: DEFAULT_LIMIT, start: (Decimal::MAX, 0) };
+    let key = |row: &CustomerStats| (row.total_spent.0, row.customer_id);
+    request
+        .answer(
+            &app,
+            page,
+            list,
+            key,
+            |row| row,
+            |connection, (spent, customer_id), limit| {
+                sqlx::query_file_as!(CustomerStats, "projections/customer_stats/list.sql", spent, customer_id, limit)
+                    .fetch(connection)
+            },
+        )
+        .await
 }
 
 /// List categories by number of products
-#[utoipa::path(get, path = "/category-stats", tag = "statistics", security(("bearer" = ["reader"])), params(Page),
+#[utoipa::path(get, path = "/category-stats", tag = "statistics", security(("bearer" = ["reader"])), params(RankedPage),
     responses((status = 200, body = Vec<CategoryStats>)))]
 pub async fn category_stats(
     State(app): State<App>,
-    OriginalUri(uri): OriginalUri,
-    Params(page): Params<Page>,
-) -> Result<PageOf<CategoryStats>, ApiError> {
-    let limit = page.limit(DEFAULT_LIMIT)?;
-    let (count, name, category_id): (i64, String, i64) = page.after()?.unwrap_or((i64::MAX, String::new(), 0));
-    let rows = sqlx::query_file!("projections/category_stats/list.sql", count, text_key(&name), category_id, limit + 1)
-        .fetch_all(&app.pool)
-        .await?;
-    let page = PageOf::new(&uri, rows, limit, |row| (row.product_count, row.category_name.clone(), row.category_id));
-    Ok(page.map(|row| CategoryStats {
-        category_name: row.category_name,
-        product_count: row.product_count,
-        total_stock: row.total_stock,
-        avg_price: row.avg_price.into(),
-    }))
-}
-
-/// List orders, units and revenue per period; cancelled orders do not count
-#[utoipa::path(get, path = "/sales", tag = "statistics", security(("bearer" = ["reader"])), params(SalesFilter, Page),
-    responses((status = 200, body = Vec<Sales>), (status = 400, body = Problem)))]
-pub async fn sales(
-    State(app): State<App>,
-    OriginalUri(uri): OriginalUri,
-    Params(filter): Params<SalesFilter>,
-    Params(page): Params<Page>,
-) -> Result<PageOf<Sales>, ApiError> {
-    let limit = page.limit(DEFAULT_LIMIT)?;
-    let by = match filter.by.unwrap_or_default() {
-        Period::Day => "day",
-        Period::Week => "week",
-        Period::Month => "month",
-    };
-    let (from, to) = (filter.from.map(|day| day.0), filter.to.map(|day| day.0));
-    let after: NaiveDate = page.after()?.unwrap_or(FIRST_DAY);
-    let rows = sqlx::query_file_as!(Sales, "projections/sales/by_period.sql", by, from, to, after, limit + 1)
-        .fetch_all(&app.pool)
-        .await?;
-    Ok(PageOf::new(&uri, rows, limit, |row| row.period))
+    request: ListRequest,
+    Params(page): Params<RankedPage>,
+) -> Result<Response, ApiError> {
+    let start = (i64::MAX, String::new(), 0);
+    let list = RankedList { rank: &ranks::CATEGORY_STATS, default_limit: DEFAULT_LIMIT, start };
+    let key = |row: &CategoryStatsRow| (row.product_count, row.category_name.clone(), row.category_id);
+    request
+        .answer(&app, page, list, key, CategoryStats::from, |connection, (count, name, category_id), limit| {
+            sqlx::query_file_as!(
+                CategoryStatsRow,
+                "projections/category_stats/list.sql",
+                count,
+                text_key(&name),
+                category_id,
+                limit
+            )
+            .fetch(connection)
+        })
+        .await
 }
 
 /// List products that were never ordered
@@ -261,33 +262,40 @@ pub async fn never_ordered(
 
 /// List abandoned carts: with items and unchanged for some days, newest first
 #[utoipa::path(get, path = "/abandoned-carts", tag = "statistics", security(("bearer" = ["reader"])),
-    params(AbandonedFilter, Page),
+    params(AbandonedFilter, RankedPage),
     responses((status = 200, body = Vec<AbandonedCart>), (status = 400, body = Problem)))]
 pub async fn abandoned_carts(
     State(app): State<App>,
-    OriginalUri(uri): OriginalUri,
+    request: ListRequest,
     Params(filter): Params<AbandonedFilter>,
-    Params(page): Params<Page>,
-) -> Result<PageOf<AbandonedCart>, ApiError> {
+    Params(page): Params<RankedPage>,
+) -> Result<Response, ApiError> {
     let days = filter.days.unwrap_or(1);
     if !(0..=MAX_DAYS).contains(&days) {
         return Err(ApiError::invalid_field("days", format!("must be from 0 to {MAX_DAYS}")));
     }
-    let limit = page.limit(DEFAULT_LIMIT)?;
-    let (changed_at, cart_id): (DateTime<Utc>, String) = page.after()?.unwrap_or((LAST_MOMENT, String::new()));
-    let rows = sqlx::query_file_as!(
-        AbandonedCart,
-        "projections/carts/abandoned.sql",
-        app.journal.clock().now() - TimeDelta::days(days),
-        changed_at,
-        cart_id,
-        limit + 1
-    )
-    .fetch_all(&app.pool)
-    .await?;
-    Ok(PageOf::new(&uri, rows, limit, |cart| (cart.changed_at, cart.cart_id.clone())))
+    let untouched_since = app.journal.clock().now() - TimeDelta::days(days);
+    let start = (LAST_MOMENT, String::new());
+    let list = RankedList { rank: &ranks::ABANDONED_CARTS, default_limit: DEFAULT_LIMIT, start };
+    let key = |cart: &AbandonedCart| (cart.changed_at, cart.cart_id.clone());
+    request
+        .answer(
+            &app,
+            page,
+            list,
+            key,
+            |row| row,
+            move |connection, (changed_at, cart_id), limit| {
+                sqlx::query_file_as!(
+                    AbandonedCart,
+                    "projections/carts/abandoned.sql",
+                    untouched_since,
+                    changed_at,
+                    cart_id,
+                    limit
+                )
+                .fetch(connection)
+            },
+        )
+        .await
 }
-
-/// The first and last day that an order may have.
-const FIRST_DAY: NaiveDate = NaiveDate::from_ymd_opt(1, 1, 1).expect("it is a day");
-const LAST_DAY: NaiveDate = NaiveDate::from_ymd_opt(9999, 12, 31).expect("it is a day");

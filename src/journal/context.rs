@@ -16,6 +16,8 @@ pub struct Context {
     pub actor: Actor,
     /// Scope of idempotency keys and of read-your-writes; by default the actor.
     pub principal: String,
+    /// Another principal under which the caller may read its writes: a guest reads most routes without the cart's token.
+    pub reader: Option<String>,
     /// Arrival of the command; `None`: when the journal takes it, by the shop's clock.
     pub received_at: Option<DateTime<Utc>>,
     pub request_id: String,
@@ -72,6 +74,7 @@ impl Context {
         Self {
             principal: actor.id.clone(),
             actor,
+            reader: None,
             received_at: None,
             request_id: command_id.to_string(),
             correlation_id: command_id.to_string(),

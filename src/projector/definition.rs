@@ -46,6 +46,7 @@ projections![
     "sales",
     "shipment_lines",
     "shipments",
+    "wishlist_items",
 ];
 
 impl Projection {
@@ -170,6 +171,30 @@ pub fn whole_log_statements() -> impl Iterator<Item = String> {
 /// The names of the fact views.
 pub fn fact_names() -> Vec<&'static str> {
     statements(FACTS_SQL).filter_map(view_name).collect()
+}
+
+/// The event types that some fact views read.
+pub fn event_types_of(facts: &[&str]) -> Vec<&'static str> {
+    static VIEWS: LazyLock<HashMap<&'static str, Vec<&'static str>>> = LazyLock::new(|| {
+        let views =
+            statements(FACTS_SQL).filter_map(|view| Some((view_name(view)?, quoted_event_types(view).collect())));
+        views.collect()
+    });
+    let mut event_types: Vec<_> = facts.iter().filter_map(|fact| VIEWS.get(fact)).flatten().copied().collect();
+    event_types.sort_unstable();
+    event_types.dedup();
+    event_types
+}
+
+/// The fact views of the statements that name one of these columns: what they may set it from.
+#[cfg(test)]
+pub fn facts_that_set(projection: &str, columns: &[&str]) -> Vec<&'static str> {
+    let projection = Projection::find(projection);
+    let is_word = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+    let all = projection.into_iter().flat_map(|projection| statements(projection.apply_sql));
+    let setting =
+        all.filter(|statement| statement.split(|letter| !is_word(letter)).any(|word| columns.contains(&word)));
+    setting.flat_map(|statement| words_after(statement, "fact.")).filter(|fact| *fact != "text_key").collect()
 }
 
 /// The statements of a file. A semicolon at the end of a line ends a statement; no line of a comment ends with it.

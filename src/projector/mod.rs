@@ -31,7 +31,9 @@ mod text_key;
 mod verify;
 mod worker;
 
-pub use definition::{PROJECTIONS, Projection};
+#[cfg(test)]
+pub use definition::facts_that_set;
+pub use definition::{PROJECTIONS, Projection, event_types_of};
 pub use dependents::{SetAsideView, forget_view, restore_view, set_aside_views};
 pub use long_reads::ReadLimits;
 pub use rebuild::{RebuildError, rebuild, rebuild_within};

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::customer::{Address, AddressChange, Country, Customer, CustomerCommand};
+use crate::domain::customer::{
+    Address, AddressChange, Country, Customer, CustomerCommand, DefaultAddresses, DefaultMarks,
+};
 use crate::domain::ids::{AddressId, CustomerId};
 use crate::domain::refusal::Refusal;
 use crate::journal::{AggregateRef, Interrupt, SideWrite, UnitOfWork, UseCase};
@@ -11,6 +13,8 @@ use crate::journal::{AggregateRef, Interrupt, SideWrite, UnitOfWork, UseCase};
 pub struct AddAddress {
     pub customer_id: CustomerId,
     pub address: Address,
+    /// Whether it becomes a default address.
+    pub marks: DefaultMarks,
 }
 
 /// Changes some fields of an address.
@@ -18,6 +22,8 @@ pub struct ChangeAddress {
     pub customer_id: CustomerId,
     pub address_id: AddressId,
     pub change: AddressChange,
+    /// Whether it becomes or ceases to be a default address.
+    pub marks: DefaultMarks,
 }
 
 /// Removes an address; orders keep their copies.
@@ -37,9 +43,11 @@ impl UseCase for AddAddress {
 
     fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<AddressRef, Interrupt> {
         let customer_id = self.customer_id;
-        let address_id = work.get::<Customer>(customer_id)?.next_address();
-        work.execute::<Customer>(customer_id, CustomerCommand::AddAddress)?;
+        let before = work.get::<Customer>(customer_id)?;
+        let address_id = before.next_address();
+        work.execute::<Customer>(customer_id, CustomerCommand::AddAddress { marks: self.marks })?;
         work.add_side_write(&PutAddress { customer_id, address_id, address: &self.address })?;
+        store_defaults(work, customer_id, before.default_addresses())?;
         Ok(AddressRef { address_id })
     }
 
@@ -52,14 +60,16 @@ impl UseCase for ChangeAddress {
     type Answer = AddressRef;
 
     fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<AddressRef, Interrupt> {
-        let Self { customer_id, address_id, change } = self;
-        let (customer_id, address_id, fields) = (*customer_id, *address_id, change.fields());
+        let Self { customer_id, address_id, change, marks } = self;
+        let (customer_id, address_id, marks, fields) = (*customer_id, *address_id, *marks, change.fields());
         let changes = !fields.is_empty();
-        work.execute::<Customer>(customer_id, CustomerCommand::ChangeAddress { address_id, fields })?;
+        let before = work.get::<Customer>(customer_id)?.default_addresses();
+        work.execute::<Customer>(customer_id, CustomerCommand::ChangeAddress { address_id, fields, marks })?;
         if changes {
             let without_postal_codes = Country::without_postal_codes();
             work.add_side_write(&PatchAddress { customer_id, address_id, change, without_postal_codes })?;
         }
+        store_defaults(work, customer_id, before)?;
         Ok(AddressRef { address_id })
     }
 
@@ -80,6 +90,20 @@ impl UseCase for RemoveAddress {
     fn subject(&self) -> Option<AggregateRef> {
         Some(AggregateRef::of::<Customer>(self.customer_id))
     }
+}
+
+/// Stores the default addresses beside the log too, if the command has changed them: reads show them there.
+fn store_defaults(
+    work: &mut UnitOfWork<'_>,
+    customer_id: CustomerId,
+    before: DefaultAddresses,
+) -> Result<(), Interrupt> {
+    let defaults = work.get::<Customer>(customer_id)?.default_addresses();
+    if defaults == before {
+        return Ok(());
+    }
+    let DefaultAddresses { shipping, billing } = defaults;
+    work.add_side_write(&SetDefaultAddresses { customer_id, shipping, billing })
 }
 
 #[derive(Serialize)]
@@ -110,6 +134,17 @@ impl SideWrite for PatchAddress<'_> {
     fn refusal(constraint: &str) -> Option<Refusal> {
         (constraint == "address_postal_code").then_some(Refusal::PostalCodeRequired)
     }
+}
+
+#[derive(Serialize)]
+struct SetDefaultAddresses {
+    customer_id: CustomerId,
+    shipping: Option<AddressId>,
+    billing: Option<AddressId>,
+}
+
+impl SideWrite for SetDefaultAddresses {
+    const FUNCTION: &'static str = "set_default_addresses";
 }
 
 #[derive(Serialize)]

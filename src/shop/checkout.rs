@@ -14,6 +14,7 @@ use crate::domain::refusal::Refusal;
 use crate::journal::{AggregateRef, Interrupt, UnitOfWork, UseCase, ViewDigest};
 
 /// Places the order of a cart.
+#[derive(Clone)]
 pub struct Checkout {
     pub cart: RequestedCart,
     pub recipients: Recipients,
@@ -61,6 +62,7 @@ impl UseCase for Checkout {
             unit_price: None,
         });
         let customer_id = cart_id.customer();
+        self.recipients.check_defaults(work, customer_id)?;
         let payment_method = self.payment_method.unwrap_or(PaymentMethod::Invoice);
         let order = NewOrder {
             customer_id,

@@ -13,6 +13,7 @@ use crate::domain::customer::{Customer, CustomerCommand};
 use crate::domain::ids::{AccountId, CustomerId, OrderId};
 use crate::domain::order::{Order, OrderCommand, OrderError};
 use crate::domain::refusal::Refusal;
+use crate::domain::wishlist::{Wishlist, WishlistCommand};
 use crate::journal::{AggregateRef, Interrupt, SideWrite, UnitOfWork, UseCase, ViewDigest};
 
 /// Erases a customer's personal data.
@@ -56,6 +57,7 @@ impl UseCase for EraseCustomer {
         if !work.get::<Cart>(customer_id)?.items().is_empty() {
             work.execute::<Cart>(customer_id, CartCommand::Change(CartChange::Empty))?;
         }
+        work.execute::<Wishlist>(customer_id, WishlistCommand::Empty)?;
         if let Some(account_id) = self.account_id {
             work.execute::<Account>(account_id, AccountCommand::Erase)?;
         }

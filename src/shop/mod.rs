@@ -25,6 +25,7 @@ mod secrets;
 mod stock;
 mod unpaid;
 mod webhooks;
+mod wishlists;
 
 pub use crate::domain::cart::CartChange;
 
@@ -49,6 +50,7 @@ pub use pricing::{
     ChangeShippingFees, ChangeTaxRates, PricingRequest, ShippingFeeView, ShippingFeesView, TaxRateView, TaxRatesView,
 };
 pub use products::{ChangeProduct, CreateProduct, DeleteProduct, ProductRef, ProductView, product_digest};
-pub use recipients::{Destination, GuestContact, KnownAddress, Recipients};
+pub use recipients::{Destination, GuestContact, KnownAddress, KnownDefaults, Recipients};
 pub use stock::{AdjustStock, StockChange, StockView};
 pub use webhooks::{ChangeWebhook, CreateWebhook, DisableWebhook, RemoveWebhook, RotateWebhookSecret, WebhookRef};
+pub use wishlists::{AddWish, RemoveWish, WishView};

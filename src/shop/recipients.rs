@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::domain::customer::{Address, Country, Customer, CustomerError};
+use crate::domain::customer::{Address, Country, Customer, CustomerError, DefaultAddresses};
 use crate::domain::ids::{AddressId, CustomerId, OrderId};
 use crate::domain::order::{AddressKind, OrderError};
 use crate::domain::refusal::Refusal;
@@ -16,6 +16,18 @@ pub struct Recipients {
     pub contact: Option<GuestContact>,
     pub shipping: Option<Destination>,
     pub billing: Option<Destination>,
+    /// What the caller knows about the customer's default addresses; `None` if none is to be used.
+    pub defaults: Option<KnownDefaults>,
+}
+
+/// The customer's default addresses of the kinds that the request does not name, as the caller has read them.
+///
+/// They are beside the log, and few customers have any. So the first attempt assumes that there are none, and the caller
+/// reads them only if it is refused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KnownDefaults {
+    pub shipping: Option<AddressId>,
+    pub billing: Option<AddressId>,
 }
 
 /// Name and e-mail address of a guest.
@@ -56,6 +68,20 @@ impl Destination {
 }
 
 impl Recipients {
+    /// Refuses defaults that are not those of the customer.
+    pub(super) fn check_defaults(
+        &self,
+        work: &UnitOfWork<'_>,
+        customer_id: Option<CustomerId>,
+    ) -> Result<(), Interrupt> {
+        let (Some(known), Some(customer_id)) = (self.defaults, customer_id) else { return Ok(()) };
+        let DefaultAddresses { shipping, billing } = work.get::<Customer>(customer_id)?.default_addresses();
+        if (known.shipping, known.billing) == (shipping, billing) {
+            return Ok(());
+        }
+        Err(Refusal::DefaultAddressesUnread.into())
+    }
+
     /// Stores them with the order, as they are at its commit.
     pub(super) fn write(
         &self,

@@ -9,8 +9,11 @@ use super::event::events;
 use super::ids::AddressId;
 
 mod address;
+mod defaults;
 #[cfg(test)]
 mod tests;
+
+pub use defaults::{DefaultAddresses, DefaultMarks};
 
 pub use address::{Address, AddressChange, AddressField, AddressLine, Country, OptionalLine, PostalCode};
 
@@ -33,6 +36,9 @@ pub enum Customer {
 pub struct AddressBook {
     pub addresses: Vec<AddressId>,
     pub last_address: i64,
+    /// The addresses that a checkout uses when it names none.
+    #[serde(flatten)]
+    pub defaults: DefaultAddresses,
     /// Whether the customer is to be erased when the last open order is closed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub erasure_requested: bool,
@@ -71,10 +77,13 @@ pub enum CustomerCommand {
     Change {
         fields: Vec<ProfileField>,
     },
-    AddAddress,
+    AddAddress {
+        marks: DefaultMarks,
+    },
     ChangeAddress {
         address_id: AddressId,
         fields: Vec<AddressField>,
+        marks: DefaultMarks,
     },
     RemoveAddress {
         address_id: AddressId,
@@ -96,6 +105,9 @@ events! {
         AddressAdded { address_id: AddressId } = "CustomerAddressAdded",
         AddressChanged { address_id: AddressId, fields: Vec<AddressField> } = "CustomerAddressChanged",
         AddressRemoved { address_id: AddressId } = "CustomerAddressRemoved",
+        /// Both defaults after the change.
+        DefaultAddressesChanged { shipping: Option<AddressId>, billing: Option<AddressId> }
+            = "CustomerDefaultAddressesChanged",
         Erased {} = "CustomerErased",
         /// The customer is to be erased when the last open order is closed.
         ErasureRequested {} = "CustomerErasureRequested",
@@ -124,6 +136,11 @@ impl Customer {
         AddressId(last + 1)
     }
 
+    /// The addresses that a checkout uses when it names none.
+    pub fn default_addresses(&self) -> DefaultAddresses {
+        if let Self::Registered(book) = self { book.defaults } else { DefaultAddresses::default() }
+    }
+
     /// Refuses an address that the customer does not have.
     pub fn require_address(&self, address_id: AddressId) -> Result<(), CustomerError> {
         match self {
@@ -136,6 +153,12 @@ impl Customer {
 impl AddressBook {
     fn holds(&self, address_id: AddressId) -> Result<(), CustomerError> {
         if self.addresses.contains(&address_id) { Ok(()) } else { Err(CustomerError::AddressNotFound(address_id)) }
+    }
+
+    fn change_defaults(&self, address_id: AddressId, marks: DefaultMarks) -> Option<CustomerEvent> {
+        let changed = self.defaults.with(address_id, marks);
+        let DefaultAddresses { shipping, billing } = changed;
+        (changed != self.defaults).then_some(CustomerEvent::DefaultAddressesChanged { shipping, billing })
     }
 }
 
@@ -150,18 +173,23 @@ impl Decider for Customer {
             CustomerCommand::Register => Err(CustomerError::AlreadyRegistered),
             CustomerCommand::Change { fields } if fields.is_empty() => Ok(vec![]),
             CustomerCommand::Change { fields } => Ok(vec![CustomerEvent::Changed { fields }]),
-            CustomerCommand::AddAddress if book.addresses.len() >= MAX_ADDRESSES => {
+            CustomerCommand::AddAddress { .. } if book.addresses.len() >= MAX_ADDRESSES => {
                 Err(CustomerError::TooManyAddresses)
             }
-            CustomerCommand::AddAddress => Ok(vec![CustomerEvent::AddressAdded { address_id: self.next_address() }]),
-            CustomerCommand::ChangeAddress { address_id, fields } => {
+            CustomerCommand::AddAddress { marks } => {
+                let address_id = self.next_address();
+                let added = CustomerEvent::AddressAdded { address_id };
+                Ok([added].into_iter().chain(book.change_defaults(address_id, marks)).collect())
+            }
+            CustomerCommand::ChangeAddress { address_id, fields, marks } => {
                 book.holds(address_id)?;
-                let changed = CustomerEvent::AddressChanged { address_id, fields: fields.clone() };
-                Ok(if fields.is_empty() { vec![] } else { vec![changed] })
+                let changed = (!fields.is_empty()).then_some(CustomerEvent::AddressChanged { address_id, fields });
+                Ok(changed.into_iter().chain(book.change_defaults(address_id, marks)).collect())
             }
             CustomerCommand::RemoveAddress { address_id } => {
                 book.holds(address_id)?;
-                Ok(vec![CustomerEvent::AddressRemoved { address_id }])
+                let removed = CustomerEvent::AddressRemoved { address_id };
+                Ok([removed].into_iter().chain(book.change_defaults(address_id, DefaultMarks::NONE)).collect())
             }
             CustomerCommand::Erase => Ok(vec![CustomerEvent::Erased {}]),
             CustomerCommand::RequestErasure if book.erasure_requested => Ok(vec![]),
@@ -184,9 +212,13 @@ impl Decider for Customer {
             (Self::Registered(book), CustomerEvent::AddressRemoved { address_id }) => {
                 book.addresses.retain(|held| held != address_id);
             }
+            (Self::Registered(book), CustomerEvent::DefaultAddressesChanged { shipping, billing }) => {
+                book.defaults = DefaultAddresses { shipping: *shipping, billing: *billing };
+            }
             (Self::Registered(book), CustomerEvent::ErasureRequested {}) => book.erasure_requested = true,
             (Self::Registered(book), CustomerEvent::ErasureWithdrawn {}) => book.erasure_requested = false,
             (_, CustomerEvent::AddressAdded { .. } | CustomerEvent::AddressRemoved { .. }) => {}
+            (_, CustomerEvent::DefaultAddressesChanged { .. }) => {}
             (_, CustomerEvent::ErasureRequested {} | CustomerEvent::ErasureWithdrawn {}) => {}
             (_, CustomerEvent::Changed { .. } | CustomerEvent::AddressChanged { .. }) => {}
         }

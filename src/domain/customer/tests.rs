@@ -68,17 +68,19 @@ fn a_requested_erasure_survives_a_snapshot() {
 fn the_number_of_an_address_is_never_reused() {
     let (first, second) = (AddressId(1), AddressId(2));
     given(vec![Registered {}])
-        .when(CustomerCommand::AddAddress)
+        .when(CustomerCommand::AddAddress { marks: DefaultMarks::default() })
         .then_expect_events(vec![AddressAdded { address_id: first }]);
     given(vec![Registered {}, AddressAdded { address_id: first }, AddressRemoved { address_id: first }])
-        .when(CustomerCommand::AddAddress)
+        .when(CustomerCommand::AddAddress { marks: DefaultMarks::default() })
         .then_expect_events(vec![AddressAdded { address_id: second }]);
 }
 
 #[test]
 fn only_an_existing_address_can_be_changed_or_removed() {
     let address_id = AddressId(1);
-    let change = |fields: &[AddressField]| CustomerCommand::ChangeAddress { address_id, fields: fields.to_vec() };
+    let marks = DefaultMarks::default();
+    let change =
+        |fields: &[AddressField]| CustomerCommand::ChangeAddress { address_id, fields: fields.to_vec(), marks };
     let there = || given(vec![Registered {}, AddressAdded { address_id }]);
     let gone = || given(vec![Registered {}, AddressAdded { address_id }, AddressRemoved { address_id }]);
     let fields = vec![AddressField::City];
@@ -94,11 +96,10 @@ fn only_an_existing_address_can_be_changed_or_removed() {
 fn the_number_of_addresses_is_limited() {
     let mut events = vec![Registered {}];
     events.extend((1..=50).map(|number| AddressAdded { address_id: AddressId(number) }));
-    given(events.clone()).when(CustomerCommand::AddAddress).then_expect_error(CustomerError::TooManyAddresses);
+    let add = || CustomerCommand::AddAddress { marks: DefaultMarks::default() };
+    given(events.clone()).when(add()).then_expect_error(CustomerError::TooManyAddresses);
     events.push(AddressRemoved { address_id: AddressId(7) });
-    given(events)
-        .when(CustomerCommand::AddAddress)
-        .then_expect_events(vec![AddressAdded { address_id: AddressId(51) }]);
+    given(events).when(add()).then_expect_events(vec![AddressAdded { address_id: AddressId(51) }]);
 }
 
 #[test]
@@ -112,8 +113,47 @@ fn a_snapshot_that_is_older_than_addresses_stays_readable() {
         assert_eq!(serde_json::to_string(&customer).unwrap(), written);
     }
     let customer =
-        Customer::Registered(AddressBook { addresses: vec![AddressId(2)], last_address: 3, erasure_requested: false });
+        Customer::Registered(AddressBook { addresses: vec![AddressId(2)], last_address: 3, ..AddressBook::default() });
     let written = serde_json::to_string(&customer).unwrap();
+    assert_eq!(serde_json::from_str::<Customer>(&written).unwrap(), customer);
+}
+
+#[test]
+fn at_most_one_address_of_each_kind_is_the_default() {
+    let (first, second) = (AddressId(1), AddressId(2));
+    let changed = |shipping, billing| CustomerEvent::DefaultAddressesChanged { shipping, billing };
+    let both = DefaultMarks { shipping: Some(true), billing: Some(true) };
+    let add = |marks| CustomerCommand::AddAddress { marks };
+    given(vec![Registered {}])
+        .when(add(both))
+        .then_expect_events(vec![AddressAdded { address_id: first }, changed(Some(first), Some(first))]);
+    let events = vec![
+        Registered {},
+        AddressAdded { address_id: first },
+        changed(Some(first), Some(first)),
+        AddressAdded { address_id: second },
+    ];
+    let mark = |address_id, marks| CustomerCommand::ChangeAddress { address_id, fields: vec![], marks };
+    let shipping = |mark| DefaultMarks { shipping: Some(mark), billing: None };
+    let when = |command| given(events.clone()).when(command);
+    when(mark(second, shipping(true))).then_expect_events(vec![changed(Some(second), Some(first))]);
+    when(mark(first, shipping(false))).then_expect_events(vec![changed(None, Some(first))]);
+    // Nothing changes for what is so already, nor by an address that is no default.
+    when(mark(first, both)).then_expect_events(vec![]);
+    when(mark(second, DefaultMarks::NONE)).then_expect_events(vec![]);
+    when(CustomerCommand::RemoveAddress { address_id: second })
+        .then_expect_events(vec![AddressRemoved { address_id: second }]);
+    when(CustomerCommand::RemoveAddress { address_id: first })
+        .then_expect_events(vec![AddressRemoved { address_id: first }, changed(None, None)]);
+}
+
+#[test]
+fn default_addresses_survive_a_snapshot() {
+    let defaults = DefaultAddresses { shipping: Some(AddressId(2)), billing: None };
+    let book = AddressBook { addresses: vec![AddressId(2)], last_address: 3, defaults, ..AddressBook::default() };
+    let customer = Customer::Registered(book);
+    let written = serde_json::to_string(&customer).unwrap();
+    assert_eq!(written, r#"{"Registered":{"addresses":[2],"last_address":3,"default_shipping":2}}"#);
     assert_eq!(serde_json::from_str::<Customer>(&written).unwrap(), customer);
 }
 

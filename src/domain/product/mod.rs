@@ -12,6 +12,7 @@ use super::money::Money;
 mod command;
 mod error;
 mod event;
+mod movement;
 mod stock;
 mod supply;
 #[cfg(test)]
@@ -20,6 +21,7 @@ mod tests;
 pub use command::ProductCommand;
 pub use error::ProductError;
 pub use event::ProductEvent;
+pub use movement::StockMovement;
 pub use stock::Stock;
 pub use supply::{Supply, UnavailableReason};
 

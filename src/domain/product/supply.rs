@@ -15,6 +15,17 @@ words! {
     }
 }
 
+impl UnavailableReason {
+    /// Why a product is not sold at all; `None` if it is.
+    pub fn of_withdrawn(deleted: bool, discontinued: bool) -> Option<Self> {
+        match (deleted, discontinued) {
+            (true, _) => Some(Self::Deleted),
+            (false, true) => Some(Self::Discontinued),
+            (false, false) => None,
+        }
+    }
+}
+
 /// What can be sold of a product now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Supply {

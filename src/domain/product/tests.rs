@@ -1,6 +1,7 @@
 use cqrs_es::test::{AggregateTestExecutor, TestFramework};
 
 use super::*;
+use crate::domain::event_types::PublishedEvents;
 use crate::domain::ids::OrderId;
 use crate::domain::text::Name;
 
@@ -171,4 +172,37 @@ fn a_sku_is_changed_and_removed() {
         .when(ProductCommand::ChangeSku { sku: sku("K-2") })
         .then_expect_events(vec![changed(Some("K-2"), Some("K-1"))]);
     given_sku().when(ProductCommand::ChangeSku { sku: None }).then_expect_events(vec![changed(None, Some("K-1"))]);
+}
+
+#[test]
+fn the_movement_of_every_stock_event_leads_from_the_state_before_it_to_the_state_after_it() {
+    let (order_id, reason) = (OrderId(1), None);
+    let commands = [
+        ProductCommand::AdjustStock { change: 10, reason: reason.clone() },
+        ProductCommand::Reserve { order_id, quantity: 4 },
+        ProductCommand::Reserve { order_id, quantity: 5 },
+        ProductCommand::Release { order_id, quantity: 2 },
+        ProductCommand::AdjustStock { change: -1, reason: reason.clone() },
+        ProductCommand::Ship { order_id, quantity: 3 },
+        ProductCommand::Restock { order_id, quantity: 1 },
+        ProductCommand::CountStock { counted: 2, reason },
+    ];
+    let mut product = Product::default();
+    product.evolve(&created());
+    assert_eq!(created().stock_movement(), None);
+    let mut seen = std::collections::BTreeSet::new();
+    for command in commands {
+        for event in product.decide(command).unwrap() {
+            let before = product.listing().unwrap().stock;
+            product.evolve(&event);
+            let movement = event.stock_movement().unwrap();
+            assert_eq!((movement.before, movement.after), (before, product.listing().unwrap().stock), "{event:?}");
+            let of_order = !matches!(event.name(), "StockReceived" | "StockCorrected");
+            assert_eq!(movement.order_id.is_some(), of_order, "{event:?}");
+            seen.insert(event.name());
+        }
+    }
+    assert_eq!(seen, ProductEvent::STOCK_EVENTS.into());
+    let named = <ProductEvent as PublishedEvents>::VERSIONS.iter().filter(|(name, _)| name.starts_with("Stock"));
+    assert_eq!(named.map(|(name, _)| *name).collect::<std::collections::BTreeSet<_>>(), seen);
 }

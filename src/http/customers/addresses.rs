@@ -8,7 +8,7 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::Schema;
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::domain::customer::{self as domain, AddressLine, Country, OptionalLine, PostalCode};
+use crate::domain::customer::{self as domain, AddressLine, Country, DefaultMarks, OptionalLine, PostalCode};
 use crate::domain::ids::{AddressId, CustomerId};
 use crate::domain::text::Name;
 use crate::http::App;
@@ -33,6 +33,10 @@ pub struct AddressView {
     pub region: Option<String>,
     /// Country code of ISO 3166-1: two letters.
     pub country: String,
+    /// Whether a checkout that names no shipping address uses it; at most one address of a customer.
+    pub default_shipping: bool,
+    /// Whether a checkout that names no billing address uses it; at most one address of a customer.
+    pub default_billing: bool,
 }
 
 body! {
@@ -65,6 +69,26 @@ impl NewAddress {
 }
 
 body! {
+    /// A new address of a customer.
+    #[schema(examples(json!({ "name": "Jo Miller", "line1": "12 Mill Lane", "postal_code": "AB1 2CD", "city": "Milltown", "country": "GB", "default_shipping": true })))]
+    pub struct NewCustomerAddress {
+        /// The recipient's name.
+        pub name: Name,
+        pub line1: AddressLine,
+        pub line2: Option<AddressLine>,
+        /// May be absent in countries without postal codes.
+        pub postal_code: Option<PostalCode>,
+        pub city: Name,
+        pub region: Option<Name>,
+        pub country: Country,
+        /// `true` makes it the default shipping address, and the previous one an ordinary address.
+        pub default_shipping: Option<bool>,
+        /// `true` makes it the default billing address, and the previous one an ordinary address.
+        pub default_billing: Option<bool>,
+    }
+}
+
+body! {
     /// The fields to change; absent fields keep their value.
     #[schema(examples(json!({ "line1": "14 Mill Lane", "line2": "" })))]
     pub struct AddressChange {
@@ -75,6 +99,10 @@ body! {
         pub city: Option<Name>,
         pub region: Option<OptionalLine>,
         pub country: Option<Country>,
+        /// `true` makes it the default shipping address; `false` ends that.
+        pub default_shipping: Option<bool>,
+        /// `true` makes it the default billing address; `false` ends that.
+        pub default_billing: Option<bool>,
     }
 }
 
@@ -101,16 +129,18 @@ pub async fn list_addresses(
 
 /// Add an address
 #[utoipa::path(post, path = "/customer/{customer_id}/addresses", tag = "customers",
-    security(("bearer" = ["owner", "editor"])), request_body = NewAddress,
+    security(("bearer" = ["owner", "editor"])), request_body = NewCustomerAddress,
     params(("customer_id" = CustomerId, Path), CommandParams),
     responses((status = 201, body = AddressRef), CommandProblems))]
 pub async fn add_address(
     State(app): State<App>,
     Ids(customer_id): Ids<CustomerId>,
-    command: Command<NewAddress>,
+    command: Command<NewCustomerAddress>,
 ) -> Result<CommandResponse<AddressRef>, ApiError> {
-    let address = command.body.into_address().map_err(|error| ApiError::invalid(vec![error]))?;
-    let add = AddAddress { customer_id, address };
+    let NewCustomerAddress { name, line1, line2, postal_code, city, region, country, .. } = command.body;
+    let marks = DefaultMarks { shipping: command.body.default_shipping, billing: command.body.default_billing };
+    let address = NewAddress { name, line1, line2, postal_code, city, region, country }.into_address();
+    let add = AddAddress { customer_id, address: address.map_err(|error| ApiError::invalid(vec![error]))?, marks };
     let added = app.run(add, command.context).await?;
     Ok(added.created(|added| format!("/shop/api/customer/{customer_id}/addresses/{}/", added.address_id)))
 }
@@ -125,9 +155,10 @@ pub async fn change_address(
     Ids((customer_id, address_id)): Ids<(CustomerId, AddressId)>,
     command: Command<AddressChange>,
 ) -> Result<CommandResponse<AddressRef>, ApiError> {
-    let AddressChange { name, line1, line2, postal_code, city, region, country } = command.body;
+    let AddressChange { name, line1, line2, postal_code, city, region, country, .. } = command.body;
+    let marks = DefaultMarks { shipping: command.body.default_shipping, billing: command.body.default_billing };
     let change = domain::AddressChange { name, line1, line2, postal_code, city, region, country };
-    app.run(ChangeAddress { customer_id, address_id, change }, command.context).await
+    app.run(ChangeAddress { customer_id, address_id, change, marks }, command.context).await
 }
 
 /// Remove an address
@@ -160,6 +191,28 @@ pub async fn find_address(
             .await?;
     let country = country.map(Country::try_from).transpose().map_err(ApiError::internal)?;
     Ok(Some(KnownAddress { address_id, country }))
+}
+
+/// The default addresses of a customer, with their countries.
+pub struct SavedDefaults {
+    pub shipping: Option<KnownAddress>,
+    pub billing: Option<KnownAddress>,
+}
+
+pub async fn find_default_addresses(app: &App, customer_id: CustomerId) -> Result<SavedDefaults, ApiError> {
+    let rows = sqlx::query_file!("src/http/queries/default_addresses.sql", customer_id.0).fetch_all(&app.pool).await?;
+    let mut defaults = SavedDefaults { shipping: None, billing: None };
+    for row in rows {
+        let country = Some(Country::try_from(row.country).map_err(ApiError::internal)?);
+        let address = KnownAddress { address_id: AddressId(row.address_id), country };
+        if row.default_billing {
+            defaults.billing = Some(address.clone());
+        }
+        if row.default_shipping {
+            defaults.shipping = Some(address);
+        }
+    }
+    Ok(defaults)
 }
 
 /// An address inside another body.

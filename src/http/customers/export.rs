@@ -34,13 +34,15 @@ pub struct CustomerExport {
     pub account: Option<ExportedAccount>,
     pub addresses: Vec<AddressView>,
     pub cart: Vec<ExportedItem>,
+    /// Newest first.
+    pub wishlist: Vec<ExportedWish>,
     pub orders: Vec<ExportedOrder>,
     /// Logins and failed logins.
     pub sign_ins: Vec<ExportedSignIn>,
     pub sessions: Vec<ExportedSession>,
     /// Mailed links that are still valid.
     pub mailed_links: Vec<ExportedLink>,
-    /// Events of the customer, the cart and the account.
+    /// Events of the customer, the cart, the wishlist and the account.
     pub history: Vec<ExportedEvent>,
     /// Whether this is the last page; otherwise `Link` leads to the next page.
     pub complete: bool,
@@ -61,6 +63,13 @@ pub struct ExportedItem {
     pub product_id: i64,
     pub product_name: String,
     pub quantity: i64,
+}
+
+#[derive(Serialize, Deserialize, ToSchema)]
+pub struct ExportedWish {
+    pub product_id: i64,
+    pub product_name: String,
+    pub added_at: DateTime<Utc>,
 }
 
 #[derive(Serialize, Deserialize, ToSchema)]
@@ -152,6 +161,7 @@ struct ExportRow {
     account: SqlJson<Option<ExportedAccount>>,
     addresses: SqlJson<Vec<AddressView>>,
     cart: SqlJson<Vec<ExportedItem>>,
+    wishlist: SqlJson<Vec<ExportedWish>>,
     orders: SqlJson<Vec<ExportedOrder>>,
     sign_ins: SqlJson<Vec<ExportedSignIn>>,
     sessions: SqlJson<Vec<ExportedSession>>,
@@ -170,6 +180,7 @@ impl From<ExportRow> for CustomerExport {
             account: row.account.0,
             addresses: row.addresses.0,
             cart: row.cart.0,
+            wishlist: row.wishlist.0,
             orders: row.orders.0,
             sign_ins: row.sign_ins.0,
             sessions: row.sessions.0,

@@ -2,6 +2,8 @@
 
 pub mod addresses;
 pub mod export;
+pub mod list;
+pub mod wishlist;
 
 use axum::Extension;
 use axum::extract::{OriginalUri, State};

@@ -67,6 +67,7 @@ impl AllowedOrigins {
                 own("ratelimit-limit"),
                 own("ratelimit-remaining"),
                 own("ratelimit-reset"),
+                own("walk-moved"),
                 own("x-request-id"),
             ])
             .max_age(PREFLIGHT_MAX_AGE)

@@ -1,20 +1,20 @@
-//! Orders: placed by staff, listed, and read line by line.
+//! Orders: placed by staff, and read line by line.
 
 pub mod guest;
+pub mod list;
 pub mod movers;
 pub mod moves;
 pub mod recipients;
 pub mod short;
 pub mod summary;
 
-use axum::extract::{OriginalUri, State};
-use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use axum::extract::State;
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::domain::ids::{AddressId, CustomerId, OrderId, ProductId};
 use crate::domain::money::Money;
-use crate::domain::order::{Payment, Status};
 use crate::domain::quantity::Quantity;
 use crate::domain::text::Reference;
 use crate::http::App;
@@ -24,7 +24,7 @@ use crate::http::wire::amount::Amount;
 use crate::http::wire::body::body;
 use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse};
 use crate::http::wire::error::{ApiError, Problem};
-use crate::http::wire::page::{DEFAULT_LIMIT, Day, Ids, LAST_MOMENT, Page, PageOf, Params, Versioned};
+use crate::http::wire::page::{Ids, Versioned};
 use crate::journal::EntityTag;
 use crate::shop::{OrderView, PlaceOrder, RequestedLine, order_digest};
 
@@ -39,42 +39,6 @@ pub struct OrderLine {
     pub quantity: i64,
     pub price_per_unit: Amount,
     pub subtotal: Amount,
-}
-
-/// An order in the list of orders.
-#[derive(Serialize, ToSchema)]
-pub struct OrderRow {
-    pub order_id: i64,
-    pub placed_at: DateTime<Utc>,
-    #[schema(value_type = crate::domain::order::Status)]
-    pub status: String,
-    #[schema(value_type = crate::domain::order::Payment)]
-    pub payment: String,
-    #[schema(value_type = crate::domain::order::Fulfilment)]
-    pub fulfilment: String,
-    pub total_amount: Amount,
-    /// `null` for a guest.
-    pub customer_id: Option<i64>,
-    pub reference: Option<String>,
-    pub line_count: i64,
-}
-
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct OrderFilter {
-    #[param(inline)]
-    status: Option<Status>,
-    /// State of the payment; `partially_paid` finds orders that wait for the rest of their money.
-    #[param(inline)]
-    payment: Option<Payment>,
-    /// Placed on or after this day, UTC.
-    #[param(inline)]
-    from: Option<Day>,
-    /// Placed on or before this day, UTC.
-    #[param(inline)]
-    to: Option<Day>,
-    #[param(inline)]
-    customer: Option<CustomerId>,
 }
 
 body! {
@@ -108,35 +72,6 @@ body! {
         /// An agreed price; the product's price if absent.
         pub unit_price: Option<Money>,
     }
-}
-
-/// List orders, newest first
-#[utoipa::path(get, path = "/orders", tag = "orders", security(("bearer" = ["reader"])), params(OrderFilter, Page),
-    responses((status = 200, body = Vec<OrderRow>), (status = 400, body = Problem)))]
-pub async fn list_orders(
-    State(app): State<App>,
-    OriginalUri(uri): OriginalUri,
-    Params(filter): Params<OrderFilter>,
-    Params(page): Params<Page>,
-) -> Result<PageOf<OrderRow>, ApiError> {
-    let limit = page.limit(DEFAULT_LIMIT)?;
-    let (placed_at, order_id) = page.after()?.unwrap_or((LAST_MOMENT, i64::MAX));
-    let midnight = |day: NaiveDate| day.and_time(NaiveTime::MIN).and_utc();
-    let rows = sqlx::query_file_as!(
-        OrderRow,
-        "projections/orders/list.sql",
-        filter.status.map(Status::as_str),
-        filter.from.map(|Day(day)| midnight(day)),
-        filter.to.and_then(|Day(day)| day.succ_opt()).map(midnight),
-        filter.customer.map(|customer_id| customer_id.0),
-        placed_at,
-        order_id,
-        limit + 1,
-        filter.payment.map(Payment::as_str)
-    )
-    .fetch_all(&app.pool)
-    .await?;
-    Ok(PageOf::new(&uri, rows, limit, |row| (row.placed_at, row.order_id)))
 }
 
 /// Place an order for a customer or a guest

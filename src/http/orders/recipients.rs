@@ -111,6 +111,8 @@ impl GivenRecipients {
             contact: self.contact.map(|GivenContact { name, email }| GuestContact { name, email }),
             shipping: destination(self.shipping_address, self.shipping_address_id).await?,
             billing: destination(self.billing_address, self.billing_address_id).await?,
+            // Staff name what an order is sent to.
+            defaults: None,
         })
     }
 }

@@ -1,14 +1,17 @@
 //! Orders that cannot be served, because a count found fewer units than orders reserve.
 
-use axum::extract::{OriginalUri, State};
+use axum::extract::State;
+use axum::response::Response;
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::domain::product::Stock;
 use crate::http::App;
+use crate::http::ranks;
 use crate::http::wire::error::{ApiError, Problem};
-use crate::http::wire::page::{DEFAULT_LIMIT, Page, PageOf, Params};
+use crate::http::wire::page::{DEFAULT_LIMIT, Params};
+use crate::http::wire::ranked::{ListRequest, RankedList, RankedPage};
 
 /// A product of an order with more unshipped units than are on hand.
 #[derive(Serialize, ToSchema)]
@@ -36,27 +39,54 @@ pub struct ShortOrder {
 ///
 /// A count of the stock may find fewer units than open orders reserve. Earlier orders are served first, so these are the
 /// latest orders of such a product: by product, latest order first. Staff wait for a delivery, or cancel the units.
-#[utoipa::path(get, path = "/orders/short", tag = "orders", security(("bearer" = ["reader"])), params(Page),
+#[utoipa::path(get, path = "/orders/short", tag = "orders", security(("bearer" = ["reader"])), params(RankedPage),
     responses((status = 200, body = Vec<ShortOrder>), (status = 400, body = Problem)))]
 pub async fn list_short_orders(
     State(app): State<App>,
-    OriginalUri(uri): OriginalUri,
-    Params(page): Params<Page>,
-) -> Result<PageOf<ShortOrder>, ApiError> {
-    let limit = page.limit(DEFAULT_LIMIT)?;
-    let (product_id, order_id, upto): (i64, i64, i64) = page.after()?.unwrap_or((0, i64::MAX, 0));
-    // No product has more reserved units, so a larger number was not made by the shop, and could overflow.
-    if !(0..=Stock::MAX).contains(&upto) {
-        return Err(ApiError::invalid_field("cursor", "must be taken from a Link of the same list"));
+    request: ListRequest,
+    Params(page): Params<RankedPage>,
+) -> Result<Response, ApiError> {
+    let list = RankedList { rank: &ranks::SHORT_ORDERS, default_limit: DEFAULT_LIMIT, start: ShortKey::default() };
+    let key = |row: &ShortOrder| ShortKey(row.product_id, row.order_id, row.upto);
+    request
+        .answer(
+            &app,
+            page,
+            list,
+            key,
+            |row| row,
+            |connection, ShortKey(product_id, order_id, upto), limit| {
+                sqlx::query_file_as!(
+                    ShortOrder,
+                    "projections/products/short_orders.sql",
+                    product_id,
+                    order_id,
+                    upto,
+                    limit
+                )
+                .fetch(connection)
+            },
+        )
+        .await
+}
+
+/// Product, order and units of the last row.
+#[derive(Serialize, Deserialize)]
+#[serde(try_from = "(i64, i64, i64)")]
+struct ShortKey(i64, i64, i64);
+
+impl Default for ShortKey {
+    fn default() -> Self {
+        Self(0, i64::MAX, 0)
     }
-    let list = sqlx::query_file_as!(
-        ShortOrder,
-        "projections/products/short_orders.sql",
-        product_id,
-        order_id,
-        upto,
-        limit + 1
-    );
-    let rows = list.fetch_all(&app.pool).await?;
-    Ok(PageOf::new(&uri, rows, limit, |row| (row.product_id, row.order_id, row.upto)))
+}
+
+impl TryFrom<(i64, i64, i64)> for ShortKey {
+    type Error = &'static str;
+
+    /// No product has more reserved units, so a larger number was not made by the shop, and could overflow.
+    fn try_from((product_id, order_id, upto): (i64, i64, i64)) -> Result<Self, Self::Error> {
+        let possible = (0..=Stock::MAX).contains(&upto);
+        if possible { Ok(Self(product_id, order_id, upto)) } else { Err("is not a number of units") }
+    }
 }

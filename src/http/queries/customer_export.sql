@@ -9,7 +9,7 @@ select
     (
         select coalesce(json_agg(row order by row.address_id), '[]')
         from (
-            select address_id, name, line1, line2, postal_code, city, region, country
+            select address_id, name, line1, line2, postal_code, city, region, country, default_shipping, default_billing
             from address
             where address.customer_id = profile.customer_id
         ) as row
@@ -24,6 +24,16 @@ select
             where item.cart_id = profile.customer_id::text
         ) as row
     ) as "cart!: _",
+    (
+        select coalesce(json_agg(row order by row.added_at desc, row.product_id), '[]')
+        from (
+            select item.product_id, coalesce(product.name, deleted.name) as product_name, item.added_at
+            from wishlist_items as item
+            left join products as product using (product_id)
+            left join products_deleted as deleted using (product_id)
+            where item.customer_id = profile.customer_id
+        ) as row
+    ) as "wishlist!: _",
     (
         select coalesce(json_agg(row order by row.order_id), '[]')
         from (
@@ -92,6 +102,7 @@ select
             where (aggregate_type, aggregate_id) in (
                     ('Customer', profile.customer_id::text),
                     ('Cart', profile.customer_id::text),
+                    ('Wishlist', profile.customer_id::text),
                     ('Account', held.account_id::text)
                 )
                 and position > $6

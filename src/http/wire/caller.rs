@@ -18,6 +18,8 @@ use crate::journal::{Actor, Context};
 pub struct Caller {
     identity: Option<Identity>,
     principal: Arc<str>,
+    /// A guest's client address, as the principal of requests without the token of a cart.
+    reader: Option<Arc<str>>,
 }
 
 impl Caller {
@@ -26,7 +28,8 @@ impl Caller {
         path_params: &HashMap<String, String>,
         address: Option<&ClientAddress>,
     ) -> Self {
-        Self { identity, principal: principal(identity, path_params, address).into() }
+        let reader = address.filter(|_| identity.is_none()).map(|address| guest_at(address).into());
+        Self { identity, principal: principal(identity, path_params, address).into(), reader }
     }
 
     /// The caller of a request that has just logged in.
@@ -55,7 +58,8 @@ impl Caller {
 
     /// Context of a command without an idempotency key.
     pub fn context(&self) -> Context {
-        Context { principal: self.principal.to_string(), ..Context::of(self.actor()) }
+        let reader = self.reader.as_deref().map(str::to_owned);
+        Context { principal: self.principal.to_string(), reader, ..Context::of(self.actor()) }
     }
 
     /// The account and its credential; 401 for a guest, whom only routes with `()` admit.
@@ -86,8 +90,12 @@ fn principal(
         // The cart's id, not its token: the token is the only key to the cart.
         None => match (cart(), address) {
             (Some(cart), _) => format!("cart/{cart}"),
-            (None, Some(address)) => format!("guest/{}", address.0),
+            (None, Some(address)) => guest_at(address),
             (None, None) => "guest".to_owned(),
         },
     }
+}
+
+fn guest_at(address: &ClientAddress) -> String {
+    format!("guest/{}", address.0)
 }

@@ -190,13 +190,15 @@ impl App {
         use_case: U,
         context: Context,
     ) -> Result<CommandResponse<U::Answer>, CommandError> {
-        let principal = context.principal.clone();
+        let readers = [Some(context.principal.clone()), context.reader.clone()];
         let dry_run = context.dry_run;
         // If the generation changes meanwhile, the position may be one of the log before.
         let generation = self.journal.identity().generation;
         let receipt = self.journal.run(use_case, context).await?;
         if !dry_run {
-            self.recent_writes.record_write(&principal, generation, receipt.position);
+            for reader in readers.into_iter().flatten() {
+                self.recent_writes.record_write(&reader, generation, receipt.position);
+            }
         }
         Ok(CommandResponse { receipt, status: StatusCode::OK, location: None, dry_run })
     }

@@ -8,7 +8,7 @@ use axum::http::{HeaderValue, Uri};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, TimeDelta, Utc};
 use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::IntoParams;
@@ -41,6 +41,21 @@ pub struct PageOf<T> {
     next: Option<HeaderValue>,
 }
 
+/// A row that a bounded walk has read.
+///
+/// A walk follows an index and reads a limited number of rows, so its page may be short, or even empty, and still have a
+/// next page.
+pub struct Walked<T> {
+    pub row: T,
+    /// Whether the row matches the filter.
+    pub found: bool,
+    /// Whether the walk read as many rows as it may, and this is the last of them.
+    pub last: bool,
+}
+
+/// Rows that a walk reads at most.
+pub const WALK_ROWS: i64 = 10_000;
+
 impl Page {
     /// The number of rows of the page. Queries read an extra row, which shows whether there is a next page.
     pub fn limit(&self, default: i64) -> Result<i64, ApiError> {
@@ -71,6 +86,26 @@ impl<T> PageOf<T> {
     /// A page with the cursor of the next page, if any.
     pub fn with_next<Key: Serialize>(uri: &Uri, rows: Vec<T>, next: Option<Key>) -> Self {
         Self { rows, next: next.and_then(|key| next_link(uri, &key)) }
+    }
+
+    /// A page of a bounded walk.
+    pub fn of_walk<Key: Serialize>(uri: &Uri, walked: Vec<Walked<T>>, limit: i64, key: impl Fn(&T) -> Key) -> Self {
+        let limit = usize::try_from(limit).unwrap_or_default();
+        let mut rows = Vec::new();
+        let mut next = None;
+        for Walked { row, found, last } in walked {
+            if rows.len() == limit && (found || last) {
+                next = rows.last().map(&key);
+                break;
+            }
+            if last {
+                next = Some(key(&row));
+            }
+            if found {
+                rows.push(row);
+            }
+        }
+        Self::with_next(uri, rows, next)
     }
 
     /// Maps the rows.
@@ -150,10 +185,60 @@ pub fn read_query<T: DeserializeOwned>(uri: &Uri) -> Result<T, ApiError> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Day(pub NaiveDate);
 
+impl Day {
+    pub fn begin(self) -> DateTime<Utc> {
+        self.0.and_time(NaiveTime::MIN).and_utc()
+    }
+
+    /// The beginning of the next day.
+    pub fn end(self) -> DateTime<Utc> {
+        self.begin() + TimeDelta::days(1)
+    }
+}
+
 impl<'de> Deserialize<'de> for Day {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         let day = NaiveDate::parse_from_str(&text, "%Y-%m-%d").ok().filter(|day| (1..=9999).contains(&day.year()));
         day.map(Self).ok_or_else(|| D::Error::custom("must be a date, such as 2030-01-31"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn walk(rows: &[(i64, bool)], walked_to: usize, limit: i64) -> (Vec<i64>, Option<i64>) {
+        let walked =
+            rows.iter().enumerate().map(|(place, &(row, found))| Walked { row, found, last: place + 1 == walked_to });
+        let uri = Uri::from_static("/shop/api/orders?limit=2");
+        let page = PageOf::of_walk(&uri, walked.collect(), limit, |row| *row);
+        let cursor = page.next.map(|link| {
+            let link = link.to_str().unwrap().to_owned();
+            let cursor = link.split("cursor=").nth(1).unwrap().split('>').next().unwrap().to_owned();
+            Page { limit: None, cursor: Some(cursor) }.after::<i64>().unwrap().unwrap()
+        });
+        (page.rows, cursor)
+    }
+
+    #[test]
+    fn a_walk_goes_on_after_the_page_or_after_the_last_row_that_it_read() {
+        assert_eq!(walk(&[], 9, 2), (vec![], None));
+        assert_eq!(walk(&[(1, true), (2, false), (3, true)], 9, 2), (vec![1, 3], None));
+        assert_eq!(walk(&[(1, true), (2, true), (3, false)], 9, 2), (vec![1, 2], None));
+        assert_eq!(walk(&[(1, true), (2, true), (3, true)], 9, 2), (vec![1, 2], Some(2)));
+        assert_eq!(walk(&[(1, true), (2, false), (3, false)], 3, 2), (vec![1], Some(3)));
+        assert_eq!(walk(&[(1, false), (2, false), (3, false)], 3, 2), (vec![], Some(3)));
+        assert_eq!(walk(&[(1, true), (2, false), (3, true)], 3, 2), (vec![1, 3], Some(3)));
+        assert_eq!(walk(&[(1, true), (2, true), (3, false)], 3, 2), (vec![1, 2], Some(2)));
+    }
+
+    #[test]
+    fn messages_do_not_depend_on_the_parser() {
+        let read = |message| plain_message(message);
+        assert_eq!(read("unknown variant `a`, expected one of `day`, `week`"), "must be one of day, week");
+        assert_eq!(read("unknown variant `a`, expected `day` or `week`"), "must be day or week");
+        assert_eq!(read("unknown variant `a`, expected `day`"), "must be day");
+        assert_eq!(read("must not be empty"), "must not be empty");
     }
 }

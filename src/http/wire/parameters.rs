@@ -6,8 +6,8 @@ use utoipa::openapi::{OpenApi, Ref, RefOr};
 use crate::http::wire::openapi::operations;
 
 /// Names of the shared parameters. Each means the same wherever it occurs.
-const SHARED: [&str; 7] =
-    ["Idempotency-Key", "If-Match", "If-None-Match", "Min-Position", "cursor", "dry_run", "limit"];
+const SHARED: [&str; 8] =
+    ["Idempotency-Key", "If-Match", "If-None-Match", "Min-Position", "all", "cursor", "dry_run", "limit"];
 
 /// Replaces shared parameters by references. A route that describes one in its own words keeps it.
 pub fn share(document: &mut OpenApi) {

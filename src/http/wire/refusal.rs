@@ -15,6 +15,7 @@ use crate::domain::pricing::PricingError;
 use crate::domain::product::ProductError;
 use crate::domain::refusal::Refusal;
 use crate::domain::webhook::WebhookError;
+use crate::domain::wishlist::WishlistError;
 
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
@@ -156,6 +157,10 @@ fn classify_refusal(refusal: &Refusal) -> (StatusCode, &'static str, &'static st
             WebhookError::NotFailing => (CONFLICT, "webhook_not_failing", "Webhook is not failing"),
             WebhookError::TooMany => (CONFLICT, "too_many_webhooks", "Too many webhooks"),
         },
+        Refusal::Wishlist(error) => match error {
+            WishlistError::ItemNotFound(_) => (NOT_FOUND, "item_not_found", "Item not found"),
+            WishlistError::TooManyItems => (CONFLICT, "too_many_items", "Too many items"),
+        },
         Refusal::ItemsUnavailable(_) => (CONFLICT, "items_unavailable", "Items unavailable"),
         Refusal::TotalChanged { .. } => (CONFLICT, "total_changed", "Total changed"),
         Refusal::UnknownDiscount(_) => (CONFLICT, "discount_not_found", "Discount not found"),
@@ -168,6 +173,7 @@ fn classify_refusal(refusal: &Refusal) -> (StatusCode, &'static str, &'static st
         Refusal::EmailNeedsConfirmation => (CONFLICT, "email_needs_confirmation", "E-mail address needs confirmation"),
         Refusal::EmailTaken => (CONFLICT, "email_taken", "E-mail taken"),
         Refusal::PostalCodeRequired => (CONFLICT, "postal_code_required", "Postal code required"),
+        Refusal::DefaultAddressesUnread => (CONFLICT, "address_changed", "Address changed"),
         Refusal::AddressChanged => (CONFLICT, "address_changed", "Address changed"),
         Refusal::UnknownCategory(_) => (CONFLICT, "category_not_found", "Category not found"),
         Refusal::UnknownCustomer(_) => (CONFLICT, "customer_not_found", "Customer not found"),

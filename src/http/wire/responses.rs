@@ -66,12 +66,17 @@ pub fn complete(document: &mut OpenApi) {
         note_log(operation);
         let (summary, is_command) =
             (operation.summary.clone().unwrap_or_default(), has_parameter(operation, "dry_run"));
-        let is_list = has_parameter(operation, "cursor");
+        let (is_list, is_ranked) = (has_parameter(operation, "cursor"), has_parameter(operation, "all"));
         for (status, response) in &mut operation.responses.responses {
             if is_problem(status) {
                 share_problem(status, response);
             } else if let RefOr::T(response) = response {
                 describe_success(status, response, &summary, is_command, is_list);
+                if is_ranked {
+                    let meaning =
+                        "`true` if a row may have moved since the first page: rows may be missing or repeated";
+                    response.headers.insert("Walk-Moved".to_owned(), header(Type::String, meaning).into());
+                }
             }
         }
     }

@@ -70,6 +70,9 @@ rules! {
     "captures": "shipments", "select count(*) from events where event_type = 'OrderShipmentSent'";
     "discounts": "orders", "select count(*) from events where event_type = 'OrderPlaced'";
     "checkouts": "checkouts", "select count(*) from events where event_type = 'CartCheckedOut'";
+    "addresses": "default addresses",
+        "select count(*) from events where event_type = 'CustomerDefaultAddressesChanged'";
+    "wishlists": "wishlist events", "select count(*) from events where aggregate_type = 'Wishlist'";
     "keys": "events", "select count(*) from events where metadata ? 'key_digest'";
     "answers": "answers", "select count(*) from idempotency";
 }

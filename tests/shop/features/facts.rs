@@ -128,6 +128,7 @@ async fn every_sample_is_read_back_through_its_fact() {
     for (view, expected) in [
         ("stock_level", 6),
         ("cart_change", 8),
+        ("wishlist_change", 3),
         ("order_step", 26),
         ("order_credited", 4),
         ("product_event", 14),

@@ -112,7 +112,7 @@ async fn running_nodes_begin_one_generation_and_serve_nothing_of_the_lost_log() 
         eventually("the generation", async || (shop.engine.journal.identity() == now.identity).then_some(())).await;
     }
 
-    // Neither cached aggregates nor kept answers are those of the lost log, and numbers go on above it.
+    // Neither cached aggregates nor kept answers are those of the lost log, and numbers continue above it.
     assert_eq!(one.header("idempotent-replayed"), "", "the first command with this key is lost");
     let order = one.body["order_id"].as_i64().unwrap();
     assert!(order > 1_000, "order {order}");

@@ -119,6 +119,16 @@ fn logs_and_metrics_contain_no_personal_data_and_no_secrets() {
     let reset = json!({ "token": kept(&mut secrets, &token), "new_password": kept(&mut secrets, "okapi in fog") });
     assert_eq!(call("POST", "auth/reset/confirm/", "", reset).0, 204);
     assert_eq!(call("GET", &format!("{own}export/"), &ADMIN, Value::Null).0, 200);
+    kept(&mut secrets, "zebulon");
+    for query in
+        ["customers/?email=zeb.new@example.com", "customers/?search=zebulon", "orders/?email=zeb.new@example.com"]
+    {
+        assert_eq!(call("GET", query, &ADMIN, Value::Null).0, 200, "{query}");
+        // Refused ones are not logged either: by the route, by the access check, and by the database.
+        assert_eq!(call("GET", &format!("{query}&cursor=zebulon"), &ADMIN, Value::Null).0, 400, "{query}");
+        assert_eq!(call("GET", &format!("{query}&name=zebulon"), &ADMIN, Value::Null).0, 400, "{query}");
+        assert_eq!(call("GET", query, access, Value::Null).0, 401, "{query}");
+    }
 
     // Staff created on the command line, whose log is the terminal and shows the password once.
     let added = run(folder.path(), &["users", "add", "zora.staff@example.com", "--role", "reader"]);

@@ -17,6 +17,8 @@ pub async fn furnished() -> (TestShop, String) {
     let home =
         json!({ "name": "Ada", "line1": "1 Mill Lane", "postal_code": "1", "city": "Milltown", "country": "GB" });
     shop.done("customer/1/addresses/", home).await;
+    let wish = shop.send("PUT", "customer/1/wishlist/1/", Value::Null, &[]).await;
+    assert!(wish.status.is_success(), "{}", wish.body);
     let token = shop.done("carts/", Value::Null).await["cart_token"].as_str().unwrap().to_owned();
     let fill = async || {
         shop.done(&format!("carts/{token}/items/"), json!({ "product_id": product, "quantity": 2 })).await;

@@ -8,7 +8,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, Request, StatusCode};
 use cartwright::accounts::{Accounts, AccountsConfig, MailConfig};
-use cartwright::http::{App, AppSettings, Edge, router};
+use cartwright::http::{App, AppSettings, Edge, WholeListLimits, router};
 use cartwright::journal::JournalOptions;
 use cartwright::payments::{Payments, PaymentsConfig};
 use cartwright::projector::{PROJECTIONS, ProjectorOptions, verify};
@@ -76,12 +76,30 @@ impl TestShop {
         Self::build(edge, connect, JournalOptions::default(), payments, policy).await
     }
 
+    /// A shop with its own bounds of whole lists.
+    pub async fn with_whole_lists(limits: WholeListLimits) -> Self {
+        let (connect, journal) = (fresh_database().await, JournalOptions::default());
+        let payments = PaymentsConfig::default();
+        Self::build_with(Edge::default(), connect, journal, &payments, PaymentPolicy::default(), limits).await
+    }
+
     async fn build(
         edge: Edge,
         connect: PgConnectOptions,
         journal: JournalOptions,
         payments: &PaymentsConfig,
         payment_policy: PaymentPolicy,
+    ) -> Self {
+        Self::build_with(edge, connect, journal, payments, payment_policy, WholeListLimits::default()).await
+    }
+
+    async fn build_with(
+        edge: Edge,
+        connect: PgConnectOptions,
+        journal: JournalOptions,
+        payments: &PaymentsConfig,
+        payment_policy: PaymentPolicy,
+        whole_lists: WholeListLimits,
     ) -> Self {
         let pool = pool(&connect).await;
         let options = ProjectorOptions { lease_time_to_live: Duration::from_secs(5), batch_limit: 5_000 };
@@ -99,8 +117,8 @@ impl TestShop {
         let journal = engine.journal.clone();
         let accounts = Accounts::start(&config, connect.clone(), pool.clone(), journal.clone()).await.unwrap();
         let projector = engine.projector.clone();
-        let settings =
-            AppSettings { edge, payments: Payments::new(payments, &pool).unwrap(), payment_policy, cart_days: 30 };
+        let payments = Payments::new(payments, &pool).unwrap();
+        let settings = AppSettings { edge, payments, payment_policy, cart_days: 30, whole_lists };
         let shop = App::new(journal, projector, accounts.clone(), pool.clone(), settings, None, stopping);
         Self {
             accounts,

@@ -1,23 +1,23 @@
 //! Products and their stock.
 
-use axum::extract::{OriginalUri, State};
-use rust_decimal::Decimal;
-use serde::{Deserialize, Serialize};
+pub mod list;
+
+use axum::extract::State;
+use serde::Serialize;
 use serde_json::{Map, Value};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use crate::domain::ids::ProductId;
 use crate::domain::money::Money;
 use crate::domain::text::{Description, Name, OptionalSku, Reason, Sku};
 use crate::http::App;
-use crate::http::categories::{CategoryField, find_categories};
+use crate::http::categories::CategoryField;
 use crate::http::wire::amount::Amount;
 use crate::http::wire::body::{FromObject, NoBody, body};
 use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse};
 use crate::http::wire::error::{ApiError, FieldError, Problem};
-use crate::http::wire::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params, Versioned};
+use crate::http::wire::page::{Ids, Versioned};
 use crate::journal::EntityTag;
-use crate::projector::text_key;
 use crate::shop::{
     AdjustStock, ChangeProduct, CreateProduct, DeleteProduct, ProductRef, ProductView, StockChange, StockView,
     product_digest,
@@ -32,37 +32,6 @@ pub struct ProductRow {
     /// Units available: on hand and not reserved, never below 0.
     pub stock: i64,
     pub category: String,
-}
-
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct ProductFilter {
-    /// Category: looked up by number, then by exact name, then by name without accents.
-    category: Option<String>,
-    /// Number of a category.
-    category_id: Option<i64>,
-    /// Lowest price, inclusive.
-    #[param(inline)]
-    min_price: Option<Money>,
-    /// Highest price, inclusive.
-    #[param(inline)]
-    max_price: Option<Money>,
-    /// Words that the name or description must all contain; case and accents do not matter.
-    search: Option<String>,
-    /// `true` returns only products with stock.
-    in_stock: Option<bool>,
-    #[param(inline)]
-    sort: Option<ProductSort>,
-}
-
-#[derive(Clone, Copy, Default, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ProductSort {
-    #[default]
-    Name,
-    PriceAsc,
-    PriceDesc,
-    Newest,
 }
 
 body! {
@@ -120,65 +89,6 @@ body! {
         pub count: Option<i64>,
         pub reason: Option<Reason>,
     }
-}
-
-/// List products
-#[utoipa::path(get, path = "/products", tag = "catalogue", security((), ("bearer" = [])), params(ProductFilter, Page),
-    responses((status = 200, body = Vec<ProductRow>), (status = 400, body = Problem)))]
-pub async fn list_products(
-    State(app): State<App>,
-    OriginalUri(uri): OriginalUri,
-    Params(filter): Params<ProductFilter>,
-    Params(page): Params<Page>,
-) -> Result<PageOf<ProductRow>, ApiError> {
-    let limit = page.limit(DEFAULT_LIMIT)?;
-    let words: Option<Vec<String>> = filter.search.map(|search| search.split_whitespace().map(text_key).collect());
-    if words.iter().flatten().any(|word| word.contains('\0')) {
-        return Err(ApiError::invalid_field("search", "must not contain control characters"));
-    }
-    let categories = find_categories(&app, filter.category.as_deref(), filter.category_id).await?;
-    let (min_price, max_price) = (filter.min_price.map(Money::amount), filter.max_price.map(Money::amount));
-    let in_stock = filter.in_stock.unwrap_or(false);
-    macro_rules! list {
-        ($file:literal, $($key:expr),*) => {
-            sqlx::query_file_as!(
-                ProductRow, $file, categories.as_deref(), min_price, max_price, in_stock, words.as_deref(),
-                $($key,)* limit + 1
-            )
-            .fetch_all(&app.pool)
-            .await?
-        };
-    }
-    let unfiltered = categories.is_none() && min_price.is_none() && max_price.is_none() && words.is_none() && !in_stock;
-    Ok(match filter.sort.unwrap_or_default() {
-        ProductSort::Name if unfiltered => {
-            let (name, id): (String, i64) = page.after()?.unwrap_or_default();
-            let list =
-                sqlx::query_file_as!(ProductRow, "projections/products/list.sql", text_key(&name), id, limit + 1);
-            let rows = list.fetch_all(&app.pool).await?;
-            PageOf::new(&uri, rows, limit, |row| (row.name.clone(), row.product_id))
-        }
-        ProductSort::Name => {
-            let (name, id): (String, i64) = page.after()?.unwrap_or_default();
-            let rows = list!("projections/products/list_by_name.sql", text_key(&name), id);
-            PageOf::new(&uri, rows, limit, |row| (row.name.clone(), row.product_id))
-        }
-        ProductSort::PriceAsc => {
-            let (price, id): (Decimal, i64) = page.after()?.unwrap_or((Decimal::NEGATIVE_ONE, 0));
-            let rows = list!("projections/products/list_by_price_asc.sql", price, id);
-            PageOf::new(&uri, rows, limit, |row| (row.price.0, row.product_id))
-        }
-        ProductSort::PriceDesc => {
-            let (price, id): (Decimal, i64) = page.after()?.unwrap_or((Decimal::MAX, i64::MAX));
-            let rows = list!("projections/products/list_by_price_desc.sql", price, id);
-            PageOf::new(&uri, rows, limit, |row| (row.price.0, row.product_id))
-        }
-        ProductSort::Newest => {
-            let id: i64 = page.after()?.unwrap_or(i64::MAX);
-            let rows = list!("projections/products/list_newest.sql", id);
-            PageOf::new(&uri, rows, limit, |row| row.product_id)
-        }
-    })
 }
 
 /// Get a product

@@ -1,0 +1,57 @@
+-- As list.sql, among the orders of customer $13, the orders $14, and those with the reference $15; each by its index.
+select
+    order_id,
+    placed_at,
+    status,
+    payment,
+    fulfilment,
+    total as total_amount,
+    customer_id,
+    reference,
+    line_count,
+    found as "found!",
+    place = 10000 as "last!"
+from (
+    select
+        placed.*,
+        row_number() over (order by placed.placed_at desc, placed.order_id desc) as place,
+        ($5::text is null or placed.status = $5)
+            and ($6::text is null or placed.payment = $6)
+            and ($7::text is null or placed.fulfilment = $7)
+            and ($8::text is null or placed.reference_key = $8)
+            and ($9::bigint is null or placed.customer_id = $9)
+            and ($10::bigint is null or exists (
+                select from order_lines as line
+                where line.product_id = $10 and line.order_id = placed.order_id
+            ))
+            and ($11::text is null or placed.customer_id = $12 or exists (
+                select from order_contact as contact
+                where contact.order_id = placed.order_id and lower(contact.email) = lower($11)
+            )) as found
+    from (
+        select *
+        from orders as placed
+        where placed.order_id in (
+                (
+                    select own.order_id
+                    from orders as own
+                    where own.customer_id = $13
+                        and (own.placed_at, own.order_id) < ($1, $2)
+                        and own.placed_at >= $3
+                    order by own.placed_at desc, own.order_id desc
+                    limit 10000
+                )
+                union
+                select unnest($14::bigint[])
+                union
+                select named.order_id from orders as named where named.reference_key = $15
+            )
+            and (placed.placed_at, placed.order_id) < ($1, $2)
+            and placed.placed_at >= $3
+        order by placed.placed_at desc, placed.order_id desc
+        limit 10000
+    ) as placed
+) as walked
+where found or place = 10000
+order by placed_at desc, order_id desc
+limit $4

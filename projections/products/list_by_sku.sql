@@ -1,0 +1,24 @@
+-- Products whose SKU has the same text_key: as a rule one, because SKUs are unique.
+select
+    product.product_id,
+    product.name,
+    product.price,
+    product.stock,
+    category.name as category,
+    product.on_hand,
+    product.reserved,
+    product.sku
+from products as product
+join categories as category using (category_id)
+where product.sku_key = $6
+    and product.discontinued = $7
+    and ($1::bigint[] is null or product.category_id = any($1))
+    and ($2::numeric is null or product.price >= $2)
+    and ($3::numeric is null or product.price <= $3)
+    and (not $4::boolean or product.stock > 0)
+    and (
+        select bool_and(strpos(product.search_key, word) > 0)
+        from unnest($5::text[]) as word
+    ) is not false
+order by product.name_key, product.product_id
+limit 1000

@@ -1,0 +1,203 @@
+//! The list of orders, and what staff find orders by.
+
+use axum::extract::{OriginalUri, State};
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::domain::ids::{CustomerId, ProductId};
+use crate::domain::order::{Fulfilment, Payment, Status};
+use crate::domain::text::{Email, Reference};
+use crate::http::App;
+use crate::http::customers::list::EmailFilter;
+use crate::http::wire::amount::Amount;
+use crate::http::wire::error::{ApiError, Problem};
+use crate::http::wire::page::{DEFAULT_LIMIT, Day, LAST_MOMENT, Page, PageOf, Params, Walked};
+use crate::projector::text_key;
+
+/// An order in the list of orders.
+#[derive(Serialize, ToSchema)]
+pub struct OrderRow {
+    pub order_id: i64,
+    pub placed_at: DateTime<Utc>,
+    #[schema(value_type = Status)]
+    pub status: String,
+    #[schema(value_type = Payment)]
+    pub payment: String,
+    #[schema(value_type = Fulfilment)]
+    pub fulfilment: String,
+    pub total_amount: Amount,
+    /// `null` for a guest.
+    pub customer_id: Option<i64>,
+    pub reference: Option<String>,
+    pub line_count: i64,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct OrderFilter {
+    #[param(inline)]
+    status: Option<Status>,
+    /// State of the payment; `partially_paid` finds orders that wait for the rest of their money.
+    #[param(inline)]
+    payment: Option<Payment>,
+    #[param(inline)]
+    fulfilment: Option<Fulfilment>,
+    /// The order's number in another system; case and accents do not matter.
+    #[param(inline)]
+    reference: Option<Reference>,
+    /// The whole e-mail address of the customer or guest.
+    #[param(value_type = Option<Email>, inline)]
+    email: Option<EmailFilter>,
+    /// A product of the order.
+    #[param(inline)]
+    product_id: Option<ProductId>,
+    #[param(inline)]
+    customer_id: Option<CustomerId>,
+    /// Earlier name of `customer_id`.
+    #[param(inline)]
+    customer: Option<CustomerId>,
+    /// Placed on or after this day, UTC.
+    #[param(inline)]
+    from: Option<Day>,
+    /// Placed on or before this day, UTC.
+    #[param(inline)]
+    to: Option<Day>,
+}
+
+/// Guests' orders with one e-mail address that are found by the address. If there are more, they are found by the date.
+const GUEST_ORDERS: i64 = 1_000;
+
+/// The orders with an e-mail address.
+struct Ordered {
+    customer_id: Option<i64>,
+    guest_orders: Vec<i64>,
+}
+
+/// The index that a list of orders follows.
+enum Walk {
+    ByDate,
+    /// Among orders with an index of their own: of a customer, with an e-mail address, with a reference.
+    Among(Ordered, Option<String>),
+    ToShip,
+    ToPay,
+}
+
+/// List orders, newest first
+///
+/// Orders of a customer, with a `reference` or an `email`, and those in an open state (`status` pending or processing,
+/// `payment` before paid) are found at once. Any other filter searches a limited number of orders per page: the page may
+/// be short, or even empty, and still have a next page.
+#[utoipa::path(get, path = "/orders", tag = "orders", security(("bearer" = ["reader"])), params(OrderFilter, Page),
+    responses((status = 200, body = Vec<OrderRow>), (status = 400, body = Problem)))]
+pub async fn list_orders(
+    State(app): State<App>,
+    OriginalUri(uri): OriginalUri,
+    Params(filter): Params<OrderFilter>,
+    Params(page): Params<Page>,
+) -> Result<PageOf<OrderRow>, ApiError> {
+    let limit = page.limit(DEFAULT_LIMIT)?;
+    if filter.customer.is_some() && filter.customer_id.is_some() {
+        return Err(ApiError::invalid_field("customer", "is the earlier name of customer_id; send one of them"));
+    }
+    let customer_id = filter.customer_id.or(filter.customer).map(|customer_id| customer_id.0);
+    let reference = filter.reference.as_ref().map(|reference| text_key(reference.as_str()));
+    let email = filter.email.as_ref().map(EmailFilter::as_str);
+    let ordered = match email {
+        Some(email) => Some(
+            sqlx::query_file_as!(Ordered, "projections/orders/of_email.sql", email, GUEST_ORDERS + 1)
+                .fetch_one(&app.pool)
+                .await?,
+        ),
+        None => None,
+    };
+    let email_customer = ordered.as_ref().and_then(|ordered| ordered.customer_id);
+    let (placed_at, order_id) = start(&page, filter.to)?;
+    let from = filter.from.map_or(FIRST_MOMENT, Day::begin);
+    macro_rules! walk {
+        ($file:literal $(, $key:expr)*) => {
+            sqlx::query_file!(
+                $file,
+                placed_at,
+                order_id,
+                from,
+                limit + 1,
+                filter.status.map(Status::as_str),
+                filter.payment.map(Payment::as_str),
+                filter.fulfilment.map(Fulfilment::as_str),
+                reference,
+                customer_id,
+                filter.product_id.map(|product_id| product_id.0),
+                email,
+                email_customer
+                $(, $key)*
+            )
+            .fetch_all(&app.pool)
+            .await?
+            .into_iter()
+            .map(|row| Walked {
+                found: row.found,
+                last: row.last,
+                row: OrderRow {
+                    order_id: row.order_id,
+                    placed_at: row.placed_at,
+                    status: row.status,
+                    payment: row.payment,
+                    fulfilment: row.fulfilment,
+                    total_amount: row.total_amount.into(),
+                    customer_id: row.customer_id,
+                    reference: row.reference,
+                    line_count: row.line_count,
+                },
+            })
+            .collect()
+        };
+    }
+    let walked: Vec<Walked<OrderRow>> = match choose_walk(&filter, customer_id, reference.as_ref(), ordered) {
+        Walk::ByDate => walk!("projections/orders/list.sql"),
+        Walk::Among(Ordered { customer_id, guest_orders }, reference) => {
+            walk!("projections/orders/list_among.sql", customer_id, &guest_orders, reference)
+        }
+        Walk::ToShip => walk!("projections/orders/list_to_ship.sql"),
+        Walk::ToPay => walk!("projections/orders/list_to_pay.sql"),
+    };
+    Ok(PageOf::of_walk(&uri, walked, limit, |row| (row.placed_at, row.order_id)))
+}
+
+/// The index with the fewest orders. Every other filter applies to what the walk reads.
+fn choose_walk(
+    filter: &OrderFilter,
+    customer_id: Option<i64>,
+    reference: Option<&String>,
+    ordered: Option<Ordered>,
+) -> Walk {
+    let of_customer = |customer_id| Ordered { customer_id, guest_orders: vec![] };
+    let many = |ordered: &Ordered| ordered.guest_orders.len() > GUEST_ORDERS as usize;
+    match (reference, ordered, customer_id) {
+        (Some(reference), ..) => Walk::Among(of_customer(None), Some(reference.clone())),
+        (None, Some(ordered), _) if !many(&ordered) => Walk::Among(ordered, None),
+        (None, _, Some(customer_id)) => Walk::Among(of_customer(Some(customer_id)), None),
+        _ if matches!(filter.status, Some(Status::Pending | Status::Processing)) => Walk::ToShip,
+        _ if filter.payment.is_some_and(is_open) => Walk::ToPay,
+        _ => Walk::ByDate,
+    }
+}
+
+/// Whether an order in this state waits for money. The index `orders_to_pay` has these states.
+fn is_open(payment: Payment) -> bool {
+    match payment {
+        Payment::Pending | Payment::Authorised | Payment::PartiallyPaid | Payment::Failed => true,
+        Payment::Paid | Payment::PartiallyRefunded | Payment::Refunded => false,
+    }
+}
+
+/// Where the page begins: after the cursor, and not after the last day.
+fn start(page: &Page, to: Option<Day>) -> Result<(DateTime<Utc>, i64), ApiError> {
+    let cursor = page.after()?.unwrap_or((LAST_MOMENT, i64::MAX));
+    let end = to.map(|day| (day.end(), 0));
+    Ok(end.map_or(cursor, |end| end.min(cursor)))
+}
+
+/// Before every order.
+const FIRST_MOMENT: DateTime<Utc> =
+    NaiveDate::from_ymd_opt(1, 1, 1).expect("it is a day").and_time(NaiveTime::MIN).and_utc();

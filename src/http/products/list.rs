@@ -1,0 +1,217 @@
+//! The list of products: filters for shoppers, and more for staff.
+
+use std::future::ready;
+
+use axum::extract::State;
+use axum::response::Response;
+use futures_util::stream::{StreamExt, TryStreamExt};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::domain::account::Role;
+use crate::domain::money::Money;
+use crate::domain::text::Sku;
+use crate::http::App;
+use crate::http::categories::find_categories;
+use crate::http::ranks;
+use crate::http::wire::amount::Amount;
+use crate::http::wire::caller::Caller;
+use crate::http::wire::error::{ApiError, Problem};
+use crate::http::wire::page::{DEFAULT_LIMIT, Params};
+use crate::http::wire::ranked::{ListRequest, Rank, RankedList, RankedPage};
+use crate::projector::text_key;
+
+/// A product in the list of products.
+#[derive(Serialize, ToSchema)]
+pub struct ListedProduct {
+    pub product_id: i64,
+    pub name: String,
+    pub price: Amount,
+    /// Units available: on hand and not reserved, never below 0.
+    pub stock: i64,
+    pub category: String,
+    /// Units in the warehouse; with `view=stock`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_hand: Option<i64>,
+    /// Units that open orders reserve; with `view=stock`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reserved: Option<i64>,
+    /// With `view=stock`; `null` for a product without an SKU.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub sku: Option<Option<String>>,
+}
+
+/// A row of the list with everything that a view may show.
+struct ProductListRow {
+    product_id: i64,
+    name: String,
+    price: Amount,
+    stock: i64,
+    category: String,
+    on_hand: i64,
+    reserved: i64,
+    sku: Option<String>,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ProductFilter {
+    /// Category: looked up by number, then by exact name, then by name without accents.
+    category: Option<String>,
+    /// Number of a category.
+    category_id: Option<i64>,
+    /// Lowest price, inclusive.
+    #[param(inline)]
+    min_price: Option<Money>,
+    /// Highest price, inclusive.
+    #[param(inline)]
+    max_price: Option<Money>,
+    /// Words that the name or description must all contain; case and accents do not matter.
+    search: Option<String>,
+    /// `true` returns only products with stock.
+    in_stock: Option<bool>,
+    #[param(inline)]
+    sort: Option<ProductSort>,
+    /// The whole SKU; case does not matter. For staff.
+    #[param(inline)]
+    sku: Option<Sku>,
+    /// `true` returns only discontinued products; otherwise they are left out. For staff.
+    discontinued: Option<bool>,
+    /// `stock` adds `on_hand`, `reserved` and `sku`. For staff.
+    #[param(inline)]
+    view: Option<ProductListView>,
+}
+
+#[derive(Clone, Copy, PartialEq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ProductListView {
+    Stock,
+}
+
+#[derive(Clone, Copy, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ProductSort {
+    #[default]
+    Name,
+    PriceAsc,
+    PriceDesc,
+    Newest,
+}
+
+/// List products
+///
+/// `sku`, `discontinued` and `view` are for staff: 401 for guests, 403 for customers.
+#[utoipa::path(get, path = "/products", tag = "catalogue", security((), ("bearer" = [])),
+    params(ProductFilter, RankedPage),
+    responses((status = 200, body = Vec<ListedProduct>), (status = 400, body = Problem), (status = 403, body = Problem)))]
+pub async fn list_products(
+    State(app): State<App>,
+    caller: Caller,
+    request: ListRequest,
+    Params(filter): Params<ProductFilter>,
+    Params(page): Params<RankedPage>,
+) -> Result<Response, ApiError> {
+    if filter.sku.is_some() || filter.discontinued.is_some() || filter.view.is_some() {
+        require_staff(&caller)?;
+    }
+    let (rank, view) = (filter.rank(), filter.view);
+    let words: Option<Vec<String>> = filter.search.map(|search| search.split_whitespace().map(text_key).collect());
+    let categories = find_categories(&app, filter.category.as_deref(), filter.category_id).await?;
+    let (min_price, max_price) = (filter.min_price.map(Money::amount), filter.max_price.map(Money::amount));
+    let (in_stock, discontinued) = (filter.in_stock.unwrap_or(false), filter.discontinued.unwrap_or(false));
+    let unfiltered = categories.is_none()
+        && min_price.is_none()
+        && max_price.is_none()
+        && words.is_none()
+        && !in_stock
+        && !discontinued;
+    let show = move |row: ProductListRow| row.into_listed(view);
+    macro_rules! rows {
+        ($connection:expr, $file:literal, $($after:expr),*) => {
+            sqlx::query_file_as!(
+                ProductListRow, $file, categories.as_deref(), min_price, max_price, in_stock, words.as_deref(), $($after),*
+            )
+            .fetch($connection)
+        };
+    }
+    macro_rules! list {
+        ($start:expr, $key:expr, $query:expr) => {{
+            let list = RankedList { rank, default_limit: DEFAULT_LIMIT, start: $start };
+            request.answer(&app, page, list, $key, show, $query).await
+        }};
+    }
+    let by_name = |row: &ProductListRow| (row.name.clone(), row.product_id);
+    let by_price = |row: &ProductListRow| (row.price.0, row.product_id);
+    if let Some(sku) = filter.sku {
+        let key = text_key(sku.as_str());
+        return list!((String::new(), 0_i64), by_name, move |connection, (name, id), _| {
+            let (sku, after) = (sku.clone(), (text_key(&name), id));
+            // The text_key ignores accents, which make another SKU.
+            let is_next = move |row: &ProductListRow| {
+                let stored = row.sku.as_ref().map(|stored| Sku::stored(stored.as_str()).folded());
+                ready(stored == Some(sku.folded()) && (text_key(&row.name), row.product_id) > after)
+            };
+            let found = rows!(connection, "projections/products/list_by_sku.sql", key, discontinued);
+            found.try_filter(is_next).boxed()
+        });
+    }
+    match filter.sort.unwrap_or_default() {
+        ProductSort::Name if unfiltered => list!((String::new(), 0_i64), by_name, |connection, (name, id), limit| {
+            sqlx::query_file_as!(ProductListRow, "projections/products/list.sql", text_key(&name), id, limit)
+                .fetch(connection)
+        }),
+        ProductSort::Name => list!((String::new(), 0_i64), by_name, move |connection, (name, id), limit| {
+            rows!(connection, "projections/products/list_by_name.sql", text_key(&name), id, limit, discontinued)
+        }),
+        ProductSort::PriceAsc => {
+            list!((Decimal::NEGATIVE_ONE, 0_i64), by_price, move |connection, (price, id), limit| {
+                rows!(connection, "projections/products/list_by_price_asc.sql", price, id, limit, discontinued)
+            })
+        }
+        ProductSort::PriceDesc => {
+            list!((Decimal::MAX, i64::MAX), by_price, move |connection, (price, id), limit| {
+                rows!(connection, "projections/products/list_by_price_desc.sql", price, id, limit, discontinued)
+            })
+        }
+        ProductSort::Newest => {
+            list!(i64::MAX, |row: &ProductListRow| row.product_id, move |connection, id, limit| {
+                rows!(connection, "projections/products/list_newest.sql", id, limit, discontinued)
+            })
+        }
+    }
+}
+
+impl ProductFilter {
+    /// What moves the rows of this list.
+    fn rank(&self) -> &'static Rank {
+        let by_price = self.min_price.is_some() || self.max_price.is_some();
+        match self.sort.unwrap_or_default() {
+            _ if self.in_stock == Some(true) => &ranks::PRODUCTS_IN_STOCK,
+            ProductSort::PriceAsc | ProductSort::PriceDesc => &ranks::PRODUCTS_BY_PRICE,
+            _ if by_price => &ranks::PRODUCTS_BY_PRICE,
+            ProductSort::Name => &ranks::PRODUCTS_BY_NAME,
+            ProductSort::Newest => &ranks::PRODUCTS_NEWEST,
+        }
+    }
+}
+
+fn require_staff(caller: &Caller) -> Result<(), ApiError> {
+    match caller.identity()?.role {
+        Role::Customer => Err(ApiError::forbidden("the parameters sku, discontinued and view are for staff")),
+        _ => Ok(()),
+    }
+}
+
+impl ProductListRow {
+    fn into_listed(self, view: Option<ProductListView>) -> ListedProduct {
+        let Self { product_id, name, price, stock, category, on_hand, reserved, sku } = self;
+        let mut product =
+            ListedProduct { product_id, name, price, stock, category, on_hand: None, reserved: None, sku: None };
+        if let Some(ProductListView::Stock) = view {
+            (product.on_hand, product.reserved, product.sku) = (Some(on_hand), Some(reserved), Some(sku));
+        }
+        product
+    }
+}
