@@ -73,7 +73,11 @@ async fn earlier_shop(name: &str) -> TestShop {
     let figures: BTreeMap<String, Value> = serde_json::from_str(&figures).unwrap();
     assert!(figures.len() > 20, "{name}");
     for (path, recorded) in figures {
-        let found = shop.read(&path).await;
+        let mut found = shop.read(&path).await;
+        if let (true, Some(periods)) = (path.starts_with("sales/"), found.as_array_mut()) {
+            // Earlier versions left out periods without an order.
+            periods.retain(|period| period["orders"] != 0);
+        }
         assert!(agree(&recorded, &found), "{name}: {path} was\n{recorded}\nand is\n{found}");
     }
     shop
