@@ -105,7 +105,8 @@ async fn a_failed_reaction_is_retried_with_growing_pauses_then_parked_and_retrie
     assert_eq!((&row["event_type"], &row["due_at"]), (&json!("CategoryCreated"), &Value::Null));
     let misspelt = shop.get("reactions/?reactor=prob").await;
     assert_eq!(misspelt.status, StatusCode::BAD_REQUEST);
-    assert_eq!(misspelt.body["errors"], json!([{ "field": "reactor", "message": "must be one of probe" }]));
+    assert_eq!(misspelt.body["errors"][0]["field"], "reactor");
+    assert!(misspelt.body["detail"].as_str().unwrap().contains("must be one of probe"), "{}", misspelt.body);
     let tried = attempts.lock().unwrap().clone();
     assert_eq!(tried.iter().map(|(_, number, _)| *number).collect::<Vec<_>>(), [1, 2, 3]);
     let pause = |place: usize| tried[place].0 - tried[place - 1].0;
