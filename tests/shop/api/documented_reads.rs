@@ -120,9 +120,10 @@ async fn products_are_filtered_and_sorted() {
     assert_eq!(names("products/?min_price=8.50&max_price=20").await, ["assam", "Kettle"]);
     assert_eq!(names("products/?search=KETTLE+big").await, ["Big kettle"]);
     assert_eq!(names("products/?in_stock=true").await, ["Big kettle", "Kettle"]);
-    for sort in ["name", "price_asc", "price_desc", "newest"] {
-        assert_eq!(names(&format!("products/?in_stock=false&sort={sort}")).await, ["assam"], "{sort}");
-    }
+    assert_eq!(names("products/?in_stock=false").await, ["assam"]);
+    assert_eq!(names("products/?in_stock=false&sort=price_asc").await, ["assam"]);
+    assert_eq!(names("products/?in_stock=false&sort=price_desc").await, ["assam"]);
+    assert_eq!(names("products/?in_stock=false&sort=newest").await, ["assam"]);
     assert!(names("products/?in_stock=false&search=kettle").await.is_empty());
     assert_eq!(names("products/?category=1").await.len(), 3);
     assert_eq!(names("products/?category=kitchen").await.len(), 3);
