@@ -15,7 +15,8 @@ from (
     select
         placed.*,
         row_number() over (order by placed.placed_at desc, placed.order_id desc) as place,
-        ($5::text is null or placed.status = $5)
+        (
+            ($5::text is null or placed.status = $5)
             and ($6::text is null or placed.payment = $6)
             and ($7::text is null or placed.fulfilment = $7)
             and ($8::text is null or placed.reference_key = $8)
@@ -27,7 +28,8 @@ from (
             and ($11::text is null or placed.customer_id = $12 or exists (
                 select from order_contact as contact
                 where contact.order_id = placed.order_id and lower(contact.email) = lower($11)
-            )) as found
+            ))
+        ) is true as found
     from (
         select *
         from orders as placed

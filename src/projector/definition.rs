@@ -239,7 +239,7 @@ mod tests {
     #[test]
     fn a_projection_is_read_from_its_folder() {
         let bestsellers = Projection::find("bestsellers").unwrap();
-        assert_eq!(bestsellers.tables(), ["bestsellers", "bestsellers_by_day"]);
+        assert_eq!(bestsellers.tables(), ["bestsellers", "bestsellers_by_day", "bestsellers_by_month"]);
         assert_eq!(
             bestsellers.event_types(),
             ["OrderCancelled", "OrderPlaced", "OrderReturned", "OrderUnitsCancelled"]

@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_walk_goes_on_after_the_page_or_after_the_last_row_that_it_read() {
+    fn a_walk_continues_after_the_page_or_after_the_last_row_that_it_read() {
         assert_eq!(walk(&[], 9, 2), (vec![], None));
         assert_eq!(walk(&[(1, true), (2, false), (3, true)], 9, 2), (vec![1, 3], None));
         assert_eq!(walk(&[(1, true), (2, true), (3, false)], 9, 2), (vec![1, 2], None));

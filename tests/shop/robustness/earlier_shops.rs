@@ -6,9 +6,11 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
 use cartwright::database::migrate;
+use cartwright::projector::ProjectionState;
 use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 use sqlx::{ConnectOptions, Executor};
@@ -43,6 +45,19 @@ fn sorted(rows: &[Value]) -> Vec<&Value> {
     rows
 }
 
+/// Waits until each read table is in service as this version builds it.
+async fn wait_for_rebuilds(shop: &TestShop) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let tables = shop.engine.projector.status().await.unwrap();
+        if tables.iter().all(|table| table.is_current && table.state == ProjectionState::Live) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{tables:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 async fn earlier_shop(name: &str) -> TestShop {
     let database = bare_database().await;
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/shop/robustness/earlier_shops");
@@ -52,13 +67,17 @@ async fn earlier_shop(name: &str) -> TestShop {
     connection.execute(sqlx::raw_sql(&sql)).await.unwrap();
     migrate(&database).await.unwrap();
     let shop = TestShop::on(database).await;
-    shop.settle().await;
+    wait_for_rebuilds(&shop).await;
 
     let figures = std::fs::read_to_string(folder.join(format!("{name}.json"))).unwrap();
     let figures: BTreeMap<String, Value> = serde_json::from_str(&figures).unwrap();
     assert!(figures.len() > 20, "{name}");
     for (path, recorded) in figures {
-        let found = shop.read(&path).await;
+        let mut found = shop.read(&path).await;
+        if let (true, Some(periods)) = (path.starts_with("sales/"), found.as_array_mut()) {
+            // Earlier versions left out periods without an order.
+            periods.retain(|period| period["orders"] != 0);
+        }
         assert!(agree(&recorded, &found), "{name}: {path} was\n{recorded}\nand is\n{found}");
     }
     shop

@@ -41,7 +41,8 @@ const NEEDED_BYTES: u64 = 1 << 30;
 /// A folder in memory if enough of it is free, else one on the disk.
 fn data_dir() -> PathBuf {
     let (memory, disk) = (PathBuf::from("/dev/shm"), std::env::temp_dir());
-    [&memory, &disk].map(|folder| clear_leftovers(folder));
+    clear_leftovers(&memory);
+    clear_leftovers(&disk);
     let folder = if free_memory(&memory) >= NEEDED_BYTES { memory } else { disk };
     folder.join(format!("{PREFIX}{}", std::process::id()))
 }
