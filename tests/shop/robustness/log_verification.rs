@@ -186,7 +186,7 @@ const DAMAGES: [(&str, &[&str], &str); 28] = [
     ),
     ("update idempotency set position = position + 1", &["answers"], "its answer at position"),
     (
-        "update events set metadata = metadata || '{\"key_digest\": \"same\"}' where position >= 21",
+        "update events set metadata = metadata || '{\"key_digest\": \"same\"}' where position in (21, 22)",
         &[],
         "",
     ),
