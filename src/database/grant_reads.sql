@@ -27,7 +27,8 @@ begin
         begin
             execute format('alter role reader in database %I set search_path = live, fact', current_database());
             execute format(
-                'alter role reader in database %I set idle_in_transaction_session_timeout = %L', current_database(), '5min'
+                'alter role reader in database %I set idle_in_transaction_session_timeout = %L',
+                current_database(), '5min'
             );
         exception
             when insufficient_privilege then
