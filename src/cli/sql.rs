@@ -25,9 +25,12 @@ pub(super) struct SqlArgs {
     /// Print the address of the database for other programs, without a password, instead of opening psql
     #[arg(long, conflicts_with = "psql_args")]
     url: bool,
-    /// Connect as the owner of the database instead of `reader`: for backups and repairs
+    /// Connect as the owner of the database instead of `reader`: for repairs and views of your own
     #[arg(long)]
     owner: bool,
+    /// Connect as the superuser of the embedded database: for backups and maintenance
+    #[arg(long, conflicts_with = "owner")]
+    superuser: bool,
     /// Arguments of psql, after `--`
     #[arg(last = true)]
     psql_args: Vec<OsString>,
@@ -51,7 +54,11 @@ const OWNER_OPTIONS: &str = "-c search_path=live,fact,public";
 pub(super) async fn run_sql_command(args: &SqlArgs, location: &Location) -> anyhow::Result<ExitCode> {
     match location {
         Location::Embedded(options) => {
-            let role = if args.owner { ClusterRole::Owner } else { ClusterRole::Reader };
+            let role = match (args.superuser, args.owner) {
+                (true, _) => ClusterRole::Superuser,
+                (false, true) => ClusterRole::Owner,
+                (false, false) => ClusterRole::Reader,
+            };
             let (data_dir, programs) = (&options.data_dir, options.binaries.clone());
             ensure!(embedded::has_cluster(data_dir), no_shop(location));
             let running = embedded::running_socket_folder(data_dir);
@@ -83,6 +90,7 @@ pub(super) async fn run_sql_command(args: &SqlArgs, location: &Location) -> anyh
             }
         }
         Location::Url { url, .. } => {
+            ensure!(!args.superuser, "the database is one of your own: connect as its superuser with psql");
             let access = read_access(location).await?;
             let reader = (!args.owner).then_some(READER);
             if args.url {
@@ -96,7 +104,8 @@ pub(super) async fn run_sql_command(args: &SqlArgs, location: &Location) -> anyh
             }
             let ReadAccess { password, state, .. } = access;
             if let Some(advice) = state.advice().filter(|_| reader.is_some()) {
-                bail!("{advice}");
+                ensure!(state.can_read(), "{advice}");
+                print_error(&advice);
             }
             let mut environment: Vec<_> = password.map(|password| ("PGPASSWORD", password)).into_iter().collect();
             if reader.is_none() {

@@ -19,11 +19,20 @@ begin
             when duplicate_object or unique_violation then
                 null; -- The shop of another database was faster.
         end;
+    end if;
+    if may_create and not exists (
+        select from pg_db_role_setting join pg_database on pg_database.oid = setdatabase
+        where datname = current_database() and setrole = 'reader'::regrole
+    ) then
         begin
             execute format('alter role reader in database %I set search_path = live, fact', current_database());
+            execute format(
+                'alter role reader in database %I set idle_in_transaction_session_timeout = %L',
+                current_database(), '5min'
+            );
         exception
             when insufficient_privilege then
-                null; -- `cartwright sql` sets it too.
+                null; -- `cartwright sql` sets them too.
         end;
     end if;
     if may_create and not pg_has_role(current_user, 'reader', 'member') then

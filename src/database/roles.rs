@@ -10,6 +10,9 @@ use super::locks;
 /// Name of the role.
 pub const READER: &str = "reader";
 
+/// How many of the rights that a start withdraws are named in the log.
+const LOGGED_RIGHTS_MAX: usize = 5;
+
 /// Whether people can read the shop's data as `reader`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReaderState {
@@ -19,9 +22,16 @@ pub enum ReaderState {
     Missing { owner: String },
     /// The shop's role `owner` is not a member of the role.
     NotMember { owner: String },
+    /// The role reads `table` too, by a grant that the shop cannot withdraw.
+    ReadsMore { table: String },
 }
 
 impl ReaderState {
+    /// Whether people can read the shop's data.
+    pub fn can_read(&self) -> bool {
+        matches!(self, Self::Ready | Self::ReadsMore { .. })
+    }
+
     /// What the operator has to do, in one line; `None` if nothing.
     pub fn advice(&self) -> Option<String> {
         match self {
@@ -32,6 +42,10 @@ impl ReaderState {
             )),
             Self::NotMember { owner } => Some(format!(
                 "`{owner}` cannot act as `{READER}` or cancel its queries; run as a superuser: grant {READER} to {owner}"
+            )),
+            Self::ReadsMore { table } => Some(format!(
+                "`{READER}` can read `{table}`, which is not in `live` or `fact`; find the grant with \\dp {table} and \
+                 \\du {READER} of psql, and revoke it as a superuser"
             )),
         }
     }
@@ -48,8 +62,28 @@ pub async fn grant_reads_or_warn(connection: &mut PgConnection) {
 async fn grant_reads(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     let mut transaction = connection.begin().await?;
     sqlx::query("select pg_advisory_xact_lock($1)").bind(locks::INSTALL).execute(&mut *transaction).await?;
+    let withdrawn = withdraw_rights(&mut transaction).await?;
     grant_missing(&mut transaction).await?;
-    transaction.commit().await
+    transaction.commit().await?;
+    if !withdrawn.is_empty() {
+        let some = withdrawn.iter().take(LOGGED_RIGHTS_MAX).map(String::as_str).collect::<Vec<_>>().join(", ");
+        let count = withdrawn.len();
+        tracing::warn!(
+            count,
+            "rights of `{READER}` beyond reading `live` and `fact` were withdrawn, such as on {some}"
+        );
+    }
+    Ok(())
+}
+
+/// Withdraws what an operator granted the role before it was the shop's. Returns what the rights were for.
+async fn withdraw_rights(connection: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> {
+    let found = sqlx::query_as::<_, (String, String)>(include_str!("withdraw_rights.sql"));
+    let (items, statements): (Vec<_>, Vec<_>) = found.fetch_all(&mut *connection).await?.into_iter().unzip();
+    for statement in statements {
+        sqlx::query(&statement).execute(&mut *connection).await?;
+    }
+    Ok(items)
 }
 
 /// Grants what is missing, in the caller's transaction: a read table that was built elsewhere comes without grants.
@@ -63,13 +97,17 @@ pub async fn reader_state(connection: &mut PgConnection) -> Result<ReaderState, 
     let is_member: Option<bool> =
         sqlx::query_scalar("select pg_has_role(current_user, oid, 'member') from pg_roles where rolname = $1")
             .bind(READER)
-            .fetch_optional(connection)
+            .fetch_optional(&mut *connection)
             .await?
             .flatten();
     Ok(match is_member {
         None => ReaderState::Missing { owner },
         Some(false) => ReaderState::NotMember { owner },
-        Some(true) => ReaderState::Ready,
+        Some(true) => {
+            let table: Option<String> =
+                sqlx::query_scalar(include_str!("excess_read.sql")).fetch_optional(connection).await?;
+            table.map_or(ReaderState::Ready, |table| ReaderState::ReadsMore { table })
+        }
     })
 }
 
@@ -85,5 +123,7 @@ mod tests {
         assert!(missing.ends_with(": create role reader; grant reader to shop"), "{missing}");
         let no_member = ReaderState::NotMember { owner: owner() }.advice().unwrap();
         assert!(no_member.ends_with(": grant reader to shop"), "{no_member}");
+        let more = ReaderState::ReadsMore { table: "public.account".to_owned() };
+        assert!(more.can_read() && more.advice().unwrap().contains("`public.account`"));
     }
 }

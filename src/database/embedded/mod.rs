@@ -96,11 +96,14 @@ impl EmbeddedPostgres {
             cluster.initialise().await?;
         }
         let mut server = start_with_retries(&cluster).await?;
-        let owner = connect_options(cluster.data_dir(), &cluster.socket_folder, ClusterRole::Owner, NAME);
-        if !matches!(roles::are_prepared(&owner).await, Ok(true)) {
+        if let Some(difference) = cluster.roles_difference().await? {
+            tracing::warn!(%difference, "the roles of the database are made again");
             server.shut_down().await;
             cluster.prepare_roles().await?;
             server = start_with_retries(&cluster).await?;
+            if let Some(difference) = cluster.roles_difference().await? {
+                tracing::warn!(%difference, "the roles of the database are still not as they should be");
+            }
         }
 
         let (stop_request, stop_requested) = oneshot::channel();
@@ -162,7 +165,8 @@ pub fn address(data_dir: &Path, socket_folder: &Path, role: ClusterRole) -> Stri
         true => format!("&passfile={}", encode(&std::path::absolute(&passwords).unwrap_or(passwords))),
         false => String::new(),
     };
-    format!("postgresql:///{NAME}?host={}&port={PORT}&user={}{passwords}", encode(socket_folder), role.name())
+    let user = encode(Path::new(&role.name_in(data_dir)));
+    format!("postgresql:///{NAME}?host={}&port={PORT}&user={user}{passwords}", encode(socket_folder))
 }
 
 /// Fails if the database of the folder asks for passwords that this process may not read.
@@ -196,7 +200,7 @@ fn connect_options(data_dir: &Path, socket_folder: &Path, role: ClusterRole, dat
     let options = PgConnectOptions::new_without_pgpass()
         .socket(socket_folder)
         .port(PORT)
-        .username(role.name())
+        .username(&role.name_in(data_dir))
         .database(database)
         // Whatever `PGSSLMODE` asks for, there is no TLS on a Unix socket.
         .ssl_mode(PgSslMode::Disable);

@@ -19,9 +19,9 @@ use tokio::process::Child;
 
 use super::binaries::{Binaries, SUPPORTED};
 use super::folder::DataFolder;
-use super::roles::{Authentication, HBA_FILE, SUPERUSER};
+use super::roles::{self, Authentication, HBA_FILE, SUPERUSER};
 use super::server_log::MAX_BYTES;
-use super::{Durability, EmbeddedError, NAME, PORT};
+use super::{Durability, EmbeddedError, NAME, PORT, connect_options};
 
 pub(super) const PGDATA: &str = "pgdata";
 const UNFINISHED_PGDATA: &str = "pgdata.new";
@@ -141,6 +141,12 @@ impl Cluster {
             EmbeddedError::NotInitialised { folder, reason } => EmbeddedError::NoRoles { folder, reason },
             other => other,
         })
+    }
+
+    /// Why the roles of the running server are not as the shop makes them.
+    pub async fn roles_difference(&self) -> Result<Option<String>, EmbeddedError> {
+        let connect = |role| connect_options(self.data_dir(), &self.socket_folder, role, NAME);
+        roles::difference(&self.folder, &self.authentication, connect).await
     }
 
     /// Waits for an `initdb` that outlived a killed shop: it has the lock with its output.

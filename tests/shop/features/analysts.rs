@@ -4,6 +4,8 @@ use std::path::Path;
 use std::process::Output;
 use std::time::Duration;
 
+use cartwright::database::migrate;
+use cartwright::database::roles::{ReaderState, reader_state};
 use cartwright::projector::{Projection, ReadLimits, rebuild, rebuild_within};
 use cartwright::seeds;
 use serde_json::Value;
@@ -198,6 +200,30 @@ async fn a_reader_reads_every_table_and_fact_before_and_after_a_rebuild_and_noth
         rebuild(&shop.pool, Projection::find(name).unwrap(), &|_| ()).await.unwrap();
     }
     readable().await;
+    // What an operator granted before is withdrawn by a start, but not in a schema of the operator's own.
+    for statement in [
+        "grant all on all tables in schema public, live to reader",
+        "grant select (email) on account to reader",
+        "grant all on all sequences in schema public to reader",
+        "grant create on schema public, live to reader",
+        "alter default privileges grant select on tables to reader",
+        "create schema reports; create view reports.daily as select 1 as one",
+        "grant usage on schema reports to reader; grant select on reports.daily to reader",
+    ] {
+        shop.pool.execute(statement).await.unwrap();
+    }
+    migrate(&database).await.unwrap();
+    let kept = "select has_table_privilege('reader', 'reports.daily', 'select')
+        and not has_schema_privilege('reader', 'public', 'create')
+        and not has_schema_privilege('reader', 'live', 'create')";
+    assert!(sqlx::query_scalar::<_, bool>(kept).fetch_one(&shop.pool).await.unwrap());
+    shop.pool.execute("drop schema reports cascade; create table later (id int)").await.unwrap();
+    readable().await;
+    let state = async || reader_state(&mut *shop.pool.acquire().await.unwrap()).await.unwrap();
+    assert_eq!(state().await, ReaderState::Ready);
+    shop.pool.execute("grant select on account to public").await.unwrap();
+    assert_eq!(state().await, ReaderState::ReadsMore { table: "public.account".to_owned() });
+    shop.pool.execute("revoke select on account from public; drop table later").await.unwrap();
     // As a start of another version does.
     shop.pool.execute("comment on schema fact is 'another text'").await.unwrap();
     shop.pool.execute("drop view fact.category_deleted; drop view fact.order_placed").await.unwrap();
@@ -253,6 +279,8 @@ async fn the_address_for_other_programs_has_no_password() {
     assert!(printed.contains("&user=reader&options=-c%20search_path%3Dlive%2Cfact"), "{printed}");
     let owner = sql(&database, &["--url", "--owner"]);
     assert!(String::from_utf8_lossy(&owner.stdout).contains("&user=cartwright"), "{}", text(&owner));
+    let superuser = sql(&database, &["--url", "--superuser"]);
+    assert!(!superuser.status.success() && text(&superuser).contains("with psql"), "{}", text(&superuser));
     let nowhere = command(Path::new("/nowhere")).args(["sql", "--data-dir", "/nowhere"]).output().unwrap();
     assert!(text(&nowhere).contains("there is no shop yet"), "{}", text(&nowhere));
 }

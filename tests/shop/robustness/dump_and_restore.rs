@@ -27,6 +27,11 @@ fn commands(section: &str) -> Vec<String> {
     section.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
 }
 
+/// The command of the page that dumps a database of the operator's own, or the embedded one.
+fn backup(of: &str) -> String {
+    commands("Backup").into_iter().find(|block| block.contains(of)).unwrap()
+}
+
 /// Runs commands of the page in `folder`, which is also the data folder of the node.
 fn run(commands: &str, from: &PgConnectOptions, to: &PgConnectOptions, folder: &Path) -> String {
     let programs = Path::new(PROGRAM).parent().unwrap();
@@ -114,7 +119,7 @@ async fn the_restore_procedure_begins_a_generation_above_what_was_lost() {
             .unwrap();
     }
     let common = shop.engine.journal.position();
-    run(&commands("Backup").join("\n"), &database, &restored, folder.path());
+    run(&backup("$DATABASE_URL"), &database, &restored, folder.path());
     shop.add(ada, product, 1).await;
     let lost = order(&shop, ada, "lost").await;
     assert_eq!(lost.body["order_id"], 2);
@@ -182,8 +187,11 @@ fn state(data_dir: &Path) -> (i64, i64) {
 fn an_embedded_shop_is_restored_with_the_command_of_the_page() {
     let folder = program::data_dir();
     let server = Server::start(folder.path());
-    let dump = commands("Backup").join("\n");
-    run_embedded(&format!("DATABASE_URL=$(cartwright sql --url --owner)\n{dump}"), folder.path());
+    // What only another role may read is in the dump too.
+    let finances =
+        "create role fin; create schema fin authorization fin; set role fin; create table fin.secret (id int)";
+    run_embedded(&format!("cartwright sql --superuser -- -qc '{finances}'"), folder.path());
+    run_embedded(&backup("sql --url --superuser"), folder.path());
     let (common, _) = state(folder.path());
     ask(&embedded_database(folder.path()), async |pool| {
         let (journal, projector) = (JournalOptions::default(), ProjectorOptions::default());

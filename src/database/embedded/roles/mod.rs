@@ -17,11 +17,14 @@ use nix::unistd::geteuid;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 
+use super::folder::DataFolder;
 use super::{Durability, EmbeddedError, NAME};
 use crate::database::roles::READER;
 
-/// Name of the cluster's superuser.
+/// Name of the superuser of a new cluster.
 pub(super) const SUPERUSER: &str = "postgres";
+/// Holds the name of the superuser, if it was ever another one.
+const SUPERUSER_FILE: &str = "superuser";
 /// Passwords in libpq's format, for root alone.
 pub(super) const PASSWORD_FILE: &str = "pgpass";
 /// Rules of authentication, which replace those that `initdb` wrote.
@@ -33,7 +36,7 @@ const PASSWORD_METHOD: &str = "scram-sha-256";
 /// Who connects to the database of the shop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClusterRole {
-    /// `postgres`: the superuser, for maintenance.
+    /// `postgres`, or the name that an older cluster has for it: the superuser, for maintenance.
     Superuser,
     /// `cartwright`: the owner of the database, as which the shop connects.
     Owner,
@@ -44,12 +47,22 @@ pub enum ClusterRole {
 impl ClusterRole {
     const ALL: [Self; 3] = [Self::Superuser, Self::Owner, Self::Reader];
 
+    /// Name in a new cluster; see [`ClusterRole::name_in`].
     pub fn name(self) -> &'static str {
         match self {
             Self::Superuser => SUPERUSER,
             Self::Owner => NAME,
             Self::Reader => READER,
         }
+    }
+
+    /// Name in the cluster of a data folder, as its last start found it.
+    pub(super) fn name_in(self, data_dir: &Path) -> String {
+        let kept = match self {
+            Self::Superuser => fs::read_to_string(data_dir.join(SUPERUSER_FILE)).ok(),
+            Self::Owner | Self::Reader => None,
+        };
+        kept.filter(|name| !name.is_empty()).unwrap_or_else(|| self.name().to_owned())
     }
 }
 
@@ -71,14 +84,15 @@ impl Authentication {
             return Ok(Self::Socket);
         }
         let path = data_dir.join(PASSWORD_FILE);
-        if let Some(passwords) = trusted_passwords(&path) {
+        let superuser = ClusterRole::Superuser.name_in(data_dir);
+        if let Some(passwords) = trusted_passwords(&path, &superuser) {
             return Ok(Self::Passwords(passwords));
         }
         let mut passwords = [const { String::new() }; 3];
         for password in &mut passwords {
             *password = generate_password()?;
         }
-        write_passwords(&path, &passwords).map_err(EmbeddedError::file("write to", &path))?;
+        write_passwords(&path, &superuser, &passwords).map_err(EmbeddedError::file("write to", &path))?;
         Ok(Self::Passwords(passwords))
     }
 
@@ -91,7 +105,20 @@ impl Authentication {
         format!("# Written by cartwright at each start.\nlocal all all {method}\nlocal replication all {method}\n")
     }
 
-    /// Statements for a stand-alone backend in one transaction: they create what is missing, and change nothing else.
+    /// Keeps the name of the superuser for the next connections, and in the file of the passwords.
+    fn keep_superuser(&self, folder: &DataFolder, name: &str) -> Result<(), EmbeddedError> {
+        if ClusterRole::Superuser.name_in(&folder.path) == name {
+            return Ok(());
+        }
+        tracing::info!("the superuser of the database is `{name}`");
+        folder.replace_file(SUPERUSER_FILE, name)?;
+        let Self::Passwords(passwords) = self else { return Ok(()) };
+        let path = folder.join(PASSWORD_FILE);
+        write_passwords(&path, name, passwords).map_err(EmbeddedError::file("write to", &path))
+    }
+
+    /// Statements for a stand-alone backend in one transaction: they create what is missing, and give `cartwright` and
+    /// `reader` the attributes, settings and passwords that the shop has for them.
     pub fn statements(&self) -> String {
         let passwords: String = match self {
             Self::Socket => String::new(),
@@ -111,7 +138,8 @@ impl Authentication {
 
 /// The password of a role, if there are passwords and this process may read them.
 pub(super) fn password(data_dir: &Path, role: ClusterRole) -> Option<String> {
-    let [superuser, owner, reader] = parse_passwords(&fs::read_to_string(data_dir.join(PASSWORD_FILE)).ok()?)?;
+    let text = fs::read_to_string(data_dir.join(PASSWORD_FILE)).ok()?;
+    let [superuser, owner, reader] = parse_passwords(&text, &ClusterRole::Superuser.name_in(data_dir))?;
     Some(match role {
         ClusterRole::Superuser => superuser,
         ClusterRole::Owner => owner,
@@ -124,23 +152,42 @@ pub(super) fn asks_for_passwords(data_dir: &Path) -> bool {
     fs::read_to_string(data_dir.join(HBA_FILE)).is_ok_and(|rules| rules.contains(PASSWORD_METHOD))
 }
 
-/// Whether the roles are as [`Authentication::statements`] makes them, and the owner can log in.
-pub(super) async fn are_prepared(owner: &PgConnectOptions) -> Result<bool, sqlx::Error> {
+/// Why the roles are not as [`Authentication::statements`] makes them; `None` if they are, and can log in. Keeps the
+/// name of the superuser.
+pub(super) async fn difference(
+    folder: &DataFolder,
+    authentication: &Authentication,
+    connect: impl Fn(ClusterRole) -> PgConnectOptions,
+) -> Result<Option<String>, EmbeddedError> {
+    let found = match find_roles(&connect(ClusterRole::Owner)).await {
+        Ok(found) => found,
+        Err(error) => return Ok(Some(format!("`{NAME}`: {error}"))),
+    };
+    let Some((superuser, difference)) = found else { return Ok(Some("they are those of an earlier version".into())) };
+    authentication.keep_superuser(folder, &superuser)?;
+    if difference.is_some() || matches!(authentication, Authentication::Socket) {
+        return Ok(difference);
+    }
+    for role in [ClusterRole::Superuser, ClusterRole::Reader] {
+        // Every role may change its own password.
+        let login = async { connect(role).connect().await?.close().await };
+        if let Err(error) = login.await {
+            return Ok(Some(format!("`{}` cannot log in: {error}", role.name_in(&folder.path))));
+        }
+    }
+    Ok(None)
+}
+
+/// The name of the superuser, and what is wrong with the other roles; `None` if one of them is missing.
+async fn find_roles(owner: &PgConnectOptions) -> Result<Option<(String, Option<String>)>, sqlx::Error> {
     let mut connection = owner.connect().await?;
-    let prepared = sqlx::query_scalar(
-        "select not owner.rolsuper and pg_has_role(current_user, reader.oid, 'member') and reader.rolcanlogin
-         from pg_roles as owner, pg_roles as reader
-         where owner.rolname = current_user and reader.rolname = $1",
-    )
-    .bind(READER)
-    .fetch_optional(&mut connection)
-    .await?;
+    let found = sqlx::query_as(include_str!("difference.sql")).bind(READER).fetch_optional(&mut connection).await?;
     connection.close().await?;
-    Ok(prepared.unwrap_or(false))
+    Ok(found)
 }
 
 /// Reads the file if it belongs to this process's user, and no other user can read it.
-fn trusted_passwords(path: &Path) -> Option<[String; 3]> {
+fn trusted_passwords(path: &Path, superuser: &str) -> Option<[String; 3]> {
     let mut file = OpenOptions::new().read(true).custom_flags(nix::libc::O_NOFOLLOW).open(path).ok()?;
     let found = file.metadata().ok()?;
     if !found.is_file() || found.uid() != geteuid().as_raw() || found.mode() & 0o077 != 0 {
@@ -148,12 +195,18 @@ fn trusted_passwords(path: &Path) -> Option<[String; 3]> {
     }
     let mut text = String::new();
     file.read_to_string(&mut text).ok()?;
-    parse_passwords(&text)
+    parse_passwords(&text, superuser)
 }
 
-fn parse_passwords(text: &str) -> Option<[String; 3]> {
+/// What stands before the password of a role.
+fn line_start(role: ClusterRole, superuser: &str) -> String {
+    let name = if role == ClusterRole::Superuser { superuser } else { role.name() };
+    format!("*:*:*:{}:", name.replace('\\', "\\\\").replace(':', "\\:"))
+}
+
+fn parse_passwords(text: &str, superuser: &str) -> Option<[String; 3]> {
     let of_role = |role: ClusterRole| {
-        let prefix = format!("*:*:*:{}:", role.name());
+        let prefix = line_start(role, superuser);
         text.lines().find_map(|line| line.strip_prefix(prefix.as_str())).filter(|password| is_password(password))
     };
     let [superuser, owner, reader] = ClusterRole::ALL.map(of_role);
@@ -172,7 +225,7 @@ fn generate_password() -> Result<String, EmbeddedError> {
 }
 
 /// Replaces the file in one step, so that a start that is broken off leaves the old one or none.
-fn write_passwords(path: &Path, passwords: &[String; 3]) -> std::io::Result<()> {
+fn write_passwords(path: &Path, superuser: &str, passwords: &[String; 3]) -> std::io::Result<()> {
     let draft = path.with_extension("draft");
     match fs::remove_file(&draft) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
@@ -181,7 +234,7 @@ fn write_passwords(path: &Path, passwords: &[String; 3]) -> std::io::Result<()> 
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
     writeln!(file, "# Passwords of the embedded PostgreSQL, for PGPASSFILE.")?;
     for (role, password) in ClusterRole::ALL.into_iter().zip(passwords) {
-        writeln!(file, "*:*:*:{}:{password}", role.name())?;
+        writeln!(file, "{}{password}", line_start(role, superuser))?;
     }
     file.sync_all()?;
     fs::rename(&draft, path)

@@ -81,16 +81,36 @@ begin
     end if;
     alter role cartwright login nosuperuser;
     if not exists (select from pg_roles where rolname = 'reader') then
-        -- Its settings are defaults for people; each session may change them.
-        create role reader login connection limit 20;
-        alter role reader set search_path = live, fact;
-        alter role reader set idle_in_transaction_session_timeout = '5min';
+        create role reader;
     end if;
-    alter role reader login;
+    -- An operator may have made it, for example with the rights of other roles, and roles may change their own settings.
+    alter role reader login nosuperuser nocreaterole nocreatedb noreplication nobypassrls
+        connection limit 20 valid until 'infinity';
+    for statement in
+        select format(
+            'revoke %I from reader%s cascade', pg_get_userbyid(roleid),
+            case when current_setting('server_version_num')::int >= 160000
+                then format(' granted by %I', pg_get_userbyid(grantor)) else '' end
+        )
+        from pg_auth_members where member = 'reader'::regrole
+        union all
+        select format(
+            'alter role %I %s reset all', pg_get_userbyid(setrole),
+            case setdatabase when 0 then '' else format('in database %I', datname) end
+        )
+        from pg_db_role_setting left join pg_database on pg_database.oid = setdatabase
+        where setrole in ('cartwright'::regrole, 'reader'::regrole)
+    loop
+        execute statement;
+    end loop;
+    -- Defaults for people; each session may change them.
+    alter role reader set search_path = live, fact;
+    alter role reader set idle_in_transaction_session_timeout = '5min';
     -- The shop cancels queries that keep it from replacing a read table for too long.
     grant reader, pg_signal_backend to cartwright;
     if exists (select from pg_database where datname = 'cartwright') then
         alter database cartwright owner to cartwright;
+        grant connect on database cartwright to reader;
     end if;
     -- A cluster that was upgraded from PostgreSQL 14 has this schema from there.
     if is_old and exists (select from pg_namespace where nspname = 'public' and nspowner = 10) then

@@ -200,6 +200,57 @@ async fn a_move_that_fails_changes_nothing_and_is_repeated() {
 }
 
 #[tokio::test]
+async fn roles_of_before_become_those_of_the_shop_and_stay_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let before = "create role postgres login superuser
+create role analyst
+create role reader login createdb in role analyst, pg_read_all_data
+alter role reader set search_path = public
+alter role cartwright set work_mem = '1MB'";
+    make_old_cluster(folder.path(), before).await;
+    let start = async || EmbeddedPostgres::start(&options(folder.path(), Durability::Durable)).await.unwrap();
+    // The roles are as they should be: their attributes, and what every one of them needs to log in.
+    let check = async |postgres: &EmbeddedPostgres| {
+        let mut superuser = connect(postgres, ClusterRole::Superuser).await;
+        assert_eq!(ask(&mut superuser, "select current_user::text").await, "cartwright_superuser");
+        let mut owner = connect(postgres, ClusterRole::Owner).await;
+        let expected = "cartwright f f f, cartwright_superuser t t t, postgres t f f, reader f f f";
+        assert_eq!(roles(&mut owner).await, expected);
+        assert_eq!(ask(&mut owner, "select current_setting('work_mem')").await, "4MB");
+        let mut reader = connect(postgres, ClusterRole::Reader).await;
+        assert_eq!(ask(&mut reader, "select current_setting('search_path')").await, "live, fact");
+        let member = "select count(*)::text from pg_auth_members where member = 'reader'::regrole";
+        assert_eq!(ask(&mut reader, member).await, "0");
+        let url = address(&postgres.data_dir, &postgres.socket_folder, ClusterRole::Superuser);
+        assert!(url.contains("&user=cartwright_superuser"), "{url}");
+        if let Ok(passwords) = fs::read_to_string(postgres.data_dir.join(PASSWORD_FILE)) {
+            assert!(passwords.contains("*:*:*:cartwright_superuser:") && !passwords.contains(":postgres:"));
+        }
+        reader
+    };
+    let postgres = start().await;
+    let mut reader = check(&postgres).await;
+    for statement in ["alter role reader password 'x'", "alter role reader set search_path = public"] {
+        reader.execute(statement).await.unwrap();
+    }
+    drop(reader);
+    postgres.stop().await.unwrap();
+    let postgres = start().await;
+    let mut reader = check(&postgres).await;
+    reader.execute("alter role reader password 'x'").await.unwrap();
+    drop(reader);
+    postgres.stop().await.unwrap();
+
+    // The name of the superuser is found in the cluster.
+    for file in [PASSWORD_FILE, SUPERUSER_FILE] {
+        let _ = fs::remove_file(folder.path().join(file));
+    }
+    let postgres = start().await;
+    drop(check(&postgres).await);
+    postgres.stop().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_client_program_is_found_beside_the_server_or_not_at_all() {
     assert_eq!(find_client("no-such-program", None).await, None);
     let folder = tempfile::tempdir().unwrap();
