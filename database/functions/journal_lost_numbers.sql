@@ -4,7 +4,9 @@
 create function journal_lost_numbers(head_position bigint, head_time timestamptz, kinds jsonb)
 returns jsonb language plpgsql stable set search_path from current as $$
 declare
-    since timestamptz := head_time - greatest(clock_timestamp() - head_time, interval '0');
+    -- Null for an empty log, of which nothing can be counted.
+    last_time timestamptz := nullif(head_time, '-infinity');
+    since timestamptz := last_time - greatest(clock_timestamp() - last_time, interval '0');
     low bigint := 0;
     high bigint := head_position;
     middle bigint;

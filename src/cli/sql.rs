@@ -60,8 +60,11 @@ pub(super) async fn run_sql_command(args: &SqlArgs, location: &Location) -> anyh
                 (false, false) => ClusterRole::Reader,
             };
             let (data_dir, programs) = (&options.data_dir, options.binaries.clone());
-            ensure!(embedded::has_cluster(data_dir), no_shop(location));
+            ensure!(embedded::has_cluster(data_dir)?, no_shop(location));
             let running = embedded::running_socket_folder(data_dir);
+            if args.url || running.is_some() {
+                embedded::check_passwords(data_dir)?;
+            }
             if args.url {
                 let socket_folder = running.clone().unwrap_or(embedded::socket_folder(data_dir)?);
                 print(&embedded::address(data_dir, &socket_folder, role));
@@ -76,10 +79,7 @@ pub(super) async fn run_sql_command(args: &SqlArgs, location: &Location) -> anyh
                 programs,
             };
             match running {
-                Some(socket_folder) => {
-                    embedded::check_passwords(data_dir)?;
-                    run_psql(session(&socket_folder), &args.psql_args).await
-                }
+                Some(socket_folder) => run_psql(session(&socket_folder), &args.psql_args).await,
                 None => {
                     with_database(location, async |_| {
                         let socket_folder = embedded::socket_folder(data_dir)?;

@@ -75,7 +75,7 @@ impl Location {
             Self::Url { url, .. } => match PgConnectOptions::from_str(url) {
                 Ok(options) => {
                     let name = options.get_database().unwrap_or_default();
-                    format!("PostgreSQL at {}:{}, database `{name}`", options.get_host(), options.get_port())
+                    format!("PostgreSQL at {}, database `{name}`", describe_server(&options))
                 }
                 Err(_) => "the PostgreSQL of DATABASE_URL".to_owned(),
             },
@@ -103,7 +103,7 @@ impl Database {
             Location::Url { url, password_file, .. } => {
                 has_migrations(&external_options(url, password_file.as_deref())?).await?
             }
-            Location::Embedded(options) => embedded::has_cluster(&options.data_dir),
+            Location::Embedded(options) => embedded::has_cluster(&options.data_dir)?,
         };
         ensure!(exists, no_shop(location));
         Self::join(location).await
@@ -154,7 +154,17 @@ fn external_options(url: &str, password_file: Option<&Path>) -> anyhow::Result<P
 /// Connects, or names the server that does not answer.
 async fn reach(connect: &PgConnectOptions) -> anyhow::Result<PgConnection> {
     let connection = connect.connect().await;
-    connection.with_context(|| format!("cannot reach PostgreSQL at {}:{}", connect.get_host(), connect.get_port()))
+    connection.with_context(|| format!("cannot reach PostgreSQL at {}", describe_server(connect)))
+}
+
+/// The address of a server: host and port, or the file of its socket.
+fn describe_server(connect: &PgConnectOptions) -> String {
+    let (host, port) = (connect.get_host(), connect.get_port());
+    // A host that is a folder is that of a socket too.
+    match connect.get_socket().map(PathBuf::as_path).or_else(|| host.starts_with('/').then(|| Path::new(host))) {
+        Some(folder) => format!("{}/.s.PGSQL.{port}", folder.display()),
+        None => format!("{host}:{port}"),
+    }
 }
 
 /// Whether a shop has been created in this database.
@@ -249,4 +259,21 @@ pub fn prepared_for(connect: PgConnectOptions, functions: &FunctionSet) -> PgCon
         ("statement_timeout", "60s"),
         ("idle_in_transaction_session_timeout", "60s"),
     ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_location_names_its_host_or_its_socket() {
+        for (url, expected) in [
+            ("postgres://jo:secret@db:5433/shop", "PostgreSQL at db:5433, database `shop`"),
+            ("postgresql:///shop?host=/run/pg&user=jo", "PostgreSQL at /run/pg/.s.PGSQL.5432, database `shop`"),
+            ("postgresql://jo@%2Frun%2Fpg:5433/shop", "PostgreSQL at /run/pg/.s.PGSQL.5433, database `shop`"),
+        ] {
+            let location = Location::Url { url: url.to_owned(), password_file: None, data_dir: PathBuf::new() };
+            assert_eq!(location.describe(), expected);
+        }
+    }
 }

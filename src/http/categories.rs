@@ -16,7 +16,7 @@ use crate::http::wire::body::{NoBody, body};
 use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse};
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::{DEFAULT_LIMIT, Ids, Params, Versioned};
-use crate::http::wire::ranked::{ListRequest, RankedList, RankedPage};
+use crate::http::wire::ranked_walk::{ListRequest, RankedList, RankedPage};
 use crate::journal::EntityTag;
 use crate::projector::text_key;
 use crate::shop::{CategoryKey, CategoryRef, CreateCategory, DeleteCategory, RenameCategory};

@@ -15,7 +15,7 @@ use crate::http::wire::command::{Command, CommandParams, CommandProblems, Comman
 use crate::http::wire::consistency::wait_for_position;
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::{DEFAULT_LIMIT, Ids, Params};
-use crate::http::wire::ranked::{ListRequest, RankedList, RankedPage};
+use crate::http::wire::ranked_walk::{ListRequest, RankedList, RankedPage};
 use crate::journal::{CommandError, Context};
 use crate::shop::{EraseCustomer, ErasureView, KeepCustomer, KnownOrders};
 

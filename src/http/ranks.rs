@@ -2,7 +2,7 @@
 //!
 //! A list by number or by the time of an event needs no rank: its rows stay where they are.
 
-use crate::http::wire::ranked::Rank;
+use crate::http::wire::ranked_walk::Rank;
 
 pub const BESTSELLERS: Rank = Rank {
     tables: &["bestsellers", "bestsellers_by_day", "bestsellers_by_month", "products"],

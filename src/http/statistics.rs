@@ -15,7 +15,7 @@ use crate::http::sales::{Period, range};
 use crate::http::wire::amount::Amount;
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::{DEFAULT_LIMIT, Day, LAST_MOMENT, Page, PageOf, Params};
-use crate::http::wire::ranked::{ListRequest, RankedList, RankedPage};
+use crate::http::wire::ranked_walk::{ListRequest, RankedList, RankedPage};
 use crate::projector::text_key;
 
 #[derive(Serialize, ToSchema)]

@@ -13,12 +13,12 @@ use crate::shop::DisableWebhook;
 
 mod deliveries;
 mod endpoint;
-mod health;
+mod limits;
 mod send;
 
 pub use deliveries::{DeliveryView, WebhookView, deliveries, find, list, redeliver};
 pub use endpoint::Endpoint;
-pub use health::{MAX_DELIVERIES, MAX_PENDING, Swept, find_failing, retry_kept, sweep};
+pub use limits::{MAX_DELIVERIES, MAX_PENDING, Swept, find_failing, retry_kept, sweep};
 
 use send::{DeliveryAttempt, RESPONSE_TIMEOUT, WebhookSender};
 

@@ -177,7 +177,9 @@ fn account_for(path: &Path) -> Result<Option<OsAccount>, EmbeddedError> {
     let mut names = fs::read_dir(path)
         .map_err(EmbeddedError::file("read the folder", path))?
         .filter_map(|entry| Some(entry.ok()?.file_name()));
-    if names.any(|name| name != "lost+found") && !path.join(OWNER_FILE).exists() {
+    let owner_file = path.join(OWNER_FILE);
+    let is_ours = owner_file.try_exists().map_err(EmbeddedError::file("look at", &owner_file))?;
+    if names.any(|name| name != "lost+found") && !is_ours {
         return Err(EmbeddedError::NotOurs { folder: path.display().to_string() });
     }
     ["postgres", "nobody"]

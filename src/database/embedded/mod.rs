@@ -191,9 +191,10 @@ pub async fn find_client(program: &str, chosen: Option<&Path>) -> Option<PathBuf
     folders.map(|folder| folder.join(program)).find(|path| path.is_file())
 }
 
-/// Whether a cluster was created in the data folder.
-pub fn has_cluster(data_dir: &Path) -> bool {
-    data_dir.join(server::PGDATA).join("PG_VERSION").exists()
+/// Whether a cluster was created in the data folder. Fails if this process may not look into it.
+pub fn has_cluster(data_dir: &Path) -> Result<bool, EmbeddedError> {
+    let version_file = data_dir.join(server::PGDATA).join("PG_VERSION");
+    version_file.try_exists().map_err(EmbeddedError::file("open the data folder", data_dir))
 }
 
 fn connect_options(data_dir: &Path, socket_folder: &Path, role: ClusterRole, database: &str) -> PgConnectOptions {

@@ -65,7 +65,7 @@ exec "$@" 3<&-
 /// The major version of the cluster in the folder, if there is a cluster.
 pub(super) fn cluster_version(folder: &DataFolder) -> Result<Option<u32>, EmbeddedError> {
     let pgdata = folder.join(PGDATA);
-    if !pgdata.exists() {
+    if !pgdata.try_exists().map_err(EmbeddedError::file("look at", &pgdata))? {
         return Ok(None);
     }
     let broken = |reason: String| EmbeddedError::BrokenCluster { folder: pgdata.display().to_string(), reason };

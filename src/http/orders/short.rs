@@ -11,7 +11,7 @@ use crate::http::App;
 use crate::http::ranks;
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::{DEFAULT_LIMIT, Params};
-use crate::http::wire::ranked::{ListRequest, RankedList, RankedPage};
+use crate::http::wire::ranked_walk::{ListRequest, RankedList, RankedPage};
 
 /// A product of an order with more unshipped units than are on hand.
 #[derive(Serialize, ToSchema)]

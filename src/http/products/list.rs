@@ -19,7 +19,7 @@ use crate::http::wire::amount::Amount;
 use crate::http::wire::caller::Caller;
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::{DEFAULT_LIMIT, Params};
-use crate::http::wire::ranked::{ListRequest, Rank, RankedList, RankedPage};
+use crate::http::wire::ranked_walk::{ListRequest, Rank, RankedList, RankedPage};
 use crate::projector::text_key;
 
 /// A product in the list of products.

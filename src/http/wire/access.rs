@@ -213,6 +213,7 @@ fn explain_refusal(rule: Rule, identity: Identity, params: &HashMap<String, Stri
             None => format!("the order belongs to another customer; this account belongs to customer {own}"),
         },
         _ => match rule.staff_from {
+            Some(Role::Admin) => format!("the route needs the role admin; this caller has {role}"),
             Some(least) => {
                 format!("the route needs the role {} or a higher one; this caller has {role}", least.as_str())
             }

@@ -17,7 +17,7 @@ pub mod openapi;
 pub mod page;
 pub mod parameters;
 pub mod query;
-pub mod ranked;
+pub mod ranked_walk;
 pub mod recent_writes;
 pub mod refusal;
 pub mod responses;

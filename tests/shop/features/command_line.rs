@@ -109,8 +109,15 @@ async fn a_database_without_a_shop_and_one_of_a_newer_version_are_refused() {
 #[test]
 fn errors_are_one_clear_line_and_a_code() {
     let folder = data_dir();
+    // As with a folder that the caller may not enter, it is not known whether there is a shop.
+    let no_folder = folder.path().join("file");
+    std::fs::write(&no_folder, "").unwrap();
+    let no_folder = no_folder.to_str().unwrap();
     for (args, expected) in [
         (vec!["play", "/nowhere/sales.csv"], "cannot read /nowhere/sales.csv"),
+        (vec!["restore", "/nowhere/shop.dump"], "cannot read /nowhere/shop.dump"),
+        (vec!["status", "--data-dir", no_folder], "cannot open the data folder `"),
+        (vec!["sql", "--url", "--data-dir", no_folder], "/file`: Not a directory"),
         (vec!["verify", "nothing"], "no projection `nothing`"),
         (vec!["status", "--database-url", "nonsense"], "DATABASE_URL is not the address of a PostgreSQL"),
     ] {

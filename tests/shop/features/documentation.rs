@@ -200,6 +200,37 @@ fn sources(folder: &Path) -> String {
 }
 
 #[test]
+fn every_reactor_of_a_documented_command_exists() {
+    let known: Vec<&str> = cartwright::mail::REACTORS.into_iter().chain(["payments", "webhooks"]).collect();
+    let mut named = 0;
+    for path in all() {
+        let text = std::fs::read_to_string(root().join(&path)).unwrap();
+        for rest in text.split("--reactor ").skip(1) {
+            let name: String =
+                rest.chars().take_while(|letter| letter.is_ascii_lowercase() || *letter == '_').collect();
+            assert!(name.is_empty() || known.contains(&&*name), "{}: there is no reactor {name}", path.display());
+            named += usize::from(!name.is_empty());
+        }
+    }
+    assert!(named > 3, "{named}");
+}
+
+#[test]
+fn the_operators_page_lists_every_rule_of_the_log() {
+    let page = page("docs/operating.md");
+    let mut rules = 0;
+    for file in std::fs::read_dir(root().join("src/journal/check")).unwrap() {
+        let path = file.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "sql") {
+            let rule = path.file_stem().unwrap().to_str().unwrap().to_owned();
+            assert!(page.contains(&format!("\n| `{rule}` | ")), "{rule}");
+            rules += 1;
+        }
+    }
+    assert!(rules > 10, "{rules}");
+}
+
+#[test]
 fn every_message_that_troubleshooting_explains_is_one_of_the_program() {
     /// Words of the operating system.
     const SYSTEM: [&str; 1] = ["Address already in use"];

@@ -111,7 +111,7 @@ async fn the_restore_procedure_begins_a_generation_above_what_was_lost() {
     shop.add(ada, product, 1).await;
     assert_eq!(order(&shop, ada, "kept").await.status, StatusCode::CREATED);
     shop.settle().await;
-    for reactor in ["mails", "webhooks"] {
+    for reactor in ["order_mails", "webhooks"] {
         sqlx::query("insert into reactor (name, position, started_at) values ($1, 0, now())")
             .bind(reactor)
             .execute(&shop.pool)
@@ -125,12 +125,12 @@ async fn the_restore_procedure_begins_a_generation_above_what_was_lost() {
     assert_eq!(lost.body["order_id"], 2);
     let reader = shop.read("events/?limit=1000").await.as_array().unwrap().last().unwrap()["id"].clone();
 
-    let is_step = |block: &String| !block.contains("pg_dump") && block.trim() != "cartwright restore shop.dump";
+    let is_step = |block: &String| !block.contains("pg_dump") && !block.starts_with("cartwright restore ");
     let procedure: Vec<_> = commands("Restore").into_iter().filter(is_step).collect();
     let output = run(&procedure.join("\n"), &database, &restored, folder.path());
     for expected in [
         format!("begins after position {common}"),
-        "mails: 0 reactions wait for a decision since the restore".to_owned(),
+        "order_mails: 0 reactions wait for a decision since the restore".to_owned(),
         "generation 2, restored".to_owned(),
         "0 reactions that waited since the restore were dropped".to_owned(),
     ] {
@@ -187,6 +187,17 @@ fn state(data_dir: &Path) -> (i64, i64) {
 fn an_embedded_shop_is_restored_with_the_command_of_the_page() {
     let folder = program::data_dir();
     let server = Server::start(folder.path());
+    ask(&embedded_database(folder.path()), async |pool| {
+        for statement in [
+            "create schema reports",
+            "create view reports.daily as select day, revenue from live.sales",
+            "create table reports.private (name text)",
+            "grant usage on schema reports to reader",
+            "grant select on reports.daily to reader",
+        ] {
+            sqlx::query(statement).execute(pool).await.unwrap();
+        }
+    });
     // What only another role may read is in the dump too.
     let finances =
         "create role fin; create schema fin authorization fin; set role fin; create table fin.secret (id int)";
@@ -205,13 +216,50 @@ fn an_embedded_shop_is_restored_with_the_command_of_the_page() {
     server.signal(Signal::SIGTERM);
     assert_eq!(server.wait(), Some(0));
 
-    let commands = "cartwright restore shop.dump\ncartwright status\ncartwright verify --log";
-    let restored = run_embedded(commands, folder.path());
+    refuse_what_is_no_shop(folder.path());
+    let on_page = commands("Restore").into_iter().find(|block| block.starts_with("cartwright restore ")).unwrap();
+    let restored = run_embedded(&on_page, folder.path());
     let begins = format!("begins after position {common}");
     for expected in ["generation 2 of log", &begins, "is kept as `cartwright_before_"] {
         assert!(restored.contains(expected), "{expected} is missing in {restored}");
     }
     let server = Server::start(folder.path());
     assert_eq!(state(folder.path()), (common, 1));
+    let readable = "select has_schema_privilege('reader', 'reports', 'usage')
+        and has_table_privilege('reader', 'reports.daily', 'select')
+        and not has_table_privilege('reader', 'reports.private', 'select')";
+    assert!(ask(&embedded_database(folder.path()), async |pool| {
+        sqlx::query_scalar::<_, bool>(readable).fetch_one(pool).await.unwrap()
+    }));
     drop(server);
+}
+
+/// Files that hold no shop: a refused one leaves nothing in a new data folder, and changes nothing in a shop's.
+fn refuse_what_is_no_shop(shop: &Path) {
+    let files = program::data_dir();
+    let whole = std::fs::read(shop.join("shop.dump")).unwrap();
+    std::fs::write(files.path().join("text"), "no dump").unwrap();
+    std::fs::write(files.path().join("part"), &whole[..whole.len() - 100]).unwrap();
+    let used = program::data_dir();
+    // Used by a server with a database elsewhere.
+    std::fs::create_dir(used.path().join("keys")).unwrap();
+    std::fs::write(used.path().join("owner.lock"), "").unwrap();
+    let missing = files.path().join("new");
+    for (file, folder, expected) in [
+        ("text", &*missing, "is no dump in the custom format"),
+        ("part", &*missing, "pg_restore failed"),
+        ("part", used.path(), "pg_restore failed"),
+        ("part", shop, "pg_restore failed; the shop is unchanged"),
+        ("missing", &*missing, "cannot read "),
+    ] {
+        let file = files.path().join(file);
+        let refused = program::run(folder, &["restore", file.to_str().unwrap()]);
+        assert!(!refused.status.success());
+        let said = program::text(&refused);
+        assert!(said.contains(expected), "{expected} is missing in {said}");
+    }
+    assert!(!missing.exists());
+    let mut left: Vec<_> = std::fs::read_dir(used.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["keys", "owner.lock"]);
 }

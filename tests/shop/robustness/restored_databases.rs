@@ -228,6 +228,24 @@ fn copy_folder(from: &Path, to: &Path) {
     }
 }
 
+/// The time of the last event of such a log is minus infinity.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shop_without_an_event_is_declared_restored_and_sells() {
+    let (database, folder) = (fresh_database().await, tempfile::tempdir().unwrap());
+    let shop = node(&database, folder.path()).await;
+    assert_eq!(shop.engine.journal.position(), 0);
+    let begun = declare_restored(&shop.pool, &LogFile::in_data_folder(folder.path())).await.unwrap();
+    assert_eq!((begun.begun, begun.state.identity.generation, begun.state.began_after), (true, 2, 0));
+    stop(shop).await;
+
+    let shop = node(&database, folder.path()).await;
+    let answer = done(&shop, "POST", "categories/", json!({ "category_name": "Tea" }), &[]).await;
+    assert!(answer.body["category_id"].as_i64() > Some(1_000), "{}", answer.body);
+    shop.settle().await;
+    shop.check_log().await;
+    shop.verify().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_pending_at_a_restore_waits_for_the_operator() {
     let (shop, receiver) = (TestShop::new().await, Receiver::start().await);
