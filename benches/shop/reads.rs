@@ -51,6 +51,7 @@ pub async fn measure(report: &mut Report) {
     let mail = MailConfig {
         smtp_url: None,
         folder: std::env::temp_dir(),
+        folder_max: 0,
         from: "shop@example.com".to_owned(),
         public_url: String::new(),
     };
