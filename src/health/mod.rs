@@ -144,7 +144,8 @@ async fn view_warnings(pool: &PgPool) -> Result<Vec<Warning>, sqlx::Error> {
     let warnings = views.iter().take(VIEWS_SHOWN).map(|view| Warning::new(WarningCode::ViewSetAside, detail(view)));
     let kept = projector::kept_relations(pool).await?;
     let kept = kept.into_iter().map(|relation| {
-        let detail = format!("`{relation}` is in the schema of an earlier build, which stays; move it to another schema");
+        let detail =
+            format!("`{relation}` is in the schema of an earlier build, which stays; move it to another schema");
         Warning::new(WarningCode::SchemaKept, detail)
     });
     Ok(warnings.chain(kept).collect())

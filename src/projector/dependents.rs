@@ -292,8 +292,8 @@ async fn is_left_behind(connection: &mut PgConnection, view: &str) -> Result<boo
     .fetch_all(&mut *connection)
     .await?;
     let own: Vec<String> = sqlx::query_scalar(
-        "select format('live.%I', name) from projection, unnest(tables) as name
-         where to_regclass(format('live.%I', name)) is not null",
+        "select format('live.%I', shown) from projection, unnest(tables) as shown
+         where to_regclass(format('live.%I', shown)) is not null",
     )
     .fetch_all(&mut *connection)
     .await?;

@@ -80,6 +80,8 @@ pub(super) async fn drop_own(connection: &mut PgConnection, name: &str, schema: 
     if !is_own(connection, name, schema).await? {
         return Ok(());
     }
+    // The function that shows whose it is may be dropped, and the schema stay.
+    mark(connection, schema).await?;
     let tables = Projection::find(name).map(Projection::tables).unwrap_or_default();
     let mut statements: Vec<String> = sqlx::query_scalar(
         "select format('drop %s %I.%I', case relkind when 'v' then 'view' else 'table' end, $1::text, relname)
