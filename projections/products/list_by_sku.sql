@@ -15,7 +15,7 @@ where product.sku_key = $6
     and ($1::bigint[] is null or product.category_id = any($1))
     and ($2::numeric is null or product.price >= $2)
     and ($3::numeric is null or product.price <= $3)
-    and (not $4::boolean or product.stock > 0)
+    and ($4::boolean is null or (product.stock > 0) = $4)
     and (
         select bool_and(strpos(product.search_key, word) > 0)
         from unnest($5::text[]) as word

@@ -62,7 +62,9 @@ pub(super) async fn run_reactions_command(command: &ReactionsCommand, location: 
 async fn run_on(command: &ReactionsCommand, database: &Database) -> anyhow::Result<()> {
     let pool = &database.pool;
     match command {
-        ReactionsCommand::List { state, reactor } => list_reactions(database, *state, reactor.as_deref()).await?,
+        ReactionsCommand::List { state, reactor } => {
+            list_reactions(database, *state, known_reactor(pool, reactor).await?).await?;
+        }
         ReactionsCommand::Retry { reaction_id: Some(reaction_id), .. } => {
             if !reactors::retry(pool, *reaction_id, ACTOR).await? {
                 bail!("no reaction has the number {reaction_id}");
@@ -78,7 +80,7 @@ async fn run_on(command: &ReactionsCommand, database: &Database) -> anyhow::Resu
             print(&format!("{dropped} reactions that waited since the restore were dropped"));
         }
         ReactionsCommand::Retry { reaction_id: None, reactor, .. } => {
-            let reactor = reactor.as_deref().unwrap_or_default();
+            let reactor = known_reactor(pool, reactor).await?.unwrap_or_default();
             let retried = reactors::retry_all(pool, reactor, ACTOR).await?;
             print(&format!("{retried} reactions of {reactor} will be retried"));
         }

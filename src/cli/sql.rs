@@ -45,6 +45,8 @@ struct Session {
 
 /// What a session of a person starts with, also where the role has no settings of its own.
 const READER_OPTIONS: &str = "-c search_path=live,fact -c idle_in_transaction_session_timeout=5min";
+/// The owner finds the same names, and those of the log.
+const OWNER_OPTIONS: &str = "-c search_path=live,fact,public";
 
 pub(super) async fn run_sql_command(args: &SqlArgs, location: &Location) -> anyhow::Result<ExitCode> {
     match location {
@@ -63,7 +65,7 @@ pub(super) async fn run_sql_command(args: &SqlArgs, location: &Location) -> anyh
             }
             let session = |socket_folder: &Path| Session {
                 address: embedded::address(data_dir, socket_folder, role),
-                environment: vec![],
+                environment: if args.owner { vec![("PGOPTIONS", OWNER_OPTIONS.to_owned())] } else { vec![] },
                 programs,
             };
             match running {
@@ -97,7 +99,9 @@ pub(super) async fn run_sql_command(args: &SqlArgs, location: &Location) -> anyh
                 bail!("{advice}");
             }
             let mut environment: Vec<_> = password.map(|password| ("PGPASSWORD", password)).into_iter().collect();
-            if reader.is_some() {
+            if reader.is_none() {
+                environment.push(("PGOPTIONS", OWNER_OPTIONS.to_owned()));
+            } else {
                 environment.push(("PGOPTIONS", format!("-c role={READER} {READER_OPTIONS}")));
             }
             run_psql(Session { address: address(url, None)?, environment, programs: None }, &args.psql_args).await

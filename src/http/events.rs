@@ -16,6 +16,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::accounts::Identity;
+use crate::domain::event_types::{ALL, is_event_name};
 use crate::http::App;
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::log_position::{LogHeaders, require_place};
@@ -90,10 +91,21 @@ pub struct EventFilter {
     /// Return events after this one: its `id`, or its position alone.
     #[param(value_type = Option<String>, pattern = "^([1-9][0-9]{0,17}-)?[0-9]{1,18}$", example = "1-1045")]
     after: Option<StreamPosition>,
-    /// Only events of this type, such as `OrderPlaced`.
+    /// Only events of this type, such as `OrderPlaced`; 400 for a name that no event has.
     r#type: Option<String>,
     /// Only events of this aggregate, such as `Order/17`.
     stream: Option<String>,
+}
+
+impl EventFilter {
+    fn check_type(&self) -> Result<(), ApiError> {
+        match &self.r#type {
+            Some(name) if !is_event_name(name) => {
+                Err(ApiError::invalid_field("type", format!("names an unknown event: {name}")))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -130,6 +142,7 @@ pub async fn list_events(
     Params(page): Params<Page>,
 ) -> Result<(LogHeaders, PageOf<StoredEvent>), ApiError> {
     let limit = page.limit(DEFAULT_LIMIT)?;
+    filter.check_type()?;
     let place = page.after()?.or(filter.after).unwrap_or(START);
     let log = require_place(&app, place).await?;
     let (identity, after) = (log.identity, place.position);
@@ -138,6 +151,9 @@ pub async fn list_events(
         let Some((aggregate_type, aggregate_id)) = stream.split_once('/') else {
             return Err(ApiError::invalid_field("stream", "must be a type and an id, such as Order/17"));
         };
+        if !ALL.iter().any(|events| events.aggregate_type == aggregate_type) {
+            return Err(ApiError::invalid_field("stream", format!("names an unknown aggregate: {aggregate_type}")));
+        }
         let events = sqlx::query_file_as!(
             EventRow,
             "src/http/queries/events_of_stream.sql",

@@ -63,7 +63,7 @@ use edge::rate_limits::per_credential_source;
 use orders::{guest, list as order_list, moves, recipients, short, summary};
 use products::list as product_list;
 use wire::access::{Rules, check_access};
-use wire::consistency::{explain_unfit_queries, read_your_writes};
+use wire::consistency::{explain_unfit_queries, read_your_writes, refuse_malformed_position};
 use wire::openapi::Document;
 use wire::query::{QueryParameters, refuse_unknown_parameters};
 use wire::unchanged::answer_unchanged;
@@ -98,6 +98,7 @@ pub fn router(app: App) -> Router {
         Routes::with_openapi(Document::openapi()).nest("/shop/api", api).merge(health()).split_for_parts();
     let (rules, parameters) = (Rules::of(&document), QueryParameters::of(&document));
     let router = router
+        .layer(from_fn(refuse_malformed_position))
         .layer(from_fn_with_state(parameters, refuse_unknown_parameters))
         .layer(from_fn_with_state((app.clone(), rules), check_access))
         .layer(from_fn_with_state(app.clone(), explain_unfit_queries))

@@ -46,7 +46,7 @@ pub const PRODUCTS_BY_PRICE: Rank = Rank {
     facts: &["product_created", "product_changed", "product_repriced", "product_offer", "product_deleted"],
 };
 
-/// In any order, without products that are out of stock.
+/// In any order, only products with stock or only those without.
 pub const PRODUCTS_IN_STOCK: Rank = Rank {
     tables: PRODUCT_TABLES,
     facts: &[

@@ -40,8 +40,19 @@ pub async fn list_reactions(
 ) -> Result<PageOf<ReactionView>, ApiError> {
     let limit = page.limit(DEFAULT_LIMIT)?;
     let (after, reactor) = (page.after()?.unwrap_or(0), filter.reactor.as_deref());
+    if let Some(reactor) = reactor {
+        require_reactor(&app, reactor).await?;
+    }
     let rows = reactors::list(&app.pool, filter.state, reactor, after, limit + 1).await?;
     Ok(PageOf::new(&uri, rows, limit, |row| row.reaction_id))
+}
+
+async fn require_reactor(app: &App, reactor: &str) -> Result<(), ApiError> {
+    let known: Vec<String> = reactors::status(&app.pool).await?.into_iter().map(|known| known.name).collect();
+    if known.iter().any(|known| known == reactor) {
+        return Ok(());
+    }
+    Err(ApiError::invalid_field("reactor", format!("must be one of {}", known.join(", "))))
 }
 
 /// A reaction that is attempted again.

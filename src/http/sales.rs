@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::http::App;
 use crate::http::wire::amount::Amount;
 use crate::http::wire::error::{ApiError, Problem};
-use crate::http::wire::page::{DEFAULT_LIMIT, Day, Page, PageOf, Params};
+use crate::http::wire::page::{DEFAULT_LIMIT, Day, Page, PageOf, Params, check_range};
 
 /// Orders placed in a period, without cancelled ones.
 #[derive(Serialize, ToSchema)]
@@ -92,11 +92,8 @@ pub async fn sales(
 
 /// The days from `from` to `to`, all days without them; 400 if the first is after the last.
 pub fn range(from: Option<Day>, to: Option<Day>) -> Result<(NaiveDate, NaiveDate), ApiError> {
-    let (from, to) = (from.map_or(FIRST_DAY, |Day(day)| day), to.map_or(LAST_DAY, |Day(day)| day));
-    if from > to {
-        return Err(ApiError::invalid_field("from", "must not be after to"));
-    }
-    Ok((from, to))
+    check_range(("from", from), ("to", to))?;
+    Ok((from.map_or(FIRST_DAY, |Day(day)| day), to.map_or(LAST_DAY, |Day(day)| day)))
 }
 
 impl Period {

@@ -11,7 +11,7 @@ use crate::domain::Decider;
 use crate::domain::product::{Product, ProductEvent, Stock};
 use crate::http::App;
 use crate::http::wire::error::{ApiError, Problem};
-use crate::http::wire::page::{DEFAULT_LIMIT, Day, Page, PageOf, Params};
+use crate::http::wire::page::{DEFAULT_LIMIT, Day, Page, PageOf, Params, check_range};
 
 /// A change of the units on hand or reserved, and the event that made it.
 #[derive(Serialize, ToSchema)]
@@ -71,13 +71,11 @@ pub async fn list_stock_movements(
     Params(page): Params<Page>,
 ) -> Result<PageOf<StockMovement>, ApiError> {
     let limit = page.limit(DEFAULT_LIMIT)?;
+    check_range(("from", filter.from), ("to", filter.to))?;
     let before: i64 = page.after()?.unwrap_or(i64::MAX);
     let midnight = |day: NaiveDate| day.and_time(NaiveTime::MIN).and_utc();
     let from = filter.from.map(|day| midnight(day.0));
     let until = filter.to.and_then(|day| day.0.succ_opt()).map(midnight);
-    if from.is_some() && until.is_some() && from >= until {
-        return Err(ApiError::invalid_field("to", "must not be earlier than from"));
-    }
     let event_types = ProductEvent::STOCK_EVENTS.map(str::to_owned);
     let Some(product_id) = filter.product_id else {
         let rows =

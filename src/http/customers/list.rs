@@ -11,7 +11,7 @@ use crate::domain::text::Email;
 use crate::http::App;
 use crate::http::customers::CustomerView;
 use crate::http::wire::error::{ApiError, Problem};
-use crate::http::wire::page::{DEFAULT_LIMIT, Day, LAST_MOMENT, Page, PageOf, Params, WALK_ROWS, Walked};
+use crate::http::wire::page::{DEFAULT_LIMIT, Day, LAST_MOMENT, Page, PageOf, Params, WALK_ROWS, Walked, check_range};
 use crate::projector::text_key;
 
 /// A whole e-mail address to look for; case does not matter.
@@ -71,6 +71,7 @@ pub async fn list_customers(
     Params(page): Params<Page>,
 ) -> Result<PageOf<CustomerView>, ApiError> {
     let limit = page.limit(DEFAULT_LIMIT)?;
+    check_range(("registered_from", filter.registered_from), ("registered_to", filter.registered_to))?;
     let cursor: (DateTime<Utc>, i64) = page.after()?.unwrap_or((LAST_MOMENT, i64::MAX));
     let end = filter.registered_to.map(|day| (day.end(), 0));
     let start = end.map_or(cursor, |end| end.min(cursor));

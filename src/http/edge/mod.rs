@@ -14,6 +14,7 @@ pub mod headers;
 pub mod rate_limits;
 pub mod request_id;
 pub mod timeouts;
+pub mod unread_body;
 
 use client_address::{TrustedProxies, resolve_client_address};
 use connections::ConnectionLimits;
@@ -22,6 +23,7 @@ use drain::close_when_stopping;
 use headers::{ResourcePolicy, set_security_headers};
 use rate_limits::{RateLimits, per_client};
 use request_id::trace_request;
+use unread_body::finish_request_body;
 
 /// The settings of the edge. The default has no rate limits, trusts no proxy and allows no other origin.
 #[derive(Clone, Default)]
@@ -48,5 +50,6 @@ impl Edge {
             .layer(from_fn_with_state(resources, set_security_headers))
             .layer(from_fn(trace_request))
             .layer(from_fn_with_state(stopping, close_when_stopping))
+            .layer(from_fn(finish_request_body))
     }
 }

@@ -12,7 +12,7 @@ use crate::http::App;
 use crate::http::customers::list::EmailFilter;
 use crate::http::wire::amount::Amount;
 use crate::http::wire::error::{ApiError, Problem};
-use crate::http::wire::page::{DEFAULT_LIMIT, Day, LAST_MOMENT, Page, PageOf, Params, Walked};
+use crate::http::wire::page::{DEFAULT_LIMIT, Day, LAST_MOMENT, Page, PageOf, Params, Walked, check_range};
 use crate::projector::text_key;
 
 /// An order in the list of orders.
@@ -97,6 +97,7 @@ pub async fn list_orders(
     Params(page): Params<Page>,
 ) -> Result<PageOf<OrderRow>, ApiError> {
     let limit = page.limit(DEFAULT_LIMIT)?;
+    check_range(("from", filter.from), ("to", filter.to))?;
     if filter.customer.is_some() && filter.customer_id.is_some() {
         return Err(ApiError::invalid_field("customer", "is the earlier name of customer_id; send one of them"));
     }

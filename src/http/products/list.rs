@@ -70,7 +70,7 @@ pub struct ProductFilter {
     max_price: Option<Money>,
     /// Words that the name or description must all contain; case and accents do not matter.
     search: Option<String>,
-    /// `true` returns only products with stock.
+    /// `true` returns only products with stock, `false` only those without.
     in_stock: Option<bool>,
     #[param(inline)]
     sort: Option<ProductSort>,
@@ -120,12 +120,12 @@ pub async fn list_products(
     let words: Option<Vec<String>> = filter.search.map(|search| search.split_whitespace().map(text_key).collect());
     let categories = find_categories(&app, filter.category.as_deref(), filter.category_id).await?;
     let (min_price, max_price) = (filter.min_price.map(Money::amount), filter.max_price.map(Money::amount));
-    let (in_stock, discontinued) = (filter.in_stock.unwrap_or(false), filter.discontinued.unwrap_or(false));
+    let (in_stock, discontinued) = (filter.in_stock, filter.discontinued.unwrap_or(false));
     let unfiltered = categories.is_none()
         && min_price.is_none()
         && max_price.is_none()
         && words.is_none()
-        && !in_stock
+        && in_stock.is_none()
         && !discontinued;
     let show = move |row: ProductListRow| row.into_listed(view);
     macro_rules! rows {
@@ -188,7 +188,7 @@ impl ProductFilter {
     fn rank(&self) -> &'static Rank {
         let by_price = self.min_price.is_some() || self.max_price.is_some();
         match self.sort.unwrap_or_default() {
-            _ if self.in_stock == Some(true) => &ranks::PRODUCTS_IN_STOCK,
+            _ if self.in_stock.is_some() => &ranks::PRODUCTS_IN_STOCK,
             ProductSort::PriceAsc | ProductSort::PriceDesc => &ranks::PRODUCTS_BY_PRICE,
             _ if by_price => &ranks::PRODUCTS_BY_PRICE,
             ProductSort::Name => &ranks::PRODUCTS_BY_NAME,

@@ -127,6 +127,7 @@ fn invalid_json(bytes: &[u8], error: &serde_json::Error) -> ApiError {
         _ if std::str::from_utf8(bytes).is_err() => "the body is not UTF-8",
         Category::Eof => "the body ends inside a JSON value",
         Category::Syntax if text.starts_with("recursion limit") => "the body is nested too deeply",
+        Category::Syntax if text.starts_with("number out of range") => "the body has a number that is out of range",
         Category::Data => text.split(" at line ").next().unwrap_or_default(),
         Category::Syntax | Category::Io => "the body is not JSON",
     };

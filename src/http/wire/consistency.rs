@@ -16,29 +16,41 @@ use crate::journal::StreamPosition;
 
 /// How long a read waits for a position.
 const WAIT: Duration = Duration::from_secs(2);
+const MIN_POSITION: &str = "min-position";
 
-/// A layer: a read waits for its caller's own writes and for `Min-Position`.
+/// A layer: a read waits for its caller's own writes and for `Min-Position`; a command only for `Min-Position`.
 ///
 /// `Projection-Position` of the response is the least position that the read tables had when they were read.
 pub async fn read_your_writes(State(app): State<App>, request: Request, next: Next) -> Response {
-    if request.method() != Method::GET {
+    let is_read = request.method() == Method::GET;
+    if !is_read && !request.headers().contains_key(MIN_POSITION) {
         return next.run(request).await;
     }
     let min_position = match min_position(request.headers()) {
         Ok(position) => position,
         Err(error) => return error.into_response(),
     };
-    let principal = request.extensions().get::<Caller>().map(|caller| caller.principal().to_owned());
+    let caller = request.extensions().get::<Caller>().filter(|_| is_read);
+    let principal = caller.map(|caller| caller.principal().to_owned());
     if let Err(error) = require_known_place(&app, min_position).await {
         return error.into_response();
     }
     match wait_for_position(&app, principal.as_deref().unwrap_or_default(), min_position.position).await {
+        Ok(()) if !is_read => next.run(request).await,
         Ok(()) => {
             let position = app.projector.position();
             let mut response = next.run(request).await;
             response.headers_mut().insert(HeaderName::from_static("projection-position"), position.into());
             response
         }
+        Err(error) => error.into_response(),
+    }
+}
+
+/// A layer: refuses a malformed `Min-Position`, also where it has nothing to wait for.
+pub async fn refuse_malformed_position(request: Request, next: Next) -> Response {
+    match min_position(request.headers()) {
+        Ok(_) => next.run(request).await,
         Err(error) => error.into_response(),
     }
 }
@@ -68,7 +80,7 @@ pub async fn snapshot(pool: &PgPool, tables: &str) -> Result<Transaction<'static
 
 /// The position that the request demands, or 0.
 fn min_position(headers: &HeaderMap) -> Result<StreamPosition, ApiError> {
-    let Some(value) = headers.get("min-position") else { return Ok(StreamPosition { generation: None, position: 0 }) };
+    let Some(value) = headers.get(MIN_POSITION) else { return Ok(StreamPosition { generation: None, position: 0 }) };
     let position = value.to_str().ok().and_then(|value| value.trim().parse().ok());
     position
         .ok_or_else(|| ApiError::invalid_field("Min-Position", "must be a position of the log, such as 1045 or 1-1045"))

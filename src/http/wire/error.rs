@@ -29,7 +29,7 @@ pub struct ApiError {
     members: Vec<(&'static str, Value)>,
     headers: Vec<(HeaderName, HeaderValue)>,
     /// Why a query failed that may be meant for other tables than those in service.
-    unfit: Option<UnfitQuery>,
+    unfit: Option<Box<UnfitQuery>>,
 }
 
 /// In a response: a query failed that may be meant for other tables than those in service. A layer decides whether it is
@@ -270,7 +270,7 @@ impl From<sqlx::Error> for ApiError {
                 if failure == DatabaseFailure::StalePlan {
                     stale_plans::record();
                 }
-                Self { unfit: Some(UnfitQuery(error.to_string())), ..internal_error() }
+                Self { unfit: Some(Box::new(UnfitQuery(error.to_string()))), ..internal_error() }
             }
             _ => internal(&error),
         }
@@ -313,7 +313,7 @@ impl IntoResponse for ApiError {
             response.headers_mut().insert(name, value);
         }
         if let Some(unfit) = self.unfit {
-            response.extensions_mut().insert(unfit);
+            response.extensions_mut().insert(*unfit);
         }
         response
     }

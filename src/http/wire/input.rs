@@ -75,7 +75,13 @@ impl Error for InputErrors {
     }
 
     fn invalid_type(given: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        let expected = in_plain_words(expected);
         let given = match given {
+            // A whole number that no type of the shop can hold is read as a float.
+            Unexpected::Float(value) if value.abs() >= FIRST_TOO_LARGE && expected == WHOLE_NUMBER => {
+                return Self::one(OUT_OF_RANGE);
+            }
+            Unexpected::Float(value) if value.abs() >= FIRST_TOO_LARGE => "a number",
             Unexpected::Bool(_) => "a boolean",
             Unexpected::Unsigned(_) | Unexpected::Signed(_) => "a number",
             Unexpected::Float(_) => "a number with decimals",
@@ -85,7 +91,7 @@ impl Error for InputErrors {
             Unexpected::Map => "an object",
             _ => "another value",
         };
-        Self::one(format!("must be {}, not {given}", in_plain_words(expected)))
+        Self::one(format!("must be {expected}, not {given}"))
     }
 
     fn invalid_value(_given: Unexpected<'_>, expected: &dyn Expected) -> Self {
@@ -118,6 +124,8 @@ impl Error for InputErrors {
 
 const WHOLE_NUMBER: &str = "a whole number";
 const OUT_OF_RANGE: &str = "is out of range";
+/// 2^63.
+const FIRST_TOO_LARGE: f64 = 9_223_372_036_854_775_808.0;
 
 /// What a type of another crate expects of a string; its own messages are about characters and digits.
 fn textual_form(expected: &str) -> Option<&'static str> {

@@ -196,10 +196,22 @@ impl Day {
     }
 }
 
+/// Checks a range of two parameters, each with its name: 400 if the first day is after the last.
+pub fn check_range(from: (&str, Option<Day>), to: (&str, Option<Day>)) -> Result<(), ApiError> {
+    match (from.1, to.1) {
+        (Some(first), Some(last)) if first > last => {
+            Err(ApiError::invalid_field(from.0, format!("must not be after {}", to.0)))
+        }
+        _ => Ok(()),
+    }
+}
+
 impl<'de> Deserialize<'de> for Day {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         let day = NaiveDate::parse_from_str(&text, "%Y-%m-%d").ok().filter(|day| (1..=9999).contains(&day.year()));
+        // The parser also takes signs, spaces and single digits.
+        let day = day.filter(|day| day.to_string() == text);
         day.map(Self).ok_or_else(|| D::Error::custom("must be a date, such as 2030-01-31"))
     }
 }
@@ -207,6 +219,18 @@ impl<'de> Deserialize<'de> for Day {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_day_has_one_form() {
+        let read = |text: &str| serde_json::from_value::<Day>(text.into()).ok().map(|Day(day)| day.to_string());
+        for text in ["0001-01-01", "2026-01-31", "9999-12-31"] {
+            assert_eq!(read(text).as_deref(), Some(text));
+        }
+        let others = ["2026-1-31", "2026-01-1", "+2026-01-31", " 2026-01-31", "2026-01-31 ", "2026- 1-31", "26-01-31"];
+        for text in others.into_iter().chain(["02026-01-31", "0000-01-01", "10000-01-01", "2026-02-29", ""]) {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
 
     fn walk(rows: &[(i64, bool)], walked_to: usize, limit: i64) -> (Vec<i64>, Option<i64>) {
         let walked =

@@ -17,6 +17,9 @@ use crate::http::wire::error::{ApiError, FieldError};
 #[derive(Clone, Debug)]
 pub struct QueryParameters(Arc<HashMap<String, HashMap<Method, Vec<String>>>>);
 
+/// The only parameter that may be empty, as the search box of a page is. It filters nothing then.
+const EMPTY_BOX: &str = "search";
+
 impl QueryParameters {
     pub fn of(document: &OpenApi) -> Self {
         let routes = document.paths.paths.iter().map(|(path, item)| {
@@ -48,6 +51,9 @@ impl QueryParameters {
                 }
                 (Some(name), _) if given.contains(&name) => {
                     FieldError { field: name, message: "is given more than once".to_owned() }
+                }
+                (Some(name), Some(value)) if value.trim().is_empty() && name != EMPTY_BOX => {
+                    FieldError { field: name, message: "must not be empty; leave it out instead".to_owned() }
                 }
                 (Some(name), Some(value)) if !value.contains('\0') => {
                     given.push(name);
@@ -132,6 +138,7 @@ mod tests {
         let read = OperationBuilder::new()
             .parameter(named("from", ParameterIn::Query))
             .parameter(named("limit", ParameterIn::Query))
+            .parameter(named("search", ParameterIn::Query))
             .parameter(named("Min-Position", ParameterIn::Header));
         let item =
             PathItemBuilder::new().operation(HttpMethod::Get, read).operation(HttpMethod::Post, Operation::new());
@@ -142,7 +149,7 @@ mod tests {
 
     #[test]
     fn documented_parameters_are_accepted() {
-        for query in ["", "&", "from=2011-03-01&limit=7", "fr%6Fm=a+b%20c", "from"] {
+        for query in ["", "&", "from=2011-03-01&limit=7", "fr%6Fm=a+b%20c", "search=", "search", "search=+"] {
             assert_eq!(problem(Method::GET, query), None, "{query}");
             assert_eq!(problem(Method::HEAD, query), None, "{query}");
         }
@@ -152,12 +159,15 @@ mod tests {
     #[test]
     fn other_parameters_are_named() {
         let found = |query| problem(Method::GET, query).unwrap();
-        assert_eq!(found("fromm=1"), "fromm is not a parameter of this request, which takes from, limit");
+        assert_eq!(found("fromm=1"), "fromm is not a parameter of this request, which takes from, limit, search");
         assert!(found("from=1&Limit=1&fr%C3%B6m=1").contains("Limit is not a parameter of this request, which takes"));
         assert!(found("fr%C3%B6m=1").starts_with("fröm is not a parameter"));
         assert!(found("Min-Position=1").starts_with("Min-Position is not a parameter"));
         assert!(found("=1").starts_with("query is not a parameter"));
         assert_eq!(found("from=1&from=1"), "from is given more than once");
+        for query in ["from", "from=", "from=+", "from=%20%09", "search=&from="] {
+            assert_eq!(found(query), "from must not be empty; leave it out instead", "{query}");
+        }
         assert_eq!(found("from=%00"), "from must be UTF-8 without NUL characters");
         assert_eq!(found("from=%FF"), "from must be UTF-8 without NUL characters");
         assert_eq!(found("%FF=1"), "query must name its parameters in UTF-8");

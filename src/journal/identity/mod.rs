@@ -1,7 +1,7 @@
 //! Identity of the log: its id and generation, and how a node notices that an older database was restored.
 //!
 //! The database holds both, so a restored older database does not know that it is older. Each node remembers the last
-//! event that it saw, in memory and in a file of its data folder ([`file`]). A log that ends before that event, or has
+//! event that it saw, in memory and in a file of its data folder ([`mod@file`]). A log that ends before that event, or has
 //! another event there, was restored: the node begins a new generation. Many nodes may notice at once; the generation
 //! is compared and set in one transaction of the database, so one of them begins it, and the others adopt it.
 //!

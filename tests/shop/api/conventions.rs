@@ -121,6 +121,27 @@ async fn reads_report_their_position_and_wait_for_min_position() {
     assert_eq!(beyond.header("retry-after"), "1");
     let unreadable = shop.send("GET", "categories/", Value::Null, &[("min-position", "soon")]).await;
     assert_eq!(unreadable.status, StatusCode::BAD_REQUEST);
+
+    // A command means the same with it, and routes that need not wait refuse what is malformed.
+    let other = |demanded: &'static str| {
+        let body = json!({ "category_name": "Coffee" });
+        let shop = &shop;
+        async move { shop.send("POST", "categories/", body, &[("min-position", demanded)]).await }
+    };
+    for malformed in ["x", "", "-1", "1.5", "1-"] {
+        let refused = other(malformed).await;
+        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{malformed}");
+        assert_eq!(refused.body["errors"][0]["field"], "Min-Position");
+        let read = shop.send("GET", "events/", Value::Null, &[("min-position", malformed)]).await;
+        assert_eq!(read.status, StatusCode::BAD_REQUEST, "{malformed}");
+    }
+    for (place, status) in [("7-1", StatusCode::GONE), ("1-1000000", StatusCode::GONE)] {
+        let refused = other(place).await;
+        assert_eq!((refused.status, refused.problem()), (status, "position_gone"), "{place}");
+    }
+    assert_eq!(other("1000000").await.problem(), "position_not_reached");
+    assert_eq!(shop.read("categories/").await.as_array().unwrap().len(), 1, "a refused command wrote something");
+    assert_eq!(other("1-1").await.status, StatusCode::CREATED);
 }
 
 #[tokio::test]
@@ -294,12 +315,49 @@ async fn a_parameter_that_is_wrong_is_named() {
         ("products/?search=a%00b", "search", "must be UTF-8 without NUL characters"),
         ("customer/7/?email=jo@example.com", "email", "is not a parameter of this request, which takes none"),
         ("customer/x/orders/", "customer_id", "must be a whole number"),
+        ("events/?type=Nope", "type", "names an unknown event: Nope"),
+        ("events/?type=OrderPlaced,OrderPaid", "type", "names an unknown event: OrderPlaced,OrderPaid"),
+        ("events/?type=OrderPlacd&stream=Order/1", "type", "names an unknown event: OrderPlacd"),
+        ("events/?stream=Nope/1", "stream", "names an unknown aggregate: Nope"),
+        ("events/?type=", "type", "must not be empty"),
+        ("events/stream/?type=OrderPlaced", "type", "is not a parameter of this request, which takes after"),
+        ("orders/?from=2026-1-31", "from", "must be a date, such as 2030-01-31"),
+        ("customers/?registered_from=%2B2026-01-31", "registered_from", "must be a date, such as 2030-01-31"),
+        ("products/?category=", "category", "must not be empty"),
+        ("products/?search=&category=+", "category", "must not be empty"),
+        ("customers/?email=", "email", "must not be empty"),
+        ("orders/?reference", "reference", "must not be empty"),
+        ("reactions/?reactor=", "reactor", "must not be empty"),
     ] {
         let answer = shop.get(path).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{path}");
         let error = &answer.body["errors"][0];
         assert_eq!(error["field"], field, "{error}");
         assert!(error["message"].as_str().unwrap().starts_with(message), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_range_ends_after_its_beginning_and_an_empty_search_finds_everything() {
+    let shop = TestShop::new().await;
+    shop.product("Kettle", "20.00", 5).await;
+    for (list, from, to) in [
+        ("orders/", "from", "to"),
+        ("customers/", "registered_from", "registered_to"),
+        ("sales/", "from", "to"),
+        ("bestsellers/", "from", "to"),
+        ("stock-movements/", "from", "to"),
+    ] {
+        let range = |first: &str, last: &str| format!("{list}?{from}={first}&{to}={last}");
+        let refused = shop.get(&range("2026-02-02", "2026-02-01")).await;
+        assert_eq!((refused.status, refused.problem()), (StatusCode::BAD_REQUEST, "invalid_request"), "{list}");
+        let error = json!({ "field": from, "message": format!("must not be after {to}") });
+        assert_eq!(refused.body["errors"], json!([error]), "{list}");
+        assert_eq!(shop.get(&range("2026-02-01", "2026-02-01")).await.status, StatusCode::OK, "{list}");
+    }
+    for search in ["search=", "search", "search=+"] {
+        assert_eq!(shop.read(&format!("products/?{search}")).await, shop.read("products/").await);
+        assert_eq!(shop.get(&format!("customers/?{search}")).await.status, StatusCode::OK);
     }
 }
 

@@ -120,6 +120,11 @@ async fn products_are_filtered_and_sorted() {
     assert_eq!(names("products/?min_price=8.50&max_price=20").await, ["assam", "Kettle"]);
     assert_eq!(names("products/?search=KETTLE+big").await, ["Big kettle"]);
     assert_eq!(names("products/?in_stock=true").await, ["Big kettle", "Kettle"]);
+    assert_eq!(names("products/?in_stock=false").await, ["assam"]);
+    assert_eq!(names("products/?in_stock=false&sort=price_asc").await, ["assam"]);
+    assert_eq!(names("products/?in_stock=false&sort=price_desc").await, ["assam"]);
+    assert_eq!(names("products/?in_stock=false&sort=newest").await, ["assam"]);
+    assert!(names("products/?in_stock=false&search=kettle").await.is_empty());
     assert_eq!(names("products/?category=1").await.len(), 3);
     assert_eq!(names("products/?category=kitchen").await.len(), 3);
     assert!(names("products/?category=Empty").await.is_empty());

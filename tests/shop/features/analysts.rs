@@ -147,6 +147,10 @@ async fn the_questions_of_the_page_for_analysts_have_the_answers_of_the_api() {
         assert_eq!(cart["total"], row[2], "{row:?}");
     }
 
+    // The owner finds the tables of `reader` by the same names, and the log.
+    let names = "select count(*) from sales, order_placed, events where false";
+    let found = sql(&database, &["--owner", "--", "--set", "ON_ERROR_STOP=1", "--command", names]);
+    assert!(found.status.success(), "{}", text(&found));
     // The last block is run by the owner.
     let own = sql(&database, &["--owner", "--", "--set", "ON_ERROR_STOP=1", "--command", &questions[10]]);
     assert!(own.status.success(), "{}", text(&own));

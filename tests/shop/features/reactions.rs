@@ -103,6 +103,9 @@ async fn a_failed_reaction_is_retried_with_growing_pauses_then_parked_and_retrie
     let row = parked(&shop).await;
     assert_eq!((&row["reason"], &row["attempts"]), (&json!("the other side is away"), &json!(3)));
     assert_eq!((&row["event_type"], &row["due_at"]), (&json!("CategoryCreated"), &Value::Null));
+    let misspelt = shop.get("reactions/?reactor=prob").await;
+    let error = &misspelt.body["errors"][0];
+    assert_eq!((misspelt.status, &error["field"]), (StatusCode::BAD_REQUEST, &json!("reactor")), "{error}");
     let tried = attempts.lock().unwrap().clone();
     assert_eq!(tried.iter().map(|(_, number, _)| *number).collect::<Vec<_>>(), [1, 2, 3]);
     let pause = |place: usize| tried[place].0 - tried[place - 1].0;

@@ -356,6 +356,10 @@ fn parked_reactions_are_listed_retried_and_dropped_on_the_command_line() {
     assert!(code == Some(0) && listed.lines().all(|line| line.ends_with("0 due, 0 parked")), "{listed}");
     let (code, refused) = reactions(&["drop", &id]);
     assert_eq!((code, refused.contains("no reaction has the number")), (Some(1), true), "{refused}");
+    for misspelt in [&["list", "--reactor", "webhook"][..], &["retry", "--all", "--reactor", "webhook"]] {
+        let (code, refused) = reactions(misspelt);
+        assert_eq!((code, refused.contains("no reactor has the name webhook")), (Some(1), true), "{refused}");
+    }
     assert_eq!(receiver.messages().len(), 1, "an inactive webhook receives nothing");
     let decided = server.get("/shop/api/reaction-decisions/");
     assert_eq!(decided.matches("\"actor\":\"cli\"").count(), 3, "{decided}");

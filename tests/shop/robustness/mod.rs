@@ -22,6 +22,7 @@ mod restored_refunds;
 mod rolling_update;
 mod side_writes;
 mod two_nodes;
+mod unread_bodies;
 mod views_of_others;
 mod warnings;
 mod webhook_crashes;

@@ -9,6 +9,7 @@ use cartwright::database::embedded::{Durability, EmbeddedOptions, EmbeddedPostgr
 use cartwright::database::prepared;
 use nix::sys::signal::Signal;
 use serde_json::json;
+use sqlx::ConnectOptions;
 use sqlx::postgres::PgConnectOptions;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -34,10 +35,9 @@ impl Database {
         let data_dir = folder.path().join("data");
         let options = EmbeddedOptions { data_dir, durability: Durability::Durable, binaries: None };
         let postgres = runtime.block_on(EmbeddedPostgres::start(&options)).unwrap();
-        let connect = prepared(postgres.connect_options("cartwright"));
-        let socket_folder = connect.get_socket().unwrap().to_str().unwrap().to_owned();
-        let url = format!("postgres://cartwright@localhost/cartwright?host={socket_folder}");
-        Self { folder, connect, url, runtime, postgres: Some(postgres) }
+        let connect = postgres.connect_options("cartwright");
+        let url = connect.to_url_lossy().to_string();
+        Self { folder, connect: prepared(connect), url, runtime, postgres: Some(postgres) }
     }
 
     /// The command of a server on the database, with its failpoints.
