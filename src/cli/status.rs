@@ -161,7 +161,11 @@ async fn task_lines(database: &Database) -> anyhow::Result<Lines> {
     let tasks = scheduler::status(&database.pool).await?;
     let lines = tasks.iter().map(|task| {
         let last = task.last_run_at.map_or("has not run".to_owned(), |at| format!("ran {}", at.format("%F %T")));
-        let error = task.last_error.as_ref().map_or(String::new(), |error| format!(", failed: {error}"));
+        let error = match task.last_error.as_deref() {
+            None => String::new(),
+            Some(error) if error == scheduler::NEEDS_REBUILT_TABLE => format!(", waits: {error}"),
+            Some(error) => format!(", failed: {error}"),
+        };
         format!("{:17} {last}, next run {}{error}", task.name, task.due_at.format("%F %T"))
     });
     Ok(lines.collect())

@@ -61,6 +61,8 @@ codes! {
     VerificationFailed = "verification_failed",
     /// A view of others no longer fits the shop's tables; its text is kept.
     ViewSetAside = "view_set_aside",
+    /// Tables or views of others stand in the schema of an earlier build, which stays because of them.
+    SchemaKept = "schema_kept",
     /// The database refuses to store commands.
     WritesRefused = "writes_refused",
     /// Reactions that were pending when an older database was restored wait for an operator.
@@ -138,9 +140,15 @@ fn projection_warnings(projections: &[ProjectionStatus]) -> Vec<Warning> {
 
 async fn view_warnings(pool: &PgPool) -> Result<Vec<Warning>, sqlx::Error> {
     let views = projector::set_aside_views(pool).await?;
-    let detail = |view: &SetAsideView| format!("`{}` no longer fits the shop's tables: {}", view.name, view.reason);
+    let detail = |view: &SetAsideView| format!("`{}` cannot read the shop's new tables: {}", view.name, view.reason);
     let warnings = views.iter().take(VIEWS_SHOWN).map(|view| Warning::new(WarningCode::ViewSetAside, detail(view)));
-    Ok(warnings.collect())
+    let kept = projector::kept_relations(pool).await?;
+    let kept = kept.into_iter().map(|relation| {
+        let detail =
+            format!("`{relation}` is in the schema of an earlier build, which stays; move it to another schema");
+        Warning::new(WarningCode::SchemaKept, detail)
+    });
+    Ok(warnings.chain(kept).collect())
 }
 
 /// Reactions that wait since a restore.

@@ -4,7 +4,7 @@
 //! Otherwise it is dropped and made again with all that belongs to it. If that fails too, its text and the reason are
 //! stored for the operator. Nothing of others is dropped in another way: no statement here cascades.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::slice::from_ref;
 
 use sqlx::{Connection, PgConnection, PgPool};
@@ -12,12 +12,18 @@ use sqlx::{Connection, PgConnection, PgPool};
 use super::install::run;
 use crate::database::failure::DatabaseFailure;
 
+/// SQLSTATE.
+const INSUFFICIENT_PRIVILEGE: &str = "42501";
+
 /// A view of others, and the statements that make it.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub(super) struct Dependent {
     schema_name: String,
     view_name: String,
     name: String,
+    /// As it is written in SQL, such as `"Ana"`; also the shop's role.
+    owner: String,
+    shop_role: String,
     is_materialized: bool,
     is_filled: bool,
     /// Whether it reads one of the relations that change, and not only views that do.
@@ -61,10 +67,42 @@ impl Dependent {
     fn kind(&self) -> &'static str {
         if self.is_materialized { "materialized view" } else { "view" }
     }
+
+    /// Why the view stays on the earlier tables, and what an operator can do.
+    fn reason_to_stand(&self, reason: &str) -> String {
+        let Self { name, owner, shop_role, .. } = self;
+        let remedy = match owner == shop_role {
+            true => format!("remove the cause, then run `cartwright views restore {name}`"),
+            false => format!(
+                "as a superuser run `grant {owner} to {shop_role}`, then `cartwright views restore {name}`; \
+                 or let `{owner}` replace it by the text that `cartwright views list` prints"
+            ),
+        };
+        format!(
+            "it stays on an earlier table, which no longer changes, because the shop may not replace it ({reason}); {remedy}"
+        )
+    }
 }
 
-/// Lets the views read what has their relations' names now; keeps as text what does not fit. Returns the materialized
-/// views to be filled again.
+/// Why the database refused statements.
+struct Refusal {
+    reason: String,
+    /// The shop's role may not do it, but another role may.
+    lacks_right: bool,
+}
+
+/// What became of views that were dropped and made again.
+#[derive(Default)]
+struct Remade<'dependent> {
+    made: Vec<&'dependent Dependent>,
+    unfit: Vec<(&'dependent Dependent, String)>,
+    /// Cannot be dropped and made again as they were, by name.
+    standing: HashMap<String, String>,
+}
+
+/// Lets the views read what has their relations' names now; keeps as text what does not fit. A view that the shop may not
+/// make again as it was, such as one of another owner, stays on the earlier tables. Returns the materialized views to be
+/// filled again.
 pub(super) async fn remake(
     connection: &mut PgConnection,
     dependents: Vec<Dependent>,
@@ -80,28 +118,63 @@ pub(super) async fn remake(
         if !is_replaced {
             names.insert(dependent.name.clone());
             anew.push(dependent);
+        } else if dependent.is_direct {
+            forget(connection, &dependent.name).await?;
         }
     }
-    let mut standing = HashSet::new();
-    for dependent in anew.iter().rev() {
+    let mut standing = HashMap::new();
+    // Each round leaves more views as they are, until all others can be made again.
+    let remade = loop {
+        let mut savepoint = connection.begin().await?;
+        let remade = make_anew(&mut savepoint, &anew, &standing).await?;
+        if remade.standing.is_empty() {
+            savepoint.commit().await?;
+            break remade;
+        }
+        savepoint.rollback().await?;
+        standing.extend(remade.standing);
+    };
+    for dependent in anew.iter().filter(|dependent| dependent.is_direct) {
+        if let Some(reason) = standing.get(&dependent.name) {
+            set_aside(connection, dependent, &dependent.reason_to_stand(reason)).await?;
+        }
+    }
+    for (dependent, reason) in remade.unfit {
+        set_aside(connection, dependent, &reason).await?;
+    }
+    for dependent in &remade.made {
+        forget(connection, &dependent.name).await?;
+    }
+    Ok(remade.made.iter().filter(|view| view.is_filled).map(|view| view.name.clone()).collect())
+}
+
+/// Drops the views, readers first, and makes them again, except those in `standing`. Roll back if others cannot be.
+async fn make_anew<'dependent>(
+    connection: &mut PgConnection,
+    anew: &'dependent [Dependent],
+    standing: &HashMap<String, String>,
+) -> Result<Remade<'dependent>, sqlx::Error> {
+    let mut remade = Remade::default();
+    let dropped: Vec<_> = anew.iter().filter(|dependent| !standing.contains_key(&dependent.name)).collect();
+    for dependent in dropped.iter().rev() {
         let drop = format!("drop {} {}", dependent.kind(), dependent.name);
-        if let Some(reason) = refusal(connection, from_ref(&drop)).await? {
-            let reason =
-                format!("it still reads the tables of an earlier build, because it cannot be dropped: {reason}");
-            set_aside(connection, dependent, &reason).await?;
-            standing.insert(dependent.name.clone());
+        if let Some(refusal) = attempt(connection, from_ref(&drop)).await? {
+            remade.standing.insert(dependent.name.clone(), refusal.reason);
         }
     }
-    let mut to_fill = Vec::new();
-    anew.retain(|dependent| !standing.contains(&dependent.name));
-    for dependent in anew {
-        match refusal(connection, &dependent.statements).await? {
-            Some(reason) => set_aside(connection, &dependent, &reason).await?,
-            None if dependent.is_filled => to_fill.push(dependent.name),
-            None => {}
+    if !remade.standing.is_empty() {
+        return Ok(remade);
+    }
+    for dependent in dropped {
+        match attempt(connection, &dependent.statements).await? {
+            Some(Refusal { reason, lacks_right: true }) => {
+                remade.standing.insert(dependent.name.clone(), reason);
+            }
+            Some(Refusal { reason, .. }) => remade.unfit.push((dependent, reason)),
+            None => remade.made.push(dependent),
         }
     }
-    Ok(to_fill)
+    Ok(remade)
 }
 
 /// Runs the statements, all or none; the reason if the database refuses one. A statement that may succeed later is an
@@ -110,6 +183,10 @@ pub(super) async fn refusal(
     connection: &mut PgConnection,
     statements: &[String],
 ) -> Result<Option<String>, sqlx::Error> {
+    Ok(attempt(connection, statements).await?.map(|refusal| refusal.reason))
+}
+
+async fn attempt(connection: &mut PgConnection, statements: &[String]) -> Result<Option<Refusal>, sqlx::Error> {
     let mut savepoint = connection.begin().await?;
     for statement in statements {
         if let Err(error) = run(&mut savepoint, statement).await {
@@ -117,7 +194,11 @@ pub(super) async fn refusal(
                 return Err(error);
             }
             savepoint.rollback().await?;
-            return Ok(Some(error.as_database_error().map_or(error.to_string(), |error| error.message().to_owned())));
+            let database = error.as_database_error();
+            return Ok(Some(Refusal {
+                reason: database.map_or(error.to_string(), |error| error.message().to_owned()),
+                lacks_right: database.and_then(|error| error.code()).is_some_and(|code| code == INSUFFICIENT_PRIVILEGE),
+            }));
         }
     }
     savepoint.commit().await?;
@@ -125,7 +206,11 @@ pub(super) async fn refusal(
 }
 
 async fn set_aside(connection: &mut PgConnection, dependent: &Dependent, reason: &str) -> Result<(), sqlx::Error> {
-    tracing::warn!(view = dependent.name, reason, "a view no longer fits; `cartwright views` shows its text");
+    tracing::warn!(
+        view = dependent.name,
+        reason,
+        "a view cannot read the new tables; `cartwright views list` shows its text"
+    );
     sqlx::query(
         "insert into public.set_aside_view (schema_name, view_name, statements, reason)
          values ($1, $2, $3, $4)
@@ -169,18 +254,50 @@ pub async fn set_aside_views(pool: &PgPool) -> Result<Vec<SetAsideView>, sqlx::E
     sqlx::query_as(SET_ASIDE).fetch_all(pool).await
 }
 
-/// Makes a view again that was set aside; the reason if it does not fit yet.
+/// Makes a view again that was set aside; the reason if it does not fit yet. A view that stayed on earlier tables is
+/// replaced, in place if it fits.
 pub async fn restore_view(pool: &PgPool, view: &SetAsideView) -> Result<Option<String>, sqlx::Error> {
+    let is_materialized = view.statements.first().is_some_and(|first| first.starts_with("create materialized"));
     let mut transaction = pool.begin().await?;
-    let reason = refusal(&mut transaction, &view.statements).await?;
+    let reason = if is_left_behind(&mut transaction, &view.name).await? {
+        let in_place = view.statements.iter().take(1).map(|first| first.replacen("create ", "create or replace ", 1));
+        let kind = if is_materialized { "materialized view" } else { "view" };
+        let mut anew = vec![format!("drop {kind} {}", view.name)];
+        anew.extend_from_slice(&view.statements);
+        match refusal(&mut transaction, &in_place.collect::<Vec<_>>()).await? {
+            Some(_) => refusal(&mut transaction, &anew).await?,
+            None => None,
+        }
+    } else {
+        refusal(&mut transaction, &view.statements).await?
+    };
     if reason.is_none() {
         forget(&mut transaction, &view.name).await?;
     }
     transaction.commit().await?;
-    if reason.is_none() && view.statements.first().is_some_and(|first| first.starts_with("create materialized")) {
+    if reason.is_none() && is_materialized {
         fill(&mut *pool.acquire().await?, from_ref(&view.name)).await;
     }
     Ok(reason)
+}
+
+/// Whether a view of others reads the tables of a build itself, and not the views of `live` and `fact`.
+async fn is_left_behind(connection: &mut PgConnection, view: &str) -> Result<bool, sqlx::Error> {
+    let relations: Vec<String> = sqlx::query_scalar(
+        "select format('%I.%I', schema.nspname, relation.relname)
+         from pg_namespace as schema
+         join pg_class as relation on relation.relnamespace = schema.oid and relation.relkind in ('r', 'v')
+         where schema.nspname ~ '^(live_[a-z_]+_\\d{1,15}(_old)?|fact_[0-9a-f]{12}_replaced)$'",
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    let own: Vec<String> = sqlx::query_scalar(
+        "select format('live.%I', shown) from projection, unnest(tables) as shown
+         where to_regclass(format('live.%I', shown)) is not null",
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    Ok(find(connection, &relations, &own).await?.iter().any(|dependent| dependent.name == view))
 }
 
 /// Deletes the text of a view; `false` if there is none.

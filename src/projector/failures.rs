@@ -20,7 +20,7 @@ pub(super) async fn record(pool: &PgPool, projection: &Projection, error: &Rebui
     match error {
         RebuildError::Running(_) => return Ok(()),
         RebuildError::Database(error) if is_repeated_at_once(error) => return Ok(()),
-        RebuildError::Database(_) | RebuildError::NameTaken(_) => {}
+        RebuildError::Database(_) | RebuildError::NameTaken(_) | RebuildError::SchemaTaken(_) => {}
     }
     sqlx::query(
         "insert into projection_failure as failure (name, fingerprint, error, attempts, failed_at, retry_at)
@@ -36,6 +36,27 @@ pub(super) async fn record(pool: &PgPool, projection: &Projection, error: &Rebui
     .bind(error.to_string())
     .bind(FIRST_PAUSE_SECONDS)
     .bind(LONGEST_PAUSE_SECONDS)
+    .execute(pool)
+    .await
+    .map(drop)
+}
+
+/// Records a rebuild that is due now for each projection that lacks a view in `live`: its owner can drop it.
+pub(super) async fn record_missing_views(pool: &PgPool) -> Result<(), sqlx::Error> {
+    let (names, fingerprints): (Vec<_>, Vec<_>) =
+        PROJECTIONS.iter().map(|projection| (projection.name, projection.fingerprint())).unzip();
+    sqlx::query(
+        "insert into projection_failure (name, fingerprint, error, attempts, failed_at, retry_at)
+         select name, fingerprint, format('`live.%s` is missing', min(missing)), 1, clock_timestamp(), clock_timestamp()
+         from projection
+         cross join unnest(tables) as missing
+         where (name, fingerprint) in (select * from unnest($1::text[], $2::text[]))
+             and to_regclass(format('live.%I', missing)) is null
+         group by name, fingerprint
+         on conflict (name) do nothing",
+    )
+    .bind(names)
+    .bind(fingerprints)
     .execute(pool)
     .await
     .map(drop)

@@ -3,7 +3,7 @@
 use sqlx::{Connection, Executor, PgConnection, PgPool};
 
 use super::definition::{PROJECTIONS, Projection, fact_schema, fact_statements};
-use super::layout;
+use super::{layout, schemas};
 use crate::database::{locks, roles};
 
 /// Installs everything that needs no replay, and returns the projections whose tables must be rebuilt from the log.
@@ -47,8 +47,8 @@ async fn create_in_service(connection: &mut PgConnection, projection: &Projectio
     if sqlx::query_scalar(is_taken).bind(projection.tables()).fetch_one(&mut *connection).await? {
         return Ok(false);
     }
-    let schema = layout::next_schema(connection, projection.name).await?;
-    run(connection, &format!("create schema {schema}")).await?;
+    let schema = schemas::next(connection, projection.name).await?;
+    schemas::create(connection, &schema).await?;
     create_tables(connection, projection, &schema).await?;
     create_indexes(connection, projection, &schema).await?;
     let view = |table| format!("create view live.{table} as select * from {schema}.{table}");
@@ -140,6 +140,7 @@ async fn drop_unused_facts(connection: &mut PgConnection) -> Result<(), sqlx::Er
          from pg_namespace as schema
          where schema.nspname ~ '^fact_[0-9a-f]{12}$'
              and schema.nspname <> $1
+             and not exists (select from pg_class as table_ where table_.relnamespace = schema.oid and table_.relkind <> 'v')
              and not exists (
                  -- Something of others reads one of the views.
                  select from pg_class as view

@@ -9,6 +9,7 @@ use super::definition::Projection;
 use super::dependents::{self, find, refusal, remake};
 use super::install::run;
 use super::rebuild::RebuildError;
+use super::schemas;
 
 /// Where the tables of a projection in service stand.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -33,14 +34,6 @@ impl InService {
     }
 }
 
-/// A name for the schema of the next build of a projection.
-pub(super) async fn next_schema(connection: &mut PgConnection, name: &str) -> Result<String, sqlx::Error> {
-    let next = "select format('live_%s_%s', $1::text, coalesce(max(substring(nspname from '\\d+$')::bigint), 0) + 1)
-        from pg_namespace
-        where nspname ~ ('^live_' || $1 || '_\\d{1,15}$')";
-    sqlx::query_scalar(next).bind(name).fetch_one(connection).await
-}
-
 /// Puts the tables in `schema` behind the views of `live`, in place of those in service, and drops the earlier ones.
 /// Returns the materialized views of others to be filled after the commit.
 pub(super) async fn publish(
@@ -51,9 +44,7 @@ pub(super) async fn publish(
     let before = InService::find(connection, projection.name).await?;
     let aside = format!("{schema}_old");
     let to_fill = show(connection, projection, schema, before.as_ref(), &aside).await?;
-    for earlier in earlier_schemas(connection, projection.name, schema).await? {
-        drop_schema(connection, &earlier).await?;
-    }
+    drop_earlier(connection, projection.name, before.as_ref(), schema).await?;
     Ok(to_fill)
 }
 
@@ -61,7 +52,7 @@ pub(super) async fn publish(
 pub(super) async fn adopt(connection: &mut PgConnection, projection: &Projection) -> Result<Vec<String>, RebuildError> {
     let before = InService::find(connection, projection.name).await?;
     let Some(before) = before.filter(|before| before.schema.is_none()) else { return Ok(vec![]) };
-    let schema = next_schema(connection, projection.name).await?;
+    let schema = schemas::next(connection, projection.name).await?;
     let to_fill = show(connection, projection, &schema, Some(&before), &schema).await?;
     run(connection, &projection.create_function("live", Some(&schema))).await?;
     sqlx::query("update projection set schema = $2 where name = $1")
@@ -128,7 +119,7 @@ async fn show(
     }
 
     if !moved.is_empty() {
-        run(connection, &format!("create schema if not exists {aside}")).await?;
+        schemas::create(connection, aside).await?;
     }
     for (table, kind) in &moved {
         let kind = if kind.as_deref() == Some("v") { "view" } else { "table" };
@@ -193,28 +184,18 @@ pub(super) async fn set_grants(
     Ok(())
 }
 
-/// The schemas of earlier builds of a projection.
-async fn earlier_schemas(connection: &mut PgConnection, name: &str, current: &str) -> Result<Vec<String>, sqlx::Error> {
-    let earlier = "select nspname::text from pg_namespace
-        where nspname ~ ('^live_' || $1 || '_\\d{1,15}(_old)?$') and nspname <> $2
-        order by nspname !~ '_old$', nspname";
-    sqlx::query_scalar(earlier).bind(name).bind(current).fetch_all(connection).await
-}
-
-/// Drops the tables of an earlier build, unless something of others depends on them.
-async fn drop_schema(connection: &mut PgConnection, schema: &str) -> Result<(), sqlx::Error> {
-    let mut statements: Vec<String> = sqlx::query_scalar(
-        "select format('drop %s %I.%I', case relkind when 'v' then 'view' else 'table' end, $1::text, relname)
-         from pg_class
-         where relnamespace = to_regnamespace($1) and relkind in ('r', 'v')
-         order by relkind desc, relname",
-    )
-    .bind(schema)
-    .fetch_all(&mut *connection)
-    .await?;
-    statements.push(format!("drop schema {schema}"));
-    if let Some(reason) = refusal(connection, &statements).await? {
-        tracing::warn!(schema, reason, "tables of an earlier build stay");
+/// Drops the earlier builds of a projection, except for what others have in them or depend on.
+async fn drop_earlier(
+    connection: &mut PgConnection,
+    name: &str,
+    before: Option<&InService>,
+    current: &str,
+) -> Result<(), sqlx::Error> {
+    if let Some(schema) = before.and_then(|before| before.schema.as_deref()) {
+        schemas::mark(connection, schema).await?;
+    }
+    for earlier in schemas::earlier(connection, name, current).await? {
+        schemas::drop_own(connection, name, &earlier).await?;
     }
     Ok(())
 }
@@ -222,21 +203,20 @@ async fn drop_schema(connection: &mut PgConnection, schema: &str) -> Result<(), 
 /// Removes the tables of a projection that this program no longer has; views of others on them are kept as text.
 pub(super) async fn retire(connection: &mut PgConnection, name: &str) -> Result<(), sqlx::Error> {
     let Some(before) = InService::find(connection, name).await? else { return Ok(()) };
-    let aside = format!("{}_old", next_schema(connection, name).await?);
+    let aside = format!("{}_old", schemas::next(connection, name).await?);
     let mut moved = Vec::new();
     for table in &before.tables {
         moved.extend(kind_of(connection, &format!("live.{table}")).await?.map(|kind| (table, kind)));
     }
     let roots: Vec<String> = moved.iter().map(|(table, _)| format!("live.{table}")).collect();
     let readers = find(connection, &roots, &[]).await?;
-    run(connection, &format!("drop function if exists live.apply_{name}(); create schema {aside}")).await?;
+    run(connection, &format!("drop function if exists live.apply_{name}()")).await?;
+    schemas::create(connection, &aside).await?;
     for (table, kind) in &moved {
         let kind = if kind == "v" { "view" } else { "table" };
         run(connection, &format!("alter {kind} live.{table} set schema {aside}")).await?;
     }
     dependents::remake(connection, readers).await?;
-    for schema in earlier_schemas(connection, name, "").await? {
-        drop_schema(connection, &schema).await?;
-    }
+    drop_earlier(connection, name, Some(&before), "").await?;
     sqlx::query("delete from projection where name = $1").bind(name).execute(connection).await.map(drop)
 }

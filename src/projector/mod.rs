@@ -25,6 +25,7 @@ mod install;
 mod layout;
 mod long_reads;
 mod rebuild;
+mod schemas;
 mod shadow;
 mod status;
 mod text_key;
@@ -37,6 +38,7 @@ pub use definition::{PROJECTIONS, Projection, event_types_of};
 pub use dependents::{SetAsideView, forget_view, restore_view, set_aside_views};
 pub use long_reads::ReadLimits;
 pub use rebuild::{RebuildError, rebuild, rebuild_within};
+pub use schemas::kept_relations;
 pub use shadow::Progress;
 pub use status::{ProjectionState, ProjectionStatus, serves_other_tables, status};
 pub use text_key::text_key;
@@ -191,12 +193,15 @@ impl Projector {
         });
     }
 
-    /// Repeats failed rebuilds when they are due.
+    /// Repeats failed rebuilds when they are due, and makes missing views again.
     fn start_retrying(&self) {
         let projector = self.clone();
         self.spawn(async move {
             loop {
                 tokio::time::sleep(RETRY_EVERY).await;
+                if let Err(error) = failures::record_missing_views(&projector.pool).await {
+                    tracing::debug!(%error, "missing views cannot be searched for");
+                }
                 match failures::claim_due(&projector.pool).await {
                     Ok(due) => due.into_iter().for_each(|projection| projector.start_rebuild(projection)),
                     Err(error) => tracing::debug!(%error, "failed rebuilds cannot be read"),

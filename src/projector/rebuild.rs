@@ -7,10 +7,10 @@ use thiserror::Error;
 
 use super::definition::Projection;
 use super::install::{put_in_service, run};
-use super::layout::{adopt, next_schema, publish};
+use super::layout::{adopt, publish};
 use super::long_reads::{LongReads, ReadLimits};
 use super::shadow::{Progress, Shadow, fold_range, forget_progress};
-use super::{dependents, failures};
+use super::{dependents, failures, schemas};
 use crate::database::failure::DatabaseFailure;
 use crate::failpoints::failpoint;
 
@@ -20,6 +20,8 @@ pub enum RebuildError {
     Running(&'static str),
     #[error("`live.{0}` exists and is not the shop's; rename it")]
     NameTaken(&'static str),
+    #[error("schema `{0}` exists and is not the shop's; rename it")]
+    SchemaTaken(String),
     #[error(transparent)]
     Database(#[from] sqlx::Error),
 }
@@ -57,7 +59,15 @@ async fn build_and_swap(
     progress: &(dyn Fn(Progress) + Sync),
     limits: ReadLimits,
 ) -> Result<(), RebuildError> {
-    let shadow = Shadow::create(pool, projection, format!("rebuild_{}", projection.name)).await?;
+    let schema = format!("rebuild_{}", projection.name);
+    let mut connection = pool.acquire().await?;
+    if schemas::exists(&mut connection, &schema).await?
+        && !schemas::is_own(&mut connection, projection.name, &schema).await?
+    {
+        return Err(RebuildError::SchemaTaken(schema));
+    }
+    drop(connection);
+    let shadow = Shadow::create(pool, projection, schema).await?;
     let mut shadow = shadow.ok_or(RebuildError::Running(projection.name))?;
     let swapped = match shadow.fold(progress, true).await {
         Ok(()) => {
@@ -109,7 +119,7 @@ async fn swap(shadow: &mut Shadow) -> Result<Vec<String>, RebuildError> {
         sqlx::query_scalar("select position from projector_lease for update").fetch_one(&mut *transaction).await?;
     run(&mut transaction, &format!("set local search_path = {schema}, public")).await?;
     fold_range(&mut transaction, schema, projection, *position, reached).await?;
-    let built = next_schema(&mut transaction, projection.name).await?;
+    let built = schemas::next(&mut transaction, projection.name).await?;
     let name = projection.name;
     run(&mut transaction, &format!("drop function {schema}.apply_{name}(); alter schema {schema} rename to {built}"))
         .await?;

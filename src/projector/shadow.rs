@@ -6,6 +6,7 @@ use sqlx::{Connection, PgConnection, PgPool};
 
 use super::definition::Projection;
 use super::install::{create_indexes, create_tables, run};
+use super::schemas;
 use crate::database::failure::DatabaseFailure;
 use crate::database::locks;
 
@@ -45,8 +46,8 @@ impl Shadow {
             return Ok(None);
         }
         let mut transaction = connection.begin().await?;
-        remove(&mut transaction, &schema).await?;
-        run(&mut transaction, &format!("create schema {schema}")).await?;
+        remove(&mut transaction, projection.name, &schema).await?;
+        schemas::create(&mut transaction, &schema).await?;
         create_tables(&mut transaction, projection, &schema).await?;
         run(&mut transaction, &projection.create_function(&schema, None)).await?;
         transaction.commit().await?;
@@ -87,7 +88,7 @@ impl Shadow {
     }
 
     pub async fn drop_schema(mut self) -> Result<(), sqlx::Error> {
-        remove(&mut self.connection, &self.schema).await?;
+        remove(&mut self.connection, self.projection.name, &self.schema).await?;
         self.connection.close().await
     }
 }
@@ -111,15 +112,17 @@ async fn lock(connection: &mut PgConnection, schema: &str) -> Result<bool, sqlx:
 
 /// Drops the schemas of builds whose session is gone: the process was killed, or lost the database.
 pub(super) async fn remove_abandoned(pool: &PgPool) -> Result<(), sqlx::Error> {
-    let schemas: Vec<String> = sqlx::query_scalar(
-        "select 'rebuild_' || name from projection_rebuild
+    let builds: Vec<(String, String)> = sqlx::query_as(
+        "select name, 'rebuild_' || name from projection_rebuild
          union
-         select nspname::text from pg_namespace
-         where nspname ~ '^verify_[a-z_]+_[0-9a-f]{32}$' or nspname in (select 'rebuild_' || name from projection)",
+         select name, 'rebuild_' || name from projection where to_regnamespace('rebuild_' || name) is not null
+         union
+         select substring(nspname from '^verify_([a-z_]+)_[0-9a-f]{32}$'), nspname::text from pg_namespace
+         where nspname ~ '^verify_[a-z_]+_[0-9a-f]{32}$'",
     )
     .fetch_all(pool)
     .await?;
-    for schema in schemas {
+    for (name, schema) in builds {
         let mut transaction = pool.begin().await?;
         let abandoned: bool = sqlx::query_scalar("select pg_try_advisory_xact_lock($1, hashtext($2))")
             .bind(locks::BUILD_SCHEMA)
@@ -127,16 +130,22 @@ pub(super) async fn remove_abandoned(pool: &PgPool) -> Result<(), sqlx::Error> {
             .fetch_one(&mut *transaction)
             .await?;
         if abandoned {
-            remove(&mut transaction, &schema).await?;
+            remove(&mut transaction, &name, &schema).await?;
         }
         transaction.commit().await?;
     }
     Ok(())
 }
 
-/// Drops a schema and the record of its build.
-pub(super) async fn remove(connection: &mut PgConnection, schema: &str) -> Result<(), sqlx::Error> {
-    run(connection, &format!("drop schema if exists {schema} cascade")).await?;
+/// Drops a schema of the shop and the record of its build. If others have something in it, the schema is moved out of the
+/// way, among the earlier builds.
+async fn remove(connection: &mut PgConnection, name: &str, schema: &str) -> Result<(), sqlx::Error> {
+    schemas::drop_own(connection, name, schema).await?;
+    if schemas::is_own(connection, name, schema).await? {
+        let aside = schemas::next(connection, name).await?;
+        run(connection, &format!("alter schema {schema} rename to {aside}")).await?;
+        schemas::mark(connection, &aside).await?;
+    }
     forget_progress(connection, schema).await
 }
 

@@ -61,6 +61,8 @@ pub struct Scheduler {
     task: JoinHandle<()>,
 }
 
+/// Error of a task that waits for the rebuild of a read table.
+pub const NEEDS_REBUILT_TABLE: &str = "a read table that it needs is being rebuilt";
 /// Delay after the first failed run. Each later delay doubles, up to the task's interval.
 const FIRST_RETRY: Duration = Duration::from_secs(10);
 /// Pause before a node reconnects to the database.
@@ -214,7 +216,7 @@ impl SchedulerNode {
             ended = &mut run => match ended {
                 Ok(Ok(run)) => RunOutcome::Done(run),
                 Ok(Err(error)) if may_be_of_other_tables(&error) && self.serves_other_tables().await => {
-                    RunOutcome::Failed("a read table that it needs is being rebuilt".to_owned())
+                    RunOutcome::Failed(NEEDS_REBUILT_TABLE.to_owned())
                 }
                 Ok(Err(error)) => RunOutcome::Failed(format!("{error:#}")),
                 Err(panicked) => RunOutcome::Failed(panicked.to_string()),

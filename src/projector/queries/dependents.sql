@@ -21,6 +21,8 @@ select
     schema.nspname::text as schema_name,
     relation.relname::text as view_name,
     named.name,
+    quote_ident(pg_get_userbyid(relation.relowner)) as owner,
+    quote_ident(current_user) as shop_role,
     kind = 'materialized view' as is_materialized,
     kind = 'materialized view' and relation.relispopulated as is_filled,
     found.is_direct,

@@ -1,6 +1,6 @@
 //! What others build on the read tables survives rebuilds and upgrades: views, grants, default privileges, tables.
 
-use cartwright::projector::{Projection, RebuildError, rebuild, restore_view, set_aside_views};
+use cartwright::projector::{Projection, RebuildError, kept_relations, rebuild, restore_view, set_aside_views};
 use sqlx::{Executor, PgPool};
 
 use crate::support::{TestShop, as_superuser, fresh_database};
@@ -244,4 +244,113 @@ async fn a_view_that_no_longer_fits_is_kept_as_text_and_can_be_made_again() {
     assert!(
         one::<bool>(&shop.pool, &format!("select has_table_privilege('{role}', 'reports.legacy', 'select')")).await
     );
+}
+
+/// The owner of the view and what it shows.
+async fn owned(pool: &PgPool) -> (String, String) {
+    let owner = "select pg_get_userbyid(relowner)::text from pg_class where oid = 'reports.owned'::regclass";
+    (one(pool, owner).await, one(pool, "select total::text from reports.readers").await)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_view_of_another_owner_stays_until_the_shop_may_replace_it() {
+    let role = "owner_of_views";
+    let database = fresh_database().await;
+    let shop = TestShop::on(database.clone()).await;
+    as_built_in_live(&shop.pool).await;
+    let (customer, product) = shop_of_an_analyst(&shop, role).await;
+    let me: String = one(&shop.pool, "select current_user::text").await;
+    shop.pool
+        .execute(
+            "create view reports.owned as select sum(total) as total from live.orders;
+             create view reports.readers as select total from reports.owned",
+        )
+        .await
+        .unwrap();
+    let foreign = format!(
+        "grant usage on schema live, reports to {role};
+         alter view reports.owned owner to {role};
+         grant select on reports.owned to {me};
+         create schema fin authorization {role};
+         set role {role};
+         create view fin.v as select sum(total) as total from live.orders"
+    );
+    as_superuser(&shop.pool, &foreign).await;
+    shop.engine.projector.stop().await;
+
+    let next = TestShop::on(database).await;
+    until_kind_is_not(&next.pool, "r").await;
+    assert_eq!(owned(&next.pool).await, (role.to_owned(), "24.90".to_owned()));
+    rebuild_orders(&next).await;
+    order(&next, customer, product).await;
+    assert_eq!(reported(&next.pool, role).await, sold("49.80", "99.60", 2), "views of the shop's role are replaced");
+    assert_eq!(owned(&next.pool).await, (role.to_owned(), "24.90".to_owned()), "it stays on the earlier table");
+    let mut aside = set_aside_views(&next.pool).await.unwrap();
+    aside.sort_by(|one, other| one.name.cmp(&other.name));
+    let names: Vec<_> = aside.iter().map(|view| view.name.as_str()).collect();
+    assert_eq!(names, ["fin.v", "reports.owned"]);
+    for view in &aside {
+        assert!(view.reason.contains(&format!("`grant {role} to {me}`")), "{}", view.reason);
+        assert!(restore_view(&next.pool, view).await.unwrap().is_some(), "{} is replaced without the right", view.name);
+    }
+
+    as_superuser(&next.pool, &format!("grant {role} to {me}")).await;
+    for view in &aside {
+        assert_eq!(restore_view(&next.pool, view).await.unwrap(), None, "{}", view.name);
+    }
+    assert_eq!(set_aside_views(&next.pool).await.unwrap(), []);
+    assert_eq!(owned(&next.pool).await, (role.to_owned(), "49.80".to_owned()));
+    assert_eq!(one::<String>(&next.pool, "select total::text from fin.v").await, "49.80");
+    rebuild_orders(&next).await;
+    assert_eq!(schemas(&next.pool).await, ["live_orders_3"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn schemas_of_others_that_are_named_like_a_build_are_not_touched() {
+    let shop = TestShop::new().await;
+    let is_there =
+        async |relation: &str| one::<bool>(&shop.pool, &format!("select to_regclass('{relation}') is not null")).await;
+    shop.pool
+        .execute(
+            "create schema live_orders_2; create table live_orders_2.orders (a int);
+             create table live_orders_1.mine (a int)",
+        )
+        .await
+        .unwrap();
+    rebuild_orders(&shop).await;
+    assert_eq!(schemas(&shop.pool).await, ["live_orders_1", "live_orders_2", "live_orders_3"]);
+    assert!(is_there("live_orders_2.orders").await && is_there("live_orders_1.mine").await);
+    assert!(!is_there("live_orders_1.orders").await);
+    assert_eq!(kept_relations(&shop.pool).await.unwrap(), ["live_orders_1.mine"]);
+    let ready = shop.call(axum::http::Request::get("/health/ready").body(axum::body::Body::empty()).unwrap()).await;
+    assert_eq!(ready.body["warnings"][0]["code"], "schema_kept", "{}", ready.body);
+    shop.pool.execute("drop table live_orders_1.mine").await.unwrap();
+    rebuild_orders(&shop).await;
+    assert_eq!(schemas(&shop.pool).await, ["live_orders_2", "live_orders_4"]);
+
+    // A view that its owner dropped is made again.
+    shop.pool.execute("drop view live.orders cascade").await.unwrap();
+    let made = async {
+        while !is_there("live.orders").await {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(20), made).await.expect("the view is not made again");
+
+    // What others put in the schema of an interrupted build is moved with it.
+    shop.pool
+        .execute(
+            "create schema rebuild_orders; create table rebuild_orders.mine (a int);
+             create function rebuild_orders.apply_orders() returns void language sql as ''",
+        )
+        .await
+        .unwrap();
+    rebuild_orders(&shop).await;
+    assert_eq!(schemas(&shop.pool).await, ["live_orders_2", "live_orders_6", "live_orders_7"]);
+    assert_eq!(kept_relations(&shop.pool).await.unwrap(), ["live_orders_6.mine"]);
+
+    shop.pool.execute("create schema rebuild_orders; create table rebuild_orders.mine (a int)").await.unwrap();
+    let taken = rebuild(&shop.pool, Projection::find("orders").unwrap(), &|_| ()).await;
+    assert!(matches!(&taken, Err(RebuildError::SchemaTaken(schema)) if schema == "rebuild_orders"), "{taken:?}");
+    assert!(is_there("rebuild_orders.mine").await);
 }
