@@ -114,7 +114,8 @@ async fn the_questions_of_the_page_for_analysts_have_the_answers_of_the_api() {
     let mut stats = fields(&stats, &["customer_id", "total_orders", "total_spent"]);
     stats.retain(|row| row[1].parse::<i64>().unwrap() > 1);
     let mut came_back = answers[4].to_vec();
-    (stats.sort(), came_back.sort());
+    stats.sort();
+    came_back.sort();
     assert_eq!(came_back, stats);
 
     let all = shop.read("orders/?status=cancelled&limit=1000").await;
@@ -124,7 +125,8 @@ async fn the_questions_of_the_page_for_analysts_have_the_answers_of_the_api() {
         lost.extend(fields(&lines, &["product_name", "quantity", "subtotal"]));
     }
     let mut cancelled = answers[5].to_vec();
-    (lost.sort(), cancelled.sort());
+    lost.sort();
+    cancelled.sort();
     assert_eq!(cancelled, lost);
 
     let with_both = orders.iter().filter(|order| {
@@ -135,7 +137,8 @@ async fn the_questions_of_the_page_for_analysts_have_the_answers_of_the_api() {
 
     let never = fields(&shop.read("never-ordered/?limit=1000").await, &["product_id", "name", "stock"]);
     let (mut never, mut found) = (never, answers[7].to_vec());
-    (never.sort(), found.sort());
+    never.sort();
+    found.sort();
     assert_eq!(found, never);
 
     for row in answers[8] {
@@ -219,7 +222,7 @@ async fn a_reader_reads_every_table_and_fact_before_and_after_a_rebuild_and_noth
     assert!(sqlx::query_scalar::<_, bool>(kept).fetch_one(&shop.pool).await.unwrap());
     shop.pool.execute("drop schema reports cascade; create table later (id int)").await.unwrap();
     readable().await;
-    let state = async || reader_state(&mut *shop.pool.acquire().await.unwrap()).await.unwrap();
+    let state = async || reader_state(&mut shop.pool.acquire().await.unwrap()).await.unwrap();
     assert_eq!(state().await, ReaderState::Ready);
     shop.pool.execute("grant select on account to public").await.unwrap();
     assert_eq!(state().await, ReaderState::ReadsMore { table: "public.account".to_owned() });
