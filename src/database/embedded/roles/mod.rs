@@ -47,7 +47,7 @@ pub enum ClusterRole {
 impl ClusterRole {
     const ALL: [Self; 3] = [Self::Superuser, Self::Owner, Self::Reader];
 
-    /// Name in a new cluster; see [`ClusterRole::name_in`].
+    /// Name in a new cluster; see `name_in`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Superuser => SUPERUSER,
