@@ -71,7 +71,7 @@ async fn every_change_of_the_stock_is_shown_with_its_event_order_and_both_levels
         ("from=yesterday", "from"),
         ("to=2026-02-30", "to"),
         ("limit=0", "limit"),
-        ("from=2026-02-02&to=2026-02-01", "to"),
+        ("from=2026-02-02&to=2026-02-01", "from"),
         ("cursor=x", "cursor"),
     ] {
         let refused = shop.get(&format!("stock-movements/?{query}")).await;
