@@ -85,7 +85,7 @@ impl Dependent {
 }
 
 /// Why the database refused statements.
-struct Refusal {
+struct ReplaceError {
     reason: String,
     /// The shop's role may not do it, but another role may.
     lacks_right: bool,
@@ -167,10 +167,10 @@ async fn make_anew<'dependent>(
     }
     for dependent in dropped {
         match attempt(connection, &dependent.statements).await? {
-            Some(Refusal { reason, lacks_right: true }) => {
+            Some(ReplaceError { reason, lacks_right: true }) => {
                 remade.standing.insert(dependent.name.clone(), reason);
             }
-            Some(Refusal { reason, .. }) => remade.unfit.push((dependent, reason)),
+            Some(ReplaceError { reason, .. }) => remade.unfit.push((dependent, reason)),
             None => remade.made.push(dependent),
         }
     }
@@ -186,7 +186,7 @@ pub(super) async fn refusal(
     Ok(attempt(connection, statements).await?.map(|refusal| refusal.reason))
 }
 
-async fn attempt(connection: &mut PgConnection, statements: &[String]) -> Result<Option<Refusal>, sqlx::Error> {
+async fn attempt(connection: &mut PgConnection, statements: &[String]) -> Result<Option<ReplaceError>, sqlx::Error> {
     let mut savepoint = connection.begin().await?;
     for statement in statements {
         if let Err(error) = run(&mut savepoint, statement).await {
@@ -195,7 +195,7 @@ async fn attempt(connection: &mut PgConnection, statements: &[String]) -> Result
             }
             savepoint.rollback().await?;
             let database = error.as_database_error();
-            return Ok(Some(Refusal {
+            return Ok(Some(ReplaceError {
                 reason: database.map_or(error.to_string(), |error| error.message().to_owned()),
                 lacks_right: database.and_then(|error| error.code()).is_some_and(|code| code == INSUFFICIENT_PRIVILEGE),
             }));
