@@ -141,7 +141,7 @@ fn address(url: &str, user: Option<&str>) -> anyhow::Result<String> {
     let mut address = Url::parse(url).context("DATABASE_URL is not the address of a PostgreSQL")?;
     let pairs: Vec<(String, String)> = address.query_pairs().into_owned().collect();
     let mut kept: Vec<_> = pairs.into_iter().filter_map(|(key, value)| Some((libpq_key(&key)?, value))).collect();
-    // These fail for an address without a host, whose user stands in the query.
+    // An address without a host has its user in the query, and takes no user here.
     let _ = address.set_password(None);
     if let Some(user) = user {
         kept.retain(|(key, _)| key != "user");

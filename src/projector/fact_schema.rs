@@ -66,7 +66,7 @@ async fn is_replaced_in_place(connection: &mut PgConnection) -> Result<bool, sql
 }
 
 /// Moves the views aside, creates them with their grants, and lets views of others read the new ones; a view of others
-/// that no longer fits is kept as text. What else stands in the schema stays.
+/// that no longer fits is kept as text. Everything else in the schema stays.
 async fn replace_anew(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     let own: Vec<String> = sqlx::query_scalar(
         "select format('fact.%I', relname) from pg_class

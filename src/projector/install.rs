@@ -31,7 +31,7 @@ pub(super) async fn install(pool: &PgPool) -> Result<Vec<&'static Projection>, s
         outdated.push(projection);
     }
     for (name, _) in in_service.iter().filter(|(name, _)| Projection::find(name).is_none()) {
-        tracing::info!(name, "dropping a projection that is no longer part of the shop");
+        tracing::info!(name, "dropping a projection that this version does not have");
         layout::retire(&mut transaction, name).await?;
     }
     drop_unused_facts(&mut transaction).await?;

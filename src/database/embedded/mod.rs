@@ -115,7 +115,7 @@ impl EmbeddedPostgres {
         })
     }
 
-    /// How the shop connects to `database`: as the owner, which is no superuser.
+    /// How the shop connects to `database`: as the owner, without the rights of a superuser.
     pub fn connect_options(&self, database: &str) -> PgConnectOptions {
         self.connect_options_as(ClusterRole::Owner, database)
     }

@@ -138,7 +138,7 @@ fn at_most_one_address_of_each_kind_is_the_default() {
     let when = |command| given(events.clone()).when(command);
     when(mark(second, shipping(true))).then_expect_events(vec![changed(Some(second), Some(first))]);
     when(mark(first, shipping(false))).then_expect_events(vec![changed(None, Some(first))]);
-    // Nothing changes for what is so already, nor by an address that is no default.
+    // Repeating a default changes nothing, and neither does adding an address that is not a default.
     when(mark(first, both)).then_expect_events(vec![]);
     when(mark(second, DefaultMarks::NONE)).then_expect_events(vec![]);
     when(CustomerCommand::RemoveAddress { address_id: second })
