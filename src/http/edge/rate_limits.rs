@@ -101,7 +101,7 @@ struct CountedMail {
 impl ReservedMail {
     /// Uncounts the mail, because its command was refused.
     pub fn release(self) {
-        // The count of this mail has expired: releasing it would admit one mail above the limit.
+        // Once the count of this mail has expired, releasing it would admit one mail above the limit.
         if let Some(CountedMail { limit, slot, .. }) = self.0.filter(|mail| Instant::now() < mail.counted_until) {
             limit.uncount(slot);
         }
