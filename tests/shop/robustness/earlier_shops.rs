@@ -18,11 +18,12 @@ use sqlx::{ConnectOptions, Executor};
 use crate::support::{TestShop, bare_database};
 
 /// The commit of the program, and what it was the first to have.
-const SHOPS: [(&str, &str); 4] = [
+const SHOPS: [(&str, &str); 5] = [
     ("73107a0", "the log and its read tables"),
     ("6b12b0a", "accounts, addresses, payments, discounts, and reactions"),
     ("e1ec4c0", "functions in schemas of their own"),
     ("62374c0", "single cancelled units, and the clock of the database"),
+    ("cd4042b", "wishlists, default addresses, and snapshots of streams"),
 ];
 
 /// Whether `found` holds what was recorded; rows may have become longer, and names may be sorted differently.
