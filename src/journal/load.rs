@@ -141,7 +141,7 @@ impl StreamReader {
     ) -> Result<bool, CommandError> {
         let next_snapshot = (*version / self.snapshot_every + 1) * self.snapshot_every;
         let events: Vec<(String, Value)> = sqlx::query_as(
-            "select event_version, payload from events
+            "select event_version, payload from event_log
              where aggregate_type = $1 and aggregate_id = $2 and sequence > $3 and sequence <= $4
              order by sequence",
         )

@@ -223,7 +223,7 @@ pub async fn react_again(
     let done = sqlx::query(
         "with again as (
             insert into reaction (reactor, position, target, due_at)
-            select $1, position, $3, clock_timestamp() from events where event_id = $2
+            select $1, position, $3, clock_timestamp() from event_log where event_id = $2
             on conflict (reactor, position, target)
             do update set attempts = 0, due_at = clock_timestamp(), parked_at = null, restored_in = null
             returning position, reason
