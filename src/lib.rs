@@ -4,13 +4,14 @@
 //! and their events are appended by the [`journal`]. The [`projector`] folds the log into read tables with the SQL of
 //! `projections/`, and queries read those tables. [`reactors`] run side effects outside the database: [`payments`],
 //! [`mail`] and [`webhooks`]. The [`scheduler`] runs periodic tasks. The [`clock`] is the database's. [`accounts`] authenticates callers.
-//! [`health`] collects the warnings that operators see.
+//! [`health`] collects the warnings that operators see. [`archive`] moves closed orders out of the table of live events.
 //!
 //! - `domain` is pure: no I/O, no clock, no randomness, no configuration.
 //! - Only `journal` writes to the log; only `projections/*/apply.sql` write read tables; only `http` knows axum.
 //! - A read table holds nothing that cannot be rebuilt from the log and the tables of personal data.
 
 pub mod accounts;
+pub mod archive;
 mod background;
 pub mod cli;
 pub mod clock;

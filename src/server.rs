@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 use tokio::net::TcpListener;
@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 use crate::accounts::{Accounts, Secret};
 use crate::clock::Clock;
-use crate::config::{DatabaseConfig, ServeConfig};
+use crate::config::{DatabaseConfig, ScheduleArgs, ScheduleSetting, ScheduledTask, ServeConfig};
 use crate::database::roles::reader_state;
 use crate::database::{Database, Location};
 use crate::domain::account::Role;
@@ -26,7 +26,7 @@ use crate::payments::{self, PaymentReactor, Payments};
 use crate::projector::{Projector, ProjectorOptions};
 use crate::reactors::{Reactor, ReactorOptions, Reactors};
 use crate::scheduler::tasks::{self, TaskContext};
-use crate::scheduler::{Scheduler, SchedulerOptions, Task};
+use crate::scheduler::{CronSchedule, Scheduler, SchedulerOptions, Task, forget_unscheduled};
 use crate::seeds;
 use crate::webhooks::WebhookReactor;
 
@@ -50,6 +50,8 @@ pub struct Opening {
 
 /// E-mail address of the admin account that the first start creates.
 const FIRST_ADMIN: &str = "admin@shop.localhost";
+/// Time limit of a run of a task at set times.
+const SCHEDULED_TIME_LIMIT: Duration = Duration::from_secs(3_600);
 /// Time limit for requests and commands in progress when the shop stops.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -120,6 +122,11 @@ pub async fn serve(
     let payment_policy = config.payment_policy(guest_invoices);
     let tasks = periodic_tasks(config, &engine, &accounts, &database.pool);
     let scheduler = Scheduler::start(database.connect.clone(), tasks, SchedulerOptions::default());
+    let scheduled = scheduled_tasks(&config.schedules, &database.pool)?;
+    forget_unscheduled(&database.pool, &scheduled.iter().map(|task| task.name).collect::<Vec<_>>()).await?;
+    // By themselves, because a run may take long and must not delay the periodic tasks.
+    let options = SchedulerOptions { time_limit: SCHEDULED_TIME_LIMIT, ..SchedulerOptions::default() };
+    let scheduled = Scheduler::start(database.connect.clone(), scheduled, options);
     let log = engine.journal.known_log();
     let default = ReactorOptions { max_attempts: config.reaction_attempts, ..ReactorOptions::default() };
     let mail = &accounts_config.mail;
@@ -159,6 +166,7 @@ pub async fn serve(
     }
     tracing::info!("shutting down");
     scheduler.stop().await;
+    scheduled.stop().await;
     reactors.stop().await;
     let stopped = engine.stop().await;
     database.close().await?;
@@ -190,6 +198,20 @@ fn periodic_tasks(config: &ServeConfig, engine: &Engine, accounts: &Accounts, po
         tasks::erase_when_closed(&context),
         tasks::warn_of_erasures(&context),
     ]
+}
+
+/// The tasks that run at set times.
+fn scheduled_tasks(config: &ScheduleArgs, pool: &PgPool) -> anyhow::Result<Vec<Task>> {
+    let mut scheduled: Vec<Task> = Vec::new();
+    for ScheduleSetting { task, times } in &config.schedule {
+        let schedule = CronSchedule::new(times.clone(), config.schedule_zone);
+        let task = match task {
+            ScheduledTask::Archive => tasks::archive(pool, config.archive_older_than),
+        };
+        ensure!(scheduled.iter().all(|other| other.name != task.name), "--schedule names {} twice", task.name);
+        scheduled.push(task.at(schedule));
+    }
+    Ok(scheduled)
 }
 
 /// All reactors of the shop.
