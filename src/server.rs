@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 use crate::accounts::{Accounts, Secret};
 use crate::clock::Clock;
-use crate::config::{DatabaseConfig, ScheduleArgs, ScheduleSetting, ScheduledTask, ServeConfig};
+use crate::config::{DatabaseConfig, ServeConfig};
 use crate::database::roles::reader_state;
 use crate::database::{Database, Location};
 use crate::domain::account::Role;
@@ -26,7 +26,9 @@ use crate::payments::{self, PaymentReactor, Payments};
 use crate::projector::{Projector, ProjectorOptions};
 use crate::reactors::{Reactor, ReactorOptions, Reactors};
 use crate::scheduler::tasks::{self, TaskContext};
-use crate::scheduler::{CronSchedule, Scheduler, SchedulerOptions, Task, forget_unscheduled};
+use crate::scheduler::{
+    CronSchedule, ScheduleArgs, ScheduleSetting, ScheduledTask, Scheduler, SchedulerOptions, Task, forget_unscheduled,
+};
 use crate::seeds;
 use crate::webhooks::WebhookReactor;
 

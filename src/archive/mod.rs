@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use chrono::{DateTime, TimeDelta, Utc};
+use clap::ValueEnum;
 use serde::Serialize;
 use sqlx::PgPool;
 
@@ -21,6 +22,7 @@ use crate::domain::order::Status;
 use crate::failpoints::failpoint;
 use crate::journal::archive::{ArchivableRange, Slice, StreamPart};
 use crate::journal::{StreamId, archive as journal};
+use crate::reactors;
 
 mod eligibility;
 mod file;
@@ -29,17 +31,15 @@ mod restore;
 pub use file::Manifest;
 pub use restore::{RestoreReport, restore};
 
-use crate::domain::words::words;
 use eligibility::{Eligible, find_eligible};
 use file::ArchiveWriter;
 
-words!(
-    /// Kind of streams that can be archived.
-    ArchivedKind {
-        Order = "order",
-        Cart = "cart",
-    }
-);
+/// Kind of streams that can be archived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ArchivedKind {
+    Order,
+    Cart,
+}
 
 /// Which streams to archive.
 #[derive(Clone, Debug)]
@@ -138,10 +138,12 @@ impl<'a> Run<'a> {
              archive when all nodes have this version"
         );
         let kinds: Vec<String> = eligibility::kinds(options).map(str::to_owned).collect();
+        ensure!(!kinds.is_empty(), "--status names statuses of orders, and --kind leaves orders out");
         let age = TimeDelta::from_std(options.older_than).context("--older-than is too long")?;
         let cutoff = reading.clock_time.checked_sub_signed(age).context("--older-than is too long")?;
         let range = journal::archivable_range(pool, cutoff).await?;
-        let awaited = journal::awaited_streams(pool, &kinds, range.upto).await?;
+        let awaited = reactors::awaited_streams(pool, &kinds, range.upto).await?;
+        let awaited = awaited.into_iter().map(|(kind, id)| StreamId { kind: kind.into(), id: id.into() }).collect();
         let mut run =
             Self { pool, options, kinds, cutoff, range, awaited, planned: vec![], report: ArchiveReport::default() };
         run.report = run.empty_report();

@@ -12,12 +12,12 @@ use anyhow::{Context, bail, ensure};
 use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use sqlx::types::Json;
-use sqlx::{Connection, PgConnection, PgPool};
+use sqlx::{Connection, PgPool};
 use uuid::Uuid;
 use zstd::stream::read::Decoder;
 
 use super::file::{FORMAT, Manifest, manifest_path};
+use crate::journal::archive as journal;
 
 /// What a restore has done.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -30,8 +30,6 @@ pub struct RestoreReport {
 
 /// Events that are sent to the database at once.
 const ROWS: usize = 1_000;
-/// An event that differs from the file's, or is not of this log.
-const DIFFERS: &str = "PJ005";
 /// The longest line that is read, several times the size of the largest event.
 const LINE_MAX: u64 = 64 * 1024 * 1024;
 
@@ -51,7 +49,10 @@ pub async fn restore(pool: &PgPool, path: &Path) -> anyhow::Result<RestoreReport
             break;
         }
         report.events += rows.len() as u64;
-        report.restored += add(&mut transaction, rows).await?;
+        match journal::restore_events(&mut transaction, rows).await? {
+            Ok(restored) => report.restored += restored.unsigned_abs(),
+            Err(difference) => bail!("{difference}; nothing was restored"),
+        }
     }
     ensure!(
         report.events == manifest.events,
@@ -60,9 +61,9 @@ pub async fn restore(pool: &PgPool, path: &Path) -> anyhow::Result<RestoreReport
         report.events,
         manifest.events
     );
-    check_streams(&mut transaction).await?;
-    // Every writer forgets its cached states before its next append.
-    sqlx::query("update journal_head set epoch = epoch + 1").execute(&mut *transaction).await?;
+    if let Some(stream) = journal::finish_restore(&mut transaction).await? {
+        bail!("earlier events of {stream} are missing; restore the older archive files first; nothing was restored");
+    }
     transaction.commit().await?;
     report.present = report.events - report.restored;
     Ok(report)
@@ -107,35 +108,6 @@ fn read_rows(lines: &mut impl BufRead, read: u64, path: &Path) -> anyhow::Result
         rows.push(serde_json::from_str(&line).with_context(|| format!("{}, line {number}", path.display()))?);
     }
     Ok(rows)
-}
-
-async fn add(connection: &mut PgConnection, rows: Vec<Value>) -> anyhow::Result<u64> {
-    let added: Result<i64, _> =
-        sqlx::query_scalar("select journal_restore_archive($1)").bind(Json(rows)).fetch_one(connection).await;
-    match added {
-        Ok(restored) => Ok(restored.unsigned_abs()),
-        Err(sqlx::Error::Database(error)) if error.code().is_some_and(|code| code == DIFFERS) => {
-            bail!("{}; nothing was restored", error.message())
-        }
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// Refuses an archive in which the first events of a stream are missing.
-async fn check_streams(connection: &mut PgConnection) -> anyhow::Result<()> {
-    let gap: Option<String> = sqlx::query_scalar(
-        "select aggregate_type || '/' || aggregate_id
-         from events_archive
-         group by aggregate_type, aggregate_id
-         having count(*) <> max(sequence)
-         limit 1",
-    )
-    .fetch_optional(connection)
-    .await?;
-    match gap {
-        Some(stream) => bail!("earlier events of {stream} are missing; restore the older archive files first"),
-        None => Ok(()),
-    }
 }
 
 impl fmt::Display for RestoreReport {

@@ -11,10 +11,10 @@ use clap::{Args, Subcommand};
 use super::database::with_database;
 use super::output::print;
 use crate::archive::{self, ArchiveOptions, ArchivedKind};
-use crate::config::parse_age;
 use crate::database::Location;
 use crate::domain::ids::CustomerId;
 use crate::domain::order::Status;
+use crate::scheduler::parse_age;
 
 #[derive(Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
@@ -25,7 +25,7 @@ pub(super) struct ArchiveArgs {
     #[arg(long, value_name = "AGE", required = true, value_parser = parse_age)]
     older_than: Option<Duration>,
     /// Archive only this kind [default: both]
-    #[arg(long, value_parser = PossibleValuesParser::new(["order", "cart"]).map(|word| kind(&word)))]
+    #[arg(long, value_delimiter = ',')]
     kind: Vec<ArchivedKind>,
     /// Archive only orders of these statuses, comma-separated, and no carts [default: both]
     #[arg(long, value_delimiter = ',', value_parser = PossibleValuesParser::new(["completed", "cancelled"]).map(|word| status(&word)))]
@@ -69,10 +69,6 @@ pub(super) async fn run_archive_command(args: &ArchiveArgs, location: &Location)
     .await?;
     print(&report);
     Ok(ExitCode::SUCCESS)
-}
-
-fn kind(word: &str) -> ArchivedKind {
-    if word == ArchivedKind::Cart.as_str() { ArchivedKind::Cart } else { ArchivedKind::Order }
 }
 
 fn status(word: &str) -> Status {

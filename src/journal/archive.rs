@@ -3,12 +3,12 @@
 //! A move is decided on streams at known versions, and the function `journal_archive` compares them before the commit, as
 //! an append compares the head. So a stream that changes meanwhile stays.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use sqlx::PgPool;
 use sqlx::types::Json;
+use sqlx::{PgConnection, PgPool};
 
 use super::error::CommandError;
 use super::stream::StreamId;
@@ -58,6 +58,8 @@ pub type States<A> = HashMap<String, (i64, A)>;
 
 /// A move that was refused because a stream has changed, or was archived by another process.
 const CHANGED: &str = "PJ004";
+/// An event of a file that differs from the one in the log, or is not of this log.
+const DIFFERS: &str = "PJ005";
 
 impl Slice {
     /// Number of events that it moves.
@@ -103,12 +105,6 @@ pub async fn old_streams(
     Ok(streams
         .map(|row| OldStream { stream: stream(row.kind, row.id), first: row.first, version: row.version })
         .collect())
-}
-
-/// Streams of some kinds that a reaction waits for: it is due, or parked for an operator.
-pub async fn awaited_streams(pool: &PgPool, kinds: &[String], upto: i64) -> Result<HashSet<StreamId>, sqlx::Error> {
-    let found = sqlx::query_file!("src/journal/queries/awaited_streams.sql", kinds, upto).fetch_all(pool).await?;
-    Ok(found.into_iter().map(|row| StreamId { kind: row.kind.into(), id: row.id.into() }).collect())
 }
 
 /// The states of streams of one kind, read with one query.
@@ -174,6 +170,38 @@ pub async fn events_of(pool: &PgPool, slice: &Slice) -> Result<Vec<Json<Value>>,
     .bind(slice.parts.iter().map(|part| part.last).collect::<Vec<_>>())
     .fetch_all(pool)
     .await
+}
+
+/// Adds the events of an archive file that are missing; returns how many. The outer error is the database's, the inner one
+/// names an event that is of another log, or differs from the one that is there.
+pub async fn restore_events(
+    connection: &mut PgConnection,
+    events: Vec<Value>,
+) -> Result<Result<i64, String>, sqlx::Error> {
+    let restored = sqlx::query_scalar("select journal_restore_archive($1)").bind(Json(events));
+    match restored.fetch_one(connection).await {
+        Ok(restored) => Ok(Ok(restored)),
+        Err(sqlx::Error::Database(error)) if error.code().is_some_and(|code| code == DIFFERS) => {
+            Ok(Err(error.message().to_owned()))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Ends a restore: every writer forgets its cached states before its next append. Returns a stream whose earlier events are
+/// missing, if there is one; then the restore must be rolled back.
+pub async fn finish_restore(connection: &mut PgConnection) -> Result<Option<String>, sqlx::Error> {
+    let gap: Option<String> = sqlx::query_scalar(
+        "select aggregate_type || '/' || aggregate_id
+         from events_archive
+         group by aggregate_type, aggregate_id
+         having count(*) <> max(sequence)
+         limit 1",
+    )
+    .fetch_optional(&mut *connection)
+    .await?;
+    sqlx::query("update journal_head set epoch = epoch + 1").execute(connection).await?;
+    Ok(gap)
 }
 
 /// Whether a node with other functions than this program's is running. An older one does not read archived events.

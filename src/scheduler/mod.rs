@@ -25,11 +25,13 @@ use crate::projector::serves_other_tables;
 
 mod cron;
 mod preview;
+mod settings;
 mod status;
 pub mod tasks;
 
 pub use cron::{CronSchedule, CronTimes, forget_unscheduled};
 pub use preview::{TaskPreview, preview};
+pub use settings::{ScheduleArgs, ScheduleSetting, ScheduledTask, parse_age};
 pub use status::{TaskStatus, run_now, status};
 
 /// A periodic task.

@@ -1,8 +1,6 @@
-//! The archive of closed orders and dead carts: everything reads and continues as before, also when runs are killed, race
-//! with commands and with each other, and when a file brings the events back.
+//! The archive of closed orders and dead carts: everything reads and continues as before, also when runs race with commands
+//! and with each other.
 
-use std::path::Path;
-use std::process::{Command, Output};
 use std::time::Duration;
 
 use cartwright::archive::{self, ArchiveOptions, ArchiveReport, ArchivedKind};
@@ -10,77 +8,10 @@ use cartwright::domain::ids::CustomerId;
 use cartwright::domain::order::Status;
 use cartwright::scheduler::tasks;
 use serde_json::{Value, json};
-use sqlx::postgres::PgConnectOptions;
-use sqlx::{Executor, PgPool};
+use sqlx::Executor;
 
-use crate::support::failpoints::assert_killed;
-use crate::support::pages::page;
-use crate::support::program::{PROGRAM, Server, command, text, url, wait_for};
+use crate::support::archived::{AT_ONCE, archive_all, cancel, counts, order, places, seen};
 use crate::support::{TestShop, fresh_database};
-
-const AT_ONCE: Duration = Duration::ZERO;
-
-/// Everything that a client can see of the shop.
-const READS: [&str; 15] = [
-    "products/",
-    "bestsellers/",
-    "low-stock/?threshold=1000",
-    "customer-stats/",
-    "category-stats/",
-    "sales/?by=day",
-    "orders/",
-    "order/1/summary/",
-    "order/1/history/",
-    "customer/1/orders/",
-    "customer/1/cart/",
-    "cart/1/history/",
-    "events/?limit=1000",
-    "events/?type=OrderPlaced&limit=2",
-    "events/?stream=Order/1&limit=1000",
-];
-
-async fn seen(shop: &TestShop) -> Vec<Value> {
-    let mut seen = Vec::new();
-    for path in READS {
-        let answer = shop.get(path).await;
-        assert!(answer.status.is_success(), "{path}: {}", answer.body);
-        seen.push(answer.body);
-    }
-    seen
-}
-
-async fn order(shop: &TestShop, customer: i64, product: i64) -> i64 {
-    shop.add(customer, product, 2).await;
-    shop.check_out(customer).await.body["order_id"].as_i64().unwrap()
-}
-
-async fn cancel(shop: &TestShop, order: i64) {
-    shop.done(&format!("order/{order}/cancel/"), json!({})).await;
-}
-
-async fn archive_all(shop: &TestShop) -> ArchiveReport {
-    shop.settle().await;
-    archive::run(&shop.pool, &ArchiveOptions::older_than(AT_ONCE)).await.unwrap()
-}
-
-/// Number of events in `events` and in `events_archive`.
-async fn counts(pool: &PgPool) -> (i64, i64) {
-    let counts = "select (select count(*) from events), (select count(*) from events_archive)";
-    sqlx::query_as(counts).fetch_one(pool).await.unwrap()
-}
-
-/// Where the events of a stream are: first and last sequence in the archive, and in `events`.
-async fn places(pool: &PgPool, kind: &str, id: i64) -> [Option<(i64, i64)>; 2] {
-    let mut places = [None; 2];
-    for (place, table) in ["events_archive", "events"].into_iter().enumerate() {
-        let range =
-            format!("select min(sequence), max(sequence) from {table} where aggregate_type = $1 and aggregate_id = $2");
-        let range: (Option<i64>, Option<i64>) =
-            sqlx::query_as(&range).bind(kind).bind(id.to_string()).fetch_one(pool).await.unwrap();
-        places[place] = range.0.zip(range.1);
-    }
-    places
-}
 
 #[tokio::test]
 async fn archived_orders_and_carts_read_and_continue_as_before() {
@@ -278,108 +209,6 @@ async fn orders_that_are_commanded_while_two_archivers_run_lose_nothing() {
     assert_eq!(sold[0]["total_sold"], (BUYERS * ROUNDS) as i64, "one of two units of each order came back");
 }
 
-fn archive_command(database: &PgConnectOptions, folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = command(folder);
-    command.env("DATABASE_URL", url(database)).arg("archive").args(arguments);
-    command
-}
-
-fn run_archive(database: &PgConnectOptions, folder: &Path, arguments: &[&str]) -> Output {
-    archive_command(database, folder, arguments).output().unwrap()
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_killed_archiver_continues_and_a_file_brings_the_events_back() {
-    let database = fresh_database().await;
-    let shop = TestShop::on(database.clone()).await;
-    let kettle = shop.product("Kettle", "20.00", 100).await;
-    let customers = shop.customers(2).await;
-    cancel(&shop, order(&shop, customers[0], kettle).await).await;
-    shop.settle().await;
-    let before = seen(&shop).await;
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("first.jsonl.zst");
-    let file = file.to_str().unwrap();
-    let to_file = ["--older-than", "0s", "--to", file];
-    let everything = ["--older-than", "0s"];
-    let (total, _) = counts(&shop.pool).await;
-    let killed = |arguments: &[&str], point: &str| {
-        let mut command = archive_command(&database, folder.path(), arguments);
-        let ended = command.env("FAILPOINTS", format!("{point}=return(kill)")).output().unwrap();
-        assert_killed(ended.status, point);
-    };
-    killed(&to_file, "archive-file-written");
-    assert_eq!(counts(&shop.pool).await, (total, 0));
-    let refused = run_archive(&database, folder.path(), &to_file);
-    assert!(text(&refused).contains("first.jsonl.zst exists; archive files are not overwritten"), "{refused:?}");
-    killed(&everything, "archive-slice-decided");
-    assert_eq!(counts(&shop.pool).await, (total, 0));
-    killed(&everything, "archive-slice-moved");
-    let (_, moved) = counts(&shop.pool).await;
-    assert!(moved > 0);
-    assert_eq!(seen(&shop).await, before);
-    let ended = run_archive(&database, folder.path(), &everything);
-    assert!(
-        text(&ended).starts_with("archived 0 orders and 0 carts, 0 events; kept 0 that are not closed\n"),
-        "{ended:?}"
-    );
-    shop.check_log().await;
-
-    // A second file for what came later, and a database that has lost its archive.
-    cancel(&shop, order(&shop, customers[1], kettle).await).await;
-    shop.settle().await;
-    let later = folder.path().join("later.jsonl.zst");
-    let later = later.to_str().unwrap();
-    let ended = run_archive(&database, folder.path(), &["--older-than", "0s", "--to", later]);
-    assert!(text(&ended).starts_with("archived 1 orders and 1 carts, "), "{ended:?}");
-    assert!(folder.path().join("later.jsonl.zst.manifest.json").exists());
-    let before = seen(&shop).await;
-    let present = run_archive(&database, folder.path(), &["restore", file]);
-    assert!(text(&present).contains("restored 0, "), "{present:?}");
-    let lose = "alter table events_archive disable trigger user; truncate events_archive;
-        alter table events_archive enable trigger user";
-    shop.pool.execute(lose).await.unwrap();
-    assert!(cartwright::journal::check_log(&shop.pool).await.unwrap().iter().any(|rule| rule.offences > 0));
-    for file in [file, later] {
-        let restored = run_archive(&database, folder.path(), &["restore", file]);
-        assert!(text(&restored).contains(", 0 were there already"), "{restored:?}");
-    }
-    assert_eq!(seen(&shop).await, before);
-    shop.check_log().await;
-    shop.verify().await;
-
-    // The commands of the operators' page, on this shop.
-    let page = page("docs/operating.md");
-    let section = page.split("\n## ").find(|section| section.starts_with("Archive\n")).unwrap();
-    let commands: String = section.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
-    assert_eq!(commands.matches("cartwright ").count(), 7);
-    let programs = Path::new(PROGRAM).parent().unwrap().to_owned();
-    let path = std::env::split_paths(&std::env::var_os("PATH").unwrap()).collect::<Vec<_>>();
-    let path = std::env::join_paths([programs].into_iter().chain(path)).unwrap();
-    let mut bash = Command::new("bash");
-    bash.envs(command(folder.path()).get_envs().filter_map(|(name, value)| Some((name, value?))));
-    bash.env("PATH", path).env("DATABASE_URL", url(&database)).current_dir(folder.path());
-    let ended = bash.args(["-euo", "pipefail", "-c", &commands]).output().unwrap();
-    assert!(ended.status.success(), "{}", text(&ended));
-
-    std::fs::copy(file, folder.path().join("damaged.jsonl.zst")).unwrap();
-    let mut manifest: Value = serde_json::from_slice(&std::fs::read(format!("{file}.manifest.json")).unwrap()).unwrap();
-    manifest["bytes"] = json!(1);
-    std::fs::write(folder.path().join("damaged.jsonl.zst.manifest.json"), manifest.to_string()).unwrap();
-    let damaged = folder.path().join("damaged.jsonl.zst");
-    let damaged = run_archive(&database, folder.path(), &["restore", damaged.to_str().unwrap()]);
-    assert!(text(&damaged).contains("size or checksum differ"), "{damaged:?}");
-    let change = "alter table events_archive disable trigger user;
-        update events_archive set payload = payload || '{\"quantity\": 7}' where event_type = 'CartItemAdded';
-        alter table events_archive enable trigger user";
-    shop.pool.execute(change).await.unwrap();
-    let differs = run_archive(&database, folder.path(), &["restore", file]);
-    assert!(text(&differs).contains(" differs from the one in the log; nothing was restored"), "{differs:?}");
-    shop.pool.execute("update log_identity set log_id = gen_random_uuid()").await.unwrap();
-    let other = run_archive(&database, folder.path(), &["restore", file]);
-    assert!(text(&other).contains("the file is of the log "), "{other:?}");
-}
-
 #[tokio::test]
 async fn the_scheduled_task_archives_and_a_long_stream_moves_in_slices() {
     let shop = TestShop::new().await;
@@ -404,38 +233,4 @@ async fn the_scheduled_task_archives_and_a_long_stream_moves_in_slices() {
     shop.check_log().await;
     shop.settle().await;
     shop.verify().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_server_runs_tasks_at_the_times_of_its_settings() {
-    let database = fresh_database().await;
-    let folder = tempfile::tempdir().unwrap();
-    let page = page("docs/operating.md");
-    let shown = page.lines().find_map(|line| line.strip_prefix("cartwright serve --schedule ")).unwrap();
-    assert_eq!(shown, "'archive=30 3 * * *' --schedule-zone Europe/Berlin");
-    let serve = |arguments: &[&str]| {
-        let mut command = command(folder.path());
-        command
-            .env("DATABASE_URL", url(&database))
-            .args(["serve", "--no-seeds", "--listen", "127.0.0.1:0"])
-            .args(arguments);
-        command
-    };
-    for (schedule, expected) in [
-        ("archive=30 25 * * *", "`30 25 * * *` is not a cron expression"),
-        ("bake=30 3 * * *", "`bake` is not a task"),
-        ("archive=0 3 * * *;archive=0 4 * * *", "--schedule names archive twice"),
-    ] {
-        let refused = serve(&["--schedule", schedule]).output().unwrap();
-        assert!(!refused.status.success() && text(&refused).contains(expected), "{refused:?}");
-    }
-    let server = Server::spawn(&mut serve(&["--schedule", "archive=30 3 * * *", "--schedule-zone", "Europe/Berlin"]));
-    let archive = wait_for("the task", || {
-        let tasks: Vec<Value> = serde_json::from_str(&server.get("/shop/api/scheduler/")).unwrap();
-        tasks.into_iter().find(|task| task["name"] == "archive")
-    });
-    assert_eq!(archive["schedule"], "30 3 * * * Europe/Berlin");
-    let mut status = command(folder.path());
-    let status = status.env("DATABASE_URL", url(&database)).arg("status").output().unwrap();
-    assert!(text(&status).contains(" (30 3 * * * Europe/Berlin)"), "{}", text(&status));
 }

@@ -9,9 +9,7 @@ use cartwright::domain::ids::{CartId, CustomerId};
 use cartwright::domain::order::PaymentMethod;
 use cartwright::journal::{Actor, Context};
 use cartwright::scheduler::tasks::{TaskContext, cancel_unpaid, expire_carts};
-use cartwright::scheduler::{
-    CronSchedule, RunReport, Scheduler, SchedulerOptions, Task, TaskStatus, forget_unscheduled, run_now, status,
-};
+use cartwright::scheduler::{RunReport, Scheduler, SchedulerOptions, Task, TaskStatus, run_now, status};
 use cartwright::shop::{Checkout, PaymentPolicy};
 use chrono::TimeDelta;
 use serde_json::{Value, json};
@@ -386,38 +384,4 @@ async fn an_order_paid_after_the_lookup_is_not_cancelled() {
     let before = shop.engine.journal.position();
     assert_eq!(cancel_unpaid(&tools(&shop)).run().await.unwrap(), RunReport::default());
     assert_eq!(shop.engine.journal.position(), before);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_task_at_set_times_makes_up_for_missed_runs_once_and_follows_its_settings() {
-    let connect = fresh_database().await;
-    let pool = pool(&connect).await;
-    let schedule = |text: &str| CronSchedule::new(text.parse().unwrap(), "Europe/Berlin".parse().unwrap());
-    let (nightly, runs) = counted("nightly", HOUR, |_| Ok(RunReport::default()));
-    let (other, other_runs) = counted("nightly", HOUR, |_| Ok(RunReport::default()));
-    let nightly = nightly.at(schedule("30 3 1 * *"));
-    let first = Scheduler::start(connect.clone(), vec![nightly], options());
-    until("the row", async || !status(&pool).await.unwrap().is_empty()).await;
-    let planned = task(&pool, "nightly").await;
-    assert_eq!(planned.schedule.as_deref(), Some("30 3 1 * * Europe/Berlin"));
-    assert_eq!(planned.due_at, schedule("30 3 1 * *").next_after(chrono::Utc::now()).unwrap());
-    // Runs of several months were missed; two nodes make up for them with one run.
-    let second = Scheduler::start(connect.clone(), vec![other.at(schedule("30 3 1 * *"))], options());
-    let missed = "update scheduler_task set due_at = due_at - interval '90 days'";
-    sqlx::query(missed).execute(&pool).await.unwrap();
-    until("the run", async || task(&pool, "nightly").await.last_run_at.is_some()).await;
-    assert_eq!(task(&pool, "nightly").await.due_at, planned.due_at);
-    first.stop().await;
-    second.stop().await;
-    assert_eq!(runs.load(Ordering::SeqCst) + other_runs.load(Ordering::SeqCst), 1);
-
-    // Another schedule replaces the time; a task without a schedule is forgotten.
-    let (weekly, _) = counted("nightly", HOUR, |_| Ok(RunReport::default()));
-    let weekly = Scheduler::start(connect, vec![weekly.at(schedule("0 5 * * 1"))], options());
-    until("the new time", async || task(&pool, "nightly").await.schedule.as_deref() == Some("0 5 * * 1 Europe/Berlin"))
-        .await;
-    assert_eq!(task(&pool, "nightly").await.due_at, schedule("0 5 * * 1").next_after(chrono::Utc::now()).unwrap());
-    weekly.stop().await;
-    forget_unscheduled(&pool, &[]).await.unwrap();
-    assert!(status(&pool).await.unwrap().is_empty());
 }
