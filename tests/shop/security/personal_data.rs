@@ -83,12 +83,9 @@ const IMPERSONAL: [&str; 43] = [
     "processor",
     "reason",
     "reference",
-<<<<<<< HEAD
-    "search_language",
-=======
     "resolution",
     "screen_size",
->>>>>>> main
+    "search_language",
     "shipping_country",
     "sku",
     "slug",
