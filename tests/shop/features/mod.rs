@@ -46,6 +46,7 @@ mod sales_history;
 mod scheduler;
 mod schedules;
 mod seeds;
+mod settings;
 mod short_stock;
 mod stock_movements;
 mod text;
