@@ -46,7 +46,7 @@ pub(super) async fn find_eligible(
     options: &ArchiveOptions,
 ) -> Result<Eligible, CommandError> {
     let ids_of =
-        |kind| old.iter().filter(|old| kind_of(&old.stream) == Some(kind)).map(|old| old.stream.id.to_string());
+        |kind| old.iter().filter(move |old| kind_of(&old.stream) == Some(kind)).map(|old| old.stream.id.to_string());
     let orders = read_states::<Order>(pool, &ids_of(ArchivedKind::Order).collect::<Vec<_>>()).await?;
     let carts = read_states::<Cart>(pool, &ids_of(ArchivedKind::Cart).collect::<Vec<_>>()).await?;
     let customer_of = |stream: &StreamId| customer_of(stream, &orders);
