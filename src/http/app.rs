@@ -8,8 +8,8 @@ use sqlx::PgPool;
 use tokio::sync::watch;
 
 use super::edge::Edge;
-use super::response_cache::{ResponseCache, ResponseCacheLimits};
 use super::wire::recent_writes::RecentWrites;
+use super::wire::response_cache::{ResponseCache, ResponseCacheLimits};
 use super::wire::whole_list::{WholeListLimits, WholeLists};
 use crate::accounts::Accounts;
 use crate::journal::Journal;

@@ -41,7 +41,6 @@ mod problem_pages;
 mod products;
 mod ranks;
 mod reactions;
-mod response_cache;
 mod sales;
 mod statistics;
 mod stock_movements;
@@ -54,8 +53,8 @@ pub use edge::client_address::{ClientAddress, TrustedProxies};
 pub use edge::connections::ConnectionLimits;
 pub use edge::cors::AllowedOrigins;
 pub use edge::rate_limits::RateLimits;
-pub use response_cache::ResponseCacheLimits;
 pub use wire::error::ApiError;
+pub use wire::response_cache::ResponseCacheLimits;
 pub use wire::whole_list::WholeListLimits;
 
 use accounts::{auth, email_changes, keys, users};

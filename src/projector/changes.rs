@@ -53,13 +53,13 @@ pub(super) struct Step {
 /// The newest state that the node knows.
 #[derive(Default)]
 pub(super) struct TableChanges {
-    known: RwLock<Known>,
+    known: RwLock<KnownTables>,
     /// One request reads the state for all that wait for it.
     reading: Mutex<()>,
 }
 
 #[derive(Default)]
-struct Known {
+struct KnownTables {
     era: u64,
     state: Option<Arc<TableState>>,
 }
@@ -119,10 +119,10 @@ impl TableChanges {
 
     /// Nothing that was known holds any longer.
     pub fn forget(&self) {
-        self.change(Known::interrupt);
+        self.change(KnownTables::interrupt);
     }
 
-    fn change(&self, change: impl FnOnce(&mut Known)) {
+    fn change(&self, change: impl FnOnce(&mut KnownTables)) {
         change(&mut self.known.write().unwrap_or_else(PoisonError::into_inner));
     }
 
@@ -177,7 +177,7 @@ impl TableChanges {
     }
 }
 
-impl Known {
+impl KnownTables {
     fn interrupt(&mut self) {
         self.era += 1;
         self.state = None;

@@ -9,10 +9,10 @@ use axum::response::{IntoResponse, Response};
 use sqlx::{Executor, PgPool, Postgres, Transaction};
 
 use crate::http::app::App;
-use crate::http::response_cache;
 use crate::http::wire::caller::Caller;
 use crate::http::wire::error::{ApiError, UnfitQuery};
 use crate::http::wire::log_position::require_known_place;
+use crate::http::wire::response_cache;
 use crate::journal::StreamPosition;
 
 /// How long a read waits for a position.

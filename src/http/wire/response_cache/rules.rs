@@ -20,7 +20,7 @@ macro_rules! rules {
         /// Routes, and the name and text of each question that they ask.
         const QUESTIONS: &[(&str, &[(&str, &str)])] = &[$((
             concat!("/shop/api", $route),
-            &[$(($question, include_str!(concat!("../../../projections/", $question, ".sql")))),*],
+            &[$(($question, include_str!(concat!("../../../../projections/", $question, ".sql")))),*],
         )),*];
     };
 }
@@ -71,12 +71,12 @@ mod tests {
 
     /// The handlers of the routes above.
     const HANDLERS: [&str; 6] = [
-        include_str!("../products/list.rs"),
-        include_str!("../products/mod.rs"),
-        include_str!("../categories.rs"),
-        include_str!("../pricing.rs"),
-        include_str!("../sales.rs"),
-        include_str!("../statistics.rs"),
+        include_str!("../../products/list.rs"),
+        include_str!("../../products/mod.rs"),
+        include_str!("../../categories.rs"),
+        include_str!("../../pricing.rs"),
+        include_str!("../../sales.rs"),
+        include_str!("../../statistics.rs"),
     ];
     /// Questions of routes in the same files whose answers are not kept.
     const UNKEPT: [&str; 2] = ["customer_stats/list", "carts/abandoned"];
