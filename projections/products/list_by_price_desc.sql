@@ -1,3 +1,19 @@
+-- With $11 one product of each family: the first in this order among those that match.
+with matching as not materialized (
+    select product.*, member.family_id
+    from products as product
+    left join family_members as member using (product_id)
+    where product.discontinued = $9
+        and ($1::bigint[] is null or product.category_id = any($1))
+        and ($2::numeric is null or product.price >= $2)
+        and ($3::numeric is null or product.price <= $3)
+        and ($4::boolean is null or (product.stock > 0) = $4)
+        and (
+            select bool_and(strpos(product.search_key, word) > 0)
+            from unnest($5::text[]) as word
+        ) is not false
+        and ($10::bigint is null or member.family_id = $10)
+)
 select
     product.product_id,
     product.name,
@@ -6,18 +22,40 @@ select
     category.name as category,
     product.on_hand,
     product.reserved,
-    product.sku
-from products as product
+    product.sku,
+    case when $11 then (
+        select jsonb_build_object(
+            'family_id', family.family_id,
+            'name', family.name,
+            'products', range.products,
+            'min_price', range.min_price,
+            'max_price', range.max_price,
+            'in_stock', range.in_stock
+        )
+        from families as family
+        cross join lateral (
+            select count(*) as products, min(sold.price)::text as min_price, max(sold.price)::text as max_price,
+                coalesce(bool_or(sold.stock > 0), false) as in_stock
+            from family_members as member
+            join products as sold using (product_id)
+            where member.family_id = family.family_id
+                and not sold.discontinued
+        ) as range
+        where family.family_id = product.family_id
+    ) end as "family: _"
+from matching as product
 join categories as category using (category_id)
-where product.discontinued = $9
-    and ($1::bigint[] is null or product.category_id = any($1))
-    and ($2::numeric is null or product.price >= $2)
-    and ($3::numeric is null or product.price <= $3)
-    and ($4::boolean is null or (product.stock > 0) = $4)
+where (product.price, product.product_id) < ($6, $7)
     and (
-        select bool_and(strpos(product.search_key, word) > 0)
-        from unnest($5::text[]) as word
-    ) is not false
-    and (product.price, product.product_id) < ($6, $7)
+        not $11::boolean
+        or product.family_id is null
+        or (
+            select sibling.product_id
+            from matching as sibling
+            where sibling.family_id = product.family_id
+                and (sibling.price, sibling.product_id) > (product.price, product.product_id)
+            limit 1
+        ) is null
+    )
 order by product.price desc, product.product_id desc
 limit $8

@@ -24,6 +24,7 @@ mod accounts;
 mod app;
 mod carts;
 mod categories;
+mod category_stats;
 mod checkout;
 mod customers;
 mod discounts;
@@ -31,6 +32,7 @@ mod edge;
 mod erasures;
 mod event_types;
 mod events;
+mod families;
 mod history;
 mod operations;
 mod orders;
@@ -80,6 +82,7 @@ pub fn router(app: App) -> Router {
     let api = [
         accounts(&app),
         products(&app),
+        families(&app),
         categories(&app),
         customers(&app),
         carts(&app),
@@ -163,10 +166,18 @@ fn products(app: &App) -> Routes {
     in_time(consistent(app, routes))
 }
 
+fn families(app: &App) -> Routes {
+    let routes = Routes::new()
+        .routes(routes!(families::list_families, families::create_family))
+        .routes(routes!(families::find_family, families::change_family, families::delete_family))
+        .routes(routes!(families::find_family_place, families::put_in_family, families::leave_family));
+    in_time(consistent(app, routes))
+}
+
 fn categories(app: &App) -> Routes {
     let routes = Routes::new()
         .routes(routes!(categories::list_categories, categories::create_category))
-        .routes(routes!(categories::find_category, categories::rename_category, categories::delete_category));
+        .routes(routes!(categories::find_category, categories::change_category, categories::delete_category));
     in_time(consistent(app, routes))
 }
 
@@ -243,7 +254,7 @@ fn statistics(app: &App) -> Routes {
         .routes(routes!(statistics::bestsellers))
         .routes(routes!(statistics::low_stock))
         .routes(routes!(statistics::customer_stats))
-        .routes(routes!(statistics::category_stats))
+        .routes(routes!(category_stats::category_stats))
         .routes(routes!(sales::sales))
         .routes(routes!(statistics::never_ordered))
         .routes(routes!(statistics::abandoned_carts));
@@ -259,6 +270,8 @@ fn log() -> Routes {
             .routes(routes!(event_types::list_event_types))
             .routes(routes!(history::order_history))
             .routes(routes!(history::product_history))
+            .routes(routes!(history::family_history))
+            .routes(routes!(history::category_history))
             .routes(routes!(history::customer_history))
             .routes(routes!(history::cart_history))
             .routes(routes!(history::wishlist_history))

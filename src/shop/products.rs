@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::categories::CategoryKey;
+use super::families::leave_family;
 use super::names::{release_name, release_previous_name, take_name};
 use crate::domain::category::{Category, CategoryCommand};
 use crate::domain::claim::{ClaimError, ClaimIds};
@@ -140,6 +141,7 @@ impl UseCase for DeleteProduct {
         let product_id = self.product_id;
         let listing = work.get::<Product>(product_id)?.listing()?.clone();
         work.execute::<Product>(product_id, ProductCommand::Delete)?;
+        leave_family(work, product_id)?;
         work.execute::<Category>(listing.category_id, CategoryCommand::RemoveProduct { product_id })?;
         if let Some(sku) = listing.sku {
             release_name(work, &ClaimIds::product_sku(&Sku::stored(sku)), product_id.0)?;

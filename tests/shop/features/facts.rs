@@ -131,6 +131,8 @@ async fn every_sample_is_read_back_through_its_fact() {
         ("wishlist_change", 3),
         ("order_step", 26),
         ("order_credited", 4),
+        ("family_place", 3),
+        ("family_event", 6),
         ("product_event", 14),
         ("product_offer", 2),
     ] {
