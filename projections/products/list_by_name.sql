@@ -1,8 +1,8 @@
--- With $11 one product of each family: the first in this order among those that match.
+-- With $11, one product of each family: the first in this order among those that match. The condition on the family is
+-- written so that the planner keeps to the index of this order.
 with matching as not materialized (
-    select product.*, member.family_id
+    select product.*
     from products as product
-    left join family_members as member using (product_id)
     where product.discontinued = $9
         and ($1::bigint[] is null or product.category_id = any($1))
         and ($2::numeric is null or product.price >= $2)
@@ -12,7 +12,7 @@ with matching as not materialized (
             select bool_and(strpos(product.search_key, word) > 0)
             from unnest($5::text[]) as word
         ) is not false
-        and ($10::bigint is null or member.family_id = $10)
+        and ($10::bigint[] is null or product.product_id = any($10))
 )
 select
     product.product_id,
@@ -32,30 +32,31 @@ select
             'max_price', range.max_price,
             'in_stock', range.in_stock
         )
-        from families as family
+        from family_members as member
+        join families as family using (family_id)
         cross join lateral (
             select count(*) as products, min(sold.price)::text as min_price, max(sold.price)::text as max_price,
                 coalesce(bool_or(sold.stock > 0), false) as in_stock
-            from family_members as member
+            from family_members as other
             join products as sold using (product_id)
-            where member.family_id = family.family_id
+            where other.family_id = family.family_id
                 and not sold.discontinued
         ) as range
-        where family.family_id = product.family_id
+        where member.product_id = product.product_id
     ) end as "family: _"
 from matching as product
 join categories as category using (category_id)
 where (product.name_key, product.product_id) > ($6, $7)
     and (
         not $11::boolean
-        or product.family_id is null
-        or (
-            select sibling.product_id
-            from matching as sibling
-            where sibling.family_id = product.family_id
+        or exists (
+            select
+            from family_members as member
+            join family_members as other using (family_id)
+            join matching as sibling on sibling.product_id = other.product_id
+            where member.product_id = product.product_id
                 and (sibling.name_key, sibling.product_id) < (product.name_key, product.product_id)
-            limit 1
-        ) is null
+        ) is not true
     )
 order by product.name_key, product.product_id
 limit $8

@@ -11,7 +11,6 @@ select
     null::jsonb as "family: _"
 from products as product
 join categories as category using (category_id)
-left join family_members as member using (product_id)
 where product.sku_key = $6
     and product.discontinued = $7
     and ($1::bigint[] is null or product.category_id = any($1))
@@ -22,6 +21,6 @@ where product.sku_key = $6
         select bool_and(strpos(product.search_key, word) > 0)
         from unnest($5::text[]) as word
     ) is not false
-    and ($8::bigint is null or member.family_id = $8)
+    and ($8::bigint[] is null or product.product_id = any($8))
 order by product.name_key, product.product_id
 limit 1000

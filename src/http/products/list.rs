@@ -152,11 +152,15 @@ pub async fn list_products(
     if filter.sku.is_some() || filter.discontinued.is_some() || filter.view.is_some() {
         require_staff(&caller)?;
     }
-    let (rank, view, family) = (filter.rank(), filter.view, filter.family);
+    let (rank, view) = (filter.rank(), filter.view);
     let collapse = filter.collapse == Some(ProductCollapse::Family);
     let words: Option<Vec<String>> = filter.search.map(|search| search.split_whitespace().map(text_key).collect());
     let categories = find_categories(&app, filter.category.as_deref(), filter.category_id).await?;
     let categories = with_subtrees(&app, categories, filter.subtree).await?;
+    let family = match filter.family {
+        Some(family_id) => Some(find_members(&app, family_id).await?),
+        None => None,
+    };
     let (min_price, max_price) = (filter.min_price.map(Money::amount), filter.max_price.map(Money::amount));
     let (in_stock, discontinued) = (filter.in_stock, filter.discontinued.unwrap_or(false));
     let unfiltered = categories.is_none()
@@ -193,7 +197,7 @@ pub async fn list_products(
                 let stored = row.sku.as_ref().map(|stored| Sku::stored(stored.as_str()).folded());
                 ready(stored == Some(sku.folded()) && (text_key(&row.name), row.product_id) > after)
             };
-            let found = rows!(connection, "projections/products/list_by_sku.sql", key, discontinued, family);
+            let found = rows!(connection, "projections/products/list_by_sku.sql", key, discontinued, family.as_deref());
             found.try_filter(is_next).boxed()
         });
     }
@@ -244,10 +248,15 @@ pub async fn list_products(
         }
         ProductSort::Newest => {
             list!(i64::MAX, |row: &ProductListRow| row.product_id, move |connection, id, limit| {
-                rows!(connection, "projections/products/list_newest.sql", id, limit, discontinued, family, collapse)
+                rows!(connection, "projections/products/list_newest.sql", id, limit, discontinued, family.as_deref(), collapse)
             })
         }
     }
+}
+
+/// The products of a family, as the parameter of a query.
+async fn find_members(app: &App, family_id: i64) -> Result<Vec<i64>, sqlx::Error> {
+    sqlx::query_file_scalar!("projections/families/member_ids.sql", family_id).fetch_all(&app.pool).await
 }
 
 impl ProductFilter {
