@@ -196,6 +196,10 @@ create view fact.customer_changed as
 select position, recorded_at, sequence, aggregate_id::bigint as customer_id, payload -> 'fields' as fields
 from fact.event where event_type = 'CustomerChanged';
 
+create view fact.customer_metadata_changed as
+select position, recorded_at, sequence, aggregate_id::bigint as customer_id
+from fact.event where event_type = 'CustomerMetadataChanged';
+
 create view fact.customer_address_added as
 select position, recorded_at, sequence, aggregate_id::bigint as customer_id,
     (payload ->> 'address_id')::bigint as address_id
@@ -253,6 +257,10 @@ create view fact.cart_opened as
 select position, recorded_at, sequence, aggregate_id as cart_id
 from fact.event where event_type = 'CartOpened';
 
+create view fact.cart_metadata_changed as
+select position, recorded_at, sequence, aggregate_id as cart_id
+from fact.event where event_type = 'CartMetadataChanged';
+
 create view fact.cart_item_added as
 select position, recorded_at, sequence, aggregate_id as cart_id, (payload ->> 'product_id')::bigint as product_id,
     (payload ->> 'quantity')::bigint as quantity, (payload ->> 'new_quantity')::bigint as new_quantity
@@ -289,7 +297,7 @@ select position, recorded_at, sequence, aggregate_id as cart_id, event_type,
 from fact.event
 where event_type in (
     'CartOpened', 'CartItemAdded', 'CartItemQuantityChanged', 'CartItemRemoved', 'CartEmptied', 'CartMerged',
-    'CartCheckedOut', 'CartExpired'
+    'CartCheckedOut', 'CartExpired', 'CartMetadataChanged'
 );
 
 create view fact.order_placed as
@@ -499,7 +507,7 @@ where event_type in (
     'OrderCancelled', 'OrderReturned', 'OrderPaymentRequested', 'OrderPaymentAuthorised', 'OrderPaymentFailed',
     'OrderPaid', 'OrderPartiallyPaid', 'OrderRefundRequested', 'OrderRefunded', 'OrderRefundFailed', 'OrderContactErased',
     'OrderAddressesCorrected', 'OrderContactCorrected', 'OrderContactErasureRequested', 'OrderContactErasureWithdrawn',
-    'OrderUnitsCancelled'
+    'OrderUnitsCancelled', 'OrderMetadataChanged'
 );
 
 create view fact.claim_taken as
@@ -553,6 +561,10 @@ from fact.event where event_type = 'AccountErased';
 create view fact.cart_expired as
 select position, recorded_at, sequence, aggregate_id as cart_id
 from fact.event where event_type = 'CartExpired';
+
+create view fact.order_metadata_changed as
+select position, recorded_at, sequence, aggregate_id::bigint as order_id
+from fact.event where event_type = 'OrderMetadataChanged';
 
 create view fact.order_contact_erased as
 select position, recorded_at, sequence, aggregate_id::bigint as order_id

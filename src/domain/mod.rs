@@ -19,6 +19,7 @@ mod event;
 pub mod event_types;
 pub mod family;
 pub mod ids;
+pub mod metadata;
 pub mod money;
 pub mod order;
 pub mod pricing;

@@ -34,6 +34,7 @@ mod event_types;
 mod events;
 mod families;
 mod history;
+mod metadata;
 mod operations;
 mod orders;
 mod pages;
@@ -198,13 +199,13 @@ fn customers(app: &App) -> Routes {
 
 fn carts(app: &App) -> Routes {
     let routes = Routes::new()
-        .routes(routes!(carts::find_customer_cart, carts::empty_cart))
+        .routes(routes!(carts::find_customer_cart, carts::empty_cart, metadata::change_cart_metadata))
         .routes(routes!(carts::add_item))
         .routes(routes!(carts::set_item, carts::remove_item))
         .routes(routes!(checkout::check_out))
         .routes(routes!(carts::merge_guest_cart))
         .routes(routes!(carts::open_guest_cart))
-        .routes(routes!(carts::find_guest_cart, carts::empty_guest_cart))
+        .routes(routes!(carts::find_guest_cart, carts::empty_guest_cart, metadata::change_guest_cart_metadata))
         .routes(routes!(carts::add_guest_item))
         .routes(routes!(carts::set_guest_item, carts::remove_guest_item))
         .routes(routes!(checkout::check_out_guest))
@@ -226,7 +227,7 @@ fn orders(app: &App) -> Routes {
     let routes = Routes::new()
         .routes(routes!(order_list::list_orders, orders::place_order))
         .routes(routes!(short::list_short_orders))
-        .routes(routes!(orders::list_order_lines))
+        .routes(routes!(orders::list_order_lines, metadata::change_order_metadata))
         .routes(routes!(summary::find_order_summary))
         .routes(routes!(guest::erase_contact, recipients::correct_contact))
         .routes(routes!(guest::withdraw_contact_erasure))

@@ -161,10 +161,11 @@ mod tests {
     }
 
     /// These set the version of a row, and of the columns below at most nulls in a new row.
-    const SET_VERSIONS: [&str; 7] = [
+    const SET_VERSIONS: [&str; 8] = [
         "product_event",
         "customer_registered",
         "customer_changed",
+        "customer_metadata_changed",
         "customer_address_added",
         "customer_address_changed",
         "customer_address_removed",

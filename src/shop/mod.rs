@@ -16,6 +16,7 @@ mod discounts;
 mod erasures;
 mod families;
 mod keys;
+mod metadata;
 mod names;
 mod orders;
 mod payments;
@@ -45,6 +46,7 @@ pub use families::{
     FamilyView, LeaveFamily, PriceRange, PutInFamily,
 };
 pub use keys::{CreateKey, KeyRef, RevokeKey};
+pub use metadata::{ChangeCartMetadata, ChangeOrderMetadata, OrderRef};
 pub use names::{find_holder, take_name};
 pub use orders::{
     MoveOrder, OrderLineView, OrderStateView, OrderView, PlaceOrder, PlacedByStaff, PricingView, ProductStockView,

@@ -15,6 +15,7 @@ use crate::domain::customer::{Country, OptionalLine, PostalCode};
 use crate::domain::discount::DiscountCode;
 use crate::domain::family::{OptionNames, OptionValues};
 use crate::domain::ids::{AccountId, AddressId, CategoryId, CustomerId, FamilyId, OrderId, ProductId, WebhookId};
+use crate::domain::metadata::Metadata;
 use crate::domain::money::Money;
 use crate::domain::order::{Action, AddressKind, Fulfilment, Payment, PaymentMethod, Status};
 use crate::domain::pricing::Percent;
@@ -75,6 +76,10 @@ schemas! {
         .description(Some("A value for each option of the family, by the option's name."))
         .additional_properties(Some(string("Value of an option.").min_length(Some(1)).max_length(Some(100))))
         .examples([serde_json::json!({ "storage": "128 GB", "color": "Black" })]);
+    Metadata = "Metadata": ObjectBuilder::new().schema_type(Type::Object)
+        .description(Some("At most 50 pairs of texts: keys of 1 to 40 characters, values of at most 500."))
+        .additional_properties(Some(string("A value.").max_length(Some(Metadata::MAX_VALUE)).build()))
+        .examples([serde_json::json!({ "shelf": "A 3" })]);
     Quantity = "Quantity": whole_number("A number of units.").minimum(Some(1)).maximum(Some(Quantity::MAX));
     AccountId = "AccountId": whole_number("Number of an account.");
     AddressId = "AddressId": whole_number("Number of an address, among the addresses of its customer.");

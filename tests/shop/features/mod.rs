@@ -27,6 +27,7 @@ mod history;
 mod import_files;
 mod limits;
 mod mails;
+mod metadata;
 mod name_order;
 mod order_walkthrough;
 mod orders;

@@ -55,6 +55,9 @@ async fn story(shop: &TestShop) {
     shop.add(ada, kettle, 1).await;
     shop.send("DELETE", &format!("customer/{ada}/cart/"), Value::Null, &[]).await;
 
+    for path in [format!("customer/{ada}/"), format!("customer/{ada}/cart/"), "order/1/".to_owned()] {
+        shop.send("PATCH", &path, json!({ "metadata": { "a": "b" } }), &[]).await;
+    }
     let patch = |path: String, body: Value| async move {
         let answer = shop.send("PATCH", &path, body, &[]).await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
