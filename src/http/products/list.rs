@@ -214,7 +214,7 @@ pub async fn list_products(
                 id,
                 limit,
                 discontinued,
-                family,
+                family.as_deref(),
                 collapse
             )
         }),
@@ -227,7 +227,7 @@ pub async fn list_products(
                     id,
                     limit,
                     discontinued,
-                    family,
+                    family.as_deref(),
                     collapse
                 )
             })
@@ -241,14 +241,22 @@ pub async fn list_products(
                     id,
                     limit,
                     discontinued,
-                    family,
+                    family.as_deref(),
                     collapse
                 )
             })
         }
         ProductSort::Newest => {
             list!(i64::MAX, |row: &ProductListRow| row.product_id, move |connection, id, limit| {
-                rows!(connection, "projections/products/list_newest.sql", id, limit, discontinued, family.as_deref(), collapse)
+                rows!(
+                    connection,
+                    "projections/products/list_newest.sql",
+                    id,
+                    limit,
+                    discontinued,
+                    family.as_deref(),
+                    collapse
+                )
             })
         }
     }
