@@ -78,7 +78,7 @@ schemas! {
         .examples([serde_json::json!({ "storage": "128 GB", "color": "Black" })]);
     Metadata = "Metadata": ObjectBuilder::new().schema_type(Type::Object)
         .description(Some("At most 50 pairs of texts: keys of 1 to 40 characters, values of at most 500."))
-        .additional_properties(Some(string("A value.").max_length(Some(Metadata::MAX_VALUE)).build()))
+        .additional_properties(Some(string("A value.").max_length(Some(Metadata::MAX_VALUE))))
         .examples([serde_json::json!({ "shelf": "A 3" })]);
     Quantity = "Quantity": whole_number("A number of units.").minimum(Some(1)).maximum(Some(Quantity::MAX));
     AccountId = "AccountId": whole_number("Number of an account.");
