@@ -5,6 +5,7 @@ select
     product.price,
     product.stock,
     product.discontinued,
+    product.on_sale,
     product.sku
 from family_members as member
 join products as product using (product_id)

@@ -36,7 +36,7 @@ select
         join families as family using (family_id)
         cross join lateral (
             select count(*) as products, min(sold.price)::text as min_price, max(sold.price)::text as max_price,
-                coalesce(bool_or(sold.stock > 0), false) as in_stock
+                coalesce(bool_or(sold.stock > 0 and sold.on_sale), false) as in_stock
             from family_members as other
             join products as sold using (product_id)
             where other.family_id = family.family_id

@@ -282,7 +282,7 @@ async fn find_cart(app: &App, cart: RequestedCart, shown: Option<CartShown>) -> 
     transaction.commit().await?;
     let metadata = metadata.map(serde_json::from_value).transpose().map_err(ApiError::internal)?;
     let items = rows.into_iter().map(|row| {
-        let withdrawn = UnavailableReason::of_withdrawn(row.deleted, row.discontinued);
+        let withdrawn = UnavailableReason::of_withdrawn(row.deleted, row.discontinued, row.on_sale);
         CartItem {
             product_id: ProductId(row.product_id),
             quantity: row.quantity,

@@ -70,6 +70,7 @@ struct MemberRow {
     price: Decimal,
     stock: i64,
     discontinued: bool,
+    on_sale: bool,
     sku: Option<String>,
 }
 
@@ -146,7 +147,7 @@ pub async fn find_family(
         options: row.options.0,
         price: row.price,
         sku: row.sku,
-        supply: Supply::new(UnavailableReason::of_withdrawn(false, row.discontinued), row.stock),
+        supply: Supply::new(UnavailableReason::of_withdrawn(false, row.discontinued, row.on_sale), row.stock),
     });
     let mut body = FamilyView::new(family_id, family.name, family.options.0, members.collect());
     let tag = EntityTag { version: family.version, digest: Some(body.digest()) };

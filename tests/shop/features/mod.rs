@@ -3,6 +3,7 @@
 mod accounts;
 mod addresses;
 mod analysts;
+mod applied_files;
 mod cancelled_units;
 mod card_provider;
 mod carts;
@@ -35,6 +36,7 @@ mod part_payments;
 mod payment_rules;
 mod payments;
 mod pricing;
+mod product_details;
 mod projections;
 mod ranked_lists;
 mod reactions;
