@@ -155,12 +155,29 @@ pub async fn find_family(
     Ok(Versioned { tag, body })
 }
 
-/// Sorts products by their value of each option, as people sort.
+/// Sorts products by their value of each option.
 fn sort_by_options(options: &[String], products: &mut [FamilyProduct]) {
     products.sort_by_cached_key(|product| {
-        let values = options.iter().map(|option| text_key(product.options.get(option).map_or("", String::as_str)));
+        let values = options.iter().map(|option| value_key(product.options.get(option).map_or("", String::as_str)));
         (values.collect::<Vec<_>>(), product.product_id)
     });
+}
+
+/// The key by which values are sorted: numbers by their size, so that 64 GB comes before 128 GB.
+fn value_key(value: &str) -> String {
+    let key = text_key(value);
+    let mut sorted = String::with_capacity(key.len());
+    let mut rest = key.as_str();
+    while let Some(start) = rest.find(|letter: char| letter.is_ascii_digit()) {
+        let (text, number) = rest.split_at(start);
+        let end = number.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(number.len());
+        let digits = number[..end].trim_start_matches('0');
+        sorted.push_str(text);
+        sorted.push_str(&format!("{digits:0>20}"));
+        rest = &number[end..];
+    }
+    sorted.push_str(rest);
+    sorted
 }
 
 /// Rename a family, or change its options
@@ -230,4 +247,16 @@ pub async fn leave_family(
     command: Command<NoBody>,
 ) -> Result<CommandResponse<()>, ApiError> {
     app.run(LeaveFamily { product_id }, command.context).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::value_key;
+
+    #[test]
+    fn values_are_sorted_by_their_numbers() {
+        let mut values = ["256 GB", "64 gb", "XL", "1 TB", "008 GB", ""];
+        values.sort_by_cached_key(|value| value_key(value));
+        assert_eq!(values, ["", "1 TB", "008 GB", "64 gb", "256 GB", "XL"]);
+    }
 }
