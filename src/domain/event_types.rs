@@ -14,6 +14,7 @@ use super::family::Family;
 use super::order::Order;
 use super::pricing::Pricing;
 use super::product::Product;
+use super::settings::ShopSettings;
 use super::webhook::Webhook;
 use super::wishlist::Wishlist;
 
@@ -84,6 +85,7 @@ pub const ALL: [AggregateEvents; 12] = [
     AggregateEvents::of::<Order>(),
     AggregateEvents::of::<Pricing>(),
     AggregateEvents::of::<Product>(),
+    AggregateEvents::of::<ShopSettings>(),
     AggregateEvents::of::<Webhook>(),
     AggregateEvents::of::<Wishlist>(),
 ];

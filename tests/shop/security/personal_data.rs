@@ -52,7 +52,7 @@ const SENT: [&str; 18] = [
     "role",
 ];
 /// Text fields about things, not people.
-const IMPERSONAL: [&str; 42] = [
+const IMPERSONAL: [&str; 43] = [
     "accessories",
     "amount",
     "brand",
@@ -86,6 +86,7 @@ const IMPERSONAL: [&str; 42] = [
     "reference",
     "resolution",
     "screen_size",
+    "search_language",
     "shipping_country",
     "sku",
     "slug",
