@@ -20,6 +20,7 @@ use crate::shop::PaymentPolicy;
 #[derive(Clone)]
 pub struct App(Arc<AppParts>);
 
+#[derive(Clone)]
 pub struct AppParts {
     pub(super) journal: Journal,
     pub(super) projector: Projector,
@@ -27,7 +28,7 @@ pub struct AppParts {
     pub(super) payments: Payments,
     /// For reads; its `search_path` names the read tables.
     pub(super) pool: PgPool,
-    pub(super) recent_writes: RecentWrites,
+    pub(super) recent_writes: Arc<RecentWrites>,
     pub(super) whole_lists: WholeLists,
     pub(super) edge: Edge,
     pub(super) payment_policy: PaymentPolicy,
@@ -68,7 +69,7 @@ impl App {
         metrics: Option<PrometheusHandle>,
         stopping: watch::Receiver<bool>,
     ) -> Self {
-        let recent_writes = RecentWrites::default();
+        let recent_writes = Arc::default();
         let AppSettings { edge, payment_policy, payments, cart_days, whole_lists } = settings;
         Self(Arc::new(AppParts {
             journal,
@@ -84,6 +85,14 @@ impl App {
             metrics,
             stopping,
         }))
+    }
+
+    /// The same state, whose reads use another pool.
+    pub(super) fn reading_from(&self, pool: &PgPool) -> Self {
+        let mut parts = (*self.0).clone();
+        parts.pool = pool.clone();
+        parts.accounts = parts.accounts.reading_from(pool.clone());
+        Self(Arc::new(parts))
     }
 
     /// Returns when the server begins to stop.

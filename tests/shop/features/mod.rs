@@ -7,6 +7,7 @@ mod cancelled_units;
 mod card_provider;
 mod carts;
 mod command_line;
+mod csv_lists;
 mod customer_export;
 mod delivery;
 mod discounts;
