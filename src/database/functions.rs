@@ -70,6 +70,7 @@ functions![
     "write_put_order_contact",
     "write_put_profile",
     "write_put_webhook",
+    "write_record_applied_rows",
     "write_release_unpaid",
     "write_remove_address",
     "write_remove_webhook",

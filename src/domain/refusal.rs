@@ -51,6 +51,12 @@ pub enum Refusal {
     /// A shipment has more units than are on hand.
     #[error("{}", list_missing_units(.0))]
     NotOnHand(Vec<MissingUnits>),
+    /// A row of a file or of a list, and the rule that it breaks.
+    #[error("row {row}: {refusal}")]
+    Row { row: u64, refusal: Box<Refusal> },
+    /// Another process has applied rows of the file since this one looked.
+    #[error("another process applies this file; wait until it has ended")]
+    FileAppliedElsewhere,
     #[error("the name already belongs to category {0}")]
     CategoryNameTaken(CategoryId),
     #[error("the SKU already belongs to product {0}")]

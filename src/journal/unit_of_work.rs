@@ -155,6 +155,21 @@ impl<'view> UnitOfWork<'view> {
         Ok(())
     }
 
+    /// Runs a part that may be refused. If it fails, nothing that it decided stays.
+    pub fn attempt<T>(
+        &mut self,
+        part: impl FnOnce(&mut UnitOfWork<'_>) -> Result<T, Interrupt>,
+    ) -> Result<T, Interrupt> {
+        let mut attempted = UnitOfWork::new(&*self, self.now, self.numbers);
+        let outcome = part(&mut attempted)?;
+        let UnitOfWork { changed, events, side_writes, numbers, .. } = attempted;
+        self.changed.extend(changed);
+        self.events.extend(events);
+        self.side_writes.extend(side_writes);
+        self.numbers = numbers;
+        Ok(outcome)
+    }
+
     /// Version of an aggregate: the number of its events.
     pub fn version(&self, reference: &AggregateRef) -> Result<i64, Interrupt> {
         self.find(reference).map(|versioned| versioned.version)
@@ -168,7 +183,13 @@ impl<'view> UnitOfWork<'view> {
     }
 
     fn find(&self, reference: &AggregateRef) -> Result<VersionedState, Interrupt> {
-        let found = self.changed.get(&reference.stream).cloned().or_else(|| self.view.get(&reference.stream));
-        found.ok_or_else(|| Interrupt::Missing(vec![reference.clone()]))
+        StateView::get(self, &reference.stream).ok_or_else(|| Interrupt::Missing(vec![reference.clone()]))
+    }
+}
+
+/// What an attempted part begins with: everything decided before it.
+impl StateView for UnitOfWork<'_> {
+    fn get(&self, stream: &StreamId) -> Option<VersionedState> {
+        self.changed.get(stream).cloned().or_else(|| self.view.get(stream))
     }
 }

@@ -161,6 +161,8 @@ fn classify_refusal(refusal: &Refusal) -> (StatusCode, &'static str, &'static st
             WishlistError::ItemNotFound(_) => (NOT_FOUND, "item_not_found", "Item not found"),
             WishlistError::TooManyItems => (CONFLICT, "too_many_items", "Too many items"),
         },
+        Refusal::Row { refusal, .. } => classify_refusal(refusal),
+        Refusal::FileAppliedElsewhere => (CONFLICT, "file_applied_elsewhere", "File applied elsewhere"),
         Refusal::ItemsUnavailable(_) => (CONFLICT, "items_unavailable", "Items unavailable"),
         Refusal::TotalChanged { .. } => (CONFLICT, "total_changed", "Total changed"),
         Refusal::UnknownDiscount(_) => (CONFLICT, "discount_not_found", "Discount not found"),

@@ -3,6 +3,7 @@
 mod accounts;
 mod addresses;
 mod analysts;
+mod applied_files;
 mod cancelled_units;
 mod card_provider;
 mod carts;
