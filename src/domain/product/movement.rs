@@ -46,6 +46,8 @@ impl ProductEvent {
             | Self::Discontinued {}
             | Self::Relisted {}
             | Self::SkuChanged { .. }
+            | Self::DetailsChanged { .. }
+            | Self::ImeiChanged { .. }
             | Self::Deleted {} => return None,
         };
         let after = Stock { on_hand, reserved };

@@ -63,6 +63,11 @@ impl Snapshot {
         Ok(Self(app.reading_from(&pool)))
     }
 
+    /// Whether the current task reads from a snapshot.
+    pub fn is_read() -> bool {
+        SNAPSHOT.try_with(|_| ()).is_ok()
+    }
+
     /// Runs `reads` on the snapshot.
     pub async fn read<Read: Future>(&self, reads: Read) -> Read::Output {
         SNAPSHOT.scope(self.0.clone(), reads).await

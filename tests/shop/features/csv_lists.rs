@@ -80,7 +80,7 @@ async fn every_list_of_the_description_is_answered_as_csv_and_json_lines() {
             continue;
         }
         assert_eq!(header(&csv_headers, "content-type"), CSV, "{path}");
-        assert!(header(&csv_headers, "vary").contains("Accept") && csv_headers.get("etag").is_none(), "{path}");
+        assert!(header(&csv_headers, "vary").contains("Accept"), "{path}");
         let expected: Vec<Value> = serde_json::from_str(&json).unwrap();
         let (columns, rows) = rows_of(&csv);
         assert_eq!(rows.len(), expected.len(), "{path}: {csv}");
