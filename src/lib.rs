@@ -4,8 +4,8 @@
 //! and their events are appended by the [`journal`]. The [`projector`] folds the log into read tables with the SQL of
 //! `projections/`, and queries read those tables. [`reactors`] run side effects outside the database: [`payments`],
 //! [`mail`] and [`webhooks`]. The [`scheduler`] runs periodic tasks. The [`clock`] is the database's. [`accounts`] authenticates callers.
-//! [`health`] collects the warnings that operators see. [`catalogue`] dumps, checks and deploys the products; [`archive`]
-//! moves closed orders out of the table of live events.
+//! [`health`] collects the warnings that operators see. [`catalogue`] dumps, checks and deploys the products.
+//! [`csv_file`] reads the files that operators import. [`archive`] moves closed orders out of the table of live events.
 //!
 //! - `domain` is pure: no I/O, no clock, no randomness, no configuration.
 //! - Only `journal` writes to the log; only `projections/*/apply.sql` write read tables; only `http` knows axum.
@@ -18,6 +18,7 @@ pub mod catalogue;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod csv_file;
 pub mod database;
 pub mod domain;
 pub mod failpoints;
