@@ -20,7 +20,7 @@ use crate::clock::{self, ClockVerdict};
 use crate::domain::ids::CustomerId;
 use crate::domain::order::Status;
 use crate::failpoints::failpoint;
-use crate::journal::archive::{ArchivableRange, Slice, StreamPart};
+use crate::journal::archive::{ArchivableRange, ArchiveSlice, StreamPart};
 use crate::journal::{StreamId, archive as journal};
 use crate::reactors;
 
@@ -122,7 +122,7 @@ struct Run<'a> {
     /// Streams that a reaction waits for.
     awaited: HashSet<StreamId>,
     /// What a file holds and the run then moves.
-    planned: Vec<Slice>,
+    planned: Vec<ArchiveSlice>,
     report: ArchiveReport,
 }
 
@@ -211,13 +211,13 @@ impl<'a> Run<'a> {
     }
 
     /// Moves a slice that the file holds; what has changed since stays, and the file holds it all the same.
-    async fn move_planned(&mut self, slice: Slice) -> anyhow::Result<()> {
+    async fn move_planned(&mut self, slice: ArchiveSlice) -> anyhow::Result<()> {
         if self.move_slice(&slice).await? {
             self.count(&slice);
             return Ok(());
         }
         for part in slice.parts {
-            let alone = Slice { parts: vec![part], unchanged: slice.unchanged.clone() };
+            let alone = ArchiveSlice { parts: vec![part], unchanged: slice.unchanged.clone() };
             match self.move_slice(&alone).await? {
                 true => self.count(&alone),
                 false => self.report.kept += 1,
@@ -226,7 +226,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    async fn move_slice(&self, slice: &Slice) -> Result<bool, sqlx::Error> {
+    async fn move_slice(&self, slice: &ArchiveSlice) -> Result<bool, sqlx::Error> {
         failpoint!("archive-slice-decided");
         let moved = journal::move_slice(self.pool, slice).await?;
         failpoint!("archive-slice-moved");
@@ -241,7 +241,7 @@ impl<'a> Run<'a> {
         Ok(eligible)
     }
 
-    fn count(&mut self, slice: &Slice) {
+    fn count(&mut self, slice: &ArchiveSlice) {
         self.report.events += slice.events();
         // A long stream is moved in several parts; its last one counts.
         for part in slice.parts.iter().filter(|part| part.last == part.version) {
@@ -255,14 +255,14 @@ impl<'a> Run<'a> {
 }
 
 /// The streams in slices of at most [`SLICE`] events; a longer stream in several, from its first event on.
-fn slices_of(eligible: &Eligible) -> Vec<Slice> {
-    let mut slices: Vec<Slice> = Vec::new();
+fn slices_of(eligible: &Eligible) -> Vec<ArchiveSlice> {
+    let mut slices: Vec<ArchiveSlice> = Vec::new();
     let mut room = 0;
     for (old, depends_on) in &eligible.streams {
         let mut first = old.first;
         while first <= old.version {
             if room == 0 {
-                slices.push(Slice::default());
+                slices.push(ArchiveSlice::default());
                 room = SLICE;
             }
             let last = old.version.min(first + room - 1);
@@ -313,7 +313,7 @@ mod tests {
     fn slices_are_bounded_and_a_long_stream_is_moved_from_its_first_event_on() {
         let slices = slices_of(&eligible(&[(1, 3), (4, 1_203), (1, 10)]));
         assert!(slices.iter().all(|slice| slice.events() <= SLICE && slice.unchanged.len() == 1));
-        assert_eq!(slices.iter().map(Slice::events).sum::<i64>(), 3 + 1_200 + 10);
+        assert_eq!(slices.iter().map(ArchiveSlice::events).sum::<i64>(), 3 + 1_200 + 10);
         let long: Vec<_> =
             slices.iter().flat_map(|slice| &slice.parts).filter(|part| &*part.stream.id == "1").collect();
         assert_eq!((long[0].first, long[long.len() - 1].last), (4, 1_203));

@@ -38,7 +38,7 @@ pub struct StreamPart {
 
 /// Streams that one transaction moves.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Slice {
+pub struct ArchiveSlice {
     pub parts: Vec<StreamPart>,
     /// Streams that the decision depends on, with their versions.
     pub unchanged: Vec<(StreamId, i64)>,
@@ -61,7 +61,7 @@ const CHANGED: &str = "PJ004";
 /// An event of a file that differs from the one in the log, or is not of this log.
 const DIFFERS: &str = "PJ005";
 
-impl Slice {
+impl ArchiveSlice {
     /// Number of events that it moves.
     pub fn events(&self) -> i64 {
         self.parts.iter().map(|part| part.last - part.first + 1).sum()
@@ -132,8 +132,8 @@ pub async fn read_states<A: Decider + Default>(pool: &PgPool, ids: &[String]) ->
 }
 
 /// Moves a slice, all or nothing; `false`, and nothing is moved, if a stream has changed or is archived already.
-pub async fn move_slice(pool: &PgPool, slice: &Slice) -> Result<bool, sqlx::Error> {
-    let Slice { parts, unchanged } = slice;
+pub async fn move_slice(pool: &PgPool, slice: &ArchiveSlice) -> Result<bool, sqlx::Error> {
+    let ArchiveSlice { parts, unchanged } = slice;
     let moved: Result<i64, _> = sqlx::query_scalar("select journal_archive($1, $2, $3, $4, $5, $6, $7, $8)")
         .bind(parts.iter().map(|part| &*part.stream.kind).collect::<Vec<_>>())
         .bind(parts.iter().map(|part| &*part.stream.id).collect::<Vec<_>>())
@@ -155,7 +155,7 @@ pub async fn move_slice(pool: &PgPool, slice: &Slice) -> Result<bool, sqlx::Erro
 }
 
 /// The events of a slice, as the lines of an archive file hold them.
-pub async fn events_of(pool: &PgPool, slice: &Slice) -> Result<Vec<Json<Value>>, sqlx::Error> {
+pub async fn events_of(pool: &PgPool, slice: &ArchiveSlice) -> Result<Vec<Json<Value>>, sqlx::Error> {
     sqlx::query_scalar(
         "select to_jsonb(event)
          from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[]) as part (kind, id, first, last)

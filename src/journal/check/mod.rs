@@ -78,7 +78,7 @@ rules! {
     "wishlists": "wishlist events", "select count(*) from event_log where aggregate_type = 'Wishlist'";
     "keys": "events", "select count(*) from event_log where metadata ? 'key_digest'";
     "answers": "answers", "select count(*) from idempotency";
-    "archive": "archived events", "select count(*) from events_archive";
+    "archive": "streams", "select count(*) from (select distinct aggregate_type, aggregate_id from event_log) as stream";
 }
 
 /// Maximum number of findings for each rule.
