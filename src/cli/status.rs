@@ -16,6 +16,7 @@ use crate::config::DatabaseConfig;
 use crate::database::failure::DatabaseFailure;
 use crate::database::roles::reader_state;
 use crate::database::{Database, Location};
+use crate::files::MediaStore;
 use crate::health;
 use crate::journal::LogState;
 use crate::mail::{UnmailableOwners, find_unmailable};
@@ -55,7 +56,7 @@ async fn report(
         summary(location, config, projections),
         log_lines(database).await?,
         reader_lines(database).await?,
-        warning_lines(database, projections).await?,
+        warning_lines(database, config, projections).await?,
         clock_lines(&database.pool).await?,
         guest_lines(database).await?,
         of_tables(database, "orders paid in part", part_payment_lines(pool).await).await?,
@@ -91,8 +92,13 @@ async fn reader_lines(database: &Database) -> anyhow::Result<Lines> {
 }
 
 /// The warnings that `/health/ready` shows too.
-async fn warning_lines(database: &Database, projections: &[ProjectionStatus]) -> anyhow::Result<Lines> {
-    let warnings = health::warnings(&database.pool, projections).await?;
+async fn warning_lines(
+    database: &Database,
+    config: &DatabaseConfig,
+    projections: &[ProjectionStatus],
+) -> anyhow::Result<Lines> {
+    let mut warnings = health::warnings(&database.pool, projections).await?;
+    warnings.extend(health::media_warning(&MediaStore::open(&config.media())?).await);
     Ok(warnings.iter().map(|warning| format!("warning {warning}")).collect())
 }
 

@@ -70,6 +70,8 @@ functions![
     "write_put_order_contact",
     "write_put_profile",
     "write_put_webhook",
+    "write_refer_picture",
+    "write_release_picture",
     "write_release_unpaid",
     "write_remove_address",
     "write_remove_webhook",

@@ -20,6 +20,7 @@ pub mod event_types;
 pub mod ids;
 pub mod money;
 pub mod order;
+pub mod picture;
 pub mod pricing;
 pub mod product;
 pub mod quantity;
@@ -61,12 +62,13 @@ pub trait Decider: Aggregate + Clone + 'static {
 pub trait Numbered: Decider {}
 
 /// The kind of every [`Numbered`] aggregate.
-pub const NUMBERED_KINDS: [&str; 6] = [
+pub const NUMBERED_KINDS: [&str; 7] = [
     kind::<account::Account>(),
     kind::<category::Category>(),
     kind::<customer::Customer>(),
     kind::<order::Order>(),
     kind::<product::Product>(),
+    kind::<product::ImageNumber>(),
     kind::<webhook::Webhook>(),
 ];
 

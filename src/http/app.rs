@@ -11,6 +11,7 @@ use super::edge::Edge;
 use super::wire::recent_writes::RecentWrites;
 use super::wire::whole_list::{WholeListLimits, WholeLists};
 use crate::accounts::Accounts;
+use crate::files::{MediaFiles, MediaStore};
 use crate::journal::Journal;
 use crate::payments::Payments;
 use crate::projector::Projector;
@@ -25,6 +26,7 @@ pub struct AppParts {
     pub(super) projector: Projector,
     pub(super) accounts: Accounts,
     pub(super) payments: Payments,
+    pub(super) media: MediaFiles,
     /// For reads; its `search_path` names the read tables.
     pub(super) pool: PgPool,
     pub(super) recent_writes: RecentWrites,
@@ -47,6 +49,8 @@ pub struct AppSettings {
     /// Days after which an unused token of a guest's cart expires; 0 means never.
     pub cart_days: u32,
     pub whole_lists: WholeListLimits,
+    /// Where pictures are stored; in memory if absent.
+    pub media: Option<MediaStore>,
 }
 
 impl Deref for App {
@@ -69,12 +73,14 @@ impl App {
         stopping: watch::Receiver<bool>,
     ) -> Self {
         let recent_writes = RecentWrites::default();
-        let AppSettings { edge, payment_policy, payments, cart_days, whole_lists } = settings;
+        let AppSettings { edge, payment_policy, payments, cart_days, whole_lists, media } = settings;
+        let media = MediaFiles::new(media.unwrap_or_else(MediaStore::in_memory), pool.clone());
         Self(Arc::new(AppParts {
             journal,
             projector,
             accounts,
             payments,
+            media,
             pool,
             recent_writes,
             whole_lists: WholeLists::new(whole_lists),

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::categories::CategoryKey;
+use super::images::remove_images;
 use super::names::{release_name, release_previous_name, take_name};
 use crate::domain::category::{Category, CategoryCommand};
 use crate::domain::claim::{ClaimError, ClaimIds};
@@ -139,6 +140,7 @@ impl UseCase for DeleteProduct {
     fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<(), Interrupt> {
         let product_id = self.product_id;
         let listing = work.get::<Product>(product_id)?.listing()?.clone();
+        remove_images(work, product_id)?;
         work.execute::<Product>(product_id, ProductCommand::Delete)?;
         work.execute::<Category>(listing.category_id, CategoryCommand::RemoveProduct { product_id })?;
         if let Some(sku) = listing.sku {

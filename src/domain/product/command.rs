@@ -1,5 +1,6 @@
 //! Commands of a product.
 
+use super::ImageCommand;
 use crate::domain::ids::{CategoryId, OrderId};
 use crate::domain::money::Money;
 use crate::domain::text::{Description, Name, Reason, Sku};
@@ -30,6 +31,7 @@ pub enum ProductCommand {
         sku: Option<Sku>,
     },
     Delete,
+    Image(ImageCommand),
     /// Adds received units (positive) or removes missing ones (negative).
     AdjustStock {
         change: i64,

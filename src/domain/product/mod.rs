@@ -12,6 +12,7 @@ use super::money::Money;
 mod command;
 mod error;
 mod event;
+mod images;
 mod movement;
 mod stock;
 mod supply;
@@ -21,6 +22,9 @@ mod tests;
 pub use command::ProductCommand;
 pub use error::ProductError;
 pub use event::ProductEvent;
+pub use images::{
+    Image, ImageCommand, ImageError, ImageNumber, ImageNumberCommand, ImageNumberError, Images, MAX_IMAGES,
+};
 pub use movement::StockMovement;
 pub use stock::Stock;
 pub use supply::{Supply, UnavailableReason};
@@ -48,6 +52,8 @@ pub struct Listing {
     pub stock: Stock,
     /// Whether an order has ever reserved units.
     pub ordered: bool,
+    #[serde(default, skip_serializing_if = "Images::is_empty")]
+    pub images: Images,
 }
 
 impl Product {
@@ -118,6 +124,7 @@ impl Decider for Product {
                 let (sku, previous_sku) = (sku.map(String::from), listing.sku.clone());
                 Ok(if sku == previous_sku { vec![] } else { vec![ProductEvent::SkuChanged { sku, previous_sku }] })
             }
+            ProductCommand::Image(command) => listing.images.decide(command),
             ProductCommand::Delete if listing.ordered => Err(ProductError::Ordered),
             ProductCommand::Delete => Ok(vec![ProductEvent::Deleted {}]),
             ProductCommand::AdjustStock { change: 0, .. } => Err(ProductError::NoChange),
@@ -174,6 +181,7 @@ impl Decider for Product {
                     sku: sku.clone(),
                     stock: Stock::default(),
                     ordered: false,
+                    images: Images::default(),
                 });
             }
             ProductEvent::Changed { name, description, category_id } => self.update(|listing| {
@@ -197,6 +205,16 @@ impl Decider for Product {
                 if let Self::Listed(listing) | Self::Discontinued(listing) = self {
                     *self = Self::Deleted(listing.clone());
                 }
+            }
+            ProductEvent::ImageAdded { image_id, picture, .. } => {
+                self.update(|listing| listing.images.add(*image_id, picture));
+            }
+            ProductEvent::ImageReplaced { image_id, picture, .. } => {
+                self.update(|listing| listing.images.replace(*image_id, picture));
+            }
+            ProductEvent::ImageRemoved { image_id, .. } => self.update(|listing| listing.images.remove(*image_id)),
+            ProductEvent::ImagesReordered { image_ids, .. } => {
+                self.update(|listing| listing.images.reorder_to(image_ids));
             }
             ProductEvent::StockReserved { on_hand, reserved, .. } => self.update(|listing| {
                 listing.ordered = true;

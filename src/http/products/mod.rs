@@ -1,5 +1,6 @@
 //! Products and their stock.
 
+pub mod images;
 pub mod list;
 
 use axum::extract::State;

@@ -13,7 +13,7 @@ use crate::domain::account::Role;
 use crate::domain::cart::MergeMode;
 use crate::domain::customer::{Country, OptionalLine, PostalCode};
 use crate::domain::discount::DiscountCode;
-use crate::domain::ids::{AccountId, AddressId, CategoryId, CustomerId, OrderId, ProductId, WebhookId};
+use crate::domain::ids::{AccountId, AddressId, CategoryId, CustomerId, ImageId, OrderId, ProductId, WebhookId};
 use crate::domain::money::Money;
 use crate::domain::order::{Action, AddressKind, Fulfilment, Payment, PaymentMethod, Status};
 use crate::domain::pricing::Percent;
@@ -73,6 +73,7 @@ schemas! {
     CategoryId = "CategoryId": whole_number("Number of a category.");
     CustomerId = "CustomerId": whole_number("Number of a customer.");
     OrderId = "OrderId": whole_number("Number of an order.");
+    ImageId = "ImageId": whole_number("Number of an image.");
     ProductId = "ProductId": whole_number("Number of a product.");
     WebhookId = "WebhookId": whole_number("Number of a webhook.");
     Role = "Role": words("Role of an account.", Role::ALL.iter().map(|word| word.as_str()));

@@ -1,0 +1,68 @@
+//! Servers that are killed between the steps of an upload and of a deletion: no image loses its file.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use image::ImageFormat;
+use serde_json::{Value, json};
+
+use crate::support::client::Client;
+use crate::support::failpoints::{assert_killed, server_on};
+use crate::support::pictures::picture;
+use crate::support::program::{Server, data_dir, run, text};
+use crate::support::tokens;
+
+fn upload(server: &Server, file: &Path) -> Output {
+    let mut curl = Command::new("curl");
+    curl.args(["--silent", "--fail-with-body", "--oauth2-bearer", &tokens::ADMIN, "--form"]);
+    curl.arg(format!("image=@{}", file.display())).arg(format!("{}/shop/api/product/1/images/", server.address));
+    curl.output().unwrap()
+}
+
+fn pictures(folder: &Path) -> usize {
+    let Ok(folders) = std::fs::read_dir(folder.join("media/images")) else { return 0 };
+    folders.map(|folder| std::fs::read_dir(folder.unwrap().path()).unwrap().count()).sum()
+}
+
+#[test]
+fn a_kill_between_two_steps_leaves_no_image_without_file_and_what_is_left_is_cleaned_up() {
+    let folder = data_dir();
+    let (red, blue) = (folder.path().join("red.jpg"), folder.path().join("blue.jpg"));
+    std::fs::write(&red, picture(300, 200, [200, 0, 0], ImageFormat::Jpeg)).unwrap();
+    std::fs::write(&blue, picture(300, 200, [0, 0, 200], ImageFormat::Jpeg)).unwrap();
+
+    let stored = "media-stored=return(kill)";
+    let mut server = Server::spawn(&mut server_on(folder.path(), 0, stored));
+    let mut client = Client::new(&[server.port()], 0);
+    client.send("POST", "categories/", "", &json!({ "category_name": "Kitchen" })).unwrap();
+    let kettle = json!({ "name": "Kettle", "price": "20.00", "category": "Kitchen" });
+    assert_eq!(client.send("POST", "products/", "", &kettle).unwrap().status, 201);
+    assert!(!upload(&server, &red).status.success());
+    assert_killed(server.ended(), stored);
+    assert_eq!(pictures(folder.path()), 1, "a file without an image");
+
+    let deleted = "media-deleted=return(kill)";
+    let mut server = Server::spawn(&mut server_on(folder.path(), 0, deleted));
+    let mut client = Client::new(&[server.port()], 0);
+    assert_eq!(client.get("product/1/images/").body, json!([]));
+    let added = upload(&server, &blue);
+    assert!(added.status.success(), "{}", text(&added));
+    assert_eq!(client.send("DELETE", "product/1/images/1/", "", &Value::Null).unwrap().status, 204);
+    assert_killed(server.ended(), deleted);
+    assert_eq!(pictures(folder.path()), 1, "a row without a file");
+
+    let server = Server::spawn(&mut server_on(folder.path(), 0, ""));
+    let added: Value = serde_json::from_slice(&upload(&server, &blue).stdout).unwrap();
+    assert_eq!(pictures(folder.path()), 2, "the file is written again, although its row says that it is stored");
+    // The hold of the killed upload would last for ten minutes.
+    let connect = crate::support::program::embedded_database(folder.path());
+    crate::support::program::ask(&connect, async |pool| {
+        sqlx::query("update media_hold set held_until = now()").execute(pool).await.unwrap();
+    });
+    let cleaned = run(folder.path(), &["cleanup", "--max-age", "0s"]);
+    assert!(cleaned.status.success(), "{}", text(&cleaned));
+    assert!(text(&cleaned).contains("deleted 2, kept"), "the picture and its thumbnail: {}", text(&cleaned));
+    assert_eq!(pictures(folder.path()), 1);
+    server.get(added["url"].as_str().unwrap());
+    server.get(&format!("{}?width=160", added["url"].as_str().unwrap()));
+}
