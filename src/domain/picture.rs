@@ -45,6 +45,60 @@ pub struct PictureName {
     pub extension: Extension,
 }
 
+/// Address of a folder of pictures: a path of the shop, or a URL of a server that has the same files.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "String", into = "String")]
+#[schemars(with = "String")]
+pub struct MediaBase(Box<str>);
+
+/// A text that is no address of a folder of pictures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error(
+    "must begin with http://, https:// or /, without spaces, quotes, ? and #, and with at most {} characters",
+    MediaBase::MAX
+)]
+pub struct MediaBaseError;
+
+impl MediaBase {
+    pub const MAX: usize = 500;
+
+    /// Without slashes at its end.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for MediaBase {
+    type Error = MediaBaseError;
+
+    fn try_from(text: String) -> Result<Self, MediaBaseError> {
+        let base = text.trim_end_matches('/');
+        let host = base.strip_prefix("https://").or_else(|| base.strip_prefix("http://"));
+        let is_url = host.is_some_and(|host| !host.starts_with('/') && !host.is_empty());
+        let is_path = base.starts_with('/') && !base.starts_with("//");
+        let is_plain = base.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"'<>?#\\".contains(&byte));
+        if (is_url || is_path) && is_plain && base.len() <= Self::MAX {
+            Ok(Self(base.into()))
+        } else {
+            Err(MediaBaseError)
+        }
+    }
+}
+
+impl FromStr for MediaBase {
+    type Err = MediaBaseError;
+
+    fn from_str(text: &str) -> Result<Self, MediaBaseError> {
+        Self::try_from(text.to_owned())
+    }
+}
+
+impl From<MediaBase> for String {
+    fn from(base: MediaBase) -> Self {
+        base.0.into()
+    }
+}
+
 /// A text that is no hash or name of a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("must be 64 hexadecimal digits, and .jpg, .png or .webp after them in a name")]
@@ -96,6 +150,22 @@ impl fmt::Display for PictureName {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_base_is_a_path_or_a_url() {
+        for (text, base) in [
+            ("https://cdn.example.com/media/", "https://cdn.example.com/media"),
+            ("http://127.0.0.1:9000", "http://127.0.0.1:9000"),
+            ("/pictures", "/pictures"),
+        ] {
+            assert_eq!(text.parse::<MediaBase>().unwrap().as_str(), base);
+        }
+        for text in
+            ["", "/", "//example.com", "cdn.example.com", "https://", "https:///x", "ftp://x", "/a b", "/a?b", "/é"]
+        {
+            assert_eq!(text.parse::<MediaBase>(), Err(MediaBaseError), "{text}");
+        }
+    }
 
     #[test]
     fn a_name_is_a_hash_and_a_known_extension() {

@@ -101,15 +101,27 @@ impl MediaFiles {
         for _ in 0..ATTEMPTS {
             let (hold, incarnation) = self.hold(&name).await?;
             failpoint!("media-held");
-            // Always written, because an earlier process may have died between file and row.
-            self.store.put(&storage_path(&name), prepared.content.clone()).await?;
-            self.put_thumbnails(&name, &prepared.thumbnails).await?;
-            failpoint!("media-stored");
-            if self.mark_stored(&name, incarnation).await? {
-                return Ok(hold);
+            match self.write(prepared, incarnation).await {
+                Ok(true) => return Ok(hold),
+                Ok(false) => {}
+                Err(error) => {
+                    // If the database is unavailable too, the hold ends by itself.
+                    let _ = self.release(hold).await;
+                    return Err(error);
+                }
             }
         }
         Err(MediaError::Contended)
+    }
+
+    /// Writes a held file and marks it as stored; false if it was deleted meanwhile. It is always written, because an
+    /// earlier process may have died between the deletion of the file and that of its row.
+    async fn write(&self, prepared: &PreparedPicture, incarnation: Uuid) -> Result<bool, MediaError> {
+        let name = prepared.picture.name();
+        self.store.put(&storage_path(&name), prepared.content.clone()).await?;
+        self.put_thumbnails(&name, &prepared.thumbnails).await?;
+        failpoint!("media-stored");
+        self.mark_stored(&name, incarnation).await
     }
 
     /// Finds a file of the store by its path and holds it. A file under another name than its hash is stored anew, as an

@@ -72,6 +72,7 @@ rules! {
     "checkouts": "checkouts", "select count(*) from events where event_type = 'CartCheckedOut'";
     "addresses": "default addresses",
         "select count(*) from events where event_type = 'CustomerDefaultAddressesChanged'";
+    "images": "events of images", "select count(*) from events where event_type like 'ProductImage%'";
     "wishlists": "wishlist events", "select count(*) from events where aggregate_type = 'Wishlist'";
     "keys": "events", "select count(*) from events where metadata ? 'key_digest'";
     "answers": "answers", "select count(*) from idempotency";

@@ -2,8 +2,10 @@
 
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
+use cartwright::journal::check_log;
 use image::ImageFormat;
 use serde_json::{Value, json};
+use sqlx::Executor;
 use tower::ServiceExt;
 
 use crate::support::TestShop;
@@ -84,6 +86,14 @@ async fn images_are_added_ordered_replaced_and_removed() {
     }
     shop.verify().await;
     shop.check_log().await;
+    let damage = "alter table events disable trigger user;
+         update events set payload = jsonb_set(payload, '{image_ids}', '[9]') where event_type = 'ProductImagesReordered';
+         delete from events where event_type = 'ProductImageNumbered' and aggregate_id = '2'";
+    shop.pool.execute(damage).await.unwrap();
+    let checked = check_log(&shop.pool).await.unwrap();
+    let images = checked.iter().find(|rule| rule.name == "images").unwrap();
+    let subjects: Vec<_> = images.findings.iter().map(|finding| finding.subject.as_str()).collect();
+    assert!(subjects.contains(&"Product/1") && subjects.contains(&"ProductImage/2"), "{:?}", images.findings);
 }
 
 #[tokio::test]
