@@ -4,7 +4,7 @@
 //! and their events are appended by the [`journal`]. The [`projector`] folds the log into read tables with the SQL of
 //! `projections/`, and queries read those tables. [`reactors`] run side effects outside the database: [`payments`],
 //! [`mail`] and [`webhooks`]. The [`scheduler`] runs periodic tasks. The [`clock`] is the database's. [`accounts`] authenticates callers.
-//! [`health`] collects the warnings that operators see.
+//! [`health`] collects the warnings that operators see. [`catalogue`] dumps, checks and deploys the products.
 //!
 //! - `domain` is pure: no I/O, no clock, no randomness, no configuration.
 //! - Only `journal` writes to the log; only `projections/*/apply.sql` write read tables; only `http` knows axum.
@@ -12,6 +12,7 @@
 
 pub mod accounts;
 mod background;
+pub mod catalogue;
 pub mod cli;
 pub mod clock;
 pub mod config;

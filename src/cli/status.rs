@@ -12,6 +12,7 @@ use super::clock::clock_lines;
 use super::database::with_database;
 use super::output::print;
 use super::restored::{identity_line, restored_lines};
+use crate::catalogue::{self, AppliedFile};
 use crate::config::DatabaseConfig;
 use crate::database::failure::DatabaseFailure;
 use crate::database::roles::reader_state;
@@ -59,6 +60,7 @@ async fn report(
         warning_lines(database, config, projections).await?,
         clock_lines(&database.pool).await?,
         guest_lines(database).await?,
+        file_lines(database).await?,
         of_tables(database, "orders paid in part", part_payment_lines(pool).await).await?,
         of_tables(database, "missing stock", missing_stock_lines(pool).await).await?,
         of_tables(database, "waiting erasures", erasure_lines(pool).await).await?,
@@ -173,6 +175,20 @@ async fn task_lines(database: &Database) -> anyhow::Result<Lines> {
             Some(error) => format!(", failed: {error}"),
         };
         format!("{:17} {last}, next run {}{error}", task.name, task.due_at.format("%F %T"))
+    });
+    Ok(lines.collect())
+}
+
+/// Files that were begun and not finished.
+async fn file_lines(database: &Database) -> anyhow::Result<Lines> {
+    let unfinished = catalogue::unfinished_files(&database.pool).await?;
+    let lines = unfinished.iter().map(|file| {
+        let AppliedFile { kind, name, applied_rows, total_rows, changed_at, .. } = file;
+        format!(
+            "unfinished {kind} of {name}: {applied_rows} of {total_rows} rows are applied, the last {}; \
+             `cartwright products {kind} {name}` finishes it",
+            changed_at.format("%F %T")
+        )
     });
     Ok(lines.collect())
 }

@@ -53,10 +53,26 @@ pub enum Refusal {
     /// A shipment has more units than are on hand.
     #[error("{}", list_missing_units(.0))]
     NotOnHand(Vec<MissingUnits>),
+    /// A row of a file or of a list, and the rule that it breaks.
+    #[error("row {row}: {refusal}")]
+    Row { row: u64, refusal: Box<Refusal> },
+    /// Another process has applied rows of the file since this one looked.
+    #[error("another process applies this file; wait until it has ended")]
+    FileAppliedElsewhere,
     #[error("the name already belongs to category {0}")]
     CategoryNameTaken(CategoryId),
     #[error("the SKU already belongs to product {0}")]
     SkuTaken(ProductId),
+    #[error("the slug already belongs to product {0}")]
+    SlugTaken(ProductId),
+    #[error("the IMEI already belongs to another product")]
+    ImeiTaken,
+    #[error("the number {0} already belongs to a product, perhaps a deleted one")]
+    ProductIdTaken(ProductId),
+    #[error("a product cannot have the number {0}")]
+    ProductIdOutOfRange(ProductId),
+    #[error("a product cannot be created in the future")]
+    CreatedInTheFuture,
     #[error("the e-mail address already belongs to a customer or an account")]
     EmailTaken,
     #[error("addresses in this country need a postal code")]
@@ -160,8 +176,8 @@ fn list_items(items: &[UnavailableItem]) -> String {
                 format!("product {product_id}{name}: {requested} requested, {available} available")
             }
             UnavailableReason::Unknown => format!("product {product_id}: not found"),
-            UnavailableReason::Deleted | UnavailableReason::Discontinued => {
-                format!("product {product_id}{name}: {}", reason.as_str())
+            UnavailableReason::Deleted | UnavailableReason::Discontinued | UnavailableReason::NotOnSale => {
+                format!("product {product_id}{name}: {}", reason.as_str().replace('_', " "))
             }
         }
     });

@@ -70,8 +70,8 @@ pub struct ImageUrls {
 
 impl ImageUrls {
     /// From the names of the files, in order.
-    pub fn of<'a>(base_url: Option<&str>, names: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut urls = names.into_iter().map(|name| image_url(base_url, name));
+    pub fn of(base_url: Option<&str>, names: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        let mut urls = names.into_iter().map(|name| image_url(base_url, name.as_ref()));
         Self { main: urls.next(), gallery: urls.collect() }
     }
 }
@@ -110,7 +110,8 @@ impl UseCase for AddImage {
     fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<ImageAnswer, Interrupt> {
         let Self { product_id, picture, created_at, .. } = self;
         let image_id = match self.image_id {
-            Some(image_id) => image_id,
+            // A number that was used is refused below.
+            Some(image_id) => work.take_number::<ImageNumber>(image_id.0).map(|_| image_id)?,
             None => ImageId(work.next_number::<ImageNumber>()?),
         };
         work.execute::<ImageNumber>(image_id, ImageNumberCommand::Take { product_id: *product_id })?;

@@ -50,6 +50,8 @@ impl ProductEvent {
             | Self::ImageReplaced { .. }
             | Self::ImageRemoved { .. }
             | Self::ImagesReordered { .. }
+            | Self::DetailsChanged { .. }
+            | Self::ImeiChanged { .. }
             | Self::Deleted {} => return None,
         };
         let after = Stock { on_hand, reserved };

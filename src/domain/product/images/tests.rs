@@ -33,6 +33,8 @@ fn given(events: impl IntoIterator<Item = ProductEvent>) -> AggregateTestExecuto
         price: Money::parse("20.00").unwrap(),
         category_id: CategoryId(1),
         sku: None,
+        details: None,
+        created_at: None,
     };
     TestFramework::with(()).given([created].into_iter().chain(events).collect())
 }
@@ -75,6 +77,8 @@ fn a_replaced_image_keeps_its_place_and_a_removed_one_leaves_the_others_in_order
         price: Money::parse("20.00").unwrap(),
         category_id: CategoryId(1),
         sku: None,
+        details: None,
+        created_at: None,
     };
     [created].iter().chain(&three).for_each(|event| product.evolve(event));
     let replace = |digit| ImageCommand::Replace { image_id: ImageId(2), picture: picture(digit) };

@@ -1,19 +1,28 @@
 //! Products of the catalogue.
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use super::categories::CategoryKey;
 use super::images::remove_images;
-use super::names::{release_name, release_previous_name, take_name};
+use super::names::release_name;
+use super::orders::as_stored;
 use crate::domain::category::{Category, CategoryCommand};
-use crate::domain::claim::{ClaimError, ClaimIds};
+use crate::domain::claim::ClaimIds;
 use crate::domain::ids::ProductId;
 use crate::domain::money::Money;
-use crate::domain::product::{Product, ProductCommand, ProductError};
+use crate::domain::product::{DetailsChange, Imei, Product, ProductCommand, ProductError, Slug};
 use crate::domain::refusal::Refusal;
 use crate::domain::text::{Description, Name, Sku};
 use crate::journal::{AggregateRef, Interrupt, UnitOfWork, UseCase, ViewDigest};
+
+mod claims;
+mod imei;
+mod view;
+
+use claims::{change_sku, claim_sku, claim_slug, load_claims, make_slug};
+pub(super) use view::product_view_digest;
+pub use view::{PhoneView, ProductView, product_digest, shown_slug};
 
 /// Creates a product in a category, with its opening stock.
 pub struct CreateProduct {
@@ -24,6 +33,44 @@ pub struct CreateProduct {
     pub sku: Option<Sku>,
     /// Opening stock in units, 0 or more.
     pub stock: i64,
+    /// Without a slug, one is made from the name.
+    pub details: DetailsChange,
+    pub imei: Option<Imei>,
+    /// The number of the product in another system, refused if it was ever given here; later numbers follow it.
+    /// `None` means the next number.
+    pub product_id: Option<ProductId>,
+    /// When another system created the product; `None` means now.
+    pub created_at: Option<DateTime<Utc>>,
+}
+
+/// Largest number that a command may choose, so that numbers never run out.
+const MAX_CHOSEN_NUMBER: i64 = 999_999_999_999;
+
+impl CreateProduct {
+    /// A product with nothing but what each product has.
+    pub fn new(name: Name, price: Money, category: CategoryKey) -> Self {
+        Self {
+            name,
+            description: Description::default(),
+            price,
+            category,
+            sku: None,
+            stock: 0,
+            details: DetailsChange::default(),
+            imei: None,
+            product_id: None,
+            created_at: None,
+        }
+    }
+
+    fn take_number(&self, work: &mut UnitOfWork<'_>) -> Result<ProductId, Interrupt> {
+        let Some(product_id) = self.product_id else { return Ok(ProductId(work.next_number::<Product>()?)) };
+        if !(1..=MAX_CHOSEN_NUMBER).contains(&product_id.0) {
+            return Err(Refusal::ProductIdOutOfRange(product_id).into());
+        }
+        let free = work.take_number::<Product>(product_id.0)?;
+        if free { Ok(product_id) } else { Err(Refusal::ProductIdTaken(product_id).into()) }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, utoipa::ToSchema)]
@@ -36,9 +83,18 @@ impl UseCase for CreateProduct {
 
     fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<ProductRef, Interrupt> {
         let category_id = self.category.resolve(work)?;
-        let product_id = ProductId(work.next_number::<Product>()?);
+        if self.created_at.is_some_and(|created_at| created_at > work.now()) {
+            return Err(Refusal::CreatedInTheFuture.into());
+        }
+        let product_id = self.take_number(work)?;
+        load_claims(work, self.sku.as_ref(), self.details.slug.as_ref(), &self.name, product_id)?;
         if let Some(sku) = &self.sku {
             claim_sku(work, sku, product_id)?;
+        }
+        let mut details = self.details.clone();
+        match &details.slug {
+            Some(slug) => claim_slug(work, slug, product_id)?,
+            None => details.slug = Some(make_slug(work, Slug::candidates(self.name.as_str(), product_id), product_id)?),
         }
         let create = ProductCommand::Create {
             name: self.name.clone(),
@@ -46,8 +102,13 @@ impl UseCase for CreateProduct {
             price: self.price,
             category_id,
             sku: self.sku.clone(),
+            details: Box::new(details),
+            created_at: self.created_at.map(as_stored),
         };
         work.execute::<Product>(product_id, create)?;
+        if let Some(imei) = &self.imei {
+            imei::change_imei(work, product_id, Some(imei))?;
+        }
         work.execute::<Category>(category_id, CategoryCommand::AddProduct { product_id })?;
         match self.stock {
             0 => {}
@@ -55,27 +116,6 @@ impl UseCase for CreateProduct {
             change => work.execute::<Product>(product_id, ProductCommand::AdjustStock { change, reason: None })?,
         }
         Ok(ProductRef { product_id })
-    }
-}
-
-fn claim_sku(work: &mut UnitOfWork<'_>, sku: &Sku, product_id: ProductId) -> Result<(), Interrupt> {
-    take_name(work, &ClaimIds::product_sku(sku), product_id.0).map_err(|interrupt| match interrupt {
-        Interrupt::Refused(Refusal::Claim(ClaimError::Taken { holder })) => Refusal::SkuTaken(ProductId(holder)).into(),
-        other => other,
-    })
-}
-
-/// Gives a product another SKU or none, and releases the previous one.
-fn change_sku(work: &mut UnitOfWork<'_>, product_id: ProductId, sku: Option<&Sku>) -> Result<(), Interrupt> {
-    let previous = work.get::<Product>(product_id)?.listing()?.sku.clone().map(Sku::stored);
-    if let Some(sku) = sku {
-        claim_sku(work, sku, product_id)?;
-    }
-    work.execute::<Product>(product_id, ProductCommand::ChangeSku { sku: sku.cloned() })?;
-    let Some(previous) = previous.as_ref().map(ClaimIds::product_sku) else { return Ok(()) };
-    match sku.map(ClaimIds::product_sku) {
-        Some(next) => release_previous_name(work, &previous, &next, product_id.0),
-        None => release_name(work, &previous, product_id.0),
     }
 }
 
@@ -90,6 +130,51 @@ pub struct ChangeProduct {
     pub sku: Option<Option<Sku>>,
     /// `true` takes the product from sale, `false` puts it back.
     pub discontinued: Option<bool>,
+    pub details: DetailsChange,
+    /// `Some(None)` removes the IMEI.
+    pub imei: Option<Option<Imei>>,
+}
+
+impl ChangeProduct {
+    /// A change of nothing.
+    pub fn of(product_id: ProductId) -> Self {
+        Self {
+            product_id,
+            name: None,
+            description: None,
+            category: None,
+            price: None,
+            sku: None,
+            discontinued: None,
+            details: DetailsChange::default(),
+            imei: None,
+        }
+    }
+
+    /// Changes the details, and releases the previous slug. A product from before there were slugs keeps the one that is
+    /// made of its name when the name changes.
+    fn change_details(&self, work: &mut UnitOfWork<'_>) -> Result<(), Interrupt> {
+        let product_id = self.product_id;
+        let listing = work.get::<Product>(product_id)?.listing()?.clone();
+        let mut details = self.details.clone();
+        let is_renamed = self.name.as_ref().is_some_and(|name| name.as_str() != listing.name);
+        if details.slug.is_none() && listing.details.slug.is_none() && is_renamed {
+            let kept = Slug::of_older(&listing.name, product_id);
+            let others = Slug::candidates(&listing.name, product_id);
+            details.slug = Some(make_slug(work, [kept].into_iter().chain(others), product_id)?);
+        } else if let Some(slug) = &details.slug {
+            claim_slug(work, slug, product_id)?;
+        }
+        if let (Some(next), Some(previous)) = (&details.slug, &listing.details.slug)
+            && next.as_str() != previous
+        {
+            release_name(work, &ClaimIds::product_slug(&Slug::stored(previous)), product_id.0)?;
+        }
+        if details.is_empty() {
+            return Ok(());
+        }
+        work.execute::<Product>(product_id, ProductCommand::ChangeDetails(Box::new(details)))
+    }
 }
 
 impl UseCase for ChangeProduct {
@@ -98,6 +183,7 @@ impl UseCase for ChangeProduct {
     fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<ProductView, Interrupt> {
         let previous_category_id = work.get::<Product>(self.product_id)?.listing()?.category_id;
         let category_id = self.category.as_ref().map(|category| category.resolve(work)).transpose()?;
+        self.change_details(work)?;
         let change =
             ProductCommand::Change { name: self.name.clone(), description: self.description.clone(), category_id };
         work.execute::<Product>(self.product_id, change)?;
@@ -111,6 +197,9 @@ impl UseCase for ChangeProduct {
         }
         if let Some(sku) = &self.sku {
             change_sku(work, self.product_id, sku.as_ref())?;
+        }
+        if let Some(imei) = &self.imei {
+            imei::change_imei(work, self.product_id, imei.as_ref())?;
         }
         match self.discontinued {
             Some(true) => work.execute::<Product>(self.product_id, ProductCommand::Discontinue)?,
@@ -141,10 +230,14 @@ impl UseCase for DeleteProduct {
         let product_id = self.product_id;
         let listing = work.get::<Product>(product_id)?.listing()?.clone();
         remove_images(work, product_id)?;
+        imei::change_imei(work, product_id, None)?;
         work.execute::<Product>(product_id, ProductCommand::Delete)?;
         work.execute::<Category>(listing.category_id, CategoryCommand::RemoveProduct { product_id })?;
         if let Some(sku) = listing.sku {
             release_name(work, &ClaimIds::product_sku(&Sku::stored(sku)), product_id.0)?;
+        }
+        if let Some(slug) = &listing.details.slug {
+            release_name(work, &ClaimIds::product_slug(&Slug::stored(slug)), product_id.0)?;
         }
         Ok(())
     }
@@ -155,56 +248,5 @@ impl UseCase for DeleteProduct {
 
     fn view_digest(&self, work: &UnitOfWork<'_>) -> Result<Option<ViewDigest>, Interrupt> {
         product_view_digest(work, self.product_id)
-    }
-}
-
-/// Digest of what reads of a product show beyond its stream: the name of its category.
-pub fn product_digest(category: &str) -> ViewDigest {
-    ViewDigest::of([category])
-}
-
-/// The digest of a product as reads compute it; `None` if it cannot be read.
-pub(super) fn product_view_digest(
-    work: &UnitOfWork<'_>,
-    product_id: ProductId,
-) -> Result<Option<ViewDigest>, Interrupt> {
-    let product = work.get::<Product>(product_id)?;
-    let Ok(listing) = product.listing() else { return Ok(None) };
-    let category = work.get::<Category>(listing.category_id)?;
-    Ok(category.name().ok().map(product_digest))
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct ProductView {
-    pub product_id: i64,
-    pub name: String,
-    pub price: String,
-    /// Units available for sale.
-    pub stock: i64,
-    pub category: String,
-    pub description: String,
-    pub sku: Option<String>,
-    pub on_hand: i64,
-    pub reserved: i64,
-    pub discontinued: bool,
-}
-
-impl ProductView {
-    pub(super) fn of(work: &UnitOfWork<'_>, product_id: ProductId) -> Result<Self, Interrupt> {
-        let product = work.get::<Product>(product_id)?;
-        let listing = product.listing()?;
-        let category = work.get::<Category>(listing.category_id)?;
-        Ok(Self {
-            product_id: product_id.0,
-            name: listing.name.clone(),
-            price: listing.price.to_string(),
-            stock: listing.stock.available(),
-            category: category.name()?.to_owned(),
-            description: listing.description.clone(),
-            sku: listing.sku.clone(),
-            on_hand: listing.stock.on_hand,
-            reserved: listing.stock.reserved,
-            discontinued: matches!(*product, Product::Discontinued(_)),
-        })
     }
 }

@@ -1,0 +1,10 @@
+//! The operators' work on the catalogue: dump, check and deploy of its products, and files that are applied in slices.
+//!
+//! Everything here changes the shop through the use cases of `shop`, with the rules of a client's command. Each command is
+//! a function that returns a report, so that the command line, the scheduler and pages can share it.
+
+mod progress;
+mod slices;
+
+pub use progress::{AppliedFile, Counts, FileKind, RefusedRow, SectionCounts, unfinished_files};
+pub use slices::{Application, ApplyError, FileRow, MAX_SLICE_ROWS, OnRefusal, SlicedFile};
