@@ -5,7 +5,7 @@ select
     image.extension as "extension?",
     image.width as "width?",
     image.height as "height?",
-    null::text as base_url
+    (select media_base from settings limit 1) as base_url
 from products as product
 left join product_images as image using (product_id)
 where product.product_id = $1

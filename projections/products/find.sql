@@ -17,7 +17,8 @@ select
         select array_agg(image.hash || '.' || image.extension order by image.place)
         from product_images as image
         where image.product_id = product.product_id
-    ) as images
+    ) as images,
+    (select media_base from settings limit 1) as media_base
 from products as product
 join categories as category using (category_id)
 join product_details as detail using (product_id)

@@ -14,6 +14,7 @@ use super::money::Money;
 use super::order::{OrderError, PaymentMethod};
 use super::pricing::PricingError;
 use super::product::{ImageNumberError, ProductError, UnavailableReason};
+use super::settings::ShopSettingsError;
 use super::webhook::WebhookError;
 use super::wishlist::WishlistError;
 
@@ -40,6 +41,8 @@ pub enum Refusal {
     Product(#[from] ProductError),
     #[error(transparent)]
     ImageNumber(#[from] ImageNumberError),
+    #[error(transparent)]
+    Settings(#[from] ShopSettingsError),
     #[error(transparent)]
     Webhook(#[from] WebhookError),
     #[error(transparent)]

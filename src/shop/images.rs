@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::domain::ids::{ImageId, ProductId};
-use crate::domain::picture::{Picture, PictureName};
+use crate::domain::picture::{MediaBase, Picture, PictureName};
 use crate::domain::product::{ImageCommand, ImageNumber, ImageNumberCommand, Product, ProductCommand};
 use crate::domain::refusal::Refusal;
+use crate::domain::settings::{SHOP, ShopSettings, ShopSettingsCommand};
 use crate::journal::{AggregateRef, Interrupt, SideWrite, UnitOfWork, UseCase, ViewDigest};
 use crate::shop::products::product_view_digest;
 
@@ -185,9 +186,26 @@ impl UseCase for ReorderImages {
     }
 }
 
-fn answer(_work: &UnitOfWork<'_>, image_id: ImageId, picture: &Picture) -> Result<ImageAnswer, Interrupt> {
-    let url = image_url(None, &picture.name().to_string());
+fn answer(work: &UnitOfWork<'_>, image_id: ImageId, picture: &Picture) -> Result<ImageAnswer, Interrupt> {
+    let settings = work.get::<ShopSettings>(SHOP)?;
+    let url = image_url(settings.media_base.as_ref().map(MediaBase::as_str), &picture.name().to_string());
     Ok(ImageAnswer { image_id, picture: picture.clone(), url })
+}
+
+/// Changes what the addresses of all images begin with; `None` for the shop's own.
+pub struct ChangeMediaBase {
+    pub base: Option<MediaBase>,
+}
+
+impl UseCase for ChangeMediaBase {
+    /// Whether it was another before.
+    type Answer = bool;
+
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<bool, Interrupt> {
+        let changed = work.get::<ShopSettings>(SHOP)?.media_base != self.base;
+        work.execute::<ShopSettings>(SHOP, ShopSettingsCommand::ChangeMediaBase { base: self.base.clone() })?;
+        Ok(changed)
+    }
 }
 
 /// Removes every image of a product that is about to be deleted.

@@ -23,6 +23,7 @@ mod pricing;
 mod products;
 mod recipients;
 mod secrets;
+mod settings;
 mod stock;
 mod unpaid;
 mod webhooks;
@@ -55,6 +56,7 @@ pub use products::{
     ChangeProduct, CreateProduct, DeleteProduct, PhoneView, ProductRef, ProductView, product_digest, shown_slug,
 };
 pub use recipients::{Destination, GuestContact, KnownAddress, KnownDefaults, Recipients};
+pub use settings::{ChangeSettings, SettingsView};
 pub use stock::{AdjustStock, StockChange, StockView};
 pub use webhooks::{ChangeWebhook, CreateWebhook, DisableWebhook, RemoveWebhook, RotateWebhookSecret, WebhookRef};
 pub use wishlists::{AddWish, RemoveWish, WishView};

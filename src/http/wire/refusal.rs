@@ -160,6 +160,7 @@ fn classify_refusal(refusal: &Refusal) -> (StatusCode, &'static str, &'static st
         },
         Refusal::ImageNumber(ImageNumberError::Taken(_)) => (CONFLICT, "image_exists", "Image already exists"),
         Refusal::PictureGone => (CONFLICT, "picture_gone", "Picture deleted meanwhile"),
+        Refusal::Settings(error) => match *error {},
         Refusal::Webhook(error) => match error {
             WebhookError::NotFound => (NOT_FOUND, "webhook_not_found", "Webhook not found"),
             WebhookError::AlreadyExists => (CONFLICT, "webhook_exists", "Webhook already exists"),
