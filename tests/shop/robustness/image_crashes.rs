@@ -24,6 +24,40 @@ fn pictures(folder: &Path) -> usize {
     folders.map(|folder| std::fs::read_dir(folder.unwrap().path()).unwrap().count()).sum()
 }
 
+/// The addresses begin with another base, and back; a missing file is named.
+fn update_addresses(folder: &Path, server: &Server) {
+    let update = |args: &[&str]| {
+        let update = run(folder, &[&["products", "update-image-urls"], args].concat());
+        (update.status.code(), text(&update))
+    };
+    let main = || {
+        let product: Value = serde_json::from_str(&server.get("/shop/api/product/1/")).unwrap();
+        product["image_urls"]["main"].as_str().unwrap().to_owned()
+    };
+    let own = main();
+    let done = |changed: i32, missing: i32| {
+        format!("products changed {changed}, unchanged {}; missing files {missing}\n", 1 - changed)
+    };
+    assert_eq!(update(&[]), (Some(0), done(0, 0)));
+    let base = ["--base-url", "https://cdn.example.com/pictures/"];
+    assert_eq!(update(&base), (Some(0), done(1, 0)));
+    assert_eq!(main(), own.replace("/media", "https://cdn.example.com/pictures"));
+    assert_eq!(update(&base), (Some(0), done(0, 0)), "the same again changes nothing");
+    let file = std::fs::read_dir(folder.join("media/images"))
+        .unwrap()
+        .find_map(|folder| std::fs::read_dir(folder.unwrap().path()).unwrap().next().map(|file| file.unwrap().path()));
+    let file = file.unwrap();
+    let content = std::fs::read(&file).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    let (code, output) = update(&["--base-url", "/media"]);
+    assert_eq!(code, Some(1), "{output}");
+    assert!(output.contains(&done(1, 1)) && output.contains("product 1, image 2: images/"), "{output}");
+    assert_eq!(main(), own);
+    std::fs::write(&file, content).unwrap();
+    let (code, output) = update(&["--base-url", "cdn.example.com"]);
+    assert!(code == Some(2) && output.contains("must begin with http://"), "{output}");
+}
+
 #[test]
 fn a_kill_between_two_steps_leaves_no_image_without_file_and_what_is_left_is_cleaned_up() {
     let folder = data_dir();
@@ -64,5 +98,6 @@ fn a_kill_between_two_steps_leaves_no_image_without_file_and_what_is_left_is_cle
     assert!(text(&cleaned).contains("deleted 2, kept"), "the picture and its thumbnail: {}", text(&cleaned));
     assert_eq!(pictures(folder.path()), 1);
     server.get(added["url"].as_str().unwrap());
+    update_addresses(folder.path(), &server);
     server.get(&format!("{}?width=160", added["url"].as_str().unwrap()));
 }
