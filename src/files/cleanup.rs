@@ -6,8 +6,9 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use futures_util::StreamExt;
 use sqlx::PgPool;
 use tokio::sync::mpsc;
@@ -15,6 +16,7 @@ use tokio::sync::mpsc;
 use super::holds::{Deletion, MediaError, MediaFiles};
 use super::store::{picture_of, storage_path};
 use super::temporary::is_temporary;
+use crate::clock;
 use crate::domain::picture::PictureName;
 
 /// What a clean-up may delete.
@@ -51,15 +53,15 @@ pub struct FailedFile {
 }
 
 /// A file that was found, by its path in the store.
-struct Found {
+struct FoundFile {
     path: String,
     bytes: u64,
     is_old: bool,
 }
 
 /// What a walk through a folder finds.
-enum Step {
-    Files(Vec<Found>),
+enum WalkStep {
+    Files(Vec<FoundFile>),
     Link,
     Failed(FailedFile),
 }
@@ -94,24 +96,22 @@ impl Cleanup<'_> {
             let mut steps = walk(folder.to_owned(), self.options.max_age);
             while let Some(step) = steps.recv().await {
                 match step {
-                    Step::Files(found) => self.clean_batch(found).await?,
-                    Step::Link => self.report.kept += 1,
-                    Step::Failed(failed) => self.fail(failed),
+                    WalkStep::Files(found) => self.clean_batch(found).await?,
+                    WalkStep::Link => self.report.kept += 1,
+                    WalkStep::Failed(failed) => self.fail(failed),
                 }
             }
             return Ok(());
         }
-        let now = chrono::Utc::now();
-        let max_age = chrono::TimeDelta::from_std(self.options.max_age).unwrap_or(chrono::TimeDelta::MAX);
         let mut batches = self.files.store.list().chunks(BATCH);
         while let Some(batch) = batches.next().await {
             let mut found = Vec::with_capacity(batch.len());
             for object in batch {
                 match object {
-                    Ok(meta) => found.push(Found {
+                    Ok(meta) => found.push(FoundFile {
                         path: meta.location.to_string(),
                         bytes: meta.size,
-                        is_old: now - meta.last_modified > max_age,
+                        is_old: is_older(meta.last_modified, self.options.max_age),
                     }),
                     Err(error) => self.fail(FailedFile { path: "media store".to_owned(), reason: error.to_string() }),
                 }
@@ -121,7 +121,7 @@ impl Cleanup<'_> {
         Ok(())
     }
 
-    async fn clean_batch(&mut self, found: Vec<Found>) -> Result<(), sqlx::Error> {
+    async fn clean_batch(&mut self, found: Vec<FoundFile>) -> Result<(), sqlx::Error> {
         let names: Vec<_> =
             found.iter().filter_map(|file| picture_of(&file.path)).map(|name| name.to_string()).collect();
         let used = files_in_use(self.files.pool(), &names).await?;
@@ -137,7 +137,7 @@ impl Cleanup<'_> {
         Ok(())
     }
 
-    async fn delete(&mut self, file: &Found, picture: Option<&PictureName>) {
+    async fn delete(&mut self, file: &FoundFile, picture: Option<&PictureName>) {
         if self.options.dry_run {
             self.count_deleted(file.bytes);
             return;
@@ -208,9 +208,9 @@ impl Cleanup<'_> {
         let mut steps = walk(folder.clone(), self.options.max_age);
         while let Some(step) = steps.recv().await {
             match step {
-                Step::Link => self.report.kept += 1,
-                Step::Failed(failed) => self.fail(failed),
-                Step::Files(found) => {
+                WalkStep::Link => self.report.kept += 1,
+                WalkStep::Failed(failed) => self.fail(failed),
+                WalkStep::Files(found) => {
                     for file in found {
                         if !file.is_old {
                             self.report.kept += 1;
@@ -274,18 +274,23 @@ async fn files_in_use(pool: &PgPool, names: &[String]) -> Result<HashSet<String>
     Ok(used.into_iter().collect())
 }
 
+/// Whether a file was changed longer ago than `max_age`, by the clock of this node.
+fn is_older(modified: DateTime<Utc>, max_age: Duration) -> bool {
+    (clock::node_time() - modified).to_std().is_ok_and(|age| age > max_age)
+}
+
 async fn remove_file(path: PathBuf) -> std::io::Result<()> {
     tokio::task::spawn_blocking(move || std::fs::remove_file(path)).await?
 }
 
 /// Finds the files of a folder and its folders, on a thread for blocking work.
-fn walk(folder: PathBuf, max_age: Duration) -> mpsc::Receiver<Step> {
+fn walk(folder: PathBuf, max_age: Duration) -> mpsc::Receiver<WalkStep> {
     let (sender, receiver) = mpsc::channel(2);
     tokio::task::spawn_blocking(move || {
         let mut batch = Vec::new();
         // An error means that the receiver is gone.
         let _ = walk_into(&folder, &folder, max_age, &sender, &mut batch)
-            .and_then(|()| sender.blocking_send(Step::Files(batch)).map_err(drop));
+            .and_then(|()| sender.blocking_send(WalkStep::Files(batch)).map_err(drop));
     });
     receiver
 }
@@ -294,12 +299,12 @@ fn walk_into(
     root: &Path,
     folder: &Path,
     max_age: Duration,
-    sender: &mpsc::Sender<Step>,
-    batch: &mut Vec<Found>,
+    sender: &mpsc::Sender<WalkStep>,
+    batch: &mut Vec<FoundFile>,
 ) -> Result<(), ()> {
     let failed = |path: &Path, error: &std::io::Error| {
         let failed = FailedFile { path: path.display().to_string(), reason: error.to_string() };
-        sender.blocking_send(Step::Failed(failed)).map_err(drop)
+        sender.blocking_send(WalkStep::Failed(failed)).map_err(drop)
     };
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
@@ -331,14 +336,13 @@ fn walk_into(
         // A name that is not UTF-8 is not of this shop.
         let relative = path.strip_prefix(root).ok().and_then(Path::to_str);
         let (true, Some(relative)) = (metadata.is_file(), relative) else {
-            sender.blocking_send(Step::Link).map_err(drop)?;
+            sender.blocking_send(WalkStep::Link).map_err(drop)?;
             continue;
         };
-        let age = metadata.modified().ok().and_then(|modified| SystemTime::now().duration_since(modified).ok());
-        let is_old = age.is_some_and(|age| age > max_age);
-        batch.push(Found { path: relative.to_owned(), bytes: metadata.len(), is_old });
+        let is_old = metadata.modified().is_ok_and(|modified| is_older(modified.into(), max_age));
+        batch.push(FoundFile { path: relative.to_owned(), bytes: metadata.len(), is_old });
         if batch.len() >= BATCH {
-            sender.blocking_send(Step::Files(std::mem::take(batch))).map_err(drop)?;
+            sender.blocking_send(WalkStep::Files(std::mem::take(batch))).map_err(drop)?;
         }
     }
     Ok(())

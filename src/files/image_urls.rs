@@ -32,7 +32,7 @@ pub struct MissingFile {
 }
 
 #[derive(sqlx::FromRow)]
-struct ImageRow {
+struct ShownImage {
     image_id: i64,
     product_id: i64,
     hash: String,
@@ -71,7 +71,7 @@ pub async fn check_image_urls(files: &MediaFiles, base_changed: bool) -> Result<
     }
 }
 
-async fn images_after(pool: &PgPool, after: i64) -> Result<Vec<ImageRow>, sqlx::Error> {
+async fn images_after(pool: &PgPool, after: i64) -> Result<Vec<ShownImage>, sqlx::Error> {
     let statement = "select image_id, product_id, hash, extension
          from product_images
          where image_id > $1
@@ -80,8 +80,8 @@ async fn images_after(pool: &PgPool, after: i64) -> Result<Vec<ImageRow>, sqlx::
     sqlx::query_as(statement).bind(after).bind(BATCH).fetch_all(pool).await
 }
 
-async fn look_up(files: &MediaFiles, image: ImageRow) -> Option<MissingFile> {
-    let ImageRow { image_id, product_id, hash, extension } = image;
+async fn look_up(files: &MediaFiles, image: ShownImage) -> Option<MissingFile> {
+    let ShownImage { image_id, product_id, hash, extension } = image;
     let name: PictureName = format!("{hash}.{extension}").parse().ok()?;
     let path = storage_path(&name);
     let reason = match files.store.head(&path).await {

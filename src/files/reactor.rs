@@ -16,7 +16,7 @@ pub struct FileDeletion {
 
 /// The picture that an event ends to refer to.
 #[derive(Deserialize)]
-struct Removed {
+struct EndedReference {
     /// The picture of a removed image, or the new one of a replaced image.
     picture: Picture,
     previous: Option<Picture>,
@@ -29,7 +29,7 @@ impl FileDeletion {
 
     async fn delete(&self, reaction: &Reaction) -> Result<(), Failure> {
         let payload = &reaction.event.payload;
-        let Removed { picture, previous } = Removed::deserialize(payload)
+        let EndedReference { picture, previous } = EndedReference::deserialize(payload)
             .map_err(|error| Failure::Park(format!("the event cannot be read: {error}")))?;
         let name = previous.unwrap_or(picture).name();
         match self.files.delete_unreferenced(&name, Duration::ZERO).await {
@@ -49,7 +49,7 @@ impl Reactor for FileDeletion {
     }
 
     fn event_types(&self) -> &[&'static str] {
-        &["ProductImageRemoved", "ProductImageReplaced"]
+        &["ProductImageEndedReference", "ProductImageReplaced"]
     }
 
     fn react<'a>(&'a self, reaction: &'a Reaction) -> BoxFuture<'a, Result<(), Failure>> {

@@ -23,9 +23,9 @@ use crate::domain::picture::PictureName;
 
 /// A media store. Cheap to clone.
 #[derive(Clone)]
-pub struct MediaStore(Arc<Parts>);
+pub struct MediaStore(Arc<StoreParts>);
 
-struct Parts {
+struct StoreParts {
     objects: Arc<dyn ObjectStore>,
     location: Option<MediaLocation>,
     /// When the store was last tried, and why it could not be written.
@@ -79,7 +79,7 @@ impl MediaStore {
     }
 
     fn of(objects: Arc<dyn ObjectStore>, location: Option<MediaLocation>) -> Self {
-        Self(Arc::new(Parts { objects, location, probe: Mutex::default() }))
+        Self(Arc::new(StoreParts { objects, location, probe: Mutex::default() }))
     }
 
     /// The folder, if the store is local.

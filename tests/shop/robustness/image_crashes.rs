@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 
 use crate::support::client::Client;
 use crate::support::failpoints::{assert_killed, server_on};
+use crate::support::pages::blocks;
 use crate::support::pictures::picture;
-use crate::support::program::{Server, data_dir, run, text};
+use crate::support::program::{PROGRAM, Server, ask, command, data_dir, embedded_database, run, text};
 use crate::support::tokens;
 
 fn upload(server: &Server, file: &Path) -> Output {
@@ -22,6 +23,18 @@ fn upload(server: &Server, file: &Path) -> Output {
 fn pictures(folder: &Path) -> usize {
     let Ok(folders) = std::fs::read_dir(folder.join("media/images")) else { return 0 };
     folders.map(|folder| std::fs::read_dir(folder.unwrap().path()).unwrap().count()).sum()
+}
+
+/// The commands of *Clean-up* in `docs/operating.md`, and what they print.
+fn run_page(folder: &Path) -> Vec<String> {
+    let block =
+        blocks("docs/operating.md", "sh").into_iter().find(|block| block.contains("cleanup --dry-run")).unwrap();
+    let commands = block.replace("cartwright ", &format!("{PROGRAM} "));
+    let mut bash = Command::new("bash");
+    bash.envs(command(folder).get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let output = bash.env_remove("DATABASE_URL").args(["-eu", "-c", &commands]).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
 }
 
 /// The addresses begin with another base, and back; a missing file is named.
@@ -89,10 +102,11 @@ fn a_kill_between_two_steps_leaves_no_image_without_file_and_what_is_left_is_cle
     let added: Value = serde_json::from_slice(&upload(&server, &blue).stdout).unwrap();
     assert_eq!(pictures(folder.path()), 2, "the file is written again, although its row says that it is stored");
     // The hold of the killed upload would last for ten minutes.
-    let connect = crate::support::program::embedded_database(folder.path());
-    crate::support::program::ask(&connect, async |pool| {
+    ask(&embedded_database(folder.path()), async |pool| {
         sqlx::query("update media_hold set held_until = now()").execute(pool).await.unwrap();
     });
+    let lines = run_page(folder.path());
+    assert!(lines[0].starts_with("to delete 0, kept ") && lines.len() == 3, "{lines:?}");
     let cleaned = run(folder.path(), &["cleanup", "--max-age", "0s"]);
     assert!(cleaned.status.success(), "{}", text(&cleaned));
     assert!(text(&cleaned).contains("deleted 2, kept"), "the picture and its thumbnail: {}", text(&cleaned));
