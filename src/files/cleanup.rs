@@ -152,7 +152,7 @@ impl Cleanup<'_> {
         };
         match deleted {
             Ok(Deletion::Deleted) => self.count_deleted(file.bytes),
-            Ok(Deletion::Kept | Deletion::Held(_)) => self.report.kept += 1,
+            Ok(Deletion::Kept | Deletion::Held) => self.report.kept += 1,
             Err(error) => self.fail(FailedFile { path: file.path.clone(), reason: error.to_string() }),
         }
     }

@@ -49,8 +49,8 @@ pub enum Deletion {
     Deleted,
     /// An image refers to it, or it was touched too recently.
     Kept,
-    /// An upload holds it, for this long.
-    Held(Duration),
+    /// An upload holds it.
+    Held,
 }
 
 /// Why a file cannot be stored, found or deleted.
@@ -221,21 +221,16 @@ impl MediaFiles {
         let locked: Option<String> =
             sqlx::query_scalar(lock).bind(name.to_string()).bind(min_age).fetch_optional(&mut *transaction).await?;
         // Again, because the first look may be older than the lock.
-        let (referenced, held): (bool, Option<f64>) = sqlx::query_as(
+        let (referenced, held): (bool, bool) = sqlx::query_as(
             "select exists (select from media_reference where name = $1),
-                 (select extract(epoch from max(held_until) - clock_timestamp())::float8 from media_hold
-                  where name = $1 and held_until > clock_timestamp())",
+                 exists (select from media_hold where name = $1 and held_until > clock_timestamp())",
         )
         .bind(name.to_string())
         .fetch_one(&mut *transaction)
         .await?;
-        if let (false, Some(seconds)) = (referenced, held) {
+        if referenced || held || locked.is_none() {
             transaction.rollback().await?;
-            return Ok(Deletion::Held(Duration::from_secs_f64(seconds.max(0.0))));
-        }
-        if referenced || locked.is_none() {
-            transaction.rollback().await?;
-            return Ok(Deletion::Kept);
+            return Ok(if held && !referenced { Deletion::Held } else { Deletion::Kept });
         }
         for width in THUMBNAIL_WIDTHS {
             self.store.delete(&thumbnail_path(name, width)).await?;

@@ -34,10 +34,7 @@ impl FileDeletion {
         let name = previous.unwrap_or(picture).name();
         match self.files.delete_unreferenced(&name, Duration::ZERO).await {
             Ok(Deletion::Deleted | Deletion::Kept) => Ok(()),
-            Ok(Deletion::Held(wait)) => {
-                let reason = "an upload of the same picture holds the file".to_owned();
-                Err(Failure::RetryAfter(reason, wait + Duration::from_secs(1)))
-            }
+            Ok(Deletion::Held) => Err(Failure::Retry("an upload of the same picture holds the file".to_owned())),
             Err(error) => Err(Failure::Retry(error.to_string())),
         }
     }
