@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::stream::BoxStream;
-use object_store::aws::AmazonS3Builder;
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
 use object_store::{
-    BackoffConfig, ClientOptions, GetResult, ObjectMeta, ObjectStore, ObjectStoreExt, PutPayload, RetryConfig,
+    BackoffConfig, ClientConfigKey, GetResult, ObjectMeta, ObjectStore, ObjectStoreExt, PutPayload, RetryConfig,
 };
 use thiserror::Error;
 use tokio::sync::Mutex;
@@ -54,12 +54,13 @@ impl MediaStore {
                 Arc::new(PrefixStore::new(LocalFileSystem::new().with_fsync(true), root))
             }
             MediaLocation::Bucket(url) => {
-                let options = ClientOptions::new().with_timeout(REQUEST_TIMEOUT).with_connect_timeout(REQUEST_TIMEOUT);
                 let retry =
                     RetryConfig { backoff: BackoffConfig::default(), max_retries: 2, retry_timeout: REQUEST_TIMEOUT };
                 let bucket = AmazonS3Builder::from_env()
                     .with_url(format!("s3://{}", url.host_str().unwrap_or_default()))
-                    .with_client_options(options)
+                    // Added to what the variables set.
+                    .with_config(AmazonS3ConfigKey::Client(ClientConfigKey::Timeout), "5s")
+                    .with_config(AmazonS3ConfigKey::Client(ClientConfigKey::ConnectTimeout), "5s")
                     .with_retry(retry)
                     .build()?;
                 Arc::new(PrefixStore::new(bucket, Path::from_url_path(url.path())?))
