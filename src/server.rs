@@ -145,6 +145,7 @@ pub async fn serve(
             payments,
             cart_days: config.cart_days,
             media: Some(media),
+            response_cache: config.response_cache(),
             ..http::AppSettings::default()
         },
         metrics::install(),

@@ -10,6 +10,7 @@ use super::category::Category;
 use super::claim::Claim;
 use super::customer::Customer;
 use super::discount::Discount;
+use super::family::Family;
 use super::order::Order;
 use super::pricing::Pricing;
 use super::product::{ImageNumber, Product};
@@ -80,6 +81,7 @@ pub const ALL: [AggregateEvents; 13] = [
     AggregateEvents::of::<Claim>(),
     AggregateEvents::of::<Customer>(),
     AggregateEvents::of::<Discount>(),
+    AggregateEvents::of::<Family>(),
     AggregateEvents::of::<Order>(),
     AggregateEvents::of::<Pricing>(),
     AggregateEvents::of::<Product>(),

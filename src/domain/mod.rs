@@ -17,6 +17,7 @@ pub mod customer;
 pub mod discount;
 mod event;
 pub mod event_types;
+pub mod family;
 pub mod ids;
 pub mod metadata;
 pub mod money;
@@ -69,6 +70,7 @@ pub const NUMBERED_KINDS: [&str; 7] = [
     kind::<account::Account>(),
     kind::<category::Category>(),
     kind::<customer::Customer>(),
+    kind::<family::Family>(),
     kind::<order::Order>(),
     kind::<product::Product>(),
     kind::<product::ImageNumber>(),

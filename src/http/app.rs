@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use super::edge::Edge;
 use super::wire::recent_writes::RecentWrites;
+use super::wire::response_cache::{ResponseCache, ResponseCacheLimits};
 use super::wire::whole_list::{WholeListLimits, WholeLists};
 use crate::accounts::Accounts;
 use crate::files::{MediaFiles, MediaStore};
@@ -31,6 +32,7 @@ pub struct AppParts {
     pub(super) pool: PgPool,
     pub(super) recent_writes: RecentWrites,
     pub(super) whole_lists: WholeLists,
+    pub(super) response_cache: ResponseCache,
     pub(super) edge: Edge,
     pub(super) payment_policy: PaymentPolicy,
     /// Days after which an unused token of a guest's cart expires; 0 means never.
@@ -51,6 +53,7 @@ pub struct AppSettings {
     pub whole_lists: WholeListLimits,
     /// Where pictures are stored; in memory if absent.
     pub media: Option<MediaStore>,
+    pub response_cache: ResponseCacheLimits,
 }
 
 impl Deref for App {
@@ -73,7 +76,7 @@ impl App {
         stopping: watch::Receiver<bool>,
     ) -> Self {
         let recent_writes = RecentWrites::default();
-        let AppSettings { edge, payment_policy, payments, cart_days, whole_lists, media } = settings;
+        let AppSettings { edge, payment_policy, payments, cart_days, whole_lists, media, response_cache } = settings;
         let media = MediaFiles::new(media.unwrap_or_else(MediaStore::in_memory), pool.clone());
         Self(Arc::new(AppParts {
             journal,
@@ -84,6 +87,7 @@ impl App {
             pool,
             recent_writes,
             whole_lists: WholeLists::new(whole_lists),
+            response_cache: ResponseCache::new(response_cache),
             edge,
             payment_policy,
             cart_days,

@@ -73,6 +73,9 @@ rules! {
     "addresses": "default addresses",
         "select count(*) from events where event_type = 'CustomerDefaultAddressesChanged'";
     "images": "events of images", "select count(*) from events where event_type like 'ProductImage%'";
+    "categories": "categories", "select count(*) from events where event_type = 'CategoryCreated'";
+    "families": "places in families",
+        "select count(*) from events where event_type in ('FamilyProductAdded', 'FamilyProductChanged')";
     "wishlists": "wishlist events", "select count(*) from events where aggregate_type = 'Wishlist'";
     "keys": "events", "select count(*) from events where metadata ? 'key_digest'";
     "answers": "answers", "select count(*) from idempotency";
