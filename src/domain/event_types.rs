@@ -74,7 +74,7 @@ fn schema_of<E: JsonSchema>() -> Schema {
 }
 
 /// The events of every aggregate.
-pub const ALL: [AggregateEvents; 13] = [
+pub const ALL: [AggregateEvents; 14] = [
     AggregateEvents::of::<Account>(),
     AggregateEvents::of::<Cart>(),
     AggregateEvents::of::<Category>(),

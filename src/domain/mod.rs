@@ -66,7 +66,7 @@ pub trait Decider: Aggregate + Clone + 'static {
 pub trait Numbered: Decider {}
 
 /// The kind of every [`Numbered`] aggregate.
-pub const NUMBERED_KINDS: [&str; 7] = [
+pub const NUMBERED_KINDS: [&str; 8] = [
     kind::<account::Account>(),
     kind::<category::Category>(),
     kind::<customer::Customer>(),

@@ -2,8 +2,8 @@
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG};
+use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -15,7 +15,6 @@ use crate::files::THUMBNAIL_WIDTHS;
 use crate::http::App;
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::{Ids, Params};
-use crate::http::wire::unchanged::names_tag;
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -41,7 +40,6 @@ pub async fn find_picture(
     State(app): State<App>,
     Ids(name): Ids<String>,
     Params(MediaParams { width }): Params<MediaParams>,
-    headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     if width.is_some_and(|width| !THUMBNAIL_WIDTHS.contains(&width)) {
         return Err(ApiError::invalid_field("width", "must be 160, 320, 640 or 1280"));
@@ -56,10 +54,6 @@ pub async fn find_picture(
     let mut response = HeaderMap::new();
     response.insert(CACHE_CONTROL, CACHED_FOR_EVER);
     response.insert(ETAG, HeaderValue::try_from(tag).map_err(ApiError::internal)?);
-    let known: Vec<HeaderValue> = headers.get_all(IF_NONE_MATCH).iter().cloned().collect();
-    if names_tag(&known, &response) {
-        return Ok((StatusCode::NOT_MODIFIED, response).into_response());
-    }
     let kind = match name.extension {
         Extension::Jpeg => "image/jpeg",
         Extension::Png => "image/png",

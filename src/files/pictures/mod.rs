@@ -68,7 +68,7 @@ pub fn prepare(upload: &[u8]) -> Result<PreparedPicture, PictureError> {
     let (image, profile) = decode(upload, format)?;
     let extension = extension(format)?;
     let content = encode(&image, extension, JPEG_QUALITY, profile.as_deref())?;
-    let hash = hex(&Sha256::digest(&content));
+    let hash = hex::encode(Sha256::digest(&content));
     let thumbnails = thumbnails(&image, extension, profile.as_deref())?;
     let picture = Picture {
         hash: PictureHash::try_from(hash).map_err(|_| PictureError::Broken)?,
@@ -243,10 +243,6 @@ fn explain(error: &image::ImageError) -> PictureError {
         }
         _ => PictureError::Broken,
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

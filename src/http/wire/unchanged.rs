@@ -76,7 +76,7 @@ pub fn split_generation(tag: &str) -> (Option<i64>, &str) {
 }
 
 /// Whether a value of `If-None-Match` names the tag of the response: a list, or `*`. A weak tag counts like a strong one.
-pub fn names_tag(known: &[HeaderValue], response: &HeaderMap) -> bool {
+fn names_tag(known: &[HeaderValue], response: &HeaderMap) -> bool {
     let Some(tag) = response.get(ETAG).and_then(|tag| tag.to_str().ok()) else { return false };
     let known = known.iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
     known.map(str::trim).any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag)
