@@ -12,13 +12,16 @@ use crate::config::{DatabaseConfig, ServeConfig};
 use crate::server::serve;
 
 mod archive;
+mod cleanup;
 mod clock;
 mod database;
 mod environment;
 mod greeting;
+mod image_urls;
 mod output;
 mod play;
 mod private_files;
+mod products;
 mod projections;
 mod reactions;
 mod restore;
@@ -29,9 +32,11 @@ mod users;
 mod views;
 
 use archive::ArchiveArgs;
+use cleanup::CleanupArgs;
 use clock::ClockArgs;
 use output::{error_in_one_line, print_error};
 use play::PlayArgs;
+use products::ProductsCommand;
 use projections::{ReplayArgs, VerifyArgs};
 use reactions::ReactionsCommand;
 use restore::RestoreArgs;
@@ -83,6 +88,11 @@ enum Command {
     Views(ViewsCommand),
     /// Move closed orders and dead carts out of the table of live events; `archive restore` reads a file back
     Archive(ArchiveArgs),
+    /// The catalogue: recompute the addresses of images
+    #[command(subcommand)]
+    Products(ProductsCommand),
+    /// Delete old temporary files, and pictures that no image refers to
+    Cleanup(CleanupArgs),
     /// Show the positions of the log and the read tables, the clock, the scheduled tasks and the mail folder
     Status,
 }
@@ -142,6 +152,8 @@ async fn run_command(cli: &Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Clock(args)) => clock::run_clock_command(args, location).await,
         Some(Command::Views(command)) => views::run_views_command(command, location).await,
         Some(Command::Archive(args)) => archive::run_archive_command(args, location).await,
+        Some(Command::Products(command)) => products::run_products_command(command, location, &cli.database).await,
+        Some(Command::Cleanup(args)) => cleanup::run_cleanup(args, location, &cli.database).await,
         Some(Command::Status) => status::print_status(location, &cli.database).await,
     }
 }

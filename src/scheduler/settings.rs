@@ -20,12 +20,16 @@ pub struct ScheduleArgs {
     /// Age of the last event of what the scheduled task `archive` archives: a number with s, m, h or d
     #[arg(long, env = "SHOP_ARCHIVE_OLDER_THAN", default_value = "365d", value_parser = parse_age)]
     pub archive_older_than: Duration,
+    /// Age of the files that the scheduled task `cleanup` deletes: a number with s, m, h or d
+    #[arg(long, env = "SHOP_CLEANUP_MAX_AGE", default_value = "7d", value_parser = parse_age)]
+    pub cleanup_max_age: Duration,
 }
 
 /// A task that can run at set times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ScheduledTask {
     Archive,
+    Cleanup,
 }
 
 /// A task and its times.
@@ -36,12 +40,13 @@ pub struct ScheduleSetting {
 }
 
 impl ScheduledTask {
-    const ALL: [Self; 1] = [Self::Archive];
+    const ALL: [Self; 2] = [Self::Archive, Self::Cleanup];
 
     /// The name in settings, in `status` and in the log.
     pub fn name(self) -> &'static str {
         match self {
             Self::Archive => "archive",
+            Self::Cleanup => "cleanup",
         }
     }
 }
@@ -94,7 +99,7 @@ mod tests {
         assert_eq!(setting.task, ScheduledTask::Archive);
         for (text, expected) in [
             ("archive", "must be a task"),
-            ("archives=30 3 * * *", "`archives` is not a task; the tasks are: archive"),
+            ("archives=30 3 * * *", "`archives` is not a task; the tasks are: archive, cleanup"),
             ("archive=30 25 * * *", "`30 25 * * *` is not a cron expression"),
         ] {
             let error = text.parse::<ScheduleSetting>().unwrap_err();

@@ -12,6 +12,7 @@ use crate::accounts::Accounts;
 use crate::archive::{self, ArchiveOptions};
 use crate::domain::ids::{AccountId, CartId, CustomerId, OrderId};
 use crate::domain::order::{OrderCommand, Status};
+use crate::files::{self, CleanupOptions, MediaFiles};
 use crate::journal::{Actor, CommandError, Context, EntityTag, Journal, UseCase};
 use crate::mail;
 use crate::payments;
@@ -107,6 +108,21 @@ pub fn archive(pool: &PgPool, older_than: Duration) -> Task {
         let report = archive::run(&pool, &options).await?;
         tracing::info!("{report}");
         Ok(RunReport { handled: report.orders + report.carts, more: report.more })
+    })
+}
+
+/// Deletes old temporary files, and pictures that no image refers to.
+pub fn clean_up(files: &MediaFiles, options: CleanupOptions) -> Task {
+    Task::with("cleanup", ONE_HOUR, files, move |files| {
+        let options = options.clone();
+        async move {
+            let report = files::clean_up(&files, &options).await?;
+            for failure in &report.failures {
+                tracing::warn!(path = failure.path, reason = failure.reason, "cannot delete a file");
+            }
+            tracing::info!("{report}");
+            Ok(RunReport { handled: report.deleted, more: false })
+        }
     })
 }
 
