@@ -22,6 +22,7 @@ pub mod failpoints;
 pub mod health;
 pub mod http;
 pub mod journal;
+mod json;
 pub mod mail;
 pub mod metrics;
 pub mod payments;

@@ -18,6 +18,7 @@ mod greeting;
 mod output;
 mod play;
 mod private_files;
+mod products;
 mod projections;
 mod reactions;
 mod restore;
@@ -30,6 +31,7 @@ mod views;
 use clock::ClockArgs;
 use output::{error_in_one_line, print_error};
 use play::PlayArgs;
+use products::ProductsCommand;
 use projections::{ReplayArgs, VerifyArgs};
 use reactions::ReactionsCommand;
 use restore::RestoreArgs;
@@ -55,6 +57,9 @@ enum Command {
     Serve(Box<ServeConfig>),
     /// Import a sales history in the Online Retail format; a repeated import adds only what is missing
     Play(PlayArgs),
+    /// Products as files: dump, check, deploy
+    #[command(subcommand)]
+    Products(ProductsCommand),
     /// Rebuild read tables from the log while the shop runs
     Replay(ReplayArgs),
     /// Rebuild read tables separately and compare them row by row; exit code 1 if any row differs
@@ -127,6 +132,7 @@ async fn run_command(cli: &Cli) -> anyhow::Result<ExitCode> {
         None => run_server(&cli.serve, &cli.database).await,
         Some(Command::Serve(config)) => run_server(config, &cli.database).await,
         Some(Command::Play(args)) => play::play_file(args, location).await,
+        Some(Command::Products(command)) => products::run_products_command(command, location, &cli.database).await,
         Some(Command::Replay(args)) => projections::replay(args, location).await,
         Some(Command::Verify(args)) => projections::verify(args, location).await,
         Some(Command::Users(command)) => users::run_users_command(command, location).await,

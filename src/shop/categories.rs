@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::MAX_CHOSEN_NUMBER;
 use super::names::{find_holder, release_name, release_previous_name, take_name};
 use crate::domain::category::{Category, CategoryCommand, CategoryError};
 use crate::domain::claim::{ClaimError, ClaimIds};
@@ -25,6 +26,27 @@ impl UseCase for CreateCategory {
 
     fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<CategoryRef, Interrupt> {
         let category_id = CategoryId(work.next_number::<Category>()?);
+        claim_name(work, &self.name, category_id)?;
+        work.execute::<Category>(category_id, CategoryCommand::Create { name: self.name.clone() })?;
+        Ok(CategoryRef { category_id })
+    }
+}
+
+/// Creates a category under the number that it has in another system.
+pub struct ImportCategory {
+    pub category_id: CategoryId,
+    pub name: Name,
+}
+
+impl UseCase for ImportCategory {
+    type Answer = CategoryRef;
+
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<CategoryRef, Interrupt> {
+        let category_id = self.category_id;
+        let is_in_range = (1..=MAX_CHOSEN_NUMBER).contains(&category_id.0);
+        if !is_in_range || !work.take_number::<Category>(category_id.0)? {
+            return Err(Refusal::CategoryIdTaken(category_id).into());
+        }
         claim_name(work, &self.name, category_id)?;
         work.execute::<Category>(category_id, CategoryCommand::Create { name: self.name.clone() })?;
         Ok(CategoryRef { category_id })

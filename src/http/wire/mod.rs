@@ -9,7 +9,6 @@ pub mod consistency;
 pub mod error;
 pub mod fallbacks;
 pub mod input;
-pub mod json;
 pub mod json_input;
 pub mod list_format;
 pub mod log_position;

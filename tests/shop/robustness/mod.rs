@@ -10,6 +10,7 @@ mod failpoints;
 mod full_disk;
 mod graceful_shutdown;
 mod journal;
+mod killed_deployments;
 mod kills_under_load;
 mod log_verification;
 mod other_tables;

@@ -1,0 +1,7 @@
+select
+    category_id,
+    name
+from categories
+where category_id > $1
+order by category_id
+limit $2
