@@ -22,6 +22,7 @@ mod pricing;
 mod products;
 mod recipients;
 mod secrets;
+mod settings;
 mod stock;
 mod unpaid;
 mod webhooks;
@@ -54,6 +55,7 @@ pub use products::{
     shown_slug,
 };
 pub use recipients::{Destination, GuestContact, KnownAddress, KnownDefaults, Recipients};
+pub use settings::{ChangeSettings, SettingsView};
 pub use stock::{AdjustStock, StockChange, StockView};
 pub use webhooks::{ChangeWebhook, CreateWebhook, DisableWebhook, RemoveWebhook, RotateWebhookSecret, WebhookRef};
 pub use wishlists::{AddWish, RemoveWish, WishView};

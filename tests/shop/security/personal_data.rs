@@ -51,7 +51,7 @@ const SENT: [&str; 18] = [
     "role",
 ];
 /// Text fields about things, not people.
-const IMPERSONAL: [&str; 42] = [
+const IMPERSONAL: [&str; 43] = [
     "accessories",
     "amount",
     "brand",
@@ -85,6 +85,7 @@ const IMPERSONAL: [&str; 42] = [
     "reference",
     "resolution",
     "screen_size",
+    "search_language",
     "shipping_country",
     "sku",
     "slug",
