@@ -1,11 +1,12 @@
 //! Deployments that are killed between two slices: shown as unfinished, and finished by the same command.
 
 use std::path::Path;
+use std::process::Command;
 
 use serde_json::json;
 
 use crate::support::failpoints::run_until_killed;
-use crate::support::program::{Server, ask, command, data_dir, embedded_database, run, text, verify};
+use crate::support::program::{PROGRAM, Server, ask, command, data_dir, embedded_database, run, text, verify};
 
 /// A file of more products than one unit of work has.
 fn write_file(path: &Path, products: i64) {
@@ -58,4 +59,28 @@ fn a_killed_deployment_is_shown_as_unfinished_and_the_same_command_finishes_it()
     assert!(text(&again).contains("the shop has products; deploy with --backup"), "{}", text(&again));
     assert_eq!(again.status.code(), Some(1));
     verify(&data);
+
+    let dumps = folder.path().join("dumps");
+    let dump = ["products", "dump", "--dumps-dir", dumps.to_str().unwrap()];
+    run_until_killed(command(&data).args(dump), "dump-written=return(kill)");
+    assert_eq!(dump_files(&dumps), [""; 0], "a killed dump has no name");
+    // A limit of the file size is what a full disk is.
+    let limited = "trap '' XFSZ; ulimit -f 64; exec \"$0\" \"$@\"";
+    let mut limited_dump = Command::new("bash");
+    limited_dump.envs(command(&data).get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let full = limited_dump.env_remove("DATABASE_URL").args(["-c", limited, PROGRAM]).args(dump).output().unwrap();
+    assert!(text(&full).contains(&format!("cannot write to {}", dumps.display())), "{}", text(&full));
+    assert_eq!((full.status.code(), dump_files(&dumps).len()), (Some(1), 0), "nothing is left half");
+    let unusable = run(&data, &["products", "dump", "--dumps-dir", "/proc/dumps"]);
+    assert!(text(&unusable).contains("cannot create /proc/dumps"), "{}", text(&unusable));
+    assert!(run(&data, &dump).status.success());
+    assert_eq!(dump_files(&dumps).len(), 1);
+    let missing = run(&data, &["products", "deploy", "--dumps-dir", "/proc/dumps"]);
+    assert!(text(&missing).contains("there is no products_dump_"), "{}", text(&missing));
+}
+
+/// The names of the files of a folder that are not temporary.
+fn dump_files(folder: &Path) -> Vec<String> {
+    let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.filter(|name| !name.starts_with('.')).collect()
 }
