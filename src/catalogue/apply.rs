@@ -12,7 +12,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::text::Reason;
 use crate::journal::{Interrupt, UnitOfWork, UseCase};
 use crate::shop::{
-    AdjustStock, CategoryKey, ChangeProduct, CreateProduct, ImportCategory, RenameCategory, StockChange, find_holder,
+    AdjustStock, CategoryKey, ChangeCategory, ChangeProduct, CreateProduct, ImportCategory, StockChange, find_holder,
     find_slug_holder,
 };
 
@@ -71,18 +71,23 @@ impl CategoryRow {
         let name = match before.name() {
             Ok(name) => name,
             Err(CategoryError::NotFound) => {
-                ImportCategory { category_id, name: self.name.clone() }.decide(work)?;
+                let parent_id = self.parent_id.flatten();
+                ImportCategory { category_id, name: self.name.clone(), parent_id }.decide(work)?;
                 outcome.count("categories", true, &[]);
                 return Ok(());
             }
             Err(error) => return Err(error.into()),
         };
-        let is_renamed = name != self.name.as_str();
-        if is_renamed {
-            RenameCategory { category_id, name: self.name.clone() }.decide(work)?;
+        let differences = [
+            ("name", name != self.name.as_str()),
+            ("parent_id", self.parent_id.is_some_and(|parent_id| parent_id != before.parent_id())),
+        ];
+        let differences: Vec<_> =
+            differences.into_iter().filter(|(_, differs)| *differs).map(|(field, _)| field).collect();
+        if !differences.is_empty() {
+            ChangeCategory { category_id, name: Some(self.name.clone()), parent_id: self.parent_id }.decide(work)?;
         }
-        let differences: &[&str] = if is_renamed { &["name"] } else { &[] };
-        outcome.count("categories", false, differences);
+        outcome.count("categories", false, &differences);
         Ok(())
     }
 }

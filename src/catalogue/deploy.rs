@@ -132,7 +132,7 @@ pub async fn deploy(
         report.deleted = written.deleted;
     }
     report.backup = application.backup().map(PathBuf::from);
-    apply_slices(shop, &file, &mut application, progress).await?;
+    apply_slices(&file, &mut application, progress).await?;
     report.counts = application.counts().clone();
     report.position = shop.journal.position();
     wait_for_read_tables(shop.projector, report.position).await?;
@@ -156,12 +156,7 @@ async fn ensure_no_products(shop: &CatalogueShop<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn apply_slices(
-    shop: &CatalogueShop<'_>,
-    file: &DumpFile,
-    application: &mut Application,
-    progress: ShowRows<'_>,
-) -> anyhow::Result<()> {
+async fn apply_slices(file: &DumpFile, application: &mut Application, progress: ShowRows<'_>) -> anyhow::Result<()> {
     let total = sliced(file).total_rows;
     loop {
         let first = application.applied_rows();

@@ -3,7 +3,7 @@
 //! The rows are read in pages from one snapshot, so memory is bounded. Two dumps of one state are equal byte for byte.
 
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context as _;
 use rust_decimal::Decimal;
@@ -108,7 +108,7 @@ impl SectionWriter<'_> {
             let Some(last) = page.last() else { break };
             after = last.category_id;
             for row in page {
-                let fields = CategoryFields { name: row.name };
+                let fields = CategoryFields { name: row.name, parent_id: row.parent_id };
                 self.element(Section::Categories, row.category_id, fields)?;
             }
         }

@@ -70,6 +70,7 @@ pub(super) struct Element<Fields> {
 #[derive(Serialize)]
 pub(super) struct CategoryFields {
     pub name: String,
+    pub parent_id: Option<i64>,
 }
 
 #[derive(Serialize)]

@@ -24,6 +24,7 @@ mod accounts;
 mod app;
 mod carts;
 mod categories;
+mod category_stats;
 mod checkout;
 mod customers;
 mod discounts;
@@ -31,7 +32,9 @@ mod edge;
 mod erasures;
 mod event_types;
 mod events;
+mod families;
 mod history;
+mod metadata;
 mod operations;
 mod orders;
 mod pages;
@@ -55,6 +58,7 @@ pub use edge::connections::ConnectionLimits;
 pub use edge::cors::AllowedOrigins;
 pub use edge::rate_limits::RateLimits;
 pub use wire::error::ApiError;
+pub use wire::response_cache::ResponseCacheLimits;
 pub use wire::whole_list::WholeListLimits;
 
 use accounts::{auth, email_changes, keys, users};
@@ -81,6 +85,7 @@ pub fn router(app: App) -> Router {
     let api = [
         accounts(&app),
         products(&app),
+        families(&app),
         categories(&app),
         customers(&app),
         carts(&app),
@@ -100,6 +105,7 @@ pub fn router(app: App) -> Router {
         Routes::with_openapi(Document::openapi()).nest("/shop/api", api).merge(health()).split_for_parts();
     let (rules, parameters) = (Rules::of(&document), QueryParameters::of(&document));
     let router = router
+        .layer(from_fn_with_state(app.clone(), answer_unchanged))
         .layer(from_fn(refuse_malformed_position))
         .layer(from_fn_with_state(parameters, refuse_unknown_parameters))
         .layer(from_fn_with_state((app.clone(), rules), check_access))
@@ -111,6 +117,7 @@ pub fn router(app: App) -> Router {
         .merge(pages::router())
         .merge(problem_pages::router())
         .merge(SwaggerUi::new("/docs").url("/openapi.json", openapi::complete(document)))
+        .layer(from_fn_with_state(app.clone(), answer_unchanged))
         .fallback_service(NormalizePathLayer::trim_trailing_slash().layer(router))
         .layer(from_fn(body::refuse_encoded_body))
         .layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES))
@@ -166,10 +173,18 @@ fn products(app: &App) -> Routes {
     in_time(consistent(app, routes))
 }
 
+fn families(app: &App) -> Routes {
+    let routes = Routes::new()
+        .routes(routes!(families::list_families, families::create_family))
+        .routes(routes!(families::find_family, families::change_family, families::delete_family))
+        .routes(routes!(families::find_family_place, families::put_in_family, families::leave_family));
+    in_time(consistent(app, routes))
+}
+
 fn categories(app: &App) -> Routes {
     let routes = Routes::new()
         .routes(routes!(categories::list_categories, categories::create_category))
-        .routes(routes!(categories::find_category, categories::rename_category, categories::delete_category));
+        .routes(routes!(categories::find_category, categories::change_category, categories::delete_category));
     in_time(consistent(app, routes))
 }
 
@@ -190,13 +205,13 @@ fn customers(app: &App) -> Routes {
 
 fn carts(app: &App) -> Routes {
     let routes = Routes::new()
-        .routes(routes!(carts::find_customer_cart, carts::empty_cart))
+        .routes(routes!(carts::find_customer_cart, carts::empty_cart, metadata::change_cart_metadata))
         .routes(routes!(carts::add_item))
         .routes(routes!(carts::set_item, carts::remove_item))
         .routes(routes!(checkout::check_out))
         .routes(routes!(carts::merge_guest_cart))
         .routes(routes!(carts::open_guest_cart))
-        .routes(routes!(carts::find_guest_cart, carts::empty_guest_cart))
+        .routes(routes!(carts::find_guest_cart, carts::empty_guest_cart, metadata::change_guest_cart_metadata))
         .routes(routes!(carts::add_guest_item))
         .routes(routes!(carts::set_guest_item, carts::remove_guest_item))
         .routes(routes!(checkout::check_out_guest))
@@ -222,7 +237,7 @@ fn orders(app: &App) -> Routes {
     let routes = Routes::new()
         .routes(routes!(order_list::list_orders, orders::place_order))
         .routes(routes!(short::list_short_orders))
-        .routes(routes!(orders::list_order_lines))
+        .routes(routes!(orders::list_order_lines, metadata::change_order_metadata))
         .routes(routes!(summary::find_order_summary))
         .routes(routes!(guest::erase_contact, recipients::correct_contact))
         .routes(routes!(guest::withdraw_contact_erasure))
@@ -250,7 +265,7 @@ fn statistics(app: &App) -> Routes {
         .routes(routes!(statistics::bestsellers))
         .routes(routes!(statistics::low_stock))
         .routes(routes!(statistics::customer_stats))
-        .routes(routes!(statistics::category_stats))
+        .routes(routes!(category_stats::category_stats))
         .routes(routes!(sales::sales))
         .routes(routes!(statistics::never_ordered))
         .routes(routes!(statistics::abandoned_carts));
@@ -266,6 +281,8 @@ fn log() -> Routes {
             .routes(routes!(event_types::list_event_types))
             .routes(routes!(history::order_history))
             .routes(routes!(history::product_history))
+            .routes(routes!(history::family_history))
+            .routes(routes!(history::category_history))
             .routes(routes!(history::customer_history))
             .routes(routes!(history::cart_history))
             .routes(routes!(history::wishlist_history))
@@ -319,12 +336,10 @@ fn health() -> Routes {
         .routes(routes!(operations::metrics))
 }
 
-/// Routes whose reads wait for the caller's own writes, and answer 304 to a client that knows what they show.
+/// Routes whose reads wait for the caller's own writes, and may be answered from the response cache.
 fn consistent(app: &App, mut routes: Routes) -> Routes {
     responses::note_positions(routes.get_openapi_mut());
-    routes
-        .layer(from_fn_with_state(app.clone(), answer_unchanged))
-        .layer(from_fn_with_state(app.clone(), read_your_writes))
+    routes.layer(from_fn_with_state(app.clone(), read_your_writes))
 }
 
 /// Routes whose requests must end within [`REQUEST_TIMEOUT`].

@@ -1,6 +1,7 @@
 select
     category_id,
-    name
+    name,
+    parent_id
 from categories
 where category_id > $1
 order by category_id
