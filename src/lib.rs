@@ -19,6 +19,7 @@ pub mod config;
 pub mod database;
 pub mod domain;
 pub mod failpoints;
+pub mod files;
 pub mod health;
 pub mod http;
 pub mod journal;

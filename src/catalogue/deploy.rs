@@ -7,9 +7,10 @@ use std::sync::Arc;
 use anyhow::{bail, ensure};
 
 use super::dump::{DumpOptions, dump};
-use super::file::{DumpFile, IndexedProduct};
+use super::file::{DumpFile, IndexedProduct, ReadProduct};
 use super::folder::DumpName;
 use super::format::{Problem, Section};
+use super::pictures::FoundPictures;
 use super::plan::{PLANNED_ROWS, PlannedPart, plan};
 use super::progress::{Counts, FileKind};
 use super::rows::{DeployRow, ProductParts};
@@ -132,7 +133,7 @@ pub async fn deploy(
         report.deleted = written.deleted;
     }
     report.backup = application.backup().map(PathBuf::from);
-    apply_slices(&file, &mut application, progress).await?;
+    apply_slices(shop, &file, &mut application, progress).await?;
     report.counts = application.counts().clone();
     report.position = shop.journal.position();
     wait_for_read_tables(shop.projector, report.position).await?;
@@ -165,8 +166,13 @@ async fn apply_slices(file: &DumpFile, application: &mut Application, progress: 
         if count == 0 {
             return Ok(());
         }
-        let rows = read_rows(file, first, count)?;
-        let applied = application.apply(rows.into_iter().map(|(row, _)| row).collect(), OnRefusal::Stop).await;
+        let ReadRows { rows, problems, pictures, .. } = read_rows(shop, file, first, count).await?;
+        if let Some(problem) = problems.first() {
+            pictures.release(shop.media).await;
+            bail!("{problem}; {first} of {total} rows are applied");
+        }
+        let applied = application.apply(rows, OnRefusal::Stop).await;
+        pictures.release(shop.media).await;
         match applied {
             Ok(_) => {}
             Err(ApplyError::Command(CommandError::Refused(Refusal::Row { row, refusal }))) => {
@@ -178,32 +184,48 @@ async fn apply_slices(file: &DumpFile, application: &mut Application, progress: 
     }
 }
 
-/// Reads rows of the file, each with its section, number and line.
-fn read_rows(file: &DumpFile, first: u64, count: usize) -> anyhow::Result<Vec<(DeployRow, RowPlace)>> {
-    let first = usize::try_from(first)?;
-    let categories = file.categories.iter().skip(first).take(count);
-    let mut rows: Vec<_> = categories
-        .map(|(row, line)| {
-            let place = RowPlace { line: *line, section: Section::Categories, pk: row.category_id.0 };
-            (DeployRow::Category(row.clone()), place)
-        })
-        .collect();
-    let skipped = first.saturating_sub(file.categories.len());
-    for indexed in file.products.iter().skip(skipped).take(count - rows.len()) {
-        rows.push((read_product(file, indexed)?, RowPlace::of(indexed)));
-    }
-    Ok(rows)
+/// Rows of a file, with their places and what is wrong with their pictures.
+struct ReadRows {
+    rows: Vec<DeployRow>,
+    places: Vec<RowPlace>,
+    problems: Vec<Problem>,
+    pictures: FoundPictures,
 }
 
-fn read_product(file: &DumpFile, indexed: &IndexedProduct) -> anyhow::Result<DeployRow> {
-    let read = file.read(indexed)?;
-    Ok(DeployRow::Product(Box::new(ProductParts {
-        product_id: indexed.product_id,
-        product: read.product,
-        phone: read.phone,
-        images: vec![],
-        names: Arc::clone(&file.names),
-    })))
+/// Reads rows of the file. The pictures of their images are held until they are released.
+async fn read_rows(shop: &CatalogueShop<'_>, file: &DumpFile, first: u64, count: usize) -> anyhow::Result<ReadRows> {
+    let first = usize::try_from(first)?;
+    let (mut rows, mut places, mut problems) = (vec![], vec![], vec![]);
+    for (row, line) in file.categories.iter().skip(first).take(count) {
+        rows.push(DeployRow::Category(row.clone()));
+        places.push(RowPlace { line: *line, section: Section::Categories, pk: row.category_id.0 });
+    }
+    let skipped = first.saturating_sub(file.categories.len());
+    let indexed = file.products.iter().skip(skipped).take(count - rows.len());
+    let read: Vec<ReadProduct> = indexed.clone().map(|indexed| file.read(indexed)).collect::<anyhow::Result<_>>()?;
+    let images: Vec<_> = read.iter().flat_map(|product| &product.images).map(|(image, _)| image.clone()).collect();
+    let pictures = FoundPictures::find(shop.media, shop.pool, &images).await?;
+    for (product, indexed) in read.into_iter().zip(indexed) {
+        let mut wanted = Vec::with_capacity(product.images.len());
+        for (image, line) in &product.images {
+            match pictures.wanted(image) {
+                Ok(image) => wanted.push(image),
+                Err(message) => {
+                    let place = RowPlace { line: *line, section: Section::Images, pk: image.image_id };
+                    problems.push(place.problem(message));
+                }
+            }
+        }
+        rows.push(DeployRow::Product(Box::new(ProductParts {
+            product_id: indexed.product_id,
+            product: product.product,
+            phone: product.phone,
+            images: wanted,
+            names: Arc::clone(&file.names),
+        })));
+        places.push(RowPlace::of(indexed));
+    }
+    Ok(ReadRows { rows, places, problems, pictures })
 }
 
 fn line_of(file: &DumpFile, row: u64) -> u64 {
@@ -271,9 +293,12 @@ impl Planned {
             // A part holds categories alone, or products alone.
             let (before, end) = if next < own_categories { (&none, own_categories) } else { (&categories, total) };
             let count = usize::try_from(end - next)?.min(if next < own_categories { usize::MAX } else { PLANNED_ROWS });
-            let (rows, places): (Vec<_>, Vec<_>) = read_rows(file, next, count)?.into_iter().unzip();
+            let ReadRows { rows, places, problems, pictures } = read_rows(shop, file, next, count).await?;
             next += rows.len() as u64;
-            let PlannedPart { counts, refused, differing } = plan(shop.journal, before, rows).await?;
+            let planned = plan(shop.journal, before, rows).await;
+            pictures.release(shop.media).await;
+            let PlannedPart { counts, refused, differing } = planned?;
+            self.problems.extend(problems);
             self.counts.add(&counts);
             let place = |row: usize| places.get(row).copied();
             self.problems.extend(refused.into_iter().filter_map(|(row, reason)| Some(place(row)?.problem(reason))));

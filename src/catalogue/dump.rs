@@ -12,11 +12,13 @@ use sqlx::types::Json;
 use sqlx::{Executor, PgConnection, PgPool};
 
 use super::folder::{DumpName, NewFile, keep_newest};
-use super::format::{CategoryFields, Element, ImageUrls, PhoneFields, ProductFields, Section};
+use super::format::{CategoryFields, Element, ImageFields, PhoneFields, ProductFields, Section};
 use super::{CatalogueShop, wait_for_read_tables};
 use crate::domain::money::two_decimals;
+use crate::domain::picture::PictureName;
 use crate::domain::product::{Phone, ProductDetails};
-use crate::shop::shown_slug;
+use crate::files::storage_path;
+use crate::shop::{ImageUrls, shown_slug};
 
 /// Where and how to dump.
 #[derive(Clone, Debug)]
@@ -46,7 +48,7 @@ pub struct DumpReport {
 /// Rows of a page.
 const PAGE: i64 = 1_000;
 /// Tables that a dump reads.
-const TABLES: &str = "products, product_details, categories, projector_lease";
+const TABLES: &str = "products, product_details, product_images, categories, settings, projector_lease";
 
 /// Writes a dump. `progress` gets the number of written elements. A dump that fails leaves no file.
 pub async fn dump(
@@ -146,8 +148,26 @@ impl SectionWriter<'_> {
         self.end()
     }
 
-    async fn write_images(&mut self, _connection: &mut PgConnection) -> anyhow::Result<()> {
+    async fn write_images(&mut self, connection: &mut PgConnection) -> anyhow::Result<()> {
         self.begin(Section::Images)?;
+        let mut after = 0;
+        loop {
+            let page = sqlx::query_file!("src/catalogue/queries/dump_images.sql", after, PAGE);
+            let page = page.fetch_all(&mut *connection).await?;
+            let Some(last) = page.last() else { break };
+            after = last.image_id;
+            for row in page {
+                let name: PictureName = format!("{}.{}", row.hash, row.extension).parse()?;
+                let fields = ImageFields {
+                    product_id: row.product_id,
+                    image: storage_path(&name),
+                    ordre: row.place,
+                    created_at: row.created_at,
+                    updated_at: row.updated_at,
+                };
+                self.element(Section::Images, row.image_id, fields)?;
+            }
+        }
         self.end()
     }
 
@@ -187,6 +207,8 @@ struct ProductPageRow {
     created_at: chrono::DateTime<chrono::Utc>,
     updated_at: chrono::DateTime<chrono::Utc>,
     details: Json<ProductDetails>,
+    images: Option<Vec<String>>,
+    media_base: Option<String>,
 }
 
 impl ProductPageRow {
@@ -203,7 +225,7 @@ impl ProductPageRow {
             is_available: self.is_available,
             created_at: self.created_at,
             updated_at: self.updated_at,
-            image_urls: ImageUrls::default(),
+            image_urls: ImageUrls::of(self.media_base.as_deref(), self.images.iter().flatten()),
             sku: self.sku,
             stock: self.stock,
             specifications: details.specifications,

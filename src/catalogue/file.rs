@@ -44,8 +44,6 @@ pub(super) struct IndexedProduct {
 
 /// What a file holds of one product, read again. Images are in their order.
 pub(super) struct ReadProduct {
-    pub product_id: ProductId,
-    pub line: u64,
     pub product: Option<ProductRow>,
     pub phone: Option<PhoneRow>,
     pub images: Vec<(ImageRow, u64)>,
@@ -103,7 +101,7 @@ impl DumpFile {
         let images = indexed.images.iter().map(|span| Ok((self.element(*span, ImageRow::read)?, span.line)));
         let mut images: Vec<(ImageRow, u64)> = images.collect::<anyhow::Result<_>>()?;
         images.sort_by_key(|(image, _)| (image.place, image.image_id));
-        Ok(ReadProduct { product_id: indexed.product_id, line: indexed.line(), product, phone, images })
+        Ok(ReadProduct { product, phone, images })
     }
 
     fn element<Row>(

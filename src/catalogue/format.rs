@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::domain::product::Phone;
+use crate::shop::ImageUrls;
 
 /// A part of a dump.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -50,13 +51,6 @@ impl fmt::Display for Section {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.name())
     }
-}
-
-/// Addresses of a product's images.
-#[derive(Default, Serialize)]
-pub(super) struct ImageUrls {
-    pub main: Option<String>,
-    pub gallery: Vec<String>,
 }
 
 /// One element of a dump.

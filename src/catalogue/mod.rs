@@ -9,6 +9,7 @@ use anyhow::bail;
 use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 
+use crate::files::MediaFiles;
 use crate::journal::Journal;
 use crate::projector::Projector;
 
@@ -40,6 +41,8 @@ pub struct CatalogueShop<'a> {
     pub projector: &'a Projector,
     pub connect: &'a PgConnectOptions,
     pub pool: &'a PgPool,
+    /// The files of images.
+    pub media: &'a MediaFiles,
 }
 
 /// Interval of checks whether the projector has stopped.

@@ -1,4 +1,4 @@
-//! `cartwright products`: dump, check and deploy of the catalogue.
+//! `cartwright products`: the operators' commands for the catalogue.
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -9,6 +9,7 @@ use clap::{Args, Subcommand};
 use indicatif::ProgressBar;
 
 use super::database::{start_engine, wait_for_rebuild, with_database, with_new_database};
+use super::image_urls::{UpdateImageUrlsArgs, update_image_urls};
 use super::output::{bar_style, print, print_error};
 use crate::catalogue::{
     self, CatalogueShop, CheckReport, ComparisonReport, DeployOptions, DeployReport, DumpName, DumpOptions, DumpReport,
@@ -16,6 +17,7 @@ use crate::catalogue::{
 };
 use crate::config::DatabaseConfig;
 use crate::database::{Database, Location};
+use crate::files::{MediaFiles, MediaStore};
 
 #[derive(Subcommand)]
 pub(super) enum ProductsCommand {
@@ -25,6 +27,8 @@ pub(super) enum ProductsCommand {
     Check(CheckArgs),
     /// Check a dump and apply it to the shop: missing products are created, others changed, none deleted
     Deploy(DeployArgs),
+    /// Recompute the addresses of all images, and name images without a file; exit code 1 if there are any
+    UpdateImageUrls(UpdateImageUrlsArgs),
 }
 
 #[derive(Args)]
@@ -65,14 +69,16 @@ pub(super) struct DeployArgs {
 }
 
 /// The read tables that a dump reads.
-const TABLES_READ: [&str; 3] = ["products", "product_details", "categories"];
+const TABLES_READ: [&str; 5] = ["products", "product_details", "product_images", "categories", "settings"];
 
 pub(super) async fn run_products_command(
     command: &ProductsCommand,
     location: &Location,
     config: &DatabaseConfig,
 ) -> anyhow::Result<ExitCode> {
+    let media = MediaStore::open(&config.media())?;
     match command {
+        ProductsCommand::UpdateImageUrls(args) => update_image_urls(args, location, config).await,
         ProductsCommand::Dump(args) => {
             let options = DumpOptions {
                 folder: config.dumps_dir.clone(),
@@ -81,14 +87,14 @@ pub(super) async fn run_products_command(
                 keep: args.keep,
                 in_use: None,
             };
-            with_database(location, async |database| dump(database, &options).await).await
+            with_database(location, async |database| dump(database, media, &options).await).await
         }
         ProductsCommand::Check(CheckArgs { against: Some(file), .. }) => {
-            with_database(location, async |database| compare(database, file).await).await
+            with_database(location, async |database| compare(database, media, file).await).await
         }
         ProductsCommand::Check(args) => {
             let file = file_or_newest(args.file.as_deref(), config)?;
-            with_database(location, async |database| check(database, &file).await).await
+            with_database(location, async |database| check(database, media, &file).await).await
         }
         ProductsCommand::Deploy(args) => {
             let file = file_or_newest(args.file.as_deref(), config)?;
@@ -98,7 +104,7 @@ pub(super) async fn run_products_command(
                 keep: args.keep,
                 dry_run: args.dry_run,
             };
-            let deploy = async |database: &Database| deploy(database, &file, &options).await;
+            let deploy = async |database: &Database| deploy(database, media, &file, &options).await;
             // A dump fills a shop that does not exist yet; a dry run creates nothing.
             if args.dry_run { with_database(location, deploy).await } else { with_new_database(location, deploy).await }
         }
@@ -115,6 +121,7 @@ fn file_or_newest(file: Option<&Path>, config: &DatabaseConfig) -> anyhow::Resul
 /// Runs `action` on a journal and a projector of its own, beside those of a running shop.
 async fn with_shop<T>(
     database: &Database,
+    media: MediaStore,
     action: impl AsyncFnOnce(CatalogueShop<'_>) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
     let engine = start_engine(database).await?;
@@ -122,17 +129,18 @@ async fn with_shop<T>(
         wait_for_rebuild(database, table).await?;
     }
     let (connect, pool) = (&database.connect, &database.pool);
-    let shop = CatalogueShop { journal: &engine.journal, projector: &engine.projector, connect, pool };
+    let media = &MediaFiles::new(media, pool.clone());
+    let shop = CatalogueShop { journal: &engine.journal, projector: &engine.projector, connect, pool, media };
     let outcome = action(shop).await;
     engine.stop().await?;
     outcome
 }
 
-async fn dump(database: &Database, options: &DumpOptions) -> anyhow::Result<ExitCode> {
+async fn dump(database: &Database, media: MediaStore, options: &DumpOptions) -> anyhow::Result<ExitCode> {
     let bar = ProgressBar::new_spinner().with_style(bar_style("{msg:12} {pos} written, {per_sec}")?);
     bar.set_message("dump");
     let progress = |written| bar.set_position(written);
-    let report = with_shop(database, async |shop| catalogue::dump(&shop, options, &progress).await).await?;
+    let report = with_shop(database, media, async |shop| catalogue::dump(&shop, options, &progress).await).await?;
     bar.finish_and_clear();
     let DumpReport { path, position, elements, deleted } = report;
     let elements: Vec<_> = elements.iter().map(|(section, count)| format!("{count} {section}")).collect();
@@ -142,18 +150,18 @@ async fn dump(database: &Database, options: &DumpOptions) -> anyhow::Result<Exit
     Ok(ExitCode::SUCCESS)
 }
 
-async fn check(database: &Database, file: &Path) -> anyhow::Result<ExitCode> {
+async fn check(database: &Database, media: MediaStore, file: &Path) -> anyhow::Result<ExitCode> {
     let bar = row_bar("check")?;
     let progress = |done, of| show(&bar, done, of);
-    let report = with_shop(database, async |shop| catalogue::check(&shop, file, &progress).await).await?;
+    let report = with_shop(database, media, async |shop| catalogue::check(&shop, file, &progress).await).await?;
     bar.finish_and_clear();
     Ok(print_check(&report))
 }
 
-async fn compare(database: &Database, file: &Path) -> anyhow::Result<ExitCode> {
+async fn compare(database: &Database, media: MediaStore, file: &Path) -> anyhow::Result<ExitCode> {
     let bar = row_bar("compare")?;
     let progress = |done, of| show(&bar, done, of);
-    let report = with_shop(database, async |shop| catalogue::compare(&shop, file, &progress).await).await?;
+    let report = with_shop(database, media, async |shop| catalogue::compare(&shop, file, &progress).await).await?;
     bar.finish_and_clear();
     let ComparisonReport { check, counts, differences } = &report;
     if !check.problems.is_empty() {
@@ -169,10 +177,16 @@ async fn compare(database: &Database, file: &Path) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::FAILURE)
 }
 
-async fn deploy(database: &Database, file: &Path, options: &DeployOptions) -> anyhow::Result<ExitCode> {
+async fn deploy(
+    database: &Database,
+    media: MediaStore,
+    file: &Path,
+    options: &DeployOptions,
+) -> anyhow::Result<ExitCode> {
     let bar = row_bar("deploy")?;
     let progress = |done, of| show(&bar, done, of);
-    let report = with_shop(database, async |shop| catalogue::deploy(&shop, file, options, &progress).await).await?;
+    let report =
+        with_shop(database, media, async |shop| catalogue::deploy(&shop, file, options, &progress).await).await?;
     bar.finish_and_clear();
     let DeployReport { check, counts, resumed_after, backup, deleted, position } = &report;
     if !check.problems.is_empty() {

@@ -24,4 +24,5 @@ pub mod responses;
 pub mod schema;
 pub mod text_input;
 pub mod unchanged;
+pub mod upload;
 pub mod whole_list;

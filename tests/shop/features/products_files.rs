@@ -31,6 +31,7 @@ impl<'a> Files<'a> {
             projector: &engine.projector,
             connect: &self.connect,
             pool: &self.shop.pool,
+            media: &self.shop.media,
         }
     }
 
