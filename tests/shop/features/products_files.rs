@@ -3,14 +3,17 @@
 use std::num::NonZeroUsize;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use cartwright::catalogue::{
     self, CatalogueShop, CheckReport, DeployOptions, DeployReport, DumpName, DumpOptions, SectionCounts,
 };
+use image::ImageFormat;
 use serde_json::{Value, json};
 use sqlx::postgres::PgConnectOptions;
 
 use crate::support::TestShop;
+use crate::support::pictures::{picture, upload};
 
 /// Reads and changes of the files of one shop.
 struct Files<'a> {
@@ -127,6 +130,9 @@ async fn a_dump_fills_an_empty_shop_whose_dump_is_the_same() {
     assert!(shop.send("PATCH", &format!("product/{first}/"), details, &[]).await.status.is_success());
     let imei = json!({ "imei": "356938035643809" });
     assert!(shop.send("PATCH", &format!("product/{first}/"), imei, &[]).await.status.is_success());
+    let top = shop.category("Top").await;
+    let below = json!({ "parent_id": top });
+    assert!(shop.send("PATCH", "categories/1/", below, &[]).await.status.is_success());
     let files = Files::of(&shop);
     let dumped = files.dump_to("a", 1).await;
     let again = files.dump_to("b", 1).await;
@@ -154,7 +160,7 @@ async fn a_dump_fills_an_empty_shop_whose_dump_is_the_same() {
     assert_eq!((counts(&planned, "products"), other.log_position().await), ((2, 0, 0), 0), "a dry run changes nothing");
     let deployed = target.deploy(&dumped, &DeployOptions::default()).await.unwrap();
     assert_eq!((counts(&deployed, "products"), counts(&deployed, "phones")), ((2, 0, 0), (1, 0, 0)));
-    assert_eq!(counts(&deployed, "categories"), (1, 0, 0));
+    assert_eq!(counts(&deployed, "categories"), (2, 0, 0));
     assert_eq!(carried(&target.dump_to("a", 1).await), carried(&dumped));
     assert_eq!(target.differences(&dumped).await, [""; 0]);
     let position = other.log_position().await;
@@ -299,4 +305,49 @@ async fn a_deployment_keeps_what_the_file_does_not_say_and_lets_products_exchang
     assert_eq!(dumped["products"][2]["fields"]["created_at"], "2020-01-02T03:04:05.123456Z");
     assert_eq!(shop.product("Next", "1.00", 1).await, 41);
     shop.check_log().await;
+}
+
+#[tokio::test]
+async fn images_go_with_their_files_in_the_order_of_the_dump() {
+    let shop = TestShop::new().await;
+    let product = shop.product("Kettle", "20.00", 1).await;
+    let path = format!("product/{product}/images/");
+    let mut images = Vec::new();
+    for color in [10, 20, 30] {
+        let added = upload(&shop, "POST", &path, &picture(20, 20, [color, 0, 0], ImageFormat::Png)).await;
+        assert!(added.status.is_success(), "{}", added.body);
+        images.push(added.body["image_id"].as_i64().unwrap());
+    }
+    images.rotate_right(1);
+    let order = json!({ "image_ids": images });
+    assert!(shop.send("PUT", &format!("{path}order/"), order, &[]).await.status.is_success());
+    let files = Files::of(&shop);
+    let dumped = files.dump_to("a", 1).await;
+    let dump = read(&dumped);
+    let urls = &dump["products"][0]["fields"]["image_urls"];
+    assert!(urls["main"].is_string() && urls["gallery"].as_array().unwrap().len() == 2, "{urls}");
+    assert_eq!(dump["images"][2]["fields"]["ordre"], 1);
+
+    let other = TestShop::new().await;
+    let target = Files::of(&other);
+    let missing = target.deploy(&dumped, &DeployOptions::default()).await.unwrap();
+    let problems: Vec<_> = missing.check.problems.iter().map(ToString::to_string).collect();
+    assert_eq!((problems.len(), other.log_position().await), (3, 0), "{problems:?}");
+    assert!(problems[0].contains("images ") && problems[0].ends_with("is not in the media store"), "{problems:?}");
+
+    std::fs::create_dir_all(&other.media_dir).unwrap();
+    let copied = Command::new("cp").args(["-r", "-T"]).arg(&shop.media_dir).arg(&other.media_dir).status();
+    assert!(copied.unwrap().success());
+    let deployed = target.deploy(&dumped, &DeployOptions::default()).await.unwrap();
+    assert_eq!(counts(&deployed, "images"), (3, 0, 0));
+    assert_eq!(carried(&target.dump_to("a", 1).await), carried(&dumped));
+    let position = other.log_position().await;
+    assert_eq!(counts(&target.force(&dumped).await, "images"), (0, 0, 3));
+    assert_eq!(other.log_position().await, position);
+
+    let removed = format!("product/{product}/images/{}/", images[1]);
+    assert!(other.send("DELETE", &removed, Value::Null, &[]).await.status.is_success());
+    let refused = target.deploy(&dumped, &DeployOptions { force: true, ..DeployOptions::default() }).await.unwrap();
+    assert_eq!(refused.check.problems.len(), 1, "the number of a removed image is not free");
+    other.check_log().await;
 }
