@@ -23,6 +23,7 @@ mod format;
 mod pictures;
 mod plan;
 mod progress;
+mod reading;
 mod rows;
 mod scan;
 mod slices;
