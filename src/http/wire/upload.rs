@@ -7,11 +7,11 @@ use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use crate::files::MAX_PICTURE_BYTES;
-use crate::http::App;
 use crate::http::wire::command::CommandHead;
 use crate::http::wire::error::{ApiError, FieldError};
 use crate::http::wire::fallbacks;
 use crate::http::wire::input::UNKNOWN_FIELD;
+use crate::http::wire::snapshot::RouterState;
 use crate::journal::Context;
 
 /// A command with a picture.
@@ -32,10 +32,10 @@ pub struct PictureForm {
 
 const FIELD: &str = "image";
 
-impl FromRequest<App> for Upload {
+impl FromRequest<RouterState> for Upload {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
+    async fn from_request(request: Request, app: &RouterState) -> Result<Self, ApiError> {
         let head = CommandHead::of(&request)?;
         let form = Multipart::from_request(request, app).await.map_err(|_| {
             let detail = "the body must be a form, with the header Content-Type: multipart/form-data and its boundary";
