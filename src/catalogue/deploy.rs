@@ -157,7 +157,12 @@ async fn ensure_no_products(shop: &CatalogueShop<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn apply_slices(file: &DumpFile, application: &mut Application, progress: ShowRows<'_>) -> anyhow::Result<()> {
+async fn apply_slices(
+    shop: &CatalogueShop<'_>,
+    file: &DumpFile,
+    application: &mut Application,
+    progress: ShowRows<'_>,
+) -> anyhow::Result<()> {
     let total = sliced(file).total_rows;
     loop {
         let first = application.applied_rows();

@@ -59,9 +59,10 @@ impl FoundPictures {
         known.retain(|id, picture| {
             images.iter().any(|image| image.image_id == *id && storage_path(&picture.name()) == image.path)
         });
-        let unknown = images.iter().filter(|image| !known.contains_key(&image.image_id));
-        let adopted =
-            unknown.map(|image| async move { Ok::<_, anyhow::Error>((image, media.adopt(&image.path).await?)) });
+        let unknown: Vec<_> = images.iter().filter(|image| !known.contains_key(&image.image_id)).collect();
+        let adopted = unknown
+            .into_iter()
+            .map(|image| async move { Ok::<_, anyhow::Error>((image, media.adopt(&image.path).await?)) });
         let mut adopted = stream::iter(adopted).buffered(CONCURRENT_FILES);
         while let Some((image, adoption)) = adopted.try_next().await? {
             let picture = match adoption {

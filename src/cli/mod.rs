@@ -87,9 +87,6 @@ enum Command {
     /// Views of yours that no longer fit the shop's tables: list, restore, forget
     #[command(subcommand)]
     Views(ViewsCommand),
-    /// The catalogue: recompute the addresses of images
-    #[command(subcommand)]
-    Products(ProductsCommand),
     /// Delete old temporary files, and pictures that no image refers to
     Cleanup(CleanupArgs),
     /// Show the positions of the log and the read tables, the clock, the scheduled tasks and the mail folder
@@ -151,7 +148,6 @@ async fn run_command(cli: &Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Sql(args)) => sql::run_sql_command(args, location).await,
         Some(Command::Clock(args)) => clock::run_clock_command(args, location).await,
         Some(Command::Views(command)) => views::run_views_command(command, location).await,
-        Some(Command::Products(command)) => products::run_products_command(command, location, &cli.database).await,
         Some(Command::Cleanup(args)) => cleanup::run_cleanup(args, location, &cli.database).await,
         Some(Command::Status) => status::print_status(location, &cli.database).await,
     }
