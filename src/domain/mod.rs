@@ -22,6 +22,7 @@ pub mod ids;
 pub mod metadata;
 pub mod money;
 pub mod order;
+pub mod price_change;
 pub mod pricing;
 pub mod product;
 pub mod quantity;

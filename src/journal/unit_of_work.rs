@@ -179,6 +179,11 @@ impl<'view> UnitOfWork<'view> {
         Ok(outcome)
     }
 
+    /// Number of events decided so far.
+    pub fn event_count(&self) -> usize {
+        self.events.len()
+    }
+
     /// Version of an aggregate: the number of its events.
     pub fn version(&self, reference: &AggregateRef) -> Result<i64, Interrupt> {
         self.find(reference).map(|versioned| versioned.version)

@@ -6,6 +6,7 @@
 
 mod accounts;
 mod addresses;
+mod bulk;
 mod carriers;
 mod carts;
 mod categories;
@@ -15,12 +16,14 @@ mod customers;
 mod discounts;
 mod erasures;
 mod families;
+mod groups;
 mod keys;
 mod metadata;
 mod names;
 mod orders;
 mod payments;
 mod pricing;
+mod product_rows;
 mod products;
 mod recipients;
 mod secrets;
@@ -34,6 +37,7 @@ pub use crate::domain::cart::CartChange;
 
 pub use accounts::{AccountRef, ChangeAccount, ChangeEmail, ChangePassword, ConfirmRegistration, OpenAccount};
 pub use addresses::{AddAddress, AddressRef, ChangeAddress, RemoveAddress};
+pub use bulk::{Bulk, BulkRow, RowOutcome};
 pub use carriers::{canonical_carrier, tracking_url};
 pub use carts::{CartItem, CartLineView, CartView, ChangeCart, ExpireCart, MergeCarts, RequestedCart};
 pub use categories::{CategoryKey, CategoryRef, ChangeCategory, CreateCategory, DeleteCategory};
@@ -46,6 +50,7 @@ pub use families::{
     ChangeFamily, CreateFamily, DeleteFamily, FamilyMember, FamilyPlace, FamilyProduct, FamilyRef, FamilyRow,
     FamilyView, LeaveFamily, PriceRange, PutInFamily,
 };
+pub use groups::{FindCategory, FindFamily, OfGroup, ProductGroup};
 pub use keys::{CreateKey, KeyRef, RevokeKey};
 pub use metadata::{ChangeCartMetadata, ChangeOrderMetadata, OrderRef};
 pub use names::{find_holder, take_name};
@@ -56,6 +61,9 @@ pub use orders::{
 pub use payments::{BuyerTerms, OfferedMethods, PaymentPolicy, PaymentStateView, RecordPayment, RequestPayment};
 pub use pricing::{
     ChangeShippingFees, ChangeTaxRates, PricingRequest, ShippingFeeView, ShippingFeesView, TaxRateView, TaxRatesView,
+};
+pub use product_rows::{
+    AdjustStockOf, AppliedProduct, ApplyProduct, ProductKey, RepriceProduct, RepricedProduct, RowEffect,
 };
 pub use products::{
     ChangeProduct, CreateProduct, DeleteProduct, PhoneView, ProductRef, ProductView, product_digest, shown_slug,

@@ -1,6 +1,7 @@
 //! Commands: the headers and parameters that every command accepts, and how its receipt becomes a response.
 
 use axum::Json;
+use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::header::{IF_MATCH, LOCATION};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -117,13 +118,20 @@ impl<T: FromObject> FromRequest<RouterState> for Command<T> {
 }
 
 async fn read_command<T: FromObject>(request: Request, app: &App) -> Result<Command<T>, ApiError> {
+    let headers = request.headers().clone();
+    let (bytes, context) = read_context(request, app).await?;
+    let body = body::parse_body(&headers, &bytes)?;
+    Ok(Command { body, context })
+}
+
+/// The body of a command, and its context.
+pub async fn read_context(request: Request, app: &App) -> Result<(Bytes, Context), ApiError> {
     let (method, uri, headers) = (request.method().clone(), request.uri().clone(), request.headers().clone());
     let caller = request.extensions().get::<Caller>().cloned();
     let caller = caller.ok_or_else(|| ApiError::internal("a command is outside the access check"))?;
     let RequestIds { request_id, correlation_id } = RequestIds::of(&request);
     let mut context = Context { request_id, correlation_id, ..caller.context() };
     let bytes = body::read_bytes(request, app).await?;
-    let body = body::parse_body(&headers, &bytes)?;
     let CommandQuery { dry_run } = read_query(&uri)?;
     context.dry_run = dry_run;
     context.if_match = if_match(&headers, app.journal.identity().generation)?;
@@ -134,7 +142,7 @@ async fn read_command<T: FromObject>(request: Request, app: &App) -> Result<Comm
         identity.push(own_query.as_bytes());
     }
     context.idempotency = idempotency(&context.principal, &headers, &identity)?;
-    Ok(Command { body, context })
+    Ok((bytes, context))
 }
 
 /// A command with query parameters of its own, beside those of every command.
@@ -212,6 +220,10 @@ impl App {
 }
 
 impl<A> CommandResponse<A> {
+    pub fn into_receipt(self) -> Receipt<A> {
+        self.receipt
+    }
+
     /// Whether an idempotent request was replayed.
     pub fn replayed(&self) -> bool {
         self.receipt.replayed
@@ -278,7 +290,8 @@ impl<A: Serialize> IntoResponse for CommandResponse<A> {
     }
 }
 
-fn planned_event(event: &NewEvent) -> Value {
+/// An event of a dry run.
+pub fn planned_event(event: &NewEvent) -> Value {
     json!({
         "aggregate_type": event.stream.kind,
         "aggregate_id": event.stream.id,
