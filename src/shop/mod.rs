@@ -17,6 +17,7 @@ mod discounts;
 mod erasures;
 mod families;
 mod groups;
+mod images;
 mod keys;
 mod metadata;
 mod names;
@@ -51,6 +52,9 @@ pub use families::{
     FamilyView, LeaveFamily, PriceRange, PutInFamily,
 };
 pub use groups::{FindCategory, FindFamily, OfGroup, ProductGroup};
+pub use images::{
+    AddImage, ChangeMediaBase, ImageAnswer, ImageUrls, PictureFile, RemoveImage, ReorderImages, ReplaceImage, image_url,
+};
 pub use keys::{CreateKey, KeyRef, RevokeKey};
 pub use metadata::{ChangeCartMetadata, ChangeOrderMetadata, OrderRef};
 pub use names::{find_holder, take_name};

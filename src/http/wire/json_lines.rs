@@ -9,8 +9,8 @@ use tokio::sync::OwnedSemaphorePermit;
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterIn};
 
-use crate::http::wire::body::{FromObject, parse_object};
-use crate::http::wire::command::{CommandParams, read_context};
+use crate::http::wire::body::{FromObject, parse_object, read_bytes};
+use crate::http::wire::command::{CommandHead, CommandParams};
 use crate::http::wire::error::ApiError;
 use crate::http::wire::page::read_query;
 use crate::http::wire::snapshot::RouterState;
@@ -70,7 +70,9 @@ impl<T: FromObject> FromRequest<RouterState> for Rows<T> {
         let permit = state.whole_lists.admit_rows()?;
         let RowsQuery { atomic } = read_query(request.uri())?;
         check_media_type(request.headers())?;
-        let (bytes, context) = read_context(request, state).await?;
+        let head = CommandHead::of(&request)?;
+        let bytes = read_bytes(request, state).await?;
+        let context = head.context(state, &bytes)?;
         refuse_if_match(&context)?;
         let rows = read_rows(&bytes);
         let most = if atomic || context.dry_run { MAX_ROWS_AT_ONCE } else { MAX_ROWS };
