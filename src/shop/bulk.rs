@@ -32,7 +32,7 @@ impl<Row> Clone for BulkRow<Row> {
 
 /// What became of a row.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct RowOutcome<Answer> {
+pub struct BulkOutcome<Answer> {
     pub number: u64,
     /// The answer, or a problem document.
     pub result: Result<Answer, Value>,
@@ -41,7 +41,7 @@ pub struct RowOutcome<Answer> {
 }
 
 impl<Row: UseCase> UseCase for Bulk<Row> {
-    type Answer = Vec<RowOutcome<Row::Answer>>;
+    type Answer = Vec<BulkOutcome<Row::Answer>>;
 
     fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<Self::Answer, Interrupt> {
         let mut outcomes = Vec::with_capacity(self.rows.len());
@@ -51,19 +51,19 @@ impl<Row: UseCase> UseCase for Bulk<Row> {
             let command = match command {
                 Ok(command) => command,
                 Err(problem) => {
-                    outcomes.push(RowOutcome { number, result: Err(problem.clone()), events: 0 });
+                    outcomes.push(BulkOutcome { number, result: Err(problem.clone()), events: 0 });
                     continue;
                 }
             };
             let before = work.event_count();
             match work.attempt(|work| command.decide(work)) {
                 Ok(answer) => {
-                    outcomes.push(RowOutcome { number, result: Ok(answer), events: work.event_count() - before });
+                    outcomes.push(BulkOutcome { number, result: Ok(answer), events: work.event_count() - before });
                 }
                 // All rows are tried, so that what they miss is loaded together.
                 Err(Interrupt::Missing(references)) => missing.extend(references),
                 Err(Interrupt::Refused(refusal)) => {
-                    outcomes.push(RowOutcome { number, result: Err((self.explain)(&refusal)), events: 0 });
+                    outcomes.push(BulkOutcome { number, result: Err((self.explain)(&refusal)), events: 0 });
                     refused.push((number, refusal));
                 }
                 Err(broken @ Interrupt::Broken(_)) => return Err(broken),

@@ -38,10 +38,10 @@ pub use crate::domain::cart::CartChange;
 
 pub use accounts::{AccountRef, ChangeAccount, ChangeEmail, ChangePassword, ConfirmRegistration, OpenAccount};
 pub use addresses::{AddAddress, AddressRef, ChangeAddress, RemoveAddress};
-pub use bulk::{Bulk, BulkRow, RowOutcome};
+pub use bulk::{Bulk, BulkOutcome, BulkRow};
 pub use carriers::{canonical_carrier, tracking_url};
 pub use carts::{CartItem, CartLineView, CartView, ChangeCart, ExpireCart, MergeCarts, RequestedCart};
-pub use categories::{CategoryKey, CategoryRef, ChangeCategory, CreateCategory, DeleteCategory};
+pub use categories::{CategoryKey, CategoryRef, ChangeCategory, CreateCategory, DeleteCategory, ImportCategory};
 pub use checkout::Checkout;
 pub use corrections::{CorrectAddresses, CorrectContact, CorrectionView};
 pub use customers::{ChangeCustomer, CustomerRef, RegisterCustomer};
@@ -70,10 +70,14 @@ pub use product_rows::{
     AdjustStockOf, AppliedProduct, ApplyProduct, ProductKey, RepriceProduct, RepricedProduct, RowEffect,
 };
 pub use products::{
-    ChangeProduct, CreateProduct, DeleteProduct, PhoneView, ProductRef, ProductView, product_digest, shown_slug,
+    ChangeProduct, CreateProduct, DeleteProduct, PhoneView, ProductRef, ProductView, find_slug_holder, product_digest,
+    shown_slug,
 };
 pub use recipients::{Destination, GuestContact, KnownAddress, KnownDefaults, Recipients};
 pub use settings::{ChangeSettings, SettingsView};
 pub use stock::{AdjustStock, StockChange, StockView};
 pub use webhooks::{ChangeWebhook, CreateWebhook, DisableWebhook, RemoveWebhook, RotateWebhookSecret, WebhookRef};
 pub use wishlists::{AddWish, RemoveWish, WishView};
+
+/// Largest number that a command may choose, so that numbers never run out.
+const MAX_CHOSEN_NUMBER: i64 = 999_999_999_999;

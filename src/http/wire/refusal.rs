@@ -201,6 +201,7 @@ fn classify_refusal(refusal: &Refusal) -> (StatusCode, &'static str, &'static st
         Refusal::UnknownSku(_) => (CONFLICT, "sku_not_found", "SKU not found"),
         Refusal::PriceTooLarge => (CONFLICT, "price_too_large", "Price too large"),
         Refusal::LeftGroup(_) => (CONFLICT, "left_group", "Product left the group"),
+        Refusal::CategoryIdTaken(_) => (CONFLICT, "category_id_taken", "Category number taken"),
         Refusal::FileAppliedElsewhere => (CONFLICT, "file_applied_elsewhere", "File applied elsewhere"),
         Refusal::ItemsUnavailable(_) => (CONFLICT, "items_unavailable", "Items unavailable"),
         Refusal::TotalChanged { .. } => (CONFLICT, "total_changed", "Total changed"),

@@ -16,7 +16,7 @@ use crate::http::wire::error::ApiError;
 use crate::http::wire::negotiation::JSON_LINES;
 use crate::http::wire::streamed;
 use crate::journal::{CommandError, Context, Receipt, UseCase};
-use crate::shop::{Bulk, BulkRow, RowOutcome};
+use crate::shop::{Bulk, BulkOutcome, BulkRow};
 
 /// Rows of a slice: so few that other commands wait no longer than for each other.
 pub const SLICE_ROWS: usize = 100;
@@ -71,7 +71,7 @@ pub struct RowsRun<Source> {
 
 /// What one slice answered.
 struct SliceResult<Answer> {
-    receipt: Receipt<Vec<RowOutcome<Answer>>>,
+    receipt: Receipt<Vec<BulkOutcome<Answer>>>,
     last: u64,
 }
 
@@ -124,7 +124,7 @@ impl<Source: RowSource> RowsRun<Source> {
     }
 
     /// Carries out each row of a slice as a unit of work of its own.
-    async fn run_alone(&mut self, after: u64) -> Result<Receipt<Vec<RowOutcome<AnswerOf<Source>>>>, ApiError> {
+    async fn run_alone(&mut self, after: u64) -> Result<Receipt<Vec<BulkOutcome<AnswerOf<Source>>>>, ApiError> {
         let mut all = Receipt { answer: vec![], position: 0, replayed: false, events: vec![] };
         for row in self.source.next(after, self.slice_rows).await? {
             let number = row.number;
@@ -136,7 +136,7 @@ impl<Source: RowSource> RowsRun<Source> {
                 }
                 Err(error @ CommandError::Refused(_)) => {
                     let problem = ApiError::from(error).problem();
-                    all.answer.push(RowOutcome { number, result: Err(problem), events: 0 });
+                    all.answer.push(BulkOutcome { number, result: Err(problem), events: 0 });
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -148,7 +148,7 @@ impl<Source: RowSource> RowsRun<Source> {
         &self,
         rows: Vec<BulkRow<Source::Row>>,
         key: &str,
-    ) -> Result<Receipt<Vec<RowOutcome<AnswerOf<Source>>>>, CommandError> {
+    ) -> Result<Receipt<Vec<BulkOutcome<AnswerOf<Source>>>>, CommandError> {
         let bulk = Bulk { rows, all_or_nothing: self.all_or_nothing, explain };
         let idempotency = self.context.idempotency.as_ref().map(|whole| whole.part(key));
         let context = Context { idempotency, ..self.context.clone() };
@@ -158,7 +158,7 @@ impl<Source: RowSource> RowsRun<Source> {
     fn write(&self, slice: SliceResult<AnswerOf<Source>>, out: &mut Vec<u8>) -> Result<(), ApiError> {
         let Receipt { answer, position, events, .. } = slice.receipt;
         let mut events = events.iter();
-        for RowOutcome { number, result, events: count } in answer {
+        for BulkOutcome { number, result, events: count } in answer {
             let mut line = Map::new();
             line.insert(Source::NUMBER.to_owned(), number.into());
             match result {

@@ -43,6 +43,7 @@ mod payments;
 mod pricing;
 mod product_details;
 mod product_import;
+mod products_files;
 mod projections;
 mod ranked_lists;
 mod reactions;
