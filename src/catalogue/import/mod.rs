@@ -141,7 +141,7 @@ pub async fn import_products(
             return Err(ImportError::Changed);
         }
         progress.inc(slice.len() as u64);
-        application.apply(slice, OnRefusal::LeaveOut).await?;
+        apply_slice(&mut application, slice).await?;
     }
     report.counts = application.counts().clone();
     let refused = application.refused().iter().map(|refused| RefusedLine {
@@ -150,6 +150,27 @@ pub async fn import_products(
     });
     report.refused = refused.collect();
     Ok(report)
+}
+
+/// Applies rows as one unit of work. If a constraint of the database refuses all of them, each is applied alone, which
+/// shows the row at fault.
+async fn apply_slice(application: &mut Application, slice: Vec<ImportRow>) -> Result<(), ImportError> {
+    let slice: Vec<_> = slice.into_iter().map(Arc::new).collect();
+    match application.apply(slice.clone(), OnRefusal::LeaveOut).await {
+        Err(ApplyError::Command(CommandError::Refused(_))) => {}
+        outcome => return Ok(outcome.map(drop)?),
+    }
+    for row in slice {
+        let line = row.line;
+        match application.apply(vec![row], OnRefusal::LeaveOut).await {
+            Err(ApplyError::Command(CommandError::Refused(refusal))) => {
+                let left_out = ImportRow { line, command: Err(refusal.to_string()) };
+                application.apply(vec![Arc::new(left_out)], OnRefusal::LeaveOut).await?;
+            }
+            outcome => drop(outcome?),
+        }
+    }
+    Ok(())
 }
 
 fn open(path: &Path) -> Result<BufReader<File>, ImportError> {
@@ -235,7 +256,7 @@ fn read_slice<R: Read>(
     Ok(rows)
 }
 
-impl FileRow for ImportRow {
+impl FileRow for Arc<ImportRow> {
     fn carry_out(&self, work: &mut UnitOfWork<'_>, counts: &mut Counts) -> Result<(), Interrupt> {
         let command = self.command.as_ref().map_err(|reason| Refusal::UnreadableRow(reason.clone()))?;
         let applied = command.decide(work)?;
