@@ -21,6 +21,7 @@ mod image_urls;
 mod output;
 mod play;
 mod private_files;
+mod product_import;
 mod products;
 mod projections;
 mod reactions;

@@ -25,7 +25,6 @@ use crate::projector::serves_other_tables;
 
 mod cron;
 mod preview;
-pub mod scheduled;
 mod settings;
 mod status;
 pub mod tasks;

@@ -1,6 +1,5 @@
 //! Settings of the tasks that run at set times.
 
-use std::num::NonZeroUsize;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -24,9 +23,9 @@ pub struct ScheduleArgs {
     /// Age of the files that the scheduled task `cleanup` deletes: a number with s, m, h or d
     #[arg(long, env = "SHOP_CLEANUP_MAX_AGE", default_value = "7d", value_parser = parse_age)]
     pub cleanup_max_age: Duration,
-    /// Dumps, and backups, that the scheduled tasks keep; they delete older ones [default: all]
-    #[arg(long, env = "SHOP_DUMP_KEEP", value_name = "N")]
-    pub dump_keep: Option<NonZeroUsize>,
+    /// Keep at most this many files of the scheduled tasks `dump` and `backup` in each folder, the newest; 0 keeps all
+    #[arg(long, env = "SHOP_KEEP_DUMPS", default_value_t = 30)]
+    pub keep_dumps: usize,
 }
 
 /// A task that can run at set times.

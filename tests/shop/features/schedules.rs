@@ -96,7 +96,7 @@ async fn a_server_runs_tasks_at_the_times_of_its_settings() {
         assert!(!refused.status.success() && text(&refused).contains(expected), "{refused:?}");
     }
     let all = "archive=30 3 * * *;cleanup=0 4 * * *;dump=0 5 1 * *;backup=0 6 * * sun";
-    let mut command = serve(&["--schedule", all, "--schedule-zone", "Europe/Berlin", "--dump-keep", "1"]);
+    let mut command = serve(&["--schedule", all, "--schedule-zone", "Europe/Berlin", "--keep-dumps", "1"]);
     command.env("SHOP_DUMPS_DIR", folder.path().join("dumps")).env("SHOP_BACKUPS_DIR", folder.path().join("backups"));
     let server = Server::spawn(&mut command);
     let find = |name: &str| {
