@@ -1,6 +1,7 @@
 -- The log as typed rows: one view for each event type, over the batch that is being projected.
 --
 -- The batch is the range of positions after `projector.after` up to `projector.upto`, two settings of the transaction.
+-- The views are also installed over the archive: for rebuilds, and in schema `fact`.
 -- Every fact carries its position in the log, the time it was recorded, the sequence in its stream, and the stream's id.
 -- Old versions of an event are brought up to date here, so that no projection knows of them.
 
@@ -11,8 +12,14 @@ where event.position > current_setting('projector.after')::bigint
     and event.position <= current_setting('projector.upto')::bigint;
 
 create view fact.category_created as
-select position, recorded_at, sequence, aggregate_id::bigint as category_id, payload ->> 'name' as name
+select position, recorded_at, sequence, aggregate_id::bigint as category_id, payload ->> 'name' as name,
+    (payload ->> 'parent_id')::bigint as parent_id
 from fact.event where event_type = 'CategoryCreated';
+
+create view fact.category_moved as
+select position, recorded_at, sequence, aggregate_id::bigint as category_id,
+    (payload ->> 'parent_id')::bigint as parent_id, (payload ->> 'previous_parent_id')::bigint as previous_parent_id
+from fact.event where event_type = 'CategoryMoved';
 
 create view fact.category_renamed as
 select position, recorded_at, sequence, aggregate_id::bigint as category_id,
@@ -22,6 +29,16 @@ from fact.event where event_type = 'CategoryRenamed';
 create view fact.category_deleted as
 select position, recorded_at, sequence, aggregate_id::bigint as category_id, payload ->> 'name' as name
 from fact.event where event_type = 'CategoryDeleted';
+
+create view fact.category_child_added as
+select position, recorded_at, sequence, aggregate_id::bigint as category_id,
+    (payload ->> 'child_id')::bigint as child_id
+from fact.event where event_type = 'CategoryChildAdded';
+
+create view fact.category_child_removed as
+select position, recorded_at, sequence, aggregate_id::bigint as category_id,
+    (payload ->> 'child_id')::bigint as child_id
+from fact.event where event_type = 'CategoryChildRemoved';
 
 create view fact.category_product_added as
 select position, recorded_at, sequence, aggregate_id::bigint as category_id,
@@ -33,10 +50,56 @@ select position, recorded_at, sequence, aggregate_id::bigint as category_id,
     (payload ->> 'product_id')::bigint as product_id
 from fact.event where event_type = 'CategoryProductRemoved';
 
+create view fact.family_created as
+select position, recorded_at, sequence, aggregate_id::bigint as family_id,
+    payload ->> 'name' as name, payload -> 'options' as options
+from fact.event where event_type = 'FamilyCreated';
+
+create view fact.family_changed as
+select position, recorded_at, sequence, aggregate_id::bigint as family_id,
+    payload ->> 'name' as name, payload -> 'options' as options
+from fact.event where event_type = 'FamilyChanged';
+
+create view fact.family_deleted as
+select position, recorded_at, sequence, aggregate_id::bigint as family_id, payload ->> 'name' as name
+from fact.event where event_type = 'FamilyDeleted';
+
+create view fact.family_product_added as
+select position, recorded_at, sequence, aggregate_id::bigint as family_id,
+    (payload ->> 'product_id')::bigint as product_id, payload -> 'options' as options
+from fact.event where event_type = 'FamilyProductAdded';
+
+create view fact.family_product_changed as
+select position, recorded_at, sequence, aggregate_id::bigint as family_id,
+    (payload ->> 'product_id')::bigint as product_id, payload -> 'options' as options
+from fact.event where event_type = 'FamilyProductChanged';
+
+create view fact.family_product_removed as
+select position, recorded_at, sequence, aggregate_id::bigint as family_id,
+    (payload ->> 'product_id')::bigint as product_id
+from fact.event where event_type = 'FamilyProductRemoved';
+
+-- Every change of a product's place in a family; `options` is null if the product leaves it.
+create view fact.family_place as
+select position, aggregate_id::bigint as family_id, (payload ->> 'product_id')::bigint as product_id,
+    payload -> 'options' as options,
+    case event_type when 'FamilyProductAdded' then 1 when 'FamilyProductRemoved' then -1 else 0 end as products
+from fact.event
+where event_type in ('FamilyProductAdded', 'FamilyProductChanged', 'FamilyProductRemoved');
+
+create view fact.family_event as
+select aggregate_id::bigint as family_id, sequence
+from fact.event
+where event_type in (
+    'FamilyCreated', 'FamilyChanged', 'FamilyDeleted',
+    'FamilyProductAdded', 'FamilyProductChanged', 'FamilyProductRemoved'
+);
+
 create view fact.product_created as
 select position, recorded_at, sequence, aggregate_id::bigint as product_id,
     payload ->> 'name' as name, payload ->> 'description' as description, (payload ->> 'price')::numeric as price,
-    (payload ->> 'category_id')::bigint as category_id, payload ->> 'sku' as sku
+    (payload ->> 'category_id')::bigint as category_id, payload ->> 'sku' as sku,
+    payload -> 'details' as details, (payload ->> 'created_at')::timestamptz as created_at
 from fact.event where event_type = 'ProductCreated';
 
 create view fact.product_changed as
@@ -68,9 +131,61 @@ select position, recorded_at, sequence, aggregate_id::bigint as product_id,
     payload ->> 'sku' as sku, payload ->> 'previous_sku' as previous_sku
 from fact.event where event_type = 'ProductSkuChanged';
 
+create view fact.product_details_changed as
+select position, recorded_at, sequence, aggregate_id::bigint as product_id, payload -> 'details' as details
+from fact.event where event_type = 'ProductDetailsChanged';
+
+create view fact.product_imei_changed as
+select position, recorded_at, sequence, aggregate_id::bigint as product_id, (payload ->> 'present')::boolean as present
+from fact.event where event_type = 'ProductImeiChanged';
+
 create view fact.product_deleted as
 select position, recorded_at, sequence, aggregate_id::bigint as product_id
 from fact.event where event_type = 'ProductDeleted';
+
+create view fact.product_image_added as
+select position, recorded_at, sequence, aggregate_id::bigint as product_id,
+    (payload ->> 'image_id')::bigint as image_id, payload -> 'picture' as picture,
+    payload -> 'picture' ->> 'hash' as hash, payload -> 'picture' ->> 'extension' as extension,
+    (payload -> 'picture' ->> 'width')::bigint as width, (payload -> 'picture' ->> 'height')::bigint as height,
+    (payload -> 'picture' ->> 'bytes')::bigint as bytes,
+    payload -> 'image_ids' as image_ids,
+    coalesce((payload ->> 'created_at')::timestamptz, recorded_at) as created_at
+from fact.event where event_type = 'ProductImageAdded';
+
+create view fact.product_image_replaced as
+select position, recorded_at, sequence, aggregate_id::bigint as product_id,
+    (payload ->> 'image_id')::bigint as image_id, payload -> 'picture' as picture,
+    payload -> 'picture' ->> 'hash' as hash, payload -> 'picture' ->> 'extension' as extension,
+    (payload -> 'picture' ->> 'width')::bigint as width, (payload -> 'picture' ->> 'height')::bigint as height,
+    (payload -> 'picture' ->> 'bytes')::bigint as bytes,
+    payload -> 'previous' as previous, payload -> 'previous' ->> 'hash' as previous_hash, payload -> 'previous' ->> 'extension' as previous_extension
+from fact.event where event_type = 'ProductImageReplaced';
+
+create view fact.product_image_removed as
+select position, recorded_at, sequence, aggregate_id::bigint as product_id,
+    (payload ->> 'image_id')::bigint as image_id, payload -> 'picture' as picture,
+    payload -> 'picture' ->> 'hash' as hash, payload -> 'picture' ->> 'extension' as extension,
+    payload -> 'image_ids' as image_ids
+from fact.event where event_type = 'ProductImageRemoved';
+
+create view fact.product_image_numbered as
+select position, recorded_at, sequence, aggregate_id::bigint as image_id,
+    (payload ->> 'product_id')::bigint as product_id
+from fact.event where event_type = 'ProductImageNumbered';
+
+-- The order of a product's images each time that it changes: a row for each image, with its place from 1.
+create view fact.product_image_place as
+select position, recorded_at, sequence, aggregate_id::bigint as product_id,
+    image_id::bigint as image_id, place
+from fact.event,
+    lateral jsonb_array_elements_text(payload -> 'image_ids') with ordinality as arranged (image_id, place)
+where event_type in ('ProductImageAdded', 'ProductImageRemoved', 'ProductImagesReordered');
+
+create view fact.product_images_reordered as
+select position, recorded_at, sequence, aggregate_id::bigint as product_id,
+    payload -> 'image_ids' as image_ids, payload -> 'previous_image_ids' as previous_image_ids
+from fact.event where event_type = 'ProductImagesReordered';
 
 create view fact.stock_received as
 select position, recorded_at, sequence, aggregate_id::bigint as product_id,
@@ -114,8 +229,18 @@ select position, recorded_at, sequence, aggregate_id::bigint as product_id
 from fact.event
 where event_type in (
     'ProductCreated', 'ProductChanged', 'ProductRepriced', 'ProductDiscontinued', 'ProductRelisted',
-    'ProductSkuChanged', 'ProductDeleted',
+    'ProductSkuChanged', 'ProductDetailsChanged', 'ProductImeiChanged', 'ProductDeleted',
+    'ProductImageAdded', 'ProductImageReplaced', 'ProductImageRemoved', 'ProductImagesReordered',
     'StockReceived', 'StockCorrected', 'StockReserved', 'StockReleased', 'StockShipped', 'StockReturned'
+);
+
+-- Every event of a product that changes what the catalogue says of it; stock does not count.
+create view fact.product_catalogue_event as
+select position, recorded_at, aggregate_id::bigint as product_id
+from fact.event
+where event_type in (
+    'ProductCreated', 'ProductChanged', 'ProductRepriced', 'ProductDiscontinued', 'ProductRelisted',
+    'ProductSkuChanged', 'ProductDetailsChanged', 'ProductImeiChanged'
 );
 
 -- What every stock event has in common: the figures after it. One pass over the batch instead of six.
@@ -134,6 +259,10 @@ from fact.event where event_type = 'CustomerRegistered';
 create view fact.customer_changed as
 select position, recorded_at, sequence, aggregate_id::bigint as customer_id, payload -> 'fields' as fields
 from fact.event where event_type = 'CustomerChanged';
+
+create view fact.customer_metadata_changed as
+select position, recorded_at, sequence, aggregate_id::bigint as customer_id
+from fact.event where event_type = 'CustomerMetadataChanged';
 
 create view fact.customer_address_added as
 select position, recorded_at, sequence, aggregate_id::bigint as customer_id,
@@ -192,6 +321,10 @@ create view fact.cart_opened as
 select position, recorded_at, sequence, aggregate_id as cart_id
 from fact.event where event_type = 'CartOpened';
 
+create view fact.cart_metadata_changed as
+select position, recorded_at, sequence, aggregate_id as cart_id
+from fact.event where event_type = 'CartMetadataChanged';
+
 create view fact.cart_item_added as
 select position, recorded_at, sequence, aggregate_id as cart_id, (payload ->> 'product_id')::bigint as product_id,
     (payload ->> 'quantity')::bigint as quantity, (payload ->> 'new_quantity')::bigint as new_quantity
@@ -228,7 +361,7 @@ select position, recorded_at, sequence, aggregate_id as cart_id, event_type,
 from fact.event
 where event_type in (
     'CartOpened', 'CartItemAdded', 'CartItemQuantityChanged', 'CartItemRemoved', 'CartEmptied', 'CartMerged',
-    'CartCheckedOut', 'CartExpired'
+    'CartCheckedOut', 'CartExpired', 'CartMetadataChanged'
 );
 
 create view fact.order_placed as
@@ -438,7 +571,7 @@ where event_type in (
     'OrderCancelled', 'OrderReturned', 'OrderPaymentRequested', 'OrderPaymentAuthorised', 'OrderPaymentFailed',
     'OrderPaid', 'OrderPartiallyPaid', 'OrderRefundRequested', 'OrderRefunded', 'OrderRefundFailed', 'OrderContactErased',
     'OrderAddressesCorrected', 'OrderContactCorrected', 'OrderContactErasureRequested', 'OrderContactErasureWithdrawn',
-    'OrderUnitsCancelled'
+    'OrderUnitsCancelled', 'OrderMetadataChanged'
 );
 
 create view fact.claim_taken as
@@ -493,6 +626,10 @@ create view fact.cart_expired as
 select position, recorded_at, sequence, aggregate_id as cart_id
 from fact.event where event_type = 'CartExpired';
 
+create view fact.order_metadata_changed as
+select position, recorded_at, sequence, aggregate_id::bigint as order_id
+from fact.event where event_type = 'OrderMetadataChanged';
+
 create view fact.order_contact_erased as
 select position, recorded_at, sequence, aggregate_id::bigint as order_id
 from fact.event where event_type = 'OrderContactErased';
@@ -544,6 +681,16 @@ select position, recorded_at, sequence, aggregate_id as pricing_id,
     (payload ->> 'inclusive')::boolean as inclusive, payload -> 'rates' as rates
 from fact.event where event_type = 'TaxRatesChanged';
 
+create view fact.shop_search_language_changed as
+select position, recorded_at, sequence, aggregate_id as settings_id,
+    payload ->> 'language' as language, payload ->> 'previous_language' as previous_language
+from fact.event where event_type = 'ShopSearchLanguageChanged';
+
+create view fact.shop_low_stock_threshold_changed as
+select position, recorded_at, sequence, aggregate_id as settings_id,
+    (payload ->> 'threshold')::bigint as threshold, (payload ->> 'previous_threshold')::bigint as previous_threshold
+from fact.event where event_type = 'ShopLowStockThresholdChanged';
+
 create view fact.discount_created as
 select position, recorded_at, sequence, aggregate_id as discount_id,
     payload ->> 'code' as code, payload ->> 'kind' as kind, payload ->> 'value' as value,
@@ -573,3 +720,8 @@ create view fact.discount_released as
 select position, recorded_at, sequence, aggregate_id as discount_id,
     (payload ->> 'order_id')::bigint as order_id, (payload ->> 'customer_id')::bigint as customer_id
 from fact.event where event_type = 'DiscountReleased';
+
+create view fact.shop_media_base_changed as
+select position, recorded_at, sequence, aggregate_id as settings_id,
+    payload ->> 'base' as base, payload ->> 'previous_base' as previous_base
+from fact.event where event_type = 'ShopMediaBaseChanged';

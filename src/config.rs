@@ -3,6 +3,7 @@
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use chrono::TimeDelta;
@@ -13,8 +14,10 @@ use reqwest::Url;
 use crate::accounts::{AccountsConfig, MailConfig};
 use crate::database::Location;
 use crate::database::embedded::{Durability, EmbeddedOptions, default_data_dir};
-use crate::http::{AllowedOrigins, ConnectionLimits, Edge, RateLimits, TrustedProxies};
+use crate::files::MediaLocation;
+use crate::http::{AllowedOrigins, ConnectionLimits, Edge, RateLimits, ResponseCacheLimits, TrustedProxies};
 use crate::payments::{CardConfig, Currency, PaymentsConfig, ProviderSecret};
+use crate::scheduler::ScheduleArgs;
 use crate::shop::{OfferedMethods, PaymentPolicy};
 
 /// Locations of the database, the signing keys and the mails. Every subcommand accepts them.
@@ -38,6 +41,15 @@ pub struct DatabaseConfig {
     /// Folder that mails are written to without an SMTP server [default: `mail` in the data folder]
     #[arg(long, env = "SHOP_MAIL_DIR", global = true)]
     pub mail_dir: Option<PathBuf>,
+    /// Folder that dumps of the products are written to
+    #[arg(long, env = "SHOP_DUMPS_DIR", global = true, default_value = "dumps")]
+    pub dumps_dir: PathBuf,
+    /// Folder that dumps before a deployment are written to
+    #[arg(long, env = "SHOP_BACKUPS_DIR", global = true, default_value = "backups")]
+    pub backups_dir: PathBuf,
+    /// Folder of product images, or s3://bucket/prefix with the variables AWS_* [default: `media` in the data folder]
+    #[arg(long, env = "SHOP_MEDIA", global = true)]
+    pub media: Option<MediaLocation>,
     /// Folder with `initdb` and `postgres` for the embedded PostgreSQL [default: search the usual folders]
     #[arg(long, env = "SHOP_PG_BIN", global = true)]
     pub pg_bin: Option<PathBuf>,
@@ -91,6 +103,12 @@ pub struct ServeConfig {
     /// Size limit of the aggregate cache, in entries; each aggregate, cart item and order line counts one
     #[arg(long, env = "SHOP_CACHE_ENTRIES", default_value_t = 200_000)]
     pub cache_entries: usize,
+    /// Size limit of the response cache, in MiB; 0 disables it
+    #[arg(long, env = "SHOP_RESPONSE_CACHE_MIB", default_value_t = 64, value_parser = clap::value_parser!(u32).range(..=65_536))]
+    pub response_cache_mib: u32,
+    /// Compute each answer in the response cache anew after this many seconds, also if nothing has changed
+    #[arg(long, env = "SHOP_RESPONSE_CACHE_SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..))]
+    pub response_cache_seconds: u32,
     /// Keep at most this many answers to idempotency keys; beyond them, those older than an hour are deleted before 24 hours are over
     #[arg(long, env = "SHOP_KEPT_ANSWERS", default_value_t = 1_000_000)]
     pub kept_answers: u32,
@@ -113,6 +131,8 @@ pub struct ServeConfig {
     pub edge: EdgeConfig,
     #[command(flatten)]
     pub payments: PaymentArgs,
+    #[command(flatten)]
+    pub schedules: ScheduleArgs,
 }
 
 /// Payment providers and the currency.
@@ -162,6 +182,13 @@ pub struct EdgeConfig {
 }
 
 impl ServeConfig {
+    pub fn response_cache(&self) -> ResponseCacheLimits {
+        ResponseCacheLimits {
+            bytes: u64::from(self.response_cache_mib) * 1024 * 1024,
+            time_to_live: Duration::from_secs(self.response_cache_seconds.into()),
+        }
+    }
+
     /// `guest_invoices` is the default of this shop.
     pub fn payment_policy(&self, guest_invoices: bool) -> PaymentPolicy {
         PaymentPolicy {
@@ -234,6 +261,15 @@ impl DatabaseConfig {
 
     pub fn mail_dir(&self) -> PathBuf {
         self.mail_dir.clone().unwrap_or_else(|| self.data_dir().join("mail"))
+    }
+
+    pub fn media(&self) -> MediaLocation {
+        self.media.clone().unwrap_or_else(|| MediaLocation::Folder(self.data_dir().join("media")))
+    }
+
+    /// Folder of files that are being written; the clean-up deletes what is left in it.
+    pub fn temporary_dir(&self) -> PathBuf {
+        self.data_dir().join("tmp")
     }
 
     fn data_dir(&self) -> PathBuf {

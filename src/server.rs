@@ -18,6 +18,7 @@ use crate::database::roles::reader_state;
 use crate::database::{Database, Location};
 use crate::domain::account::Role;
 use crate::domain::text::Email;
+use crate::files::{FileDeletion, MediaFiles, MediaStore};
 use crate::http::{self, App};
 use crate::journal::{Journal, JournalOptions, LogFile, WriterHandle};
 use crate::mail::{self, MailConfig, Mailer, OrderMails, StaffMails, Templates};
@@ -25,8 +26,9 @@ use crate::metrics;
 use crate::payments::{self, PaymentReactor, Payments};
 use crate::projector::{Projector, ProjectorOptions};
 use crate::reactors::{Reactor, ReactorOptions, Reactors};
+use crate::scheduled_tasks;
 use crate::scheduler::tasks::{self, TaskContext};
-use crate::scheduler::{Scheduler, SchedulerOptions, Task};
+use crate::scheduler::{Scheduler, SchedulerOptions, Task, forget_unscheduled};
 use crate::seeds;
 use crate::webhooks::WebhookReactor;
 
@@ -50,6 +52,8 @@ pub struct Opening {
 
 /// E-mail address of the admin account that the first start creates.
 const FIRST_ADMIN: &str = "admin@shop.localhost";
+/// Time limit of a run of a task at set times.
+const SCHEDULED_TIME_LIMIT: Duration = Duration::from_secs(3_600);
 /// Time limit for requests and commands in progress when the shop stops.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -120,10 +124,23 @@ pub async fn serve(
     let payment_policy = config.payment_policy(guest_invoices);
     let tasks = periodic_tasks(config, &engine, &accounts, &database.pool);
     let scheduler = Scheduler::start(database.connect.clone(), tasks, SchedulerOptions::default());
+    let media = MediaStore::open(&database_config.media())?;
+    if let Err(error) = media.prepare_folder() {
+        // A shop without its images still sells.
+        tracing::error!(%error, "cannot create the media folder; images cannot be stored");
+    }
+    let files = MediaFiles::new(media.clone(), database.pool.clone());
+    let context = task_context(&engine, &database.pool);
+    let scheduled = scheduled_tasks::build(&config.schedules, database_config, &context, &files)?;
+    forget_unscheduled(&database.pool, &scheduled.iter().map(|task| task.name).collect::<Vec<_>>()).await?;
+    // By themselves, because a run may take long and must not delay the periodic tasks.
+    let options = SchedulerOptions { time_limit: SCHEDULED_TIME_LIMIT, ..SchedulerOptions::default() };
+    let scheduled = Scheduler::start(database.connect.clone(), scheduled, options);
     let log = engine.journal.known_log();
     let default = ReactorOptions { max_attempts: config.reaction_attempts, ..ReactorOptions::default() };
     let mail = &accounts_config.mail;
-    let reactors = build_reactors(config, listening, mail, &database.pool, &engine.journal, &payments)?;
+    let mut reactors = build_reactors(config, listening, mail, &database.pool, &engine.journal, &payments)?;
+    reactors.push(Arc::new(FileDeletion::new(MediaFiles::new(media.clone(), database.pool.clone()))));
     let (connect, pool) = (database.connect.clone(), database.pool.clone());
     let reactors = Reactors::start_with(connect, pool, log, reactors, &default).await?;
 
@@ -137,6 +154,8 @@ pub async fn serve(
             payment_policy,
             payments,
             cart_days: config.cart_days,
+            media: Some(media),
+            response_cache: config.response_cache(),
             ..http::AppSettings::default()
         },
         metrics::install(),
@@ -159,6 +178,7 @@ pub async fn serve(
     }
     tracing::info!("shutting down");
     scheduler.stop().await;
+    scheduled.stop().await;
     reactors.stop().await;
     let stopped = engine.stop().await;
     database.close().await?;
@@ -174,10 +194,13 @@ async fn restrict_older_mails(mail: &MailConfig) {
     }
 }
 
+fn task_context(engine: &Engine, pool: &PgPool) -> TaskContext {
+    TaskContext { journal: engine.journal.clone(), projector: engine.projector.clone(), pool: pool.clone() }
+}
+
 /// All tasks that run periodically.
 fn periodic_tasks(config: &ServeConfig, engine: &Engine, accounts: &Accounts, pool: &PgPool) -> Vec<Task> {
-    let (journal, projector) = (engine.journal.clone(), engine.projector.clone());
-    let context = TaskContext { journal, projector, pool: pool.clone() };
+    let context = task_context(engine, pool);
     vec![
         tasks::forget_answers(&context, config.kept_answers),
         tasks::sweep_accounts(accounts, config.audit_days),

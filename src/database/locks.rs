@@ -11,3 +11,9 @@ pub const BUILD_SCHEMA: i32 = 0x6361_7274;
 /// First half of the lock on a schema of functions; the second half is `hashtext` of the schema's name. Every node that
 /// uses the schema holds it shared.
 pub const FUNCTION_SCHEMA: i32 = 0x6361_7275;
+
+/// Held by the session that applies a file to the catalogue, so that two files are never applied at once.
+pub const APPLIED_FILE: i64 = 0x6361_7274_0002;
+
+/// Held in a transaction by `journal_archive`, which names its number: archivers move one slice at a time.
+pub const ARCHIVE: i64 = 0x6361_7274_0006;

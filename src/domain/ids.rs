@@ -38,6 +38,10 @@ number!(
     CategoryId
 );
 number!(
+    /// The number of a family.
+    FamilyId
+);
+number!(
     /// The number of a product.
     ProductId
 );
@@ -56,6 +60,10 @@ number!(
 number!(
     /// The number of a webhook.
     WebhookId
+);
+number!(
+    /// The number of an image, unique in the shop.
+    ImageId
 );
 
 /// Id of a cart: the customer's number, or a digest of a guest's secret token.

@@ -17,15 +17,21 @@ pub mod customer;
 pub mod discount;
 mod event;
 pub mod event_types;
+pub mod family;
 pub mod ids;
+pub mod metadata;
 pub mod money;
 pub mod order;
+pub mod picture;
+pub mod price_change;
 pub mod pricing;
 pub mod product;
 pub mod quantity;
 pub mod refusal;
+pub mod settings;
 pub mod text;
 pub mod webhook;
+pub mod whole;
 pub mod wishlist;
 mod words;
 
@@ -57,16 +63,18 @@ pub trait Decider: Aggregate + Clone + 'static {
     }
 }
 
-/// An aggregate whose ids are numbers from 1, in sequence, without gaps.
+/// An aggregate whose ids are numbers from 1, in sequence. Gaps arise only where a command names a free number.
 pub trait Numbered: Decider {}
 
 /// The kind of every [`Numbered`] aggregate.
-pub const NUMBERED_KINDS: [&str; 6] = [
+pub const NUMBERED_KINDS: [&str; 8] = [
     kind::<account::Account>(),
     kind::<category::Category>(),
     kind::<customer::Customer>(),
+    kind::<family::Family>(),
     kind::<order::Order>(),
     kind::<product::Product>(),
+    kind::<product::ImageNumber>(),
     kind::<webhook::Webhook>(),
 ];
 

@@ -24,6 +24,7 @@ mod accounts;
 mod app;
 mod carts;
 mod categories;
+mod category_stats;
 mod checkout;
 mod customers;
 mod discounts;
@@ -31,7 +32,10 @@ mod edge;
 mod erasures;
 mod event_types;
 mod events;
+mod families;
 mod history;
+mod media;
+mod metadata;
 mod operations;
 mod orders;
 mod pages;
@@ -42,6 +46,7 @@ mod products;
 mod ranks;
 mod reactions;
 mod sales;
+mod settings;
 mod statistics;
 mod stock_movements;
 mod webhooks;
@@ -53,7 +58,9 @@ pub use edge::client_address::{ClientAddress, TrustedProxies};
 pub use edge::connections::ConnectionLimits;
 pub use edge::cors::AllowedOrigins;
 pub use edge::rate_limits::RateLimits;
+pub use products::bulk::read_product_row;
 pub use wire::error::ApiError;
+pub use wire::response_cache::ResponseCacheLimits;
 pub use wire::whole_list::WholeListLimits;
 
 use accounts::{auth, email_changes, keys, users};
@@ -61,29 +68,40 @@ use customers::{addresses, export, list as customer_list, wishlist};
 use edge::drain::DRAIN_DELAY;
 use edge::rate_limits::per_credential_source;
 use orders::{guest, list as order_list, moves, recipients, short, summary};
-use products::list as product_list;
+use products::{bulk, groups, images, list as product_list};
 use wire::access::{Rules, check_access};
 use wire::consistency::{explain_unfit_queries, read_your_writes, refuse_malformed_position};
+use wire::json_lines::ROWS_BODY_BYTES;
+use wire::negotiation::{Offers, negotiate};
 use wire::openapi::Document;
 use wire::query::{QueryParameters, refuse_unknown_parameters};
+use wire::snapshot::RouterState;
 use wire::unchanged::answer_unchanged;
 use wire::{body, fallbacks, openapi, responses};
+
+use crate::files::MAX_PICTURE_BYTES;
 
 /// A request that takes longer is refused with 503. Longer than every wait inside a handler, so that those end first.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 const BODY_LIMIT_BYTES: usize = 1024 * 1024;
+/// A picture and what surrounds it in a multipart body.
+const UPLOAD_LIMIT_BYTES: usize = MAX_PICTURE_BYTES + 64 * 1024;
+/// 10 MiB at 1.5 Mbit/s.
+const UPLOAD_TIMEOUT: Duration = Duration::from_secs(60);
 
-type Routes = OpenApiRouter<App>;
+type Routes = OpenApiRouter<RouterState>;
 
 /// Every route of the shop. Each path answers with and without a trailing slash.
 pub fn router(app: App) -> Router {
     let api = [
         accounts(&app),
         products(&app),
+        families(&app),
         categories(&app),
         customers(&app),
         carts(&app),
         pricing(&app),
+        settings(&app),
         orders(&app),
         payments(&app),
         statistics(&app),
@@ -94,21 +112,28 @@ pub fn router(app: App) -> Router {
         reactions(),
     ];
     let api = api.into_iter().fold(Routes::new(), Routes::merge);
-    let (router, document) =
-        Routes::with_openapi(Document::openapi()).nest("/shop/api", api).merge(health()).split_for_parts();
+    let (router, document) = Routes::with_openapi(Document::openapi())
+        .nest("/shop/api", api)
+        .merge(media::routes())
+        .merge(health())
+        .split_for_parts();
     let (rules, parameters) = (Rules::of(&document), QueryParameters::of(&document));
+    let offers = Offers::of(app.clone(), &document);
     let router = router
+        .layer(from_fn_with_state(offers, negotiate))
+        .layer(from_fn_with_state(app.clone(), answer_unchanged))
         .layer(from_fn(refuse_malformed_position))
         .layer(from_fn_with_state(parameters, refuse_unknown_parameters))
         .layer(from_fn_with_state((app.clone(), rules), check_access))
         .layer(from_fn_with_state(app.clone(), explain_unfit_queries))
         .fallback(fallbacks::not_found)
-        .with_state(app.clone());
+        .with_state(RouterState(app.clone()));
     // The pages of `/docs` need their own slashes; every other path answers with and without a trailing slash.
     let router = Router::new()
         .merge(pages::router())
         .merge(problem_pages::router())
         .merge(SwaggerUi::new("/docs").url("/openapi.json", openapi::complete(document)))
+        .layer(from_fn_with_state(app.clone(), answer_unchanged))
         .fallback_service(NormalizePathLayer::trim_trailing_slash().layer(router))
         .layer(from_fn(body::refuse_encoded_body))
         .layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES))
@@ -159,14 +184,42 @@ fn products(app: &App) -> Routes {
     let routes = Routes::new()
         .routes(routes!(product_list::list_products, products::create_product))
         .routes(routes!(products::find_product, products::change_product, products::delete_product))
-        .routes(routes!(products::adjust_stock));
+        .routes(routes!(products::imei::find_imei))
+        .routes(routes!(products::adjust_stock))
+        .routes(routes!(images::list_images))
+        .routes(routes!(images::remove_image))
+        .routes(routes!(images::reorder_images));
+    in_time(consistent(app, routes)).merge(image_uploads(app))
+}
+
+/// Uploads may be larger and take longer than other requests.
+fn image_uploads(app: &App) -> Routes {
+    let routes = Routes::new()
+        .routes(routes!(images::add_image))
+        .routes(routes!(images::replace_image))
+        .layer(DefaultBodyLimit::max(UPLOAD_LIMIT_BYTES));
+    consistent(app, routes).layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, UPLOAD_TIMEOUT))
+}
+
+fn families(app: &App) -> Routes {
+    let routes = Routes::new()
+        .routes(routes!(families::list_families, families::create_family))
+        .routes(routes!(families::find_family, families::change_family, families::delete_family))
+        .routes(routes!(families::find_family_place, families::put_in_family, families::leave_family));
     in_time(consistent(app, routes))
+}
+
+fn rows_of_products() -> Routes {
+    Routes::new()
+        .routes(routes!(bulk::apply_products))
+        .routes(routes!(bulk::adjust_stocks))
+        .layer(DefaultBodyLimit::max(ROWS_BODY_BYTES))
 }
 
 fn categories(app: &App) -> Routes {
     let routes = Routes::new()
         .routes(routes!(categories::list_categories, categories::create_category))
-        .routes(routes!(categories::find_category, categories::rename_category, categories::delete_category));
+        .routes(routes!(categories::find_category, categories::change_category, categories::delete_category));
     in_time(consistent(app, routes))
 }
 
@@ -187,13 +240,13 @@ fn customers(app: &App) -> Routes {
 
 fn carts(app: &App) -> Routes {
     let routes = Routes::new()
-        .routes(routes!(carts::find_customer_cart, carts::empty_cart))
+        .routes(routes!(carts::find_customer_cart, carts::empty_cart, metadata::change_cart_metadata))
         .routes(routes!(carts::add_item))
         .routes(routes!(carts::set_item, carts::remove_item))
         .routes(routes!(checkout::check_out))
         .routes(routes!(carts::merge_guest_cart))
         .routes(routes!(carts::open_guest_cart))
-        .routes(routes!(carts::find_guest_cart, carts::empty_guest_cart))
+        .routes(routes!(carts::find_guest_cart, carts::empty_guest_cart, metadata::change_guest_cart_metadata))
         .routes(routes!(carts::add_guest_item))
         .routes(routes!(carts::set_guest_item, carts::remove_guest_item))
         .routes(routes!(checkout::check_out_guest))
@@ -211,11 +264,15 @@ fn pricing(app: &App) -> Routes {
     in_time(consistent(app, routes))
 }
 
+fn settings(app: &App) -> Routes {
+    in_time(consistent(app, Routes::new().routes(routes!(settings::find_settings, settings::change_settings))))
+}
+
 fn orders(app: &App) -> Routes {
     let routes = Routes::new()
         .routes(routes!(order_list::list_orders, orders::place_order))
         .routes(routes!(short::list_short_orders))
-        .routes(routes!(orders::list_order_lines))
+        .routes(routes!(orders::list_order_lines, metadata::change_order_metadata))
         .routes(routes!(summary::find_order_summary))
         .routes(routes!(guest::erase_contact, recipients::correct_contact))
         .routes(routes!(guest::withdraw_contact_erasure))
@@ -243,7 +300,7 @@ fn statistics(app: &App) -> Routes {
         .routes(routes!(statistics::bestsellers))
         .routes(routes!(statistics::low_stock))
         .routes(routes!(statistics::customer_stats))
-        .routes(routes!(statistics::category_stats))
+        .routes(routes!(category_stats::category_stats))
         .routes(routes!(sales::sales))
         .routes(routes!(statistics::never_ordered))
         .routes(routes!(statistics::abandoned_carts));
@@ -259,6 +316,8 @@ fn log() -> Routes {
             .routes(routes!(event_types::list_event_types))
             .routes(routes!(history::order_history))
             .routes(routes!(history::product_history))
+            .routes(routes!(history::family_history))
+            .routes(routes!(history::category_history))
             .routes(routes!(history::customer_history))
             .routes(routes!(history::cart_history))
             .routes(routes!(history::wishlist_history))
@@ -312,12 +371,10 @@ fn health() -> Routes {
         .routes(routes!(operations::metrics))
 }
 
-/// Routes whose reads wait for the caller's own writes, and answer 304 to a client that knows what they show.
+/// Routes whose reads wait for the caller's own writes, and may be answered from the response cache.
 fn consistent(app: &App, mut routes: Routes) -> Routes {
     responses::note_positions(routes.get_openapi_mut());
-    routes
-        .layer(from_fn_with_state(app.clone(), answer_unchanged))
-        .layer(from_fn_with_state(app.clone(), read_your_writes))
+    routes.layer(from_fn_with_state(app.clone(), read_your_writes))
 }
 
 /// Routes whose requests must end within [`REQUEST_TIMEOUT`].

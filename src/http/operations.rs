@@ -150,6 +150,7 @@ pub async fn metrics(State(app): State<App>) -> impl IntoResponse {
     let position = app.projector.position();
     metrics::JOURNAL_POSITION.set(app.journal.position() as f64, &[]);
     metrics::PROJECTOR_POSITION.set(position as f64, &[]);
+    app.response_cache.report();
     if let Ok(projections) = app.projector.status().await
         && let Ok(warnings) = warnings(&app, &projections).await
     {
@@ -168,6 +169,7 @@ async fn warnings(app: &App, projections: &[ProjectionStatus]) -> Result<Vec<War
     if let Some(reason) = app.journal.write_state().refused() {
         warnings.push(Warning::new(WarningCode::WritesRefused, reason.describe()));
     }
+    warnings.extend(health::media_warning(&app.media.store).await);
     if app.journal.known_log().is_file_unwritable() {
         let detail = "this node cannot write the file about the log in its data folder";
         warnings.push(Warning::new(WarningCode::LogFileUnwritable, detail));

@@ -2,6 +2,7 @@
 //!
 //! A reference names one stream and the function that reads it.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -25,6 +26,8 @@ type ReadStream = for<'a> fn(&'a StreamReader, &'a StreamId) -> BoxFuture<'a, Re
 pub struct AggregateRef {
     pub(super) stream: StreamId,
     read: ReadStream,
+    /// The state before the first event; `None` for what is not a stream of events.
+    empty: Option<fn() -> Arc<dyn AggregateState>>,
 }
 
 #[derive(Clone)]
@@ -47,15 +50,21 @@ pub(super) struct StreamReader {
 const FILLS_AT_ONCE: usize = 4;
 /// Snapshots that are written with one statement.
 const SNAPSHOT_BATCH: usize = 16;
+/// Streams from which on they are read together.
+const READ_TOGETHER: usize = 16;
+/// Streams that one statement reads.
+const STREAMS_OF_A_READ: usize = 1_000;
+/// Events up to which a stream is read together with others; longer ones are read from their snapshots.
+const EVENTS_OF_A_READ: i64 = 20;
 
 impl AggregateRef {
     pub fn of<A: Decider>(id: impl fmt::Display) -> Self {
-        Self { stream: StreamId::of::<A>(id), read: load_state::<A> }
+        Self { stream: StreamId::of::<A>(id), read: load_state::<A>, empty: Some(|| Arc::new(A::default())) }
     }
 
     /// The answer stored under an idempotency key.
     pub(super) fn answer(stream: StreamId) -> Self {
-        Self { stream, read: answers::read_answer }
+        Self { stream, read: answers::read_answer, empty: None }
     }
 }
 
@@ -71,8 +80,57 @@ impl Loader {
         Self { reader, cache }
     }
 
-    pub async fn load_all(&self, missing: Vec<AggregateRef>) -> Result<(), CommandError> {
+    /// Loads everything that is missing. Many short streams are read together: a slice of a file needs thousands, and
+    /// most of them have no event.
+    pub async fn load_all(&self, mut missing: Vec<AggregateRef>) -> Result<(), CommandError> {
+        if missing.len() >= READ_TOGETHER {
+            let mut seen = HashSet::new();
+            missing.retain(|reference| seen.insert(reference.stream.clone()));
+            for together in missing.chunks(STREAMS_OF_A_READ) {
+                self.load_short(together).await?;
+            }
+        }
         try_join_all(missing.into_iter().map(|missing| self.load(missing))).await.map(drop)
+    }
+
+    /// Loads those of `missing` that have few events, with one statement.
+    async fn load_short(&self, missing: &[AggregateRef]) -> Result<(), CommandError> {
+        let streams = missing.iter().filter_map(|reference| Some((&reference.stream, reference.empty?)));
+        let tickets: Vec<_> =
+            streams.map(|(stream, empty)| (stream, empty(), self.cache.begin_load(stream.clone()))).collect();
+        let (kinds, ids): (Vec<&str>, Vec<&str>) =
+            tickets.iter().map(|(stream, ..)| (&*stream.kind, &*stream.id)).unzip();
+        let events: Vec<(i64, String, Value)> = sqlx::query_as(
+            "select wanted.place, event.event_version, event.payload
+             from unnest($1::text[], $2::text[]) with ordinality as wanted (kind, id, place)
+             cross join lateral (
+                select sequence, event_version, payload from event_log
+                where aggregate_type = wanted.kind and aggregate_id = wanted.id
+                order by sequence limit $3
+             ) as event
+             order by wanted.place, event.sequence",
+        )
+        .bind(kinds)
+        .bind(ids)
+        .bind(EVENTS_OF_A_READ + 1)
+        .fetch_all(&self.reader.pool)
+        .await
+        .map_err(|error| CommandError::of_statement(&error))?;
+        let mut events = events.into_iter().peekable();
+        for (place, (stream, mut state, ticket)) in (1..).zip(tickets) {
+            let mut version = 0;
+            while let Some((_, event_version, payload)) = events.next_if(|(of, ..)| *of == place) {
+                version += 1;
+                state = state.evolved(&event_version, &payload).map_err(|error| {
+                    CommandError::Internal(format!("event {}/{}/{version}: {error}", stream.kind, stream.id))
+                })?;
+            }
+            // A longer stream, and one that changed meanwhile, is loaded alone.
+            if version <= EVENTS_OF_A_READ {
+                ticket.finish(VersionedState { version, state });
+            }
+        }
+        Ok(())
     }
 
     async fn load(&self, missing: AggregateRef) -> Result<(), CommandError> {
@@ -141,7 +199,7 @@ impl StreamReader {
     ) -> Result<bool, CommandError> {
         let next_snapshot = (*version / self.snapshot_every + 1) * self.snapshot_every;
         let events: Vec<(String, Value)> = sqlx::query_as(
-            "select event_version, payload from events
+            "select event_version, payload from event_log
              where aggregate_type = $1 and aggregate_id = $2 and sequence > $3 and sequence <= $4
              order by sequence",
         )

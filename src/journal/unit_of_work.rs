@@ -148,11 +148,45 @@ impl<'view> UnitOfWork<'view> {
         Ok(number)
     }
 
+    /// Takes a number that the caller chose, and lets later numbers follow it; `false` if it was ever taken.
+    pub fn take_number<A: Numbered>(&mut self, number: i64) -> Result<bool, Interrupt> {
+        if self.version(&AggregateRef::of::<A>(number))? > 0 {
+            return Ok(false);
+        }
+        self.numbers.observe(A::TYPE, &number.to_string());
+        Ok(true)
+    }
+
     /// Adds a side write, stored in the commit of the events.
     pub fn add_side_write<W: SideWrite>(&mut self, side_write: &W) -> Result<(), Interrupt> {
         let pending = PendingSideWrite::new(side_write).map_err(|error| Interrupt::Broken(error.to_string()))?;
         self.side_writes.push(pending);
         Ok(())
+    }
+
+    /// Runs a part that may be refused. If it fails, nothing that it decided stays.
+    pub fn attempt<T>(
+        &mut self,
+        part: impl FnOnce(&mut UnitOfWork<'_>) -> Result<T, Interrupt>,
+    ) -> Result<T, Interrupt> {
+        let mut attempted = UnitOfWork::new(&*self, self.now, self.numbers);
+        let outcome = part(&mut attempted)?;
+        let UnitOfWork { changed, events, side_writes, numbers, .. } = attempted;
+        self.changed.extend(changed);
+        self.events.extend(events);
+        self.side_writes.extend(side_writes);
+        self.numbers = numbers;
+        Ok(outcome)
+    }
+
+    /// Number of events decided so far.
+    pub fn event_count(&self) -> usize {
+        self.events.len()
+    }
+
+    /// Runs a part, and keeps nothing that it decided.
+    pub fn rehearse<T>(&self, part: impl FnOnce(&mut UnitOfWork<'_>) -> Result<T, Interrupt>) -> Result<T, Interrupt> {
+        part(&mut UnitOfWork::new(self, self.now, self.numbers))
     }
 
     /// Version of an aggregate: the number of its events.
@@ -168,7 +202,13 @@ impl<'view> UnitOfWork<'view> {
     }
 
     fn find(&self, reference: &AggregateRef) -> Result<VersionedState, Interrupt> {
-        let found = self.changed.get(&reference.stream).cloned().or_else(|| self.view.get(&reference.stream));
-        found.ok_or_else(|| Interrupt::Missing(vec![reference.clone()]))
+        StateView::get(self, &reference.stream).ok_or_else(|| Interrupt::Missing(vec![reference.clone()]))
+    }
+}
+
+/// What an attempted part begins with: everything decided before it.
+impl StateView for UnitOfWork<'_> {
+    fn get(&self, stream: &StreamId) -> Option<VersionedState> {
+        self.changed.get(stream).cloned().or_else(|| self.view.get(stream))
     }
 }

@@ -11,8 +11,10 @@ use indicatif::ProgressBar;
 use sqlx::PgPool;
 use thiserror::Error;
 
+use crate::csv_file::CsvError;
 use crate::domain::claim::ClaimIds;
 use crate::domain::ids::OrderId;
+use crate::domain::metadata::Metadata;
 use crate::journal::{CommandError, Journal};
 use crate::projector::Projector;
 use crate::shop::{PlaceOrder, Recipients, RequestedLine};
@@ -21,7 +23,6 @@ mod added_rows;
 mod cancellations;
 mod history;
 mod prepare;
-mod quotes;
 mod read;
 mod report;
 mod row;
@@ -47,12 +48,8 @@ pub struct PlayOptions {
 pub enum PlayError {
     #[error("the file has no column {0}")]
     MissingColumns(String),
-    #[error("the file is separated by {0:?}; save it with commas as separators and points as decimal marks")]
-    OtherSeparator(char),
-    #[error("line {0}: a quote opens here and does not end with its field; nothing of the file was imported")]
-    BrokenQuote(u64),
-    #[error("cannot read the file: {0}")]
-    Unreadable(#[from] csv::Error),
+    #[error(transparent)]
+    File(#[from] CsvError),
     #[error(transparent)]
     Command(#[from] CommandError),
     #[error("{what}: {error}")]
@@ -167,6 +164,7 @@ fn order_of(invoice: &Invoice, products: &ProductIds, customers: &CustomerIds) -
         reference: Some(invoice.reference.clone()),
         lines: invoice.lines.iter().map(line).collect(),
         recipients: Recipients::default(),
+        metadata: Metadata::default(),
     }
 }
 

@@ -13,10 +13,11 @@ use super::send::{Preload, send};
 use super::{CHUNK, PlayError, PlayOptions};
 use crate::domain::claim::ClaimIds;
 use crate::domain::ids::{CategoryId, CustomerId, ProductId};
+use crate::domain::metadata::Metadata;
 use crate::domain::money::Money;
 use crate::domain::product::Product;
 use crate::domain::refusal::Refusal;
-use crate::domain::text::{Description, Name, Sku};
+use crate::domain::text::{Name, Sku};
 use crate::journal::{CommandError, Interrupt, Journal, UnitOfWork, UseCase};
 use crate::shop::{
     AdjustStock, CategoryKey, CreateCategory, CreateProduct, RegisterCustomer, StockChange, find_holder,
@@ -101,6 +102,7 @@ async fn register(journal: &Journal, pool: &PgPool, buyer: &Buyer) -> Result<Cus
         first_name: first_name.clone(),
         last_name: buyer.last_name.clone(),
         email: buyer.email.clone(),
+        metadata: Metadata::default(),
     });
     match registered.await {
         Ok(registered) => Ok(registered.customer_id),
@@ -156,13 +158,11 @@ impl UseCase for StockUp {
             }
             return Ok(StockedProduct { product_id, created: false });
         }
+        let category = CategoryKey::Id(find_or_create_category(work)?);
         let create = CreateProduct {
-            name: self.name.clone(),
-            description: Description::default(),
-            price: self.price,
-            category: CategoryKey::Id(find_or_create_category(work)?),
             sku: Some(self.sku.clone()),
             stock: self.units,
+            ..CreateProduct::new(self.name.clone(), self.price, category)
         };
         Ok(StockedProduct { product_id: create.decide(work)?.product_id, created: true })
     }
@@ -173,6 +173,6 @@ fn find_or_create_category(work: &mut UnitOfWork<'_>) -> Result<CategoryId, Inte
     let name = Name::parse(CATEGORY).map_err(|error| Interrupt::Broken(error.to_string()))?;
     match find_holder(work, &ClaimIds::category_name(&name))? {
         Some(holder) => Ok(CategoryId(holder)),
-        None => Ok(CreateCategory { name }.decide(work)?.category_id),
+        None => Ok(CreateCategory { name, parent_id: None }.decide(work)?.category_id),
     }
 }

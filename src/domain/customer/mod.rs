@@ -77,6 +77,7 @@ pub enum CustomerCommand {
     Change {
         fields: Vec<ProfileField>,
     },
+    ChangeMetadata,
     AddAddress {
         marks: DefaultMarks,
     },
@@ -102,6 +103,8 @@ events! {
     pub enum CustomerEvent {
         Registered {} = "CustomerRegistered",
         Changed { fields: Vec<ProfileField> } = "CustomerChanged",
+        /// The metadata itself is beside the log.
+        MetadataChanged {} = "CustomerMetadataChanged",
         AddressAdded { address_id: AddressId } = "CustomerAddressAdded",
         AddressChanged { address_id: AddressId, fields: Vec<AddressField> } = "CustomerAddressChanged",
         AddressRemoved { address_id: AddressId } = "CustomerAddressRemoved",
@@ -130,6 +133,11 @@ pub enum CustomerError {
 }
 
 impl Customer {
+    /// Whether the customer is to be erased when the last open order is closed.
+    pub fn awaits_erasure(&self) -> bool {
+        matches!(self, Self::Registered(book) if book.erasure_requested)
+    }
+
     /// Number of the next address.
     pub fn next_address(&self) -> AddressId {
         let last = if let Self::Registered(book) = self { book.last_address } else { 0 };
@@ -173,6 +181,7 @@ impl Decider for Customer {
             CustomerCommand::Register => Err(CustomerError::AlreadyRegistered),
             CustomerCommand::Change { fields } if fields.is_empty() => Ok(vec![]),
             CustomerCommand::Change { fields } => Ok(vec![CustomerEvent::Changed { fields }]),
+            CustomerCommand::ChangeMetadata => Ok(vec![CustomerEvent::MetadataChanged {}]),
             CustomerCommand::AddAddress { .. } if book.addresses.len() >= MAX_ADDRESSES => {
                 Err(CustomerError::TooManyAddresses)
             }
@@ -221,6 +230,7 @@ impl Decider for Customer {
             (_, CustomerEvent::DefaultAddressesChanged { .. }) => {}
             (_, CustomerEvent::ErasureRequested {} | CustomerEvent::ErasureWithdrawn {}) => {}
             (_, CustomerEvent::Changed { .. } | CustomerEvent::AddressChanged { .. }) => {}
+            (_, CustomerEvent::MetadataChanged {}) => {}
         }
     }
 }

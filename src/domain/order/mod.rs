@@ -101,6 +101,15 @@ impl PlacedOrder {
         self.lines.iter().zip(self.units.iter().copied())
     }
 
+    /// Whether the order is closed and nothing of it waits: no payment, no refund, no erasure. Further commands are still
+    /// possible, such as a return.
+    pub fn may_be_archived(&self) -> bool {
+        let is_closed = matches!(self.states.status, Status::Completed | Status::Cancelled);
+        let awaits_money = self.bill.open_attempt || self.states.payment == Payment::Authorised;
+        let awaits_erasure = self.contact_erasure_requested && !self.contact_erased;
+        is_closed && !awaits_money && !self.is_open() && !awaits_erasure
+    }
+
     /// Stock movements of the order, line by line. The stock of the products follows them.
     pub fn stock_moved(&self) -> impl Iterator<Item = (ProductId, StockMoved)> {
         let cancelled = self.states.status == Status::Cancelled;
@@ -169,6 +178,7 @@ impl Decider for Order {
             OrderCommand::RecordRefundFailure { refund, reason } => order.record_refund_failure(refund, reason),
             OrderCommand::CorrectAddresses { shipping, billing } => order.correct_addresses(shipping, billing),
             OrderCommand::CorrectContact { fields } => order.correct_contact(fields),
+            OrderCommand::ChangeMetadata => order.change_metadata(),
             OrderCommand::EraseContact => order.erase_contact(),
             OrderCommand::RequestContactErasure => order.request_contact_erasure(),
             OrderCommand::WithdrawContactErasure => Ok(order.withdraw_contact_erasure()),

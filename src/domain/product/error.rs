@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::Stock;
+use super::{ImageError, Stock};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum ProductError {
@@ -12,6 +12,8 @@ pub enum ProductError {
     AlreadyExists,
     #[error("the product is discontinued")]
     Discontinued,
+    #[error("the product is not on sale")]
+    NotOnSale,
     #[error("the product is part of an order; discontinue it instead")]
     Ordered,
     #[error("{requested} requested, {available} available")]
@@ -28,4 +30,6 @@ pub enum ProductError {
     NoChange,
     #[error("the count must not be negative")]
     NegativeCount,
+    #[error(transparent)]
+    Image(#[from] ImageError),
 }

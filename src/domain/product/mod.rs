@@ -3,6 +3,8 @@
 //! `on_hand` counts the units in the warehouse, `reserved` those of open orders; the rest, if any, is available.
 //! Every stock event carries both resulting figures, so that a reader needs only the last event.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::Decider;
@@ -10,18 +12,30 @@ use super::ids::CategoryId;
 use super::money::Money;
 
 mod command;
+mod details;
 mod error;
 mod event;
+mod images;
 mod movement;
+mod phone;
+mod slug;
+mod specifications;
 mod stock;
 mod supply;
 #[cfg(test)]
 mod tests;
 
 pub use command::ProductCommand;
+pub use details::{Brand, DetailsChange, Dimensions, ProductDetails, SupplierNumber, WeightGrams};
 pub use error::ProductError;
 pub use event::ProductEvent;
+pub use images::{
+    Image, ImageCommand, ImageError, ImageNumber, ImageNumberCommand, ImageNumberError, Images, MAX_IMAGES,
+};
 pub use movement::StockMovement;
+pub use phone::{BatteryCapacity, Imei, ImeiError, Phone, PhoneDraft, Ram, Storage};
+pub use slug::{Slug, SlugError};
+pub use specifications::{Specifications, SpecificationsError};
 pub use stock::Stock;
 pub use supply::{Supply, UnavailableReason};
 
@@ -48,12 +62,19 @@ pub struct Listing {
     pub stock: Stock,
     /// Whether an order has ever reserved units.
     pub ordered: bool,
+    #[serde(default, skip_serializing_if = "Images::is_empty")]
+    pub images: Images,
+    #[serde(with = "details::shared")]
+    pub details: Arc<ProductDetails>,
+    /// Whether an IMEI is stored beside the log.
+    pub has_imei: bool,
 }
 
 impl Product {
     /// Listing of a product that can be sold.
     pub fn for_sale(&self) -> Result<&Listing, ProductError> {
         match self {
+            Self::Listed(listing) if !listing.details.on_sale => Err(ProductError::NotOnSale),
             Self::Listed(listing) => Ok(listing),
             Self::Discontinued(_) => Err(ProductError::Discontinued),
             Self::Unknown | Self::Deleted(_) => Err(ProductError::NotFound),
@@ -79,7 +100,7 @@ impl Product {
 
 impl Decider for Product {
     fn decide(&self, command: ProductCommand) -> Result<Vec<ProductEvent>, ProductError> {
-        if let ProductCommand::Create { name, description, price, category_id, sku } = command {
+        if let ProductCommand::Create { name, description, price, category_id, sku, details, created_at } = command {
             return match self {
                 Self::Unknown => Ok(vec![ProductEvent::Created {
                     name: name.into(),
@@ -87,6 +108,8 @@ impl Decider for Product {
                     price,
                     category_id,
                     sku: sku.map(String::from),
+                    details: (!details.is_empty()).then(|| Box::new(details.apply(&ProductDetails::default()))),
+                    created_at,
                 }]),
                 _ => Err(ProductError::AlreadyExists),
             };
@@ -118,6 +141,14 @@ impl Decider for Product {
                 let (sku, previous_sku) = (sku.map(String::from), listing.sku.clone());
                 Ok(if sku == previous_sku { vec![] } else { vec![ProductEvent::SkuChanged { sku, previous_sku }] })
             }
+            ProductCommand::Image(command) => listing.images.decide(command),
+            ProductCommand::ChangeDetails(change) => {
+                let details = change.apply(&listing.details);
+                let same = details == *listing.details;
+                Ok(if same { vec![] } else { vec![ProductEvent::DetailsChanged { details: Box::new(details) }] })
+            }
+            ProductCommand::ChangeImei { present: false } if !listing.has_imei => Ok(vec![]),
+            ProductCommand::ChangeImei { present } => Ok(vec![ProductEvent::ImeiChanged { present }]),
             ProductCommand::Delete if listing.ordered => Err(ProductError::Ordered),
             ProductCommand::Delete => Ok(vec![ProductEvent::Deleted {}]),
             ProductCommand::AdjustStock { change: 0, .. } => Err(ProductError::NoChange),
@@ -165,7 +196,7 @@ impl Decider for Product {
 
     fn evolve(&mut self, event: &ProductEvent) {
         match event {
-            ProductEvent::Created { name, description, price, category_id, sku } => {
+            ProductEvent::Created { name, description, price, category_id, sku, details, created_at: _ } => {
                 *self = Self::Listed(Listing {
                     name: name.clone(),
                     description: description.clone(),
@@ -174,6 +205,9 @@ impl Decider for Product {
                     sku: sku.clone(),
                     stock: Stock::default(),
                     ordered: false,
+                    images: Images::default(),
+                    details: Arc::new(details.as_deref().cloned().unwrap_or_default()),
+                    has_imei: false,
                 });
             }
             ProductEvent::Changed { name, description, category_id } => self.update(|listing| {
@@ -193,10 +227,24 @@ impl Decider for Product {
                 }
             }
             ProductEvent::SkuChanged { sku, .. } => self.update(|listing| listing.sku.clone_from(sku)),
+            ProductEvent::DetailsChanged { details } => {
+                self.update(|listing| listing.details = Arc::new(details.as_ref().clone()));
+            }
+            ProductEvent::ImeiChanged { present } => self.update(|listing| listing.has_imei = *present),
             ProductEvent::Deleted {} => {
                 if let Self::Listed(listing) | Self::Discontinued(listing) = self {
                     *self = Self::Deleted(listing.clone());
                 }
+            }
+            ProductEvent::ImageAdded { image_id, picture, .. } => {
+                self.update(|listing| listing.images.add(*image_id, picture));
+            }
+            ProductEvent::ImageReplaced { image_id, picture, .. } => {
+                self.update(|listing| listing.images.replace(*image_id, picture));
+            }
+            ProductEvent::ImageRemoved { image_id, .. } => self.update(|listing| listing.images.remove(*image_id)),
+            ProductEvent::ImagesReordered { image_ids, .. } => {
+                self.update(|listing| listing.images.reorder_to(image_ids));
             }
             ProductEvent::StockReserved { on_hand, reserved, .. } => self.update(|listing| {
                 listing.ordered = true;

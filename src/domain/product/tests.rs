@@ -16,6 +16,8 @@ fn created() -> ProductEvent {
         price: Money::parse("20.00").unwrap(),
         category_id: CategoryId(1),
         sku: None,
+        details: None,
+        created_at: None,
     }
 }
 
@@ -205,4 +207,49 @@ fn the_movement_of_every_stock_event_leads_from_the_state_before_it_to_the_state
     assert_eq!(seen, ProductEvent::STOCK_EVENTS.into());
     let named = <ProductEvent as PublishedEvents>::VERSIONS.iter().filter(|(name, _)| name.starts_with("Stock"));
     assert_eq!(named.map(|(name, _)| *name).collect::<std::collections::BTreeSet<_>>(), seen);
+}
+
+#[test]
+fn details_change_one_by_one_and_a_change_to_the_same_causes_no_event() {
+    let change = |change: DetailsChange| ProductCommand::ChangeDetails(Box::new(change));
+    let brand = |text: &str| Some(Some(Brand::parse(text).unwrap()));
+    let details = ProductDetails { brand: Some("Bosch".to_owned()), weight_g: Some(900), ..ProductDetails::default() };
+    let changed = |details: &ProductDetails| ProductEvent::DetailsChanged { details: Box::new(details.clone()) };
+    let weight = Some(Some(WeightGrams::new(900).unwrap()));
+    let both = DetailsChange { brand: brand("Bosch"), weight_g: weight, ..DetailsChange::default() };
+    given(vec![created()]).when(change(both.clone())).then_expect_events(vec![changed(&details)]);
+    let known = vec![created(), changed(&details)];
+    given(known.clone()).when(change(both)).then_expect_events(vec![]);
+    given(known.clone()).when(change(DetailsChange::default())).then_expect_events(vec![]);
+    let removed = DetailsChange { brand: Some(None), ..DetailsChange::default() };
+    let without = ProductDetails { brand: None, ..details };
+    given(known).when(change(removed)).then_expect_events(vec![changed(&without)]);
+}
+
+#[test]
+fn a_product_off_sale_cannot_be_reserved_until_it_is_on_sale_again() {
+    let on_sale = |on_sale: bool| ProductEvent::DetailsChanged {
+        details: Box::new(ProductDetails { on_sale, ..ProductDetails::default() }),
+    };
+    let off_sale = vec![created(), received(5), reserved(2, 5, 2), on_sale(false)];
+    given(off_sale.clone()).when(reserve(1)).then_expect_error(ProductError::NotOnSale);
+    given(off_sale.clone()).when(ProductCommand::Ship { order_id: OrderId(1), quantity: 2 }).then_expect_events(vec![
+        ProductEvent::StockShipped { order_id: OrderId(1), quantity: 2, on_hand: 3, reserved: 0 },
+    ]);
+    let again = [off_sale, vec![on_sale(true)]].concat();
+    given(again).when(reserve(1)).then_expect_events(vec![reserved(1, 5, 3)]);
+    let mut product = Product::default();
+    product.evolve(&created());
+    product.evolve(&on_sale(false));
+    assert_eq!(product.supply().refuse(0), Some(UnavailableReason::NotOnSale));
+}
+
+#[test]
+fn an_imei_leaves_only_its_presence_in_the_log() {
+    let imei = |present| ProductCommand::ChangeImei { present };
+    given(vec![created()]).when(imei(false)).then_expect_events(vec![]);
+    let stored = ProductEvent::ImeiChanged { present: true };
+    given(vec![created()]).when(imei(true)).then_expect_events(vec![stored.clone()]);
+    let removed = ProductEvent::ImeiChanged { present: false };
+    given(vec![created(), stored]).when(imei(false)).then_expect_events(vec![removed]);
 }

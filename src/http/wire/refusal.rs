@@ -10,9 +10,10 @@ use crate::domain::category::CategoryError;
 use crate::domain::claim::ClaimError;
 use crate::domain::customer::CustomerError;
 use crate::domain::discount::DiscountError;
+use crate::domain::family::FamilyError;
 use crate::domain::order::OrderError;
 use crate::domain::pricing::PricingError;
-use crate::domain::product::ProductError;
+use crate::domain::product::{ImageError, ImageNumberError, ProductError};
 use crate::domain::refusal::Refusal;
 use crate::domain::webhook::WebhookError;
 use crate::domain::wishlist::WishlistError;
@@ -31,6 +32,15 @@ impl From<Refusal> for ApiError {
             }
             Refusal::Unavailable { product_id, .. } => error.with("product_id", json!(product_id)),
             Refusal::Cart(CartError::AlreadyCheckedOut { order_id }) => error.with("order_id", json!(order_id)),
+            Refusal::Family(FamilyError::CombinationTaken { product_id }) => {
+                error.with("product_id", json!(product_id))
+            }
+            Refusal::Rows(rows) => {
+                let rows = rows
+                    .iter()
+                    .map(|(line, refusal)| json!({ "line": line, "problem": Self::from(refusal.clone()).problem() }));
+                error.with("rows", rows.collect())
+            }
             Refusal::NotOnHand(missing) => error.with("products", json!(missing)),
             _ => error,
         }
@@ -65,6 +75,10 @@ fn classify_refusal(refusal: &Refusal) -> (StatusCode, &'static str, &'static st
         Refusal::Category(error) => match error {
             CategoryError::NotFound => (NOT_FOUND, "category_not_found", "Category not found"),
             CategoryError::AlreadyExists => (CONFLICT, "category_exists", "Category already exists"),
+            CategoryError::HasChildren(_) => (CONFLICT, "category_has_children", "Category has categories below it"),
+            CategoryError::BelowItself => (CONFLICT, "category_below_itself", "Category would be below itself"),
+            CategoryError::TooManyLevels => (CONFLICT, "too_many_levels", "Too many levels of categories"),
+            CategoryError::TooManyChildren => (CONFLICT, "too_many_children", "Too many categories below one"),
             CategoryError::HasProducts { .. } => (CONFLICT, "category_has_products", "Category has products"),
         },
         Refusal::Claim(ClaimError::Taken { .. }) => (CONFLICT, "name_taken", "Name taken"),
@@ -91,6 +105,15 @@ fn classify_refusal(refusal: &Refusal) -> (StatusCode, &'static str, &'static st
             DiscountError::BelowMinimum { .. } => {
                 (CONFLICT, "discount_below_minimum", "Order below the discount's minimum")
             }
+        },
+        Refusal::Family(error) => match error {
+            FamilyError::NotFound => (NOT_FOUND, "family_not_found", "Family not found"),
+            FamilyError::AlreadyExists => (CONFLICT, "family_exists", "Family already exists"),
+            FamilyError::HasProducts(_) => (CONFLICT, "family_has_products", "Family has products"),
+            FamilyError::OptionsDiffer(_) => (BAD_REQUEST, "options_differ", "Options differ from those of the family"),
+            FamilyError::CombinationTaken { .. } => (CONFLICT, "combination_taken", "Combination of options taken"),
+            FamilyError::TooManyProducts => (CONFLICT, "too_many_products", "Too many products"),
+            FamilyError::ProductNotFound => (NOT_FOUND, "product_not_in_family", "Product is in no family"),
         },
         Refusal::Order(error) => match error {
             OrderError::NotFound => (NOT_FOUND, "order_not_found", "Order not found"),
@@ -143,6 +166,7 @@ fn classify_refusal(refusal: &Refusal) -> (StatusCode, &'static str, &'static st
             ProductError::NotFound => (NOT_FOUND, "product_not_found", "Product not found"),
             ProductError::AlreadyExists => (CONFLICT, "product_exists", "Product already exists"),
             ProductError::Discontinued => (CONFLICT, "product_discontinued", "Product discontinued"),
+            ProductError::NotOnSale => (CONFLICT, "product_not_on_sale", "Product not on sale"),
             ProductError::Ordered => (CONFLICT, "product_ordered", "Product was ordered"),
             ProductError::OutOfStock { .. } => (CONFLICT, "out_of_stock", "Out of stock"),
             ProductError::NotOnHand { .. } => (CONFLICT, "not_on_hand", "Not on hand"),
@@ -150,7 +174,16 @@ fn classify_refusal(refusal: &Refusal) -> (StatusCode, &'static str, &'static st
             ProductError::TooManyUnits => (BAD_REQUEST, "too_many_units", "Too many units"),
             ProductError::NoChange => (BAD_REQUEST, "no_change", "No change"),
             ProductError::NegativeCount => (BAD_REQUEST, "negative_count", "Negative count"),
+            ProductError::Image(error) => match error {
+                ImageError::NotFound(_) => (NOT_FOUND, "image_not_found", "Image not found"),
+                ImageError::Missing(_) => (CONFLICT, "image_missing", "Image missing in the order"),
+                ImageError::NamedTwice(_) => (BAD_REQUEST, "image_named_twice", "Image named twice"),
+                ImageError::TooMany => (CONFLICT, "too_many_images", "Too many images"),
+            },
         },
+        Refusal::ImageNumber(ImageNumberError::Taken(_)) => (CONFLICT, "image_exists", "Image already exists"),
+        Refusal::PictureGone => (CONFLICT, "picture_gone", "Picture deleted meanwhile"),
+        Refusal::Settings(error) => match *error {},
         Refusal::Webhook(error) => match error {
             WebhookError::NotFound => (NOT_FOUND, "webhook_not_found", "Webhook not found"),
             WebhookError::AlreadyExists => (CONFLICT, "webhook_exists", "Webhook already exists"),
@@ -161,6 +194,15 @@ fn classify_refusal(refusal: &Refusal) -> (StatusCode, &'static str, &'static st
             WishlistError::ItemNotFound(_) => (NOT_FOUND, "item_not_found", "Item not found"),
             WishlistError::TooManyItems => (CONFLICT, "too_many_items", "Too many items"),
         },
+        Refusal::Row { refusal, .. } => classify_refusal(refusal),
+        Refusal::Rows(_) => (CONFLICT, "rows_refused", "Rows refused"),
+        Refusal::UnreadableRow(_) => (BAD_REQUEST, "invalid_request", "Invalid request"),
+        Refusal::ProductIncomplete(_) => (BAD_REQUEST, "product_incomplete", "Product incomplete"),
+        Refusal::UnknownSku(_) => (CONFLICT, "sku_not_found", "SKU not found"),
+        Refusal::PriceTooLarge => (CONFLICT, "price_too_large", "Price too large"),
+        Refusal::LeftGroup(_) => (CONFLICT, "left_group", "Product left the group"),
+        Refusal::CategoryIdTaken(_) => (CONFLICT, "category_id_taken", "Category number taken"),
+        Refusal::FileAppliedElsewhere => (CONFLICT, "file_applied_elsewhere", "File applied elsewhere"),
         Refusal::ItemsUnavailable(_) => (CONFLICT, "items_unavailable", "Items unavailable"),
         Refusal::TotalChanged { .. } => (CONFLICT, "total_changed", "Total changed"),
         Refusal::UnknownDiscount(_) => (CONFLICT, "discount_not_found", "Discount not found"),
@@ -169,6 +211,11 @@ fn classify_refusal(refusal: &Refusal) -> (StatusCode, &'static str, &'static st
         Refusal::NotOnHand(_) => (CONFLICT, "not_on_hand", "Not on hand"),
         Refusal::CategoryNameTaken(_) => (CONFLICT, "category_name_taken", "Category name taken"),
         Refusal::SkuTaken(_) => (CONFLICT, "sku_taken", "SKU taken"),
+        Refusal::SlugTaken(_) => (CONFLICT, "slug_taken", "Slug taken"),
+        Refusal::ImeiTaken => (CONFLICT, "imei_taken", "IMEI taken"),
+        Refusal::ProductIdTaken(_) => (CONFLICT, "product_id_taken", "Product number taken"),
+        Refusal::ProductIdOutOfRange(_) => (BAD_REQUEST, "product_id_out_of_range", "Product number out of range"),
+        Refusal::CreatedInTheFuture => (BAD_REQUEST, "created_in_the_future", "Created in the future"),
         Refusal::LinkInvalid => (BAD_REQUEST, "link_invalid", "Link is invalid"),
         Refusal::EmailNeedsConfirmation => (CONFLICT, "email_needs_confirmation", "E-mail address needs confirmation"),
         Refusal::EmailTaken => (CONFLICT, "email_taken", "E-mail taken"),
@@ -176,6 +223,8 @@ fn classify_refusal(refusal: &Refusal) -> (StatusCode, &'static str, &'static st
         Refusal::DefaultAddressesUnread => (CONFLICT, "address_changed", "Address changed"),
         Refusal::AddressChanged => (CONFLICT, "address_changed", "Address changed"),
         Refusal::UnknownCategory(_) => (CONFLICT, "category_not_found", "Category not found"),
+        Refusal::UnknownFamily(_) => (CONFLICT, "family_not_found", "Family not found"),
+        Refusal::NotInFamily => (NOT_FOUND, "product_not_in_family", "Product is in no family"),
         Refusal::UnknownCustomer(_) => (CONFLICT, "customer_not_found", "Customer not found"),
         Refusal::OrdersChanged => (CONFLICT, "orders_changed", "Orders changed"),
         Refusal::OpenOrders(_) => (CONFLICT, "open_orders", "Open orders"),

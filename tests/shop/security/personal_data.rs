@@ -13,14 +13,16 @@ use crate::support::bad_values::resolve;
 use crate::support::{Answer, TestShop, fresh_database};
 
 /// The only tables that may hold personal data; every other table, future ones too, must not.
-const FORGETTABLE: [&str; 8] = [
+const FORGETTABLE: [&str; 10] = [
     "public.account",
     "public.address",
     "public.api_key",
     "public.customer_profile",
+    "public.entity_metadata",
     "public.mailed_link",
     "public.order_address",
     "public.order_contact",
+    "public.product_imei",
     "public.sign_in",
 ];
 
@@ -29,13 +31,14 @@ const HEADERS: [(&str, &str); 3] =
     [("user-agent", "Zebrowser/7.3"), ("x-forwarded-for", "203.0.113.77"), ("x-request-id", "zebediah.q@example.com")];
 
 /// Text fields of bodies that this test fills with values of its own.
-const SENT: [&str; 17] = [
+const SENT: [&str; 18] = [
     "cart_token",
     "city",
     "country",
     "current_password",
     "email",
     "first_name",
+    "imei",
     "last_name",
     "line1",
     "line2",
@@ -49,14 +52,20 @@ const SENT: [&str; 17] = [
     "role",
 ];
 /// Text fields about things, not people.
-const IMPERSONAL: [&str; 28] = [
+const IMPERSONAL: [&str; 43] = [
+    "accessories",
     "amount",
+    "brand",
+    "camera_front",
+    "camera_main",
     "card_number",
     "carrier",
     "category",
     "category_name",
     "code",
+    "color",
     "description",
+    "dimensions",
     "discount_code",
     "expected_total",
     "fee",
@@ -65,19 +74,28 @@ const IMPERSONAL: [&str; 28] = [
     "method",
     "minimum",
     "mode",
+    "model",
+    "network",
+    "operating_system",
     "payment_method",
     "percent",
     "placed_at",
     "price",
+    "processor",
     "reason",
     "reference",
+    "resolution",
+    "screen_size",
+    "search_language",
     "shipping_country",
     "sku",
+    "slug",
     "tracking_number",
     "unit_price",
     "until",
     "url",
     "value",
+    "warranty",
 ];
 
 /// Values that were sent, by where they may be stored.
@@ -204,10 +222,22 @@ async fn live(shop: &TestShop, sent: &mut Sent, product: i64) -> (i64, String, S
     let merge = json!({ "cart_token": kept(&mut sent.secret, cart.as_str().unwrap()), "mode": "sum" });
     let merged = send(shop, sent, &access, ("POST", &format!("{own}cart/merge/")), merge).await;
     assert_eq!(merged.status, StatusCode::OK, "{}", merged.body);
+    let pairs = |sent: &mut Sent, value: &str| json!({ "metadata": { "note": kept(&mut sent.person, value) } });
+    let note = pairs(sent, "for Zuleika's party");
+    let noted = send(shop, sent, &access, ("PATCH", &format!("{own}cart/")), note).await;
+    assert_eq!(noted.status, StatusCode::OK, "{}", noted.body);
+    let (customers_note, orders_note) = (pairs(sent, "brother of Zeno"), pairs(sent, "left with Zelig"));
+    let noted = shop.send("PATCH", &own, customers_note, &[]).await;
+    assert_eq!(noted.status, StatusCode::OK, "{}", noted.body);
     let to_address = json!({ "shipping_address_id": 1, "billing_address_id": 1 });
     let ordered = send(shop, sent, &access, ("POST", &format!("{own}cart/checkout/")), to_address).await;
     assert_eq!(ordered.status, StatusCode::CREATED);
     send(shop, sent, &access, ("POST", &format!("{own}cart/items/")), item).await;
+    let order = format!("order/{}/", ordered.body["order_id"]);
+    assert_eq!(shop.read(&format!("{order}summary/")).await["metadata"]["note"], "for Zuleika's party");
+    assert_eq!(shop.send("PATCH", &order, orders_note, &[]).await.status, StatusCode::OK);
+    let note = pairs(sent, "again for Zuleika");
+    assert_eq!(send(shop, sent, &access, ("PATCH", &format!("{own}cart/")), note).await.status, StatusCode::OK);
 
     let another = kept(&mut sent.secret, "quagga crossing at noon");
     let change = json!({ "current_password": password, "new_password": another });
@@ -256,6 +286,8 @@ async fn order_as_guest(shop: &TestShop, sent: &mut Sent, product: i64) -> i64 {
     let cart = format!("carts/{}/", cart.as_str().unwrap());
     let item = json!({ "product_id": product, "quantity": 1 });
     assert_eq!(send(shop, sent, "", ("POST", &format!("{cart}items/")), item).await.status, StatusCode::OK);
+    let note = json!({ "metadata": { "note": kept(&mut sent.person, "gift for Zacharias") } });
+    assert_eq!(send(shop, sent, "", ("PATCH", &cart), note).await.status, StatusCode::OK);
     let mut address = |name: &str, line1: &str, postal_code: &str, city: &str| {
         json!({
             "name": kept(&mut sent.person, name), "line1": kept(&mut sent.person, line1),
@@ -282,6 +314,8 @@ async fn only_erasable_tables_hold_personal_data_and_erasing_empties_them() {
     let mut sent = Sent::default();
     sent.secret.push("203.0.113.77".to_owned());
 
+    let imei = json!({ "imei": kept(&mut sent.staff, "356938035643809") });
+    shop.send("PATCH", &format!("product/{product}/"), imei, &[]).await;
     let user = json!({ "email": kept(&mut sent.staff, "zora.staff@example.com"), "role": "editor" });
     shop.done("users/", user).await;
     let token = token_in(&shop.mails("zora.staff@example.com", 1).await[0]);
@@ -333,7 +367,7 @@ async fn only_erasable_tables_hold_personal_data_and_erasing_empties_them() {
     let left = scan(&shop, &sent.person).await;
     assert_eq!(
         tables_in(&left),
-        BTreeSet::from(["public.order_address", "public.order_contact"]),
+        BTreeSet::from(["public.entity_metadata", "public.order_address", "public.order_contact"]),
         "the guest: {left:?}"
     );
     let forgotten = shop.send("DELETE", &format!("order/{guests_order}/contact/"), Value::Null, &[]).await;

@@ -8,6 +8,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, Request, StatusCode};
 use cartwright::accounts::{Accounts, AccountsConfig, MailConfig};
+use cartwright::files::{MediaFiles, MediaLocation, MediaStore};
 use cartwright::http::{App, AppSettings, Edge, WholeListLimits, router};
 use cartwright::journal::JournalOptions;
 use cartwright::payments::{Payments, PaymentsConfig};
@@ -31,6 +32,9 @@ pub struct TestShop {
     pub accounts: Accounts,
     /// The folder of sent mails.
     pub mail_dir: PathBuf,
+    pub media: MediaFiles,
+    /// The folder of pictures.
+    pub media_dir: PathBuf,
     /// Where the log ended with the admin's last command.
     admin_position: AtomicI64,
     _folder: tempfile::TempDir,
@@ -78,9 +82,14 @@ impl TestShop {
 
     /// A shop with its own bounds of whole lists.
     pub async fn with_whole_lists(limits: WholeListLimits) -> Self {
-        let (connect, journal) = (fresh_database().await, JournalOptions::default());
-        let payments = PaymentsConfig::default();
-        Self::build_with(Edge::default(), connect, journal, &payments, PaymentPolicy::default(), limits).await
+        let settings = AppSettings { whole_lists: limits, ..AppSettings::default() };
+        Self::with_settings(fresh_database().await, settings).await
+    }
+
+    /// A node with its own settings.
+    pub async fn with_settings(connect: PgConnectOptions, settings: AppSettings) -> Self {
+        let settings = AppSettings { cart_days: 30, ..settings };
+        Self::build_with(connect, JournalOptions::default(), &PaymentsConfig::default(), settings).await
     }
 
     async fn build(
@@ -90,16 +99,15 @@ impl TestShop {
         payments: &PaymentsConfig,
         payment_policy: PaymentPolicy,
     ) -> Self {
-        Self::build_with(edge, connect, journal, payments, payment_policy, WholeListLimits::default()).await
+        let settings = AppSettings { edge, payment_policy, cart_days: 30, ..AppSettings::default() };
+        Self::build_with(connect, journal, payments, settings).await
     }
 
     async fn build_with(
-        edge: Edge,
         connect: PgConnectOptions,
         journal: JournalOptions,
         payments: &PaymentsConfig,
-        payment_policy: PaymentPolicy,
-        whole_lists: WholeListLimits,
+        settings: AppSettings,
     ) -> Self {
         let pool = pool(&connect).await;
         let options = ProjectorOptions { lease_time_to_live: Duration::from_secs(5), batch_limit: 5_000 };
@@ -118,11 +126,17 @@ impl TestShop {
         let accounts = Accounts::start(&config, connect.clone(), pool.clone(), journal.clone()).await.unwrap();
         let projector = engine.projector.clone();
         let payments = Payments::new(payments, &pool).unwrap();
-        let settings = AppSettings { edge, payments, payment_policy, cart_days: 30, whole_lists };
+        let media_dir = folder.path().join("media");
+        let store = MediaStore::open(&MediaLocation::Folder(media_dir.clone())).unwrap();
+        store.prepare_folder().unwrap();
+        let media = MediaFiles::new(store.clone(), pool.clone());
+        let settings = AppSettings { payments, media: Some(store), ..settings };
         let shop = App::new(journal, projector, accounts.clone(), pool.clone(), settings, None, stopping);
         Self {
             accounts,
             mail_dir: config.mail.folder,
+            media,
+            media_dir,
             admin_position: AtomicI64::new(0),
             _folder: folder,
             pool,

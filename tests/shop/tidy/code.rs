@@ -51,7 +51,7 @@ pub const RULES: [Tried; 9] = [
     ),
 ];
 
-const DOMAIN_CRATES: [&str; 11] = [
+const DOMAIN_CRATES: [&str; 12] = [
     "serde",
     "schemars",
     "cqrs_es",
@@ -61,6 +61,7 @@ const DOMAIN_CRATES: [&str; 11] = [
     "thiserror",
     "icu_casemap",
     "idna",
+    "slug",
     "unicode_normalization",
     "unicode_properties",
 ];
@@ -176,7 +177,7 @@ fn files_tell_one_story(path: &str, text: &str) -> Option<String> {
 }
 
 /// Aggregates whose reads show more than their stream, so that their tags have a digest.
-const DIGESTED: [&str; 3] = ["Cart", "Order", "Product"];
+const DIGESTED: [&str; 4] = ["Cart", "Family", "Order", "Product"];
 
 fn use_cases_know_the_tag_of_their_subject(path: &str, text: &str) -> Option<String> {
     if !path.starts_with("src/shop/") {

@@ -1,0 +1,15 @@
+select
+    kind,
+    encode(digest, 'hex') as "digest!",
+    name,
+    total_rows,
+    applied_rows,
+    counts as "counts!: sqlx::types::Json<Counts>",
+    refused as "refused!: sqlx::types::Json<Vec<RefusedRow>>",
+    backup,
+    began_at,
+    changed_at
+from applied_file
+where applied_rows < total_rows
+order by changed_at desc, kind
+limit 10
