@@ -10,9 +10,11 @@ use super::category::Category;
 use super::claim::Claim;
 use super::customer::Customer;
 use super::discount::Discount;
+use super::family::Family;
 use super::order::Order;
 use super::pricing::Pricing;
 use super::product::Product;
+use super::settings::ShopSettings;
 use super::webhook::Webhook;
 use super::wishlist::Wishlist;
 
@@ -72,16 +74,18 @@ fn schema_of<E: JsonSchema>() -> Schema {
 }
 
 /// The events of every aggregate.
-pub const ALL: [AggregateEvents; 11] = [
+pub const ALL: [AggregateEvents; 13] = [
     AggregateEvents::of::<Account>(),
     AggregateEvents::of::<Cart>(),
     AggregateEvents::of::<Category>(),
     AggregateEvents::of::<Claim>(),
     AggregateEvents::of::<Customer>(),
     AggregateEvents::of::<Discount>(),
+    AggregateEvents::of::<Family>(),
     AggregateEvents::of::<Order>(),
     AggregateEvents::of::<Pricing>(),
     AggregateEvents::of::<Product>(),
+    AggregateEvents::of::<ShopSettings>(),
     AggregateEvents::of::<Webhook>(),
     AggregateEvents::of::<Wishlist>(),
 ];

@@ -17,6 +17,7 @@ pub mod customer;
 pub mod discount;
 mod event;
 pub mod event_types;
+pub mod family;
 pub mod ids;
 pub mod metadata;
 pub mod money;
@@ -25,6 +26,7 @@ pub mod pricing;
 pub mod product;
 pub mod quantity;
 pub mod refusal;
+pub mod settings;
 pub mod text;
 pub mod webhook;
 pub mod whole;
@@ -63,10 +65,11 @@ pub trait Decider: Aggregate + Clone + 'static {
 pub trait Numbered: Decider {}
 
 /// The kind of every [`Numbered`] aggregate.
-pub const NUMBERED_KINDS: [&str; 6] = [
+pub const NUMBERED_KINDS: [&str; 7] = [
     kind::<account::Account>(),
     kind::<category::Category>(),
     kind::<customer::Customer>(),
+    kind::<family::Family>(),
     kind::<order::Order>(),
     kind::<product::Product>(),
     kind::<webhook::Webhook>(),

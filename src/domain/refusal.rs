@@ -9,11 +9,13 @@ use super::category::CategoryError;
 use super::claim::ClaimError;
 use super::customer::CustomerError;
 use super::discount::DiscountError;
-use super::ids::{AddressId, CategoryId, CustomerId, OrderId, ProductId};
+use super::family::FamilyError;
+use super::ids::{AddressId, CategoryId, CustomerId, FamilyId, OrderId, ProductId};
 use super::money::Money;
 use super::order::{OrderError, PaymentMethod};
 use super::pricing::PricingError;
 use super::product::{ProductError, UnavailableReason};
+use super::settings::ShopSettingsError;
 use super::webhook::WebhookError;
 use super::wishlist::WishlistError;
 
@@ -33,11 +35,15 @@ pub enum Refusal {
     #[error(transparent)]
     Discount(#[from] DiscountError),
     #[error(transparent)]
+    Family(#[from] FamilyError),
+    #[error(transparent)]
     Order(#[from] OrderError),
     #[error(transparent)]
     Pricing(#[from] PricingError),
     #[error(transparent)]
     Product(#[from] ProductError),
+    #[error(transparent)]
+    Settings(#[from] ShopSettingsError),
     #[error(transparent)]
     Webhook(#[from] WebhookError),
     #[error(transparent)]
@@ -94,6 +100,10 @@ pub enum Refusal {
     Unavailable { product_id: ProductId, error: ProductError },
     #[error("category {0} not found")]
     UnknownCategory(String),
+    #[error("family {0} not found")]
+    UnknownFamily(FamilyId),
+    #[error("the product is in no family")]
+    NotInFamily,
     #[error("customer {0} not found")]
     UnknownCustomer(CustomerId),
     /// Personal data that open orders still need; names the first of them.

@@ -14,7 +14,9 @@ mod corrections;
 mod customers;
 mod discounts;
 mod erasures;
+mod families;
 mod keys;
+mod metadata;
 mod names;
 mod orders;
 mod payments;
@@ -22,6 +24,7 @@ mod pricing;
 mod products;
 mod recipients;
 mod secrets;
+mod settings;
 mod stock;
 mod unpaid;
 mod webhooks;
@@ -33,13 +36,18 @@ pub use accounts::{AccountRef, ChangeAccount, ChangeEmail, ChangePassword, Confi
 pub use addresses::{AddAddress, AddressRef, ChangeAddress, RemoveAddress};
 pub use carriers::{canonical_carrier, tracking_url};
 pub use carts::{CartItem, CartLineView, CartView, ChangeCart, ExpireCart, MergeCarts, RequestedCart};
-pub use categories::{CategoryKey, CategoryRef, CreateCategory, DeleteCategory, RenameCategory};
+pub use categories::{CategoryKey, CategoryRef, ChangeCategory, CreateCategory, DeleteCategory};
 pub use checkout::Checkout;
 pub use corrections::{CorrectAddresses, CorrectContact, CorrectionView};
 pub use customers::{ChangeCustomer, CustomerRef, RegisterCustomer};
 pub use discounts::{ChangeDiscount, CreateDiscount, DiscountKind, DiscountView, EndDiscount, TermsChange};
 pub use erasures::{EraseContact, EraseCustomer, ErasureView, KeepContact, KeepCustomer, KnownOrders};
+pub use families::{
+    ChangeFamily, CreateFamily, DeleteFamily, FamilyMember, FamilyPlace, FamilyProduct, FamilyRef, FamilyRow,
+    FamilyView, LeaveFamily, PriceRange, PutInFamily,
+};
 pub use keys::{CreateKey, KeyRef, RevokeKey};
+pub use metadata::{ChangeCartMetadata, ChangeOrderMetadata, OrderRef};
 pub use names::{find_holder, take_name};
 pub use orders::{
     MoveOrder, OrderLineView, OrderStateView, OrderView, PlaceOrder, PlacedByStaff, PricingView, ProductStockView,
@@ -53,6 +61,7 @@ pub use products::{
     ChangeProduct, CreateProduct, DeleteProduct, PhoneView, ProductRef, ProductView, product_digest, shown_slug,
 };
 pub use recipients::{Destination, GuestContact, KnownAddress, KnownDefaults, Recipients};
+pub use settings::{ChangeSettings, SettingsView};
 pub use stock::{AdjustStock, StockChange, StockView};
 pub use webhooks::{ChangeWebhook, CreateWebhook, DisableWebhook, RemoveWebhook, RotateWebhookSecret, WebhookRef};
 pub use wishlists::{AddWish, RemoveWish, WishView};

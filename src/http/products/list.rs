@@ -7,13 +7,14 @@ use axum::response::Response;
 use futures_util::stream::{StreamExt, TryStreamExt};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
+use sqlx::types::Json as SqlJson;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::domain::account::Role;
 use crate::domain::money::Money;
 use crate::domain::text::Sku;
 use crate::http::App;
-use crate::http::categories::find_categories;
+use crate::http::categories::{find_categories, with_subtrees};
 use crate::http::ranks;
 use crate::http::wire::amount::Amount;
 use crate::http::wire::caller::Caller;
@@ -41,6 +42,27 @@ pub struct ListedProduct {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub sku: Option<Option<String>>,
+    /// With `collapse=family`; `null` for a product without a family.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<ListedFamily>)]
+    pub family: Option<Option<ListedFamily>>,
+}
+
+/// The family that a row of the list stands for.
+#[derive(Serialize, Deserialize, ToSchema)]
+pub struct ListedFamily {
+    pub family_id: i64,
+    pub name: String,
+    /// Products of the family, without discontinued ones.
+    pub products: i64,
+    /// Lowest price of these products.
+    #[schema(example = "199.00")]
+    pub min_price: Option<String>,
+    /// Highest price of these products.
+    #[schema(example = "499.00")]
+    pub max_price: Option<String>,
+    /// Whether any of these products has stock.
+    pub in_stock: bool,
 }
 
 /// A row of the list with everything that a view may show.
@@ -53,6 +75,7 @@ struct ProductListRow {
     on_hand: i64,
     reserved: i64,
     sku: Option<String>,
+    family: Option<SqlJson<ListedFamily>>,
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -62,6 +85,8 @@ pub struct ProductFilter {
     category: Option<String>,
     /// Number of a category.
     category_id: Option<i64>,
+    /// `true` includes the categories below the category.
+    subtree: Option<bool>,
     /// Lowest price, inclusive.
     #[param(inline)]
     min_price: Option<Money>,
@@ -74,6 +99,11 @@ pub struct ProductFilter {
     in_stock: Option<bool>,
     #[param(inline)]
     sort: Option<ProductSort>,
+    /// Number of a family.
+    family: Option<i64>,
+    /// `family` returns one product of each family: the first in the order of the list, with `family` about the others.
+    #[param(inline)]
+    collapse: Option<ProductCollapse>,
     /// The whole SKU; case does not matter. For staff.
     #[param(inline)]
     sku: Option<Sku>,
@@ -88,6 +118,12 @@ pub struct ProductFilter {
 #[serde(rename_all = "snake_case")]
 pub enum ProductListView {
     Stock,
+}
+
+#[derive(Clone, Copy, PartialEq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ProductCollapse {
+    Family,
 }
 
 #[derive(Clone, Copy, Default, Deserialize, ToSchema)]
@@ -117,8 +153,14 @@ pub async fn list_products(
         require_staff(&caller)?;
     }
     let (rank, view) = (filter.rank(), filter.view);
+    let collapse = filter.collapse == Some(ProductCollapse::Family);
     let words: Option<Vec<String>> = filter.search.map(|search| search.split_whitespace().map(text_key).collect());
     let categories = find_categories(&app, filter.category.as_deref(), filter.category_id).await?;
+    let categories = with_subtrees(&app, categories, filter.subtree).await?;
+    let family = match filter.family {
+        Some(family_id) => Some(find_members(&app, family_id).await?),
+        None => None,
+    };
     let (min_price, max_price) = (filter.min_price.map(Money::amount), filter.max_price.map(Money::amount));
     let (in_stock, discontinued) = (filter.in_stock, filter.discontinued.unwrap_or(false));
     let unfiltered = categories.is_none()
@@ -126,8 +168,10 @@ pub async fn list_products(
         && max_price.is_none()
         && words.is_none()
         && in_stock.is_none()
+        && family.is_none()
+        && !collapse
         && !discontinued;
-    let show = move |row: ProductListRow| row.into_listed(view);
+    let show = move |row: ProductListRow| row.into_listed(view, collapse);
     macro_rules! rows {
         ($connection:expr, $file:literal, $($after:expr),*) => {
             sqlx::query_file_as!(
@@ -153,7 +197,7 @@ pub async fn list_products(
                 let stored = row.sku.as_ref().map(|stored| Sku::stored(stored.as_str()).folded());
                 ready(stored == Some(sku.folded()) && (text_key(&row.name), row.product_id) > after)
             };
-            let found = rows!(connection, "projections/products/list_by_sku.sql", key, discontinued);
+            let found = rows!(connection, "projections/products/list_by_sku.sql", key, discontinued, family.as_deref());
             found.try_filter(is_next).boxed()
         });
     }
@@ -163,24 +207,64 @@ pub async fn list_products(
                 .fetch(connection)
         }),
         ProductSort::Name => list!((String::new(), 0_i64), by_name, move |connection, (name, id), limit| {
-            rows!(connection, "projections/products/list_by_name.sql", text_key(&name), id, limit, discontinued)
+            rows!(
+                connection,
+                "projections/products/list_by_name.sql",
+                text_key(&name),
+                id,
+                limit,
+                discontinued,
+                family.as_deref(),
+                collapse
+            )
         }),
         ProductSort::PriceAsc => {
             list!((Decimal::NEGATIVE_ONE, 0_i64), by_price, move |connection, (price, id), limit| {
-                rows!(connection, "projections/products/list_by_price_asc.sql", price, id, limit, discontinued)
+                rows!(
+                    connection,
+                    "projections/products/list_by_price_asc.sql",
+                    price,
+                    id,
+                    limit,
+                    discontinued,
+                    family.as_deref(),
+                    collapse
+                )
             })
         }
         ProductSort::PriceDesc => {
             list!((Decimal::MAX, i64::MAX), by_price, move |connection, (price, id), limit| {
-                rows!(connection, "projections/products/list_by_price_desc.sql", price, id, limit, discontinued)
+                rows!(
+                    connection,
+                    "projections/products/list_by_price_desc.sql",
+                    price,
+                    id,
+                    limit,
+                    discontinued,
+                    family.as_deref(),
+                    collapse
+                )
             })
         }
         ProductSort::Newest => {
             list!(i64::MAX, |row: &ProductListRow| row.product_id, move |connection, id, limit| {
-                rows!(connection, "projections/products/list_newest.sql", id, limit, discontinued)
+                rows!(
+                    connection,
+                    "projections/products/list_newest.sql",
+                    id,
+                    limit,
+                    discontinued,
+                    family.as_deref(),
+                    collapse
+                )
             })
         }
     }
+}
+
+/// The products of a family, as the parameter of a query.
+async fn find_members(app: &App, family_id: i64) -> Result<Vec<i64>, sqlx::Error> {
+    sqlx::query_file_scalar!("projections/families/member_ids.sql", family_id).fetch_all(&app.pool).await
 }
 
 impl ProductFilter {
@@ -188,6 +272,7 @@ impl ProductFilter {
     fn rank(&self) -> &'static Rank {
         let by_price = self.min_price.is_some() || self.max_price.is_some();
         match self.sort.unwrap_or_default() {
+            _ if self.family.is_some() || self.collapse.is_some() => &ranks::PRODUCTS_BY_FAMILY,
             _ if self.in_stock.is_some() => &ranks::PRODUCTS_IN_STOCK,
             ProductSort::PriceAsc | ProductSort::PriceDesc => &ranks::PRODUCTS_BY_PRICE,
             _ if by_price => &ranks::PRODUCTS_BY_PRICE,
@@ -205,10 +290,22 @@ fn require_staff(caller: &Caller) -> Result<(), ApiError> {
 }
 
 impl ProductListRow {
-    fn into_listed(self, view: Option<ProductListView>) -> ListedProduct {
-        let Self { product_id, name, price, stock, category, on_hand, reserved, sku } = self;
-        let mut product =
-            ListedProduct { product_id, name, price, stock, category, on_hand: None, reserved: None, sku: None };
+    fn into_listed(self, view: Option<ProductListView>, collapse: bool) -> ListedProduct {
+        let Self { product_id, name, price, stock, category, on_hand, reserved, sku, family } = self;
+        let mut product = ListedProduct {
+            product_id,
+            name,
+            price,
+            stock,
+            category,
+            on_hand: None,
+            reserved: None,
+            sku: None,
+            family: None,
+        };
+        if collapse {
+            product.family = Some(family.map(|family| family.0));
+        }
         if let Some(ProductListView::Stock) = view {
             (product.on_hand, product.reserved, product.sku) = (Some(on_hand), Some(reserved), Some(sku));
         }
