@@ -92,6 +92,21 @@ pub const PRODUCTS_BY_FAMILY: Rank = Rank {
 pub const FAMILIES: Rank =
     Rank { tables: &["families"], facts: &["family_created", "family_changed", "family_deleted"] };
 
+/// In any order, with catalogue details in the filter or in the rows; families count too.
+pub const PRODUCTS_BY_DETAILS: Rank = Rank {
+    tables: &["products", "categories", "product_details", "families", "family_members"],
+    facts: &[
+        "product_created",
+        "product_changed",
+        "product_repriced",
+        "stock_level",
+        "product_offer",
+        "product_deleted",
+        "product_details_changed",
+        "family_place",
+    ],
+};
+
 /// By number, which never changes.
 pub const PRODUCTS_NEWEST: Rank = Rank { tables: PRODUCT_TABLES, facts: &[] };
 
@@ -129,7 +144,8 @@ mod tests {
     use super::*;
     use crate::projector::{PROJECTIONS, event_types_of, facts_that_set};
 
-    const ALL: [&Rank; 15] = [
+    const ALL: [&Rank; 16] = [
+        &PRODUCTS_BY_DETAILS,
         &BESTSELLERS,
         &LOW_STOCK,
         &CUSTOMER_STATS,

@@ -1,8 +1,10 @@
 //! Products and their stock.
 
 mod bodies;
+mod detail_filter;
 pub mod imei;
 pub mod list;
+mod listed;
 
 use axum::extract::State;
 use serde::Serialize;
