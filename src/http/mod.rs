@@ -58,6 +58,7 @@ pub use edge::connections::ConnectionLimits;
 pub use edge::cors::AllowedOrigins;
 pub use edge::rate_limits::RateLimits;
 pub use wire::error::ApiError;
+pub use wire::response_cache::ResponseCacheLimits;
 pub use wire::whole_list::WholeListLimits;
 
 use accounts::{auth, email_changes, keys, users};
@@ -68,8 +69,10 @@ use orders::{guest, list as order_list, moves, recipients, short, summary};
 use products::list as product_list;
 use wire::access::{Rules, check_access};
 use wire::consistency::{explain_unfit_queries, read_your_writes, refuse_malformed_position};
+use wire::negotiation::{Offers, negotiate};
 use wire::openapi::Document;
 use wire::query::{QueryParameters, refuse_unknown_parameters};
+use wire::snapshot::RouterState;
 use wire::unchanged::answer_unchanged;
 use wire::{body, fallbacks, openapi, responses};
 
@@ -77,7 +80,7 @@ use wire::{body, fallbacks, openapi, responses};
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 const BODY_LIMIT_BYTES: usize = 1024 * 1024;
 
-type Routes = OpenApiRouter<App>;
+type Routes = OpenApiRouter<RouterState>;
 
 /// Every route of the shop. Each path answers with and without a trailing slash.
 pub fn router(app: App) -> Router {
@@ -103,18 +106,22 @@ pub fn router(app: App) -> Router {
     let (router, document) =
         Routes::with_openapi(Document::openapi()).nest("/shop/api", api).merge(health()).split_for_parts();
     let (rules, parameters) = (Rules::of(&document), QueryParameters::of(&document));
+    let offers = Offers::of(app.clone(), &document);
     let router = router
+        .layer(from_fn_with_state(offers, negotiate))
+        .layer(from_fn_with_state(app.clone(), answer_unchanged))
         .layer(from_fn(refuse_malformed_position))
         .layer(from_fn_with_state(parameters, refuse_unknown_parameters))
         .layer(from_fn_with_state((app.clone(), rules), check_access))
         .layer(from_fn_with_state(app.clone(), explain_unfit_queries))
         .fallback(fallbacks::not_found)
-        .with_state(app.clone());
+        .with_state(RouterState(app.clone()));
     // The pages of `/docs` need their own slashes; every other path answers with and without a trailing slash.
     let router = Router::new()
         .merge(pages::router())
         .merge(problem_pages::router())
         .merge(SwaggerUi::new("/docs").url("/openapi.json", openapi::complete(document)))
+        .layer(from_fn_with_state(app.clone(), answer_unchanged))
         .fallback_service(NormalizePathLayer::trim_trailing_slash().layer(router))
         .layer(from_fn(body::refuse_encoded_body))
         .layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES))
@@ -333,12 +340,10 @@ fn health() -> Routes {
         .routes(routes!(operations::metrics))
 }
 
-/// Routes whose reads wait for the caller's own writes, and answer 304 to a client that knows what they show.
+/// Routes whose reads wait for the caller's own writes, and may be answered from the response cache.
 fn consistent(app: &App, mut routes: Routes) -> Routes {
     responses::note_positions(routes.get_openapi_mut());
-    routes
-        .layer(from_fn_with_state(app.clone(), answer_unchanged))
-        .layer(from_fn_with_state(app.clone(), read_your_writes))
+    routes.layer(from_fn_with_state(app.clone(), read_your_writes))
 }
 
 /// Routes whose requests must end within [`REQUEST_TIMEOUT`].
