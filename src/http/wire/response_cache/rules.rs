@@ -33,6 +33,7 @@ rules! {
         "products/list_by_price_desc",
         "products/list_by_sku",
         "products/list_newest",
+        "product_details/find_by_slug",
         "categories/find_named",
     ],
     "/product/{product_id}" => ["products/find"],
