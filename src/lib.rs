@@ -21,6 +21,7 @@ pub mod csv_file;
 pub mod database;
 pub mod domain;
 pub mod failpoints;
+pub mod files;
 pub mod health;
 pub mod http;
 pub mod journal;

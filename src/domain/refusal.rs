@@ -14,7 +14,7 @@ use super::ids::{AddressId, CategoryId, CustomerId, FamilyId, OrderId, ProductId
 use super::money::Money;
 use super::order::{OrderError, PaymentMethod};
 use super::pricing::PricingError;
-use super::product::{ProductError, UnavailableReason};
+use super::product::{ImageNumberError, ProductError, UnavailableReason};
 use super::settings::ShopSettingsError;
 use super::webhook::WebhookError;
 use super::wishlist::WishlistError;
@@ -42,6 +42,8 @@ pub enum Refusal {
     Pricing(#[from] PricingError),
     #[error(transparent)]
     Product(#[from] ProductError),
+    #[error(transparent)]
+    ImageNumber(#[from] ImageNumberError),
     #[error(transparent)]
     Settings(#[from] ShopSettingsError),
     #[error(transparent)]
@@ -133,6 +135,9 @@ pub enum Refusal {
         "the unpaid orders of this buyer or address would reserve too many units; pay for them first, or order less"
     )]
     TooManyUnpaidUnits,
+    /// The file of a picture was deleted before the command could refer to it: the caller uploads it again.
+    #[error("the uploaded picture was deleted in the meantime; upload it again")]
+    PictureGone,
 }
 
 /// A product of an order that cannot be ordered, or not in this quantity.

@@ -43,6 +43,7 @@ projections![
     "orders",
     "pricing",
     "product_details",
+    "product_images",
     "products",
     "refunds",
     "sales",

@@ -15,6 +15,7 @@ mod customers;
 mod discounts;
 mod erasures;
 mod families;
+mod images;
 mod keys;
 mod metadata;
 mod names;
@@ -45,6 +46,9 @@ pub use erasures::{EraseContact, EraseCustomer, ErasureView, KeepContact, KeepCu
 pub use families::{
     ChangeFamily, CreateFamily, DeleteFamily, FamilyMember, FamilyPlace, FamilyProduct, FamilyRef, FamilyRow,
     FamilyView, LeaveFamily, PriceRange, PutInFamily,
+};
+pub use images::{
+    AddImage, ChangeMediaBase, ImageAnswer, ImageUrls, PictureFile, RemoveImage, ReorderImages, ReplaceImage, image_url,
 };
 pub use keys::{CreateKey, KeyRef, RevokeKey};
 pub use metadata::{ChangeCartMetadata, ChangeOrderMetadata, OrderRef};

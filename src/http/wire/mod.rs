@@ -31,4 +31,5 @@ pub mod snapshot;
 pub mod streamed;
 pub mod text_input;
 pub mod unchanged;
+pub mod upload;
 pub mod whole_list;

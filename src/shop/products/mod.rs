@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::categories::CategoryKey;
 use super::families::leave_family;
+use super::images::remove_images;
 use super::names::release_name;
 use super::orders::as_stored;
 use crate::domain::category::{Category, CategoryCommand};
@@ -229,6 +230,7 @@ impl UseCase for DeleteProduct {
     fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<(), Interrupt> {
         let product_id = self.product_id;
         let listing = work.get::<Product>(product_id)?.listing()?.clone();
+        remove_images(work, product_id)?;
         imei::change_imei(work, product_id, None)?;
         work.execute::<Product>(product_id, ProductCommand::Delete)?;
         leave_family(work, product_id)?;

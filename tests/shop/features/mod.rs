@@ -1,6 +1,7 @@
 //! What the shop does, a file per noun.
 
 mod accounts;
+mod adding_reactors;
 mod addresses;
 mod analysts;
 mod applied_files;
@@ -26,6 +27,8 @@ mod finding;
 mod guest_carts;
 mod half_year_figures;
 mod history;
+mod image_files;
+mod images;
 mod import_files;
 mod limits;
 mod mails;

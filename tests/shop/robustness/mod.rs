@@ -9,6 +9,7 @@ mod earlier_shops;
 mod failpoints;
 mod full_disk;
 mod graceful_shutdown;
+mod image_crashes;
 mod journal;
 mod kills_under_load;
 mod log_verification;
