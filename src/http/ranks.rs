@@ -94,7 +94,7 @@ pub const FAMILIES: Rank =
 
 /// In any order, with catalogue details in the filter or in the rows; families count too.
 pub const PRODUCTS_BY_DETAILS: Rank = Rank {
-    tables: &["products", "categories", "product_details", "families", "family_members"],
+    tables: &["products", "categories", "product_details", "product_images", "families", "family_members"],
     facts: &[
         "product_created",
         "product_changed",
