@@ -239,7 +239,8 @@ select position, recorded_at, aggregate_id::bigint as product_id
 from fact.event
 where event_type in (
     'ProductCreated', 'ProductChanged', 'ProductRepriced', 'ProductDiscontinued', 'ProductRelisted',
-    'ProductSkuChanged', 'ProductDetailsChanged', 'ProductImeiChanged'
+    'ProductSkuChanged', 'ProductDetailsChanged', 'ProductImeiChanged',
+    'ProductImageAdded', 'ProductImageReplaced', 'ProductImageRemoved', 'ProductImagesReordered'
 );
 
 -- What every stock event has in common: the figures after it. One pass over the batch instead of six.
