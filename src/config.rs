@@ -17,6 +17,7 @@ use crate::database::embedded::{Durability, EmbeddedOptions, default_data_dir};
 use crate::files::MediaLocation;
 use crate::http::{AllowedOrigins, ConnectionLimits, Edge, RateLimits, ResponseCacheLimits, TrustedProxies};
 use crate::payments::{CardConfig, Currency, PaymentsConfig, ProviderSecret};
+use crate::scheduler::ScheduleArgs;
 use crate::shop::{OfferedMethods, PaymentPolicy};
 
 /// Locations of the database, the signing keys and the mails. Every subcommand accepts them.
@@ -40,6 +41,12 @@ pub struct DatabaseConfig {
     /// Folder that mails are written to without an SMTP server [default: `mail` in the data folder]
     #[arg(long, env = "SHOP_MAIL_DIR", global = true)]
     pub mail_dir: Option<PathBuf>,
+    /// Folder that dumps of the products are written to
+    #[arg(long, env = "SHOP_DUMPS_DIR", global = true, default_value = "dumps")]
+    pub dumps_dir: PathBuf,
+    /// Folder that dumps before a deployment are written to
+    #[arg(long, env = "SHOP_BACKUPS_DIR", global = true, default_value = "backups")]
+    pub backups_dir: PathBuf,
     /// Folder of product images, or s3://bucket/prefix with the variables AWS_* [default: `media` in the data folder]
     #[arg(long, env = "SHOP_MEDIA", global = true)]
     pub media: Option<MediaLocation>,
@@ -124,6 +131,8 @@ pub struct ServeConfig {
     pub edge: EdgeConfig,
     #[command(flatten)]
     pub payments: PaymentArgs,
+    #[command(flatten)]
+    pub schedules: ScheduleArgs,
 }
 
 /// Payment providers and the currency.

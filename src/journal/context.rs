@@ -54,6 +54,11 @@ impl IdempotencyKey {
         let digest = sha256([principal, key]);
         Self { digest: hex::encode(digest), fingerprint: sha256(request) }
     }
+
+    /// The key of a part of the request, which has an answer of its own.
+    pub fn part(&self, part: &str) -> Self {
+        Self { digest: hex::encode(sha256([&self.digest, part])), fingerprint: self.fingerprint }
+    }
 }
 
 /// Hashes the parts with their lengths, so that their boundaries count.
@@ -88,7 +93,7 @@ impl Context {
     /// Metadata of the command's events: a flat object of strings, as postgres-es reads it.
     pub(super) fn metadata(&self) -> String {
         // Strings and UUIDs can always be written.
-        serde_json::to_string(&Metadata {
+        serde_json::to_string(&EventMetadata {
             actor: &self.actor.id,
             role: self.actor.role,
             request_id: &self.request_id,
@@ -101,7 +106,7 @@ impl Context {
 }
 
 #[derive(Serialize)]
-struct Metadata<'context> {
+struct EventMetadata<'context> {
     actor: &'context str,
     role: &'static str,
     request_id: &'context str,
