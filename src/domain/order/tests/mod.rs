@@ -7,7 +7,7 @@ use cqrs_es::test::{AggregateTestExecutor, TestFramework};
 
 use super::*;
 use crate::domain::ids::CategoryId;
-use crate::domain::product::{Listing, Stock};
+use crate::domain::product::{Images, Listing, Stock};
 use crate::domain::quantity::Quantity;
 
 mod goods;
@@ -34,6 +34,7 @@ fn kettle(quantity: i64, agreed_price: Option<&str>) -> Result<OrderLine, OrderE
         ordered: false,
         details: Arc::default(),
         has_imei: false,
+        images: Images::default(),
     };
     OrderLine::of(ProductId(1), &listing, "Kitchen", Quantity::new(quantity).unwrap(), agreed_price.map(money))
 }
