@@ -11,6 +11,7 @@ from products as product
 join categories as category using (category_id)
 where product.discontinued = $9
     and ($1::bigint[] is null or product.category_id = any($1))
+    and ($10::bigint[] is null or product.product_id = any($10))
     and ($2::numeric is null or product.price >= $2)
     and ($3::numeric is null or product.price <= $3)
     and ($4::boolean is null or (product.stock > 0) = $4)

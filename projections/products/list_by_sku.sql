@@ -13,6 +13,7 @@ join categories as category using (category_id)
 where product.sku_key = $6
     and product.discontinued = $7
     and ($1::bigint[] is null or product.category_id = any($1))
+    and ($8::bigint[] is null or product.product_id = any($8))
     and ($2::numeric is null or product.price >= $2)
     and ($3::numeric is null or product.price <= $3)
     and ($4::boolean is null or (product.stock > 0) = $4)

@@ -62,7 +62,7 @@ use customers::{addresses, export, list as customer_list, wishlist};
 use edge::drain::DRAIN_DELAY;
 use edge::rate_limits::per_credential_source;
 use orders::{guest, list as order_list, moves, recipients, short, summary};
-use products::list as product_list;
+use products::{facets, list as product_list};
 use wire::access::{Rules, check_access};
 use wire::consistency::{explain_unfit_queries, read_your_writes, refuse_malformed_position};
 use wire::openapi::Document;
@@ -160,6 +160,7 @@ fn accounts(app: &App) -> Routes {
 fn products(app: &App) -> Routes {
     let routes = Routes::new()
         .routes(routes!(product_list::list_products, products::create_product))
+        .routes(routes!(facets::count_facets))
         .routes(routes!(products::find_product, products::change_product, products::delete_product))
         .routes(routes!(products::imei::find_imei))
         .routes(routes!(products::adjust_stock));

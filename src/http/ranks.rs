@@ -62,6 +62,19 @@ pub const PRODUCTS_IN_STOCK: Rank = Rank {
 /// By number, which never changes.
 pub const PRODUCTS_NEWEST: Rank = Rank { tables: PRODUCT_TABLES, facts: &[] };
 
+/// By what a search finds.
+pub const PRODUCTS_BY_RELEVANCE: Rank = Rank {
+    tables: &["product_search", "products", "categories"],
+    facts: &[
+        "product_text_event",
+        "product_repriced",
+        "stock_level",
+        "product_offer",
+        "shop_search_language_changed",
+        "category_renamed",
+    ],
+};
+
 pub const ABANDONED_CARTS: Rank =
     Rank { tables: &["carts", "cart_items", "products"], facts: &["cart_change", "product_deleted"] };
 
@@ -96,7 +109,7 @@ mod tests {
     use super::*;
     use crate::projector::{PROJECTIONS, event_types_of, facts_that_set};
 
-    const ALL: [&Rank; 12] = [
+    const ALL: [&Rank; 13] = [
         &BESTSELLERS,
         &LOW_STOCK,
         &CUSTOMER_STATS,
@@ -106,6 +119,7 @@ mod tests {
         &PRODUCTS_BY_PRICE,
         &PRODUCTS_IN_STOCK,
         &PRODUCTS_NEWEST,
+        &PRODUCTS_BY_RELEVANCE,
         &ABANDONED_CARTS,
         &SHORT_ORDERS,
         &ERASURES,

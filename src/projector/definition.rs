@@ -42,6 +42,8 @@ projections![
     "orders",
     "pricing",
     "product_details",
+    "product_facets",
+    "product_search",
     "products",
     "refunds",
     "sales",

@@ -1,10 +1,12 @@
 //! The list of products: filters for shoppers, and more for staff.
 
 use std::future::ready;
+use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
-use futures_util::stream::{StreamExt, TryStreamExt};
+use futures_util::TryFutureExt;
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -14,6 +16,7 @@ use crate::domain::money::Money;
 use crate::domain::text::Sku;
 use crate::http::App;
 use crate::http::categories::find_categories;
+use crate::http::products::search::{Found, ProductConditions, in_order};
 use crate::http::ranks;
 use crate::http::wire::amount::Amount;
 use crate::http::wire::caller::Caller;
@@ -68,7 +71,8 @@ pub struct ProductFilter {
     /// Highest price, inclusive.
     #[param(inline)]
     max_price: Option<Money>,
-    /// Words that the name or description must all contain; case and accents do not matter.
+    /// Words that the name or description must all contain; case and accents do not matter. With `sort=relevance` words
+    /// of any text of the product, in any inflection and in spite of typing errors.
     search: Option<String>,
     /// `true` returns only products with stock, `false` only those without.
     in_stock: Option<bool>,
@@ -90,7 +94,7 @@ pub enum ProductListView {
     Stock,
 }
 
-#[derive(Clone, Copy, Default, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Default, PartialEq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ProductSort {
     #[default]
@@ -98,6 +102,8 @@ pub enum ProductSort {
     PriceAsc,
     PriceDesc,
     Newest,
+    /// Best matches for `search` first: with stems, without accents, in spite of typing errors.
+    Relevance,
 }
 
 /// List products
@@ -117,21 +123,25 @@ pub async fn list_products(
         require_staff(&caller)?;
     }
     let (rank, view) = (filter.rank(), filter.view);
-    let words: Option<Vec<String>> = filter.search.map(|search| search.split_whitespace().map(text_key).collect());
     let categories = find_categories(&app, filter.category.as_deref(), filter.category_id).await?;
     let (min_price, max_price) = (filter.min_price.map(Money::amount), filter.max_price.map(Money::amount));
     let (in_stock, discontinued) = (filter.in_stock, filter.discontinued.unwrap_or(false));
     let unfiltered = categories.is_none()
         && min_price.is_none()
         && max_price.is_none()
-        && words.is_none()
+        && filter.search.is_none()
         && in_stock.is_none()
         && !discontinued;
+    let conditions =
+        ProductConditions { discontinued, category_ids: categories.as_deref(), min_price, max_price, in_stock };
+    let found = Found::of(&app, filter.search.as_deref(), filter.sort, conditions).await?;
+    let (ranks, product_ids, words) = (found.ranks, found.product_ids, found.words);
     let show = move |row: ProductListRow| row.into_listed(view);
     macro_rules! rows {
         ($connection:expr, $file:literal, $($after:expr),*) => {
             sqlx::query_file_as!(
-                ProductListRow, $file, categories.as_deref(), min_price, max_price, in_stock, words.as_deref(), $($after),*
+                ProductListRow, $file, categories.as_deref(), min_price, max_price, in_stock, words.as_deref(), $($after),*,
+                product_ids.as_deref()
             )
             .fetch($connection)
         };
@@ -157,14 +167,33 @@ pub async fn list_products(
             found.try_filter(is_next).boxed()
         });
     }
+    if let Some(ranks) = ranks {
+        let by_relevance = {
+            let ranks = Arc::clone(&ranks);
+            move |row: &ProductListRow| (ranks.get(&row.product_id).copied().unwrap_or_default(), row.product_id)
+        };
+        return list!((i64::MAX, 0_i64), by_relevance, move |connection, after, limit| {
+            let ranks = Arc::clone(&ranks);
+            let all = (String::new(), 0_i64, None::<i64>);
+            let found = rows!(connection, "projections/products/list_by_name.sql", all.0, all.1, all.2, discontinued);
+            let page = found.try_collect().map_ok(move |rows: Vec<ProductListRow>| {
+                let page = in_order(rows, |row| row.product_id, &ranks, after, limit);
+                stream::iter(page.into_iter().map(Ok))
+            });
+            page.try_flatten_stream().boxed()
+        });
+    }
     match filter.sort.unwrap_or_default() {
         ProductSort::Name if unfiltered => list!((String::new(), 0_i64), by_name, |connection, (name, id), limit| {
             sqlx::query_file_as!(ProductListRow, "projections/products/list.sql", text_key(&name), id, limit)
                 .fetch(connection)
         }),
-        ProductSort::Name => list!((String::new(), 0_i64), by_name, move |connection, (name, id), limit| {
-            rows!(connection, "projections/products/list_by_name.sql", text_key(&name), id, limit, discontinued)
-        }),
+        // A search without a word has nothing to rank by.
+        ProductSort::Name | ProductSort::Relevance => {
+            list!((String::new(), 0_i64), by_name, move |connection, (name, id), limit| {
+                rows!(connection, "projections/products/list_by_name.sql", text_key(&name), id, limit, discontinued)
+            })
+        }
         ProductSort::PriceAsc => {
             list!((Decimal::NEGATIVE_ONE, 0_i64), by_price, move |connection, (price, id), limit| {
                 rows!(connection, "projections/products/list_by_price_asc.sql", price, id, limit, discontinued)
@@ -188,6 +217,7 @@ impl ProductFilter {
     fn rank(&self) -> &'static Rank {
         let by_price = self.min_price.is_some() || self.max_price.is_some();
         match self.sort.unwrap_or_default() {
+            ProductSort::Relevance => &ranks::PRODUCTS_BY_RELEVANCE,
             _ if self.in_stock.is_some() => &ranks::PRODUCTS_IN_STOCK,
             ProductSort::PriceAsc | ProductSort::PriceDesc => &ranks::PRODUCTS_BY_PRICE,
             _ if by_price => &ranks::PRODUCTS_BY_PRICE,

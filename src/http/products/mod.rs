@@ -1,8 +1,10 @@
 //! Products and their stock.
 
 mod bodies;
+pub mod facets;
 pub mod imei;
 pub mod list;
+pub mod search;
 
 use axum::extract::State;
 use serde::Serialize;

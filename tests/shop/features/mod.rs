@@ -42,6 +42,7 @@ mod references;
 mod sales;
 mod sales_history;
 mod scheduler;
+mod search;
 mod seeds;
 mod settings;
 mod short_stock;

@@ -57,6 +57,7 @@ const MATRIX: &[(&str, &str, Open)] = &[
     ("GET", "audit", Admin),
     ("GET", "products", Public),
     ("POST", "products", Editor),
+    ("GET", "products/facets", Public),
     ("GET", "product/{product_id}", Public),
     ("PATCH", "product/{product_id}", Editor),
     ("DELETE", "product/{product_id}", Editor),
