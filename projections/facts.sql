@@ -11,8 +11,14 @@ where event.position > current_setting('projector.after')::bigint
     and event.position <= current_setting('projector.upto')::bigint;
 
 create view fact.category_created as
-select position, recorded_at, sequence, aggregate_id::bigint as category_id, payload ->> 'name' as name
+select position, recorded_at, sequence, aggregate_id::bigint as category_id, payload ->> 'name' as name,
+    (payload ->> 'parent_id')::bigint as parent_id
 from fact.event where event_type = 'CategoryCreated';
+
+create view fact.category_moved as
+select position, recorded_at, sequence, aggregate_id::bigint as category_id,
+    (payload ->> 'parent_id')::bigint as parent_id, (payload ->> 'previous_parent_id')::bigint as previous_parent_id
+from fact.event where event_type = 'CategoryMoved';
 
 create view fact.category_renamed as
 select position, recorded_at, sequence, aggregate_id::bigint as category_id,
@@ -23,6 +29,16 @@ create view fact.category_deleted as
 select position, recorded_at, sequence, aggregate_id::bigint as category_id, payload ->> 'name' as name
 from fact.event where event_type = 'CategoryDeleted';
 
+create view fact.category_child_added as
+select position, recorded_at, sequence, aggregate_id::bigint as category_id,
+    (payload ->> 'child_id')::bigint as child_id
+from fact.event where event_type = 'CategoryChildAdded';
+
+create view fact.category_child_removed as
+select position, recorded_at, sequence, aggregate_id::bigint as category_id,
+    (payload ->> 'child_id')::bigint as child_id
+from fact.event where event_type = 'CategoryChildRemoved';
+
 create view fact.category_product_added as
 select position, recorded_at, sequence, aggregate_id::bigint as category_id,
     (payload ->> 'product_id')::bigint as product_id
@@ -32,6 +48,51 @@ create view fact.category_product_removed as
 select position, recorded_at, sequence, aggregate_id::bigint as category_id,
     (payload ->> 'product_id')::bigint as product_id
 from fact.event where event_type = 'CategoryProductRemoved';
+
+create view fact.family_created as
+select position, recorded_at, sequence, aggregate_id::bigint as family_id,
+    payload ->> 'name' as name, payload -> 'options' as options
+from fact.event where event_type = 'FamilyCreated';
+
+create view fact.family_changed as
+select position, recorded_at, sequence, aggregate_id::bigint as family_id,
+    payload ->> 'name' as name, payload -> 'options' as options
+from fact.event where event_type = 'FamilyChanged';
+
+create view fact.family_deleted as
+select position, recorded_at, sequence, aggregate_id::bigint as family_id, payload ->> 'name' as name
+from fact.event where event_type = 'FamilyDeleted';
+
+create view fact.family_product_added as
+select position, recorded_at, sequence, aggregate_id::bigint as family_id,
+    (payload ->> 'product_id')::bigint as product_id, payload -> 'options' as options
+from fact.event where event_type = 'FamilyProductAdded';
+
+create view fact.family_product_changed as
+select position, recorded_at, sequence, aggregate_id::bigint as family_id,
+    (payload ->> 'product_id')::bigint as product_id, payload -> 'options' as options
+from fact.event where event_type = 'FamilyProductChanged';
+
+create view fact.family_product_removed as
+select position, recorded_at, sequence, aggregate_id::bigint as family_id,
+    (payload ->> 'product_id')::bigint as product_id
+from fact.event where event_type = 'FamilyProductRemoved';
+
+-- Every change of a product's place in a family; `options` is null if the product leaves it.
+create view fact.family_place as
+select position, aggregate_id::bigint as family_id, (payload ->> 'product_id')::bigint as product_id,
+    payload -> 'options' as options,
+    case event_type when 'FamilyProductAdded' then 1 when 'FamilyProductRemoved' then -1 else 0 end as products
+from fact.event
+where event_type in ('FamilyProductAdded', 'FamilyProductChanged', 'FamilyProductRemoved');
+
+create view fact.family_event as
+select aggregate_id::bigint as family_id, sequence
+from fact.event
+where event_type in (
+    'FamilyCreated', 'FamilyChanged', 'FamilyDeleted',
+    'FamilyProductAdded', 'FamilyProductChanged', 'FamilyProductRemoved'
+);
 
 create view fact.product_created as
 select position, recorded_at, sequence, aggregate_id::bigint as product_id,
@@ -161,6 +222,10 @@ create view fact.customer_changed as
 select position, recorded_at, sequence, aggregate_id::bigint as customer_id, payload -> 'fields' as fields
 from fact.event where event_type = 'CustomerChanged';
 
+create view fact.customer_metadata_changed as
+select position, recorded_at, sequence, aggregate_id::bigint as customer_id
+from fact.event where event_type = 'CustomerMetadataChanged';
+
 create view fact.customer_address_added as
 select position, recorded_at, sequence, aggregate_id::bigint as customer_id,
     (payload ->> 'address_id')::bigint as address_id
@@ -218,6 +283,10 @@ create view fact.cart_opened as
 select position, recorded_at, sequence, aggregate_id as cart_id
 from fact.event where event_type = 'CartOpened';
 
+create view fact.cart_metadata_changed as
+select position, recorded_at, sequence, aggregate_id as cart_id
+from fact.event where event_type = 'CartMetadataChanged';
+
 create view fact.cart_item_added as
 select position, recorded_at, sequence, aggregate_id as cart_id, (payload ->> 'product_id')::bigint as product_id,
     (payload ->> 'quantity')::bigint as quantity, (payload ->> 'new_quantity')::bigint as new_quantity
@@ -254,7 +323,7 @@ select position, recorded_at, sequence, aggregate_id as cart_id, event_type,
 from fact.event
 where event_type in (
     'CartOpened', 'CartItemAdded', 'CartItemQuantityChanged', 'CartItemRemoved', 'CartEmptied', 'CartMerged',
-    'CartCheckedOut', 'CartExpired'
+    'CartCheckedOut', 'CartExpired', 'CartMetadataChanged'
 );
 
 create view fact.order_placed as
@@ -464,7 +533,7 @@ where event_type in (
     'OrderCancelled', 'OrderReturned', 'OrderPaymentRequested', 'OrderPaymentAuthorised', 'OrderPaymentFailed',
     'OrderPaid', 'OrderPartiallyPaid', 'OrderRefundRequested', 'OrderRefunded', 'OrderRefundFailed', 'OrderContactErased',
     'OrderAddressesCorrected', 'OrderContactCorrected', 'OrderContactErasureRequested', 'OrderContactErasureWithdrawn',
-    'OrderUnitsCancelled'
+    'OrderUnitsCancelled', 'OrderMetadataChanged'
 );
 
 create view fact.claim_taken as
@@ -518,6 +587,10 @@ from fact.event where event_type = 'AccountErased';
 create view fact.cart_expired as
 select position, recorded_at, sequence, aggregate_id as cart_id
 from fact.event where event_type = 'CartExpired';
+
+create view fact.order_metadata_changed as
+select position, recorded_at, sequence, aggregate_id::bigint as order_id
+from fact.event where event_type = 'OrderMetadataChanged';
 
 create view fact.order_contact_erased as
 select position, recorded_at, sequence, aggregate_id::bigint as order_id

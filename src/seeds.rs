@@ -119,7 +119,7 @@ impl UseCase for Seeds {
         }
         work.get_all::<crate::domain::cart::Cart, _>(1..=self.customers.len())?;
         for name in &self.categories {
-            CreateCategory { name: name.clone() }.decide(work)?;
+            CreateCategory { name: name.clone(), parent_id: None }.decide(work)?;
         }
         let mut products = HashMap::new();
         for product in &self.products {

@@ -13,7 +13,7 @@ pub fn context() -> Context {
 /// Products in 20 categories, and customers, numbered from 1.
 pub async fn stock_up(journal: &Journal, products: i64, customers: i64) {
     for category in 0..20 {
-        run(journal, CreateCategory { name: category_name(category) }).await;
+        run(journal, CreateCategory { name: category_name(category), parent_id: None }).await;
     }
     let create = (0..products).map(|product| {
         let price = Money::try_from(format!("{}.{:02}", product % 90 + 1, product % 100)).expect("a price");

@@ -1,3 +1,3 @@
-select category_id, name as category_name, product_count, version
+select category_id, name as category_name, product_count, parent_id, version
 from categories
 where category_id = $1

@@ -15,6 +15,8 @@ from (
         select customer_id, sequence, null::timestamptz as erasure_requested_at, null::timestamptz as erased_at
         from fact.customer_changed
         union all
+        select customer_id, sequence, null, null from fact.customer_metadata_changed
+        union all
         select customer_id, sequence, null, null from fact.customer_address_added
         union all
         select customer_id, sequence, null, null from fact.customer_address_changed

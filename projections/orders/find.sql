@@ -15,7 +15,9 @@ select
     placed.customer_id,
     placed.reference,
     placed.version,
-    customer.version as "customer_version?"
+    customer.version as "customer_version?",
+    coalesce(kept.pairs, '{}') as "metadata!"
 from orders as placed
 left join customers as customer using (customer_id)
+left join entity_metadata as kept on kept.kind = 'order' and kept.id = placed.order_id::text
 where placed.order_id = $1

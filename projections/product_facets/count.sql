@@ -9,10 +9,6 @@ with matching as not materialized (
         on $5::boolean is not null and product.product_id = facet.product_id
     left join product_search as search
         on $7::text[] is not null and search.product_id = facet.product_id
-    left join product_details as detail
-        on $8::jsonb is not null and detail.product_id = facet.product_id
-    left join family_members as member
-        on $9::bigint is not null and member.product_id = facet.product_id
     where facet.discontinued = $1
         and ($2::bigint[] is null or facet.category_id = any($2))
         and ($3::numeric is null or facet.price >= $3)
@@ -26,8 +22,6 @@ with matching as not materialized (
                 from unnest($7) as word
             )
         )
-        and ($8::jsonb is null or detail.filter_keys @> $8)
-        and ($9::bigint is null or member.family_id = $9)
 ),
 cells as materialized (
     select category_id, brand, band, count(*) as products

@@ -4,6 +4,7 @@ with named as materialized (
     select search.product_id, search.document
     from product_search as search
     where search.document @@ $2::text::tsquery
+        and ($9::bigint[] is null or search.product_id = any($9))
         and exists (
             select from products as product
             where product.product_id = search.product_id
@@ -20,6 +21,7 @@ others as materialized (
     from product_search as search
     where search.document @@ $1::text::tsquery
         and not search.document @@ $2::text::tsquery
+        and ($9::bigint[] is null or search.product_id = any($9))
         and exists (
             select from products as product
             where product.product_id = search.product_id

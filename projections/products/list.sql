@@ -7,7 +7,8 @@ select
     category.name as category,
     product.on_hand,
     product.reserved,
-    product.sku
+    product.sku,
+    null::jsonb as "family: _"
 from products as product
 join categories as category using (category_id)
 where not product.discontinued

@@ -1,3 +1,19 @@
+-- With $11, one product of each family: the first in this order among those that match. The condition on the family is
+-- written so that the planner keeps to the index of this order.
+with matching as not materialized (
+    select product.*
+    from products as product
+    where product.discontinued = $9
+        and ($1::bigint[] is null or product.category_id = any($1))
+        and ($2::numeric is null or product.price >= $2)
+        and ($3::numeric is null or product.price <= $3)
+        and ($4::boolean is null or (product.stock > 0) = $4)
+        and (
+            select bool_and(strpos(product.search_key, word) > 0)
+            from unnest($5::text[]) as word
+        ) is not false
+        and ($10::bigint[] is null or product.product_id = any($10))
+)
 select
     product.product_id,
     product.name,
@@ -6,19 +22,41 @@ select
     category.name as category,
     product.on_hand,
     product.reserved,
-    product.sku
-from products as product
+    product.sku,
+    case when $11 then (
+        select jsonb_build_object(
+            'family_id', family.family_id,
+            'name', family.name,
+            'products', range.products,
+            'min_price', range.min_price,
+            'max_price', range.max_price,
+            'in_stock', range.in_stock
+        )
+        from family_members as member
+        join families as family using (family_id)
+        cross join lateral (
+            select count(*) as products, min(sold.price)::text as min_price, max(sold.price)::text as max_price,
+                coalesce(bool_or(sold.stock > 0 and sold.on_sale), false) as in_stock
+            from family_members as other
+            join products as sold using (product_id)
+            where other.family_id = family.family_id
+                and not sold.discontinued
+        ) as range
+        where member.product_id = product.product_id
+    ) end as "family: _"
+from matching as product
 join categories as category using (category_id)
-where product.discontinued = $9
-    and ($1::bigint[] is null or product.category_id = any($1))
-    and ($10::bigint[] is null or product.product_id = any($10))
-    and ($2::numeric is null or product.price >= $2)
-    and ($3::numeric is null or product.price <= $3)
-    and ($4::boolean is null or (product.stock > 0) = $4)
+where (product.price, product.product_id) > ($6, $7)
     and (
-        select bool_and(strpos(product.search_key, word) > 0)
-        from unnest($5::text[]) as word
-    ) is not false
-    and (product.price, product.product_id) > ($6, $7)
+        not $11::boolean
+        or exists (
+            select
+            from family_members as member
+            join family_members as other using (family_id)
+            join matching as sibling on sibling.product_id = other.product_id
+            where member.product_id = product.product_id
+                and (sibling.price, sibling.product_id) < (product.price, product.product_id)
+        ) is not true
+    )
 order by product.price, product.product_id
 limit $8

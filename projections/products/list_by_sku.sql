@@ -7,13 +7,13 @@ select
     category.name as category,
     product.on_hand,
     product.reserved,
-    product.sku
+    product.sku,
+    null::jsonb as "family: _"
 from products as product
 join categories as category using (category_id)
 where product.sku_key = $6
     and product.discontinued = $7
     and ($1::bigint[] is null or product.category_id = any($1))
-    and ($8::bigint[] is null or product.product_id = any($8))
     and ($2::numeric is null or product.price >= $2)
     and ($3::numeric is null or product.price <= $3)
     and ($4::boolean is null or (product.stock > 0) = $4)
@@ -21,5 +21,6 @@ where product.sku_key = $6
         select bool_and(strpos(product.search_key, word) > 0)
         from unnest($5::text[]) as word
     ) is not false
+    and ($8::bigint[] is null or product.product_id = any($8))
 order by product.name_key, product.product_id
 limit 1000

@@ -10,6 +10,7 @@ use super::category::Category;
 use super::claim::Claim;
 use super::customer::Customer;
 use super::discount::Discount;
+use super::family::Family;
 use super::order::Order;
 use super::pricing::Pricing;
 use super::product::Product;
@@ -73,13 +74,14 @@ fn schema_of<E: JsonSchema>() -> Schema {
 }
 
 /// The events of every aggregate.
-pub const ALL: [AggregateEvents; 12] = [
+pub const ALL: [AggregateEvents; 13] = [
     AggregateEvents::of::<Account>(),
     AggregateEvents::of::<Cart>(),
     AggregateEvents::of::<Category>(),
     AggregateEvents::of::<Claim>(),
     AggregateEvents::of::<Customer>(),
     AggregateEvents::of::<Discount>(),
+    AggregateEvents::of::<Family>(),
     AggregateEvents::of::<Order>(),
     AggregateEvents::of::<Pricing>(),
     AggregateEvents::of::<Product>(),

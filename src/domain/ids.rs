@@ -38,6 +38,10 @@ number!(
     CategoryId
 );
 number!(
+    /// The number of a family.
+    FamilyId
+);
+number!(
     /// The number of a product.
     ProductId
 );

@@ -17,6 +17,7 @@ pub mod customer;
 pub mod discount;
 mod event;
 pub mod event_types;
+pub mod family;
 pub mod ids;
 pub mod metadata;
 pub mod money;
@@ -64,10 +65,11 @@ pub trait Decider: Aggregate + Clone + 'static {
 pub trait Numbered: Decider {}
 
 /// The kind of every [`Numbered`] aggregate.
-pub const NUMBERED_KINDS: [&str; 6] = [
+pub const NUMBERED_KINDS: [&str; 7] = [
     kind::<account::Account>(),
     kind::<category::Category>(),
     kind::<customer::Customer>(),
+    kind::<family::Family>(),
     kind::<order::Order>(),
     kind::<product::Product>(),
     kind::<webhook::Webhook>(),

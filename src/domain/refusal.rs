@@ -9,7 +9,8 @@ use super::category::CategoryError;
 use super::claim::ClaimError;
 use super::customer::CustomerError;
 use super::discount::DiscountError;
-use super::ids::{AddressId, CategoryId, CustomerId, OrderId, ProductId};
+use super::family::FamilyError;
+use super::ids::{AddressId, CategoryId, CustomerId, FamilyId, OrderId, ProductId};
 use super::money::Money;
 use super::order::{OrderError, PaymentMethod};
 use super::pricing::PricingError;
@@ -33,6 +34,8 @@ pub enum Refusal {
     Customer(#[from] CustomerError),
     #[error(transparent)]
     Discount(#[from] DiscountError),
+    #[error(transparent)]
+    Family(#[from] FamilyError),
     #[error(transparent)]
     Order(#[from] OrderError),
     #[error(transparent)]
@@ -97,6 +100,10 @@ pub enum Refusal {
     Unavailable { product_id: ProductId, error: ProductError },
     #[error("category {0} not found")]
     UnknownCategory(String),
+    #[error("family {0} not found")]
+    UnknownFamily(FamilyId),
+    #[error("the product is in no family")]
+    NotInFamily,
     #[error("customer {0} not found")]
     UnknownCustomer(CustomerId),
     /// Personal data that open orders still need; names the first of them.

@@ -13,6 +13,7 @@ use super::claim::Claim;
 use super::customer::Customer;
 use super::discount::Discount;
 use super::event_types::versions;
+use super::family::Family;
 use super::order::Order;
 use super::pricing::Pricing;
 use super::product::Product;
@@ -62,6 +63,7 @@ fn every_sample_is_read_by_exactly_one_aggregate_and_written_back_the_same() {
             read_back::<Claim>(&sample),
             read_back::<Customer>(&sample),
             read_back::<Discount>(&sample),
+            read_back::<Family>(&sample),
             read_back::<Order>(&sample),
             read_back::<Pricing>(&sample),
             read_back::<Product>(&sample),

@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::Schema;
-use utoipa::{PartialSchema, ToSchema};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
 use uuid::Uuid;
 
 use crate::clock::FUTURE_LEEWAY;
@@ -18,7 +18,7 @@ use crate::http::wire::body::{NoBody, body};
 use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse};
 use crate::http::wire::consistency::snapshot;
 use crate::http::wire::error::{ApiError, Problem};
-use crate::http::wire::page::{Ids, Versioned};
+use crate::http::wire::page::{Ids, Params, Versioned};
 use crate::http::wire::schema::whole_number;
 use crate::journal::EntityTag;
 use crate::shop::{CartChange, CartItem, CartView, ChangeCart, MergeCarts, RequestedCart};
@@ -56,6 +56,21 @@ pub struct GuestCartRef {
     pub cart_token: Uuid,
 }
 
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct CartQuery {
+    /// `full` adds `metadata`.
+    #[param(inline)]
+    view: Option<CartShown>,
+}
+
+/// What a read of a cart shows beside its items.
+#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CartShown {
+    Full,
+}
+
 /// A quantity, or 0 for none.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(try_from = "i64")]
@@ -79,19 +94,25 @@ impl TryFrom<i64> for QuantityOrNone {
 
 /// Get a customer's cart
 #[utoipa::path(get, path = "/customer/{customer_id}/cart", tag = "carts", security(("bearer" = ["owner", "reader"])),
-    params(("customer_id" = CustomerId, Path)), responses((status = 200, body = CartView), (status = 404, body = Problem)))]
+    params(("customer_id" = CustomerId, Path), CartQuery), responses((status = 200, body = CartView), (status = 404, body = Problem)))]
 pub async fn find_customer_cart(
     State(app): State<App>,
     Ids(customer_id): Ids<CustomerId>,
+    Params(query): Params<CartQuery>,
 ) -> Result<Versioned<CartView>, ApiError> {
-    find_cart(&app, CartId::Customer(customer_id).into()).await
+    find_cart(&app, CartId::Customer(customer_id).into(), query.view).await
 }
 
 /// Get a guest's cart
 #[utoipa::path(get, path = "/carts/{cart_token}", tag = "carts", security((), ("bearer" = [])),
-    params(("cart_token" = Uuid, Path)), responses((status = 200, body = CartView), (status = 404, body = Problem)))]
-pub async fn find_guest_cart(State(app): State<App>, Ids(token): Ids<Uuid>) -> Result<Versioned<CartView>, ApiError> {
-    find_cart(&app, app.guest_cart(token)).await
+    params(("cart_token" = Uuid, Path), CartQuery),
+    responses((status = 200, body = CartView), (status = 404, body = Problem)))]
+pub async fn find_guest_cart(
+    State(app): State<App>,
+    Ids(token): Ids<Uuid>,
+    Params(query): Params<CartQuery>,
+) -> Result<Versioned<CartView>, ApiError> {
+    find_cart(&app, app.guest_cart(token), query.view).await
 }
 
 /// Add units of a product to a customer's cart
@@ -236,9 +257,9 @@ impl App {
     }
 }
 
-async fn find_cart(app: &App, cart: RequestedCart) -> Result<Versioned<CartView>, ApiError> {
+async fn find_cart(app: &App, cart: RequestedCart, shown: Option<CartShown>) -> Result<Versioned<CartView>, ApiError> {
     let (cart_id, id) = (cart.cart_id, cart.cart_id.to_string());
-    // One snapshot for both queries, so that the version matches the items.
+    // One snapshot for all queries, so that the version matches the items.
     let mut transaction = snapshot(&app.pool, "carts, cart_items, products, products_deleted").await?;
     let found = sqlx::query_file!("projections/carts/find.sql", id).fetch_optional(&mut *transaction).await?;
     let version = match found {
@@ -250,7 +271,16 @@ async fn find_cart(app: &App, cart: RequestedCart) -> Result<Versioned<CartView>
     };
     let version = version.ok_or_else(|| ApiError::not_found("cart_not_found", "Cart not found"))?;
     let rows = sqlx::query_file!("projections/cart_items/by_cart.sql", id).fetch_all(&mut *transaction).await?;
+    let metadata = match shown {
+        Some(CartShown::Full) => {
+            sqlx::query_scalar!("select pairs from entity_metadata where kind = 'cart' and id = $1", id)
+                .fetch_optional(&mut *transaction)
+                .await?
+        }
+        None => None,
+    };
     transaction.commit().await?;
+    let metadata = metadata.map(serde_json::from_value).transpose().map_err(ApiError::internal)?;
     let items = rows.into_iter().map(|row| {
         let withdrawn = UnavailableReason::of_withdrawn(row.deleted, row.discontinued, row.on_sale);
         CartItem {
@@ -261,7 +291,8 @@ async fn find_cart(app: &App, cart: RequestedCart) -> Result<Versioned<CartView>
             supply: Supply::new(withdrawn, row.stock),
         }
     });
-    let body = CartView::of_items(cart_id.customer(), items);
+    let mut body = CartView::of_items(cart_id.customer(), items);
+    body.metadata = shown.map(|CartShown::Full| metadata.unwrap_or_default());
     Ok(Versioned { tag: EntityTag { version, digest: Some(body.digest()) }, body })
 }
 

@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::{PartialSchema, ToSchema};
@@ -12,14 +13,14 @@ use crate::domain::ids::CategoryId;
 use crate::domain::text::Name;
 use crate::http::App;
 use crate::http::ranks;
-use crate::http::wire::body::{NoBody, body};
+use crate::http::wire::body::{self, FromObject, NoBody, body};
 use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse};
-use crate::http::wire::error::{ApiError, Problem};
+use crate::http::wire::error::{ApiError, FieldError, Problem};
 use crate::http::wire::page::{DEFAULT_LIMIT, Ids, Params, Versioned};
 use crate::http::wire::ranked_walk::{ListRequest, RankedList, RankedPage};
 use crate::journal::EntityTag;
 use crate::projector::text_key;
-use crate::shop::{CategoryKey, CategoryRef, CreateCategory, DeleteCategory, RenameCategory};
+use crate::shop::{CategoryKey, CategoryRef, ChangeCategory, CreateCategory, DeleteCategory};
 
 #[derive(Serialize, ToSchema)]
 pub struct CategoryRow {
@@ -27,13 +28,38 @@ pub struct CategoryRow {
     pub category_name: String,
     /// Products in the category, discontinued products included.
     pub product_count: i64,
+    /// Number of the category above; `null` at the top.
+    pub parent_id: Option<i64>,
 }
 
 body! {
-    /// The name of a category.
+    /// A category, at the top or below another.
     #[schema(examples(json!({ "category_name": "Kitchen" })))]
-    pub struct CategoryName {
+    pub struct NewCategory {
         pub category_name: Name,
+        /// Number of the category above; absent or `null` for a category at the top.
+        pub parent_id: Option<CategoryId>,
+    }
+}
+
+/// The fields to change; absent fields keep their value.
+#[derive(ToSchema)]
+#[schema(examples(json!({ "category_name": "Kitchen", "parent_id": null })))]
+pub struct CategoryChange {
+    category_name: Option<Name>,
+    /// Number of the category above; `null` moves the category to the top.
+    #[schema(value_type = Option<CategoryId>)]
+    parent_id: Option<Option<CategoryId>>,
+}
+
+impl FromObject for CategoryChange {
+    fn from_object(mut object: Map<String, Value>) -> Result<Self, Vec<FieldError>> {
+        let mut errors = Vec::new();
+        let moves = object.contains_key("parent_id");
+        let category_name = body::take_field(&mut object, "category_name", &mut errors).flatten();
+        let parent_id = body::take_field(&mut object, "parent_id", &mut errors).filter(|_| moves);
+        body::refuse_unknown(&object, &mut errors);
+        if errors.is_empty() { Ok(Self { category_name, parent_id }) } else { Err(errors) }
     }
 }
 
@@ -59,12 +85,12 @@ impl ToSchema for CategoryField {}
 impl<'de> Deserialize<'de> for CategoryField {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         use serde::de::Error;
-        match serde_json::Value::deserialize(deserializer)? {
-            serde_json::Value::Number(number) => {
+        match Value::deserialize(deserializer)? {
+            Value::Number(number) => {
                 let number = number.as_i64().ok_or_else(|| D::Error::custom("must be a whole number or a name"))?;
                 Ok(Self(CategoryKey::Id(CategoryId(number))))
             }
-            serde_json::Value::String(name) => {
+            Value::String(name) => {
                 Name::parse(&name).map(|name| Self(CategoryKey::Name(name))).map_err(D::Error::custom)
             }
             _ => Err(D::Error::custom("must be the number or the name of a category")),
@@ -100,6 +126,22 @@ pub async fn find_categories(
         Some(place) => vec![rows[place].category_id],
         None => rows.into_iter().map(|row| row.category_id).collect(),
     }))
+}
+
+/// The categories of a filter, with all categories below them if `subtree` asks for these.
+pub async fn with_subtrees(
+    app: &App,
+    categories: Option<Vec<i64>>,
+    subtree: Option<bool>,
+) -> Result<Option<Vec<i64>>, ApiError> {
+    match (categories, subtree) {
+        (None, Some(_)) => Err(ApiError::invalid_field("subtree", "needs category or category_id")),
+        (Some(categories), Some(true)) => {
+            let subtree = sqlx::query_file_scalar!("projections/categories/subtree.sql", &categories);
+            Ok(Some(subtree.fetch_all(&app.pool).await?))
+        }
+        (categories, _) => Ok(categories),
+    }
 }
 
 /// The place of the category that has exactly this name: by the order of [`ClaimIds`], as commands find it, then by the
@@ -154,37 +196,41 @@ pub async fn find_category(
         category_id: row.category_id,
         category_name: row.category_name,
         product_count: row.product_count,
+        parent_id: row.parent_id,
     };
     Ok(Versioned { tag: EntityTag::of_version(row.version), body })
 }
 
 /// Create a category
+///
+/// Categories have at most 8 levels, and a category at most 500 categories directly below it.
 #[utoipa::path(post, path = "/categories", tag = "catalogue", security(("bearer" = ["editor"])),
-    request_body = CategoryName, params(CommandParams),
+    request_body = NewCategory, params(CommandParams),
     responses((status = 201, body = CategoryRef), CommandProblems))]
 pub async fn create_category(
     State(app): State<App>,
-    command: Command<CategoryName>,
+    command: Command<NewCategory>,
 ) -> Result<CommandResponse<CategoryRef>, ApiError> {
-    let created = app.run(CreateCategory { name: command.body.category_name }, command.context).await?;
+    let NewCategory { category_name: name, parent_id } = command.body;
+    let created = app.run(CreateCategory { name, parent_id }, command.context).await?;
     Ok(created.created(|created| format!("/shop/api/categories/{}/", created.category_id)))
 }
 
-/// Rename a category
+/// Rename a category, or move it with all categories below it
 #[utoipa::path(patch, path = "/categories/{category_id}", tag = "catalogue", security(("bearer" = ["editor"])),
-    request_body = CategoryName,
+    request_body = CategoryChange,
     params(("category_id" = CategoryId, Path), CommandParams),
     responses((status = 200, body = CategoryRef), CommandProblems))]
-pub async fn rename_category(
+pub async fn change_category(
     State(app): State<App>,
     Ids(category_id): Ids<CategoryId>,
-    command: Command<CategoryName>,
+    command: Command<CategoryChange>,
 ) -> Result<CommandResponse<CategoryRef>, ApiError> {
-    let rename = RenameCategory { category_id, name: command.body.category_name };
-    app.run(rename, command.context).await
+    let CategoryChange { category_name: name, parent_id } = command.body;
+    app.run(ChangeCategory { category_id, name, parent_id }, command.context).await
 }
 
-/// Delete a category without products
+/// Delete a category without products and without categories below it
 #[utoipa::path(delete, path = "/categories/{category_id}", tag = "catalogue", security(("bearer" = ["editor"])),
     params(("category_id" = CategoryId, Path), CommandParams), responses((status = 204), CommandProblems))]
 pub async fn delete_category(

@@ -11,8 +11,10 @@ use uuid::Uuid;
 use crate::domain::Decider;
 use crate::domain::account::Account;
 use crate::domain::cart::Cart;
+use crate::domain::category::Category;
 use crate::domain::customer::Customer;
-use crate::domain::ids::{AccountId, CustomerId, OrderId, ProductId};
+use crate::domain::family::Family;
+use crate::domain::ids::{AccountId, CategoryId, CustomerId, FamilyId, OrderId, ProductId};
 use crate::domain::order::Order;
 use crate::domain::product::Product;
 use crate::domain::wishlist::Wishlist;
@@ -75,6 +77,34 @@ pub async fn product_history(
 ) -> Result<PageOf<HistoryEntry>, ApiError> {
     let unknown = ApiError::not_found("product_not_found", "Product not found");
     history::<Product>(&app, &uri, &product_id.to_string(), &page, unknown).await
+}
+
+/// List the events of a family and what they changed
+#[utoipa::path(get, path = "/family/{family_id}/history", tag = "log", security(("bearer" = ["reader"])),
+    params(("family_id" = FamilyId, Path), Page),
+    responses((status = 200, body = Vec<HistoryEntry>), (status = 404, body = Problem)))]
+pub async fn family_history(
+    State(app): State<App>,
+    OriginalUri(uri): OriginalUri,
+    Ids(family_id): Ids<FamilyId>,
+    Params(page): Params<Page>,
+) -> Result<PageOf<HistoryEntry>, ApiError> {
+    let unknown = ApiError::not_found("family_not_found", "Family not found");
+    history::<Family>(&app, &uri, &family_id.to_string(), &page, unknown).await
+}
+
+/// List the events of a category and what they changed
+#[utoipa::path(get, path = "/categories/{category_id}/history", tag = "log", security(("bearer" = ["reader"])),
+    params(("category_id" = CategoryId, Path), Page),
+    responses((status = 200, body = Vec<HistoryEntry>), (status = 404, body = Problem)))]
+pub async fn category_history(
+    State(app): State<App>,
+    OriginalUri(uri): OriginalUri,
+    Ids(category_id): Ids<CategoryId>,
+    Params(page): Params<Page>,
+) -> Result<PageOf<HistoryEntry>, ApiError> {
+    let unknown = ApiError::not_found("category_not_found", "Category not found");
+    history::<Category>(&app, &uri, &category_id.to_string(), &page, unknown).await
 }
 
 /// List the events of a customer and what they changed, without personal data

@@ -32,6 +32,21 @@ pub const CATEGORY_STATS: Rank = Rank {
     ],
 };
 
+/// Of categories together with those below them.
+pub const CATEGORY_TREE_STATS: Rank = Rank {
+    tables: &["category_stats", "categories"],
+    facts: &[
+        "category_created",
+        "category_renamed",
+        "category_moved",
+        "category_deleted",
+        "product_created",
+        "product_changed",
+        "product_offer",
+        "product_deleted",
+    ],
+};
+
 pub const CATEGORIES: Rank =
     Rank { tables: &["categories"], facts: &["category_created", "category_renamed", "category_deleted"] };
 
@@ -59,6 +74,24 @@ pub const PRODUCTS_IN_STOCK: Rank = Rank {
     ],
 };
 
+/// In any order, of one family or one of each family. Which product of a family is the first depends on all that a list may
+/// be filtered by.
+pub const PRODUCTS_BY_FAMILY: Rank = Rank {
+    tables: &["products", "categories", "families", "family_members"],
+    facts: &[
+        "product_created",
+        "product_changed",
+        "product_repriced",
+        "stock_level",
+        "product_offer",
+        "product_deleted",
+        "family_place",
+    ],
+};
+
+pub const FAMILIES: Rank =
+    Rank { tables: &["families"], facts: &["family_created", "family_changed", "family_deleted"] };
+
 /// By number, which never changes.
 pub const PRODUCTS_NEWEST: Rank = Rank { tables: PRODUCT_TABLES, facts: &[] };
 
@@ -72,6 +105,7 @@ pub const PRODUCTS_BY_RELEVANCE: Rank = Rank {
         "product_offer",
         "shop_search_language_changed",
         "category_renamed",
+        "family_membership",
     ],
 };
 
@@ -109,17 +143,20 @@ mod tests {
     use super::*;
     use crate::projector::{PROJECTIONS, event_types_of, facts_that_set};
 
-    const ALL: [&Rank; 13] = [
+    const ALL: [&Rank; 16] = [
         &BESTSELLERS,
         &LOW_STOCK,
         &CUSTOMER_STATS,
         &CATEGORY_STATS,
+        &CATEGORY_TREE_STATS,
         &CATEGORIES,
         &PRODUCTS_BY_NAME,
         &PRODUCTS_BY_PRICE,
         &PRODUCTS_IN_STOCK,
         &PRODUCTS_NEWEST,
         &PRODUCTS_BY_RELEVANCE,
+        &PRODUCTS_BY_FAMILY,
+        &FAMILIES,
         &ABANDONED_CARTS,
         &SHORT_ORDERS,
         &ERASURES,
@@ -139,10 +176,11 @@ mod tests {
     }
 
     /// These set the version of a row, and of the columns below at most nulls in a new row.
-    const SET_VERSIONS: [&str; 7] = [
+    const SET_VERSIONS: [&str; 8] = [
         "product_event",
         "customer_registered",
         "customer_changed",
+        "customer_metadata_changed",
         "customer_address_added",
         "customer_address_changed",
         "customer_address_removed",
@@ -157,10 +195,15 @@ mod tests {
             (&LOW_STOCK, "low_stock", &["stock", "listed"]),
             (&CUSTOMER_STATS, "customer_stats", &["total_spent"]),
             (&CATEGORY_STATS, "category_stats", &["product_count", "name_key"]),
+            (&CATEGORY_TREE_STATS, "category_stats", &["product_count", "name_key"]),
+            (&CATEGORY_TREE_STATS, "categories", &["parent_id"]),
             (&CATEGORIES, "categories", &["name_key"]),
             (&PRODUCTS_BY_NAME, "products", &["name_key", "discontinued"]),
             (&PRODUCTS_BY_PRICE, "products", &["price", "name_key", "discontinued"]),
             (&PRODUCTS_IN_STOCK, "products", &["price", "name_key", "discontinued", "stock"]),
+            (&PRODUCTS_BY_FAMILY, "products", &["price", "name_key", "discontinued", "stock"]),
+            (&PRODUCTS_BY_FAMILY, "families", &["family_members"]),
+            (&FAMILIES, "families", &["name_key"]),
             (&ABANDONED_CARTS, "carts", &["updated_at", "state"]),
             (&SHORT_ORDERS, "products", &["missing"]),
             (&ERASURES, "customers", &["erasure_requested_at"]),

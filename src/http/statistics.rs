@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::http::App;
-use crate::http::categories::find_categories;
+use crate::http::categories::{find_categories, with_subtrees};
 use crate::http::products::ProductRow;
 use crate::http::ranks;
 use crate::http::sales::{Period, range};
@@ -16,7 +16,6 @@ use crate::http::wire::amount::Amount;
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::{DEFAULT_LIMIT, Day, LAST_MOMENT, Page, PageOf, Params};
 use crate::http::wire::ranked_walk::{ListRequest, RankedList, RankedPage};
-use crate::projector::text_key;
 
 #[derive(Serialize, ToSchema)]
 pub struct Bestseller {
@@ -34,33 +33,6 @@ pub struct CustomerStats {
     pub email: String,
     pub total_orders: i64,
     pub total_spent: Amount,
-}
-
-#[derive(Serialize, ToSchema)]
-pub struct CategoryStats {
-    pub category_name: String,
-    pub product_count: i64,
-    pub total_stock: i64,
-    pub avg_price: Amount,
-}
-
-struct CategoryStatsRow {
-    category_id: i64,
-    category_name: String,
-    product_count: i64,
-    total_stock: i64,
-    avg_price: Decimal,
-}
-
-impl From<CategoryStatsRow> for CategoryStats {
-    fn from(row: CategoryStatsRow) -> Self {
-        Self {
-            category_name: row.category_name,
-            product_count: row.product_count,
-            total_stock: row.total_stock,
-            avg_price: row.avg_price.into(),
-        }
-    }
 }
 
 /// A cart with items that was not checked out.
@@ -98,6 +70,8 @@ pub struct BestsellerFilter {
     category: Option<String>,
     /// Number of a category.
     category_id: Option<i64>,
+    /// `true` includes the categories below the category.
+    subtree: Option<bool>,
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -122,6 +96,7 @@ pub async fn bestsellers(
     Params(page): Params<RankedPage>,
 ) -> Result<Response, ApiError> {
     let categories = find_categories(&app, filter.category.as_deref(), filter.category_id).await?;
+    let categories = with_subtrees(&app, categories, filter.subtree).await?;
     let (from, to) = range(filter.from, filter.to)?;
     let is_bounded = filter.from.is_some() || filter.to.is_some();
     let list = RankedList { rank: &ranks::BESTSELLERS, default_limit: DEFAULT_BESTSELLERS, start: (i64::MAX, 0) };
@@ -215,32 +190,6 @@ pub async fn customer_stats(
                     .fetch(connection)
             },
         )
-        .await
-}
-
-/// List categories by number of products
-#[utoipa::path(get, path = "/category-stats", tag = "statistics", security(("bearer" = ["reader"])), params(RankedPage),
-    responses((status = 200, body = Vec<CategoryStats>)))]
-pub async fn category_stats(
-    State(app): State<App>,
-    request: ListRequest,
-    Params(page): Params<RankedPage>,
-) -> Result<Response, ApiError> {
-    let start = (i64::MAX, String::new(), 0);
-    let list = RankedList { rank: &ranks::CATEGORY_STATS, default_limit: DEFAULT_LIMIT, start };
-    let key = |row: &CategoryStatsRow| (row.product_count, row.category_name.clone(), row.category_id);
-    request
-        .answer(&app, page, list, key, CategoryStats::from, |connection, (count, name, category_id), limit| {
-            sqlx::query_file_as!(
-                CategoryStatsRow,
-                "projections/category_stats/list.sql",
-                count,
-                text_key(&name),
-                category_id,
-                limit
-            )
-            .fetch(connection)
-        })
         .await
 }
 

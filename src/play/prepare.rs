@@ -171,6 +171,6 @@ fn find_or_create_category(work: &mut UnitOfWork<'_>) -> Result<CategoryId, Inte
     let name = Name::parse(CATEGORY).map_err(|error| Interrupt::Broken(error.to_string()))?;
     match find_holder(work, &ClaimIds::category_name(&name))? {
         Some(holder) => Ok(CategoryId(holder)),
-        None => Ok(CreateCategory { name }.decide(work)?.category_id),
+        None => Ok(CreateCategory { name, parent_id: None }.decide(work)?.category_id),
     }
 }

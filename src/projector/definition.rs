@@ -37,6 +37,7 @@ projections![
     "customer_stats",
     "customers",
     "discounts",
+    "families",
     "low_stock",
     "order_lines",
     "orders",

@@ -1,6 +1,7 @@
 //! Checkout: a cart becomes an order; cart, stock and order change together.
 
 use super::carts::{RequestedCart, cart_view_digest};
+use super::metadata::hand_to_order;
 use super::orders::{NewOrder, OrderView, RequestedLine, place_order};
 use super::payments::{BuyerTerms, PaymentPolicy, store_instrument};
 use super::pricing::PricingRequest;
@@ -88,6 +89,9 @@ impl UseCase for Checkout {
                 buyer.require_offered(payment_method)?;
             }
             hold_unpaid(work, order_id, customer_id, buyer)?;
+        }
+        if cart.has_metadata() {
+            hand_to_order(work, cart_id, order_id, customer_id)?;
         }
         work.execute::<Cart>(cart_id, CartCommand::CheckOut { order_id })?;
         if let Some(token) = &self.instrument {

@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::metadata::change_customer_metadata;
 use crate::domain::customer::{Customer, CustomerCommand, ProfileField};
 use crate::domain::ids::CustomerId;
+use crate::domain::metadata::Metadata;
 use crate::domain::refusal::Refusal;
 use crate::domain::text::{Email, LastName, Name};
 use crate::journal::{AggregateRef, Interrupt, SideWrite, UnitOfWork, UseCase};
@@ -15,12 +17,14 @@ pub struct RegisterCustomer {
     pub email: Email,
 }
 
-/// Changes the name of a customer, or the e-mail address of one without an account. `None` keeps a value.
+/// Changes the name or the metadata of a customer, or the e-mail address of one without an account. `None` keeps a value.
 pub struct ChangeCustomer {
     pub customer_id: CustomerId,
     pub first_name: Option<Name>,
     pub last_name: Option<LastName>,
     pub email: Option<Email>,
+    /// Replaces the metadata.
+    pub metadata: Option<Metadata>,
 }
 
 /// The number of a customer; no other data, because answers are stored and customers can be erased.
@@ -53,12 +57,15 @@ impl UseCase for ChangeCustomer {
         ];
         let fields: Vec<_> = given.into_iter().filter_map(|(field, given)| given.then_some(field)).collect();
         let changes = !fields.is_empty();
-        let Self { customer_id, first_name, last_name, email } = self;
+        let Self { customer_id, first_name, last_name, email, metadata } = self;
         let customer_id = *customer_id;
         work.execute::<Customer>(customer_id, CustomerCommand::Change { fields })?;
         if changes {
             let (first_name, last_name, email) = (first_name.as_ref(), last_name.as_ref(), email.as_ref());
             work.add_side_write(&PatchProfile { customer_id, first_name, last_name, email })?;
+        }
+        if let Some(metadata) = metadata {
+            change_customer_metadata(work, customer_id, metadata)?;
         }
         Ok(CustomerRef { customer_id })
     }

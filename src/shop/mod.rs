@@ -14,7 +14,9 @@ mod corrections;
 mod customers;
 mod discounts;
 mod erasures;
+mod families;
 mod keys;
+mod metadata;
 mod names;
 mod orders;
 mod payments;
@@ -34,13 +36,18 @@ pub use accounts::{AccountRef, ChangeAccount, ChangeEmail, ChangePassword, Confi
 pub use addresses::{AddAddress, AddressRef, ChangeAddress, RemoveAddress};
 pub use carriers::{canonical_carrier, tracking_url};
 pub use carts::{CartItem, CartLineView, CartView, ChangeCart, ExpireCart, MergeCarts, RequestedCart};
-pub use categories::{CategoryKey, CategoryRef, CreateCategory, DeleteCategory, RenameCategory};
+pub use categories::{CategoryKey, CategoryRef, ChangeCategory, CreateCategory, DeleteCategory};
 pub use checkout::Checkout;
 pub use corrections::{CorrectAddresses, CorrectContact, CorrectionView};
 pub use customers::{ChangeCustomer, CustomerRef, RegisterCustomer};
 pub use discounts::{ChangeDiscount, CreateDiscount, DiscountKind, DiscountView, EndDiscount, TermsChange};
 pub use erasures::{EraseContact, EraseCustomer, ErasureView, KeepContact, KeepCustomer, KnownOrders};
+pub use families::{
+    ChangeFamily, CreateFamily, DeleteFamily, FamilyMember, FamilyPlace, FamilyProduct, FamilyRef, FamilyRow,
+    FamilyView, LeaveFamily, PriceRange, PutInFamily,
+};
 pub use keys::{CreateKey, KeyRef, RevokeKey};
+pub use metadata::{ChangeCartMetadata, ChangeOrderMetadata, OrderRef};
 pub use names::{find_holder, take_name};
 pub use orders::{
     MoveOrder, OrderLineView, OrderStateView, OrderView, PlaceOrder, PlacedByStaff, PricingView, ProductStockView,

@@ -26,6 +26,9 @@ pub enum Cart {
     Unknown,
     Open {
         items: Items,
+        /// Whether metadata was ever given since the cart was opened.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        metadata: bool,
     },
     CheckedOut {
         order_id: OrderId,
@@ -41,6 +44,8 @@ pub enum CartCommand {
     /// Opens a guest cart. A customer's cart opens with its first item.
     Open,
     Change(CartChange),
+    /// Records that the metadata changes; opens the cart if necessary.
+    ChangeMetadata,
     /// Merges the items of a guest cart into this cart.
     MergeItems {
         items: Items,
@@ -93,6 +98,8 @@ events! {
         ItemQuantityChanged { product_id: ProductId, new_quantity: Quantity } = "CartItemQuantityChanged",
         ItemRemoved { product_id: ProductId } = "CartItemRemoved",
         Emptied {} = "CartEmptied",
+        /// The metadata itself is beside the log.
+        MetadataChanged {} = "CartMetadataChanged",
         Merged { customer_id: CustomerId } = "CartMerged",
         Expired {} = "CartExpired",
         CheckedOut { order_id: OrderId } = "CartCheckedOut",
@@ -124,7 +131,7 @@ impl Cart {
     /// Items of the open cart; none in any other state.
     pub fn items(&self) -> Items {
         match self {
-            Self::Open { items } => items.clone(),
+            Self::Open { items, .. } => items.clone(),
             Self::Unknown | Self::CheckedOut { .. } | Self::Merged | Self::Expired => Items::new(),
         }
     }
@@ -132,12 +139,17 @@ impl Cart {
     /// Items to order at checkout: at least one.
     pub fn checkout_items(&self) -> Result<&Items, CartError> {
         match self {
-            Self::Open { items } if items.is_empty() => Err(CartError::Empty),
+            Self::Open { items, .. } if items.is_empty() => Err(CartError::Empty),
             Self::Expired => Err(CartError::Empty),
-            Self::Open { items } => Ok(items),
+            Self::Open { items, .. } => Ok(items),
             Self::CheckedOut { order_id } => Err(CartError::AlreadyCheckedOut { order_id: *order_id }),
             Self::Unknown | Self::Merged => Err(CartError::NotFound),
         }
+    }
+
+    /// Whether the open cart may have metadata.
+    pub fn has_metadata(&self) -> bool {
+        matches!(self, Self::Open { metadata: true, .. })
     }
 
     /// Refuses a guest cart that was never opened, so that clients cannot invent tokens.
@@ -177,6 +189,7 @@ impl Decider for Cart {
                 _ if items.is_empty() => Ok(vec![]),
                 _ => Ok(vec![CartEvent::Emptied {}]),
             },
+            CartCommand::ChangeMetadata => Ok(vec![CartEvent::MetadataChanged {}]),
             CartCommand::MergeItems { items: guest_items, mode } => take_over(&items, &guest_items, mode),
             CartCommand::CloseAfterMerge { customer_id } => {
                 self.require_opened()?;
@@ -195,7 +208,14 @@ impl Decider for Cart {
 
     fn evolve(&mut self, event: &CartEvent) {
         match event {
-            CartEvent::Opened {} | CartEvent::Emptied {} => *self = Self::Open { items: Items::new() },
+            CartEvent::Opened {} => *self = Self::Open { items: Items::new(), metadata: false },
+            CartEvent::Emptied {} => self.open_items().clear(),
+            CartEvent::MetadataChanged {} => {
+                self.open_items();
+                if let Self::Open { metadata, .. } = self {
+                    *metadata = true;
+                }
+            }
             CartEvent::ItemAdded { product_id, new_quantity, .. }
             | CartEvent::ItemQuantityChanged { product_id, new_quantity } => {
                 self.open_items().insert(*product_id, *new_quantity);
@@ -211,7 +231,7 @@ impl Decider for Cart {
 
     fn weight(&self) -> usize {
         match self {
-            Self::Open { items } => 1 + items.len(),
+            Self::Open { items, .. } => 1 + items.len(),
             Self::Unknown | Self::CheckedOut { .. } | Self::Merged | Self::Expired => 1,
         }
     }
@@ -221,10 +241,10 @@ impl Cart {
     /// Items of the open cart; opens the cart if necessary.
     fn open_items(&mut self) -> &mut Items {
         if !matches!(self, Self::Open { .. }) {
-            *self = Self::Open { items: Items::new() };
+            *self = Self::Open { items: Items::new(), metadata: false };
         }
         match self {
-            Self::Open { items } => items,
+            Self::Open { items, .. } => items,
             Self::Unknown | Self::CheckedOut { .. } | Self::Merged | Self::Expired => {
                 unreachable!("the cart was opened above")
             }

@@ -1,4 +1,5 @@
-//! A unique name with at most one holder: a category's name, a product's SKU or slug, or an order's reference.
+//! A unique name with at most one holder: a category's name, a product's SKU or slug, or an order's reference. The family
+//! of a product holds the product's number in the same way.
 //!
 //! The stream id is made of the kind and the folded name ([`ClaimIds`]): two holders cannot both win, and loading the claim
 //! finds the holder of a name.
@@ -8,6 +9,7 @@ use thiserror::Error;
 
 use super::Decider;
 use super::event::events;
+use super::ids::ProductId;
 use super::product::Slug;
 use super::text::{Name, Reference, Sku};
 
@@ -61,6 +63,12 @@ impl ClaimIds {
     /// Earlier rules compared references letter by letter, and kept them composed or decomposed, as typed.
     pub fn order_reference(reference: &Reference) -> Self {
         Self::new("order-reference", [reference.to_string(), reference.decomposed()], reference.folded())
+    }
+
+    /// The place of a product in a family; the family is its holder.
+    pub fn family_place(product_id: ProductId) -> Self {
+        let id = format!("product-family:{product_id}");
+        Self { all: vec![id.clone()], current: id }
     }
 
     fn new(kind: &str, earlier: [String; 2], current: String) -> Self {

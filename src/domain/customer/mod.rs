@@ -77,6 +77,7 @@ pub enum CustomerCommand {
     Change {
         fields: Vec<ProfileField>,
     },
+    ChangeMetadata,
     AddAddress {
         marks: DefaultMarks,
     },
@@ -102,6 +103,8 @@ events! {
     pub enum CustomerEvent {
         Registered {} = "CustomerRegistered",
         Changed { fields: Vec<ProfileField> } = "CustomerChanged",
+        /// The metadata itself is beside the log.
+        MetadataChanged {} = "CustomerMetadataChanged",
         AddressAdded { address_id: AddressId } = "CustomerAddressAdded",
         AddressChanged { address_id: AddressId, fields: Vec<AddressField> } = "CustomerAddressChanged",
         AddressRemoved { address_id: AddressId } = "CustomerAddressRemoved",
@@ -173,6 +176,7 @@ impl Decider for Customer {
             CustomerCommand::Register => Err(CustomerError::AlreadyRegistered),
             CustomerCommand::Change { fields } if fields.is_empty() => Ok(vec![]),
             CustomerCommand::Change { fields } => Ok(vec![CustomerEvent::Changed { fields }]),
+            CustomerCommand::ChangeMetadata => Ok(vec![CustomerEvent::MetadataChanged {}]),
             CustomerCommand::AddAddress { .. } if book.addresses.len() >= MAX_ADDRESSES => {
                 Err(CustomerError::TooManyAddresses)
             }
@@ -221,6 +225,7 @@ impl Decider for Customer {
             (_, CustomerEvent::DefaultAddressesChanged { .. }) => {}
             (_, CustomerEvent::ErasureRequested {} | CustomerEvent::ErasureWithdrawn {}) => {}
             (_, CustomerEvent::Changed { .. } | CustomerEvent::AddressChanged { .. }) => {}
+            (_, CustomerEvent::MetadataChanged {}) => {}
         }
     }
 }

@@ -96,6 +96,8 @@ pub enum OrderCommand {
     CorrectContact {
         fields: Vec<ContactField>,
     },
+    /// Records that the metadata changes.
+    ChangeMetadata,
     /// Erases the personal data of a guest's closed order.
     EraseContact,
     /// Records that the guest's personal data is to be erased when the order is closed.

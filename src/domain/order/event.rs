@@ -135,6 +135,8 @@ events! {
             #[serde(default, skip_serializing_if = "Option::is_none")]
             shipping_country: Option<Country>,
         } = "OrderAddressesCorrected",
+        /// The metadata itself is beside the log.
+        MetadataChanged {} = "OrderMetadataChanged",
         /// Name or e-mail address of the guest is replaced.
         ContactCorrected { fields: Vec<ContactField> } = "OrderContactCorrected",
         /// The guest's personal data is to be erased when the order is closed.

@@ -169,6 +169,7 @@ impl Decider for Order {
             OrderCommand::RecordRefundFailure { refund, reason } => order.record_refund_failure(refund, reason),
             OrderCommand::CorrectAddresses { shipping, billing } => order.correct_addresses(shipping, billing),
             OrderCommand::CorrectContact { fields } => order.correct_contact(fields),
+            OrderCommand::ChangeMetadata => order.change_metadata(),
             OrderCommand::EraseContact => order.erase_contact(),
             OrderCommand::RequestContactErasure => order.request_contact_erasure(),
             OrderCommand::WithdrawContactErasure => Ok(order.withdraw_contact_erasure()),

@@ -72,6 +72,11 @@ impl PlacedOrder {
         Ok(if fields.is_empty() { vec![] } else { vec![OrderEvent::ContactCorrected { fields }] })
     }
 
+    /// Metadata may name a person, so none comes back after the erasure.
+    pub(super) fn change_metadata(&self) -> Result<Vec<OrderEvent>, OrderError> {
+        if self.contact_erased { Err(OrderError::ContactErased) } else { Ok(vec![OrderEvent::MetadataChanged {}]) }
+    }
+
     pub(super) fn erase_contact(&self) -> Result<Vec<OrderEvent>, OrderError> {
         self.require_guest()?;
         if self.contact_erased {

@@ -1,6 +1,6 @@
 //! The invariants that hold after every request.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::shop::{Shop, moved};
 use crate::domain::category::Category;
@@ -27,6 +27,8 @@ impl Shop {
             let expected = Category::Active {
                 name: state.name().unwrap().to_owned(),
                 product_count: i64::try_from(members).unwrap(),
+                parent_id: None,
+                children: BTreeSet::new(),
             };
             assert_eq!(state, &expected);
         }

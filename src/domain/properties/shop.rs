@@ -40,7 +40,7 @@ impl Shop {
         let mut shop = Self::default();
         for category in 1..=CATEGORIES {
             let name = Name::parse(&format!("Category {category}")).unwrap();
-            execute(&mut shop.categories, category, CategoryCommand::Create { name }).unwrap();
+            execute(&mut shop.categories, category, CategoryCommand::Create { name, parent_id: None }).unwrap();
         }
         for product in 1..=3 {
             let price = Money::parse("19.99").unwrap();

@@ -3,6 +3,8 @@
 //! A single statement reads it, so all of it is consistent. Long lists come in pages: `Link` leads to the next page, and
 //! `complete` is true on the last page.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::{OriginalUri, State};
 use axum::http::header::LINK;
@@ -30,6 +32,9 @@ pub struct CustomerExport {
     pub last_name: String,
     pub email: String,
     pub registered_at: DateTime<Utc>,
+    pub metadata: BTreeMap<String, String>,
+    /// Metadata of the cart.
+    pub cart_metadata: BTreeMap<String, String>,
     /// `null` for a customer without an account.
     pub account: Option<ExportedAccount>,
     pub addresses: Vec<AddressView>,
@@ -83,6 +88,7 @@ pub struct ExportedOrder {
     pub lines: Vec<ExportedLine>,
     /// Shipping and billing address as they were when the order was placed.
     pub addresses: Vec<OrderAddress>,
+    pub metadata: BTreeMap<String, String>,
 }
 
 /// A line of an order, with names and prices as they were when the order was placed.
@@ -158,6 +164,8 @@ struct ExportRow {
     last_name: String,
     email: String,
     registered_at: DateTime<Utc>,
+    metadata: SqlJson<BTreeMap<String, String>>,
+    cart_metadata: SqlJson<BTreeMap<String, String>>,
     account: SqlJson<Option<ExportedAccount>>,
     addresses: SqlJson<Vec<AddressView>>,
     cart: SqlJson<Vec<ExportedItem>>,
@@ -177,6 +185,8 @@ impl From<ExportRow> for CustomerExport {
             last_name: row.last_name,
             email: row.email,
             registered_at: row.registered_at,
+            metadata: row.metadata.0,
+            cart_metadata: row.cart_metadata.0,
             account: row.account.0,
             addresses: row.addresses.0,
             cart: row.cart.0,

@@ -115,6 +115,7 @@ impl CustomerRow {
 
     fn into_view(self) -> CustomerView {
         CustomerView {
+            metadata: None,
             customer_id: self.customer_id,
             first_name: self.first_name.unwrap_or_default(),
             last_name: self.last_name.unwrap_or_default(),

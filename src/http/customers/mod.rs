@@ -5,6 +5,8 @@ pub mod export;
 pub mod list;
 pub mod wishlist;
 
+use std::collections::BTreeMap;
+
 use axum::Extension;
 use axum::extract::{OriginalUri, State};
 use axum::response::Response;
@@ -15,6 +17,7 @@ use utoipa::ToSchema;
 use crate::accounts::ClientInfo;
 use crate::domain::account::Role;
 use crate::domain::ids::CustomerId;
+use crate::domain::metadata::Metadata;
 use crate::domain::text::{Email, LastName, Name};
 use crate::http::App;
 use crate::http::edge::client_address::ClientAddress;
@@ -36,6 +39,9 @@ pub struct CustomerView {
     pub last_name: String,
     pub email: String,
     pub registered_at: DateTime<Utc>,
+    /// Pairs of texts that staff and integrations keep with the customer; absent in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<BTreeMap<String, String>>,
     /// Since when the customer waits to be erased, until the last open order is closed; absent otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub erasure_requested_at: Option<DateTime<Utc>>,
@@ -72,6 +78,8 @@ body! {
         pub last_name: Option<LastName>,
         /// Only of a customer without an account; the owner of an account uses `POST auth/email/`.
         pub email: Option<Email>,
+        /// Replaces all pairs. For staff.
+        pub metadata: Option<Metadata>,
     }
 }
 
@@ -114,12 +122,13 @@ pub async fn find_customer(
         last_name: row.last_name,
         email: row.email,
         registered_at: row.registered_at,
+        metadata: Some(serde_json::from_value(row.metadata).map_err(ApiError::internal)?),
         erasure_requested_at: row.erasure_requested_at,
     };
     Ok(Versioned { tag: EntityTag::of_version(row.version), body })
 }
 
-/// Change a customer's name, or the e-mail address of a customer without an account
+/// Change a customer's name or metadata, or the e-mail address of a customer without an account
 ///
 /// The e-mail address of a customer with an account changes with `POST auth/email/` only: 409 `email_needs_confirmation`.
 #[utoipa::path(patch, path = "/customer/{customer_id}", tag = "customers", security(("bearer" = ["owner", "editor"])),
@@ -127,11 +136,15 @@ pub async fn find_customer(
     params(("customer_id" = CustomerId, Path), CommandParams), responses((status = 200, body = CustomerRef), CommandProblems))]
 pub async fn change_customer(
     State(app): State<App>,
+    caller: Caller,
     Ids(customer_id): Ids<CustomerId>,
     command: Command<CustomerChange>,
 ) -> Result<CommandResponse<CustomerRef>, ApiError> {
-    let CustomerChange { first_name, last_name, email } = command.body;
-    let change = ChangeCustomer { customer_id, first_name, last_name, email };
+    let CustomerChange { first_name, last_name, email, metadata } = command.body;
+    if metadata.is_some() && caller.identity()?.role == Role::Customer {
+        return Err(ApiError::forbidden("the metadata of a customer is for staff"));
+    }
+    let change = ChangeCustomer { customer_id, first_name, last_name, email, metadata };
     app.run(change, command.context).await
 }
 

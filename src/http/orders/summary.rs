@@ -1,5 +1,7 @@
 //! Summary of an order: states, amounts, lines, shipments and refunds in one response.
 
+use std::collections::BTreeMap;
+
 use axum::extract::State;
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
@@ -59,6 +61,8 @@ pub struct Summary {
     pub contact: Option<Contact>,
     /// Shipping and billing address, until erased.
     pub addresses: Vec<OrderAddress>,
+    /// Pairs of texts that staff and integrations keep with the order.
+    pub metadata: BTreeMap<String, String>,
     /// The actions that the caller may take now: the last part of the route.
     pub allowed: Vec<Action>,
 }
@@ -231,6 +235,7 @@ pub async fn read_summary(app: &App, order_id: OrderId, movers: &Movers) -> Resu
         refunds,
         contact,
         addresses,
+        metadata: serde_json::from_value(order.metadata).map_err(ApiError::internal)?,
         allowed,
     };
     Ok(Versioned { tag, body })

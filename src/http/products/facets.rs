@@ -7,8 +7,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::domain::money::Money;
 use crate::http::App;
-use crate::http::categories::find_categories;
-use crate::http::products::list::ProductSort;
+use crate::http::categories::{find_categories, with_subtrees};
+use crate::http::products::list::{ProductSort, find_members};
 use crate::http::products::search::{Found, ProductConditions};
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::Params;
@@ -25,6 +25,8 @@ pub struct FacetFilter {
     category: Option<String>,
     /// Number of a category.
     category_id: Option<i64>,
+    /// `true` includes the categories below the category.
+    subtree: Option<bool>,
     /// Lowest price, inclusive.
     #[param(inline)]
     min_price: Option<Money>,
@@ -35,6 +37,8 @@ pub struct FacetFilter {
     search: Option<String>,
     /// `true` counts only products with stock, `false` only those without.
     in_stock: Option<bool>,
+    /// Number of a family.
+    family: Option<i64>,
     /// `relevance` counts what the search finds by relevance, at most 1,000 products; other orders change nothing.
     #[param(inline)]
     sort: Option<ProductSort>,
@@ -113,6 +117,11 @@ pub async fn count_facets(
     Params(filter): Params<FacetFilter>,
 ) -> Result<Json<FacetsView>, ApiError> {
     let categories = find_categories(&app, filter.category.as_deref(), filter.category_id).await?;
+    let categories = with_subtrees(&app, categories, filter.subtree).await?;
+    let members = match filter.family {
+        Some(family_id) => Some(find_members(&app, family_id).await?),
+        None => None,
+    };
     let (min_price, max_price) = (filter.min_price.map(Money::amount), filter.max_price.map(Money::amount));
     let conditions = ProductConditions {
         discontinued: false,
@@ -120,6 +129,7 @@ pub async fn count_facets(
         min_price,
         max_price,
         in_stock: filter.in_stock,
+        among: members.as_deref(),
     };
     let found = Found::of(&app, filter.search.as_deref(), filter.sort, conditions).await?;
     let (category_ids, product_ids) = (categories.as_deref(), found.product_ids.as_deref());
@@ -144,9 +154,7 @@ pub async fn count_facets(
             max_price,
             filter.in_stock,
             product_ids,
-            found.words.as_deref(),
-            None::<serde_json::Value>,
-            None::<i64>
+            found.words.as_deref()
         );
         file.fetch_all(&app.pool).await?
     };

@@ -9,13 +9,14 @@ use futures_util::TryFutureExt;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
+use sqlx::types::Json as SqlJson;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::domain::account::Role;
 use crate::domain::money::Money;
 use crate::domain::text::Sku;
 use crate::http::App;
-use crate::http::categories::find_categories;
+use crate::http::categories::{find_categories, with_subtrees};
 use crate::http::products::search::{Found, ProductConditions, in_order};
 use crate::http::ranks;
 use crate::http::wire::amount::Amount;
@@ -44,6 +45,27 @@ pub struct ListedProduct {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub sku: Option<Option<String>>,
+    /// With `collapse=family`; `null` for a product without a family.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<ListedFamily>)]
+    pub family: Option<Option<ListedFamily>>,
+}
+
+/// The family that a row of the list stands for.
+#[derive(Serialize, Deserialize, ToSchema)]
+pub struct ListedFamily {
+    pub family_id: i64,
+    pub name: String,
+    /// Products of the family, without discontinued ones.
+    pub products: i64,
+    /// Lowest price of these products.
+    #[schema(example = "199.00")]
+    pub min_price: Option<String>,
+    /// Highest price of these products.
+    #[schema(example = "499.00")]
+    pub max_price: Option<String>,
+    /// Whether any of these products has stock.
+    pub in_stock: bool,
 }
 
 /// A row of the list with everything that a view may show.
@@ -56,6 +78,7 @@ struct ProductListRow {
     on_hand: i64,
     reserved: i64,
     sku: Option<String>,
+    family: Option<SqlJson<ListedFamily>>,
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -65,6 +88,8 @@ pub struct ProductFilter {
     category: Option<String>,
     /// Number of a category.
     category_id: Option<i64>,
+    /// `true` includes the categories below the category.
+    subtree: Option<bool>,
     /// Lowest price, inclusive.
     #[param(inline)]
     min_price: Option<Money>,
@@ -78,6 +103,11 @@ pub struct ProductFilter {
     in_stock: Option<bool>,
     #[param(inline)]
     sort: Option<ProductSort>,
+    /// Number of a family.
+    family: Option<i64>,
+    /// `family` returns one product of each family: the first in the order of the list, with `family` about the others.
+    #[param(inline)]
+    collapse: Option<ProductCollapse>,
     /// The whole SKU; case does not matter. For staff.
     #[param(inline)]
     sku: Option<Sku>,
@@ -92,6 +122,12 @@ pub struct ProductFilter {
 #[serde(rename_all = "snake_case")]
 pub enum ProductListView {
     Stock,
+}
+
+#[derive(Clone, Copy, PartialEq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ProductCollapse {
+    Family,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Deserialize, ToSchema)]
@@ -123,7 +159,13 @@ pub async fn list_products(
         require_staff(&caller)?;
     }
     let (rank, view) = (filter.rank(), filter.view);
+    let collapse = filter.collapse == Some(ProductCollapse::Family);
     let categories = find_categories(&app, filter.category.as_deref(), filter.category_id).await?;
+    let categories = with_subtrees(&app, categories, filter.subtree).await?;
+    let members = match filter.family {
+        Some(family_id) => Some(find_members(&app, family_id).await?),
+        None => None,
+    };
     let (min_price, max_price) = (filter.min_price.map(Money::amount), filter.max_price.map(Money::amount));
     let (in_stock, discontinued) = (filter.in_stock, filter.discontinued.unwrap_or(false));
     let unfiltered = categories.is_none()
@@ -131,17 +173,24 @@ pub async fn list_products(
         && max_price.is_none()
         && filter.search.is_none()
         && in_stock.is_none()
+        && members.is_none()
+        && !collapse
         && !discontinued;
-    let conditions =
-        ProductConditions { discontinued, category_ids: categories.as_deref(), min_price, max_price, in_stock };
-    let found = Found::of(&app, filter.search.as_deref(), filter.sort, conditions).await?;
-    let (ranks, product_ids, words) = (found.ranks, found.product_ids, found.words);
-    let show = move |row: ProductListRow| row.into_listed(view);
+    let conditions = ProductConditions {
+        discontinued,
+        category_ids: categories.as_deref(),
+        min_price,
+        max_price,
+        in_stock,
+        among: members.as_deref(),
+    };
+    let Found { ranks, product_ids, words } =
+        Found::of(&app, filter.search.as_deref(), filter.sort, conditions).await?;
+    let show = move |row: ProductListRow| row.into_listed(view, collapse);
     macro_rules! rows {
         ($connection:expr, $file:literal, $($after:expr),*) => {
             sqlx::query_file_as!(
-                ProductListRow, $file, categories.as_deref(), min_price, max_price, in_stock, words.as_deref(), $($after),*,
-                product_ids.as_deref()
+                ProductListRow, $file, categories.as_deref(), min_price, max_price, in_stock, words.as_deref(), $($after),*
             )
             .fetch($connection)
         };
@@ -163,7 +212,8 @@ pub async fn list_products(
                 let stored = row.sku.as_ref().map(|stored| Sku::stored(stored.as_str()).folded());
                 ready(stored == Some(sku.folded()) && (text_key(&row.name), row.product_id) > after)
             };
-            let found = rows!(connection, "projections/products/list_by_sku.sql", key, discontinued);
+            let found =
+                rows!(connection, "projections/products/list_by_sku.sql", key, discontinued, product_ids.as_deref());
             found.try_filter(is_next).boxed()
         });
     }
@@ -174,8 +224,16 @@ pub async fn list_products(
         };
         return list!((i64::MAX, 0_i64), by_relevance, move |connection, after, limit| {
             let ranks = Arc::clone(&ranks);
-            let all = (String::new(), 0_i64, None::<i64>);
-            let found = rows!(connection, "projections/products/list_by_name.sql", all.0, all.1, all.2, discontinued);
+            let found = rows!(
+                connection,
+                "projections/products/list_by_name.sql",
+                "",
+                0_i64,
+                None::<i64>,
+                discontinued,
+                product_ids.as_deref(),
+                collapse
+            );
             let page = found.try_collect().map_ok(move |rows: Vec<ProductListRow>| {
                 let page = in_order(rows, |row| row.product_id, &ranks, after, limit);
                 stream::iter(page.into_iter().map(Ok))
@@ -191,25 +249,65 @@ pub async fn list_products(
         // A search without a word has nothing to rank by.
         ProductSort::Name | ProductSort::Relevance => {
             list!((String::new(), 0_i64), by_name, move |connection, (name, id), limit| {
-                rows!(connection, "projections/products/list_by_name.sql", text_key(&name), id, limit, discontinued)
+                rows!(
+                    connection,
+                    "projections/products/list_by_name.sql",
+                    text_key(&name),
+                    id,
+                    limit,
+                    discontinued,
+                    product_ids.as_deref(),
+                    collapse
+                )
             })
         }
         ProductSort::PriceAsc => {
             list!((Decimal::NEGATIVE_ONE, 0_i64), by_price, move |connection, (price, id), limit| {
-                rows!(connection, "projections/products/list_by_price_asc.sql", price, id, limit, discontinued)
+                rows!(
+                    connection,
+                    "projections/products/list_by_price_asc.sql",
+                    price,
+                    id,
+                    limit,
+                    discontinued,
+                    product_ids.as_deref(),
+                    collapse
+                )
             })
         }
         ProductSort::PriceDesc => {
             list!((Decimal::MAX, i64::MAX), by_price, move |connection, (price, id), limit| {
-                rows!(connection, "projections/products/list_by_price_desc.sql", price, id, limit, discontinued)
+                rows!(
+                    connection,
+                    "projections/products/list_by_price_desc.sql",
+                    price,
+                    id,
+                    limit,
+                    discontinued,
+                    product_ids.as_deref(),
+                    collapse
+                )
             })
         }
         ProductSort::Newest => {
             list!(i64::MAX, |row: &ProductListRow| row.product_id, move |connection, id, limit| {
-                rows!(connection, "projections/products/list_newest.sql", id, limit, discontinued)
+                rows!(
+                    connection,
+                    "projections/products/list_newest.sql",
+                    id,
+                    limit,
+                    discontinued,
+                    product_ids.as_deref(),
+                    collapse
+                )
             })
         }
     }
+}
+
+/// The products of a family, as the parameter of a query.
+pub async fn find_members(app: &App, family_id: i64) -> Result<Vec<i64>, sqlx::Error> {
+    sqlx::query_file_scalar!("projections/families/member_ids.sql", family_id).fetch_all(&app.pool).await
 }
 
 impl ProductFilter {
@@ -218,6 +316,7 @@ impl ProductFilter {
         let by_price = self.min_price.is_some() || self.max_price.is_some();
         match self.sort.unwrap_or_default() {
             ProductSort::Relevance => &ranks::PRODUCTS_BY_RELEVANCE,
+            _ if self.family.is_some() || self.collapse.is_some() => &ranks::PRODUCTS_BY_FAMILY,
             _ if self.in_stock.is_some() => &ranks::PRODUCTS_IN_STOCK,
             ProductSort::PriceAsc | ProductSort::PriceDesc => &ranks::PRODUCTS_BY_PRICE,
             _ if by_price => &ranks::PRODUCTS_BY_PRICE,
@@ -235,10 +334,22 @@ fn require_staff(caller: &Caller) -> Result<(), ApiError> {
 }
 
 impl ProductListRow {
-    fn into_listed(self, view: Option<ProductListView>) -> ListedProduct {
-        let Self { product_id, name, price, stock, category, on_hand, reserved, sku } = self;
-        let mut product =
-            ListedProduct { product_id, name, price, stock, category, on_hand: None, reserved: None, sku: None };
+    fn into_listed(self, view: Option<ProductListView>, collapse: bool) -> ListedProduct {
+        let Self { product_id, name, price, stock, category, on_hand, reserved, sku, family } = self;
+        let mut product = ListedProduct {
+            product_id,
+            name,
+            price,
+            stock,
+            category,
+            on_hand: None,
+            reserved: None,
+            sku: None,
+            family: None,
+        };
+        if collapse {
+            product.family = Some(family.map(|family| family.0));
+        }
         if let Some(ProductListView::Stock) = view {
             (product.on_hand, product.reserved, product.sku) = (Some(on_hand), Some(reserved), Some(sku));
         }

@@ -5,6 +5,12 @@ select
     profile.last_name,
     profile.email,
     customer.registered_at,
+    coalesce((
+        select pairs from entity_metadata as kept where kept.kind = 'customer' and kept.id = profile.customer_id::text
+    ), '{}') as "metadata!: _",
+    coalesce((
+        select pairs from entity_metadata as kept where kept.kind = 'cart' and kept.id = profile.customer_id::text
+    ), '{}') as "cart_metadata!: _",
     coalesce(to_json(held), 'null') as "account!: _",
     (
         select coalesce(json_agg(row order by row.address_id), '[]')
@@ -55,7 +61,10 @@ select
                         where order_address.order_id = placed.order_id
                             and order_address.customer_id = profile.customer_id
                     ) as entry
-                ) as addresses
+                ) as addresses,
+                coalesce((
+                    select pairs from entity_metadata as kept where kept.kind = 'order' and kept.id = placed.order_id::text
+                ), '{}') as metadata
             from orders as placed
             where placed.customer_id = profile.customer_id and placed.order_id > $2
             order by placed.order_id

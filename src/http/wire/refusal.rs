@@ -10,6 +10,7 @@ use crate::domain::category::CategoryError;
 use crate::domain::claim::ClaimError;
 use crate::domain::customer::CustomerError;
 use crate::domain::discount::DiscountError;
+use crate::domain::family::FamilyError;
 use crate::domain::order::OrderError;
 use crate::domain::pricing::PricingError;
 use crate::domain::product::ProductError;
@@ -31,6 +32,9 @@ impl From<Refusal> for ApiError {
             }
             Refusal::Unavailable { product_id, .. } => error.with("product_id", json!(product_id)),
             Refusal::Cart(CartError::AlreadyCheckedOut { order_id }) => error.with("order_id", json!(order_id)),
+            Refusal::Family(FamilyError::CombinationTaken { product_id }) => {
+                error.with("product_id", json!(product_id))
+            }
             Refusal::NotOnHand(missing) => error.with("products", json!(missing)),
             _ => error,
         }
@@ -65,6 +69,10 @@ fn classify_refusal(refusal: &Refusal) -> (StatusCode, &'static str, &'static st
         Refusal::Category(error) => match error {
             CategoryError::NotFound => (NOT_FOUND, "category_not_found", "Category not found"),
             CategoryError::AlreadyExists => (CONFLICT, "category_exists", "Category already exists"),
+            CategoryError::HasChildren(_) => (CONFLICT, "category_has_children", "Category has categories below it"),
+            CategoryError::BelowItself => (CONFLICT, "category_below_itself", "Category would be below itself"),
+            CategoryError::TooManyLevels => (CONFLICT, "too_many_levels", "Too many levels of categories"),
+            CategoryError::TooManyChildren => (CONFLICT, "too_many_children", "Too many categories below one"),
             CategoryError::HasProducts { .. } => (CONFLICT, "category_has_products", "Category has products"),
         },
         Refusal::Claim(ClaimError::Taken { .. }) => (CONFLICT, "name_taken", "Name taken"),
@@ -91,6 +99,15 @@ fn classify_refusal(refusal: &Refusal) -> (StatusCode, &'static str, &'static st
             DiscountError::BelowMinimum { .. } => {
                 (CONFLICT, "discount_below_minimum", "Order below the discount's minimum")
             }
+        },
+        Refusal::Family(error) => match error {
+            FamilyError::NotFound => (NOT_FOUND, "family_not_found", "Family not found"),
+            FamilyError::AlreadyExists => (CONFLICT, "family_exists", "Family already exists"),
+            FamilyError::HasProducts(_) => (CONFLICT, "family_has_products", "Family has products"),
+            FamilyError::OptionsDiffer(_) => (BAD_REQUEST, "options_differ", "Options differ from those of the family"),
+            FamilyError::CombinationTaken { .. } => (CONFLICT, "combination_taken", "Combination of options taken"),
+            FamilyError::TooManyProducts => (CONFLICT, "too_many_products", "Too many products"),
+            FamilyError::ProductNotFound => (NOT_FOUND, "product_not_in_family", "Product is in no family"),
         },
         Refusal::Order(error) => match error {
             OrderError::NotFound => (NOT_FOUND, "order_not_found", "Order not found"),
@@ -185,6 +202,8 @@ fn classify_refusal(refusal: &Refusal) -> (StatusCode, &'static str, &'static st
         Refusal::DefaultAddressesUnread => (CONFLICT, "address_changed", "Address changed"),
         Refusal::AddressChanged => (CONFLICT, "address_changed", "Address changed"),
         Refusal::UnknownCategory(_) => (CONFLICT, "category_not_found", "Category not found"),
+        Refusal::UnknownFamily(_) => (CONFLICT, "family_not_found", "Family not found"),
+        Refusal::NotInFamily => (NOT_FOUND, "product_not_in_family", "Product is in no family"),
         Refusal::UnknownCustomer(_) => (CONFLICT, "customer_not_found", "Customer not found"),
         Refusal::OrdersChanged => (CONFLICT, "orders_changed", "Orders changed"),
         Refusal::OpenOrders(_) => (CONFLICT, "open_orders", "Open orders"),

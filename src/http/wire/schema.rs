@@ -15,7 +15,8 @@ use crate::domain::account::Role;
 use crate::domain::cart::MergeMode;
 use crate::domain::customer::{Country, OptionalLine, PostalCode};
 use crate::domain::discount::DiscountCode;
-use crate::domain::ids::{AccountId, AddressId, CategoryId, CustomerId, OrderId, ProductId, WebhookId};
+use crate::domain::family::{OptionNames, OptionValues};
+use crate::domain::ids::{AccountId, AddressId, CategoryId, CustomerId, FamilyId, OrderId, ProductId, WebhookId};
 use crate::domain::metadata::Metadata;
 use crate::domain::money::Money;
 use crate::domain::order::{Action, AddressKind, Fulfilment, Payment, PaymentMethod, Status};
@@ -72,6 +73,13 @@ schemas! {
     EventTypes = "EventTypes": ArrayBuilder::new().items(ObjectBuilder::new().schema_type(Type::String))
         .description(Some("Event types, as `GET event-types/` lists them; `*` for all.")).min_items(Some(1)).max_items(Some(50))
         .examples([serde_json::json!(["OrderPlaced"])]);
+    OptionNames = "OptionNames": ArrayBuilder::new().items(string("Name of an option.").min_length(Some(1)).max_length(Some(50)))
+        .description(Some("Names of options, such as storage and color; upper and lower case are the same.")).min_items(Some(1))
+        .max_items(Some(OptionNames::MAX)).examples([serde_json::json!(["storage", "color"])]);
+    OptionValues = "OptionValues": ObjectBuilder::new().schema_type(Type::Object)
+        .description(Some("A value for each option of the family, by the option's name."))
+        .additional_properties(Some(string("Value of an option.").min_length(Some(1)).max_length(Some(100))))
+        .examples([serde_json::json!({ "storage": "128 GB", "color": "Black" })]);
     Slug = "Slug": string("Lower-case letters a to z, digits, `-` and `_`.")
         .min_length(Some(1)).max_length(Some(Slug::MAX)).pattern(Some("^[ ]*[a-z0-9_-]+[ ]*$")).examples(["blue-kettle"]);
     Imei = "Imei": string("15 or 16 digits; spaces and `-` are ignored.")
@@ -91,6 +99,7 @@ schemas! {
     CategoryId = "CategoryId": whole_number("Number of a category.");
     CustomerId = "CustomerId": whole_number("Number of a customer.");
     OrderId = "OrderId": whole_number("Number of an order.");
+    FamilyId = "FamilyId": whole_number("Number of a family.");
     ProductId = "ProductId": whole_number("Number of a product.");
     WebhookId = "WebhookId": whole_number("Number of a webhook.");
     SearchLanguage = "SearchLanguage": words(

@@ -4,7 +4,7 @@ with cart as (
         metadata ->> 'causation_id' as command_id,
         lag(event_type) over (partition by aggregate_id order by position) as previous
     from events
-    where aggregate_type = 'Cart'
+    where aggregate_type = 'Cart' and event_type <> 'CartMetadataChanged'
 ), placed as (
     select aggregate_id as order_id, metadata ->> 'causation_id' as command_id
     from events

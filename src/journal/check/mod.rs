@@ -72,6 +72,9 @@ rules! {
     "checkouts": "checkouts", "select count(*) from events where event_type = 'CartCheckedOut'";
     "addresses": "default addresses",
         "select count(*) from events where event_type = 'CustomerDefaultAddressesChanged'";
+    "categories": "categories", "select count(*) from events where event_type = 'CategoryCreated'";
+    "families": "places in families",
+        "select count(*) from events where event_type in ('FamilyProductAdded', 'FamilyProductChanged')";
     "wishlists": "wishlist events", "select count(*) from events where aggregate_type = 'Wishlist'";
     "keys": "events", "select count(*) from events where metadata ? 'key_digest'";
     "answers": "answers", "select count(*) from idempotency";

@@ -1,6 +1,7 @@
 //! Carts of customers and guests.
 
 use super::customers::check_customer;
+use super::metadata::{drop_cart_metadata, hand_to_customer};
 use crate::domain::cart::{Cart, CartChange, CartCommand, CartError, Items, MergeMode};
 use crate::domain::ids::{CartId, CustomerId, ProductId};
 use crate::domain::product::Product;
@@ -115,6 +116,8 @@ impl UseCase for MergeCarts {
         if !self.guest_cart.is_unused(work)? {
             let guest_cart = self.guest_cart.cart_id;
             items = work.get::<Cart>(guest_cart)?.items();
+            let replace = self.mode == MergeMode::KeepGuest;
+            hand_to_customer(work, guest_cart, self.customer_id, replace)?;
             let close = CartCommand::CloseAfterMerge { customer_id: self.customer_id };
             work.execute::<Cart>(guest_cart, close).map_err(|interrupt| match interrupt {
                 // The path exists; its body names a cart that does not.
@@ -139,6 +142,9 @@ impl UseCase for ExpireCart {
     type Answer = ();
 
     fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<(), Interrupt> {
+        if work.get::<Cart>(self.cart_id)?.has_metadata() {
+            drop_cart_metadata(work, self.cart_id)?;
+        }
         work.execute::<Cart>(self.cart_id, CartCommand::Expire)
     }
 

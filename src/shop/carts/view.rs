@@ -1,5 +1,7 @@
 //! The view of a cart: one function makes it, for reads from the tables and for commands from the aggregates.
 
+use std::collections::BTreeMap;
+
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -29,6 +31,9 @@ pub struct CartView {
     pub items: Vec<CartLineView>,
     /// Sum of the available items.
     pub total: String,
+    /// With `view=full`; never in the answer of a command, because answers are stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<BTreeMap<String, String>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -79,7 +84,12 @@ impl CartView {
             }
         });
         let items = lines.collect();
-        Self { customer_id: customer_id.map(|customer_id| customer_id.0), items, total: two_decimals(total) }
+        Self {
+            customer_id: customer_id.map(|customer_id| customer_id.0),
+            items,
+            total: two_decimals(total),
+            metadata: None,
+        }
     }
 
     /// Digest of what the cart shows beyond its stream: names, prices and availability, but not units in stock.

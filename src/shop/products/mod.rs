@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::categories::CategoryKey;
+use super::families::leave_family;
 use super::names::release_name;
 use super::orders::as_stored;
 use crate::domain::category::{Category, CategoryCommand};
@@ -230,6 +231,7 @@ impl UseCase for DeleteProduct {
         let listing = work.get::<Product>(product_id)?.listing()?.clone();
         imei::change_imei(work, product_id, None)?;
         work.execute::<Product>(product_id, ProductCommand::Delete)?;
+        leave_family(work, product_id)?;
         work.execute::<Category>(listing.category_id, CategoryCommand::RemoveProduct { product_id })?;
         if let Some(sku) = listing.sku {
             release_name(work, &ClaimIds::product_sku(&Sku::stored(sku)), product_id.0)?;

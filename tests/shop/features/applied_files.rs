@@ -14,7 +14,7 @@ struct CategoryRow(String);
 
 impl FileRow for CategoryRow {
     fn carry_out(&self, work: &mut UnitOfWork<'_>, counts: &mut Counts) -> Result<(), Interrupt> {
-        CreateCategory { name: Name::stored(self.0.as_str()) }.decide(work)?;
+        CreateCategory { name: Name::stored(self.0.as_str()), parent_id: None }.decide(work)?;
         counts.section("categories").created += 1;
         Ok(())
     }

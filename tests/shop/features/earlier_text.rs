@@ -23,7 +23,7 @@ impl UseCase for CategoryOfEarlierRule {
             format!("category-name:{}", name.to_lowercase()),
             ClaimCommand::Take { holder: *category_id },
         )?;
-        work.execute::<Category>(category_id, CategoryCommand::Create { name: Name::stored(*name) })
+        work.execute::<Category>(category_id, CategoryCommand::Create { name: Name::stored(*name), parent_id: None })
     }
 }
 

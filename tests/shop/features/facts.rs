@@ -127,10 +127,12 @@ async fn every_sample_is_read_back_through_its_fact() {
     // Views over several types have rows of each of them.
     for (view, expected) in [
         ("stock_level", 6),
-        ("cart_change", 8),
+        ("cart_change", 9),
         ("wishlist_change", 3),
-        ("order_step", 26),
+        ("order_step", 27),
         ("order_credited", 4),
+        ("family_place", 3),
+        ("family_event", 6),
         ("product_event", 17),
         ("product_offer", 2),
     ] {

@@ -55,6 +55,9 @@ async fn story(shop: &TestShop) {
     shop.add(ada, kettle, 1).await;
     shop.send("DELETE", &format!("customer/{ada}/cart/"), Value::Null, &[]).await;
 
+    for path in [format!("customer/{ada}/"), format!("customer/{ada}/cart/"), "order/1/".to_owned()] {
+        shop.send("PATCH", &path, json!({ "metadata": { "a": "b" } }), &[]).await;
+    }
     let patch = |path: String, body: Value| async move {
         let answer = shop.send("PATCH", &path, body, &[]).await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
@@ -68,9 +71,34 @@ async fn story(shop: &TestShop) {
     shop.done(&format!("product/{assam}/stock/"), json!({ "count": 11 })).await;
     let unwanted = product("Unwanted", "1.00", empty, 1).await;
     shop.send("DELETE", &format!("product/{unwanted}/"), Value::Null, &[]).await;
+    grouping(shop, (kettle, mug, teapot), (kitchen, tea, empty)).await;
     let forgotten = shop.customer("Carla").await;
     shop.send("DELETE", &format!("customer/{forgotten}/"), Value::Null, &[]).await;
     shop.settle().await;
+}
+
+/// Products enter, change and leave families; categories move.
+async fn grouping(shop: &TestShop, (kettle, mug, teapot): (i64, i64, i64), (kitchen, tea, empty): (i64, i64, i64)) {
+    let put = async |product: i64, family: i64, size: &str| {
+        let place = json!({ "family_id": family, "options": { "size": size } });
+        let answer = shop.send("PUT", &format!("product/{product}/family/"), place, &[]).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+    };
+    for name in ["Vessels", "Pots", "None"] {
+        shop.done("families/", json!({ "name": name, "options": ["size"] })).await;
+    }
+    put(kettle, 1, "M").await;
+    put(mug, 1, "S").await;
+    put(teapot, 1, "L").await;
+    put(teapot, 2, "L").await;
+    put(kettle, 1, "XL").await;
+    shop.send("DELETE", &format!("product/{mug}/family/"), Value::Null, &[]).await;
+    shop.send("PATCH", "family/1/", json!({ "name": "Kettles" }), &[]).await;
+    shop.send("DELETE", "family/3/", Value::Null, &[]).await;
+    for parent in [json!(kitchen), Value::Null, json!(tea)] {
+        let moved = shop.send("PATCH", &format!("categories/{empty}/"), json!({ "parent_id": parent }), &[]).await;
+        assert_eq!(moved.status, StatusCode::OK, "{}", moved.body);
+    }
 }
 
 /// Units are cancelled, and counts find fewer units than are reserved.
@@ -150,11 +178,15 @@ async fn the_figures_after_a_known_story() {
     assert_eq!(
         shop.read("categories/").await,
         json!([
-            { "category_id": 3, "category_name": "Empty", "product_count": 0 },
-            { "category_id": 1, "category_name": "Kitchen", "product_count": 1 },
-            { "category_id": 2, "category_name": "Teas", "product_count": 3 }
+            { "category_id": 3, "category_name": "Empty", "product_count": 0, "parent_id": 2 },
+            { "category_id": 1, "category_name": "Kitchen", "product_count": 1, "parent_id": null },
+            { "category_id": 2, "category_name": "Teas", "product_count": 3, "parent_id": null }
         ])
     );
+    let families = shop.read("families/").await;
+    let family =
+        |id: i64, name: &str| json!({ "family_id": id, "name": name, "options": ["size"], "product_count": 1 });
+    assert_eq!(families, json!([family(1, "Kettles"), family(2, "Pots")]));
     let never: Vec<_> = shop.read("never-ordered/").await.as_array().unwrap().clone();
     assert!(never.is_empty(), "{never:?}");
     let statuses: Vec<_> = shop

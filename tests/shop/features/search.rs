@@ -12,17 +12,32 @@ async fn furnished() -> (TestShop, Vec<i64>) {
     let garden = shop.category("Garden tools").await;
     let mut numbers = Vec::new();
     for (category, product) in [
-        (kitchen, json!({ "name": "Steel kettle", "price": "24.90", "description": "Boils 1.7 litres.", "sku": "KET-17" })),
-        (kitchen, json!({ "name": "Café crème cups", "price": "12.00", "description": "Six cups of porcelain, 50% off_season" })),
-        (garden, json!({ "name": "Watering can", "price": "9.99", "description": "Made of steel; fits beside a kettle." })),
-        (garden, json!({
-            "name": "Umbrella", "price": "120.00", "brand": "Pluvia",
-            "specifications": { "Frame": "fibreglass", "Sizes": [{ "span": "3 metres" }] }
-        })),
-        (kitchen, json!({
-            "name": "Talker 9", "price": "399.00",
-            "phone": { "brand": "Ringo", "model": "T9", "operating_system": "Symbian", "color": "Turquoise" }
-        })),
+        (
+            kitchen,
+            json!({ "name": "Steel kettle", "price": "24.90", "description": "Boils 1.7 litres.", "sku": "KET-17" }),
+        ),
+        (
+            kitchen,
+            json!({ "name": "Café crème cups", "price": "12.00", "description": "Six cups of porcelain, 50% off_season" }),
+        ),
+        (
+            garden,
+            json!({ "name": "Watering can", "price": "9.99", "description": "Made of steel; fits beside a kettle." }),
+        ),
+        (
+            garden,
+            json!({
+                "name": "Umbrella", "price": "120.00", "brand": "Pluvia",
+                "specifications": { "Frame": "fibreglass", "Sizes": [{ "span": "3 metres" }] }
+            }),
+        ),
+        (
+            kitchen,
+            json!({
+                "name": "Talker 9", "price": "399.00",
+                "phone": { "brand": "Ringo", "model": "T9", "operating_system": "Symbian", "color": "Turquoise" }
+            }),
+        ),
     ] {
         let mut body = product;
         body["category"] = json!(category);
@@ -140,7 +155,8 @@ async fn search_follows_changes_and_the_language_of_the_shop() {
     assert_eq!(names(&shop, "search=pluvia%20h-1&sort=relevance").await, ["Häuser aus Holz"]);
     assert_eq!(shop.send("DELETE", &product, Value::Null, &[]).await.status, StatusCode::NO_CONTENT);
     assert_eq!(names(&shop, "search=holz&sort=relevance").await, Vec::<String>::new());
-    let discontinued = shop.send("PATCH", &format!("product/{}/", numbers[0]), json!({ "discontinued": true }), &[]).await;
+    let discontinued =
+        shop.send("PATCH", &format!("product/{}/", numbers[0]), json!({ "discontinued": true }), &[]).await;
     assert_eq!(discontinued.status, StatusCode::OK);
     assert_eq!(names(&shop, "search=kettle&sort=relevance").await, ["Watering can"]);
     let words: i64 = sqlx::query_scalar(
@@ -159,7 +175,8 @@ async fn facets_count_what_the_list_holds() {
     let (shop, numbers) = furnished().await;
     let all = shop.read("products/facets/").await;
     assert_eq!(all["products"], 5);
-    let category = |place: usize| (all["categories"][place]["category"].clone(), all["categories"][place]["products"].clone());
+    let category =
+        |place: usize| (all["categories"][place]["category"].clone(), all["categories"][place]["products"].clone());
     assert_eq!((category(0), category(1)), ((json!("Kitchen"), json!(3)), (json!("Garden tools"), json!(2))));
     assert_eq!(all["brands"], json!([{ "brand": "Pluvia", "products": 1 }, { "brand": "Ringo", "products": 1 }]));
     assert_eq!(

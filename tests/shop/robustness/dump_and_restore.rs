@@ -207,7 +207,7 @@ fn an_embedded_shop_is_restored_with_the_command_of_the_page() {
     ask(&embedded_database(folder.path()), async |pool| {
         let (journal, projector) = (JournalOptions::default(), ProjectorOptions::default());
         let engine = Engine::start(&pool.connect_options(), pool, journal, projector).await.unwrap();
-        let category = CreateCategory { name: Name::parse("Lost").unwrap() };
+        let category = CreateCategory { name: Name::parse("Lost").unwrap(), parent_id: None };
         let actor = Actor { id: "test".to_owned(), role: "system" };
         engine.journal.run(category, Context::of(actor)).await.unwrap();
         engine.stop().await.unwrap();

@@ -217,7 +217,7 @@ impl UseCase for Defect {
     type Answer = ();
 
     fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<(), Interrupt> {
-        CreateCategory { name: Name::parse("Half").unwrap() }.decide(work)?;
+        CreateCategory { name: Name::parse("Half").unwrap(), parent_id: None }.decide(work)?;
         panic!("a defect");
     }
 }

@@ -60,6 +60,7 @@ async fn each_constraint_that_a_side_write_breaks_becomes_its_refusal() {
     assert_eq!(shop.refusal(register).await, Refusal::EmailTaken);
     assert_eq!(shop.refusal(open_account(None, "STAFF@example.com")).await, Refusal::EmailTaken);
     let change = |customer: i64, address: &str| ChangeCustomer {
+        metadata: None,
         customer_id: CustomerId(customer),
         first_name: None,
         last_name: None,

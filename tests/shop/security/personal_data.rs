@@ -13,11 +13,12 @@ use crate::support::bad_values::resolve;
 use crate::support::{Answer, TestShop, fresh_database};
 
 /// The only tables that may hold personal data; every other table, future ones too, must not.
-const FORGETTABLE: [&str; 9] = [
+const FORGETTABLE: [&str; 10] = [
     "public.account",
     "public.address",
     "public.api_key",
     "public.customer_profile",
+    "public.entity_metadata",
     "public.mailed_link",
     "public.order_address",
     "public.order_contact",
@@ -221,10 +222,22 @@ async fn live(shop: &TestShop, sent: &mut Sent, product: i64) -> (i64, String, S
     let merge = json!({ "cart_token": kept(&mut sent.secret, cart.as_str().unwrap()), "mode": "sum" });
     let merged = send(shop, sent, &access, ("POST", &format!("{own}cart/merge/")), merge).await;
     assert_eq!(merged.status, StatusCode::OK, "{}", merged.body);
+    let pairs = |sent: &mut Sent, value: &str| json!({ "metadata": { "note": kept(&mut sent.person, value) } });
+    let note = pairs(sent, "for Zuleika's party");
+    let noted = send(shop, sent, &access, ("PATCH", &format!("{own}cart/")), note).await;
+    assert_eq!(noted.status, StatusCode::OK, "{}", noted.body);
+    let (customers_note, orders_note) = (pairs(sent, "brother of Zeno"), pairs(sent, "left with Zelig"));
+    let noted = shop.send("PATCH", &own, customers_note, &[]).await;
+    assert_eq!(noted.status, StatusCode::OK, "{}", noted.body);
     let to_address = json!({ "shipping_address_id": 1, "billing_address_id": 1 });
     let ordered = send(shop, sent, &access, ("POST", &format!("{own}cart/checkout/")), to_address).await;
     assert_eq!(ordered.status, StatusCode::CREATED);
     send(shop, sent, &access, ("POST", &format!("{own}cart/items/")), item).await;
+    let order = format!("order/{}/", ordered.body["order_id"]);
+    assert_eq!(shop.read(&format!("{order}summary/")).await["metadata"]["note"], "for Zuleika's party");
+    assert_eq!(shop.send("PATCH", &order, orders_note, &[]).await.status, StatusCode::OK);
+    let note = pairs(sent, "again for Zuleika");
+    assert_eq!(send(shop, sent, &access, ("PATCH", &format!("{own}cart/")), note).await.status, StatusCode::OK);
 
     let another = kept(&mut sent.secret, "quagga crossing at noon");
     let change = json!({ "current_password": password, "new_password": another });
@@ -273,6 +286,8 @@ async fn order_as_guest(shop: &TestShop, sent: &mut Sent, product: i64) -> i64 {
     let cart = format!("carts/{}/", cart.as_str().unwrap());
     let item = json!({ "product_id": product, "quantity": 1 });
     assert_eq!(send(shop, sent, "", ("POST", &format!("{cart}items/")), item).await.status, StatusCode::OK);
+    let note = json!({ "metadata": { "note": kept(&mut sent.person, "gift for Zacharias") } });
+    assert_eq!(send(shop, sent, "", ("PATCH", &cart), note).await.status, StatusCode::OK);
     let mut address = |name: &str, line1: &str, postal_code: &str, city: &str| {
         json!({
             "name": kept(&mut sent.person, name), "line1": kept(&mut sent.person, line1),
@@ -352,7 +367,7 @@ async fn only_erasable_tables_hold_personal_data_and_erasing_empties_them() {
     let left = scan(&shop, &sent.person).await;
     assert_eq!(
         tables_in(&left),
-        BTreeSet::from(["public.order_address", "public.order_contact"]),
+        BTreeSet::from(["public.entity_metadata", "public.order_address", "public.order_contact"]),
         "the guest: {left:?}"
     );
     let forgotten = shop.send("DELETE", &format!("order/{guests_order}/contact/"), Value::Null, &[]).await;

@@ -19,6 +19,10 @@ pub async fn furnished() -> (TestShop, String) {
     shop.done("customer/1/addresses/", home).await;
     let wish = shop.send("PUT", "customer/1/wishlist/1/", Value::Null, &[]).await;
     assert!(wish.status.is_success(), "{}", wish.body);
+    shop.done("families/", json!({ "name": "Phone X", "options": ["storage", "color"] })).await;
+    let place = json!({ "family_id": 1, "options": { "storage": "128 GB", "color": "Black" } });
+    let placed = shop.send("PUT", "product/1/family/", place, &[]).await;
+    assert!(placed.status.is_success(), "{}", placed.body);
     let token = shop.done("carts/", Value::Null).await["cart_token"].as_str().unwrap().to_owned();
     let fill = async || {
         shop.done(&format!("carts/{token}/items/"), json!({ "product_id": product, "quantity": 2 })).await;
@@ -48,6 +52,7 @@ pub fn fill(path: &str, token: &str) -> String {
         "{cart_id}",
         "{category_id}",
         "{customer_id}",
+        "{family_id}",
         "{order_id}",
         "{product_id}",
         "{reaction_id}",

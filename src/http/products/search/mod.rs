@@ -5,7 +5,7 @@
 mod relevance;
 mod words;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use rust_decimal::Decimal;
@@ -33,6 +33,8 @@ pub struct ProductConditions<'a> {
     pub min_price: Option<Decimal>,
     pub max_price: Option<Decimal>,
     pub in_stock: Option<bool>,
+    /// The only products that count, if any are named.
+    pub among: Option<&'a [i64]>,
 }
 
 /// What a search narrows a list to.
@@ -56,7 +58,8 @@ impl Found {
         let by_relevance = sort == Some(ProductSort::Relevance);
         let Some(search) = search else {
             let missing = || ApiError::invalid_field("sort", "relevance needs the parameter search");
-            return if by_relevance { Err(missing()) } else { Ok(Self::default()) };
+            let product_ids = conditions.among.map(<[i64]>::to_vec);
+            return if by_relevance { Err(missing()) } else { Ok(Self { product_ids, ..Self::default() }) };
         };
         if by_relevance && let Some(ranks) = rank(app, search, conditions).await? {
             let product_ids = Some(ranks.keys().copied().collect());
@@ -65,8 +68,16 @@ impl Found {
         let mut words: Vec<String> = search.split_whitespace().map(text_key).collect();
         words.sort_unstable();
         words.dedup();
-        let product_ids = find_containing(app, &words).await?;
-        let words = Some(words).filter(|_| product_ids.is_none());
+        let found = find_containing(app, &words).await?;
+        let words = Some(words).filter(|_| found.is_none());
+        let product_ids = match (found, conditions.among) {
+            (Some(mut found), Some(among)) => {
+                let among: HashSet<_> = among.iter().collect();
+                found.retain(|product_id| among.contains(product_id));
+                Some(found)
+            }
+            (found, among) => found.or_else(|| among.map(<[i64]>::to_vec)),
+        };
         Ok(Self { ranks: None, product_ids, words })
     }
 }
@@ -110,7 +121,7 @@ async fn rank(app: &App, search: &str, conditions: ProductConditions<'_>) -> Res
     let candidates = sqlx::query_file_as!(Candidate, "projections/product_search/expand.sql", &asked);
     let candidates = candidates.fetch_all(&app.pool).await?;
     let Some(queries) = Queries::of(&asked, candidates) else { return Ok(Some(Ranks::new())) };
-    let ProductConditions { discontinued, category_ids, min_price, max_price, in_stock } = conditions;
+    let ProductConditions { discontinued, category_ids, min_price, max_price, in_stock, among } = conditions;
     let ranked = sqlx::query_file!(
         "projections/product_search/rank.sql",
         queries.anywhere,
@@ -120,7 +131,8 @@ async fn rank(app: &App, search: &str, conditions: ProductConditions<'_>) -> Res
         category_ids,
         min_price,
         max_price,
-        in_stock
+        in_stock,
+        among
     );
     let ranked = ranked.fetch_all(&app.pool).await?;
     Ok(Some(ranked.into_iter().map(|row| (row.product_id, row.rank)).collect()))

@@ -1,6 +1,8 @@
-//! Categories, each under a name of its own.
+//! Categories, each under a name of its own, in a tree.
 
 use serde::{Deserialize, Serialize};
+
+use tree::{check_move, enter_parent, leave_parent};
 
 use super::names::{find_holder, release_name, release_previous_name, take_name};
 use crate::domain::category::{Category, CategoryCommand, CategoryError};
@@ -10,9 +12,13 @@ use crate::domain::refusal::Refusal;
 use crate::domain::text::Name;
 use crate::journal::{AggregateRef, Interrupt, UnitOfWork, UseCase};
 
+mod tree;
+
 /// Creates a category under a name that no other category has.
 pub struct CreateCategory {
     pub name: Name,
+    /// `None` for a category at the top.
+    pub parent_id: Option<CategoryId>,
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, utoipa::ToSchema)]
@@ -26,7 +32,11 @@ impl UseCase for CreateCategory {
     fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<CategoryRef, Interrupt> {
         let category_id = CategoryId(work.next_number::<Category>()?);
         claim_name(work, &self.name, category_id)?;
-        work.execute::<Category>(category_id, CategoryCommand::Create { name: self.name.clone() })?;
+        let create = CategoryCommand::Create { name: self.name.clone(), parent_id: self.parent_id };
+        work.execute::<Category>(category_id, create)?;
+        if let Some(parent_id) = self.parent_id {
+            enter_parent(work, category_id, parent_id)?;
+        }
         Ok(CategoryRef { category_id })
     }
 }
@@ -41,23 +51,38 @@ fn claim_name(work: &mut UnitOfWork<'_>, name: &Name, category_id: CategoryId) -
     })
 }
 
-/// Renames a category; its products follow.
-pub struct RenameCategory {
+/// Renames a category, or moves it in the tree; its products and the categories below follow.
+pub struct ChangeCategory {
     pub category_id: CategoryId,
-    pub name: Name,
+    /// `None` keeps the name.
+    pub name: Option<Name>,
+    /// `Some(None)` moves the category to the top.
+    pub parent_id: Option<Option<CategoryId>>,
 }
 
-impl UseCase for RenameCategory {
+impl UseCase for ChangeCategory {
     type Answer = CategoryRef;
 
     fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<CategoryRef, Interrupt> {
-        let category = work.get::<Category>(self.category_id)?;
+        let category_id = self.category_id;
+        let category = work.get::<Category>(category_id)?;
         let previous_name = Name::stored(category.name()?);
-        claim_name(work, &self.name, self.category_id)?;
-        let (previous, next) = (ClaimIds::category_name(&previous_name), ClaimIds::category_name(&self.name));
-        release_previous_name(work, &previous, &next, self.category_id.0)?;
-        work.execute::<Category>(self.category_id, CategoryCommand::Rename { name: self.name.clone() })?;
-        Ok(CategoryRef { category_id: self.category_id })
+        if let Some(name) = &self.name {
+            claim_name(work, name, category_id)?;
+            let (previous, next) = (ClaimIds::category_name(&previous_name), ClaimIds::category_name(name));
+            release_previous_name(work, &previous, &next, category_id.0)?;
+            work.execute::<Category>(category_id, CategoryCommand::Rename { name: name.clone() })?;
+        }
+        let previous_parent_id = category.parent_id();
+        if let Some(parent_id) = self.parent_id.filter(|parent_id| *parent_id != previous_parent_id) {
+            leave_parent(work, category_id, previous_parent_id)?;
+            work.execute::<Category>(category_id, CategoryCommand::Move { parent_id })?;
+            if let Some(parent_id) = parent_id {
+                check_move(work, category_id, parent_id)?;
+                enter_parent(work, category_id, parent_id)?;
+            }
+        }
+        Ok(CategoryRef { category_id })
     }
 
     fn subject(&self) -> Option<AggregateRef> {
@@ -65,7 +90,7 @@ impl UseCase for RenameCategory {
     }
 }
 
-/// Deletes a category without products and releases its name.
+/// Deletes a category without products and without categories below, and releases its name.
 pub struct DeleteCategory {
     pub category_id: CategoryId,
 }
@@ -77,6 +102,7 @@ impl UseCase for DeleteCategory {
         let category = work.get::<Category>(self.category_id)?;
         let name = Name::stored(category.name()?);
         work.execute::<Category>(self.category_id, CategoryCommand::Delete)?;
+        leave_parent(work, self.category_id, category.parent_id())?;
         release_name(work, &ClaimIds::category_name(&name), self.category_id.0)
     }
 

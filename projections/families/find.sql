@@ -1,0 +1,3 @@
+select name, options as "options: _", version
+from families
+where family_id = $1
