@@ -97,7 +97,7 @@ pub const PRODUCTS_NEWEST: Rank = Rank { tables: PRODUCT_TABLES, facts: &[] };
 
 /// By what a search finds.
 pub const PRODUCTS_BY_RELEVANCE: Rank = Rank {
-    tables: &["product_search", "products", "categories"],
+    tables: &["product_search", "products", "categories", "families", "family_members"],
     facts: &[
         "product_text_event",
         "product_repriced",
@@ -105,7 +105,7 @@ pub const PRODUCTS_BY_RELEVANCE: Rank = Rank {
         "product_offer",
         "shop_search_language_changed",
         "category_renamed",
-        "family_membership",
+        "family_place",
     ],
 };
 

@@ -25,6 +25,9 @@ const MAX_CONTAINING: usize = 500;
 /// Products that a filter by words finds by their documents; of more, the list reads its index in order.
 const MAX_FOUND: usize = 2_000;
 
+/// Products of a list by relevance; `rank.sql` has the same number.
+const MAX_RANKED: usize = 1_000;
+
 /// Conditions on products that are not about words.
 #[derive(Clone, Copy, Default)]
 pub struct ProductConditions<'a> {
@@ -89,7 +92,7 @@ pub type Ranks = HashMap<i64, i64>;
 async fn find_containing(app: &App, words: &[String]) -> Result<Option<Vec<i64>>, ApiError> {
     let mut parts: Vec<String> = words.iter().flat_map(|word| words_of(word)).collect();
     parts.retain(|part| part.chars().count() <= words::MAX_LENGTH);
-    parts.sort_by_key(|part| std::cmp::Reverse(part.len()));
+    parts.sort_by(|part, other| other.len().cmp(&part.len()).then_with(|| part.cmp(other)));
     parts.dedup();
     parts.truncate(MAX_WORDS);
     let mut containing: Vec<Vec<String>> = parts.iter().map(|_| vec![]).collect();
@@ -135,7 +138,7 @@ async fn rank(app: &App, search: &str, conditions: ProductConditions<'_>) -> Res
         among
     );
     let ranked = ranked.fetch_all(&app.pool).await?;
-    Ok(Some(ranked.into_iter().map(|row| (row.product_id, row.rank)).collect()))
+    Ok(Some(ranked.into_iter().take(MAX_RANKED).map(|row| (row.product_id, row.rank)).collect()))
 }
 
 /// The rows of a page by relevance: best first, then by number, after the row with the given rank and number.
