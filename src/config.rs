@@ -3,6 +3,7 @@
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use chrono::TimeDelta;
@@ -13,7 +14,7 @@ use reqwest::Url;
 use crate::accounts::{AccountsConfig, MailConfig};
 use crate::database::Location;
 use crate::database::embedded::{Durability, EmbeddedOptions, default_data_dir};
-use crate::http::{AllowedOrigins, ConnectionLimits, Edge, RateLimits, TrustedProxies};
+use crate::http::{AllowedOrigins, ConnectionLimits, Edge, RateLimits, ResponseCacheLimits, TrustedProxies};
 use crate::payments::{CardConfig, Currency, PaymentsConfig, ProviderSecret};
 use crate::shop::{OfferedMethods, PaymentPolicy};
 
@@ -91,6 +92,12 @@ pub struct ServeConfig {
     /// Size limit of the aggregate cache, in entries; each aggregate, cart item and order line counts one
     #[arg(long, env = "SHOP_CACHE_ENTRIES", default_value_t = 200_000)]
     pub cache_entries: usize,
+    /// Size limit of the response cache, in MiB; 0 disables it
+    #[arg(long, env = "SHOP_RESPONSE_CACHE_MIB", default_value_t = 64, value_parser = clap::value_parser!(u32).range(..=65_536))]
+    pub response_cache_mib: u32,
+    /// Compute each answer in the response cache anew after this many seconds, also if nothing has changed
+    #[arg(long, env = "SHOP_RESPONSE_CACHE_SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..))]
+    pub response_cache_seconds: u32,
     /// Keep at most this many answers to idempotency keys; beyond them, those older than an hour are deleted before 24 hours are over
     #[arg(long, env = "SHOP_KEPT_ANSWERS", default_value_t = 1_000_000)]
     pub kept_answers: u32,
@@ -162,6 +169,13 @@ pub struct EdgeConfig {
 }
 
 impl ServeConfig {
+    pub fn response_cache(&self) -> ResponseCacheLimits {
+        ResponseCacheLimits {
+            bytes: u64::from(self.response_cache_mib) * 1024 * 1024,
+            time_to_live: Duration::from_secs(self.response_cache_seconds.into()),
+        }
+    }
+
     /// `guest_invoices` is the default of this shop.
     pub fn payment_policy(&self, guest_invoices: bool) -> PaymentPolicy {
         PaymentPolicy {

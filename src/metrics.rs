@@ -60,6 +60,10 @@ pub const HTTP_REQUESTS: Counter =
     Counter(metric!(earlier "http_requests_total", "Requests by method, route and status"));
 pub const HTTP_REQUEST_SECONDS: Histogram =
     Histogram(metric!(earlier "http_request_seconds", "Time to answer a request, by method and route"), SECONDS);
+pub const RESPONSE_CACHE_READS: Counter =
+    Counter(metric!("response_cache_reads_total", "Reads that a kept answer could serve, by outcome"));
+pub const RESPONSE_CACHE_ENTRIES: Gauge = Gauge(metric!("response_cache_entries", "Answers in the response cache"));
+pub const RESPONSE_CACHE_BYTES: Gauge = Gauge(metric!("response_cache_bytes", "Size of the response cache"));
 pub const HTTP_CONNECTIONS: Gauge = Gauge(metric!(earlier "http_connections", "Open connections"));
 pub const HTTP_CONNECTIONS_REFUSED: Counter = Counter(
     metric!(earlier "http_connections_refused_total", "Connections refused because their address has too many"),
@@ -90,6 +94,7 @@ const COUNTERS: &[Counter] = &[
     JOURNAL_LOST_RACES,
     PROJECTOR_EVENTS,
     HTTP_REQUESTS,
+    RESPONSE_CACHE_READS,
     HTTP_CONNECTIONS_REFUSED,
     SCHEDULER_RUNS,
     SCHEDULER_HANDLED,
@@ -100,6 +105,8 @@ const COUNTERS: &[Counter] = &[
 const GAUGES: &[Gauge] = &[
     JOURNAL_POSITION,
     PROJECTOR_POSITION,
+    RESPONSE_CACHE_ENTRIES,
+    RESPONSE_CACHE_BYTES,
     HTTP_CONNECTIONS,
     CLOCK_OFFSET_SECONDS,
     CLOCK_PLAUSIBLE,
@@ -125,6 +132,11 @@ const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 impl Counter {
     pub fn add(&self, count: u64, labels: Labels<'_>) {
         self.0.each(labels, |name, labels| ::metrics::counter!(name, labels).increment(count));
+    }
+
+    /// Sets a count that is kept elsewhere.
+    pub fn set(&self, count: u64, labels: Labels<'_>) {
+        self.0.each(labels, |name, labels| ::metrics::counter!(name, labels).absolute(count));
     }
 }
 

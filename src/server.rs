@@ -137,6 +137,7 @@ pub async fn serve(
             payment_policy,
             payments,
             cart_days: config.cart_days,
+            response_cache: config.response_cache(),
             ..http::AppSettings::default()
         },
         metrics::install(),

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use super::edge::Edge;
 use super::wire::recent_writes::RecentWrites;
+use super::wire::response_cache::{ResponseCache, ResponseCacheLimits};
 use super::wire::whole_list::{WholeListLimits, WholeLists};
 use crate::accounts::Accounts;
 use crate::journal::Journal;
@@ -29,6 +30,7 @@ pub struct AppParts {
     pub(super) pool: PgPool,
     pub(super) recent_writes: RecentWrites,
     pub(super) whole_lists: WholeLists,
+    pub(super) response_cache: ResponseCache,
     pub(super) edge: Edge,
     pub(super) payment_policy: PaymentPolicy,
     /// Days after which an unused token of a guest's cart expires; 0 means never.
@@ -47,6 +49,7 @@ pub struct AppSettings {
     /// Days after which an unused token of a guest's cart expires; 0 means never.
     pub cart_days: u32,
     pub whole_lists: WholeListLimits,
+    pub response_cache: ResponseCacheLimits,
 }
 
 impl Deref for App {
@@ -69,7 +72,7 @@ impl App {
         stopping: watch::Receiver<bool>,
     ) -> Self {
         let recent_writes = RecentWrites::default();
-        let AppSettings { edge, payment_policy, payments, cart_days, whole_lists } = settings;
+        let AppSettings { edge, payment_policy, payments, cart_days, whole_lists, response_cache } = settings;
         Self(Arc::new(AppParts {
             journal,
             projector,
@@ -78,6 +81,7 @@ impl App {
             pool,
             recent_writes,
             whole_lists: WholeLists::new(whole_lists),
+            response_cache: ResponseCache::new(response_cache),
             edge,
             payment_policy,
             cart_days,

@@ -58,6 +58,7 @@ pub use edge::connections::ConnectionLimits;
 pub use edge::cors::AllowedOrigins;
 pub use edge::rate_limits::RateLimits;
 pub use wire::error::ApiError;
+pub use wire::response_cache::ResponseCacheLimits;
 pub use wire::whole_list::WholeListLimits;
 
 use accounts::{auth, email_changes, keys, users};
@@ -104,6 +105,7 @@ pub fn router(app: App) -> Router {
         Routes::with_openapi(Document::openapi()).nest("/shop/api", api).merge(health()).split_for_parts();
     let (rules, parameters) = (Rules::of(&document), QueryParameters::of(&document));
     let router = router
+        .layer(from_fn_with_state(app.clone(), answer_unchanged))
         .layer(from_fn(refuse_malformed_position))
         .layer(from_fn_with_state(parameters, refuse_unknown_parameters))
         .layer(from_fn_with_state((app.clone(), rules), check_access))
@@ -115,6 +117,7 @@ pub fn router(app: App) -> Router {
         .merge(pages::router())
         .merge(problem_pages::router())
         .merge(SwaggerUi::new("/docs").url("/openapi.json", openapi::complete(document)))
+        .layer(from_fn_with_state(app.clone(), answer_unchanged))
         .fallback_service(NormalizePathLayer::trim_trailing_slash().layer(router))
         .layer(from_fn(body::refuse_encoded_body))
         .layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES))
@@ -334,12 +337,10 @@ fn health() -> Routes {
         .routes(routes!(operations::metrics))
 }
 
-/// Routes whose reads wait for the caller's own writes, and answer 304 to a client that knows what they show.
+/// Routes whose reads wait for the caller's own writes, and may be answered from the response cache.
 fn consistent(app: &App, mut routes: Routes) -> Routes {
     responses::note_positions(routes.get_openapi_mut());
-    routes
-        .layer(from_fn_with_state(app.clone(), answer_unchanged))
-        .layer(from_fn_with_state(app.clone(), read_your_writes))
+    routes.layer(from_fn_with_state(app.clone(), read_your_writes))
 }
 
 /// Routes whose requests must end within [`REQUEST_TIMEOUT`].

@@ -150,6 +150,7 @@ pub async fn metrics(State(app): State<App>) -> impl IntoResponse {
     let position = app.projector.position();
     metrics::JOURNAL_POSITION.set(app.journal.position() as f64, &[]);
     metrics::PROJECTOR_POSITION.set(position as f64, &[]);
+    app.response_cache.report();
     if let Ok(projections) = app.projector.status().await
         && let Ok(warnings) = warnings(&app, &projections).await
     {

@@ -1,6 +1,6 @@
 //! The projections: the folders of `projections/`, compiled in.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
 use sha2::{Digest, Sha256};
@@ -189,6 +189,16 @@ pub fn event_types_of(facts: &[&str]) -> Vec<&'static str> {
     event_types.sort_unstable();
     event_types.dedup();
     event_types
+}
+
+/// The places in [`PROJECTIONS`] of those whose tables some SQL names, also where it only seems to: as the name of a column.
+pub fn projections_read(sql: &str) -> Vec<usize> {
+    let is_word = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+    let lines = sql.lines().filter(|line| !line.trim_start().starts_with("--"));
+    let words: HashSet<&str> = lines.flat_map(|line| line.split(|letter| !is_word(letter))).collect();
+    let reads = |projection: &Projection| projection.tables().iter().any(|table| words.contains(table));
+    let places = PROJECTIONS.iter().enumerate().filter(|(_, projection)| reads(projection));
+    places.map(|(place, _)| place).collect()
 }
 
 /// The fact views of the statements that name one of these columns: what they may set it from.

@@ -127,6 +127,7 @@ pub(super) async fn put_in_service(
     .bind(schema)
     .execute(&mut *connection)
     .await?;
+    sqlx::query("update projector_lease set swaps = swaps + 1").execute(&mut *connection).await?;
     for cured in ["delete from projection_failure where name = $1", "delete from finding where source = $1"] {
         sqlx::query(cured).bind(projection.name).execute(&mut *connection).await?;
     }

@@ -16,7 +16,9 @@ use tokio::sync::{Mutex, Semaphore, watch};
 use tokio::task::JoinHandle;
 
 use crate::background::{Stopper, stop_signal};
+use changes::TableChanges;
 
+mod changes;
 mod definition;
 mod dependents;
 mod fact_schema;
@@ -32,9 +34,10 @@ mod text_key;
 mod verify;
 mod worker;
 
+pub use changes::TableState;
 #[cfg(test)]
 pub use definition::facts_that_set;
-pub use definition::{PROJECTIONS, Projection, event_types_of};
+pub use definition::{PROJECTIONS, Projection, event_types_of, projections_read};
 pub use dependents::{SetAsideView, forget_view, restore_view, set_aside_views};
 pub use long_reads::ReadLimits;
 pub use rebuild::{RebuildError, rebuild, rebuild_within};
@@ -49,6 +52,7 @@ pub use verify::{Difference, Verification, VerifyError, verify};
 pub struct Projector {
     pool: PgPool,
     position: watch::Receiver<i64>,
+    changes: Arc<TableChanges>,
     leads: Arc<AtomicBool>,
     stopper: Stopper,
     worker: Arc<Mutex<Option<JoinHandle<()>>>>,
@@ -94,12 +98,14 @@ impl Projector {
         let reached: i64 = sqlx::query_scalar("select position from projector_lease").fetch_one(&pool).await?;
         let (position_sender, position) = watch::channel(reached);
         let leads = Arc::new(AtomicBool::new(false));
+        let changes = Arc::new(TableChanges::default());
         let (stopper, stop) = stop_signal();
-        let worker = worker::ProjectorWorker::new(connect, head, position_sender, Arc::clone(&leads), stop, options);
+        let (known, leading) = (Arc::clone(&changes), Arc::clone(&leads));
+        let worker = worker::ProjectorWorker::new(connect, head, position_sender, known, leading, stop, options);
         let worker = tokio::spawn(worker.run());
         let rebuilds = Arc::new(Semaphore::new(PARALLEL_REBUILDS));
         let worker = Arc::new(Mutex::new(Some(worker)));
-        let projector = Self { pool, position, leads, stopper, worker, rebuilds };
+        let projector = Self { pool, position, changes, leads, stopper, worker, rebuilds };
         projector.start_removing_abandoned();
         projector.start_retrying();
         projector.install_fact_schema().await;
@@ -115,6 +121,12 @@ impl Projector {
         *self.position.borrow()
     }
 
+    /// Where the live tables stand and last changed, as known a moment ago; `None` if that cannot be known, or if they
+    /// have not reached `position`.
+    pub async fn table_state(&self, position: i64) -> Option<Arc<TableState>> {
+        self.changes.current(&self.pool, position.max(self.position())).await
+    }
+
     /// Waits until the live tables have reached `position`; `false` after `timeout`.
     pub async fn wait_for(&self, position: i64, timeout: Duration) -> bool {
         let mut reached = self.position.clone();
@@ -127,9 +139,7 @@ impl Projector {
                     moved = reached.wait_for(|reached| *reached >= position) => return moved.is_ok(),
                     () = tokio::time::sleep(FOLLOW_EVERY), if !self.leads.load(Ordering::Relaxed) => {}
                 }
-                let followed =
-                    sqlx::query_scalar::<_, i64>("select position from projector_lease").fetch_one(&self.pool).await;
-                if followed.is_ok_and(|followed| followed >= position) {
+                if self.changes.read(&self.pool).await.is_ok_and(|followed| followed >= position) {
                     return true;
                 }
             }
@@ -215,6 +225,7 @@ impl Projector {
         let _permit = self.rebuilds.acquire().await.ok();
         tracing::info!(projection.name, "rebuild started");
         let rebuilt = rebuild(&self.pool, projection, &|_| ()).await;
+        self.changes.forget();
         match &rebuilt {
             Ok(()) => tracing::info!(projection.name, "rebuild is in service"),
             Err(error) => tracing::error!(projection.name, %error, "rebuild failed"),

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::ProjectorOptions;
+use super::changes::{Step, TableChanges};
 use crate::background::{Backoff, StopSignal};
 use crate::database::failure::DatabaseFailure;
 use crate::failpoints::failpoint;
@@ -20,6 +21,7 @@ pub(super) struct ProjectorWorker {
     connect: PgConnectOptions,
     head: watch::Receiver<i64>,
     position: watch::Sender<i64>,
+    changes: Arc<TableChanges>,
     leads: Arc<AtomicBool>,
     stop: StopSignal,
     options: ProjectorOptions,
@@ -51,11 +53,12 @@ impl ProjectorWorker {
         connect: PgConnectOptions,
         head: watch::Receiver<i64>,
         position: watch::Sender<i64>,
+        changes: Arc<TableChanges>,
         leads: Arc<AtomicBool>,
         stop: StopSignal,
         options: ProjectorOptions,
     ) -> Self {
-        Self { connect, head, position, leads, stop, options, node: Uuid::new_v4() }
+        Self { connect, head, position, changes, leads, stop, options, node: Uuid::new_v4() }
     }
 
     pub async fn run(mut self) {
@@ -65,6 +68,7 @@ impl ProjectorWorker {
             self.leads.store(false, Ordering::Relaxed);
             // The database may come back as an older one; until the lease is read again, no position is known.
             self.position.send_replace(0);
+            self.changes.forget();
             match end {
                 ConnectionEnd::Stopped => break,
                 ConnectionEnd::LeaseLost => tracing::info!("another node holds the projector's lease now"),
@@ -99,12 +103,15 @@ impl ProjectorWorker {
         self.leads.store(true, Ordering::Relaxed);
         while !self.stop.is_set() {
             let started = Instant::now();
-            let (reached, head) = match self.step(&mut connection, epoch).await {
+            let (reached, head, changed, swaps) = match self.step(&mut connection, epoch).await {
                 Ok(step) => step,
                 Err(error) => return classify_error(error),
             };
             failpoint!("projector-step-done");
-            let before = self.position.send_replace(reached);
+            let before = *self.position.borrow();
+            // First, so that a reader that waited for the position finds no answer of before.
+            self.changes.record_step(Step { started, epoch, swaps, before, reached, changed });
+            self.position.send_replace(reached);
             let moved = reached - before;
             if before > 0 && moved > 0 {
                 metrics::PROJECTOR_STEP_SECONDS.record_time(started.elapsed(), &[]);
@@ -141,8 +148,13 @@ impl ProjectorWorker {
         Ok(None)
     }
 
-    async fn step(&self, connection: &mut PgConnection, epoch: i64) -> Result<(i64, i64), sqlx::Error> {
-        sqlx::query_as("select reached, head from projector_step($1, $2, $3, $4)")
+    /// Position of the tables, end of the log, changed projections, number of swaps.
+    async fn step(
+        &self,
+        connection: &mut PgConnection,
+        epoch: i64,
+    ) -> Result<(i64, i64, Vec<String>, i64), sqlx::Error> {
+        sqlx::query_as("select reached, head, changed, swap_count from projector_step($1, $2, $3, $4)")
             .bind(self.node)
             .bind(epoch)
             .bind(self.time_to_live())

@@ -8,6 +8,7 @@ use axum::http::request::Parts;
 use uuid::Uuid;
 
 use crate::accounts::{Credential, Identity};
+use crate::domain::account::Role;
 use crate::domain::ids::CartId;
 use crate::http::edge::client_address::ClientAddress;
 use crate::http::wire::error::ApiError;
@@ -60,6 +61,11 @@ impl Caller {
     pub fn context(&self) -> Context {
         let reader = self.reader.as_deref().map(str::to_owned);
         Context { principal: self.principal.to_string(), reader, ..Context::of(self.actor()) }
+    }
+
+    /// The role of the caller's account; `None` for a guest.
+    pub fn role(&self) -> Option<Role> {
+        self.identity.map(|identity| identity.role)
     }
 
     /// The account and its credential; 401 for a guest, whom only routes with `()` admit.

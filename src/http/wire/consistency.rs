@@ -12,11 +12,13 @@ use crate::http::app::App;
 use crate::http::wire::caller::Caller;
 use crate::http::wire::error::{ApiError, UnfitQuery};
 use crate::http::wire::log_position::require_known_place;
+use crate::http::wire::response_cache;
 use crate::journal::StreamPosition;
 
 /// How long a read waits for a position.
 const WAIT: Duration = Duration::from_secs(2);
 const MIN_POSITION: &str = "min-position";
+pub const PROJECTION_POSITION: HeaderName = HeaderName::from_static("projection-position");
 
 /// A layer: a read waits for its caller's own writes and for `Min-Position`; a command only for `Min-Position`.
 ///
@@ -36,11 +38,11 @@ pub async fn read_your_writes(State(app): State<App>, request: Request, next: Ne
         return error.into_response();
     }
     match wait_for_position(&app, principal.as_deref().unwrap_or_default(), min_position.position).await {
-        Ok(()) if !is_read => next.run(request).await,
-        Ok(()) => {
+        Ok(_) if !is_read => next.run(request).await,
+        Ok(waited_for) => {
             let position = app.projector.position();
-            let mut response = next.run(request).await;
-            response.headers_mut().insert(HeaderName::from_static("projection-position"), position.into());
+            let mut response = response_cache::answer(&app, waited_for, request, next).await;
+            response.headers_mut().entry(PROJECTION_POSITION).or_insert_with(|| position.into());
             response
         }
         Err(error) => error.into_response(),
@@ -86,11 +88,11 @@ fn min_position(headers: &HeaderMap) -> Result<StreamPosition, ApiError> {
         .ok_or_else(|| ApiError::invalid_field("Min-Position", "must be a position of the log, such as 1045 or 1-1045"))
 }
 
-/// Waits for the last command of `principal`, and for `min_position`.
-pub async fn wait_for_position(app: &App, principal: &str, min_position: i64) -> Result<(), ApiError> {
+/// Waits for the last command of `principal`, and for `min_position`; returns the later of both.
+pub async fn wait_for_position(app: &App, principal: &str, min_position: i64) -> Result<i64, ApiError> {
     let wanted = app.recent_writes.last_write(principal, app.journal.identity().generation).max(min_position);
     if app.projector.wait_for(wanted, WAIT).await {
-        return Ok(());
+        return Ok(wanted);
     }
     let detail =
         format!("the read tables have not reached position {wanted} yet; they are at {}", app.projector.position());

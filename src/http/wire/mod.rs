@@ -20,6 +20,7 @@ pub mod query;
 pub mod ranked_walk;
 pub mod recent_writes;
 pub mod refusal;
+pub mod response_cache;
 pub mod responses;
 pub mod schema;
 pub mod text_input;

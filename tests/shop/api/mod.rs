@@ -7,3 +7,4 @@ mod dry_runs;
 mod golden;
 mod openapi;
 mod problems;
+mod tags;

@@ -42,6 +42,7 @@ mod ranked_lists;
 mod reactions;
 mod recipients;
 mod references;
+mod response_cache;
 mod sales;
 mod sales_history;
 mod scheduler;

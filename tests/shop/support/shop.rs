@@ -78,9 +78,14 @@ impl TestShop {
 
     /// A shop with its own bounds of whole lists.
     pub async fn with_whole_lists(limits: WholeListLimits) -> Self {
-        let (connect, journal) = (fresh_database().await, JournalOptions::default());
-        let payments = PaymentsConfig::default();
-        Self::build_with(Edge::default(), connect, journal, &payments, PaymentPolicy::default(), limits).await
+        let settings = AppSettings { whole_lists: limits, ..AppSettings::default() };
+        Self::with_settings(fresh_database().await, settings).await
+    }
+
+    /// A node with its own settings.
+    pub async fn with_settings(connect: PgConnectOptions, settings: AppSettings) -> Self {
+        let settings = AppSettings { cart_days: 30, ..settings };
+        Self::build_with(connect, JournalOptions::default(), &PaymentsConfig::default(), settings).await
     }
 
     async fn build(
@@ -90,16 +95,15 @@ impl TestShop {
         payments: &PaymentsConfig,
         payment_policy: PaymentPolicy,
     ) -> Self {
-        Self::build_with(edge, connect, journal, payments, payment_policy, WholeListLimits::default()).await
+        let settings = AppSettings { edge, payment_policy, cart_days: 30, ..AppSettings::default() };
+        Self::build_with(connect, journal, payments, settings).await
     }
 
     async fn build_with(
-        edge: Edge,
         connect: PgConnectOptions,
         journal: JournalOptions,
         payments: &PaymentsConfig,
-        payment_policy: PaymentPolicy,
-        whole_lists: WholeListLimits,
+        settings: AppSettings,
     ) -> Self {
         let pool = pool(&connect).await;
         let options = ProjectorOptions { lease_time_to_live: Duration::from_secs(5), batch_limit: 5_000 };
@@ -118,7 +122,7 @@ impl TestShop {
         let accounts = Accounts::start(&config, connect.clone(), pool.clone(), journal.clone()).await.unwrap();
         let projector = engine.projector.clone();
         let payments = Payments::new(payments, &pool).unwrap();
-        let settings = AppSettings { edge, payments, payment_policy, cart_days: 30, whole_lists };
+        let settings = AppSettings { payments, ..settings };
         let shop = App::new(journal, projector, accounts.clone(), pool.clone(), settings, None, stopping);
         Self {
             accounts,

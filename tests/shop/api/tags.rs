@@ -1,0 +1,53 @@
+//! Every GET has an `ETag`, and answers 304 to a client that knows it.
+
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+
+use crate::support::TestShop;
+use crate::support::furnished::{fill, furnished};
+
+/// What these show changes between two requests.
+const VOLATILE: [&str; 5] =
+    ["/metrics", "/health/ready", "/shop/api/clock", "/shop/api/projections", "/shop/api/tasks"];
+const STREAM: &str = "/shop/api/events/stream";
+
+async fn get(shop: &TestShop, method: &str, path: &str, known: Option<&str>) -> (StatusCode, String, bool) {
+    let mut request = Request::builder().method(method).uri(path);
+    if let Some(known) = known {
+        request = request.header("if-none-match", known);
+    }
+    let answer = shop.call(request.body(Body::empty()).unwrap()).await;
+    (answer.status, answer.header("etag").to_owned(), answer.header("vary").contains("accept"))
+}
+
+#[tokio::test]
+async fn every_read_has_a_tag_and_is_not_sent_again_to_a_client_that_knows_it() {
+    let (shop, token) = furnished().await;
+    let document = shop.call(Request::get("/openapi.json").body(Body::empty()).unwrap()).await.body;
+    let mut answered = 1;
+    let mut refused = Vec::new();
+    let described = document["paths"].as_object().unwrap().iter().filter(|(_, item)| item.get("get").is_some());
+    for path in described.map(|(path, _)| path.as_str()).chain(["/openapi.json", "/docs/", "/problems/not_found"]) {
+        if path == STREAM {
+            continue;
+        }
+        let url = fill(path, &token);
+        let (status, tag, varies) = get(&shop, "GET", &url, None).await;
+        if status != StatusCode::OK {
+            refused.push(format!("{path}: {status}"));
+            continue;
+        }
+        answered += 1;
+        assert!(tag.starts_with('"') && tag.ends_with('"') && tag.len() > 2 && varies, "GET {path}: {tag}");
+        let (status, ..) = get(&shop, "GET", &url, Some("*")).await;
+        assert_eq!(status, StatusCode::NOT_MODIFIED, "GET {path} with *");
+        if !VOLATILE.contains(&path) {
+            for method in ["GET", "HEAD"] {
+                let (status, again, _) = get(&shop, method, &url, Some(&format!("\"other\", W/{tag}"))).await;
+                assert_eq!((status, &again), (StatusCode::NOT_MODIFIED, &tag), "{method} {path}");
+            }
+            assert_eq!(get(&shop, "HEAD", &url, None).await, (StatusCode::OK, tag, true), "HEAD {path}");
+        }
+    }
+    assert!(answered > 55 && refused.len() < 6, "{answered} reads have a tag; refused: {refused:?}");
+}
