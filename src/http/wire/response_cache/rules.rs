@@ -34,6 +34,23 @@ rules! {
         "products/list_by_sku",
         "products/list_newest",
         "categories/find_named",
+        "categories/subtree",
+        "families/member_ids",
+        "product_search/narrow",
+        "product_search/contain",
+        "product_search/expand",
+        "product_search/rank",
+    ],
+    "/products/facets" => [
+        "product_facets/count",
+        "product_facets/count_short",
+        "categories/find_named",
+        "categories/subtree",
+        "families/member_ids",
+        "product_search/narrow",
+        "product_search/contain",
+        "product_search/expand",
+        "product_search/rank",
     ],
     "/product/{product_id}" => ["products/find"],
     "/categories" => ["categories/list"],
@@ -70,8 +87,10 @@ mod tests {
     use crate::projector::PROJECTIONS;
 
     /// The handlers of the routes above.
-    const HANDLERS: [&str; 6] = [
+    const HANDLERS: [&str; 8] = [
+        include_str!("../../products/facets.rs"),
         include_str!("../../products/list.rs"),
+        include_str!("../../products/search/mod.rs"),
         include_str!("../../products/mod.rs"),
         include_str!("../../categories.rs"),
         include_str!("../../pricing.rs"),
