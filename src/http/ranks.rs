@@ -50,7 +50,7 @@ pub const CATEGORY_TREE_STATS: Rank = Rank {
 pub const CATEGORIES: Rank =
     Rank { tables: &["categories"], facts: &["category_created", "category_renamed", "category_deleted"] };
 
-const PRODUCT_TABLES: &[&str] = &["products", "categories"];
+const PRODUCT_TABLES: &[&str] = &["products", "product_search", "categories"];
 
 pub const PRODUCTS_BY_NAME: Rank =
     Rank { tables: PRODUCT_TABLES, facts: &["product_created", "product_changed", "product_offer", "product_deleted"] };
@@ -77,7 +77,7 @@ pub const PRODUCTS_IN_STOCK: Rank = Rank {
 /// In any order, of one family or one of each family. Which product of a family is the first depends on all that a list may
 /// be filtered by.
 pub const PRODUCTS_BY_FAMILY: Rank = Rank {
-    tables: &["products", "categories", "families", "family_members"],
+    tables: &["products", "product_search", "categories", "families", "family_members"],
     facts: &[
         "product_created",
         "product_changed",
