@@ -53,13 +53,21 @@ rules! {
         "product_search/rank",
     ],
     "/product/{product_id}" => ["products/find"],
+    "/product/{product_id}/family" => ["families/place"],
+    "/families" => ["families/list"],
+    "/family/{family_id}" => ["families/find", "families/members"],
     "/categories" => ["categories/list"],
     "/categories/{category_id}" => ["categories/find"],
     "/pricing/shipping" => ["pricing/find"],
     "/pricing/taxes" => ["pricing/find"],
-    "/bestsellers" => ["bestsellers/top", "bestsellers/top_between", "categories/find_named"],
+    "/bestsellers" => [
+        "bestsellers/top",
+        "bestsellers/top_between",
+        "categories/find_named",
+        "categories/subtree",
+    ],
     "/low-stock" => ["low_stock/list"],
-    "/category-stats" => ["category_stats/list"],
+    "/category-stats" => ["category_stats/list", "category_stats/list_subtrees"],
     "/sales" => ["sales/days", "sales/by_period"],
     "/never-ordered" => ["products/never_ordered"],
 }
@@ -87,12 +95,14 @@ mod tests {
     use crate::projector::PROJECTIONS;
 
     /// The handlers of the routes above.
-    const HANDLERS: [&str; 8] = [
+    const HANDLERS: [&str; 10] = [
         include_str!("../../products/facets.rs"),
         include_str!("../../products/list.rs"),
         include_str!("../../products/search/mod.rs"),
         include_str!("../../products/mod.rs"),
         include_str!("../../categories.rs"),
+        include_str!("../../category_stats.rs"),
+        include_str!("../../families.rs"),
         include_str!("../../pricing.rs"),
         include_str!("../../sales.rs"),
         include_str!("../../statistics.rs"),
@@ -118,6 +128,7 @@ mod tests {
             "customer_stats",
             "customers",
             "address",
+            "entity_metadata",
             "order_contact",
             "credential",
             "carts",
@@ -141,7 +152,7 @@ mod tests {
             let rule = rule_of(route).unwrap();
             rule.projections.iter().map(|place| PROJECTIONS[*place].name).collect::<Vec<_>>()
         };
-        assert_eq!(read("/shop/api/category-stats"), ["category_stats"]);
+        assert_eq!(read("/shop/api/category-stats"), ["categories", "category_stats"]);
         assert_eq!(read("/shop/api/low-stock"), ["categories", "low_stock"]);
         assert!(rule_of("/shop/api/customer-stats").is_none());
     }
