@@ -234,9 +234,9 @@ pub async fn list_products(
                 product_ids.as_deref(),
                 collapse
             );
-            let page = found.try_collect().map_ok(move |rows: Vec<ProductListRow>| {
+            let page = found.try_collect::<Vec<_>>().map_ok(move |rows: Vec<ProductListRow>| {
                 let page = in_order(rows, |row| row.product_id, &ranks, after, limit);
-                stream::iter(page.into_iter().map(Ok))
+                stream::iter(page.into_iter().map(Ok::<_, sqlx::Error>))
             });
             page.try_flatten_stream().boxed()
         });
