@@ -6,7 +6,7 @@ with matching as not materialized (
     from product_facets as facet
     -- Each is joined only for its filter.
     left join products as product
-        on $5::boolean is not null and product.product_id = facet.product_id
+        on ($5::boolean is not null or $9::boolean is not null) and product.product_id = facet.product_id
     left join product_search as search
         on $7::text[] is not null and search.product_id = facet.product_id
     where facet.discontinued = $1
@@ -14,7 +14,12 @@ with matching as not materialized (
         and ($3::numeric is null or facet.price >= $3)
         and ($4::numeric is null or facet.price <= $4)
         and ($5::boolean is null or (product.stock > 0) = $5)
+        and ($9::boolean is null or product.on_sale = $9)
         and ($6::bigint[] is null or facet.product_id = any($6))
+        and (
+            $8::jsonb is null
+            or facet.product_id in (select detail.product_id from product_details as detail where detail.filter_keys @> $8)
+        )
         and (
             $7::text[] is null
             or (

@@ -5,6 +5,10 @@ with named as materialized (
     from product_search as search
     where search.document @@ $2::text::tsquery
         and ($9::bigint[] is null or search.product_id = any($9))
+        and (
+            $10::jsonb is null
+            or search.product_id in (select detail.product_id from product_details as detail where detail.filter_keys @> $10)
+        )
         and exists (
             select from products as product
             where product.product_id = search.product_id
@@ -13,6 +17,7 @@ with named as materialized (
                 and ($6::numeric is null or product.price >= $6)
                 and ($7::numeric is null or product.price <= $7)
                 and ($8::boolean is null or (product.stock > 0) = $8)
+                and ($11::boolean is null or product.on_sale = $11)
         )
     limit 1000
 ),
@@ -22,6 +27,10 @@ others as materialized (
     where search.document @@ $1::text::tsquery
         and not search.document @@ $2::text::tsquery
         and ($9::bigint[] is null or search.product_id = any($9))
+        and (
+            $10::jsonb is null
+            or search.product_id in (select detail.product_id from product_details as detail where detail.filter_keys @> $10)
+        )
         and exists (
             select from products as product
             where product.product_id = search.product_id
@@ -30,6 +39,7 @@ others as materialized (
                 and ($6::numeric is null or product.price >= $6)
                 and ($7::numeric is null or product.price <= $7)
                 and ($8::boolean is null or (product.stock > 0) = $8)
+                and ($11::boolean is null or product.on_sale = $11)
         )
     limit greatest(1000 - (select count(*) from named), 0)
 )

@@ -17,6 +17,11 @@ with matching as not materialized (
                 where search.product_id = product.product_id
             ) is not false
         )
+        and (
+            $12::jsonb is null
+            or product.product_id in (select detail.product_id from product_details as detail where detail.filter_keys @> $12)
+        )
+        and ($13::boolean is null or product.on_sale = $13)
         and ($10::bigint[] is null or product.product_id = any($10))
 )
 select
@@ -48,7 +53,18 @@ select
                 and not sold.discontinued
         ) as range
         where member.product_id = product.product_id
-    ) end as "family: _"
+    ) end as "family: _",
+    case when $14::boolean then (
+        select jsonb_build_object(
+            'description', product.description,
+            'discontinued', product.discontinued,
+            'created_at', product.created_at,
+            'updated_at', detail.updated_at,
+            'details', detail.details
+        )
+        from product_details as detail
+        where detail.product_id = product.product_id
+    ) end as "full: _"
 from matching as product
 join categories as category using (category_id)
 where (product.price, product.product_id) > ($6, $7)

@@ -8,7 +8,18 @@ select
     product.on_hand,
     product.reserved,
     product.sku,
-    null::jsonb as "family: _"
+    null::jsonb as "family: _",
+    case when $11::boolean then (
+        select jsonb_build_object(
+            'description', product.description,
+            'discontinued', product.discontinued,
+            'created_at', product.created_at,
+            'updated_at', detail.updated_at,
+            'details', detail.details
+        )
+        from product_details as detail
+        where detail.product_id = product.product_id
+    ) end as "full: _"
 from products as product
 join categories as category using (category_id)
 where product.sku_key = $6
@@ -26,6 +37,11 @@ where product.sku_key = $6
             where search.product_id = product.product_id
         ) is not false
     )
+    and (
+        $9::jsonb is null
+        or product.product_id in (select detail.product_id from product_details as detail where detail.filter_keys @> $9)
+    )
+    and ($10::boolean is null or product.on_sale = $10)
     and ($8::bigint[] is null or product.product_id = any($8))
 order by product.name_key, product.product_id
 limit 1000

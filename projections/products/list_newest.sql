@@ -17,6 +17,11 @@ with matching as not materialized (
                 where search.product_id = product.product_id
             ) is not false
         )
+        and (
+            $11::jsonb is null
+            or product.product_id in (select detail.product_id from product_details as detail where detail.filter_keys @> $11)
+        )
+        and ($12::boolean is null or product.on_sale = $12)
         and ($9::bigint[] is null or product.product_id = any($9))
 )
 select
@@ -48,7 +53,18 @@ select
                 and not sold.discontinued
         ) as range
         where member.product_id = product.product_id
-    ) end as "family: _"
+    ) end as "family: _",
+    case when $13::boolean then (
+        select jsonb_build_object(
+            'description', product.description,
+            'discontinued', product.discontinued,
+            'created_at', product.created_at,
+            'updated_at', detail.updated_at,
+            'details', detail.details
+        )
+        from product_details as detail
+        where detail.product_id = product.product_id
+    ) end as "full: _"
 from matching as product
 join categories as category using (category_id)
 where product.product_id < $6

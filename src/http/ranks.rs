@@ -92,12 +92,27 @@ pub const PRODUCTS_BY_FAMILY: Rank = Rank {
 pub const FAMILIES: Rank =
     Rank { tables: &["families"], facts: &["family_created", "family_changed", "family_deleted"] };
 
+/// In any order, with catalogue details in the filter or in the rows; families count too.
+pub const PRODUCTS_BY_DETAILS: Rank = Rank {
+    tables: &["products", "product_search", "categories", "product_details", "families", "family_members"],
+    facts: &[
+        "product_created",
+        "product_changed",
+        "product_repriced",
+        "stock_level",
+        "product_offer",
+        "product_deleted",
+        "product_details_changed",
+        "family_place",
+    ],
+};
+
 /// By number, which never changes.
 pub const PRODUCTS_NEWEST: Rank = Rank { tables: PRODUCT_TABLES, facts: &[] };
 
 /// By what a search finds.
 pub const PRODUCTS_BY_RELEVANCE: Rank = Rank {
-    tables: &["product_search", "products", "categories", "families", "family_members"],
+    tables: &["product_search", "products", "categories", "product_details", "families", "family_members"],
     facts: &[
         "product_text_event",
         "product_repriced",
@@ -143,7 +158,8 @@ mod tests {
     use super::*;
     use crate::projector::{PROJECTIONS, event_types_of, facts_that_set};
 
-    const ALL: [&Rank; 16] = [
+    const ALL: [&Rank; 17] = [
+        &PRODUCTS_BY_DETAILS,
         &BESTSELLERS,
         &LOW_STOCK,
         &CUSTOMER_STATS,

@@ -8,6 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::domain::money::Money;
 use crate::http::App;
 use crate::http::categories::{find_categories, with_subtrees};
+use crate::http::products::detail_filter::DetailFilter;
 use crate::http::products::list::{ProductSort, find_members};
 use crate::http::products::search::{Found, ProductConditions};
 use crate::http::wire::error::{ApiError, Problem};
@@ -110,12 +111,15 @@ struct FacetRow {
 /// Count products by category, brand, band of the price, and option
 ///
 /// Counts the products that `GET products/` lists with the same filters.
-#[utoipa::path(get, path = "/products/facets", tag = "catalogue", security((), ("bearer" = [])), params(FacetFilter),
+#[utoipa::path(get, path = "/products/facets", tag = "catalogue", security((), ("bearer" = [])), params(FacetFilter, DetailFilter),
     responses((status = 200, body = FacetsView), (status = 400, body = Problem)))]
 pub async fn count_facets(
     State(app): State<App>,
     Params(filter): Params<FacetFilter>,
+    Params(detail_filter): Params<DetailFilter>,
 ) -> Result<Json<FacetsView>, ApiError> {
+    let on_sale = detail_filter.on_sale;
+    let detail_keys = detail_filter.keys(&app).await?;
     let categories = find_categories(&app, filter.category.as_deref(), filter.category_id).await?;
     let categories = with_subtrees(&app, categories, filter.subtree).await?;
     let members = match filter.family {
@@ -130,10 +134,14 @@ pub async fn count_facets(
         max_price,
         in_stock: filter.in_stock,
         among: members.as_deref(),
+        detail_keys: detail_keys.as_ref(),
+        on_sale,
     };
     let found = Found::of(&app, filter.search.as_deref(), filter.sort, conditions).await?;
     let (category_ids, product_ids) = (categories.as_deref(), found.product_ids.as_deref());
-    let rows = if filter.in_stock.is_none() && found.words.is_none() {
+    let needs_other_tables =
+        filter.in_stock.is_some() || found.words.is_some() || detail_keys.is_some() || on_sale.is_some();
+    let rows = if !needs_other_tables {
         let file = sqlx::query_file_as!(
             FacetRow,
             "projections/product_facets/count_short.sql",
@@ -154,7 +162,9 @@ pub async fn count_facets(
             max_price,
             filter.in_stock,
             product_ids,
-            found.words.as_deref()
+            found.words.as_deref(),
+            detail_keys,
+            on_sale
         );
         file.fetch_all(&app.pool).await?
     };

@@ -8,10 +8,11 @@ use axum::response::Response;
 use futures_util::TryFutureExt;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use rust_decimal::Decimal;
-use serde::{Deserialize, Serialize};
-use sqlx::types::Json as SqlJson;
+use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
+use super::detail_filter::DetailFilter;
+use super::listed::{ListedProduct, ProductListRow, ProductListView};
 use crate::domain::account::Role;
 use crate::domain::money::Money;
 use crate::domain::text::Sku;
@@ -19,67 +20,11 @@ use crate::http::App;
 use crate::http::categories::{find_categories, with_subtrees};
 use crate::http::products::search::{Found, ProductConditions, in_order};
 use crate::http::ranks;
-use crate::http::wire::amount::Amount;
 use crate::http::wire::caller::Caller;
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::{DEFAULT_LIMIT, Params};
 use crate::http::wire::ranked_walk::{ListRequest, Rank, RankedList, RankedPage};
 use crate::projector::text_key;
-
-/// A product in the list of products.
-#[derive(Serialize, ToSchema)]
-pub struct ListedProduct {
-    pub product_id: i64,
-    pub name: String,
-    pub price: Amount,
-    /// Units available: on hand and not reserved, never below 0.
-    pub stock: i64,
-    pub category: String,
-    /// Units in the warehouse; with `view=stock`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub on_hand: Option<i64>,
-    /// Units that open orders reserve; with `view=stock`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reserved: Option<i64>,
-    /// With `view=stock`; `null` for a product without an SKU.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
-    pub sku: Option<Option<String>>,
-    /// With `collapse=family`; `null` for a product without a family.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<ListedFamily>)]
-    pub family: Option<Option<ListedFamily>>,
-}
-
-/// The family that a row of the list stands for.
-#[derive(Serialize, Deserialize, ToSchema)]
-pub struct ListedFamily {
-    pub family_id: i64,
-    pub name: String,
-    /// Products of the family, without discontinued ones.
-    pub products: i64,
-    /// Lowest price of these products.
-    #[schema(example = "199.00")]
-    pub min_price: Option<String>,
-    /// Highest price of these products.
-    #[schema(example = "499.00")]
-    pub max_price: Option<String>,
-    /// Whether any of these products has stock.
-    pub in_stock: bool,
-}
-
-/// A row of the list with everything that a view may show.
-struct ProductListRow {
-    product_id: i64,
-    name: String,
-    price: Amount,
-    stock: i64,
-    category: String,
-    on_hand: i64,
-    reserved: i64,
-    sku: Option<String>,
-    family: Option<SqlJson<ListedFamily>>,
-}
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -113,15 +58,9 @@ pub struct ProductFilter {
     sku: Option<Sku>,
     /// `true` returns only discontinued products; otherwise they are left out. For staff.
     discontinued: Option<bool>,
-    /// `stock` adds `on_hand`, `reserved` and `sku`. For staff.
+    /// `full` adds everything that `GET product/{product_id}/` shows. `stock` adds `on_hand`, `reserved` and `sku`, for staff.
     #[param(inline)]
     view: Option<ProductListView>,
-}
-
-#[derive(Clone, Copy, PartialEq, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ProductListView {
-    Stock,
 }
 
 #[derive(Clone, Copy, PartialEq, Deserialize, ToSchema)]
@@ -144,21 +83,27 @@ pub enum ProductSort {
 
 /// List products
 ///
-/// `sku`, `discontinued` and `view` are for staff: 401 for guests, 403 for customers.
+/// `sku`, `discontinued` and `view=stock` are for staff: 401 for guests, 403 for customers.
 #[utoipa::path(get, path = "/products", tag = "catalogue", security((), ("bearer" = [])),
-    params(ProductFilter, RankedPage),
+    params(ProductFilter, DetailFilter, RankedPage),
     responses((status = 200, body = Vec<ListedProduct>), (status = 400, body = Problem), (status = 403, body = Problem)))]
 pub async fn list_products(
     State(app): State<App>,
     caller: Caller,
     request: ListRequest,
     Params(filter): Params<ProductFilter>,
+    Params(detail_filter): Params<DetailFilter>,
     Params(page): Params<RankedPage>,
 ) -> Result<Response, ApiError> {
-    if filter.sku.is_some() || filter.discontinued.is_some() || filter.view.is_some() {
+    if filter.sku.is_some() || filter.discontinued.is_some() || filter.view == Some(ProductListView::Stock) {
         require_staff(&caller)?;
     }
-    let (rank, view) = (filter.rank(), filter.view);
+    let (view, on_sale) = (filter.view, detail_filter.on_sale);
+    let full = view == Some(ProductListView::Full);
+    let detail_keys = detail_filter.keys(&app).await?;
+    let by_details = full || on_sale.is_some() || detail_keys.is_some();
+    let by_relevance = filter.sort == Some(ProductSort::Relevance);
+    let rank = if by_details && !by_relevance { &ranks::PRODUCTS_BY_DETAILS } else { filter.rank() };
     let collapse = filter.collapse == Some(ProductCollapse::Family);
     let categories = find_categories(&app, filter.category.as_deref(), filter.category_id).await?;
     let categories = with_subtrees(&app, categories, filter.subtree).await?;
@@ -175,6 +120,7 @@ pub async fn list_products(
         && in_stock.is_none()
         && members.is_none()
         && !collapse
+        && !by_details
         && !discontinued;
     let conditions = ProductConditions {
         discontinued,
@@ -183,6 +129,8 @@ pub async fn list_products(
         max_price,
         in_stock,
         among: members.as_deref(),
+        detail_keys: detail_keys.as_ref(),
+        on_sale,
     };
     let Found { ranks, product_ids, words } =
         Found::of(&app, filter.search.as_deref(), filter.sort, conditions).await?;
@@ -190,7 +138,8 @@ pub async fn list_products(
     macro_rules! rows {
         ($connection:expr, $file:literal, $($after:expr),*) => {
             sqlx::query_file_as!(
-                ProductListRow, $file, categories.as_deref(), min_price, max_price, in_stock, words.as_deref(), $($after),*
+                ProductListRow, $file, categories.as_deref(), min_price, max_price, in_stock, words.as_deref(), $($after,)*
+                detail_keys.clone(), on_sale, full
             )
             .fetch($connection)
         };
@@ -328,31 +277,7 @@ impl ProductFilter {
 
 fn require_staff(caller: &Caller) -> Result<(), ApiError> {
     match caller.identity()?.role {
-        Role::Customer => Err(ApiError::forbidden("the parameters sku, discontinued and view are for staff")),
+        Role::Customer => Err(ApiError::forbidden("the parameters sku, discontinued and view=stock are for staff")),
         _ => Ok(()),
-    }
-}
-
-impl ProductListRow {
-    fn into_listed(self, view: Option<ProductListView>, collapse: bool) -> ListedProduct {
-        let Self { product_id, name, price, stock, category, on_hand, reserved, sku, family } = self;
-        let mut product = ListedProduct {
-            product_id,
-            name,
-            price,
-            stock,
-            category,
-            on_hand: None,
-            reserved: None,
-            sku: None,
-            family: None,
-        };
-        if collapse {
-            product.family = Some(family.map(|family| family.0));
-        }
-        if let Some(ProductListView::Stock) = view {
-            (product.on_hand, product.reserved, product.sku) = (Some(on_hand), Some(reserved), Some(sku));
-        }
-        product
     }
 }

@@ -1,9 +1,11 @@
 //! Products and their stock.
 
 mod bodies;
+mod detail_filter;
 pub mod facets;
 pub mod imei;
 pub mod list;
+mod listed;
 pub mod search;
 
 use axum::extract::State;

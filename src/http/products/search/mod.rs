@@ -9,6 +9,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use rust_decimal::Decimal;
+use serde_json::Value;
 
 use crate::http::App;
 use crate::http::products::list::ProductSort;
@@ -38,6 +39,9 @@ pub struct ProductConditions<'a> {
     pub in_stock: Option<bool>,
     /// The only products that count, if any are named.
     pub among: Option<&'a [i64]>,
+    /// What `filter_keys` of the details must contain.
+    pub detail_keys: Option<&'a Value>,
+    pub on_sale: Option<bool>,
 }
 
 /// What a search narrows a list to.
@@ -124,7 +128,8 @@ async fn rank(app: &App, search: &str, conditions: ProductConditions<'_>) -> Res
     let candidates = sqlx::query_file_as!(Candidate, "projections/product_search/expand.sql", &asked);
     let candidates = candidates.fetch_all(&app.pool).await?;
     let Some(queries) = Queries::of(&asked, candidates) else { return Ok(Some(Ranks::new())) };
-    let ProductConditions { discontinued, category_ids, min_price, max_price, in_stock, among } = conditions;
+    let ProductConditions { discontinued, category_ids, min_price, max_price, in_stock, among, detail_keys, on_sale } =
+        conditions;
     let ranked = sqlx::query_file!(
         "projections/product_search/rank.sql",
         queries.anywhere,
@@ -135,7 +140,9 @@ async fn rank(app: &App, search: &str, conditions: ProductConditions<'_>) -> Res
         min_price,
         max_price,
         in_stock,
-        among
+        among,
+        detail_keys.cloned(),
+        on_sale
     );
     let ranked = ranked.fetch_all(&app.pool).await?;
     Ok(Some(ranked.into_iter().take(MAX_RANKED).map(|row| (row.product_id, row.rank)).collect()))

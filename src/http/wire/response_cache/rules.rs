@@ -33,6 +33,7 @@ rules! {
         "products/list_by_price_desc",
         "products/list_by_sku",
         "products/list_newest",
+        "product_details/find_by_slug",
         "categories/find_named",
         "categories/subtree",
         "families/member_ids",
@@ -44,6 +45,7 @@ rules! {
     "/products/facets" => [
         "product_facets/count",
         "product_facets/count_short",
+        "product_details/find_by_slug",
         "categories/find_named",
         "categories/subtree",
         "families/member_ids",
