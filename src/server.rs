@@ -18,6 +18,7 @@ use crate::database::roles::reader_state;
 use crate::database::{Database, Location};
 use crate::domain::account::Role;
 use crate::domain::text::Email;
+use crate::files::{FileDeletion, MediaFiles, MediaStore};
 use crate::http::{self, App};
 use crate::journal::{Journal, JournalOptions, LogFile, WriterHandle};
 use crate::mail::{self, MailConfig, Mailer, OrderMails, StaffMails, Templates};
@@ -120,10 +121,16 @@ pub async fn serve(
     let payment_policy = config.payment_policy(guest_invoices);
     let tasks = periodic_tasks(config, &engine, &accounts, &database.pool);
     let scheduler = Scheduler::start(database.connect.clone(), tasks, SchedulerOptions::default());
+    let media = MediaStore::open(&database_config.media())?;
+    if let Err(error) = media.prepare_folder() {
+        // A shop without its images still sells.
+        tracing::error!(%error, "cannot create the media folder; images cannot be stored");
+    }
     let log = engine.journal.known_log();
     let default = ReactorOptions { max_attempts: config.reaction_attempts, ..ReactorOptions::default() };
     let mail = &accounts_config.mail;
-    let reactors = build_reactors(config, listening, mail, &database.pool, &engine.journal, &payments)?;
+    let mut reactors = build_reactors(config, listening, mail, &database.pool, &engine.journal, &payments)?;
+    reactors.push(Arc::new(FileDeletion::new(MediaFiles::new(media.clone(), database.pool.clone()))));
     let (connect, pool) = (database.connect.clone(), database.pool.clone());
     let reactors = Reactors::start_with(connect, pool, log, reactors, &default).await?;
 
@@ -137,6 +144,7 @@ pub async fn serve(
             payment_policy,
             payments,
             cart_days: config.cart_days,
+            media: Some(media),
             response_cache: config.response_cache(),
             ..http::AppSettings::default()
         },

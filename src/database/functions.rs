@@ -74,6 +74,8 @@ functions![
     "write_put_profile",
     "write_put_webhook",
     "write_record_applied_rows",
+    "write_refer_picture",
+    "write_release_picture",
     "write_release_unpaid",
     "write_remove_address",
     "write_remove_imei",

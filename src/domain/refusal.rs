@@ -14,7 +14,7 @@ use super::ids::{AddressId, CategoryId, CustomerId, FamilyId, OrderId, ProductId
 use super::money::Money;
 use super::order::{OrderError, PaymentMethod};
 use super::pricing::PricingError;
-use super::product::{ProductError, UnavailableReason};
+use super::product::{ImageNumberError, ProductError, UnavailableReason};
 use super::settings::ShopSettingsError;
 use super::webhook::WebhookError;
 use super::wishlist::WishlistError;
@@ -43,6 +43,8 @@ pub enum Refusal {
     #[error(transparent)]
     Product(#[from] ProductError),
     #[error(transparent)]
+    ImageNumber(#[from] ImageNumberError),
+    #[error(transparent)]
     Settings(#[from] ShopSettingsError),
     #[error(transparent)]
     Webhook(#[from] WebhookError),
@@ -63,6 +65,8 @@ pub enum Refusal {
     /// Another process has applied rows of the file since this one looked.
     #[error("another process applies this file; wait until it has ended")]
     FileAppliedElsewhere,
+    #[error("the number {0} of a category is taken, or is not from 1 to 999999999999")]
+    CategoryIdTaken(CategoryId),
     #[error("the name already belongs to category {0}")]
     CategoryNameTaken(CategoryId),
     #[error("the SKU already belongs to product {0}")]
@@ -133,6 +137,9 @@ pub enum Refusal {
         "the unpaid orders of this buyer or address would reserve too many units; pay for them first, or order less"
     )]
     TooManyUnpaidUnits,
+    /// The file of a picture was deleted before the command could refer to it: the caller uploads it again.
+    #[error("the uploaded picture was deleted in the meantime; upload it again")]
+    PictureGone,
 }
 
 /// A product of an order that cannot be ordered, or not in this quantity.

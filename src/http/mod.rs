@@ -34,6 +34,7 @@ mod event_types;
 mod events;
 mod families;
 mod history;
+mod media;
 mod metadata;
 mod operations;
 mod orders;
@@ -66,7 +67,7 @@ use customers::{addresses, export, list as customer_list, wishlist};
 use edge::drain::DRAIN_DELAY;
 use edge::rate_limits::per_credential_source;
 use orders::{guest, list as order_list, moves, recipients, short, summary};
-use products::{facets, list as product_list};
+use products::{facets, images, list as product_list};
 use wire::access::{Rules, check_access};
 use wire::consistency::{explain_unfit_queries, read_your_writes, refuse_malformed_position};
 use wire::negotiation::{Offers, negotiate};
@@ -76,9 +77,15 @@ use wire::snapshot::RouterState;
 use wire::unchanged::answer_unchanged;
 use wire::{body, fallbacks, openapi, responses};
 
+use crate::files::MAX_PICTURE_BYTES;
+
 /// A request that takes longer is refused with 503. Longer than every wait inside a handler, so that those end first.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 const BODY_LIMIT_BYTES: usize = 1024 * 1024;
+/// A picture and what surrounds it in a multipart body.
+const UPLOAD_LIMIT_BYTES: usize = MAX_PICTURE_BYTES + 64 * 1024;
+/// 10 MiB at 1.5 Mbit/s.
+const UPLOAD_TIMEOUT: Duration = Duration::from_secs(60);
 
 type Routes = OpenApiRouter<RouterState>;
 
@@ -103,8 +110,11 @@ pub fn router(app: App) -> Router {
         reactions(),
     ];
     let api = api.into_iter().fold(Routes::new(), Routes::merge);
-    let (router, document) =
-        Routes::with_openapi(Document::openapi()).nest("/shop/api", api).merge(health()).split_for_parts();
+    let (router, document) = Routes::with_openapi(Document::openapi())
+        .nest("/shop/api", api)
+        .merge(media::routes())
+        .merge(health())
+        .split_for_parts();
     let (rules, parameters) = (Rules::of(&document), QueryParameters::of(&document));
     let offers = Offers::of(app.clone(), &document);
     let router = router
@@ -174,8 +184,20 @@ fn products(app: &App) -> Routes {
         .routes(routes!(facets::count_facets))
         .routes(routes!(products::find_product, products::change_product, products::delete_product))
         .routes(routes!(products::imei::find_imei))
-        .routes(routes!(products::adjust_stock));
-    in_time(consistent(app, routes))
+        .routes(routes!(products::adjust_stock))
+        .routes(routes!(images::list_images))
+        .routes(routes!(images::remove_image))
+        .routes(routes!(images::reorder_images));
+    in_time(consistent(app, routes)).merge(image_uploads(app))
+}
+
+/// Uploads may be larger and take longer than other requests.
+fn image_uploads(app: &App) -> Routes {
+    let routes = Routes::new()
+        .routes(routes!(images::add_image))
+        .routes(routes!(images::replace_image))
+        .layer(DefaultBodyLimit::max(UPLOAD_LIMIT_BYTES));
+    consistent(app, routes).layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, UPLOAD_TIMEOUT))
 }
 
 fn families(app: &App) -> Routes {

@@ -44,6 +44,7 @@ projections![
     "pricing",
     "product_details",
     "product_facets",
+    "product_images",
     "product_search",
     "products",
     "refunds",

@@ -3,6 +3,7 @@
 mod bodies;
 mod detail_filter;
 pub mod facets;
+pub mod images;
 pub mod imei;
 pub mod list;
 mod listed;
@@ -23,7 +24,9 @@ use crate::http::wire::command::{Command, CommandParams, CommandProblems, Comman
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::{Ids, Versioned};
 use crate::journal::EntityTag;
-use crate::shop::{AdjustStock, DeleteProduct, ProductRef, ProductView, StockChange, StockView, product_digest};
+use crate::shop::{
+    AdjustStock, DeleteProduct, ImageUrls, ProductRef, ProductView, StockChange, StockView, product_digest,
+};
 
 pub use bodies::{NewProduct, ProductChange, ProductPatch};
 
@@ -61,7 +64,8 @@ pub async fn find_product(
 ) -> Result<Versioned<ProductView>, ApiError> {
     let found = sqlx::query_file!("projections/products/find.sql", product_id.0).fetch_optional(&app.pool).await?;
     let row = found.ok_or_else(|| ApiError::not_found("product_not_found", "Product not found"))?;
-    let tag = EntityTag { version: row.version, digest: Some(product_digest(&row.category)) };
+    let tag =
+        EntityTag { version: row.version, digest: Some(product_digest(&row.category, row.media_base.as_deref())) };
     let Json(details) = row.details;
     let body = ProductView {
         product_id: row.product_id,
@@ -76,6 +80,7 @@ pub async fn find_product(
         discontinued: row.discontinued,
         created_at: Some(row.created_at),
         updated_at: Some(row.updated_at),
+        image_urls: ImageUrls::of(row.media_base.as_deref(), row.images.iter().flatten()),
         ..ProductView::default()
     };
     let body = body.with_details(details);

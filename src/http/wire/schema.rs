@@ -16,7 +16,9 @@ use crate::domain::cart::MergeMode;
 use crate::domain::customer::{Country, OptionalLine, PostalCode};
 use crate::domain::discount::DiscountCode;
 use crate::domain::family::{OptionNames, OptionValues};
-use crate::domain::ids::{AccountId, AddressId, CategoryId, CustomerId, FamilyId, OrderId, ProductId, WebhookId};
+use crate::domain::ids::{
+    AccountId, AddressId, CategoryId, CustomerId, FamilyId, ImageId, OrderId, ProductId, WebhookId,
+};
 use crate::domain::metadata::Metadata;
 use crate::domain::money::Money;
 use crate::domain::order::{Action, AddressKind, Fulfilment, Payment, PaymentMethod, Status};
@@ -99,6 +101,7 @@ schemas! {
     CategoryId = "CategoryId": whole_number("Number of a category.");
     CustomerId = "CustomerId": whole_number("Number of a customer.");
     OrderId = "OrderId": whole_number("Number of an order.");
+    ImageId = "ImageId": whole_number("Number of an image.");
     FamilyId = "FamilyId": whole_number("Number of a family.");
     ProductId = "ProductId": whole_number("Number of a product.");
     WebhookId = "WebhookId": whole_number("Number of a webhook.");

@@ -72,6 +72,7 @@ rules! {
     "checkouts": "checkouts", "select count(*) from events where event_type = 'CartCheckedOut'";
     "addresses": "default addresses",
         "select count(*) from events where event_type = 'CustomerDefaultAddressesChanged'";
+    "images": "events of images", "select count(*) from events where event_type like 'ProductImage%'";
     "categories": "categories", "select count(*) from events where event_type = 'CategoryCreated'";
     "families": "places in families",
         "select count(*) from events where event_type in ('FamilyProductAdded', 'FamilyProductChanged')";

@@ -1,6 +1,7 @@
 //! What the shop does, a file per noun.
 
 mod accounts;
+mod adding_reactors;
 mod addresses;
 mod analysts;
 mod applied_files;
@@ -26,6 +27,8 @@ mod finding;
 mod guest_carts;
 mod half_year_figures;
 mod history;
+mod image_files;
+mod images;
 mod import_files;
 mod limits;
 mod mails;
@@ -38,6 +41,7 @@ mod payment_rules;
 mod payments;
 mod pricing;
 mod product_details;
+mod products_files;
 mod projections;
 mod ranked_lists;
 mod reactions;
