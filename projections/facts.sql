@@ -239,7 +239,8 @@ select position, recorded_at, aggregate_id::bigint as product_id
 from fact.event
 where event_type in (
     'ProductCreated', 'ProductChanged', 'ProductRepriced', 'ProductDiscontinued', 'ProductRelisted',
-    'ProductSkuChanged', 'ProductDetailsChanged', 'ProductImeiChanged'
+    'ProductSkuChanged', 'ProductDetailsChanged', 'ProductImeiChanged',
+    'ProductImageAdded', 'ProductImageReplaced', 'ProductImageRemoved', 'ProductImagesReordered'
 );
 
 -- Every event of a product that changes its texts or its category.

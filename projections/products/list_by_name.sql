@@ -60,7 +60,13 @@ select
             'discontinued', product.discontinued,
             'created_at', product.created_at,
             'updated_at', detail.updated_at,
-            'details', detail.details
+            'details', detail.details,
+            'images', (
+                select jsonb_agg(image.hash || '.' || image.extension order by image.place)
+                from product_images as image
+                where image.product_id = product.product_id
+            ),
+            'media_base', (select media_base from settings limit 1)
         )
         from product_details as detail
         where detail.product_id = product.product_id

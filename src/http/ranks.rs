@@ -94,7 +94,15 @@ pub const FAMILIES: Rank =
 
 /// In any order, with catalogue details in the filter or in the rows; families count too.
 pub const PRODUCTS_BY_DETAILS: Rank = Rank {
-    tables: &["products", "product_search", "categories", "product_details", "families", "family_members"],
+    tables: &[
+        "products",
+        "product_search",
+        "categories",
+        "product_details",
+        "product_images",
+        "families",
+        "family_members",
+    ],
     facts: &[
         "product_created",
         "product_changed",
@@ -112,7 +120,15 @@ pub const PRODUCTS_NEWEST: Rank = Rank { tables: PRODUCT_TABLES, facts: &[] };
 
 /// By what a search finds.
 pub const PRODUCTS_BY_RELEVANCE: Rank = Rank {
-    tables: &["product_search", "products", "categories", "product_details", "families", "family_members"],
+    tables: &[
+        "product_search",
+        "products",
+        "categories",
+        "product_details",
+        "product_images",
+        "families",
+        "family_members",
+    ],
     facts: &[
         "product_text_event",
         "product_repriced",

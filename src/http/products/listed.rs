@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use crate::domain::product::ProductDetails;
 use crate::http::wire::amount::Amount;
-use crate::shop::{PhoneView, shown_slug};
+use crate::shop::{ImageUrls, PhoneView, shown_slug};
 
 /// A product in the list of products.
 #[derive(Serialize, ToSchema)]
@@ -67,6 +67,8 @@ pub struct ListedProduct {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<PhoneView>)]
     pub phone: Option<Option<PhoneView>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image_urls: Option<ImageUrls>,
     /// When the product was created, here or in the system that it came from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<DateTime<Utc>>,
@@ -122,6 +124,9 @@ pub(super) struct FullRow {
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
     details: ProductDetails,
+    /// Names of the images, in order; `None` without images.
+    images: Option<Vec<String>>,
+    media_base: Option<String>,
 }
 
 impl ProductListRow {
@@ -148,6 +153,7 @@ impl ProductListRow {
             supplier_id: None,
             metadata: None,
             phone: None,
+            image_urls: None,
             created_at: None,
             updated_at: None,
         };
@@ -160,7 +166,7 @@ impl ProductListRow {
 
 impl FullRow {
     fn add_to(self, product: &mut ListedProduct) {
-        let Self { description, discontinued, created_at, updated_at, details } = self;
+        let Self { description, discontinued, created_at, updated_at, details, images, media_base } = self;
         let ProductDetails { slug, brand, on_sale, specifications, weight_g, dimensions, .. } = details;
         let ProductDetails { supplier_id, metadata, phone, .. } = details;
         product.slug = Some(shown_slug(slug.as_deref(), &product.name, product.product_id));
@@ -170,5 +176,6 @@ impl FullRow {
         (product.weight_g, product.dimensions) = (Some(weight_g), Some(dimensions));
         (product.supplier_id, product.metadata) = (Some(supplier_id), Some(metadata));
         product.phone = Some(phone.map(PhoneView));
+        product.image_urls = Some(ImageUrls::of(media_base.as_deref(), images.iter().flatten()));
     }
 }

@@ -51,7 +51,7 @@ async fn a_product_shows_all_its_details_and_each_can_be_changed() {
     assert_eq!(changed["supplier_id"], json!(12), "absent fields keep their value");
     let shown = shop.read(&path).await;
     assert_eq!(shown["phone"], changed["phone"]);
-    assert!(shown["updated_at"].as_str() > shown["created_at"].as_str());
+    assert_ne!(shown["updated_at"], shown["created_at"]);
     let after = shop.send("GET", &path, Value::Null, &[]).await.headers["etag"].clone();
     assert_ne!(after, tag);
     let head = shop.engine.journal.position();
