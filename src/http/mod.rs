@@ -68,7 +68,7 @@ use customers::{addresses, export, list as customer_list, wishlist};
 use edge::drain::DRAIN_DELAY;
 use edge::rate_limits::per_credential_source;
 use orders::{guest, list as order_list, moves, recipients, short, summary};
-use products::{bulk, facets, images, list as product_list};
+use products::{bulk, facets, groups, images, list as product_list};
 use wire::access::{Rules, check_access};
 use wire::consistency::{explain_unfit_queries, read_your_writes, refuse_malformed_position};
 use wire::json_lines::ROWS_BODY_BYTES;
