@@ -14,7 +14,7 @@ cells as materialized (
     group by category_id, brand, band
 ),
 counted as (
-    select grouping(category_id, brand, band) as grouped, category_id, brand, band, sum(products)::bigint as products
+    select grouping(category_id, brand, band) as grouped, category_id, brand, band, coalesce(sum(products), 0)::bigint as products
     from cells
     group by grouping sets ((), (category_id), (brand), (band))
 )
