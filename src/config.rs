@@ -40,6 +40,12 @@ pub struct DatabaseConfig {
     /// Folder that mails are written to without an SMTP server [default: `mail` in the data folder]
     #[arg(long, env = "SHOP_MAIL_DIR", global = true)]
     pub mail_dir: Option<PathBuf>,
+    /// Folder that dumps of the products are written to
+    #[arg(long, env = "SHOP_DUMPS_DIR", global = true, default_value = "dumps")]
+    pub dumps_dir: PathBuf,
+    /// Folder that dumps before a deployment are written to
+    #[arg(long, env = "SHOP_BACKUPS_DIR", global = true, default_value = "backups")]
+    pub backups_dir: PathBuf,
     /// Folder of product images, or s3://bucket/prefix with the variables AWS_* [default: `media` in the data folder]
     #[arg(long, env = "SHOP_MEDIA", global = true)]
     pub media: Option<MediaLocation>,

@@ -25,6 +25,7 @@ pub mod files;
 pub mod health;
 pub mod http;
 pub mod journal;
+mod json;
 pub mod mail;
 pub mod metrics;
 pub mod payments;

@@ -65,6 +65,8 @@ pub enum Refusal {
     /// Another process has applied rows of the file since this one looked.
     #[error("another process applies this file; wait until it has ended")]
     FileAppliedElsewhere,
+    #[error("the number {0} of a category is taken, or is not from 1 to 999999999999")]
+    CategoryIdTaken(CategoryId),
     #[error("the name already belongs to category {0}")]
     CategoryNameTaken(CategoryId),
     #[error("the SKU already belongs to product {0}")]

@@ -37,7 +37,7 @@ pub use accounts::{AccountRef, ChangeAccount, ChangeEmail, ChangePassword, Confi
 pub use addresses::{AddAddress, AddressRef, ChangeAddress, RemoveAddress};
 pub use carriers::{canonical_carrier, tracking_url};
 pub use carts::{CartItem, CartLineView, CartView, ChangeCart, ExpireCart, MergeCarts, RequestedCart};
-pub use categories::{CategoryKey, CategoryRef, ChangeCategory, CreateCategory, DeleteCategory};
+pub use categories::{CategoryKey, CategoryRef, ChangeCategory, CreateCategory, DeleteCategory, ImportCategory};
 pub use checkout::Checkout;
 pub use corrections::{CorrectAddresses, CorrectContact, CorrectionView};
 pub use customers::{ChangeCustomer, CustomerRef, RegisterCustomer};
@@ -62,10 +62,14 @@ pub use pricing::{
     ChangeShippingFees, ChangeTaxRates, PricingRequest, ShippingFeeView, ShippingFeesView, TaxRateView, TaxRatesView,
 };
 pub use products::{
-    ChangeProduct, CreateProduct, DeleteProduct, PhoneView, ProductRef, ProductView, product_digest, shown_slug,
+    ChangeProduct, CreateProduct, DeleteProduct, PhoneView, ProductRef, ProductView, find_slug_holder, product_digest,
+    shown_slug,
 };
 pub use recipients::{Destination, GuestContact, KnownAddress, KnownDefaults, Recipients};
 pub use settings::{ChangeSettings, SettingsView};
 pub use stock::{AdjustStock, StockChange, StockView};
 pub use webhooks::{ChangeWebhook, CreateWebhook, DisableWebhook, RemoveWebhook, RotateWebhookSecret, WebhookRef};
 pub use wishlists::{AddWish, RemoveWish, WishView};
+
+/// Largest number that a command may choose, so that numbers never run out.
+const MAX_CHOSEN_NUMBER: i64 = 999_999_999_999;

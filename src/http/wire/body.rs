@@ -14,9 +14,9 @@ use crate::http::App;
 use crate::http::wire::error::{ApiError, FieldError};
 use crate::http::wire::fallbacks;
 use crate::http::wire::input::UNKNOWN_FIELD;
-use crate::http::wire::json::Unambiguous;
 use crate::http::wire::json_input::from_json;
 use crate::http::wire::snapshot::RouterState;
+use crate::json::Unambiguous;
 
 /// A body that is parsed from a JSON object.
 pub trait FromObject: Sized {

@@ -12,7 +12,6 @@ pub mod csv_rows;
 pub mod error;
 pub mod fallbacks;
 pub mod input;
-pub mod json;
 pub mod json_input;
 pub mod list_format;
 pub mod log_position;

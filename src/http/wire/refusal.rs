@@ -189,6 +189,7 @@ fn classify_refusal(refusal: &Refusal) -> (StatusCode, &'static str, &'static st
             WishlistError::TooManyItems => (CONFLICT, "too_many_items", "Too many items"),
         },
         Refusal::Row { refusal, .. } => classify_refusal(refusal),
+        Refusal::CategoryIdTaken(_) => (CONFLICT, "category_id_taken", "Category number taken"),
         Refusal::FileAppliedElsewhere => (CONFLICT, "file_applied_elsewhere", "File applied elsewhere"),
         Refusal::ItemsUnavailable(_) => (CONFLICT, "items_unavailable", "Items unavailable"),
         Refusal::TotalChanged { .. } => (CONFLICT, "total_changed", "Total changed"),

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::MAX_CHOSEN_NUMBER;
 use super::categories::CategoryKey;
 use super::families::leave_family;
 use super::images::remove_images;
@@ -21,6 +22,7 @@ mod claims;
 mod imei;
 mod view;
 
+pub use claims::find_slug_holder;
 use claims::{change_sku, claim_sku, claim_slug, load_claims, make_slug};
 pub(super) use view::product_view_digest;
 pub use view::{PhoneView, ProductView, product_digest, shown_slug};
@@ -43,9 +45,6 @@ pub struct CreateProduct {
     /// When another system created the product; `None` means now.
     pub created_at: Option<DateTime<Utc>>,
 }
-
-/// Largest number that a command may choose, so that numbers never run out.
-const MAX_CHOSEN_NUMBER: i64 = 999_999_999_999;
 
 impl CreateProduct {
     /// A product with nothing but what each product has.

@@ -41,6 +41,7 @@ mod payment_rules;
 mod payments;
 mod pricing;
 mod product_details;
+mod products_files;
 mod projections;
 mod ranked_lists;
 mod reactions;

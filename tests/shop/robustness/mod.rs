@@ -11,6 +11,7 @@ mod full_disk;
 mod graceful_shutdown;
 mod image_crashes;
 mod journal;
+mod killed_deployments;
 mod kills_under_load;
 mod log_verification;
 mod other_tables;
