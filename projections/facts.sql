@@ -1,6 +1,7 @@
 -- The log as typed rows: one view for each event type, over the batch that is being projected.
 --
 -- The batch is the range of positions after `projector.after` up to `projector.upto`, two settings of the transaction.
+-- The views are also installed over the archive: for rebuilds, and in schema `fact`.
 -- Every fact carries its position in the log, the time it was recorded, the sequence in its stream, and the stream's id.
 -- Old versions of an event are brought up to date here, so that no projection knows of them.
 

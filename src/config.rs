@@ -17,6 +17,7 @@ use crate::database::embedded::{Durability, EmbeddedOptions, default_data_dir};
 use crate::files::MediaLocation;
 use crate::http::{AllowedOrigins, ConnectionLimits, Edge, RateLimits, ResponseCacheLimits, TrustedProxies};
 use crate::payments::{CardConfig, Currency, PaymentsConfig, ProviderSecret};
+use crate::scheduler::ScheduleArgs;
 use crate::shop::{OfferedMethods, PaymentPolicy};
 
 /// Locations of the database, the signing keys and the mails. Every subcommand accepts them.
@@ -130,6 +131,8 @@ pub struct ServeConfig {
     pub edge: EdgeConfig,
     #[command(flatten)]
     pub payments: PaymentArgs,
+    #[command(flatten)]
+    pub schedules: ScheduleArgs,
 }
 
 /// Payment providers and the currency.

@@ -20,6 +20,7 @@ mod fields;
 mod file;
 mod folder;
 mod format;
+mod import;
 mod pictures;
 mod plan;
 mod progress;
@@ -32,6 +33,9 @@ pub use deploy::{CheckReport, ComparisonReport, DeployOptions, DeployReport, che
 pub use dump::{DumpOptions, DumpReport, dump};
 pub use folder::{DumpName, newest_dump};
 pub use format::{NOT_HELD, Problem, Section};
+pub use import::{
+    ColumnError, ColumnOptions, ImportError, ImportOptions, ImportReport, ProductColumns, RefusedLine, import_products,
+};
 pub use progress::{AppliedFile, Counts, FileKind, RefusedRow, SectionCounts, unfinished_files};
 pub use slices::{Application, ApplyError, FileRow, MAX_SLICE_ROWS, OnRefusal, SlicedFile};
 

@@ -10,6 +10,7 @@ use super::output::{print, print_error};
 use crate::config::DatabaseConfig;
 use crate::database::Location;
 use crate::files::{CleanupOptions, MediaFiles, MediaStore, clean_up};
+use crate::scheduler::parse_age;
 
 #[derive(Args)]
 pub struct CleanupArgs {
@@ -34,34 +35,4 @@ pub async fn run_cleanup(args: &CleanupArgs, location: &Location, config: &Datab
     }
     print(&report.to_string());
     Ok(if report.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// An age such as `7d` or `12h`.
-pub fn parse_age(text: &str) -> Result<Duration, String> {
-    let explain = || "must be a whole number with s, m, h or d, such as 7d".to_owned();
-    let unit = text.chars().last().ok_or_else(explain)?;
-    let seconds: u64 = match unit {
-        's' => 1,
-        'm' => 60,
-        'h' => 3_600,
-        'd' => 86_400,
-        _ => return Err(explain()),
-    };
-    let number = text[..text.len() - 1].parse::<u32>().map_err(|_| explain())?;
-    Ok(Duration::from_secs(u64::from(number) * seconds))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_age_is_a_number_and_a_unit() {
-        assert_eq!(parse_age("7d").unwrap(), Duration::from_secs(7 * 86_400));
-        assert_eq!(parse_age("0s").unwrap(), Duration::ZERO);
-        assert_eq!(parse_age("90m").unwrap(), Duration::from_secs(5_400));
-        for text in ["", "7", "d", "-1d", "1.5h", "7 d", "7w", "7€"] {
-            assert!(parse_age(text).is_err(), "{text}");
-        }
-    }
 }

@@ -11,6 +11,7 @@ use tracing_subscriber::EnvFilter;
 use crate::config::{DatabaseConfig, ServeConfig};
 use crate::server::serve;
 
+mod archive;
 mod cleanup;
 mod clock;
 mod database;
@@ -20,6 +21,7 @@ mod image_urls;
 mod output;
 mod play;
 mod private_files;
+mod product_import;
 mod products;
 mod projections;
 mod reactions;
@@ -30,6 +32,7 @@ mod status;
 mod users;
 mod views;
 
+use archive::ArchiveArgs;
 use cleanup::CleanupArgs;
 use clock::ClockArgs;
 use output::{error_in_one_line, print_error};
@@ -87,6 +90,8 @@ enum Command {
     /// Views of yours that no longer fit the shop's tables: list, restore, forget
     #[command(subcommand)]
     Views(ViewsCommand),
+    /// Move closed orders and dead carts out of the table of live events; `archive restore` reads a file back
+    Archive(ArchiveArgs),
     /// Delete old temporary files, and pictures that no image refers to
     Cleanup(CleanupArgs),
     /// Show the positions of the log and the read tables, the clock, the scheduled tasks and the mail folder
@@ -148,6 +153,7 @@ async fn run_command(cli: &Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Sql(args)) => sql::run_sql_command(args, location).await,
         Some(Command::Clock(args)) => clock::run_clock_command(args, location).await,
         Some(Command::Views(command)) => views::run_views_command(command, location).await,
+        Some(Command::Archive(args)) => archive::run_archive_command(args, location).await,
         Some(Command::Cleanup(args)) => cleanup::run_cleanup(args, location, &cli.database).await,
         Some(Command::Status) => status::print_status(location, &cli.database).await,
     }

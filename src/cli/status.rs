@@ -174,7 +174,8 @@ async fn task_lines(database: &Database) -> anyhow::Result<Lines> {
             Some(error) if error == scheduler::NEEDS_REBUILT_TABLE => format!(", waits: {error}"),
             Some(error) => format!(", failed: {error}"),
         };
-        format!("{:17} {last}, next run {}{error}", task.name, task.due_at.format("%F %T"))
+        let schedule = task.schedule.as_ref().map_or(String::new(), |schedule| format!(" ({schedule})"));
+        format!("{:17} {last}, next run {}{schedule}{error}", task.name, task.due_at.format("%F %T"))
     });
     Ok(lines.collect())
 }

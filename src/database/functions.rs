@@ -35,14 +35,17 @@ macro_rules! functions {
 
 functions![
     "accept_clock",
+    "archivable_position",
     "clock_heartbeat",
     "end_session",
     "end_sessions",
     "journal_append",
+    "journal_archive",
     "journal_begin_generation",
     "journal_lost_numbers",
     "journal_rehearse",
     "journal_reserve_numbers",
+    "journal_restore_archive",
     "position_before",
     "projector_acquire",
     "projector_step",

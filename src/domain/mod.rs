@@ -23,6 +23,7 @@ pub mod metadata;
 pub mod money;
 pub mod order;
 pub mod picture;
+pub mod price_change;
 pub mod pricing;
 pub mod product;
 pub mod quantity;

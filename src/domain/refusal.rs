@@ -62,6 +62,22 @@ pub enum Refusal {
     /// A row of a file or of a list, and the rule that it breaks.
     #[error("row {row}: {refusal}")]
     Row { row: u64, refusal: Box<Refusal> },
+    /// Rows of a request that is carried out completely or not at all, with their numbers.
+    #[error("{}", list_rows(.0))]
+    Rows(Vec<(u64, Refusal)>),
+    /// A row of a file that is no command.
+    #[error("{0}")]
+    UnreadableRow(String),
+    /// A row names an SKU that no product has, and is no new product either; says what it lacks.
+    #[error("no product has the SKU, and the row is no new product: {0}")]
+    ProductIncomplete(String),
+    #[error("no product has the SKU {0}")]
+    UnknownSku(String),
+    #[error("the new price is above {}", Money::MAX)]
+    PriceTooLarge,
+    /// A command on the products of a group finds one that belongs to another group meanwhile.
+    #[error("product {0} has left the group in the meantime")]
+    LeftGroup(ProductId),
     /// Another process has applied rows of the file since this one looked.
     #[error("another process applies this file; wait until it has ended")]
     FileAppliedElsewhere,
@@ -152,6 +168,17 @@ pub struct UnavailableItem {
     pub requested: i64,
     /// Units that can be ordered.
     pub available: i64,
+}
+
+/// Rows that a message names.
+const ROWS_NAMED: usize = 10;
+
+fn list_rows(rows: &[(u64, Refusal)]) -> String {
+    let named: Vec<_> =
+        rows.iter().take(ROWS_NAMED).map(|(number, refusal)| format!("row {number}: {refusal}")).collect();
+    let more = rows.len().saturating_sub(ROWS_NAMED);
+    let more = if more > 0 { format!("; and {more} more rows") } else { String::new() };
+    format!("nothing was changed: {}{more}", named.join("; "))
 }
 
 fn list_orders(order_ids: &[OrderId]) -> String {

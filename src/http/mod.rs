@@ -58,6 +58,7 @@ pub use edge::client_address::{ClientAddress, TrustedProxies};
 pub use edge::connections::ConnectionLimits;
 pub use edge::cors::AllowedOrigins;
 pub use edge::rate_limits::RateLimits;
+pub use products::bulk::read_product_row;
 pub use wire::error::ApiError;
 pub use wire::response_cache::ResponseCacheLimits;
 pub use wire::whole_list::WholeListLimits;
@@ -67,9 +68,10 @@ use customers::{addresses, export, list as customer_list, wishlist};
 use edge::drain::DRAIN_DELAY;
 use edge::rate_limits::per_credential_source;
 use orders::{guest, list as order_list, moves, recipients, short, summary};
-use products::{images, list as product_list};
+use products::{bulk, groups, images, list as product_list};
 use wire::access::{Rules, check_access};
 use wire::consistency::{explain_unfit_queries, read_your_writes, refuse_malformed_position};
+use wire::json_lines::ROWS_BODY_BYTES;
 use wire::negotiation::{Offers, negotiate};
 use wire::openapi::Document;
 use wire::query::{QueryParameters, refuse_unknown_parameters};
@@ -205,6 +207,13 @@ fn families(app: &App) -> Routes {
         .routes(routes!(families::find_family, families::change_family, families::delete_family))
         .routes(routes!(families::find_family_place, families::put_in_family, families::leave_family));
     in_time(consistent(app, routes))
+}
+
+fn rows_of_products() -> Routes {
+    Routes::new()
+        .routes(routes!(bulk::apply_products))
+        .routes(routes!(bulk::adjust_stocks))
+        .layer(DefaultBodyLimit::max(ROWS_BODY_BYTES))
 }
 
 fn categories(app: &App) -> Routes {

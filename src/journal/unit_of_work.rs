@@ -179,6 +179,11 @@ impl<'view> UnitOfWork<'view> {
         Ok(outcome)
     }
 
+    /// Number of events decided so far.
+    pub fn event_count(&self) -> usize {
+        self.events.len()
+    }
+
     /// Runs a part, and keeps nothing that it decided.
     pub fn rehearse<T>(&self, part: impl FnOnce(&mut UnitOfWork<'_>) -> Result<T, Interrupt>) -> Result<T, Interrupt> {
         part(&mut UnitOfWork::new(self, self.now, self.numbers))

@@ -6,6 +6,7 @@
 
 mod accounts;
 mod addresses;
+mod bulk;
 mod carriers;
 mod carts;
 mod categories;
@@ -15,6 +16,7 @@ mod customers;
 mod discounts;
 mod erasures;
 mod families;
+mod groups;
 mod images;
 mod keys;
 mod metadata;
@@ -22,6 +24,7 @@ mod names;
 mod orders;
 mod payments;
 mod pricing;
+mod product_rows;
 mod products;
 mod recipients;
 mod secrets;
@@ -35,6 +38,7 @@ pub use crate::domain::cart::CartChange;
 
 pub use accounts::{AccountRef, ChangeAccount, ChangeEmail, ChangePassword, ConfirmRegistration, OpenAccount};
 pub use addresses::{AddAddress, AddressRef, ChangeAddress, RemoveAddress};
+pub use bulk::{Bulk, BulkOutcome, BulkRow};
 pub use carriers::{canonical_carrier, tracking_url};
 pub use carts::{CartItem, CartLineView, CartView, ChangeCart, ExpireCart, MergeCarts, RequestedCart};
 pub use categories::{CategoryKey, CategoryRef, ChangeCategory, CreateCategory, DeleteCategory, ImportCategory};
@@ -47,6 +51,7 @@ pub use families::{
     ChangeFamily, CreateFamily, DeleteFamily, FamilyMember, FamilyPlace, FamilyProduct, FamilyRef, FamilyRow,
     FamilyView, LeaveFamily, PriceRange, PutInFamily,
 };
+pub use groups::{FindCategory, FindFamily, OfGroup, ProductGroup};
 pub use images::{
     AddImage, ChangeMediaBase, ImageAnswer, ImageUrls, PictureFile, RemoveImage, ReorderImages, ReplaceImage, image_url,
 };
@@ -60,6 +65,9 @@ pub use orders::{
 pub use payments::{BuyerTerms, OfferedMethods, PaymentPolicy, PaymentStateView, RecordPayment, RequestPayment};
 pub use pricing::{
     ChangeShippingFees, ChangeTaxRates, PricingRequest, ShippingFeeView, ShippingFeesView, TaxRateView, TaxRatesView,
+};
+pub use product_rows::{
+    AdjustStockOf, AppliedProduct, ApplyProduct, ProductKey, RepriceProduct, RepricedProduct, RowEffect,
 };
 pub use products::{
     ChangeProduct, CreateProduct, DeleteProduct, PhoneView, ProductRef, ProductView, find_slug_holder, product_digest,

@@ -1,6 +1,8 @@
 //! Products and their stock.
 
 mod bodies;
+pub mod bulk;
+pub mod groups;
 pub mod images;
 pub mod imei;
 pub mod list;
@@ -17,7 +19,7 @@ use crate::http::App;
 use crate::http::wire::amount::Amount;
 use crate::http::wire::body::{NoBody, body};
 use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse};
-use crate::http::wire::error::{ApiError, Problem};
+use crate::http::wire::error::{ApiError, FieldError, Problem};
 use crate::http::wire::page::{Ids, Versioned};
 use crate::journal::EntityTag;
 use crate::shop::{
@@ -130,11 +132,18 @@ pub async fn adjust_stock(
     Ids(product_id): Ids<ProductId>,
     command: Command<StockAdjustment>,
 ) -> Result<CommandResponse<StockView>, ApiError> {
-    let StockAdjustment { change, count, reason } = command.body;
-    let change = match (change, count) {
-        (Some(change), None) => StockChange::By(change),
-        (None, Some(count)) => StockChange::Counted(count),
-        _ => return Err(ApiError::invalid_field("change", "is required unless count is given, and not both")),
-    };
-    app.run(AdjustStock { product_id, change, reason }, command.context).await
+    let change = stock_change(&command.body).map_err(|error| ApiError::invalid(vec![error]))?;
+    app.run(AdjustStock { product_id, change, reason: command.body.reason }, command.context).await
+}
+
+/// The change of an adjustment, which has either a change or a count.
+fn stock_change(adjustment: &StockAdjustment) -> Result<StockChange, FieldError> {
+    match (adjustment.change, adjustment.count) {
+        (Some(change), None) => Ok(StockChange::By(change)),
+        (None, Some(count)) => Ok(StockChange::Counted(count)),
+        _ => {
+            let message = "is required unless count is given, and not both".to_owned();
+            Err(FieldError { field: "change".to_owned(), message })
+        }
+    }
 }

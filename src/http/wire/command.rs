@@ -233,6 +233,10 @@ impl App {
 }
 
 impl<A> CommandResponse<A> {
+    pub fn into_receipt(self) -> Receipt<A> {
+        self.receipt
+    }
+
     /// Whether an idempotent request was replayed.
     pub fn replayed(&self) -> bool {
         self.receipt.replayed
@@ -299,7 +303,8 @@ impl<A: Serialize> IntoResponse for CommandResponse<A> {
     }
 }
 
-fn planned_event(event: &NewEvent) -> Value {
+/// An event of a dry run.
+pub fn planned_event(event: &NewEvent) -> Value {
     json!({
         "aggregate_type": event.stream.kind,
         "aggregate_id": event.stream.id,

@@ -35,6 +35,12 @@ impl From<Refusal> for ApiError {
             Refusal::Family(FamilyError::CombinationTaken { product_id }) => {
                 error.with("product_id", json!(product_id))
             }
+            Refusal::Rows(rows) => {
+                let rows = rows
+                    .iter()
+                    .map(|(line, refusal)| json!({ "line": line, "problem": Self::from(refusal.clone()).problem() }));
+                error.with("rows", rows.collect())
+            }
             Refusal::NotOnHand(missing) => error.with("products", json!(missing)),
             _ => error,
         }
@@ -189,6 +195,12 @@ fn classify_refusal(refusal: &Refusal) -> (StatusCode, &'static str, &'static st
             WishlistError::TooManyItems => (CONFLICT, "too_many_items", "Too many items"),
         },
         Refusal::Row { refusal, .. } => classify_refusal(refusal),
+        Refusal::Rows(_) => (CONFLICT, "rows_refused", "Rows refused"),
+        Refusal::UnreadableRow(_) => (BAD_REQUEST, "invalid_request", "Invalid request"),
+        Refusal::ProductIncomplete(_) => (BAD_REQUEST, "product_incomplete", "Product incomplete"),
+        Refusal::UnknownSku(_) => (CONFLICT, "sku_not_found", "SKU not found"),
+        Refusal::PriceTooLarge => (CONFLICT, "price_too_large", "Price too large"),
+        Refusal::LeftGroup(_) => (CONFLICT, "left_group", "Product left the group"),
         Refusal::CategoryIdTaken(_) => (CONFLICT, "category_id_taken", "Category number taken"),
         Refusal::FileAppliedElsewhere => (CONFLICT, "file_applied_elsewhere", "File applied elsewhere"),
         Refusal::ItemsUnavailable(_) => (CONFLICT, "items_unavailable", "Items unavailable"),

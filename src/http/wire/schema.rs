@@ -22,6 +22,7 @@ use crate::domain::ids::{
 use crate::domain::metadata::Metadata;
 use crate::domain::money::Money;
 use crate::domain::order::{Action, AddressKind, Fulfilment, Payment, PaymentMethod, Status};
+use crate::domain::price_change::PriceChange;
 use crate::domain::pricing::Percent;
 use crate::domain::product::{Imei, Slug, Specifications, UnavailableReason};
 use crate::domain::quantity::Quantity;
@@ -54,6 +55,9 @@ schemas! {
         .pattern(Some("^[0-9]{1,12}([.][0-9]{1,2})?$")).examples(["24.90"]);
     Percent = "Percent": string("A percentage from 0 to 100, with at most three decimals.")
         .pattern(Some("^[0-9]{1,3}([.][0-9]{1,3})?$")).examples(["19"]);
+    PriceChange = "PriceChange":
+        string("A percentage above -100 and at most 1000, with at most three decimals.")
+            .pattern(Some("^[+-]?[0-9]{1,4}([.][0-9]{1,3})?$")).examples(["-7.5"]);
     Email = "Email": string("An e-mail address.")
         .format(Some(SchemaFormat::KnownFormat(KnownFormat::Email))).examples(["jo@example.com"]);
     Password = "Password": string("A password; the most common passwords are refused.")

@@ -26,7 +26,7 @@ from (
             lag(event.payload -> 'image_ids', 1, '[]'::jsonb) over (
                 partition by event.aggregate_id order by event.sequence
             ) as before
-        from events as event
+        from event_log as event
         where event.event_type in ('ProductImageAdded', 'ProductImageRemoved', 'ProductImagesReordered')
     ) as step
 ) as change
@@ -34,8 +34,8 @@ where change.expected is distinct from change.found
 union all
 select added.position, 'ProductImage/' || (added.payload ->> 'image_id'),
     'a number of product ' || added.aggregate_id, coalesce('of product ' || (taken.payload ->> 'product_id'), 'none')
-from events as added
-left join events as taken
+from event_log as added
+left join event_log as taken
     on taken.event_type = 'ProductImageNumbered' and taken.aggregate_id = added.payload ->> 'image_id'
 where added.event_type = 'ProductImageAdded'
     and taken.payload ->> 'product_id' is distinct from added.aggregate_id

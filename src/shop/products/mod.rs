@@ -28,6 +28,7 @@ pub(super) use view::product_view_digest;
 pub use view::{PhoneView, ProductView, product_digest, shown_slug};
 
 /// Creates a product in a category, with its opening stock.
+#[derive(Clone)]
 pub struct CreateProduct {
     pub name: Name,
     pub description: Description,
@@ -120,6 +121,7 @@ impl UseCase for CreateProduct {
 }
 
 /// Changes, discontinues or relists a product. `None` keeps a value.
+#[derive(Clone)]
 pub struct ChangeProduct {
     pub product_id: ProductId,
     pub name: Option<Name>,

@@ -1,6 +1,7 @@
 //! Shared helpers: shops, programs, clients, and stand-ins for the outside world. No tests.
 
 pub mod accounts;
+pub mod archived;
 pub mod bad_values;
 pub mod card_stub;
 pub mod client;
