@@ -187,6 +187,9 @@ fn products(app: &App) -> Routes {
         .routes(routes!(products::find_product, products::change_product, products::delete_product))
         .routes(routes!(products::imei::find_imei))
         .routes(routes!(products::adjust_stock))
+        .routes(routes!(groups::reprice_products))
+        .routes(routes!(groups::receive_units))
+        .merge(rows_of_products())
         .routes(routes!(images::list_images))
         .routes(routes!(images::remove_image))
         .routes(routes!(images::reorder_images));
