@@ -9,9 +9,14 @@ with matching as not materialized (
         and ($3::numeric is null or product.price <= $3)
         and ($4::boolean is null or (product.stock > 0) = $4)
         and (
-            select bool_and(strpos(product.search_key, word) > 0)
-            from unnest($5::text[]) as word
-        ) is not false
+            $5::text[] is null
+            or (
+                select bool_and(strpos(search.name_key || ' ' || search.description_key, word) > 0)
+                from product_search as search
+                cross join unnest($5) as word
+                where search.product_id = product.product_id
+            ) is not false
+        )
         and (
             $12::jsonb is null
             or product.product_id in (select detail.product_id from product_details as detail where detail.filter_keys @> $12)

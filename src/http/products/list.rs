@@ -1,10 +1,12 @@
 //! The list of products: filters for shoppers, and more for staff.
 
 use std::future::ready;
+use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
-use futures_util::stream::{StreamExt, TryStreamExt};
+use futures_util::TryFutureExt;
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use rust_decimal::Decimal;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
@@ -16,6 +18,7 @@ use crate::domain::money::Money;
 use crate::domain::text::Sku;
 use crate::http::App;
 use crate::http::categories::{find_categories, with_subtrees};
+use crate::http::products::search::{Found, ProductConditions, in_order};
 use crate::http::ranks;
 use crate::http::wire::caller::Caller;
 use crate::http::wire::error::{ApiError, Problem};
@@ -38,7 +41,8 @@ pub struct ProductFilter {
     /// Highest price, inclusive.
     #[param(inline)]
     max_price: Option<Money>,
-    /// Words that the name or description must all contain; case and accents do not matter.
+    /// Words that the name or description must all contain; case and accents do not matter. With `sort=relevance` words
+    /// of any text of the product, in any inflection and in spite of typing errors.
     search: Option<String>,
     /// `true` returns only products with stock, `false` only those without.
     in_stock: Option<bool>,
@@ -65,7 +69,7 @@ pub enum ProductCollapse {
     Family,
 }
 
-#[derive(Clone, Copy, Default, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Default, PartialEq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ProductSort {
     #[default]
@@ -73,6 +77,8 @@ pub enum ProductSort {
     PriceAsc,
     PriceDesc,
     Newest,
+    /// Best matches for `search` first: with stems, without accents, in spite of typing errors.
+    Relevance,
 }
 
 /// List products
@@ -96,12 +102,12 @@ pub async fn list_products(
     let full = view == Some(ProductListView::Full);
     let detail_keys = detail_filter.keys(&app).await?;
     let by_details = full || on_sale.is_some() || detail_keys.is_some();
-    let rank = if by_details { &ranks::PRODUCTS_BY_DETAILS } else { filter.rank() };
+    let by_relevance = filter.sort == Some(ProductSort::Relevance);
+    let rank = if by_details && !by_relevance { &ranks::PRODUCTS_BY_DETAILS } else { filter.rank() };
     let collapse = filter.collapse == Some(ProductCollapse::Family);
-    let words: Option<Vec<String>> = filter.search.map(|search| search.split_whitespace().map(text_key).collect());
     let categories = find_categories(&app, filter.category.as_deref(), filter.category_id).await?;
     let categories = with_subtrees(&app, categories, filter.subtree).await?;
-    let family = match filter.family {
+    let members = match filter.family {
         Some(family_id) => Some(find_members(&app, family_id).await?),
         None => None,
     };
@@ -110,12 +116,24 @@ pub async fn list_products(
     let unfiltered = categories.is_none()
         && min_price.is_none()
         && max_price.is_none()
-        && words.is_none()
+        && filter.search.is_none()
         && in_stock.is_none()
-        && family.is_none()
+        && members.is_none()
         && !collapse
         && !by_details
         && !discontinued;
+    let conditions = ProductConditions {
+        discontinued,
+        category_ids: categories.as_deref(),
+        min_price,
+        max_price,
+        in_stock,
+        among: members.as_deref(),
+        detail_keys: detail_keys.as_ref(),
+        on_sale,
+    };
+    let Found { ranks, product_ids, words } =
+        Found::of(&app, filter.search.as_deref(), filter.sort, conditions).await?;
     let show = move |row: ProductListRow| row.into_listed(view, collapse);
     macro_rules! rows {
         ($connection:expr, $file:literal, $($after:expr),*) => {
@@ -143,8 +161,33 @@ pub async fn list_products(
                 let stored = row.sku.as_ref().map(|stored| Sku::stored(stored.as_str()).folded());
                 ready(stored == Some(sku.folded()) && (text_key(&row.name), row.product_id) > after)
             };
-            let found = rows!(connection, "projections/products/list_by_sku.sql", key, discontinued, family.as_deref());
+            let found =
+                rows!(connection, "projections/products/list_by_sku.sql", key, discontinued, product_ids.as_deref());
             found.try_filter(is_next).boxed()
+        });
+    }
+    if let Some(ranks) = ranks {
+        let by_relevance = {
+            let ranks = Arc::clone(&ranks);
+            move |row: &ProductListRow| (ranks.get(&row.product_id).copied().unwrap_or_default(), row.product_id)
+        };
+        return list!((i64::MAX, 0_i64), by_relevance, move |connection, after, limit| {
+            let ranks = Arc::clone(&ranks);
+            let found = rows!(
+                connection,
+                "projections/products/list_by_name.sql",
+                "",
+                0_i64,
+                None::<i64>,
+                discontinued,
+                product_ids.as_deref(),
+                collapse
+            );
+            let page = found.try_collect::<Vec<_>>().map_ok(move |rows: Vec<ProductListRow>| {
+                let page = in_order(rows, |row| row.product_id, &ranks, after, limit);
+                stream::iter(page.into_iter().map(Ok::<_, sqlx::Error>))
+            });
+            page.try_flatten_stream().boxed()
         });
     }
     match filter.sort.unwrap_or_default() {
@@ -152,18 +195,21 @@ pub async fn list_products(
             sqlx::query_file_as!(ProductListRow, "projections/products/list.sql", text_key(&name), id, limit)
                 .fetch(connection)
         }),
-        ProductSort::Name => list!((String::new(), 0_i64), by_name, move |connection, (name, id), limit| {
-            rows!(
-                connection,
-                "projections/products/list_by_name.sql",
-                text_key(&name),
-                id,
-                limit,
-                discontinued,
-                family.as_deref(),
-                collapse
-            )
-        }),
+        // A search without a word has nothing to rank by.
+        ProductSort::Name | ProductSort::Relevance => {
+            list!((String::new(), 0_i64), by_name, move |connection, (name, id), limit| {
+                rows!(
+                    connection,
+                    "projections/products/list_by_name.sql",
+                    text_key(&name),
+                    id,
+                    limit,
+                    discontinued,
+                    product_ids.as_deref(),
+                    collapse
+                )
+            })
+        }
         ProductSort::PriceAsc => {
             list!((Decimal::NEGATIVE_ONE, 0_i64), by_price, move |connection, (price, id), limit| {
                 rows!(
@@ -173,7 +219,7 @@ pub async fn list_products(
                     id,
                     limit,
                     discontinued,
-                    family.as_deref(),
+                    product_ids.as_deref(),
                     collapse
                 )
             })
@@ -187,7 +233,7 @@ pub async fn list_products(
                     id,
                     limit,
                     discontinued,
-                    family.as_deref(),
+                    product_ids.as_deref(),
                     collapse
                 )
             })
@@ -200,7 +246,7 @@ pub async fn list_products(
                     id,
                     limit,
                     discontinued,
-                    family.as_deref(),
+                    product_ids.as_deref(),
                     collapse
                 )
             })
@@ -209,7 +255,7 @@ pub async fn list_products(
 }
 
 /// The products of a family, as the parameter of a query.
-async fn find_members(app: &App, family_id: i64) -> Result<Vec<i64>, sqlx::Error> {
+pub async fn find_members(app: &App, family_id: i64) -> Result<Vec<i64>, sqlx::Error> {
     sqlx::query_file_scalar!("projections/families/member_ids.sql", family_id).fetch_all(&app.pool).await
 }
 
@@ -218,6 +264,7 @@ impl ProductFilter {
     fn rank(&self) -> &'static Rank {
         let by_price = self.min_price.is_some() || self.max_price.is_some();
         match self.sort.unwrap_or_default() {
+            ProductSort::Relevance => &ranks::PRODUCTS_BY_RELEVANCE,
             _ if self.family.is_some() || self.collapse.is_some() => &ranks::PRODUCTS_BY_FAMILY,
             _ if self.in_stock.is_some() => &ranks::PRODUCTS_IN_STOCK,
             ProductSort::PriceAsc | ProductSort::PriceDesc => &ranks::PRODUCTS_BY_PRICE,

@@ -32,9 +32,9 @@ fn kettle(quantity: i64, agreed_price: Option<&str>) -> Result<OrderLine, OrderE
         sku: None,
         stock: Stock::default(),
         ordered: false,
+        images: Images::default(),
         details: Arc::default(),
         has_imei: false,
-        images: Images::default(),
     };
     OrderLine::of(ProductId(1), &listing, "Kitchen", Quantity::new(quantity).unwrap(), agreed_price.map(money))
 }
