@@ -39,6 +39,10 @@ impl Ledger {
             | ProductEvent::SkuChanged { .. }
             | ProductEvent::DetailsChanged { .. }
             | ProductEvent::ImeiChanged { .. }
+            | ProductEvent::ImageAdded { .. }
+            | ProductEvent::ImageReplaced { .. }
+            | ProductEvent::ImageRemoved { .. }
+            | ProductEvent::ImagesReordered { .. }
             | ProductEvent::Deleted {} => {}
         }
     }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use cartwright::domain::picture::PictureName;
-use cartwright::files::{Adoption, CleanupOptions, CleanupReport, FileDeletion, clean_up, storage_path};
+use cartwright::files::{
+    Adoption, CleanupOptions, CleanupReport, FileDeletion, MediaFiles, MediaStore, clean_up, storage_path,
+};
 use futures_util::future::join;
 use image::ImageFormat;
 use serde_json::{Value, json};
@@ -142,10 +144,10 @@ async fn a_clean_up_deletes_what_is_old_and_unreferenced_and_nothing_else() {
     assert_eq!(rows, 3, "used, young and stuck");
 
     // A file of the store is referred to by its path only while it is there and is a picture.
-    let Adoption::Adopted(picture, hold) = shop.media.adopt(&storage_path(&name(&young))).await.unwrap() else {
+    let Adoption::Adopted(adopted, hold) = shop.media.adopt(&storage_path(&name(&young))).await.unwrap() else {
         panic!("the file is there")
     };
-    assert_eq!((picture.name(), picture.width), (name(&young), 200));
+    assert_eq!((adopted.name(), adopted.width), (name(&young), 200));
     shop.media.release(hold).await.unwrap();
     assert!(matches!(shop.media.adopt(&storage_path(&name(&old))).await.unwrap(), Adoption::Missing));
     std::fs::write(shop.media_dir.join("note.jpg"), "tea").unwrap();
@@ -153,6 +155,15 @@ async fn a_clean_up_deletes_what_is_old_and_unreferenced_and_nothing_else() {
     std::fs::copy(file(&shop, &used), shop.media_dir.join("kettle.jpg")).unwrap();
     assert!(matches!(shop.media.adopt("kettle.jpg").await.unwrap(), Adoption::Adopted(..)));
     assert_eq!(shop.read(&path).await, json!([used]));
+
+    // A store without folders is listed.
+    let memory = MediaFiles::new(MediaStore::in_memory(), shop.pool.clone());
+    let prepared = memory.prepare(picture(200, 100, [6, 6, 6], ImageFormat::Png)).await.unwrap().unwrap();
+    memory.release(memory.keep(&prepared).await.unwrap()).await.unwrap();
+    let options = CleanupOptions { max_age: Duration::ZERO, dry_run: false, temporary_folder: None };
+    let report = clean_up(&memory, &options).await.unwrap();
+    assert_eq!((report.deleted, report.failed, report.kept), (2, 0, 0), "a picture and its thumbnail");
+    assert!(memory.find(&prepared.picture.name(), None).await.unwrap().is_none());
 }
 
 async fn clean(shop: &TestShop, temporary: &Path, dry_run: bool) -> CleanupReport {
