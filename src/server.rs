@@ -14,7 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::accounts::{Accounts, Secret};
-use crate::catalogue::{DumpName, DumpOptions};
+use crate::catalogue::{DumpName, DumpOptions, dump_products};
 use crate::clock::Clock;
 use crate::config::{DatabaseConfig, ServeConfig};
 use crate::database::roles::reader_state;
@@ -230,11 +230,7 @@ fn scheduled_tasks(
     let context = task_context(engine, pool);
     let dump = |name: DumpName, folder: &Path| {
         let (folder, keep) = (folder.to_owned(), NonZeroUsize::new(config.keep_dumps));
-        tasks::dump_products(
-            name.task(),
-            &context,
-            DumpOptions { folder, name, with_categories: true, keep, in_use: None },
-        )
+        dump_products(name.task(), &context, DumpOptions { folder, name, with_categories: true, keep, in_use: None })
     };
     let mut scheduled: Vec<Task> = Vec::new();
     for ScheduleSetting { task, times } in &config.schedule {
