@@ -27,7 +27,6 @@ mod progress;
 mod reading;
 mod rows;
 mod scan;
-mod scheduled;
 mod slices;
 
 pub use deploy::{CheckReport, ComparisonReport, DeployOptions, DeployReport, check, compare, deploy};
@@ -38,7 +37,6 @@ pub use import::{
     ColumnError, ColumnOptions, ImportError, ImportOptions, ImportReport, ProductColumns, RefusedLine, import_products,
 };
 pub use progress::{AppliedFile, Counts, FileKind, RefusedRow, SectionCounts, unfinished_files};
-pub use scheduled::dump_products;
 pub use slices::{Application, ApplyError, FileRow, MAX_SLICE_ROWS, OnRefusal, SlicedFile};
 
 /// The parts of a shop that these commands work with.
