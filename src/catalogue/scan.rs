@@ -119,19 +119,19 @@ impl<'de> Visitor<'de> for FileVisitor<'_> {
                 return Err(A::Error::custom(format!("the section `{name}` appears twice")));
             }
             self.sections.push(section);
-            entries.next_value_seed(List { section, seen: self.seen, visit: &mut *self.visit })?;
+            entries.next_value_seed(ElementList { section, seen: self.seen, visit: &mut *self.visit })?;
         }
         Ok(())
     }
 }
 
-struct List<'a> {
+struct ElementList<'a> {
     section: Section,
     seen: &'a Seen,
     visit: &'a mut dyn FnMut(Section, Span, Value),
 }
 
-impl<'de> DeserializeSeed<'de> for List<'_> {
+impl<'de> DeserializeSeed<'de> for ElementList<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -139,7 +139,7 @@ impl<'de> DeserializeSeed<'de> for List<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for List<'_> {
+impl<'de> Visitor<'de> for ElementList<'_> {
     type Value = ();
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

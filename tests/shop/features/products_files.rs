@@ -197,7 +197,7 @@ async fn a_dump_fills_an_empty_shop_whose_dump_is_the_same() {
     assert_eq!(other.log_position().await, position, "no backup, no deployment");
 
     let next = other.product("Next", "1.00", 1).await;
-    assert_eq!(next, 3, "numbers go on after the highest");
+    assert_eq!(next, 3, "numbers continue after the highest");
     other.settle().await;
     other.verify().await;
     other.check_log().await;
