@@ -82,7 +82,8 @@ fn update_addresses(folder: &Path, server: &Server) {
 #[test]
 fn a_kill_between_two_steps_leaves_no_image_without_file_and_what_is_left_is_cleaned_up() {
     let folder = data_dir();
-    let (red, blue) = (folder.path().join("red.jpg"), folder.path().join("blue.jpg"));
+    let uploads = data_dir();
+    let (red, blue) = (uploads.path().join("red.jpg"), uploads.path().join("blue.jpg"));
     std::fs::write(&red, picture(300, 200, [200, 0, 0], ImageFormat::Jpeg)).unwrap();
     std::fs::write(&blue, picture(300, 200, [0, 0, 200], ImageFormat::Jpeg)).unwrap();
 
