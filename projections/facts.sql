@@ -68,6 +68,16 @@ select position, recorded_at, sequence, aggregate_id::bigint as product_id,
     payload ->> 'sku' as sku, payload ->> 'previous_sku' as previous_sku
 from fact.event where event_type = 'ProductSkuChanged';
 
+create view fact.product_low_stock_threshold_changed as
+select position, recorded_at, sequence, aggregate_id::bigint as product_id,
+    (payload ->> 'threshold')::bigint as threshold, (payload ->> 'previous_threshold')::bigint as previous_threshold
+from fact.event where event_type = 'ProductLowStockThresholdChanged';
+
+create view fact.product_ran_low as
+select position, recorded_at, sequence, aggregate_id::bigint as product_id,
+    payload ->> 'name' as name, (payload ->> 'stock')::bigint as stock, (payload ->> 'threshold')::bigint as threshold
+from fact.event where event_type = 'ProductRanLow';
+
 create view fact.product_deleted as
 select position, recorded_at, sequence, aggregate_id::bigint as product_id
 from fact.event where event_type = 'ProductDeleted';
@@ -114,7 +124,7 @@ select position, recorded_at, sequence, aggregate_id::bigint as product_id
 from fact.event
 where event_type in (
     'ProductCreated', 'ProductChanged', 'ProductRepriced', 'ProductDiscontinued', 'ProductRelisted',
-    'ProductSkuChanged', 'ProductDeleted',
+    'ProductSkuChanged', 'ProductDeleted', 'ProductLowStockThresholdChanged', 'ProductRanLow',
     'StockReceived', 'StockCorrected', 'StockReserved', 'StockReleased', 'StockShipped', 'StockReturned'
 );
 

@@ -32,6 +32,7 @@ mod erasures;
 mod event_types;
 mod events;
 mod history;
+mod low_stock;
 mod operations;
 mod orders;
 mod pages;
@@ -245,7 +246,7 @@ fn payments(app: &App) -> Routes {
 fn statistics(app: &App) -> Routes {
     let routes = Routes::new()
         .routes(routes!(statistics::bestsellers))
-        .routes(routes!(statistics::low_stock))
+        .routes(routes!(low_stock::low_stock))
         .routes(routes!(statistics::customer_stats))
         .routes(routes!(statistics::category_stats))
         .routes(routes!(sales::sales))

@@ -3,6 +3,7 @@
 use crate::domain::event::events;
 use crate::domain::ids::{CategoryId, OrderId};
 use crate::domain::money::Money;
+use crate::domain::settings::LowStockThreshold;
 
 events! {
     pub enum ProductEvent {
@@ -13,6 +14,11 @@ events! {
         /// Ends a discontinuation.
         Relisted {} = "ProductRelisted",
         SkuChanged { sku: Option<String>, previous_sku: Option<String> } = "ProductSkuChanged",
+        /// `null`: the threshold of the shop counts.
+        LowStockThresholdChanged { threshold: Option<LowStockThreshold>, previous_threshold: Option<LowStockThreshold> }
+            = "ProductLowStockThresholdChanged",
+        /// The stock has fallen below the threshold.
+        RanLow { name: String, stock: i64, threshold: i64 } = "ProductRanLow",
         Deleted {} = "ProductDeleted",
         StockReceived { quantity: i64, reason: Option<String>, on_hand: i64, reserved: i64 } = "StockReceived",
         StockCorrected { change: i64, reason: Option<String>, on_hand: i64, reserved: i64 } = "StockCorrected",

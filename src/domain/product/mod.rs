@@ -8,10 +8,12 @@ use serde::{Deserialize, Serialize};
 use super::Decider;
 use super::ids::CategoryId;
 use super::money::Money;
+use super::settings::LowStockThreshold;
 
 mod command;
 mod error;
 mod event;
+mod low_stock;
 mod movement;
 mod stock;
 mod supply;
@@ -48,6 +50,8 @@ pub struct Listing {
     pub stock: Stock,
     /// Whether an order has ever reserved units.
     pub ordered: bool,
+    /// Stock below it is low; `None`: the threshold of the shop counts.
+    pub low_stock_threshold: Option<LowStockThreshold>,
 }
 
 impl Product {
@@ -79,6 +83,72 @@ impl Product {
 
 impl Decider for Product {
     fn decide(&self, command: ProductCommand) -> Result<Vec<ProductEvent>, ProductError> {
+        let shop_threshold = command.shop_threshold();
+        let mut events = self.decide_changes(command)?;
+        if let (Some(shop_threshold), [change]) = (shop_threshold, events.as_slice()) {
+            events.extend(self.run_low(change, shop_threshold));
+        }
+        Ok(events)
+    }
+
+    fn evolve(&mut self, event: &ProductEvent) {
+        match event {
+            ProductEvent::Created { name, description, price, category_id, sku } => {
+                *self = Self::Listed(Listing {
+                    name: name.clone(),
+                    description: description.clone(),
+                    price: *price,
+                    category_id: *category_id,
+                    sku: sku.clone(),
+                    stock: Stock::default(),
+                    ordered: false,
+                    low_stock_threshold: None,
+                });
+            }
+            ProductEvent::Changed { name, description, category_id } => self.update(|listing| {
+                listing.name.clone_from(name);
+                listing.description.clone_from(description);
+                listing.category_id = *category_id;
+            }),
+            ProductEvent::Repriced { price, .. } => self.update(|listing| listing.price = *price),
+            ProductEvent::Discontinued {} => {
+                if let Self::Listed(listing) = self {
+                    *self = Self::Discontinued(listing.clone());
+                }
+            }
+            ProductEvent::Relisted {} => {
+                if let Self::Discontinued(listing) = self {
+                    *self = Self::Listed(listing.clone());
+                }
+            }
+            ProductEvent::SkuChanged { sku, .. } => self.update(|listing| listing.sku.clone_from(sku)),
+            ProductEvent::LowStockThresholdChanged { threshold, .. } => {
+                self.update(|listing| listing.low_stock_threshold = *threshold);
+            }
+            ProductEvent::RanLow { .. } => {}
+            ProductEvent::Deleted {} => {
+                if let Self::Listed(listing) | Self::Discontinued(listing) = self {
+                    *self = Self::Deleted(listing.clone());
+                }
+            }
+            ProductEvent::StockReserved { on_hand, reserved, .. } => self.update(|listing| {
+                listing.ordered = true;
+                listing.stock = Stock { on_hand: *on_hand, reserved: *reserved };
+            }),
+            ProductEvent::StockReceived { on_hand, reserved, .. }
+            | ProductEvent::StockCorrected { on_hand, reserved, .. }
+            | ProductEvent::StockReleased { on_hand, reserved, .. }
+            | ProductEvent::StockShipped { on_hand, reserved, .. }
+            | ProductEvent::StockReturned { on_hand, reserved, .. } => {
+                self.update(|listing| listing.stock = Stock { on_hand: *on_hand, reserved: *reserved });
+            }
+        }
+    }
+}
+
+impl Product {
+    /// What the command changes, without what follows from it.
+    fn decide_changes(&self, command: ProductCommand) -> Result<Vec<ProductEvent>, ProductError> {
         if let ProductCommand::Create { name, description, price, category_id, sku } = command {
             return match self {
                 Self::Unknown => Ok(vec![ProductEvent::Created {
@@ -118,10 +188,19 @@ impl Decider for Product {
                 let (sku, previous_sku) = (sku.map(String::from), listing.sku.clone());
                 Ok(if sku == previous_sku { vec![] } else { vec![ProductEvent::SkuChanged { sku, previous_sku }] })
             }
+            ProductCommand::ChangeLowStockThreshold { threshold, .. } => {
+                let previous_threshold = listing.low_stock_threshold;
+                let same = threshold == previous_threshold;
+                Ok(if same {
+                    vec![]
+                } else {
+                    vec![ProductEvent::LowStockThresholdChanged { threshold, previous_threshold }]
+                })
+            }
             ProductCommand::Delete if listing.ordered => Err(ProductError::Ordered),
             ProductCommand::Delete => Ok(vec![ProductEvent::Deleted {}]),
             ProductCommand::AdjustStock { change: 0, .. } => Err(ProductError::NoChange),
-            ProductCommand::AdjustStock { change, reason } => {
+            ProductCommand::AdjustStock { change, reason, .. } => {
                 let Stock { on_hand, reserved } = listing.stock.with_change(change)?;
                 let reason = reason.map(String::from);
                 Ok(vec![if change > 0 {
@@ -130,7 +209,7 @@ impl Decider for Product {
                     ProductEvent::StockCorrected { change, reason, on_hand, reserved }
                 }])
             }
-            ProductCommand::CountStock { counted, reason } => {
+            ProductCommand::CountStock { counted, reason, .. } => {
                 let Stock { on_hand, reserved } = listing.stock.with_count(counted)?;
                 let change = on_hand - listing.stock.on_hand;
                 let reason = reason.map(String::from);
@@ -140,7 +219,7 @@ impl Decider for Product {
                     vec![ProductEvent::StockCorrected { change, reason, on_hand, reserved }]
                 })
             }
-            ProductCommand::Reserve { order_id, quantity } => {
+            ProductCommand::Reserve { order_id, quantity, .. } => {
                 let Listing { stock, .. } = self.for_sale()?;
                 if quantity > stock.available() {
                     return Err(ProductError::OutOfStock { requested: quantity, available: stock.available() });
@@ -163,57 +242,6 @@ impl Decider for Product {
         }
     }
 
-    fn evolve(&mut self, event: &ProductEvent) {
-        match event {
-            ProductEvent::Created { name, description, price, category_id, sku } => {
-                *self = Self::Listed(Listing {
-                    name: name.clone(),
-                    description: description.clone(),
-                    price: *price,
-                    category_id: *category_id,
-                    sku: sku.clone(),
-                    stock: Stock::default(),
-                    ordered: false,
-                });
-            }
-            ProductEvent::Changed { name, description, category_id } => self.update(|listing| {
-                listing.name.clone_from(name);
-                listing.description.clone_from(description);
-                listing.category_id = *category_id;
-            }),
-            ProductEvent::Repriced { price, .. } => self.update(|listing| listing.price = *price),
-            ProductEvent::Discontinued {} => {
-                if let Self::Listed(listing) = self {
-                    *self = Self::Discontinued(listing.clone());
-                }
-            }
-            ProductEvent::Relisted {} => {
-                if let Self::Discontinued(listing) = self {
-                    *self = Self::Listed(listing.clone());
-                }
-            }
-            ProductEvent::SkuChanged { sku, .. } => self.update(|listing| listing.sku.clone_from(sku)),
-            ProductEvent::Deleted {} => {
-                if let Self::Listed(listing) | Self::Discontinued(listing) = self {
-                    *self = Self::Deleted(listing.clone());
-                }
-            }
-            ProductEvent::StockReserved { on_hand, reserved, .. } => self.update(|listing| {
-                listing.ordered = true;
-                listing.stock = Stock { on_hand: *on_hand, reserved: *reserved };
-            }),
-            ProductEvent::StockReceived { on_hand, reserved, .. }
-            | ProductEvent::StockCorrected { on_hand, reserved, .. }
-            | ProductEvent::StockReleased { on_hand, reserved, .. }
-            | ProductEvent::StockShipped { on_hand, reserved, .. }
-            | ProductEvent::StockReturned { on_hand, reserved, .. } => {
-                self.update(|listing| listing.stock = Stock { on_hand: *on_hand, reserved: *reserved });
-            }
-        }
-    }
-}
-
-impl Product {
     fn update(&mut self, change: impl FnOnce(&mut Listing)) {
         if let Self::Listed(listing) | Self::Discontinued(listing) = self {
             change(listing);

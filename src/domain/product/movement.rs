@@ -46,6 +46,8 @@ impl ProductEvent {
             | Self::Discontinued {}
             | Self::Relisted {}
             | Self::SkuChanged { .. }
+            | Self::LowStockThresholdChanged { .. }
+            | Self::RanLow { .. }
             | Self::Deleted {} => return None,
         };
         let after = Stock { on_hand, reserved };

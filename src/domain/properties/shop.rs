@@ -90,10 +90,10 @@ impl Shop {
                 self.change_category(category, CategoryCommand::RemoveProduct { product_id: ProductId(product) })
             }
             Request::Adjust { product, change } => {
-                self.change_product(product, ProductCommand::AdjustStock { change, reason: None })
+                self.change_product(product, ProductCommand::AdjustStock { change, reason: None, shop_threshold: ShopSettings::default().low_stock_threshold })
             }
             Request::Count { product, counted } => {
-                self.change_product(product, ProductCommand::CountStock { counted, reason: None })
+                self.change_product(product, ProductCommand::CountStock { counted, reason: None, shop_threshold: ShopSettings::default().low_stock_threshold })
             }
             Request::Add { cart, product, quantity } => {
                 self.product(product).for_sale()?;
@@ -160,7 +160,7 @@ impl Shop {
         execute(&mut self.orders, order, OrderCommand::Place(place))?;
         let order_id = OrderId(order);
         for (product, quantity) in requested {
-            let reserved = self.change_product(product, ProductCommand::Reserve { order_id, quantity });
+            let reserved = self.change_product(product, ProductCommand::Reserve { order_id, quantity, shop_threshold: ShopSettings::default().low_stock_threshold });
             assert_eq!(reserved, Ok(()), "what was found available must be reserved");
         }
         Ok(order_id)

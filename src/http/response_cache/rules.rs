@@ -41,7 +41,7 @@ rules! {
     "/pricing/shipping" => ["pricing/find"],
     "/pricing/taxes" => ["pricing/find"],
     "/bestsellers" => ["bestsellers/top", "bestsellers/top_between", "categories/find_named"],
-    "/low-stock" => ["low_stock/list"],
+    "/low-stock" => ["low_stock/list", "low_stock/list_own"],
     "/category-stats" => ["category_stats/list"],
     "/sales" => ["sales/days", "sales/by_period"],
     "/never-ordered" => ["products/never_ordered"],
@@ -70,10 +70,11 @@ mod tests {
     use crate::projector::PROJECTIONS;
 
     /// The handlers of the routes above.
-    const HANDLERS: [&str; 6] = [
+    const HANDLERS: [&str; 7] = [
         include_str!("../products/list.rs"),
         include_str!("../products/mod.rs"),
         include_str!("../categories.rs"),
+        include_str!("../low_stock.rs"),
         include_str!("../pricing.rs"),
         include_str!("../sales.rs"),
         include_str!("../statistics.rs"),
