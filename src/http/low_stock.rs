@@ -84,10 +84,17 @@ pub async fn low_stock(
             let list = RankedList { rank: &ranks::LOW_STOCK_OWN, default_limit: DEFAULT_LIMIT, start };
             let key = |row: &LowStock| (row.stock, row.product_id);
             return request
-                .answer(&app, page, list, key, |row| row, |connection, (stock, product_id), limit| {
-                    sqlx::query_file_as!(LowStock, "projections/low_stock/list_own.sql", stock, product_id, limit)
-                        .fetch(connection)
-                })
+                .answer(
+                    &app,
+                    page,
+                    list,
+                    key,
+                    |row| row,
+                    |connection, (stock, product_id), limit| {
+                        sqlx::query_file_as!(LowStock, "projections/low_stock/list_own.sql", stock, product_id, limit)
+                            .fetch(connection)
+                    },
+                )
                 .await;
         }
     };

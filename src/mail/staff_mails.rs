@@ -40,7 +40,8 @@ impl Reactor for StaffMails {
         Box::pin(async move {
             let mut targets = Vec::new();
             for with_editors in [false, true] {
-                let mut mailed = events.iter().filter(|event| concerns_editors(&event.event_type) == with_editors).peekable();
+                let mut mailed =
+                    events.iter().filter(|event| concerns_editors(&event.event_type) == with_editors).peekable();
                 if mailed.peek().is_none() {
                     continue;
                 }

@@ -51,7 +51,8 @@ pub enum ProductCommand {
     Reserve {
         order_id: OrderId,
         quantity: i64,
-        shop_threshold: LowStockThreshold,
+        /// `None` for an order of the past: what it leaves is nothing new.
+        shop_threshold: Option<LowStockThreshold>,
     },
     Release {
         order_id: OrderId,

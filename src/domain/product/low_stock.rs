@@ -16,8 +16,8 @@ impl ProductCommand {
     /// The shop's threshold, in commands that may lower the stock of a product or change its threshold.
     pub(super) fn shop_threshold(&self) -> Option<LowStockThreshold> {
         match self {
-            Self::Reserve { shop_threshold, .. }
-            | Self::AdjustStock { shop_threshold, .. }
+            Self::Reserve { shop_threshold, .. } => *shop_threshold,
+            Self::AdjustStock { shop_threshold, .. }
             | Self::CountStock { shop_threshold, .. }
             | Self::ChangeLowStockThreshold { shop_threshold, .. } => Some(*shop_threshold),
             _ => None,

@@ -85,9 +85,11 @@ impl Decider for Product {
     fn decide(&self, command: ProductCommand) -> Result<Vec<ProductEvent>, ProductError> {
         let shop_threshold = command.shop_threshold();
         let mut events = self.decide_changes(command)?;
-        if let (Some(shop_threshold), [change]) = (shop_threshold, events.as_slice()) {
-            events.extend(self.run_low(change, shop_threshold));
-        }
+        let low = match (events.as_slice(), shop_threshold) {
+            ([change], Some(shop_threshold)) => self.run_low(change, shop_threshold),
+            _ => None,
+        };
+        events.extend(low);
         Ok(events)
     }
 

@@ -28,7 +28,7 @@ fn reserved(quantity: i64, on_hand: i64, reserved: i64) -> ProductEvent {
 }
 
 fn reserve(quantity: i64) -> ProductCommand {
-    ProductCommand::Reserve { order_id: OrderId(1), quantity, shop_threshold: NEVER }
+    ProductCommand::Reserve { order_id: OrderId(1), quantity, shop_threshold: None }
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn shipping_removes_units_from_stock_and_releasing_makes_them_available() {
 #[test]
 fn a_loss_never_goes_below_the_reserved_units() {
     let on_the_shelf = vec![created(), received(5), reserved(3, 5, 3)];
-    let adjust = |change| ProductCommand::AdjustStock { change, reason: None, shop_threshold: NEVER };
+    let adjust = |change| ProductCommand::AdjustStock { change, reason: None, shop_threshold: units(0) };
     given(on_the_shelf.clone()).when(adjust(-3)).then_expect_error(ProductError::BelowReserved { reserved: 3 });
     given(on_the_shelf).when(adjust(-2)).then_expect_events(vec![ProductEvent::StockCorrected {
         change: -2,
@@ -64,14 +64,20 @@ fn a_loss_never_goes_below_the_reserved_units() {
 
 #[test]
 fn impossible_stock_figures_are_refused() {
-    let adjust = |change| ProductCommand::AdjustStock { change, reason: None, shop_threshold: NEVER };
+    let adjust = |change| ProductCommand::AdjustStock { change, reason: None, shop_threshold: units(0) };
     for (command, error) in [
         (adjust(0), ProductError::NoChange),
         (adjust(i64::MAX), ProductError::TooManyUnits),
         (adjust(Stock::MAX + 1), ProductError::TooManyUnits),
         (adjust(i64::MIN), ProductError::BelowReserved { reserved: 0 }),
-        (ProductCommand::CountStock { counted: -1, reason: None, shop_threshold: NEVER }, ProductError::NegativeCount),
-        (ProductCommand::CountStock { counted: i64::MAX, reason: None, shop_threshold: NEVER }, ProductError::TooManyUnits),
+        (
+            ProductCommand::CountStock { counted: -1, reason: None, shop_threshold: units(0) },
+            ProductError::NegativeCount,
+        ),
+        (
+            ProductCommand::CountStock { counted: i64::MAX, reason: None, shop_threshold: units(0) },
+            ProductError::TooManyUnits,
+        ),
     ] {
         given(vec![created()]).when(command).then_expect_error(error);
     }
@@ -120,7 +126,7 @@ fn an_unknown_or_deleted_product_is_not_found() {
 fn a_count_may_find_fewer_units_than_are_reserved_and_orders_ship_what_is_left() {
     let short = |on_hand, reserved, change| ProductEvent::StockCorrected { change, reason: None, on_hand, reserved };
     let on_the_shelf = vec![created(), received(10), reserved(5, 10, 5)];
-    let count = ProductCommand::CountStock { counted: 3, reason: None, shop_threshold: NEVER };
+    let count = ProductCommand::CountStock { counted: 3, reason: None, shop_threshold: units(0) };
     given(on_the_shelf.clone()).when(count).then_expect_events(vec![short(3, 5, -7)]);
     let counted = [on_the_shelf, vec![short(3, 5, -7)]].concat();
     given(counted.clone()).when(reserve(1)).then_expect_error(ProductError::OutOfStock { requested: 1, available: 0 });
@@ -132,7 +138,7 @@ fn a_count_may_find_fewer_units_than_are_reserved_and_orders_ship_what_is_left()
         on_hand: 0,
         reserved: 2,
     }]);
-    let adjust = |change| ProductCommand::AdjustStock { change, reason: None, shop_threshold: NEVER };
+    let adjust = |change| ProductCommand::AdjustStock { change, reason: None, shop_threshold: units(0) };
     given(counted.clone()).when(adjust(-1)).then_expect_error(ProductError::BelowReserved { reserved: 5 });
     given(counted.clone()).when(adjust(1)).then_expect_events(vec![ProductEvent::StockReceived {
         quantity: 1,
@@ -178,14 +184,14 @@ fn a_sku_is_changed_and_removed() {
 fn the_movement_of_every_stock_event_leads_from_the_state_before_it_to_the_state_after_it() {
     let (order_id, reason) = (OrderId(1), None);
     let commands = [
-        ProductCommand::AdjustStock { change: 10, reason: reason.clone(), shop_threshold: NEVER },
-        ProductCommand::Reserve { order_id, quantity: 4, shop_threshold: NEVER },
-        ProductCommand::Reserve { order_id, quantity: 5, shop_threshold: NEVER },
+        ProductCommand::AdjustStock { change: 10, reason: reason.clone(), shop_threshold: units(0) },
+        ProductCommand::Reserve { order_id, quantity: 4, shop_threshold: None },
+        ProductCommand::Reserve { order_id, quantity: 5, shop_threshold: None },
         ProductCommand::Release { order_id, quantity: 2 },
-        ProductCommand::AdjustStock { change: -1, reason: reason.clone(), shop_threshold: NEVER },
+        ProductCommand::AdjustStock { change: -1, reason: reason.clone(), shop_threshold: units(0) },
         ProductCommand::Ship { order_id, quantity: 3 },
         ProductCommand::Restock { order_id, quantity: 1 },
-        ProductCommand::CountStock { counted: 2, reason, shop_threshold: NEVER },
+        ProductCommand::CountStock { counted: 2, reason, shop_threshold: units(0) },
     ];
     let mut product = Product::default();
     product.evolve(&created());
@@ -205,4 +211,69 @@ fn the_movement_of_every_stock_event_leads_from_the_state_before_it_to_the_state
     assert_eq!(seen, ProductEvent::STOCK_EVENTS.into());
     let named = <ProductEvent as PublishedEvents>::VERSIONS.iter().filter(|(name, _)| name.starts_with("Stock"));
     assert_eq!(named.map(|(name, _)| *name).collect::<std::collections::BTreeSet<_>>(), seen);
+}
+
+fn units(threshold: i64) -> LowStockThreshold {
+    LowStockThreshold::new(threshold).unwrap()
+}
+
+fn ran_low(stock: i64, threshold: i64) -> ProductEvent {
+    ProductEvent::RanLow { name: "Kettle".to_owned(), stock, threshold }
+}
+
+/// The events that commands append one after the other, without those of the stock itself.
+fn low_stock_events(given: &[ProductEvent], commands: Vec<ProductCommand>) -> Vec<ProductEvent> {
+    let mut product = Product::default();
+    given.iter().for_each(|event| product.evolve(event));
+    let mut found = Vec::new();
+    for command in commands {
+        let events = product.decide(command).unwrap();
+        events.iter().for_each(|event| product.evolve(event));
+        found.extend(events.into_iter().filter(|event| event.stock_movement().is_none()));
+    }
+    found
+}
+
+#[test]
+fn a_product_runs_low_once_for_each_fall_below_the_threshold() {
+    let order_id = OrderId(1);
+    let shop_threshold = units(5);
+    let reserve = |quantity| ProductCommand::Reserve { order_id, quantity, shop_threshold: Some(shop_threshold) };
+    let adjust = |change| ProductCommand::AdjustStock { change, reason: None, shop_threshold };
+    let count = |counted| ProductCommand::CountStock { counted, reason: None, shop_threshold };
+    let given = [created(), received(8)];
+    let found = low_stock_events(&given, vec![reserve(3), reserve(1), reserve(1), adjust(1), reserve(2)]);
+    assert_eq!(found, [ran_low(4, 5)], "it has not risen to 5 in between");
+    let release = ProductCommand::Release { order_id, quantity: 1 };
+    let found = low_stock_events(&given, vec![reserve(4), release, adjust(-1), adjust(10), count(5)]);
+    assert_eq!(found, [ran_low(4, 5), ran_low(4, 5), ran_low(2, 5)]);
+    let found = low_stock_events(&[created()], vec![adjust(3), reserve(1)]);
+    assert_eq!(found, [], "it was never at the threshold");
+    let of_the_past = ProductCommand::Reserve { order_id, quantity: 7, shop_threshold: None };
+    assert_eq!(low_stock_events(&given, vec![of_the_past, reserve(1)]), []);
+}
+
+#[test]
+fn the_threshold_of_a_product_counts_instead_of_that_of_the_shop() {
+    let order_id = OrderId(1);
+    let reserve = |quantity| ProductCommand::Reserve { order_id, quantity, shop_threshold: Some(units(5)) };
+    let change = |own: Option<i64>, shop: i64| ProductCommand::ChangeLowStockThreshold {
+        threshold: own.map(units),
+        shop_threshold: units(shop),
+    };
+    let changed = |threshold: Option<i64>, previous: Option<i64>| ProductEvent::LowStockThresholdChanged {
+        threshold: threshold.map(units),
+        previous_threshold: previous.map(units),
+    };
+    let given = [created(), received(8)];
+    let found = low_stock_events(&given, vec![change(Some(2), 5), reserve(6), reserve(1), change(Some(2), 5)]);
+    assert_eq!(found, [changed(Some(2), None), ran_low(1, 2)]);
+    let found = low_stock_events(&given, vec![change(Some(9), 5), change(None, 5), reserve(4), change(Some(0), 5)]);
+    let expected =
+        [changed(Some(9), None), ran_low(8, 9), changed(None, Some(9)), ran_low(4, 5), changed(Some(0), None)];
+    assert_eq!(found, expected);
+    let found = low_stock_events(&[created()], vec![change(Some(9), 0)]);
+    assert_eq!(found, [changed(Some(9), None)], "a new product has no stock yet");
+    let withdrawn = [created(), received(8), ProductEvent::Discontinued {}];
+    assert_eq!(low_stock_events(&withdrawn, vec![change(Some(9), 5)]), [changed(Some(9), None)]);
 }

@@ -37,6 +37,8 @@ impl Ledger {
             | ProductEvent::Discontinued {}
             | ProductEvent::Relisted {}
             | ProductEvent::SkuChanged { .. }
+            | ProductEvent::LowStockThresholdChanged { .. }
+            | ProductEvent::RanLow { .. }
             | ProductEvent::Deleted {} => {}
         }
     }

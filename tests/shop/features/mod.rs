@@ -24,6 +24,7 @@ mod half_year_figures;
 mod history;
 mod import_files;
 mod limits;
+mod low_stock;
 mod mails;
 mod name_order;
 mod order_walkthrough;
