@@ -70,9 +70,9 @@ async fn a_product_that_falls_below_its_threshold_is_mailed_once_and_listed() {
     assert_eq!(events(&shop).await, [low("Cup", 9, 10), low("Kettle", 4, 5)]);
 
     let (ten, none) = (json!(10), Value::Null);
-    let all = [(jug, &none), (kettle, &none), (pot, &none), (cup, &none)].map(|(id, value)| (id, value.clone()));
+    let all = [(kettle, &none), (jug, &none), (pot, &none), (cup, &none)].map(|(id, value)| (id, value.clone()));
     assert_eq!(listed(&shop, "").await, all, "the list without a parameter is as before");
-    let own = [(jug, json!(4)), (kettle, json!(5)), (pot, ten.clone()), (cup, ten.clone())];
+    let own = [(kettle, json!(5)), (jug, json!(4)), (pot, ten.clone()), (cup, ten.clone())];
     assert_eq!(listed(&shop, "?threshold=own").await, own);
     assert_eq!(listed(&shop, "?threshold=own&all=true").await, own);
     let first = shop.get("low-stock/?threshold=own&limit=2").await;
@@ -80,10 +80,10 @@ async fn a_product_that_falls_below_its_threshold_is_mailed_once_and_listed() {
     assert_eq!(shop.get(&next).await.body[0]["product_id"], pot);
     set_threshold(&shop, cup, json!(0)).await;
     set_threshold(&shop, kettle, Value::Null).await;
-    assert_eq!(listed(&shop, "?threshold=own").await, [(jug, json!(4)), (kettle, ten.clone()), (pot, ten)]);
+    assert_eq!(listed(&shop, "?threshold=own").await, [(kettle, ten.clone()), (jug, json!(4)), (pot, ten)]);
     let answer = shop.send("PATCH", "settings/", json!({ "low_stock_threshold": 4 }), &[]).await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
-    assert_eq!(listed(&shop, "?threshold=own").await, [(jug, json!(4)), (kettle, json!(4))]);
+    assert_eq!(listed(&shop, "?threshold=own").await, [(kettle, json!(4)), (jug, json!(4))]);
     for (query, problem) in [("?threshold=low", "threshold"), ("?threshold=1.5", "threshold")] {
         let refused = shop.get(&format!("low-stock/{query}")).await;
         assert_eq!((refused.status, &refused.body["errors"][0]["field"]), (StatusCode::BAD_REQUEST, &json!(problem)));
