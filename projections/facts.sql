@@ -554,6 +554,16 @@ select position, recorded_at, sequence, aggregate_id as pricing_id,
     (payload ->> 'inclusive')::boolean as inclusive, payload -> 'rates' as rates
 from fact.event where event_type = 'TaxRatesChanged';
 
+create view fact.shop_search_language_changed as
+select position, recorded_at, sequence, aggregate_id as settings_id,
+    payload ->> 'language' as language, payload ->> 'previous_language' as previous_language
+from fact.event where event_type = 'ShopSearchLanguageChanged';
+
+create view fact.shop_low_stock_threshold_changed as
+select position, recorded_at, sequence, aggregate_id as settings_id,
+    (payload ->> 'threshold')::bigint as threshold, (payload ->> 'previous_threshold')::bigint as previous_threshold
+from fact.event where event_type = 'ShopLowStockThresholdChanged';
+
 create view fact.discount_created as
 select position, recorded_at, sequence, aggregate_id as discount_id,
     payload ->> 'code' as code, payload ->> 'kind' as kind, payload ->> 'value' as value,

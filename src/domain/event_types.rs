@@ -13,6 +13,7 @@ use super::discount::Discount;
 use super::order::Order;
 use super::pricing::Pricing;
 use super::product::Product;
+use super::settings::ShopSettings;
 use super::webhook::Webhook;
 use super::wishlist::Wishlist;
 
@@ -72,7 +73,7 @@ fn schema_of<E: JsonSchema>() -> Schema {
 }
 
 /// The events of every aggregate.
-pub const ALL: [AggregateEvents; 11] = [
+pub const ALL: [AggregateEvents; 12] = [
     AggregateEvents::of::<Account>(),
     AggregateEvents::of::<Cart>(),
     AggregateEvents::of::<Category>(),
@@ -82,6 +83,7 @@ pub const ALL: [AggregateEvents; 11] = [
     AggregateEvents::of::<Order>(),
     AggregateEvents::of::<Pricing>(),
     AggregateEvents::of::<Product>(),
+    AggregateEvents::of::<ShopSettings>(),
     AggregateEvents::of::<Webhook>(),
     AggregateEvents::of::<Wishlist>(),
 ];

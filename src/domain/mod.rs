@@ -24,6 +24,7 @@ pub mod pricing;
 pub mod product;
 pub mod quantity;
 pub mod refusal;
+pub mod settings;
 pub mod text;
 pub mod webhook;
 pub mod wishlist;

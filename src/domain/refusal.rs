@@ -14,6 +14,7 @@ use super::money::Money;
 use super::order::{OrderError, PaymentMethod};
 use super::pricing::PricingError;
 use super::product::{ProductError, UnavailableReason};
+use super::settings::ShopSettingsError;
 use super::webhook::WebhookError;
 use super::wishlist::WishlistError;
 
@@ -38,6 +39,8 @@ pub enum Refusal {
     Pricing(#[from] PricingError),
     #[error(transparent)]
     Product(#[from] ProductError),
+    #[error(transparent)]
+    Settings(#[from] ShopSettingsError),
     #[error(transparent)]
     Webhook(#[from] WebhookError),
     #[error(transparent)]

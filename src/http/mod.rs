@@ -44,6 +44,7 @@ mod ranks;
 mod reactions;
 mod response_cache;
 mod sales;
+mod settings;
 mod statistics;
 mod stock_movements;
 mod webhooks;
@@ -87,6 +88,7 @@ pub fn router(app: App) -> Router {
         customers(&app),
         carts(&app),
         pricing(&app),
+        settings(&app),
         orders(&app),
         payments(&app),
         statistics(&app),
@@ -214,6 +216,10 @@ fn pricing(app: &App) -> Routes {
         .routes(routes!(discounts::list_discounts, discounts::create_discount))
         .routes(routes!(discounts::find_discount, discounts::change_discount, discounts::end_discount));
     in_time(consistent(app, routes))
+}
+
+fn settings(app: &App) -> Routes {
+    in_time(consistent(app, Routes::new().routes(routes!(settings::find_settings, settings::change_settings))))
 }
 
 fn orders(app: &App) -> Routes {

@@ -44,6 +44,7 @@ projections![
     "products",
     "refunds",
     "sales",
+    "settings",
     "shipment_lines",
     "shipments",
     "wishlist_items",

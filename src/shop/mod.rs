@@ -22,6 +22,7 @@ mod pricing;
 mod products;
 mod recipients;
 mod secrets;
+mod settings;
 mod stock;
 mod unpaid;
 mod webhooks;
@@ -51,6 +52,7 @@ pub use pricing::{
 };
 pub use products::{ChangeProduct, CreateProduct, DeleteProduct, ProductRef, ProductView, product_digest};
 pub use recipients::{Destination, GuestContact, KnownAddress, KnownDefaults, Recipients};
+pub use settings::{ChangeSettings, SettingsView};
 pub use stock::{AdjustStock, StockChange, StockView};
 pub use webhooks::{ChangeWebhook, CreateWebhook, DisableWebhook, RemoveWebhook, RotateWebhookSecret, WebhookRef};
 pub use wishlists::{AddWish, RemoveWish, WishView};

@@ -151,6 +151,7 @@ fn classify_refusal(refusal: &Refusal) -> (StatusCode, &'static str, &'static st
             ProductError::NoChange => (BAD_REQUEST, "no_change", "No change"),
             ProductError::NegativeCount => (BAD_REQUEST, "negative_count", "Negative count"),
         },
+        Refusal::Settings(error) => match *error {},
         Refusal::Webhook(error) => match error {
             WebhookError::NotFound => (NOT_FOUND, "webhook_not_found", "Webhook not found"),
             WebhookError::AlreadyExists => (CONFLICT, "webhook_exists", "Webhook already exists"),

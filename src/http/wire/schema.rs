@@ -19,6 +19,7 @@ use crate::domain::order::{Action, AddressKind, Fulfilment, Payment, PaymentMeth
 use crate::domain::pricing::Percent;
 use crate::domain::product::UnavailableReason;
 use crate::domain::quantity::Quantity;
+use crate::domain::settings::{LowStockThreshold, SearchLanguage};
 use crate::domain::text::{Description, Email, LastName, OptionalSku, Text};
 use crate::domain::webhook::EventTypes;
 use crate::http::wire::page::Day;
@@ -68,6 +69,8 @@ schemas! {
         .description(Some("Event types, as `GET event-types/` lists them; `*` for all.")).min_items(Some(1)).max_items(Some(50))
         .examples([serde_json::json!(["OrderPlaced"])]);
     Quantity = "Quantity": whole_number("A number of units.").minimum(Some(1)).maximum(Some(Quantity::MAX));
+    LowStockThreshold = "LowStockThreshold": whole_number("Units below which the stock of a product is low; 0 for never.")
+        .minimum(Some(0)).maximum(Some(LowStockThreshold::MAX));
     AccountId = "AccountId": whole_number("Number of an account.");
     AddressId = "AddressId": whole_number("Number of an address, among the addresses of its customer.");
     CategoryId = "CategoryId": whole_number("Number of a category.");
@@ -75,6 +78,10 @@ schemas! {
     OrderId = "OrderId": whole_number("Number of an order.");
     ProductId = "ProductId": whole_number("Number of a product.");
     WebhookId = "WebhookId": whole_number("Number of a webhook.");
+    SearchLanguage = "SearchLanguage": words(
+        "Language of the stemmer that search uses; `simple` for none.",
+        SearchLanguage::ALL.iter().map(|word| word.as_str())
+    );
     Role = "Role": words("Role of an account.", Role::ALL.iter().map(|word| word.as_str()));
     MergeMode = "MergeMode": words(
         "What happens to products that are in both carts.", ["sum", "keep_larger", "keep_guest", "keep_customer"]

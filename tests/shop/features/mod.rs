@@ -43,6 +43,7 @@ mod sales;
 mod sales_history;
 mod scheduler;
 mod seeds;
+mod settings;
 mod short_stock;
 mod stock_movements;
 mod text;

@@ -247,6 +247,11 @@ async fn any_split_of_the_log_into_batches_gives_the_same_tables() {
     let shop = TestShop::new().await;
     story(&shop).await;
     crate::support::pricing::story(&shop, 1, 3).await;
+    for settings in
+        [json!({ "low_stock_threshold": 4, "search_language": "german" }), json!({ "low_stock_threshold": 7 })]
+    {
+        assert!(shop.send("PATCH", "settings/", settings, &[]).await.status.is_success());
+    }
     shortage(&shop).await;
     let expected = tables(&shop.pool).await;
     let end = shop.engine.journal.position();

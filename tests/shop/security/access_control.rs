@@ -103,6 +103,8 @@ const MATRIX: &[(&str, &str, Open)] = &[
     ("PUT", "pricing/shipping", Admin),
     ("GET", "pricing/taxes", Reader),
     ("PUT", "pricing/taxes", Admin),
+    ("GET", "settings", Reader),
+    ("PATCH", "settings", Admin),
     ("GET", "discounts", Reader),
     ("POST", "discounts", Editor),
     ("GET", "discount/{code}", Reader),

@@ -49,7 +49,7 @@ const SENT: [&str; 17] = [
     "role",
 ];
 /// Text fields about things, not people.
-const IMPERSONAL: [&str; 28] = [
+const IMPERSONAL: [&str; 29] = [
     "amount",
     "card_number",
     "carrier",
@@ -71,6 +71,7 @@ const IMPERSONAL: [&str; 28] = [
     "price",
     "reason",
     "reference",
+    "search_language",
     "shipping_country",
     "sku",
     "tracking_number",
