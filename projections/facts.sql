@@ -36,7 +36,8 @@ from fact.event where event_type = 'CategoryProductRemoved';
 create view fact.product_created as
 select position, recorded_at, sequence, aggregate_id::bigint as product_id,
     payload ->> 'name' as name, payload ->> 'description' as description, (payload ->> 'price')::numeric as price,
-    (payload ->> 'category_id')::bigint as category_id, payload ->> 'sku' as sku
+    (payload ->> 'category_id')::bigint as category_id, payload ->> 'sku' as sku,
+    payload -> 'details' as details, (payload ->> 'created_at')::timestamptz as created_at
 from fact.event where event_type = 'ProductCreated';
 
 create view fact.product_changed as
@@ -67,6 +68,14 @@ create view fact.product_sku_changed as
 select position, recorded_at, sequence, aggregate_id::bigint as product_id,
     payload ->> 'sku' as sku, payload ->> 'previous_sku' as previous_sku
 from fact.event where event_type = 'ProductSkuChanged';
+
+create view fact.product_details_changed as
+select position, recorded_at, sequence, aggregate_id::bigint as product_id, payload -> 'details' as details
+from fact.event where event_type = 'ProductDetailsChanged';
+
+create view fact.product_imei_changed as
+select position, recorded_at, sequence, aggregate_id::bigint as product_id, (payload ->> 'present')::boolean as present
+from fact.event where event_type = 'ProductImeiChanged';
 
 create view fact.product_low_stock_threshold_changed as
 select position, recorded_at, sequence, aggregate_id::bigint as product_id,
@@ -124,8 +133,18 @@ select position, recorded_at, sequence, aggregate_id::bigint as product_id
 from fact.event
 where event_type in (
     'ProductCreated', 'ProductChanged', 'ProductRepriced', 'ProductDiscontinued', 'ProductRelisted',
-    'ProductSkuChanged', 'ProductDeleted', 'ProductLowStockThresholdChanged', 'ProductRanLow',
+    'ProductSkuChanged', 'ProductDetailsChanged', 'ProductImeiChanged', 'ProductDeleted',
+    'ProductLowStockThresholdChanged', 'ProductRanLow',
     'StockReceived', 'StockCorrected', 'StockReserved', 'StockReleased', 'StockShipped', 'StockReturned'
+);
+
+-- Every event of a product that changes what the catalogue says of it; stock does not count.
+create view fact.product_catalogue_event as
+select position, recorded_at, aggregate_id::bigint as product_id
+from fact.event
+where event_type in (
+    'ProductCreated', 'ProductChanged', 'ProductRepriced', 'ProductDiscontinued', 'ProductRelisted',
+    'ProductSkuChanged', 'ProductDetailsChanged', 'ProductImeiChanged'
 );
 
 -- What every stock event has in common: the figures after it. One pass over the batch instead of six.

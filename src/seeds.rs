@@ -138,9 +138,7 @@ impl UseCase for Seeds {
         }
         for product in self.products.iter().filter(|product| product.discontinued) {
             let product_id = products[product.name.as_str()];
-            let (name, description, category, price, sku) = (None, None, None, None, None);
-            let discontinued = Some(true);
-            ChangeProduct { product_id, name, description, category, price, sku, discontinued }.decide(work)?;
+            ChangeProduct { discontinued: Some(true), ..ChangeProduct::of(product_id) }.decide(work)?;
         }
         Ok(Loaded { products: products.len(), customers: customers.len(), orders: self.orders.len() })
     }
@@ -148,13 +146,11 @@ impl UseCase for Seeds {
 
 impl Product {
     fn create(&self, work: &mut UnitOfWork<'_>) -> Result<ProductId, Interrupt> {
+        let category = CategoryKey::Name(self.category.clone());
         let create = CreateProduct {
-            name: self.name.clone(),
             description: self.description.clone(),
-            price: self.price,
-            category: CategoryKey::Name(self.category.clone()),
-            sku: None,
             stock: self.stock,
+            ..CreateProduct::new(self.name.clone(), self.price, category)
         };
         Ok(create.decide(work)?.product_id)
     }

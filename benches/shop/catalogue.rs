@@ -15,13 +15,14 @@ pub async fn stock_up(journal: &Journal, products: i64, customers: i64) {
     for category in 0..20 {
         run(journal, CreateCategory { name: category_name(category) }).await;
     }
-    let create = (0..products).map(|product| CreateProduct {
-        name: name(format!("Product {product:05}")),
-        description: Description::try_from("From the best makers.".to_owned()).expect("a description"),
-        price: Money::try_from(format!("{}.{:02}", product % 90 + 1, product % 100)).expect("a price"),
-        category: CategoryKey::Name(category_name(product % 20)),
-        stock: 1_000_000_000,
-        sku: None,
+    let create = (0..products).map(|product| {
+        let price = Money::try_from(format!("{}.{:02}", product % 90 + 1, product % 100)).expect("a price");
+        let category = CategoryKey::Name(category_name(product % 20));
+        CreateProduct {
+            description: Description::try_from("From the best makers.".to_owned()).expect("a description"),
+            stock: 1_000_000_000,
+            ..CreateProduct::new(name(format!("Product {product:05}")), price, category)
+        }
     });
     stream::iter(create).for_each_concurrent(32, |create| run(journal, create)).await;
     let register = (1..=customers).map(|customer| RegisterCustomer {

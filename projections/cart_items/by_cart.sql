@@ -6,7 +6,8 @@ select
     coalesce(product.price, deleted.price) as "price!",
     coalesce(product.stock, 0) as "stock!",
     product.product_id is null as "deleted!",
-    coalesce(product.discontinued, false) as "discontinued!"
+    coalesce(product.discontinued, false) as "discontinued!",
+    coalesce(product.on_sale, false) as "on_sale!"
 from cart_items as item
 left join products as product using (product_id)
 left join products_deleted as deleted using (product_id)

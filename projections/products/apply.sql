@@ -1,9 +1,10 @@
 insert into products (
     product_id, name, name_key, search_key, description, price, category_id, sku, sku_key, on_hand, reserved, stock,
-    discontinued, version, created_at
+    discontinued, version, created_at, on_sale
 )
 select product_id, name, fact.text_key(name), fact.text_key(name || ' ' || description), description, price, category_id,
-    sku, fact.text_key(sku), 0, 0, 0, false, sequence, recorded_at
+    sku, fact.text_key(sku), 0, 0, 0, false, sequence, coalesce(created_at, recorded_at),
+    coalesce((details ->> 'on_sale')::boolean, true)
 from fact.product_created;
 
 update products as product
@@ -43,6 +44,15 @@ set sku = last.sku,
 from (
     select distinct on (product_id) product_id, sku
     from fact.product_sku_changed
+    order by product_id, position desc
+) as last
+where product.product_id = last.product_id;
+
+update products as product
+set on_sale = coalesce((last.details ->> 'on_sale')::boolean, true)
+from (
+    select distinct on (product_id) product_id, details
+    from fact.product_details_changed
     order by product_id, position desc
 ) as last
 where product.product_id = last.product_id;

@@ -9,7 +9,11 @@ select
     product.on_hand,
     product.reserved,
     product.discontinued,
-    product.version
+    product.version,
+    product.created_at,
+    detail.updated_at,
+    detail.details as "details: Json<ProductDetails>"
 from products as product
 join categories as category using (category_id)
+join product_details as detail using (product_id)
 where product.product_id = $1

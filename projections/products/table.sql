@@ -13,13 +13,16 @@ create table products (
     stock bigint not null,
     discontinued boolean not null,
     version bigint not null,
-    created_at timestamptz not null
+    created_at timestamptz not null,
+    on_sale boolean not null
 );
 comment on column products.name_key is 'text_key of the name: lists are sorted by it';
 comment on column products.search_key is 'text_key of name and description';
 comment on column products.sku_key is 'text_key of the SKU: products are found by it';
 comment on column products.reserved is 'units that belong to open orders';
 comment on column products.stock is 'what can still be sold: on hand less reserved, never below 0';
+comment on column products.on_sale is 'false: listed and counted, and cannot be bought';
+comment on column products.created_at is 'here, or in the system that the product came from';
 comment on column products.version is 'sequence of the product''s last event';
 create index products_name on products (name_key, product_id);
 create index products_price on products (price, product_id);

@@ -6,6 +6,7 @@ select
     coalesce(product.stock, 0) as "stock!",
     product.product_id is null as "deleted!",
     coalesce(product.discontinued, false) as "discontinued!",
+    coalesce(product.on_sale, false) as "on_sale!",
     item.added_at,
     item.position
 from wishlist_items as item

@@ -18,6 +18,7 @@ pub mod discount;
 mod event;
 pub mod event_types;
 pub mod ids;
+pub mod metadata;
 pub mod money;
 pub mod order;
 pub mod pricing;
@@ -27,6 +28,7 @@ pub mod refusal;
 pub mod settings;
 pub mod text;
 pub mod webhook;
+pub mod whole;
 pub mod wishlist;
 mod words;
 
@@ -58,7 +60,7 @@ pub trait Decider: Aggregate + Clone + 'static {
     }
 }
 
-/// An aggregate whose ids are numbers from 1, in sequence, without gaps.
+/// An aggregate whose ids are numbers from 1, in sequence. Gaps arise only where a command names a free number.
 pub trait Numbered: Decider {}
 
 /// The kind of every [`Numbered`] aggregate.

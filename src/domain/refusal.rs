@@ -58,6 +58,16 @@ pub enum Refusal {
     CategoryNameTaken(CategoryId),
     #[error("the SKU already belongs to product {0}")]
     SkuTaken(ProductId),
+    #[error("the slug already belongs to product {0}")]
+    SlugTaken(ProductId),
+    #[error("the IMEI already belongs to another product")]
+    ImeiTaken,
+    #[error("the number {0} already belongs to a product, perhaps a deleted one")]
+    ProductIdTaken(ProductId),
+    #[error("a product cannot have the number {0}")]
+    ProductIdOutOfRange(ProductId),
+    #[error("a product cannot be created in the future")]
+    CreatedInTheFuture,
     #[error("the e-mail address already belongs to a customer or an account")]
     EmailTaken,
     #[error("addresses in this country need a postal code")]
@@ -158,8 +168,8 @@ fn list_items(items: &[UnavailableItem]) -> String {
                 format!("product {product_id}{name}: {requested} requested, {available} available")
             }
             UnavailableReason::Unknown => format!("product {product_id}: not found"),
-            UnavailableReason::Deleted | UnavailableReason::Discontinued => {
-                format!("product {product_id}{name}: {}", reason.as_str())
+            UnavailableReason::Deleted | UnavailableReason::Discontinued | UnavailableReason::NotOnSale => {
+                format!("product {product_id}{name}: {}", reason.as_str().replace('_', " "))
             }
         }
     });

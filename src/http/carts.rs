@@ -252,7 +252,7 @@ async fn find_cart(app: &App, cart: RequestedCart) -> Result<Versioned<CartView>
     let rows = sqlx::query_file!("projections/cart_items/by_cart.sql", id).fetch_all(&mut *transaction).await?;
     transaction.commit().await?;
     let items = rows.into_iter().map(|row| {
-        let withdrawn = UnavailableReason::of_withdrawn(row.deleted, row.discontinued);
+        let withdrawn = UnavailableReason::of_withdrawn(row.deleted, row.discontinued, row.on_sale);
         CartItem {
             product_id: ProductId(row.product_id),
             quantity: row.quantity,

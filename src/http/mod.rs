@@ -166,6 +166,7 @@ fn products(app: &App) -> Routes {
     let routes = Routes::new()
         .routes(routes!(product_list::list_products, products::create_product))
         .routes(routes!(products::find_product, products::change_product, products::delete_product))
+        .routes(routes!(products::imei::find_imei))
         .routes(routes!(products::adjust_stock));
     in_time(consistent(app, routes))
 }

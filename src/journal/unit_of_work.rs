@@ -148,6 +148,15 @@ impl<'view> UnitOfWork<'view> {
         Ok(number)
     }
 
+    /// Takes a number that the caller chose, and lets later numbers follow it; `false` if it was ever taken.
+    pub fn take_number<A: Numbered>(&mut self, number: i64) -> Result<bool, Interrupt> {
+        if self.version(&AggregateRef::of::<A>(number))? > 0 {
+            return Ok(false);
+        }
+        self.numbers.observe(A::TYPE, &number.to_string());
+        Ok(true)
+    }
+
     /// Adds a side write, stored in the commit of the events.
     pub fn add_side_write<W: SideWrite>(&mut self, side_write: &W) -> Result<(), Interrupt> {
         let pending = PendingSideWrite::new(side_write).map_err(|error| Interrupt::Broken(error.to_string()))?;

@@ -16,7 +16,7 @@ use crate::domain::ids::{CategoryId, CustomerId, ProductId};
 use crate::domain::money::Money;
 use crate::domain::product::Product;
 use crate::domain::refusal::Refusal;
-use crate::domain::text::{Description, Name, Sku};
+use crate::domain::text::{Name, Sku};
 use crate::journal::{CommandError, Interrupt, Journal, UnitOfWork, UseCase};
 use crate::shop::{
     AdjustStock, CategoryKey, CreateCategory, CreateProduct, RegisterCustomer, StockChange, find_holder,
@@ -156,13 +156,11 @@ impl UseCase for StockUp {
             }
             return Ok(StockedProduct { product_id, created: false });
         }
+        let category = CategoryKey::Id(find_or_create_category(work)?);
         let create = CreateProduct {
-            name: self.name.clone(),
-            description: Description::default(),
-            price: self.price,
-            category: CategoryKey::Id(find_or_create_category(work)?),
             sku: Some(self.sku.clone()),
             stock: self.units,
+            ..CreateProduct::new(self.name.clone(), self.price, category)
         };
         Ok(StockedProduct { product_id: create.decide(work)?.product_id, created: true })
     }

@@ -41,6 +41,7 @@ projections![
     "order_lines",
     "orders",
     "pricing",
+    "product_details",
     "products",
     "refunds",
     "sales",

@@ -50,7 +50,9 @@ pub use payments::{BuyerTerms, OfferedMethods, PaymentPolicy, PaymentStateView, 
 pub use pricing::{
     ChangeShippingFees, ChangeTaxRates, PricingRequest, ShippingFeeView, ShippingFeesView, TaxRateView, TaxRatesView,
 };
-pub use products::{ChangeProduct, CreateProduct, DeleteProduct, ProductRef, ProductView, product_digest};
+pub use products::{
+    ChangeProduct, CreateProduct, DeleteProduct, PhoneView, ProductRef, ProductView, product_digest, shown_slug,
+};
 pub use recipients::{Destination, GuestContact, KnownAddress, KnownDefaults, Recipients};
 pub use settings::{ChangeSettings, SettingsView};
 pub use stock::{AdjustStock, StockChange, StockView};

@@ -1,4 +1,4 @@
-//! A unique name with at most one holder: a category's name, a product's SKU or an order's reference.
+//! A unique name with at most one holder: a category's name, a product's SKU or slug, or an order's reference.
 //!
 //! The stream id is made of the kind and the folded name ([`ClaimIds`]): two holders cannot both win, and loading the claim
 //! finds the holder of a name.
@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use super::Decider;
 use super::event::events;
+use super::product::Slug;
 use super::text::{Name, Reference, Sku};
 
 /// Holder of a name, by number; `None` if the name is free.
@@ -50,6 +51,11 @@ impl ClaimIds {
 
     pub fn product_sku(sku: &Sku) -> Self {
         Self::new("product-sku", sku.formerly_folded(), sku.folded())
+    }
+
+    pub fn product_slug(slug: &Slug) -> Self {
+        let slug = slug.as_str().to_owned();
+        Self::new("product-slug", [slug.clone(), slug.clone()], slug)
     }
 
     /// Earlier rules compared references letter by letter, and kept them composed or decomposed, as typed.

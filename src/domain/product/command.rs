@@ -1,5 +1,8 @@
 //! Commands of a product.
 
+use chrono::{DateTime, Utc};
+
+use super::DetailsChange;
 use crate::domain::ids::{CategoryId, OrderId};
 use crate::domain::money::Money;
 use crate::domain::settings::LowStockThreshold;
@@ -13,6 +16,9 @@ pub enum ProductCommand {
         price: Money,
         category_id: CategoryId,
         sku: Option<Sku>,
+        details: Box<DetailsChange>,
+        /// When another system created the product; `None` means now.
+        created_at: Option<DateTime<Utc>>,
     },
     /// Changes catalogue data; `None` keeps a field.
     Change {
@@ -29,6 +35,11 @@ pub enum ProductCommand {
     /// `None` removes the SKU.
     ChangeSku {
         sku: Option<Sku>,
+    },
+    ChangeDetails(Box<DetailsChange>),
+    /// Records that the IMEI, which is stored beside the log, was set or removed.
+    ChangeImei {
+        present: bool,
     },
     Delete,
     /// Adds received units (positive) or removes missing ones (negative).

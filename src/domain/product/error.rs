@@ -12,6 +12,8 @@ pub enum ProductError {
     AlreadyExists,
     #[error("the product is discontinued")]
     Discontinued,
+    #[error("the product is not on sale")]
+    NotOnSale,
     #[error("the product is part of an order; discontinue it instead")]
     Ordered,
     #[error("{requested} requested, {available} available")]

@@ -1,5 +1,8 @@
 //! Events of a product. Stock events carry both resulting figures.
 
+use chrono::{DateTime, Utc};
+
+use super::ProductDetails;
 use crate::domain::event::events;
 use crate::domain::ids::{CategoryId, OrderId};
 use crate::domain::money::Money;
@@ -7,13 +10,27 @@ use crate::domain::settings::LowStockThreshold;
 
 events! {
     pub enum ProductEvent {
-        Created { name: String, description: String, price: Money, category_id: CategoryId, sku: Option<String> } = "ProductCreated",
+        Created {
+            name: String,
+            description: String,
+            price: Money,
+            category_id: CategoryId,
+            sku: Option<String>,
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            details: Option<Box<ProductDetails>>,
+            /// When another system created the product.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            created_at: Option<DateTime<Utc>>,
+        } = "ProductCreated",
         Changed { name: String, description: String, category_id: CategoryId } = "ProductChanged",
         Repriced { price: Money, previous_price: Money } = "ProductRepriced",
         Discontinued {} = "ProductDiscontinued",
         /// Ends a discontinuation.
         Relisted {} = "ProductRelisted",
         SkuChanged { sku: Option<String>, previous_sku: Option<String> } = "ProductSkuChanged",
+        DetailsChanged { details: Box<ProductDetails> } = "ProductDetailsChanged",
+        /// The IMEI itself is stored beside the log.
+        ImeiChanged { present: bool } = "ProductImeiChanged",
         /// `null`: the threshold of the shop counts.
         LowStockThresholdChanged { threshold: Option<LowStockThreshold>, previous_threshold: Option<LowStockThreshold> }
             = "ProductLowStockThresholdChanged",

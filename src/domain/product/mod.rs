@@ -3,6 +3,8 @@
 //! `on_hand` counts the units in the warehouse, `reserved` those of open orders; the rest, if any, is available.
 //! Every stock event carries both resulting figures, so that a reader needs only the last event.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::Decider;
@@ -11,19 +13,27 @@ use super::money::Money;
 use super::settings::LowStockThreshold;
 
 mod command;
+mod details;
 mod error;
 mod event;
 mod low_stock;
 mod movement;
+mod phone;
+mod slug;
+mod specifications;
 mod stock;
 mod supply;
 #[cfg(test)]
 mod tests;
 
 pub use command::ProductCommand;
+pub use details::{Brand, DetailsChange, Dimensions, ProductDetails, SupplierNumber, WeightGrams};
 pub use error::ProductError;
 pub use event::ProductEvent;
 pub use movement::StockMovement;
+pub use phone::{BatteryCapacity, Imei, ImeiError, Phone, PhoneDraft, Ram, Storage};
+pub use slug::{Slug, SlugError};
+pub use specifications::{Specifications, SpecificationsError};
 pub use stock::Stock;
 pub use supply::{Supply, UnavailableReason};
 
@@ -50,6 +60,10 @@ pub struct Listing {
     pub stock: Stock,
     /// Whether an order has ever reserved units.
     pub ordered: bool,
+    #[serde(with = "details::shared")]
+    pub details: Arc<ProductDetails>,
+    /// Whether an IMEI is stored beside the log.
+    pub has_imei: bool,
     /// Stock below it is low; `None`: the threshold of the shop counts.
     pub low_stock_threshold: Option<LowStockThreshold>,
 }
@@ -58,6 +72,7 @@ impl Product {
     /// Listing of a product that can be sold.
     pub fn for_sale(&self) -> Result<&Listing, ProductError> {
         match self {
+            Self::Listed(listing) if !listing.details.on_sale => Err(ProductError::NotOnSale),
             Self::Listed(listing) => Ok(listing),
             Self::Discontinued(_) => Err(ProductError::Discontinued),
             Self::Unknown | Self::Deleted(_) => Err(ProductError::NotFound),
@@ -83,75 +98,7 @@ impl Product {
 
 impl Decider for Product {
     fn decide(&self, command: ProductCommand) -> Result<Vec<ProductEvent>, ProductError> {
-        let shop_threshold = command.shop_threshold();
-        let mut events = self.decide_changes(command)?;
-        let low = match (events.as_slice(), shop_threshold) {
-            ([change], Some(shop_threshold)) => self.run_low(change, shop_threshold),
-            _ => None,
-        };
-        events.extend(low);
-        Ok(events)
-    }
-
-    fn evolve(&mut self, event: &ProductEvent) {
-        match event {
-            ProductEvent::Created { name, description, price, category_id, sku } => {
-                *self = Self::Listed(Listing {
-                    name: name.clone(),
-                    description: description.clone(),
-                    price: *price,
-                    category_id: *category_id,
-                    sku: sku.clone(),
-                    stock: Stock::default(),
-                    ordered: false,
-                    low_stock_threshold: None,
-                });
-            }
-            ProductEvent::Changed { name, description, category_id } => self.update(|listing| {
-                listing.name.clone_from(name);
-                listing.description.clone_from(description);
-                listing.category_id = *category_id;
-            }),
-            ProductEvent::Repriced { price, .. } => self.update(|listing| listing.price = *price),
-            ProductEvent::Discontinued {} => {
-                if let Self::Listed(listing) = self {
-                    *self = Self::Discontinued(listing.clone());
-                }
-            }
-            ProductEvent::Relisted {} => {
-                if let Self::Discontinued(listing) = self {
-                    *self = Self::Listed(listing.clone());
-                }
-            }
-            ProductEvent::SkuChanged { sku, .. } => self.update(|listing| listing.sku.clone_from(sku)),
-            ProductEvent::LowStockThresholdChanged { threshold, .. } => {
-                self.update(|listing| listing.low_stock_threshold = *threshold);
-            }
-            ProductEvent::RanLow { .. } => {}
-            ProductEvent::Deleted {} => {
-                if let Self::Listed(listing) | Self::Discontinued(listing) = self {
-                    *self = Self::Deleted(listing.clone());
-                }
-            }
-            ProductEvent::StockReserved { on_hand, reserved, .. } => self.update(|listing| {
-                listing.ordered = true;
-                listing.stock = Stock { on_hand: *on_hand, reserved: *reserved };
-            }),
-            ProductEvent::StockReceived { on_hand, reserved, .. }
-            | ProductEvent::StockCorrected { on_hand, reserved, .. }
-            | ProductEvent::StockReleased { on_hand, reserved, .. }
-            | ProductEvent::StockShipped { on_hand, reserved, .. }
-            | ProductEvent::StockReturned { on_hand, reserved, .. } => {
-                self.update(|listing| listing.stock = Stock { on_hand: *on_hand, reserved: *reserved });
-            }
-        }
-    }
-}
-
-impl Product {
-    /// What the command changes, without what follows from it.
-    fn decide_changes(&self, command: ProductCommand) -> Result<Vec<ProductEvent>, ProductError> {
-        if let ProductCommand::Create { name, description, price, category_id, sku } = command {
+        if let ProductCommand::Create { name, description, price, category_id, sku, details, created_at } = command {
             return match self {
                 Self::Unknown => Ok(vec![ProductEvent::Created {
                     name: name.into(),
@@ -159,6 +106,8 @@ impl Product {
                     price,
                     category_id,
                     sku: sku.map(String::from),
+                    details: (!details.is_empty()).then(|| Box::new(details.apply(&ProductDetails::default()))),
+                    created_at,
                 }]),
                 _ => Err(ProductError::AlreadyExists),
             };
@@ -190,44 +139,57 @@ impl Product {
                 let (sku, previous_sku) = (sku.map(String::from), listing.sku.clone());
                 Ok(if sku == previous_sku { vec![] } else { vec![ProductEvent::SkuChanged { sku, previous_sku }] })
             }
-            ProductCommand::ChangeLowStockThreshold { threshold, .. } => {
+            ProductCommand::ChangeDetails(change) => {
+                let details = change.apply(&listing.details);
+                let same = details == *listing.details;
+                Ok(if same { vec![] } else { vec![ProductEvent::DetailsChanged { details: Box::new(details) }] })
+            }
+            ProductCommand::ChangeImei { present: false } if !listing.has_imei => Ok(vec![]),
+            ProductCommand::ChangeImei { present } => Ok(vec![ProductEvent::ImeiChanged { present }]),
+            ProductCommand::ChangeLowStockThreshold { threshold, .. } if threshold == listing.low_stock_threshold => {
+                Ok(vec![])
+            }
+            ProductCommand::ChangeLowStockThreshold { threshold, shop_threshold } => {
                 let previous_threshold = listing.low_stock_threshold;
-                let same = threshold == previous_threshold;
-                Ok(if same {
-                    vec![]
-                } else {
-                    vec![ProductEvent::LowStockThresholdChanged { threshold, previous_threshold }]
-                })
+                let change = ProductEvent::LowStockThresholdChanged { threshold, previous_threshold };
+                Ok(self.with_low_stock(change, shop_threshold))
             }
             ProductCommand::Delete if listing.ordered => Err(ProductError::Ordered),
             ProductCommand::Delete => Ok(vec![ProductEvent::Deleted {}]),
             ProductCommand::AdjustStock { change: 0, .. } => Err(ProductError::NoChange),
-            ProductCommand::AdjustStock { change, reason, .. } => {
+            ProductCommand::AdjustStock { change, reason, shop_threshold } => {
                 let Stock { on_hand, reserved } = listing.stock.with_change(change)?;
                 let reason = reason.map(String::from);
-                Ok(vec![if change > 0 {
-                    ProductEvent::StockReceived { quantity: change, reason, on_hand, reserved }
+                Ok(if change > 0 {
+                    vec![ProductEvent::StockReceived { quantity: change, reason, on_hand, reserved }]
                 } else {
-                    ProductEvent::StockCorrected { change, reason, on_hand, reserved }
-                }])
+                    let loss = ProductEvent::StockCorrected { change, reason, on_hand, reserved };
+                    self.with_low_stock(loss, shop_threshold)
+                })
             }
-            ProductCommand::CountStock { counted, reason, .. } => {
+            ProductCommand::CountStock { counted, reason, shop_threshold } => {
                 let Stock { on_hand, reserved } = listing.stock.with_count(counted)?;
                 let change = on_hand - listing.stock.on_hand;
                 let reason = reason.map(String::from);
                 Ok(if change == 0 {
                     vec![]
                 } else {
-                    vec![ProductEvent::StockCorrected { change, reason, on_hand, reserved }]
+                    let correction = ProductEvent::StockCorrected { change, reason, on_hand, reserved };
+                    self.with_low_stock(correction, shop_threshold)
                 })
             }
-            ProductCommand::Reserve { order_id, quantity, .. } => {
+            ProductCommand::Reserve { order_id, quantity, shop_threshold } => {
                 let Listing { stock, .. } = self.for_sale()?;
                 if quantity > stock.available() {
                     return Err(ProductError::OutOfStock { requested: quantity, available: stock.available() });
                 }
                 let Stock { on_hand, reserved } = *stock;
-                Ok(vec![ProductEvent::StockReserved { order_id, quantity, on_hand, reserved: reserved + quantity }])
+                let reserved = reserved + quantity;
+                let reservation = ProductEvent::StockReserved { order_id, quantity, on_hand, reserved };
+                Ok(match shop_threshold {
+                    Some(shop_threshold) => self.with_low_stock(reservation, shop_threshold),
+                    None => vec![reservation],
+                })
             }
             ProductCommand::Release { order_id, quantity } => {
                 let Stock { on_hand, reserved } = listing.stock;
@@ -244,6 +206,68 @@ impl Product {
         }
     }
 
+    fn evolve(&mut self, event: &ProductEvent) {
+        match event {
+            ProductEvent::Created { name, description, price, category_id, sku, details, created_at: _ } => {
+                *self = Self::Listed(Listing {
+                    name: name.clone(),
+                    description: description.clone(),
+                    price: *price,
+                    category_id: *category_id,
+                    sku: sku.clone(),
+                    stock: Stock::default(),
+                    ordered: false,
+                    details: Arc::new(details.as_deref().cloned().unwrap_or_default()),
+                    has_imei: false,
+                    low_stock_threshold: None,
+                });
+            }
+            ProductEvent::Changed { name, description, category_id } => self.update(|listing| {
+                listing.name.clone_from(name);
+                listing.description.clone_from(description);
+                listing.category_id = *category_id;
+            }),
+            ProductEvent::Repriced { price, .. } => self.update(|listing| listing.price = *price),
+            ProductEvent::Discontinued {} => {
+                if let Self::Listed(listing) = self {
+                    *self = Self::Discontinued(listing.clone());
+                }
+            }
+            ProductEvent::Relisted {} => {
+                if let Self::Discontinued(listing) = self {
+                    *self = Self::Listed(listing.clone());
+                }
+            }
+            ProductEvent::SkuChanged { sku, .. } => self.update(|listing| listing.sku.clone_from(sku)),
+            ProductEvent::DetailsChanged { details } => {
+                self.update(|listing| listing.details = Arc::new(details.as_ref().clone()));
+            }
+            ProductEvent::ImeiChanged { present } => self.update(|listing| listing.has_imei = *present),
+            ProductEvent::LowStockThresholdChanged { threshold, .. } => {
+                self.update(|listing| listing.low_stock_threshold = *threshold);
+            }
+            ProductEvent::RanLow { .. } => {}
+            ProductEvent::Deleted {} => {
+                if let Self::Listed(listing) | Self::Discontinued(listing) = self {
+                    *self = Self::Deleted(listing.clone());
+                }
+            }
+            ProductEvent::StockReserved { on_hand, reserved, .. } => self.update(|listing| {
+                listing.ordered = true;
+                listing.stock = Stock { on_hand: *on_hand, reserved: *reserved };
+            }),
+            ProductEvent::StockReceived { on_hand, reserved, .. }
+            | ProductEvent::StockCorrected { on_hand, reserved, .. }
+            | ProductEvent::StockReleased { on_hand, reserved, .. }
+            | ProductEvent::StockShipped { on_hand, reserved, .. }
+            | ProductEvent::StockReturned { on_hand, reserved, .. } => {
+                self.update(|listing| listing.stock = Stock { on_hand: *on_hand, reserved: *reserved });
+            }
+        }
+    }
+}
+
+impl Product {
     fn update(&mut self, change: impl FnOnce(&mut Listing)) {
         if let Self::Listed(listing) | Self::Discontinued(listing) = self {
             change(listing);

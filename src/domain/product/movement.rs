@@ -46,6 +46,8 @@ impl ProductEvent {
             | Self::Discontinued {}
             | Self::Relisted {}
             | Self::SkuChanged { .. }
+            | Self::DetailsChanged { .. }
+            | Self::ImeiChanged { .. }
             | Self::LowStockThresholdChanged { .. }
             | Self::RanLow { .. }
             | Self::Deleted {} => return None,

@@ -10,6 +10,8 @@ words! {
         Unknown = "unknown",
         Deleted = "deleted",
         Discontinued = "discontinued",
+        /// Listed, and not on sale for now.
+        NotOnSale = "not_on_sale",
         /// Fewer units are left than requested.
         OutOfStock = "out_of_stock",
     }
@@ -17,11 +19,12 @@ words! {
 
 impl UnavailableReason {
     /// Why a product is not sold at all; `None` if it is.
-    pub fn of_withdrawn(deleted: bool, discontinued: bool) -> Option<Self> {
-        match (deleted, discontinued) {
-            (true, _) => Some(Self::Deleted),
-            (false, true) => Some(Self::Discontinued),
-            (false, false) => None,
+    pub fn of_withdrawn(deleted: bool, discontinued: bool, on_sale: bool) -> Option<Self> {
+        match (deleted, discontinued, on_sale) {
+            (true, ..) => Some(Self::Deleted),
+            (false, true, _) => Some(Self::Discontinued),
+            (false, false, false) => Some(Self::NotOnSale),
+            (false, false, true) => None,
         }
     }
 }
@@ -56,7 +59,10 @@ impl Product {
     pub fn supply(&self) -> Supply {
         match self {
             Self::Unknown => Supply::new(Some(UnavailableReason::Unknown), 0),
-            Self::Listed(listing) => Supply::new(None, listing.stock.available()),
+            Self::Listed(listing) => {
+                let withdrawn = UnavailableReason::of_withdrawn(false, false, listing.details.on_sale);
+                Supply::new(withdrawn, listing.stock.available())
+            }
             Self::Discontinued(_) => Supply::new(Some(UnavailableReason::Discontinued), 0),
             Self::Deleted(_) => Supply::new(Some(UnavailableReason::Deleted), 0),
         }

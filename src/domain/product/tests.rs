@@ -16,6 +16,8 @@ fn created() -> ProductEvent {
         price: Money::parse("20.00").unwrap(),
         category_id: CategoryId(1),
         sku: None,
+        details: None,
+        created_at: None,
     }
 }
 
@@ -52,7 +54,11 @@ fn shipping_removes_units_from_stock_and_releasing_makes_them_available() {
 #[test]
 fn a_loss_never_goes_below_the_reserved_units() {
     let on_the_shelf = vec![created(), received(5), reserved(3, 5, 3)];
-    let adjust = |change| ProductCommand::AdjustStock { change, reason: None, shop_threshold: units(0) };
+    let adjust = |change| ProductCommand::AdjustStock {
+        change,
+        reason: None,
+        shop_threshold: LowStockThreshold::try_from(0).unwrap(),
+    };
     given(on_the_shelf.clone()).when(adjust(-3)).then_expect_error(ProductError::BelowReserved { reserved: 3 });
     given(on_the_shelf).when(adjust(-2)).then_expect_events(vec![ProductEvent::StockCorrected {
         change: -2,
@@ -64,18 +70,30 @@ fn a_loss_never_goes_below_the_reserved_units() {
 
 #[test]
 fn impossible_stock_figures_are_refused() {
-    let adjust = |change| ProductCommand::AdjustStock { change, reason: None, shop_threshold: units(0) };
+    let adjust = |change| ProductCommand::AdjustStock {
+        change,
+        reason: None,
+        shop_threshold: LowStockThreshold::try_from(0).unwrap(),
+    };
     for (command, error) in [
         (adjust(0), ProductError::NoChange),
         (adjust(i64::MAX), ProductError::TooManyUnits),
         (adjust(Stock::MAX + 1), ProductError::TooManyUnits),
         (adjust(i64::MIN), ProductError::BelowReserved { reserved: 0 }),
         (
-            ProductCommand::CountStock { counted: -1, reason: None, shop_threshold: units(0) },
+            ProductCommand::CountStock {
+                counted: -1,
+                reason: None,
+                shop_threshold: LowStockThreshold::try_from(0).unwrap(),
+            },
             ProductError::NegativeCount,
         ),
         (
-            ProductCommand::CountStock { counted: i64::MAX, reason: None, shop_threshold: units(0) },
+            ProductCommand::CountStock {
+                counted: i64::MAX,
+                reason: None,
+                shop_threshold: LowStockThreshold::try_from(0).unwrap(),
+            },
             ProductError::TooManyUnits,
         ),
     ] {
@@ -126,7 +144,11 @@ fn an_unknown_or_deleted_product_is_not_found() {
 fn a_count_may_find_fewer_units_than_are_reserved_and_orders_ship_what_is_left() {
     let short = |on_hand, reserved, change| ProductEvent::StockCorrected { change, reason: None, on_hand, reserved };
     let on_the_shelf = vec![created(), received(10), reserved(5, 10, 5)];
-    let count = ProductCommand::CountStock { counted: 3, reason: None, shop_threshold: units(0) };
+    let count = ProductCommand::CountStock {
+        counted: 3,
+        reason: None,
+        shop_threshold: LowStockThreshold::try_from(0).unwrap(),
+    };
     given(on_the_shelf.clone()).when(count).then_expect_events(vec![short(3, 5, -7)]);
     let counted = [on_the_shelf, vec![short(3, 5, -7)]].concat();
     given(counted.clone()).when(reserve(1)).then_expect_error(ProductError::OutOfStock { requested: 1, available: 0 });
@@ -138,7 +160,11 @@ fn a_count_may_find_fewer_units_than_are_reserved_and_orders_ship_what_is_left()
         on_hand: 0,
         reserved: 2,
     }]);
-    let adjust = |change| ProductCommand::AdjustStock { change, reason: None, shop_threshold: units(0) };
+    let adjust = |change| ProductCommand::AdjustStock {
+        change,
+        reason: None,
+        shop_threshold: LowStockThreshold::try_from(0).unwrap(),
+    };
     given(counted.clone()).when(adjust(-1)).then_expect_error(ProductError::BelowReserved { reserved: 5 });
     given(counted.clone()).when(adjust(1)).then_expect_events(vec![ProductEvent::StockReceived {
         quantity: 1,
@@ -184,14 +210,22 @@ fn a_sku_is_changed_and_removed() {
 fn the_movement_of_every_stock_event_leads_from_the_state_before_it_to_the_state_after_it() {
     let (order_id, reason) = (OrderId(1), None);
     let commands = [
-        ProductCommand::AdjustStock { change: 10, reason: reason.clone(), shop_threshold: units(0) },
+        ProductCommand::AdjustStock {
+            change: 10,
+            reason: reason.clone(),
+            shop_threshold: LowStockThreshold::try_from(0).unwrap(),
+        },
         ProductCommand::Reserve { order_id, quantity: 4, shop_threshold: None },
         ProductCommand::Reserve { order_id, quantity: 5, shop_threshold: None },
         ProductCommand::Release { order_id, quantity: 2 },
-        ProductCommand::AdjustStock { change: -1, reason: reason.clone(), shop_threshold: units(0) },
+        ProductCommand::AdjustStock {
+            change: -1,
+            reason: reason.clone(),
+            shop_threshold: LowStockThreshold::try_from(0).unwrap(),
+        },
         ProductCommand::Ship { order_id, quantity: 3 },
         ProductCommand::Restock { order_id, quantity: 1 },
-        ProductCommand::CountStock { counted: 2, reason, shop_threshold: units(0) },
+        ProductCommand::CountStock { counted: 2, reason, shop_threshold: LowStockThreshold::try_from(0).unwrap() },
     ];
     let mut product = Product::default();
     product.evolve(&created());
@@ -213,67 +247,47 @@ fn the_movement_of_every_stock_event_leads_from_the_state_before_it_to_the_state
     assert_eq!(named.map(|(name, _)| *name).collect::<std::collections::BTreeSet<_>>(), seen);
 }
 
-fn units(threshold: i64) -> LowStockThreshold {
-    LowStockThreshold::new(threshold).unwrap()
+#[test]
+fn details_change_one_by_one_and_a_change_to_the_same_causes_no_event() {
+    let change = |change: DetailsChange| ProductCommand::ChangeDetails(Box::new(change));
+    let brand = |text: &str| Some(Some(Brand::parse(text).unwrap()));
+    let details = ProductDetails { brand: Some("Bosch".to_owned()), weight_g: Some(900), ..ProductDetails::default() };
+    let changed = |details: &ProductDetails| ProductEvent::DetailsChanged { details: Box::new(details.clone()) };
+    let weight = Some(Some(WeightGrams::new(900).unwrap()));
+    let both = DetailsChange { brand: brand("Bosch"), weight_g: weight, ..DetailsChange::default() };
+    given(vec![created()]).when(change(both.clone())).then_expect_events(vec![changed(&details)]);
+    let known = vec![created(), changed(&details)];
+    given(known.clone()).when(change(both)).then_expect_events(vec![]);
+    given(known.clone()).when(change(DetailsChange::default())).then_expect_events(vec![]);
+    let removed = DetailsChange { brand: Some(None), ..DetailsChange::default() };
+    let without = ProductDetails { brand: None, ..details };
+    given(known).when(change(removed)).then_expect_events(vec![changed(&without)]);
 }
 
-fn ran_low(stock: i64, threshold: i64) -> ProductEvent {
-    ProductEvent::RanLow { name: "Kettle".to_owned(), stock, threshold }
-}
-
-/// The events that commands append one after the other, without those of the stock itself.
-fn low_stock_events(given: &[ProductEvent], commands: Vec<ProductCommand>) -> Vec<ProductEvent> {
+#[test]
+fn a_product_off_sale_cannot_be_reserved_until_it_is_on_sale_again() {
+    let on_sale = |on_sale: bool| ProductEvent::DetailsChanged {
+        details: Box::new(ProductDetails { on_sale, ..ProductDetails::default() }),
+    };
+    let off_sale = vec![created(), received(5), reserved(2, 5, 2), on_sale(false)];
+    given(off_sale.clone()).when(reserve(1)).then_expect_error(ProductError::NotOnSale);
+    given(off_sale.clone()).when(ProductCommand::Ship { order_id: OrderId(1), quantity: 2 }).then_expect_events(vec![
+        ProductEvent::StockShipped { order_id: OrderId(1), quantity: 2, on_hand: 3, reserved: 0 },
+    ]);
+    let again = [off_sale, vec![on_sale(true)]].concat();
+    given(again).when(reserve(1)).then_expect_events(vec![reserved(1, 5, 3)]);
     let mut product = Product::default();
-    given.iter().for_each(|event| product.evolve(event));
-    let mut found = Vec::new();
-    for command in commands {
-        let events = product.decide(command).unwrap();
-        events.iter().for_each(|event| product.evolve(event));
-        found.extend(events.into_iter().filter(|event| event.stock_movement().is_none()));
-    }
-    found
+    product.evolve(&created());
+    product.evolve(&on_sale(false));
+    assert_eq!(product.supply().refuse(0), Some(UnavailableReason::NotOnSale));
 }
 
 #[test]
-fn a_product_runs_low_once_for_each_fall_below_the_threshold() {
-    let order_id = OrderId(1);
-    let shop_threshold = units(5);
-    let reserve = |quantity| ProductCommand::Reserve { order_id, quantity, shop_threshold: Some(shop_threshold) };
-    let adjust = |change| ProductCommand::AdjustStock { change, reason: None, shop_threshold };
-    let count = |counted| ProductCommand::CountStock { counted, reason: None, shop_threshold };
-    let given = [created(), received(8)];
-    let found = low_stock_events(&given, vec![reserve(3), reserve(1), reserve(1), adjust(1), reserve(2)]);
-    assert_eq!(found, [ran_low(4, 5)], "it has not risen to 5 in between");
-    let release = ProductCommand::Release { order_id, quantity: 1 };
-    let found = low_stock_events(&given, vec![reserve(4), release, adjust(-1), adjust(10), count(5)]);
-    assert_eq!(found, [ran_low(4, 5), ran_low(4, 5), ran_low(2, 5)]);
-    let found = low_stock_events(&[created()], vec![adjust(3), reserve(1)]);
-    assert_eq!(found, [], "it was never at the threshold");
-    let of_the_past = ProductCommand::Reserve { order_id, quantity: 7, shop_threshold: None };
-    assert_eq!(low_stock_events(&given, vec![of_the_past, reserve(1)]), []);
-}
-
-#[test]
-fn the_threshold_of_a_product_counts_instead_of_that_of_the_shop() {
-    let order_id = OrderId(1);
-    let reserve = |quantity| ProductCommand::Reserve { order_id, quantity, shop_threshold: Some(units(5)) };
-    let change = |own: Option<i64>, shop: i64| ProductCommand::ChangeLowStockThreshold {
-        threshold: own.map(units),
-        shop_threshold: units(shop),
-    };
-    let changed = |threshold: Option<i64>, previous: Option<i64>| ProductEvent::LowStockThresholdChanged {
-        threshold: threshold.map(units),
-        previous_threshold: previous.map(units),
-    };
-    let given = [created(), received(8)];
-    let found = low_stock_events(&given, vec![change(Some(2), 5), reserve(6), reserve(1), change(Some(2), 5)]);
-    assert_eq!(found, [changed(Some(2), None), ran_low(1, 2)]);
-    let found = low_stock_events(&given, vec![change(Some(9), 5), change(None, 5), reserve(4), change(Some(0), 5)]);
-    let expected =
-        [changed(Some(9), None), ran_low(8, 9), changed(None, Some(9)), ran_low(4, 5), changed(Some(0), None)];
-    assert_eq!(found, expected);
-    let found = low_stock_events(&[created()], vec![change(Some(9), 0)]);
-    assert_eq!(found, [changed(Some(9), None)], "a new product has no stock yet");
-    let withdrawn = [created(), received(8), ProductEvent::Discontinued {}];
-    assert_eq!(low_stock_events(&withdrawn, vec![change(Some(9), 5)]), [changed(Some(9), None)]);
+fn an_imei_leaves_only_its_presence_in_the_log() {
+    let imei = |present| ProductCommand::ChangeImei { present };
+    given(vec![created()]).when(imei(false)).then_expect_events(vec![]);
+    let stored = ProductEvent::ImeiChanged { present: true };
+    given(vec![created()]).when(imei(true)).then_expect_events(vec![stored.clone()]);
+    let removed = ProductEvent::ImeiChanged { present: false };
+    given(vec![created(), stored]).when(imei(false)).then_expect_events(vec![removed]);
 }

@@ -37,6 +37,8 @@ impl Ledger {
             | ProductEvent::Discontinued {}
             | ProductEvent::Relisted {}
             | ProductEvent::SkuChanged { .. }
+            | ProductEvent::DetailsChanged { .. }
+            | ProductEvent::ImeiChanged { .. }
             | ProductEvent::LowStockThresholdChanged { .. }
             | ProductEvent::RanLow { .. }
             | ProductEvent::Deleted {} => {}

@@ -68,6 +68,8 @@ impl Shop {
                     price,
                     category_id: CategoryId(category),
                     sku: None,
+                    details: Box::default(),
+                    created_at: None,
                 };
                 self.change_product(product, create)?;
                 self.change_category(category, CategoryCommand::AddProduct { product_id: ProductId(product) })

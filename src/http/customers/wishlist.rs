@@ -54,7 +54,7 @@ pub async fn list_wishes(
     }
     let page = PageOf::new(&uri, rows, limit, |row| row.position);
     Ok(page.map(|row| {
-        let withdrawn = UnavailableReason::of_withdrawn(row.deleted, row.discontinued);
+        let withdrawn = UnavailableReason::of_withdrawn(row.deleted, row.discontinued, row.on_sale);
         let wish = WishView::new(row.product_id, row.name, row.price, Supply::new(withdrawn, row.stock));
         let WishView { product_id, name, price, available, reason, in_stock } = wish;
         WishlistItem { product_id, name, price, available, reason, in_stock, added_at: row.added_at }

@@ -1,27 +1,27 @@
 //! Products and their stock.
 
+mod bodies;
+pub mod imei;
 pub mod list;
 
 use axum::extract::State;
 use serde::Serialize;
-use serde_json::{Map, Value};
+use sqlx::types::Json;
 use utoipa::ToSchema;
 
 use crate::domain::ids::ProductId;
-use crate::domain::money::Money;
-use crate::domain::text::{Description, Name, OptionalSku, Reason, Sku};
+use crate::domain::product::ProductDetails;
+use crate::domain::text::Reason;
 use crate::http::App;
-use crate::http::categories::CategoryField;
 use crate::http::wire::amount::Amount;
-use crate::http::wire::body::{FromObject, NoBody, body};
+use crate::http::wire::body::{NoBody, body};
 use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse};
-use crate::http::wire::error::{ApiError, FieldError, Problem};
+use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::{Ids, Versioned};
 use crate::journal::EntityTag;
-use crate::shop::{
-    AdjustStock, ChangeProduct, CreateProduct, DeleteProduct, ProductRef, ProductView, StockChange, StockView,
-    product_digest,
-};
+use crate::shop::{AdjustStock, DeleteProduct, ProductRef, ProductView, StockChange, StockView, product_digest};
+
+pub use bodies::{NewProduct, ProductChange, ProductPatch};
 
 /// A product in a list.
 #[derive(Serialize, ToSchema)]
@@ -32,50 +32,6 @@ pub struct ProductRow {
     /// Units available: on hand and not reserved, never below 0.
     pub stock: i64,
     pub category: String,
-}
-
-body! {
-    /// A new product.
-    #[schema(examples(json!({ "name": "Kettle", "price": "24.90", "category": "Kitchen", "description": "1.7 l", "stock": 12, "sku": "KET-17" })))]
-    pub struct NewProduct {
-        pub name: Name,
-        pub price: Money,
-        /// Number or name of a category.
-        pub category: CategoryField,
-        pub description: Option<Description>,
-        /// Units on hand at first; 0 if absent.
-        #[schema(minimum = 0, maximum = 1_000_000_000)]
-        pub stock: Option<i64>,
-        /// Stock-keeping unit; unique among products.
-        pub sku: Option<Sku>,
-    }
-}
-
-body! {
-    /// The fields to change; absent fields keep their value.
-    #[schema(examples(json!({ "price": "19.90", "sku": "KET-18" })))]
-    pub struct ProductChange {
-        pub name: Option<Name>,
-        pub price: Option<Money>,
-        pub category: Option<CategoryField>,
-        pub description: Option<Description>,
-        /// Stock-keeping unit; unique among products. `null` or the empty text removes it.
-        pub sku: Option<OptionalSku>,
-        /// `true` takes the product from sale, `false` puts it back.
-        pub discontinued: Option<bool>,
-    }
-}
-
-/// A [`ProductChange`] in which `null` removes the SKU.
-pub struct ProductPatch(ProductChange);
-
-impl FromObject for ProductPatch {
-    fn from_object(mut object: Map<String, Value>) -> Result<Self, Vec<FieldError>> {
-        if let Some(sku @ Value::Null) = object.get_mut("sku") {
-            *sku = Value::String(String::new());
-        }
-        ProductChange::from_object(object).map(Self)
-    }
 }
 
 body! {
@@ -102,6 +58,7 @@ pub async fn find_product(
     let found = sqlx::query_file!("projections/products/find.sql", product_id.0).fetch_optional(&app.pool).await?;
     let row = found.ok_or_else(|| ApiError::not_found("product_not_found", "Product not found"))?;
     let tag = EntityTag { version: row.version, digest: Some(product_digest(&row.category)) };
+    let Json(details) = row.details;
     let body = ProductView {
         product_id: row.product_id,
         name: row.name,
@@ -113,7 +70,11 @@ pub async fn find_product(
         on_hand: row.on_hand,
         reserved: row.reserved,
         discontinued: row.discontinued,
+        created_at: Some(row.created_at),
+        updated_at: Some(row.updated_at),
+        ..ProductView::default()
     };
+    let body = body.with_details(details);
     Ok(Versioned { tag, body })
 }
 
@@ -125,10 +86,7 @@ pub async fn create_product(
     State(app): State<App>,
     command: Command<NewProduct>,
 ) -> Result<CommandResponse<ProductRef>, ApiError> {
-    let NewProduct { name, price, category, description, stock, sku } = command.body;
-    let (description, stock) = (description.unwrap_or_default(), stock.unwrap_or(0));
-    let create = CreateProduct { name, description, price, category: category.0, sku, stock };
-    let created = app.run(create, command.context).await?;
+    let created = app.run(command.body.into_use_case(), command.context).await?;
     Ok(created.created(|created| format!("/shop/api/product/{}/", created.product_id)))
 }
 
@@ -141,17 +99,7 @@ pub async fn change_product(
     Ids(product_id): Ids<ProductId>,
     command: Command<ProductPatch>,
 ) -> Result<CommandResponse<ProductView>, ApiError> {
-    let ProductChange { name, price, category, description, sku, discontinued } = command.body.0;
-    let change = ChangeProduct {
-        product_id,
-        name,
-        description,
-        category: category.map(|category| category.0),
-        price,
-        sku: sku.map(OptionalSku::text),
-        discontinued,
-    };
-    app.run(change, command.context).await
+    app.run(command.body.into_use_case(product_id), command.context).await
 }
 
 /// Delete a product that was never ordered

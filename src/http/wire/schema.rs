@@ -5,7 +5,9 @@
 use std::borrow::Cow;
 
 use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::{ArrayBuilder, KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
+use utoipa::openapi::schema::{
+    AdditionalProperties, ArrayBuilder, KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type,
+};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::accounts::Password;
@@ -14,14 +16,16 @@ use crate::domain::cart::MergeMode;
 use crate::domain::customer::{Country, OptionalLine, PostalCode};
 use crate::domain::discount::DiscountCode;
 use crate::domain::ids::{AccountId, AddressId, CategoryId, CustomerId, OrderId, ProductId, WebhookId};
+use crate::domain::metadata::Metadata;
 use crate::domain::money::Money;
 use crate::domain::order::{Action, AddressKind, Fulfilment, Payment, PaymentMethod, Status};
 use crate::domain::pricing::Percent;
-use crate::domain::product::UnavailableReason;
+use crate::domain::product::{Imei, Slug, Specifications, UnavailableReason};
 use crate::domain::quantity::Quantity;
 use crate::domain::settings::{LowStockThreshold, SearchLanguage};
 use crate::domain::text::{Description, Email, LastName, OptionalSku, Text};
 use crate::domain::webhook::EventTypes;
+use crate::domain::whole::Whole;
 use crate::http::wire::page::Day;
 use crate::webhooks::Endpoint;
 
@@ -68,6 +72,17 @@ schemas! {
     EventTypes = "EventTypes": ArrayBuilder::new().items(ObjectBuilder::new().schema_type(Type::String))
         .description(Some("Event types, as `GET event-types/` lists them; `*` for all.")).min_items(Some(1)).max_items(Some(50))
         .examples([serde_json::json!(["OrderPlaced"])]);
+    Slug = "Slug": string("Lower-case letters a to z, digits, `-` and `_`.")
+        .min_length(Some(1)).max_length(Some(Slug::MAX)).pattern(Some("^[ ]*[a-z0-9_-]+[ ]*$")).examples(["blue-kettle"]);
+    Imei = "Imei": string("15 or 16 digits; spaces and `-` are ignored.")
+        .pattern(Some("^[0-9 -]{15,32}$")).examples(["356938035643809"]);
+    Specifications = "Specifications": ObjectBuilder::new().schema_type(Type::Object)
+        .description(Some("A JSON object of the merchant's own, with at most 16384 bytes and nested at most 5 deep."))
+        .additional_properties(Some(AdditionalProperties::FreeForm(true))).examples([serde_json::json!({ "power": "2200 W" })]);
+    Metadata = "Metadata": ObjectBuilder::new().schema_type(Type::Object)
+        .description(Some("At most 50 pairs of texts: keys of 1 to 40 characters, values of at most 500."))
+        .additional_properties(Some(Schema::from(string("A value.").max_length(Some(Metadata::MAX_VALUE)))))
+        .examples([serde_json::json!({ "shelf": "A 3" })]);
     Quantity = "Quantity": whole_number("A number of units.").minimum(Some(1)).maximum(Some(Quantity::MAX));
     LowStockThreshold = "LowStockThreshold": whole_number("Units below which the stock of a product is low; 0 for never.")
         .minimum(Some(0)).maximum(Some(LowStockThreshold::MAX));
@@ -99,6 +114,18 @@ schemas! {
         "What an address of an order is for.", AddressKind::ALL.iter().map(|word| word.as_str())
     );
     Action = "OrderAction": words("Last part of the route of a move.", Action::ALL.iter().map(|word| word.as_str()));
+}
+
+impl<const MIN: i64, const MAX: i64> PartialSchema for Whole<MIN, MAX> {
+    fn schema() -> RefOr<Schema> {
+        whole_number("A whole number.").minimum(Some(MIN)).maximum(Some(MAX)).build().into()
+    }
+}
+
+impl<const MIN: i64, const MAX: i64> ToSchema for Whole<MIN, MAX> {
+    fn name() -> Cow<'static, str> {
+        format!("Whole{MIN}To{MAX}").into()
+    }
 }
 
 impl<const MAX: usize> PartialSchema for Text<MAX> {

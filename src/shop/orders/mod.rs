@@ -16,7 +16,7 @@ use crate::domain::product::{Product, ProductCommand};
 use crate::domain::refusal::{MissingUnits, Refusal};
 use crate::journal::{AggregateRef, Interrupt, UnitOfWork, UseCase, ViewDigest};
 
-pub(super) use placing::{NewOrder, place_order};
+pub(super) use placing::{NewOrder, as_stored, place_order};
 pub use placing::{PlaceOrder, PlacedByStaff, RequestedLine};
 pub use views::{OrderLineView, OrderStateView, OrderView, PricingView, ProductStockView};
 

@@ -109,7 +109,7 @@ impl UseCase for PlaceOrder {
 
 /// The time in whole microseconds: PostgreSQL would round nanoseconds and leap seconds, perhaps into another day than
 /// the answer shows.
-pub(super) fn as_stored(time: DateTime<Utc>) -> DateTime<Utc> {
+pub(in crate::shop) fn as_stored(time: DateTime<Utc>) -> DateTime<Utc> {
     DateTime::from_timestamp_micros(time.timestamp_micros()).unwrap_or(time)
 }
 

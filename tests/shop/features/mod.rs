@@ -33,6 +33,7 @@ mod part_payments;
 mod payment_rules;
 mod payments;
 mod pricing;
+mod product_details;
 mod projections;
 mod ranked_lists;
 mod reactions;

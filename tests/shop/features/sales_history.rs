@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use cartwright::domain::money::Money;
-use cartwright::domain::text::{Description, Name, Sku};
+use cartwright::domain::text::{Name, Sku};
 use cartwright::journal::{Actor, Context};
 use cartwright::play::{PlayOptions, PlayReport, play};
 use cartwright::shop::{CategoryKey, ChangeProduct, CreateProduct};
@@ -113,21 +113,20 @@ async fn an_existing_product_is_reused_and_only_missing_stock_is_added() {
     let shop = TestShop::new().await;
     shop.category("Garden").await;
     let create = |sku: &str, stock| CreateProduct {
-        name: Name::parse("Spade").unwrap(),
-        description: Description::default(),
-        price: Money::parse("30.00").unwrap(),
-        category: CategoryKey::Name(Name::parse("Garden").unwrap()),
         sku: Some(Sku::parse(sku).unwrap()),
         stock,
+        ..CreateProduct::new(
+            Name::parse("Spade").unwrap(),
+            Money::parse("30.00").unwrap(),
+            CategoryKey::Name(Name::parse("Garden").unwrap()),
+        )
     };
     let context = || Context::of(Actor { id: "test".to_owned(), role: "admin" });
     for (sku, stock) in [("A", 5), ("B", 50)] {
         shop.engine.journal.run(create(sku, stock), context()).await.unwrap();
     }
     let gone = shop.engine.journal.run(create("C", 1), context()).await.unwrap().answer.product_id;
-    let (name, description, category, price) = (None, None, None, None);
-    let discontinue =
-        ChangeProduct { product_id: gone, name, description, category, price, sku: None, discontinued: Some(true) };
+    let discontinue = ChangeProduct { discontinued: Some(true), ..ChangeProduct::of(gone) };
     shop.engine.journal.run(discontinue, context()).await.unwrap();
 
     let sales = "1,a,x,12,2011-03-01 09:00:00,25.00,,UK\n\

@@ -60,6 +60,7 @@ const MATRIX: &[(&str, &str, Open)] = &[
     ("GET", "product/{product_id}", Public),
     ("PATCH", "product/{product_id}", Editor),
     ("DELETE", "product/{product_id}", Editor),
+    ("GET", "product/{product_id}/imei", Editor),
     ("POST", "product/{product_id}/stock", Editor),
     ("GET", "categories", Public),
     ("POST", "categories", Editor),

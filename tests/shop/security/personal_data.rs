@@ -13,7 +13,7 @@ use crate::support::bad_values::resolve;
 use crate::support::{Answer, TestShop, fresh_database};
 
 /// The only tables that may hold personal data; every other table, future ones too, must not.
-const FORGETTABLE: [&str; 8] = [
+const FORGETTABLE: [&str; 9] = [
     "public.account",
     "public.address",
     "public.api_key",
@@ -21,6 +21,7 @@ const FORGETTABLE: [&str; 8] = [
     "public.mailed_link",
     "public.order_address",
     "public.order_contact",
+    "public.product_imei",
     "public.sign_in",
 ];
 
@@ -29,13 +30,14 @@ const HEADERS: [(&str, &str); 3] =
     [("user-agent", "Zebrowser/7.3"), ("x-forwarded-for", "203.0.113.77"), ("x-request-id", "zebediah.q@example.com")];
 
 /// Text fields of bodies that this test fills with values of its own.
-const SENT: [&str; 17] = [
+const SENT: [&str; 18] = [
     "cart_token",
     "city",
     "country",
     "current_password",
     "email",
     "first_name",
+    "imei",
     "last_name",
     "line1",
     "line2",
@@ -49,14 +51,20 @@ const SENT: [&str; 17] = [
     "role",
 ];
 /// Text fields about things, not people.
-const IMPERSONAL: [&str; 29] = [
+const IMPERSONAL: [&str; 43] = [
+    "accessories",
     "amount",
+    "brand",
+    "camera_front",
+    "camera_main",
     "card_number",
     "carrier",
     "category",
     "category_name",
     "code",
+    "color",
     "description",
+    "dimensions",
     "discount_code",
     "expected_total",
     "fee",
@@ -65,20 +73,28 @@ const IMPERSONAL: [&str; 29] = [
     "method",
     "minimum",
     "mode",
+    "model",
+    "network",
+    "operating_system",
     "payment_method",
     "percent",
     "placed_at",
     "price",
+    "processor",
     "reason",
     "reference",
+    "resolution",
+    "screen_size",
     "search_language",
     "shipping_country",
     "sku",
+    "slug",
     "tracking_number",
     "unit_price",
     "until",
     "url",
     "value",
+    "warranty",
 ];
 
 /// Values that were sent, by where they may be stored.
@@ -283,6 +299,8 @@ async fn only_erasable_tables_hold_personal_data_and_erasing_empties_them() {
     let mut sent = Sent::default();
     sent.secret.push("203.0.113.77".to_owned());
 
+    let imei = json!({ "imei": kept(&mut sent.staff, "356938035643809") });
+    shop.send("PATCH", &format!("product/{product}/"), imei, &[]).await;
     let user = json!({ "email": kept(&mut sent.staff, "zora.staff@example.com"), "role": "editor" });
     shop.done("users/", user).await;
     let token = token_in(&shop.mails("zora.staff@example.com", 1).await[0]);

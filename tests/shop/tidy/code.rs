@@ -51,7 +51,7 @@ pub const RULES: [Tried; 9] = [
     ),
 ];
 
-const DOMAIN_CRATES: [&str; 11] = [
+const DOMAIN_CRATES: [&str; 12] = [
     "serde",
     "schemars",
     "cqrs_es",
@@ -61,6 +61,7 @@ const DOMAIN_CRATES: [&str; 11] = [
     "thiserror",
     "icu_casemap",
     "idna",
+    "slug",
     "unicode_normalization",
     "unicode_properties",
 ];

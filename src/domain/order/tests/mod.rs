@@ -1,5 +1,7 @@
 //! Rules of an order: given events, when a command, then events or an error.
 
+use std::sync::Arc;
+
 use chrono::TimeZone;
 use cqrs_es::test::{AggregateTestExecutor, TestFramework};
 
@@ -30,6 +32,8 @@ fn kettle(quantity: i64, agreed_price: Option<&str>) -> Result<OrderLine, OrderE
         sku: None,
         stock: Stock::default(),
         ordered: false,
+        details: Arc::default(),
+        has_imei: false,
     };
     OrderLine::of(ProductId(1), &listing, "Kitchen", Quantity::new(quantity).unwrap(), agreed_price.map(money))
 }

@@ -1,0 +1,49 @@
+with last as (
+    select distinct on (product_id) product_id, coalesce(details, '{}') as details, recorded_at
+    from (
+        select position, recorded_at, product_id, details
+        from fact.product_created
+        union all
+        select position, recorded_at, product_id, details
+        from fact.product_details_changed
+    ) as change
+    order by product_id, position desc
+)
+insert into product_details as product (product_id, slug, brand, filter_keys, details, updated_at)
+select
+    product_id,
+    details ->> 'slug',
+    coalesce(details ->> 'brand', details -> 'phone' ->> 'brand'),
+    jsonb_strip_nulls(jsonb_build_object(
+        'product_id', product_id,
+        'on_sale', coalesce((details ->> 'on_sale')::boolean, true),
+        'supplier_id', details -> 'supplier_id',
+        'brand', array_remove(
+            array[fact.text_key(details ->> 'brand'), fact.text_key(details -> 'phone' ->> 'brand')], null
+        ),
+        'model', fact.text_key(details -> 'phone' ->> 'model'),
+        'storage', details -> 'phone' -> 'storage',
+        'ram', details -> 'phone' -> 'ram',
+        'color', fact.text_key(details -> 'phone' ->> 'color')
+    )),
+    details,
+    recorded_at
+from last
+on conflict (product_id) do update
+set slug = excluded.slug,
+    brand = excluded.brand,
+    filter_keys = excluded.filter_keys,
+    details = excluded.details;
+
+update product_details as product
+set updated_at = last.recorded_at
+from (
+    select distinct on (product_id) product_id, recorded_at
+    from fact.product_catalogue_event
+    order by product_id, position desc
+) as last
+where product.product_id = last.product_id;
+
+delete from product_details as product
+using fact.product_deleted as event
+where product.product_id = event.product_id;

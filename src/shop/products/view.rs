@@ -1,0 +1,117 @@
+//! The view of a product: what commands and reads answer.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use crate::domain::category::Category;
+use crate::domain::ids::ProductId;
+use crate::domain::product::{Phone, Product, ProductDetails, Slug};
+use crate::journal::{Interrupt, UnitOfWork, ViewDigest};
+
+/// Digest of what reads of a product show beyond its stream: the name of its category.
+pub fn product_digest(category: &str) -> ViewDigest {
+    ViewDigest::of([category])
+}
+
+/// The digest of a product as reads compute it; `None` if it cannot be read.
+pub(in crate::shop) fn product_view_digest(
+    work: &UnitOfWork<'_>,
+    product_id: ProductId,
+) -> Result<Option<ViewDigest>, Interrupt> {
+    let product = work.get::<Product>(product_id)?;
+    let Ok(listing) = product.listing() else { return Ok(None) };
+    let category = work.get::<Category>(listing.category_id)?;
+    Ok(category.name().ok().map(product_digest))
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ProductView {
+    pub product_id: i64,
+    pub name: String,
+    pub price: String,
+    /// Units available for sale.
+    pub stock: i64,
+    pub category: String,
+    pub description: String,
+    pub sku: Option<String>,
+    pub on_hand: i64,
+    pub reserved: i64,
+    pub discontinued: bool,
+    /// Name in web addresses; unique among products.
+    #[serde(default)]
+    pub slug: String,
+    #[serde(default)]
+    pub brand: Option<String>,
+    /// `false`: the product is shown and cannot be bought.
+    #[serde(default = "sold_before")]
+    pub on_sale: bool,
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    pub specifications: Map<String, Value>,
+    #[serde(default)]
+    pub weight_g: Option<i64>,
+    #[serde(default)]
+    pub dimensions: Option<String>,
+    #[serde(default)]
+    pub supplier_id: Option<i64>,
+    #[serde(default)]
+    pub metadata: BTreeMap<String, String>,
+    #[serde(default)]
+    pub phone: Option<PhoneView>,
+    /// In reads; absent from answers of commands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<DateTime<Utc>>,
+    /// When the catalogue data last changed; stock does not count. In reads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub updated_at: Option<DateTime<Utc>>,
+}
+
+/// Stored answers from before products could be off sale.
+fn sold_before() -> bool {
+    true
+}
+
+/// Details of a phone; those that are not known are left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PhoneView(pub Phone);
+
+/// The slug of a product: its own, or that of a product from before there were slugs.
+pub fn shown_slug(slug: Option<&str>, name: &str, product_id: i64) -> String {
+    slug.map_or_else(|| Slug::of_older(name, ProductId(product_id)).into(), str::to_owned)
+}
+
+impl ProductView {
+    pub(in crate::shop) fn of(work: &UnitOfWork<'_>, product_id: ProductId) -> Result<Self, Interrupt> {
+        let product = work.get::<Product>(product_id)?;
+        let listing = product.listing()?;
+        let category = work.get::<Category>(listing.category_id)?;
+        let view = Self {
+            product_id: product_id.0,
+            name: listing.name.clone(),
+            price: listing.price.to_string(),
+            stock: listing.stock.available(),
+            category: category.name()?.to_owned(),
+            description: listing.description.clone(),
+            sku: listing.sku.clone(),
+            on_hand: listing.stock.on_hand,
+            reserved: listing.stock.reserved,
+            discontinued: matches!(*product, Product::Discontinued(_)),
+            ..Self::default()
+        };
+        Ok(view.with_details(listing.details.as_ref().clone()))
+    }
+
+    /// The view with these details.
+    pub fn with_details(self, details: ProductDetails) -> Self {
+        let ProductDetails { slug, brand, on_sale, specifications, weight_g, dimensions, .. } = details;
+        let ProductDetails { supplier_id, metadata, phone, .. } = details;
+        let slug = shown_slug(slug.as_deref(), &self.name, self.product_id);
+        let phone = phone.map(PhoneView);
+        Self { slug, brand, on_sale, specifications, weight_g, dimensions, supplier_id, metadata, phone, ..self }
+    }
+}
