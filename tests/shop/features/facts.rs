@@ -131,7 +131,7 @@ async fn every_sample_is_read_back_through_its_fact() {
         ("wishlist_change", 3),
         ("order_step", 26),
         ("order_credited", 4),
-        ("product_event", 17),
+        ("product_event", 20),
         ("product_offer", 2),
     ] {
         assert_eq!(rows(&shop.pool, &schema, view).await.len(), expected, "{view}");
