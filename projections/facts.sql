@@ -138,6 +138,16 @@ create view fact.product_imei_changed as
 select position, recorded_at, sequence, aggregate_id::bigint as product_id, (payload ->> 'present')::boolean as present
 from fact.event where event_type = 'ProductImeiChanged';
 
+create view fact.product_low_stock_threshold_changed as
+select position, recorded_at, sequence, aggregate_id::bigint as product_id,
+    (payload ->> 'threshold')::bigint as threshold, (payload ->> 'previous_threshold')::bigint as previous_threshold
+from fact.event where event_type = 'ProductLowStockThresholdChanged';
+
+create view fact.product_ran_low as
+select position, recorded_at, sequence, aggregate_id::bigint as product_id,
+    payload ->> 'name' as name, (payload ->> 'stock')::bigint as stock, (payload ->> 'threshold')::bigint as threshold
+from fact.event where event_type = 'ProductRanLow';
+
 create view fact.product_deleted as
 select position, recorded_at, sequence, aggregate_id::bigint as product_id
 from fact.event where event_type = 'ProductDeleted';
@@ -185,6 +195,7 @@ from fact.event
 where event_type in (
     'ProductCreated', 'ProductChanged', 'ProductRepriced', 'ProductDiscontinued', 'ProductRelisted',
     'ProductSkuChanged', 'ProductDetailsChanged', 'ProductImeiChanged', 'ProductDeleted',
+    'ProductLowStockThresholdChanged', 'ProductRanLow',
     'StockReceived', 'StockCorrected', 'StockReserved', 'StockReleased', 'StockShipped', 'StockReturned'
 );
 

@@ -38,6 +38,15 @@ from (
 ) as last
 where product.product_id = last.product_id;
 
+update low_stock as product
+set threshold = last.threshold
+from (
+    select distinct on (product_id) product_id, threshold
+    from fact.product_low_stock_threshold_changed
+    order by product_id, position desc
+) as last
+where product.product_id = last.product_id;
+
 delete from low_stock as product
 using fact.product_deleted as event
 where product.product_id = event.product_id;

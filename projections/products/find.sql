@@ -10,10 +10,12 @@ select
     product.reserved,
     product.discontinued,
     product.version,
+    low.threshold as low_stock_threshold,
     product.created_at,
     detail.updated_at,
     detail.details as "details: Json<ProductDetails>"
 from products as product
 join categories as category using (category_id)
 join product_details as detail using (product_id)
+join low_stock as low using (product_id)
 where product.product_id = $1

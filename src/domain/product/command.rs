@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use super::DetailsChange;
 use crate::domain::ids::{CategoryId, OrderId};
 use crate::domain::money::Money;
+use crate::domain::settings::LowStockThreshold;
 use crate::domain::text::{Description, Name, Reason, Sku};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,15 +46,24 @@ pub enum ProductCommand {
     AdjustStock {
         change: i64,
         reason: Option<Reason>,
+        shop_threshold: LowStockThreshold,
     },
     /// Corrects the stock to the counted units on hand, which may be fewer than are reserved.
     CountStock {
         counted: i64,
         reason: Option<Reason>,
+        shop_threshold: LowStockThreshold,
+    },
+    /// Sets the threshold of the product; `None`: that of the shop counts.
+    ChangeLowStockThreshold {
+        threshold: Option<LowStockThreshold>,
+        shop_threshold: LowStockThreshold,
     },
     Reserve {
         order_id: OrderId,
         quantity: i64,
+        /// `None` for an order of the past: what it leaves is nothing new.
+        shop_threshold: Option<LowStockThreshold>,
     },
     Release {
         order_id: OrderId,

@@ -6,6 +6,7 @@ use super::ProductDetails;
 use crate::domain::event::events;
 use crate::domain::ids::{CategoryId, OrderId};
 use crate::domain::money::Money;
+use crate::domain::settings::LowStockThreshold;
 
 events! {
     pub enum ProductEvent {
@@ -30,6 +31,11 @@ events! {
         DetailsChanged { details: Box<ProductDetails> } = "ProductDetailsChanged",
         /// The IMEI itself is stored beside the log.
         ImeiChanged { present: bool } = "ProductImeiChanged",
+        /// `null`: the threshold of the shop counts.
+        LowStockThresholdChanged { threshold: Option<LowStockThreshold>, previous_threshold: Option<LowStockThreshold> }
+            = "ProductLowStockThresholdChanged",
+        /// The stock has fallen below the threshold.
+        RanLow { name: String, stock: i64, threshold: i64 } = "ProductRanLow",
         Deleted {} = "ProductDeleted",
         StockReceived { quantity: i64, reason: Option<String>, on_hand: i64, reserved: i64 } = "StockReceived",
         StockCorrected { change: i64, reason: Option<String>, on_hand: i64, reserved: i64 } = "StockCorrected",

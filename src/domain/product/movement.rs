@@ -48,6 +48,8 @@ impl ProductEvent {
             | Self::SkuChanged { .. }
             | Self::DetailsChanged { .. }
             | Self::ImeiChanged { .. }
+            | Self::LowStockThresholdChanged { .. }
+            | Self::RanLow { .. }
             | Self::Deleted {} => return None,
         };
         let after = Stock { on_hand, reserved };

@@ -39,6 +39,8 @@ impl Ledger {
             | ProductEvent::SkuChanged { .. }
             | ProductEvent::DetailsChanged { .. }
             | ProductEvent::ImeiChanged { .. }
+            | ProductEvent::LowStockThresholdChanged { .. }
+            | ProductEvent::RanLow { .. }
             | ProductEvent::Deleted {} => {}
         }
     }

@@ -70,6 +70,7 @@ pub async fn find_product(
         on_hand: row.on_hand,
         reserved: row.reserved,
         discontinued: row.discontinued,
+        low_stock_threshold: row.low_stock_threshold,
         created_at: Some(row.created_at),
         updated_at: Some(row.updated_at),
         ..ProductView::default()

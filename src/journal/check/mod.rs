@@ -64,6 +64,7 @@ rules! {
     "times": "events", "select count(*) from events";
     "streams": "streams", "select count(*) from (select distinct aggregate_type, aggregate_id from events) as stream";
     "stock": "stock events", "select count(*) from events where aggregate_type = 'Product' and event_type like 'Stock%'";
+    "low_stock": "products that ran low", "select count(*) from events where event_type = 'ProductRanLow'";
     "reservations": "orders", "select count(*) from events where event_type = 'OrderPlaced'";
     "units": "orders", "select count(*) from events where event_type = 'OrderPlaced'";
     "money": "orders", "select count(*) from events where event_type = 'OrderPlaced'";

@@ -7,12 +7,14 @@ use super::categories::CategoryKey;
 use super::families::leave_family;
 use super::names::release_name;
 use super::orders::as_stored;
+use super::stock::low_stock_threshold;
 use crate::domain::category::{Category, CategoryCommand};
 use crate::domain::claim::ClaimIds;
 use crate::domain::ids::ProductId;
 use crate::domain::money::Money;
 use crate::domain::product::{DetailsChange, Imei, Product, ProductCommand, ProductError, Slug};
 use crate::domain::refusal::Refusal;
+use crate::domain::settings::LowStockThreshold;
 use crate::domain::text::{Description, Name, Sku};
 use crate::journal::{AggregateRef, Interrupt, UnitOfWork, UseCase, ViewDigest};
 
@@ -36,6 +38,8 @@ pub struct CreateProduct {
     /// Without a slug, one is made from the name.
     pub details: DetailsChange,
     pub imei: Option<Imei>,
+    /// `None`: the threshold of the shop counts.
+    pub low_stock_threshold: Option<LowStockThreshold>,
     /// The number of the product in another system, refused if it was ever given here; later numbers follow it.
     /// `None` means the next number.
     pub product_id: Option<ProductId>,
@@ -58,6 +62,7 @@ impl CreateProduct {
             stock: 0,
             details: DetailsChange::default(),
             imei: None,
+            low_stock_threshold: None,
             product_id: None,
             created_at: None,
         }
@@ -110,13 +115,30 @@ impl UseCase for CreateProduct {
             imei::change_imei(work, product_id, Some(imei))?;
         }
         work.execute::<Category>(category_id, CategoryCommand::AddProduct { product_id })?;
+        // Before the opening stock, so that a new product does not run low.
+        if self.low_stock_threshold.is_some() {
+            change_low_stock_threshold(work, product_id, self.low_stock_threshold)?;
+        }
         match self.stock {
             0 => {}
             ..0 => return Err(ProductError::NegativeCount.into()),
-            change => work.execute::<Product>(product_id, ProductCommand::AdjustStock { change, reason: None })?,
+            change => {
+                let shop_threshold = low_stock_threshold(work)?;
+                let receive = ProductCommand::AdjustStock { change, reason: None, shop_threshold };
+                work.execute::<Product>(product_id, receive)?;
+            }
         }
         Ok(ProductRef { product_id })
     }
+}
+
+fn change_low_stock_threshold(
+    work: &mut UnitOfWork<'_>,
+    product_id: ProductId,
+    threshold: Option<LowStockThreshold>,
+) -> Result<(), Interrupt> {
+    let shop_threshold = low_stock_threshold(work)?;
+    work.execute::<Product>(product_id, ProductCommand::ChangeLowStockThreshold { threshold, shop_threshold })
 }
 
 /// Changes, discontinues or relists a product. `None` keeps a value.
@@ -133,6 +155,8 @@ pub struct ChangeProduct {
     pub details: DetailsChange,
     /// `Some(None)` removes the IMEI.
     pub imei: Option<Option<Imei>>,
+    /// `Some(None)`: the threshold of the shop counts again.
+    pub low_stock_threshold: Option<Option<LowStockThreshold>>,
 }
 
 impl ChangeProduct {
@@ -148,6 +172,7 @@ impl ChangeProduct {
             discontinued: None,
             details: DetailsChange::default(),
             imei: None,
+            low_stock_threshold: None,
         }
     }
 
@@ -200,6 +225,9 @@ impl UseCase for ChangeProduct {
         }
         if let Some(imei) = &self.imei {
             imei::change_imei(work, self.product_id, imei.as_ref())?;
+        }
+        if let Some(threshold) = self.low_stock_threshold {
+            change_low_stock_threshold(work, self.product_id, threshold)?;
         }
         match self.discontinued {
             Some(true) => work.execute::<Product>(self.product_id, ProductCommand::Discontinue)?,

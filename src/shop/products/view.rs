@@ -62,6 +62,9 @@ pub struct ProductView {
     pub metadata: BTreeMap<String, String>,
     #[serde(default)]
     pub phone: Option<PhoneView>,
+    /// Stock below it is low; `null`: the threshold of the shop counts.
+    #[serde(default)]
+    pub low_stock_threshold: Option<i64>,
     /// In reads; absent from answers of commands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_at: Option<DateTime<Utc>>,
@@ -101,6 +104,7 @@ impl ProductView {
             on_hand: listing.stock.on_hand,
             reserved: listing.stock.reserved,
             discontinued: matches!(*product, Product::Discontinued(_)),
+            low_stock_threshold: listing.low_stock_threshold.map(i64::from),
             ..Self::default()
         };
         Ok(view.with_details(listing.details.as_ref().clone()))

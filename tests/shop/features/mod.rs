@@ -27,6 +27,7 @@ mod half_year_figures;
 mod history;
 mod import_files;
 mod limits;
+mod low_stock;
 mod mails;
 mod metadata;
 mod name_order;

@@ -34,15 +34,25 @@ rules! {
         "products/list_by_sku",
         "products/list_newest",
         "categories/find_named",
+        "categories/subtree",
+        "families/member_ids",
     ],
     "/product/{product_id}" => ["products/find"],
+    "/product/{product_id}/family" => ["families/place"],
+    "/families" => ["families/list"],
+    "/family/{family_id}" => ["families/find", "families/members"],
     "/categories" => ["categories/list"],
     "/categories/{category_id}" => ["categories/find"],
     "/pricing/shipping" => ["pricing/find"],
     "/pricing/taxes" => ["pricing/find"],
-    "/bestsellers" => ["bestsellers/top", "bestsellers/top_between", "categories/find_named"],
-    "/low-stock" => ["low_stock/list"],
-    "/category-stats" => ["category_stats/list"],
+    "/bestsellers" => [
+        "bestsellers/top",
+        "bestsellers/top_between",
+        "categories/find_named",
+        "categories/subtree",
+    ],
+    "/low-stock" => ["low_stock/list", "low_stock/list_own"],
+    "/category-stats" => ["category_stats/list", "category_stats/list_subtrees"],
     "/sales" => ["sales/days", "sales/by_period"],
     "/never-ordered" => ["products/never_ordered"],
 }
@@ -70,10 +80,13 @@ mod tests {
     use crate::projector::PROJECTIONS;
 
     /// The handlers of the routes above.
-    const HANDLERS: [&str; 6] = [
+    const HANDLERS: [&str; 9] = [
         include_str!("../../products/list.rs"),
         include_str!("../../products/mod.rs"),
         include_str!("../../categories.rs"),
+        include_str!("../../category_stats.rs"),
+        include_str!("../../families.rs"),
+        include_str!("../../low_stock.rs"),
         include_str!("../../pricing.rs"),
         include_str!("../../sales.rs"),
         include_str!("../../statistics.rs"),
@@ -122,8 +135,8 @@ mod tests {
             let rule = rule_of(route).unwrap();
             rule.projections.iter().map(|place| PROJECTIONS[*place].name).collect::<Vec<_>>()
         };
-        assert_eq!(read("/shop/api/category-stats"), ["category_stats"]);
-        assert_eq!(read("/shop/api/low-stock"), ["categories", "low_stock"]);
+        assert_eq!(read("/shop/api/category-stats"), ["categories", "category_stats"]);
+        assert_eq!(read("/shop/api/low-stock"), ["categories", "low_stock", "settings"]);
         assert!(rule_of("/shop/api/customer-stats").is_none());
     }
 }
