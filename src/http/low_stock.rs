@@ -45,7 +45,12 @@ impl<'de> Deserialize<'de> for ThresholdFilter {
 
 impl PartialSchema for ThresholdFilter {
     fn schema() -> RefOr<Schema> {
-        ObjectBuilder::new().schema_type(Type::String).pattern(Some("^(own|-?[0-9]{1,18})$")).examples(["10"]).into()
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .pattern(Some("^(own|-?[0-9]{1,18})$"))
+            .examples(["10"])
+            .build()
+            .into()
     }
 }
 

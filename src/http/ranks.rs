@@ -193,7 +193,6 @@ mod tests {
             (&BESTSELLERS, "bestsellers", &["units_sold"][..]),
             (&LOW_STOCK, "low_stock", &["stock", "listed"]),
             (&LOW_STOCK_OWN, "low_stock", &["stock", "listed", "threshold"]),
-            (&LOW_STOCK_OWN, "settings", &["low_stock_threshold"]),
             (&CUSTOMER_STATS, "customer_stats", &["total_spent"]),
             (&CATEGORY_STATS, "category_stats", &["product_count", "name_key"]),
             (&CATEGORY_TREE_STATS, "category_stats", &["product_count", "name_key"]),
