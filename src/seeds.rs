@@ -13,6 +13,7 @@ use crate::domain::claim::{Claim, ClaimIds};
 use crate::domain::ids::{CartId, CustomerId, OrderId, ProductId};
 use crate::domain::money::Money;
 use crate::domain::order::{Action, OrderCommand};
+use crate::domain::product::Slug;
 use crate::domain::quantity::Quantity;
 use crate::domain::text::{Description, Email, LastName, Name, full_name};
 use crate::journal::{Actor, CommandError, Context, Interrupt, Journal, UnitOfWork, UseCase};
@@ -117,6 +118,10 @@ impl UseCase for Seeds {
         if work.get_all::<Claim, _>(names.iter().flat_map(ClaimIds::all))?.iter().any(|claim| claim.holder.is_some()) {
             return Ok(Loaded::default());
         }
+        let slugs =
+            self.products.iter().filter_map(|product| Slug::candidates(product.name.as_str(), ProductId(0)).next());
+        let slugs: Vec<_> = slugs.map(|slug| ClaimIds::product_slug(&slug)).collect();
+        work.get_all::<Claim, _>(slugs.iter().flat_map(ClaimIds::all))?;
         work.get_all::<crate::domain::cart::Cart, _>(1..=self.customers.len())?;
         for name in &self.categories {
             CreateCategory { name: name.clone(), parent_id: None }.decide(work)?;
