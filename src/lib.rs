@@ -5,6 +5,7 @@
 //! `projections/`, and queries read those tables. [`reactors`] run side effects outside the database: [`payments`],
 //! [`mail`] and [`webhooks`]. The [`scheduler`] runs periodic tasks. The [`clock`] is the database's. [`accounts`] authenticates callers.
 //! [`health`] collects the warnings that operators see. [`catalogue`] dumps, checks and deploys the products.
+//! [`csv_file`] reads the files that operators import.
 //!
 //! - `domain` is pure: no I/O, no clock, no randomness, no configuration.
 //! - Only `journal` writes to the log; only `projections/*/apply.sql` write read tables; only `http` knows axum.
@@ -16,6 +17,7 @@ pub mod catalogue;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod csv_file;
 pub mod database;
 pub mod domain;
 pub mod failpoints;

@@ -45,9 +45,9 @@ pub use users::{ApiKey, User, find_account_by_email, list_users};
 
 use authenticator::Authenticator;
 
-/// Handle to the accounts of a shop; cheap to clone.
+/// Handle to the accounts of a shop, with the pool of its queries; cheap to clone.
 #[derive(Clone)]
-pub struct Accounts(Arc<AccountsInner>);
+pub struct Accounts(Arc<AccountsInner>, PgPool);
 
 struct AccountsInner {
     pool: PgPool,
@@ -108,15 +108,14 @@ impl Accounts {
             )),
         ];
         let passwords = Passwords::default();
-        Ok(Self(Arc::new(AccountsInner {
-            pool,
-            journal,
-            passwords,
-            authenticator,
-            cart_tokens,
-            mail_requested,
-            tasks,
-        })))
+        let reads = pool.clone();
+        let inner = AccountsInner { pool, journal, passwords, authenticator, cart_tokens, mail_requested, tasks };
+        Ok(Self(Arc::new(inner), reads))
+    }
+
+    /// The same accounts, read with another pool.
+    pub fn reading_from(&self, pool: PgPool) -> Self {
+        Self(Arc::clone(&self.0), pool)
     }
 
     /// Authenticates an access token or an API key, without a query unless the signing key is unknown.
@@ -152,7 +151,7 @@ impl Drop for AccountsInner {
 
 impl Accounts {
     fn pool(&self) -> &PgPool {
-        &self.0.pool
+        &self.1
     }
 
     fn journal(&self) -> &Journal {

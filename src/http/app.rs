@@ -21,6 +21,7 @@ use crate::shop::PaymentPolicy;
 #[derive(Clone)]
 pub struct App(Arc<AppParts>);
 
+#[derive(Clone)]
 pub struct AppParts {
     pub(super) journal: Journal,
     pub(super) projector: Projector,
@@ -28,9 +29,9 @@ pub struct AppParts {
     pub(super) payments: Payments,
     /// For reads; its `search_path` names the read tables.
     pub(super) pool: PgPool,
-    pub(super) recent_writes: RecentWrites,
+    pub(super) recent_writes: Arc<RecentWrites>,
     pub(super) whole_lists: WholeLists,
-    pub(super) response_cache: ResponseCache,
+    pub(super) response_cache: Arc<ResponseCache>,
     pub(super) edge: Edge,
     pub(super) payment_policy: PaymentPolicy,
     /// Days after which an unused token of a guest's cart expires; 0 means never.
@@ -71,7 +72,7 @@ impl App {
         metrics: Option<PrometheusHandle>,
         stopping: watch::Receiver<bool>,
     ) -> Self {
-        let recent_writes = RecentWrites::default();
+        let recent_writes = Arc::default();
         let AppSettings { edge, payment_policy, payments, cart_days, whole_lists, response_cache } = settings;
         Self(Arc::new(AppParts {
             journal,
@@ -81,13 +82,21 @@ impl App {
             pool,
             recent_writes,
             whole_lists: WholeLists::new(whole_lists),
-            response_cache: ResponseCache::new(response_cache),
+            response_cache: Arc::new(ResponseCache::new(response_cache)),
             edge,
             payment_policy,
             cart_days,
             metrics,
             stopping,
         }))
+    }
+
+    /// The same state, whose reads use another pool.
+    pub(super) fn reading_from(&self, pool: &PgPool) -> Self {
+        let mut parts = (*self.0).clone();
+        parts.pool = pool.clone();
+        parts.accounts = parts.accounts.reading_from(pool.clone());
+        Self(Arc::new(parts))
     }
 
     /// Returns when the server begins to stop.

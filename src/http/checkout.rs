@@ -22,6 +22,7 @@ use crate::http::wire::caller::Caller;
 use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse};
 use crate::http::wire::error::{ApiError, FieldError};
 use crate::http::wire::page::Ids;
+use crate::http::wire::snapshot::RouterState;
 use crate::journal::{CommandError, Context};
 use crate::shop::{
     Checkout, Destination, GuestContact, KnownAddress, KnownDefaults, OrderView, PricingRequest, Recipients,
@@ -261,10 +262,10 @@ pub struct CodeSource {
     address: Option<ClientAddress>,
 }
 
-impl FromRequestParts<App> for CodeSource {
+impl FromRequestParts<RouterState> for CodeSource {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+    async fn from_request_parts(parts: &mut Parts, app: &RouterState) -> Result<Self, ApiError> {
         let caller = Caller::from_request_parts(parts, app).await?;
         Ok(Self { caller, address: parts.extensions.get().copied() })
     }

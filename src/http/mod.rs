@@ -70,8 +70,10 @@ use orders::{guest, list as order_list, moves, recipients, short, summary};
 use products::list as product_list;
 use wire::access::{Rules, check_access};
 use wire::consistency::{explain_unfit_queries, read_your_writes, refuse_malformed_position};
+use wire::negotiation::{Offers, negotiate};
 use wire::openapi::Document;
 use wire::query::{QueryParameters, refuse_unknown_parameters};
+use wire::snapshot::RouterState;
 use wire::unchanged::answer_unchanged;
 use wire::{body, fallbacks, openapi, responses};
 
@@ -79,7 +81,7 @@ use wire::{body, fallbacks, openapi, responses};
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 const BODY_LIMIT_BYTES: usize = 1024 * 1024;
 
-type Routes = OpenApiRouter<App>;
+type Routes = OpenApiRouter<RouterState>;
 
 /// Every route of the shop. Each path answers with and without a trailing slash.
 pub fn router(app: App) -> Router {
@@ -105,14 +107,16 @@ pub fn router(app: App) -> Router {
     let (router, document) =
         Routes::with_openapi(Document::openapi()).nest("/shop/api", api).merge(health()).split_for_parts();
     let (rules, parameters) = (Rules::of(&document), QueryParameters::of(&document));
+    let offers = Offers::of(app.clone(), &document);
     let router = router
+        .layer(from_fn_with_state(offers, negotiate))
         .layer(from_fn_with_state(app.clone(), answer_unchanged))
         .layer(from_fn(refuse_malformed_position))
         .layer(from_fn_with_state(parameters, refuse_unknown_parameters))
         .layer(from_fn_with_state((app.clone(), rules), check_access))
         .layer(from_fn_with_state(app.clone(), explain_unfit_queries))
         .fallback(fallbacks::not_found)
-        .with_state(app.clone());
+        .with_state(RouterState(app.clone()));
     // The pages of `/docs` need their own slashes; every other path answers with and without a trailing slash.
     let router = Router::new()
         .merge(pages::router())

@@ -11,6 +11,7 @@ use indicatif::ProgressBar;
 use sqlx::PgPool;
 use thiserror::Error;
 
+use crate::csv_file::CsvError;
 use crate::domain::claim::ClaimIds;
 use crate::domain::ids::OrderId;
 use crate::journal::{CommandError, Journal};
@@ -21,7 +22,6 @@ mod added_rows;
 mod cancellations;
 mod history;
 mod prepare;
-mod quotes;
 mod read;
 mod report;
 mod row;
@@ -47,12 +47,8 @@ pub struct PlayOptions {
 pub enum PlayError {
     #[error("the file has no column {0}")]
     MissingColumns(String),
-    #[error("the file is separated by {0:?}; save it with commas as separators and points as decimal marks")]
-    OtherSeparator(char),
-    #[error("line {0}: a quote opens here and does not end with its field; nothing of the file was imported")]
-    BrokenQuote(u64),
-    #[error("cannot read the file: {0}")]
-    Unreadable(#[from] csv::Error),
+    #[error(transparent)]
+    File(#[from] CsvError),
     #[error(transparent)]
     Command(#[from] CommandError),
     #[error("{what}: {error}")]

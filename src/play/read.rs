@@ -8,42 +8,35 @@ use csv::StringRecord;
 
 use super::PlayError;
 use super::history::{History, HistoryBuilder, SkippedRow};
-use super::quotes::QuoteCheck;
 use super::row::{RowKind, find_columns, parse_row};
-
-const NOT_UTF_8: &str = "not UTF-8: save the file as UTF-8 and import it again";
+use crate::csv_file::{BadRow, CsvFile, CsvRow};
 
 /// Reads a whole history. Half a year of a real shop has about 200,000 rows.
 pub fn read(file: impl Read) -> Result<History, PlayError> {
-    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(QuoteCheck::new(file));
-    let headers = StringRecord::from_byte_record_lossy(reader.byte_headers()?.clone());
-    let columns = find_columns(&headers)?;
+    let mut file = CsvFile::open(file)?;
+    let columns = find_columns(file.headers())?;
     let mut builder = HistoryBuilder::default();
-    for record in reader.byte_records() {
-        let record = record?;
-        let line = record.position().map_or(0, csv::Position::line);
-        let text = |record: &StringRecord| record.iter().collect::<Vec<_>>().join(",");
-        let (added, record) = match StringRecord::from_byte_record(record) {
-            Ok(record) => {
-                let added = parse_row(&record, columns).and_then(|(kind, row)| match kind {
+    while let Some(CsvRow { line, fields }) = file.next_row()? {
+        let text = |fields: &StringRecord| fields.iter().collect::<Vec<_>>().join(",");
+        let (added, fields) = match fields {
+            Ok(fields) => {
+                let added = parse_row(&fields, columns).and_then(|(kind, row)| match kind {
                     RowKind::Sale => builder.add_sale(row, line),
                     RowKind::Cancellation => {
-                        builder.add_cancellation(row, line, text(&record));
+                        builder.add_cancellation(row, line, text(&fields));
                         Ok(())
                     }
                 });
-                (added, record)
+                (added, fields)
             }
-            Err(error) => (Err(NOT_UTF_8), StringRecord::from_byte_record_lossy(error.into_byte_record())),
+            Err(BadRow { reason, fields }) => (Err(reason), fields),
         };
         if let Err(reason) = added {
-            builder.history.skipped.push(SkippedRow { line, reason, row: text(&record), units_left: None });
+            builder.history.skipped.push(SkippedRow { line, reason, row: text(&fields), units_left: None });
         }
     }
-    match reader.get_ref().broken_line() {
-        Some(line) => Err(PlayError::BrokenQuote(line)),
-        None => Ok(builder.finish()),
-    }
+    file.check_end()?;
+    Ok(builder.finish())
 }
 
 #[cfg(test)]
@@ -144,7 +137,8 @@ mod tests {
         let mut file = HEADER.as_bytes().to_vec();
         file.extend(b"1,A,\xff,1,2010-12-01 08:26:00,2.55,1,UK\n2,A,x,1,2010-12-01 08:26:00,2.55,1,UK\n");
         let history = read(&file[..]).unwrap();
-        assert_eq!((history.skipped[0].line, history.skipped[0].reason), (2, NOT_UTF_8));
+        assert_eq!(history.skipped[0].line, 2);
+        assert!(history.skipped[0].reason.starts_with("not UTF-8"));
         assert_eq!(history.invoices.len(), 1);
     }
 

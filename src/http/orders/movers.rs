@@ -12,6 +12,7 @@ use crate::http::App;
 use crate::http::wire::access::{Admission, Permissions};
 use crate::http::wire::command::CommandResponse;
 use crate::http::wire::error::ApiError;
+use crate::http::wire::snapshot::RouterState;
 use crate::journal::{CommandError, Context, UseCase};
 
 /// Path of an order; the paths of its actions begin with it.
@@ -28,10 +29,10 @@ pub struct Movers {
     online: bool,
 }
 
-impl FromRequestParts<App> for Movers {
+impl FromRequestParts<RouterState> for Movers {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+    async fn from_request_parts(parts: &mut Parts, app: &RouterState) -> Result<Self, ApiError> {
         let permissions = Permissions::from_request_parts(parts, app).await?;
         let path = parts.extensions.get::<MatchedPath>();
         let by_cart = path.is_some_and(|path| path.as_str().starts_with(ORDER_OF_GUEST));

@@ -16,6 +16,7 @@ use crate::http::wire::fallbacks;
 use crate::http::wire::input::UNKNOWN_FIELD;
 use crate::http::wire::json::Unambiguous;
 use crate::http::wire::json_input::from_json;
+use crate::http::wire::snapshot::RouterState;
 
 /// A body that is parsed from a JSON object.
 pub trait FromObject: Sized {
@@ -71,10 +72,10 @@ impl FromObject for NoBody {
 /// The body of a request without idempotency key or dry run: not a command of the journal.
 pub struct PlainBody<T>(pub T);
 
-impl<T: FromObject> FromRequest<App> for PlainBody<T> {
+impl<T: FromObject> FromRequest<RouterState> for PlainBody<T> {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
+    async fn from_request(request: Request, app: &RouterState) -> Result<Self, ApiError> {
         let headers = request.headers().clone();
         parse_body(&headers, &read_bytes(request, app).await?).map(Self)
     }

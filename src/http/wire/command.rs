@@ -18,6 +18,7 @@ use crate::http::wire::caller::Caller;
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::read_query;
 use crate::http::wire::query;
+use crate::http::wire::snapshot::RouterState;
 use crate::http::wire::unchanged;
 use crate::journal::{CommandError, Context, EntityTag, IdempotencyKey, NewEvent, Receipt, UseCase};
 
@@ -107,10 +108,10 @@ pub enum CommandProblems {
     Unavailable(#[to_schema] Problem),
 }
 
-impl<T: FromObject> FromRequest<App> for Command<T> {
+impl<T: FromObject> FromRequest<RouterState> for Command<T> {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
+    async fn from_request(request: Request, app: &RouterState) -> Result<Self, ApiError> {
         read_command(request, app).await
     }
 }
@@ -143,10 +144,10 @@ pub struct CommandWith<T, Q> {
     pub query: Q,
 }
 
-impl<T: FromObject, Q: DeserializeOwned + Send> FromRequest<App> for CommandWith<T, Q> {
+impl<T: FromObject, Q: DeserializeOwned + Send> FromRequest<RouterState> for CommandWith<T, Q> {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
+    async fn from_request(request: Request, app: &RouterState) -> Result<Self, ApiError> {
         let query = read_query(request.uri())?;
         let Command { body, context } = read_command(request, app).await?;
         Ok(Self { body, context, query })

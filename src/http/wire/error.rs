@@ -186,7 +186,6 @@ impl ApiError {
         self
     }
 
-    #[cfg(test)]
     pub fn detail(&self) -> &str {
         &self.detail
     }

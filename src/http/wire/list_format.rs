@@ -3,8 +3,10 @@
 //! A new format is a variant of [`ListFormat`]: its media type, and what stands before, between and after the rows.
 
 use axum::http::HeaderMap;
-use axum::http::header::ACCEPT;
 use serde::Serialize;
+
+use crate::http::wire::accept::Accept;
+use crate::http::wire::negotiation::{JSON, JSON_LINES};
 
 /// How the rows of a whole list are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,31 +20,17 @@ pub enum ListFormat {
 const ALL: [ListFormat; 2] = [ListFormat::Json, ListFormat::JsonLines];
 
 impl ListFormat {
-    pub fn media_type(self) -> &'static str {
+    pub const fn media_type(self) -> &'static str {
         match self {
-            Self::Json => "application/json",
-            Self::JsonLines => "application/x-ndjson",
+            Self::Json => JSON,
+            Self::JsonLines => JSON_LINES,
         }
     }
 
-    /// Whether the format has no pages: a client that asks for it gets the whole list.
-    pub fn is_always_whole(self) -> bool {
-        match self {
-            Self::Json => false,
-            Self::JsonLines => true,
-        }
-    }
-
-    /// The format that the client prefers: of several with the same weight, the first; JSON if it names none.
+    /// The format that the client prefers; JSON if it accepts neither.
     pub fn preferred(headers: &HeaderMap) -> Self {
-        let values = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
-        let mut best = (0.0, Self::Json);
-        for (format, weight) in values.flat_map(|value| value.split(',')).filter_map(accepted) {
-            if weight > best.0 {
-                best = (weight, format);
-            }
-        }
-        best.1
+        let chosen = Accept::of(headers).choose(&ALL.map(Self::media_type));
+        chosen.map_or(Self::Json, |place| ALL[place])
     }
 
     /// What stands before the first row.
@@ -76,48 +64,9 @@ impl ListFormat {
     }
 }
 
-/// The format of one media range of `Accept`, and its weight.
-fn accepted(range: &str) -> Option<(ListFormat, f32)> {
-    let mut parts = range.split(';').map(str::trim);
-    let media_type = parts.next()?.to_ascii_lowercase();
-    let format = match media_type.as_str() {
-        "*/*" | "application/*" => ListFormat::Json,
-        name => ALL.into_iter().find(|format| format.media_type() == name)?,
-    };
-    let weight = parts.find_map(|part| part.strip_prefix("q=")).map_or(Some(1.0), |weight| weight.parse().ok())?;
-    Some((format, weight))
-}
-
 #[cfg(test)]
 mod tests {
-    use axum::http::HeaderValue;
-
     use super::*;
-
-    fn preferred(accept: &str) -> ListFormat {
-        ListFormat::preferred(&HeaderMap::from_iter([(ACCEPT, HeaderValue::from_str(accept).unwrap())]))
-    }
-
-    #[test]
-    fn the_format_is_the_one_that_the_client_prefers() {
-        assert_eq!(ListFormat::preferred(&HeaderMap::new()), ListFormat::Json);
-        for accept in [
-            "*/*",
-            "application/json",
-            "text/html, */*;q=0.8",
-            "application/json, application/x-ndjson",
-            "application/x-ndjson;q=0.5, application/json;q=0.9",
-            "application/x-ndjson;q=0, */*",
-            "application/x-ndjson;q=high",
-            "text/plain",
-        ] {
-            assert_eq!(preferred(accept), ListFormat::Json, "{accept}");
-        }
-        for accept in ["application/x-ndjson", "Application/X-NDJSON; charset=utf-8", "*/*;q=0.1, application/x-ndjson"]
-        {
-            assert_eq!(preferred(accept), ListFormat::JsonLines, "{accept}");
-        }
-    }
 
     #[test]
     fn rows_are_written_one_after_the_other() {

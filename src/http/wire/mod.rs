@@ -1,11 +1,14 @@
 //! What all routes share: access check, input parsing, responses, errors and the OpenAPI document.
 
+pub mod accept;
 pub mod access;
 pub mod amount;
 pub mod body;
 pub mod caller;
 pub mod command;
 pub mod consistency;
+pub mod csv_lines;
+pub mod csv_rows;
 pub mod error;
 pub mod fallbacks;
 pub mod input;
@@ -13,6 +16,7 @@ pub mod json;
 pub mod json_input;
 pub mod list_format;
 pub mod log_position;
+pub mod negotiation;
 pub mod openapi;
 pub mod page;
 pub mod parameters;
@@ -23,6 +27,8 @@ pub mod refusal;
 pub mod response_cache;
 pub mod responses;
 pub mod schema;
+pub mod snapshot;
+pub mod streamed;
 pub mod text_input;
 pub mod unchanged;
 pub mod whole_list;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::Method;
+use axum::http::{Method, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use percent_encoding::percent_decode_str;
@@ -32,7 +32,7 @@ impl QueryParameters {
                 (Method::PATCH, patch),
             ];
             let documented = methods.into_iter().filter_map(|(method, operation)| Some((method, operation.as_ref()?)));
-            (path.clone(), documented.map(|(method, operation)| (method, names(operation))).collect())
+            (path.clone(), documented.map(|(method, operation)| (method, names_of(operation))).collect())
         });
         Self(Arc::new(routes.collect()))
     }
@@ -94,6 +94,17 @@ pub fn without(query: &str, name: &str) -> String {
     kept.collect::<Vec<_>>().join("&")
 }
 
+/// Whether the query has one of the parameters.
+pub fn names(uri: &Uri, wanted: &[&str]) -> bool {
+    let query = uri.query().unwrap_or_default();
+    wanted.iter().any(|name| query.split('&').any(|pair| is_named(pair, name)))
+}
+
+/// Whether the query has this parameter with this value: `all=false`.
+pub fn has(uri: &Uri, wanted: &str) -> bool {
+    uri.query().unwrap_or_default().split('&').any(|pair| decode(pair).is_some_and(|pair| pair == wanted))
+}
+
 fn is_named(pair: &str, name: &str) -> bool {
     pairs(pair).any(|(given, _)| decode(given).is_some_and(|given| given == name))
 }
@@ -110,7 +121,7 @@ fn decode(encoded: &str) -> Option<String> {
 }
 
 /// The names of the query parameters that an operation documents.
-fn names(operation: &Operation) -> Vec<String> {
+fn names_of(operation: &Operation) -> Vec<String> {
     let parameters = operation.parameters.iter().flatten();
     let named = parameters.filter_map(|parameter| match parameter {
         RefOr::T(parameter) => (parameter.parameter_in == ParameterIn::Query).then(|| parameter.name.clone()),

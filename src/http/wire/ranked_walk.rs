@@ -20,6 +20,7 @@ use crate::http::wire::caller::Caller;
 use crate::http::wire::error::{ApiError, FieldError};
 use crate::http::wire::list_format::ListFormat;
 use crate::http::wire::page::{Page, PageOf};
+use crate::http::wire::snapshot::RouterState;
 use crate::projector::event_types_of;
 
 /// The requested part of a list by rank, or all of it.
@@ -32,8 +33,8 @@ pub struct RankedPage {
     /// Start of the page, from the `Link` header of the previous page.
     cursor: Option<String>,
     /// `true` returns the whole list from one snapshot, without `limit` and `cursor`: no row is missing or repeated.
-    /// `Accept: application/x-ndjson` returns it too, one JSON object a line. Their number at once is limited, and each
-    /// must be read within 60 seconds.
+    /// `Accept: application/x-ndjson` or `text/csv` returns it too, unless `limit` or `cursor` is given. Their number at
+    /// once is limited, and each must be read within 60 seconds.
     all: Option<bool>,
 }
 
@@ -87,10 +88,10 @@ impl From<WalkStart> for (i64, i64, i64) {
 /// A rebuild is dated before its commit, and the clocks of nodes differ.
 const REBUILD_LEEWAY: TimeDelta = TimeDelta::seconds(10);
 
-impl FromRequestParts<App> for ListRequest {
+impl FromRequestParts<RouterState> for ListRequest {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+    async fn from_request_parts(parts: &mut Parts, app: &RouterState) -> Result<Self, ApiError> {
         let uri = match parts.extensions.get::<axum::extract::OriginalUri>() {
             Some(original) => original.0.clone(),
             None => parts.uri.clone(),
@@ -103,16 +104,14 @@ impl FromRequestParts<App> for ListRequest {
 impl RankedPage {
     /// Whether the whole list is asked for. 400 if a part is asked for too.
     fn is_whole(&self, format: ListFormat) -> Result<bool, ApiError> {
-        let by_format = format.is_always_whole();
-        if !by_format && self.all != Some(true) {
-            return Ok(false);
+        let parts = [("limit", self.limit.is_some()), ("cursor", self.cursor.is_some())];
+        if self.all != Some(true) {
+            let asks_for_page = self.all == Some(false) || parts.iter().any(|(_, given)| *given);
+            return Ok(format == ListFormat::JsonLines && !asks_for_page);
         }
-        let asked_by = if self.all == Some(true) { "all=true".to_owned() } else { format.media_type().to_owned() };
-        let parts =
-            [("limit", self.limit.is_some()), ("cursor", self.cursor.is_some()), ("all", self.all == Some(false))];
         let errors = parts.into_iter().filter(|(_, given)| *given).map(|(field, _)| FieldError {
             field: field.to_owned(),
-            message: format!("cannot be combined with {asked_by}, which returns the whole list"),
+            message: "cannot be combined with all=true, which returns the whole list".to_owned(),
         });
         let errors: Vec<_> = errors.collect();
         if errors.is_empty() { Ok(true) } else { Err(ApiError::invalid(errors)) }

@@ -3,14 +3,15 @@
 use utoipa::ToSchema;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
-use utoipa::openapi::schema::{AllOfBuilder, Schema, Type};
+use utoipa::openapi::schema::{AllOfBuilder, Array, ArrayItems, Schema, Type};
 use utoipa::openapi::{Content, Header, Object, OpenApi, Ref, RefOr, Required, Response};
 
 use crate::http::wire::access;
+use crate::http::wire::csv_rows::CSV;
+use crate::http::wire::negotiation::{JSON, JSON_LINES};
 use crate::http::wire::openapi::{DryRun, PossibleDryRun, operations};
 
 const PROBLEM: &str = "application/problem+json";
-const JSON: &str = "application/json";
 
 /// A problem that several routes may answer.
 struct SharedProblem {
@@ -59,6 +60,7 @@ const fn problem(status: &'static str, name: &'static str, meaning: &'static str
 /// Describes every response, adds the problems of layers, and defines shared problems once.
 pub fn complete(document: &mut OpenApi) {
     let mut combined = Vec::new();
+    note_formats(document);
     for (path, operation) in operations(document) {
         add_layer_problems(path, operation);
         combined.extend(add_dry_run(operation));
@@ -198,6 +200,27 @@ fn describe_success(status: &str, response: &mut Response, summary: &str, is_com
     }
 }
 
+/// Describes the formats of each list, and the answer to a client that accepts none of a read.
+fn note_formats(document: &mut OpenApi) {
+    let reads = document.paths.paths.iter_mut().filter(|(path, _)| path.starts_with("/shop/api/"));
+    for operation in reads.filter_map(|(_, item)| item.get.as_mut()) {
+        let Some(RefOr::T(success)) = operation.responses.responses.get_mut("200") else { continue };
+        let json = success.content.get(JSON).and_then(|content| match content {
+            RefOr::T(content) => content.schema.clone(),
+            RefOr::Ref(_) => None,
+        });
+        if let Some(RefOr::T(Schema::Array(Array { items: ArrayItems::RefOrSchema(row), .. }))) = json {
+            success.content.insert(JSON_LINES.to_owned(), Content::new(Some(*row)).into());
+            let text =
+                Object::builder().schema_type(Type::String).description(Some("A header line, and a line a row."));
+            success.content.insert(CSV.to_owned(), Content::new(Some(text.build())).into());
+            success.headers.insert("Vary".to_owned(), header(Type::String, "`Accept`").into());
+        }
+        let meaning = "The client accepts no media type of the answer";
+        operation.responses.responses.insert("406".to_owned(), Response::new(meaning).into());
+    }
+}
+
 /// The reads whose answer has an `ETag`.
 const TAGGED: [&str; 11] = [
     "find_category",
@@ -256,6 +279,10 @@ fn add_dry_run(operation: &mut Operation) -> Option<(String, RefOr<Schema>)> {
     }
     let responses = &mut operation.responses.responses;
     let is_shared = responses.contains_key("200");
+    // Rows have their events themselves.
+    if responses.get("200").is_some_and(|answer| has_only_lines(answer)) {
+        return None;
+    }
     let answer = ["200", "201", "202"].into_iter().find_map(|status| json_schema(responses.get(status)?));
     let events = if is_shared { PossibleDryRun::name() } else { DryRun::name() };
     let (schema, combined) = match answer {
@@ -273,6 +300,10 @@ fn add_dry_run(operation: &mut Operation) -> Option<(String, RefOr<Schema>)> {
         response.content.insert(JSON.to_owned(), Content::new(Some(schema)).into());
     }
     combined
+}
+
+fn has_only_lines(response: &RefOr<Response>) -> bool {
+    matches!(response, RefOr::T(response) if response.content.contains_key(JSON_LINES) && response.content.len() == 1)
 }
 
 /// The schema of a JSON response.

@@ -1,39 +1,34 @@
 //! Whole lists: every row from one snapshot of the database, streamed.
 //!
-//! Memory is bounded: rows are sent in chunks, and the database is read no faster than the client reads. A list holds a
-//! connection and a snapshot meanwhile, so the time of each and the number at once are bounded too. A list that ends
-//! early breaks the connection, so that a client cannot mistake a part for the whole.
+//! A list holds a connection and a snapshot while it is read, so the time of each and the number at once are bounded.
 
 use std::collections::HashMap;
-use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
-use axum::http::StatusCode;
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
-use axum::response::{IntoResponse, Response};
-use futures_util::stream::{self, BoxStream, TryStreamExt};
+use axum::http::header::RETRY_AFTER;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::Response;
+use futures_util::stream::{BoxStream, TryStreamExt};
 use serde::Serialize;
 use sqlx::pool::PoolConnection;
 use sqlx::{Executor, PgConnection, PgPool, Postgres};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::domain::account::Role;
 use crate::http::wire::caller::Caller;
 use crate::http::wire::error::ApiError;
 use crate::http::wire::list_format::ListFormat;
+use crate::http::wire::streamed::{self, Chunks};
 
-/// Rows are sent when a chunk has this size.
-const CHUNK_BYTES: usize = 32 * 1024;
-/// Chunks that wait for the client.
-const CHUNKS: usize = 4;
 /// Seconds after which a client may retry a list that was refused.
 const RETRY_SECONDS: u32 = 5;
 
 const STAFF_LISTS: usize = 3;
 const PUBLIC_LISTS: usize = 2;
 const LISTS_OF_A_CALLER: usize = 2;
+/// Lists that a node sends as CSV at once. Customers and guests have one of them.
+const CSV_LISTS: usize = 2;
 const LIST_TIME: Duration = Duration::from_secs(60);
 
 /// Bounds of whole lists on one node.
@@ -61,6 +56,8 @@ pub struct WholeLists {
     limits: WholeListLimits,
     staff: Arc<Semaphore>,
     public: Arc<Semaphore>,
+    csv: Arc<Semaphore>,
+    public_csv: Arc<Semaphore>,
     callers: Arc<Mutex<HashMap<String, usize>>>,
 }
 
@@ -71,18 +68,18 @@ struct Slot {
     principal: String,
 }
 
-/// A part of a list on its way to the client.
-enum Piece {
-    Rows(Bytes),
-    /// The list is complete.
-    End,
-    Failed(sqlx::Error),
+/// The right to send a list until this is dropped.
+pub struct ListSlot {
+    _slot: Option<Slot>,
+    _permits: Vec<OwnedSemaphorePermit>,
 }
 
 impl WholeLists {
     pub fn new(limits: WholeListLimits) -> Self {
-        let (staff, public) = (Semaphore::new(limits.staff), Semaphore::new(limits.public));
-        Self { limits, staff: Arc::new(staff), public: Arc::new(public), callers: Arc::default() }
+        let semaphore = |permits| Arc::new(Semaphore::new(permits));
+        let (staff, public) = (semaphore(limits.staff), semaphore(limits.public));
+        let (csv, public_csv) = (semaphore(CSV_LISTS), semaphore(CSV_LISTS - 1));
+        Self { limits, staff, public, csv, public_csv, callers: Arc::default() }
     }
 
     /// Streams the rows of `query`, which reads the `tables`.
@@ -101,34 +98,34 @@ impl WholeLists {
         Query: for<'c> FnOnce(&'c mut PgConnection) -> BoxStream<'c, Result<Row, sqlx::Error>> + Send + 'static,
         Show: Fn(Row) -> Shown + Send + 'static,
     {
-        let is_staff = caller.identity().is_ok_and(|identity| identity.role > Role::Customer);
-        let slot = self.take_slot(caller.principal(), is_staff)?;
+        let slot = self.take_slot(caller.principal(), is_staff(caller))?;
         let connection = snapshot_connection(pool, tables).await?;
-        let (sender, mut receiver) = mpsc::channel(CHUNKS);
-        let time = self.limits.time;
-        tokio::spawn(async move {
-            // Dropped last, when the connection is gone.
-            let _slot = slot;
-            tokio::select! {
-                sent = tokio::time::timeout(time, send_rows(connection, format, query, show, &sender)) => match sent {
-                    Ok(Ok(())) => {}
-                    Ok(Err(error)) => {
-                        tracing::warn!(%error, "a whole list broke off");
-                        drop(sender.try_send(Piece::Failed(error)));
-                    }
-                    Err(_) => tracing::warn!(seconds = time.as_secs(), "a whole list took too long and was broken off"),
-                },
-                () = sender.closed() => {}
-            }
-        });
-        // Failures before the first row still get a status.
-        let first = match receiver.recv().await {
-            Some(Piece::Failed(error)) => return Err(error.into()),
-            Some(first) => first,
-            None => return Err(ApiError::unavailable("list_too_slow", "the list took too long")),
-        };
-        let body = Body::from_stream(stream::try_unfold((Some(first), receiver), next_bytes));
-        Ok(([(CONTENT_TYPE, format.media_type())], body).into_response())
+        let send = move |chunks| send_rows(connection, format, query, show, chunks);
+        streamed::answer(HeaderValue::from_static(format.media_type()), self.limits.time, slot, send).await
+    }
+
+    /// How long a list may take.
+    pub fn time(&self) -> Duration {
+        self.limits.time
+    }
+
+    /// The right to read a list; `csv` if it is sent as CSV.
+    pub fn admit(&self, caller: &Caller, csv: bool) -> Result<ListSlot, ApiError> {
+        let permits = if csv { self.take_csv_permits(is_staff(caller))? } else { vec![] };
+        let slot = self.take_slot(caller.principal(), is_staff(caller))?;
+        Ok(ListSlot { _slot: Some(slot), _permits: permits })
+    }
+
+    /// The right to send a list as CSV whose rows are admitted elsewhere.
+    pub fn admit_csv(&self, caller: &Caller) -> Result<ListSlot, ApiError> {
+        Ok(ListSlot { _slot: None, _permits: self.take_csv_permits(is_staff(caller))? })
+    }
+
+    /// 503 if the node sends too many lists as CSV. Customers and guests leave one for staff.
+    fn take_csv_permits(&self, is_staff: bool) -> Result<Vec<OwnedSemaphorePermit>, ApiError> {
+        let semaphores = if is_staff { vec![&self.csv] } else { vec![&self.public_csv, &self.csv] };
+        let permits = semaphores.into_iter().map(|semaphore| Arc::clone(semaphore).try_acquire_owned());
+        permits.collect::<Result<_, _>>().map_err(|_| busy())
     }
 
     /// 429 if the caller reads too many lists, 503 if the node does.
@@ -142,12 +139,20 @@ impl WholeLists {
                 .with_header(RETRY_AFTER, RETRY_SECONDS));
         }
         let Ok(permit) = Arc::clone(semaphore).try_acquire_owned() else {
-            return Err(ApiError::unavailable("whole_lists_busy", "too many whole lists are being read; retry later")
-                .with_header(RETRY_AFTER, RETRY_SECONDS));
+            return Err(busy());
         };
         *callers.entry(principal.to_owned()).or_default() += 1;
         Ok(Slot { _permit: permit, lists: self.clone(), principal: principal.to_owned() })
     }
+}
+
+fn is_staff(caller: &Caller) -> bool {
+    caller.identity().is_ok_and(|identity| identity.role > Role::Customer)
+}
+
+fn busy() -> ApiError {
+    ApiError::unavailable("whole_lists_busy", "too many whole lists are being read; retry later")
+        .with_header(RETRY_AFTER, RETRY_SECONDS)
 }
 
 impl Drop for Slot {
@@ -170,53 +175,29 @@ async fn snapshot_connection(pool: &PgPool, tables: &[&str]) -> Result<PoolConne
     Ok(connection)
 }
 
-/// Sends every row, then the end. Returns early if the client is gone.
+/// Sends every row.
 async fn send_rows<Row, Shown, Query, Show>(
     mut connection: PoolConnection<Postgres>,
     format: ListFormat,
     query: Query,
     show: Show,
-    sender: &mpsc::Sender<Piece>,
-) -> Result<(), sqlx::Error>
+    mut chunks: Chunks,
+) -> Result<Chunks, ApiError>
 where
     Shown: Serialize,
     Query: for<'c> FnOnce(&'c mut PgConnection) -> BoxStream<'c, Result<Row, sqlx::Error>>,
     Show: Fn(Row) -> Shown,
 {
     let mut rows = query(&mut connection);
-    let mut chunk = Vec::with_capacity(CHUNK_BYTES);
     let mut first = true;
-    format.begin(&mut chunk);
+    format.begin(chunks.buffer());
     while let Some(row) = rows.try_next().await? {
-        let written = format.write_row(&show(row), std::mem::take(&mut first), &mut chunk);
-        written.map_err(|error| sqlx::Error::Encode(error.into()))?;
-        if chunk.len() >= CHUNK_BYTES {
-            let full = std::mem::replace(&mut chunk, Vec::with_capacity(CHUNK_BYTES));
-            if sender.send(Piece::Rows(full.into())).await.is_err() {
-                return Ok(());
-            }
-        }
+        let written = format.write_row(&show(row), std::mem::take(&mut first), chunks.buffer());
+        written.map_err(ApiError::internal)?;
+        chunks.send_full().await;
     }
-    format.end(&mut chunk);
-    if sender.send(Piece::Rows(chunk.into())).await.is_ok() {
-        drop(sender.send(Piece::End).await);
-    }
-    Ok(())
-}
-
-type Pieces = (Option<Piece>, mpsc::Receiver<Piece>);
-
-/// The next bytes of the body; an error if the list ends without its end.
-async fn next_bytes((first, mut receiver): Pieces) -> io::Result<Option<(Bytes, Pieces)>> {
-    let piece = match first {
-        Some(piece) => Some(piece),
-        None => receiver.recv().await,
-    };
-    match piece {
-        Some(Piece::Rows(bytes)) => Ok(Some((bytes, (None, receiver)))),
-        Some(Piece::End) => Ok(None),
-        Some(Piece::Failed(_)) | None => Err(io::Error::other("the list ended early")),
-    }
+    format.end(chunks.buffer());
+    Ok(chunks)
 }
 
 #[cfg(test)]
@@ -246,18 +227,5 @@ mod tests {
         let refused = lists.take_slot("account/9", true).err().unwrap().into_response();
         assert_eq!(refused.headers()[RETRY_AFTER], "5");
         assert_eq!(lists.callers.lock().unwrap().len(), 3);
-    }
-
-    #[tokio::test]
-    async fn a_body_without_its_end_is_an_error() {
-        let (sender, receiver) = mpsc::channel(2);
-        sender.send(Piece::Rows("[1".into())).await.unwrap();
-        drop(sender);
-        let (bytes, rest) = next_bytes((None, receiver)).await.unwrap().unwrap();
-        assert_eq!(bytes, "[1");
-        assert!(next_bytes(rest).await.is_err());
-        let (sender, receiver) = mpsc::channel(2);
-        sender.send(Piece::End).await.unwrap();
-        assert!(next_bytes((None, receiver)).await.unwrap().is_none());
     }
 }

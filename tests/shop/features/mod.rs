@@ -9,6 +9,7 @@ mod card_provider;
 mod carts;
 mod category_trees;
 mod command_line;
+mod csv_lists;
 mod customer_export;
 mod delivery;
 mod discounts;

@@ -25,6 +25,7 @@ use crate::http::wire::caller::Caller;
 use crate::http::wire::consistency::PROJECTION_POSITION;
 use crate::http::wire::error::ApiError;
 use crate::http::wire::list_format::ListFormat;
+use crate::http::wire::snapshot::Snapshot;
 use crate::http::wire::unchanged::digest_tag;
 use crate::metrics;
 
@@ -154,7 +155,9 @@ impl CallerClass {
 /// Answers a read that has waited for `position`: with a kept answer if it is current, otherwise with a new one, which is
 /// kept if a rule says so.
 pub async fn answer(app: &App, position: i64, request: Request, next: Next) -> Response {
-    let is_whole = |request: &Request| ListFormat::preferred(request.headers()).is_always_whole();
+    // A whole list is streamed, and the pages of a snapshot are of its own time.
+    let is_whole =
+        |request: &Request| Snapshot::is_read() || ListFormat::preferred(request.headers()) == ListFormat::JsonLines;
     let rule = request.extensions().get::<MatchedPath>().and_then(|path| rule_of(path.as_str()));
     let Some(rule) = rule.filter(|_| request.method() == Method::GET && !is_whole(&request)) else {
         return next.run(request).await;
