@@ -11,6 +11,7 @@ use thiserror::Error;
 
 use crate::domain::claim::{Claim, ClaimIds};
 use crate::domain::ids::{CartId, CustomerId, OrderId, ProductId};
+use crate::domain::metadata::Metadata;
 use crate::domain::money::Money;
 use crate::domain::order::{Action, OrderCommand};
 use crate::domain::product::Slug;
@@ -164,7 +165,7 @@ impl Product {
 impl Customer {
     fn register(&self, work: &mut UnitOfWork<'_>) -> Result<CustomerId, Interrupt> {
         let (first_name, last_name, email) = (self.first_name.clone(), self.last_name.clone(), self.email.clone());
-        Ok(RegisterCustomer { first_name, last_name, email }.decide(work)?.customer_id)
+        Ok(RegisterCustomer { first_name, last_name, email, metadata: Metadata::default() }.decide(work)?.customer_id)
     }
 }
 
@@ -186,6 +187,7 @@ impl Order {
             reference: None,
             lines: lines.collect::<Result<_, Interrupt>>()?,
             recipients: Recipients::default(),
+            metadata: Metadata::default(),
         };
         let order_id = place.decide(work)?.order.order_id;
         for action in &self.moves {

@@ -1,5 +1,6 @@
 //! Products and customers for sections without HTTP.
 
+use cartwright::domain::metadata::Metadata;
 use cartwright::domain::money::Money;
 use cartwright::domain::text::{Description, Email, Name};
 use cartwright::journal::{Actor, Context, Journal, UseCase};
@@ -29,6 +30,7 @@ pub async fn stock_up(journal: &Journal, products: i64, customers: i64) {
         first_name: name("Ada".to_owned()),
         last_name: name(format!("Number{customer}")).into(),
         email: Email::try_from(format!("customer{customer}@customer.example")).expect("an address"),
+        metadata: Metadata::default(),
     });
     stream::iter(register).for_each_concurrent(32, |register| run(journal, register)).await;
 }

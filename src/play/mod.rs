@@ -14,6 +14,7 @@ use thiserror::Error;
 use crate::csv_file::CsvError;
 use crate::domain::claim::ClaimIds;
 use crate::domain::ids::OrderId;
+use crate::domain::metadata::Metadata;
 use crate::journal::{CommandError, Journal};
 use crate::projector::Projector;
 use crate::shop::{PlaceOrder, Recipients, RequestedLine};
@@ -163,6 +164,7 @@ fn order_of(invoice: &Invoice, products: &ProductIds, customers: &CustomerIds) -
         reference: Some(invoice.reference.clone()),
         lines: invoice.lines.iter().map(line).collect(),
         recipients: Recipients::default(),
+        metadata: Metadata::default(),
     }
 }
 

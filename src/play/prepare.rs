@@ -13,6 +13,7 @@ use super::send::{Preload, send};
 use super::{CHUNK, PlayError, PlayOptions};
 use crate::domain::claim::ClaimIds;
 use crate::domain::ids::{CategoryId, CustomerId, ProductId};
+use crate::domain::metadata::Metadata;
 use crate::domain::money::Money;
 use crate::domain::product::Product;
 use crate::domain::refusal::Refusal;
@@ -101,6 +102,7 @@ async fn register(journal: &Journal, pool: &PgPool, buyer: &Buyer) -> Result<Cus
         first_name: first_name.clone(),
         last_name: buyer.last_name.clone(),
         email: buyer.email.clone(),
+        metadata: Metadata::default(),
     });
     match registered.await {
         Ok(registered) => Ok(registered.customer_id),

@@ -8,6 +8,7 @@ use super::secrets::{expose, expose_optional};
 use crate::domain::account::{Account, AccountCommand, LinkHash, PasswordHash, Role};
 use crate::domain::customer::{Customer, CustomerCommand, ProfileField};
 use crate::domain::ids::{AccountId, CustomerId};
+use crate::domain::metadata::Metadata;
 use crate::domain::refusal::Refusal;
 use crate::domain::text::{Email, LastName, Name};
 use crate::journal::{AggregateRef, Interrupt, SideWrite, UnitOfWork, UseCase};
@@ -150,7 +151,9 @@ impl UseCase for ConfirmRegistration {
             Some(customer_id) => customer_id,
             None => {
                 let (first_name, last_name) = (self.first_name.clone(), self.last_name.clone());
-                RegisterCustomer { first_name, last_name, email: self.email.clone() }.decide(work)?.customer_id
+                RegisterCustomer { first_name, last_name, email: self.email.clone(), metadata: Metadata::default() }
+                    .decide(work)?
+                    .customer_id
             }
         };
         let open = OpenAccount {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::metadata::change_customer_metadata;
+use super::metadata::{change_customer_metadata, put_customer_metadata};
 use crate::domain::customer::{Customer, CustomerCommand, ProfileField};
 use crate::domain::ids::CustomerId;
 use crate::domain::metadata::Metadata;
@@ -15,6 +15,7 @@ pub struct RegisterCustomer {
     pub first_name: Name,
     pub last_name: LastName,
     pub email: Email,
+    pub metadata: Metadata,
 }
 
 /// Changes the name or the metadata of a customer, or the e-mail address of one without an account. `None` keeps a value.
@@ -40,8 +41,9 @@ impl UseCase for RegisterCustomer {
     fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<CustomerRef, Interrupt> {
         let customer_id = CustomerId(work.next_number::<Customer>()?);
         work.execute::<Customer>(customer_id, CustomerCommand::Register)?;
-        let Self { first_name, last_name, email } = self;
+        let Self { first_name, last_name, email, metadata } = self;
         work.add_side_write(&PutProfile { customer_id, first_name, last_name, email })?;
+        put_customer_metadata(work, customer_id, metadata)?;
         Ok(CustomerRef { customer_id })
     }
 }

@@ -84,6 +84,31 @@ impl UseCase for ChangeOrderMetadata {
     }
 }
 
+/// Stores the metadata of a new customer, if any.
+pub(super) fn put_customer_metadata(
+    work: &mut UnitOfWork<'_>,
+    customer_id: CustomerId,
+    metadata: &Metadata,
+) -> Result<(), Interrupt> {
+    if metadata.is_empty() {
+        return Ok(());
+    }
+    put_metadata(work, Subject::Customer(customer_id), Some(customer_id), metadata)
+}
+
+/// Stores the metadata of a new order, if any.
+pub(super) fn put_order_metadata(
+    work: &mut UnitOfWork<'_>,
+    order_id: OrderId,
+    customer_id: Option<CustomerId>,
+    metadata: &Metadata,
+) -> Result<(), Interrupt> {
+    if metadata.is_empty() {
+        return Ok(());
+    }
+    put_metadata(work, Subject::Order(order_id), customer_id, metadata)
+}
+
 /// Replaces the metadata of a customer.
 pub(super) fn change_customer_metadata(
     work: &mut UnitOfWork<'_>,

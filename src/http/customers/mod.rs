@@ -66,6 +66,8 @@ body! {
         /// Absent or empty for a person with one name.
         pub last_name: Option<LastName>,
         pub email: Email,
+        /// Pairs of texts that staff and integrations keep with the customer.
+        pub metadata: Option<Metadata>,
     }
 }
 
@@ -100,8 +102,9 @@ pub async fn register_customer(
     State(app): State<App>,
     command: Command<NewCustomer>,
 ) -> Result<CommandResponse<CustomerRef>, ApiError> {
-    let NewCustomer { first_name, last_name, email } = command.body;
-    let register = RegisterCustomer { first_name, last_name: last_name.unwrap_or_default(), email };
+    let NewCustomer { first_name, last_name, email, metadata } = command.body;
+    let (last_name, metadata) = (last_name.unwrap_or_default(), metadata.unwrap_or_default());
+    let register = RegisterCustomer { first_name, last_name, email, metadata };
     let registered = app.run(register, command.context).await?;
     Ok(registered.created(|registered| format!("/shop/api/customer/{}/", registered.customer_id)))
 }

@@ -14,6 +14,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::domain::ids::{AddressId, CustomerId, OrderId, ProductId};
+use crate::domain::metadata::Metadata;
 use crate::domain::money::Money;
 use crate::domain::quantity::Quantity;
 use crate::domain::text::Reference;
@@ -61,6 +62,8 @@ body! {
         pub billing_address: Option<GivenAddress>,
         pub shipping_address_id: Option<AddressId>,
         pub billing_address_id: Option<AddressId>,
+        /// Pairs of texts that staff and integrations keep with the order.
+        pub metadata: Option<Metadata>,
     }
 }
 
@@ -87,9 +90,10 @@ pub async fn place_order(
     State(app): State<App>,
     command: Command<NewOrder>,
 ) -> Result<CommandResponse<OrderView>, ApiError> {
-    let NewOrder { customer_id, placed_at, reference, lines, .. } = command.body;
+    let NewOrder { customer_id, placed_at, reference, lines, metadata, .. } = command.body;
     let NewOrder { contact, shipping_address, billing_address, shipping_address_id, billing_address_id, .. } =
         command.body;
+    let metadata = metadata.unwrap_or_default();
     let given = GivenRecipients { contact, shipping_address, billing_address, shipping_address_id, billing_address_id };
     let recipients = given.resolve(&app, customer_id).await?;
     let requested = |line: NewLine| RequestedLine {
@@ -98,7 +102,7 @@ pub async fn place_order(
         unit_price: line.unit_price,
     };
     let lines = lines.into_iter().map(requested).collect();
-    let place = PlaceOrder { customer_id, placed_at, reference, lines, recipients };
+    let place = PlaceOrder { customer_id, placed_at, reference, lines, recipients, metadata };
     let order = app.run(place, command.context).await?;
     let placed_before = order.answer().placed_before;
     let order = order.map(|placed| placed.order);

@@ -12,6 +12,7 @@ use crate::domain::category::Category;
 use crate::domain::claim::ClaimIds;
 use crate::domain::customer::{Country, CustomerError};
 use crate::domain::ids::{CustomerId, OrderId, ProductId};
+use crate::domain::metadata::Metadata;
 use crate::domain::money::Money;
 use crate::domain::order::{self, Order, OrderCommand, OrderLine, PaymentMethod};
 use crate::domain::product::{Listing, Product, ProductCommand, UnavailableReason};
@@ -20,6 +21,7 @@ use crate::domain::refusal::{Refusal, UnavailableItem};
 use crate::domain::text::Reference;
 use crate::journal::{Interrupt, UnitOfWork, UseCase};
 use crate::shop::customers::{check_customer, check_may_order};
+use crate::shop::metadata::put_order_metadata;
 use crate::shop::names::{find_holder, take_name};
 use crate::shop::pricing::{PricingRequest, price, use_discount};
 use crate::shop::recipients::{Destination, Recipients};
@@ -35,6 +37,7 @@ pub struct PlaceOrder {
     pub reference: Option<Reference>,
     pub lines: Vec<RequestedLine>,
     pub recipients: Recipients,
+    pub metadata: Metadata,
 }
 
 /// A line of a new order.
@@ -100,6 +103,7 @@ impl UseCase for PlaceOrder {
             },
         )?;
         self.recipients.write(work, OrderId(order.order_id), self.customer_id)?;
+        put_order_metadata(work, OrderId(order.order_id), self.customer_id, &self.metadata)?;
         if let Some(claim) = claim {
             take_name(work, &claim, order.order_id)?;
         }

@@ -121,6 +121,19 @@ async fn the_metadata_of_a_guests_cart_is_merged_expires_and_is_erased_with_the_
     }
     put(&shop, &own, json!({})).await;
     assert_eq!(rows(&shop).await, 0);
+    // Staff give it to a new customer and a new order.
+    let pairs = json!({ "crm": "17" });
+    let person = json!({ "first_name": "Bo", "email": "bo@example.com", "metadata": pairs });
+    let person = shop.done("customers/", person).await["customer_id"].clone();
+    let lines = json!([{ "product_id": product, "quantity": 1 }]);
+    let order = json!({ "customer_id": person, "lines": lines, "metadata": pairs });
+    let order = shop.done("orders/", order).await["order_id"].as_i64().unwrap();
+    for path in [format!("customer/{person}/"), format!("order/{order}/summary/")] {
+        assert_eq!(shop.read(&path).await["metadata"], pairs);
+    }
+    shop.complete_order(order).await;
+    shop.send("DELETE", &format!("customer/{person}/"), Value::Null, &[]).await;
+    assert_eq!(rows(&shop).await, 0);
 
     let cart = guest_cart(&shop).await;
     shop.done(&format!("{cart}items/"), item.clone()).await;

@@ -3,6 +3,7 @@
 use cartwright::domain::account::{LinkHash, PasswordHash, Role};
 use cartwright::domain::customer::Country;
 use cartwright::domain::ids::{AccountId, AddressId, CartId, CustomerId};
+use cartwright::domain::metadata::Metadata;
 use cartwright::domain::refusal::Refusal;
 use cartwright::domain::text::{Email, Name};
 use cartwright::journal::{Actor, CommandError, Context, Interrupt, SideWrite, UnitOfWork, UseCase};
@@ -55,8 +56,12 @@ async fn each_constraint_that_a_side_write_breaks_becomes_its_refusal() {
     journal.run(open_account(customer_id, "ada@example.com"), context()).await.unwrap();
 
     // An e-mail address is taken: by a profile, by an account, and by another profile.
-    let register =
-        RegisterCustomer { first_name: name("Ada"), last_name: name("M").into(), email: email("ADA@example.com") };
+    let register = RegisterCustomer {
+        first_name: name("Ada"),
+        last_name: name("M").into(),
+        email: email("ADA@example.com"),
+        metadata: Metadata::default(),
+    };
     assert_eq!(shop.refusal(register).await, Refusal::EmailTaken);
     assert_eq!(shop.refusal(open_account(None, "STAFF@example.com")).await, Refusal::EmailTaken);
     let change = |customer: i64, address: &str| ChangeCustomer {

@@ -112,6 +112,7 @@ mod tests {
             "customer_stats",
             "customers",
             "address",
+            "entity_metadata",
             "order_contact",
             "credential",
             "carts",
