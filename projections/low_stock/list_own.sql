@@ -1,9 +1,9 @@
 -- Products below their own threshold, and those without one below that of the shop: 10 until it was changed.
 select
-    product.product_id,
-    product.name,
-    product.price,
-    product.stock,
+    product.product_id as "product_id!",
+    product.name as "name!",
+    product.price as "price!",
+    product.stock as "stock!",
     category.name as category,
     coalesce(product.threshold, shop.threshold) as "low_stock_threshold!"
 from (select coalesce(max(low_stock_threshold), 10) as threshold from settings) as shop

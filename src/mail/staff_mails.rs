@@ -40,17 +40,16 @@ impl Reactor for StaffMails {
         Box::pin(async move {
             let mut targets = Vec::new();
             for with_editors in [false, true] {
-                let mut mailed =
-                    events.iter().filter(|event| concerns_editors(&event.event_type) == with_editors).peekable();
-                if mailed.peek().is_none() {
+                let mailed = events.iter().filter(|event| concerns_editors(&event.event_type) == with_editors);
+                let positions: Vec<i64> = mailed.map(|event| event.position).collect();
+                if positions.is_empty() {
                     continue;
                 }
                 let staff = sqlx::query_file_scalar!("src/mail/queries/staff.sql", MAX_STAFF, with_editors);
                 let staff = staff.fetch_all(&mut *connection).await?;
-                targets.extend(mailed.flat_map(|event| {
-                    let position = event.position;
-                    staff.iter().map(move |account_id| (position, account_id.to_string()))
-                }));
+                for position in positions {
+                    targets.extend(staff.iter().map(|account_id| (position, account_id.to_string())));
+                }
             }
             Ok(targets)
         })
