@@ -98,7 +98,8 @@ create view fact.product_created as
 select position, recorded_at, sequence, aggregate_id::bigint as product_id,
     payload ->> 'name' as name, payload ->> 'description' as description, (payload ->> 'price')::numeric as price,
     (payload ->> 'category_id')::bigint as category_id, payload ->> 'sku' as sku,
-    payload -> 'details' as details, (payload ->> 'created_at')::timestamptz as created_at
+    payload -> 'details' as details, (payload ->> 'created_at')::timestamptz as created_at,
+    (payload ->> 'low_stock_threshold')::bigint as low_stock_threshold
 from fact.event where event_type = 'ProductCreated';
 
 create view fact.product_changed as

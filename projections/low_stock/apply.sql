@@ -1,5 +1,5 @@
-insert into low_stock (product_id, name, price, category_id, stock, listed)
-select product_id, name, price, category_id, 0, true
+insert into low_stock (product_id, name, price, category_id, stock, listed, threshold)
+select product_id, name, price, category_id, 0, true, low_stock_threshold
 from fact.product_created;
 
 update low_stock as product

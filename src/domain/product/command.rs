@@ -19,6 +19,8 @@ pub enum ProductCommand {
         details: Box<DetailsChange>,
         /// When another system created the product; `None` means now.
         created_at: Option<DateTime<Utc>>,
+        /// `None`: the threshold of the shop counts.
+        low_stock_threshold: Option<LowStockThreshold>,
     },
     /// Changes catalogue data; `None` keeps a field.
     Change {

@@ -21,6 +21,8 @@ events! {
             /// When another system created the product.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             created_at: Option<DateTime<Utc>>,
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            low_stock_threshold: Option<LowStockThreshold>,
         } = "ProductCreated",
         Changed { name: String, description: String, category_id: CategoryId } = "ProductChanged",
         Repriced { price: Money, previous_price: Money } = "ProductRepriced",

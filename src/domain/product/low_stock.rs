@@ -24,8 +24,6 @@ impl Product {
         let Self::Listed(listing) = self else { return None };
         let (before, threshold_before) = (listing.stock.available(), listing.threshold(shop));
         let (stock, threshold) = match change {
-            // A new product has no stock yet.
-            ProductEvent::LowStockThresholdChanged { .. } if before == 0 && !listing.ordered => return None,
             ProductEvent::LowStockThresholdChanged { threshold, .. } => (before, threshold.unwrap_or(shop).get()),
             other => (other.stock_movement()?.after.available(), threshold_before),
         };
@@ -52,6 +50,7 @@ mod tests {
             sku: None,
             details: Box::new(DetailsChange::default()),
             created_at: None,
+            low_stock_threshold: None,
         };
         Product::default().decide(create).unwrap().remove(0)
     }
@@ -119,8 +118,6 @@ mod tests {
         let expected =
             [changed(Some(9), None), ran_low(8, 9), changed(None, Some(9)), ran_low(4, 5), changed(Some(0), None)];
         assert_eq!(found, expected);
-        let found = low_stock_events(&[created()], vec![change(Some(9), 0)]);
-        assert_eq!(found, [changed(Some(9), None)], "a new product has no stock yet");
         let withdrawn = [created(), received(8), ProductEvent::Discontinued {}];
         assert_eq!(low_stock_events(&withdrawn, vec![change(Some(9), 5)]), [changed(Some(9), None)]);
     }

@@ -98,7 +98,17 @@ impl Product {
 
 impl Decider for Product {
     fn decide(&self, command: ProductCommand) -> Result<Vec<ProductEvent>, ProductError> {
-        if let ProductCommand::Create { name, description, price, category_id, sku, details, created_at } = command {
+        if let ProductCommand::Create {
+            name,
+            description,
+            price,
+            category_id,
+            sku,
+            details,
+            created_at,
+            low_stock_threshold,
+        } = command
+        {
             return match self {
                 Self::Unknown => Ok(vec![ProductEvent::Created {
                     name: name.into(),
@@ -108,6 +118,7 @@ impl Decider for Product {
                     sku: sku.map(String::from),
                     details: (!details.is_empty()).then(|| Box::new(details.apply(&ProductDetails::default()))),
                     created_at,
+                    low_stock_threshold,
                 }]),
                 _ => Err(ProductError::AlreadyExists),
             };
@@ -208,7 +219,9 @@ impl Decider for Product {
 
     fn evolve(&mut self, event: &ProductEvent) {
         match event {
-            ProductEvent::Created { name, description, price, category_id, sku, details, created_at: _ } => {
+            ProductEvent::Created {
+                name, description, price, category_id, sku, details, low_stock_threshold, ..
+            } => {
                 *self = Self::Listed(Listing {
                     name: name.clone(),
                     description: description.clone(),
@@ -219,7 +232,7 @@ impl Decider for Product {
                     ordered: false,
                     details: Arc::new(details.as_deref().cloned().unwrap_or_default()),
                     has_imei: false,
-                    low_stock_threshold: None,
+                    low_stock_threshold: *low_stock_threshold,
                 });
             }
             ProductEvent::Changed { name, description, category_id } => self.update(|listing| {

@@ -23,6 +23,7 @@ fn created() -> ProductEvent {
         sku: None,
         details: None,
         created_at: None,
+        low_stock_threshold: None,
     }
 }
 

@@ -70,6 +70,7 @@ impl Shop {
                     sku: None,
                     details: Box::default(),
                     created_at: None,
+                    low_stock_threshold: None,
                 };
                 self.change_product(product, create)?;
                 self.change_category(category, CategoryCommand::AddProduct { product_id: ProductId(product) })

@@ -109,16 +109,13 @@ impl UseCase for CreateProduct {
             sku: self.sku.clone(),
             details: Box::new(details),
             created_at: self.created_at.map(as_stored),
+            low_stock_threshold: self.low_stock_threshold,
         };
         work.execute::<Product>(product_id, create)?;
         if let Some(imei) = &self.imei {
             imei::change_imei(work, product_id, Some(imei))?;
         }
         work.execute::<Category>(category_id, CategoryCommand::AddProduct { product_id })?;
-        // Before the opening stock, so that a new product does not run low.
-        if self.low_stock_threshold.is_some() {
-            change_low_stock_threshold(work, product_id, self.low_stock_threshold)?;
-        }
         match self.stock {
             0 => {}
             ..0 => return Err(ProductError::NegativeCount.into()),

@@ -14,7 +14,10 @@ use crate::support::guests::address;
 /// Three orders: 1 of a customer, shipped; 2 of the same cart filled again, cancelled; 3 of a guest, pending.
 async fn story() -> TestShop {
     let shop = TestShop::new().await;
-    let product = shop.product("Kettle", "24.90", 10).await;
+    shop.category("Kitchen").await;
+    let kettle =
+        json!({ "name": "Kettle", "price": "24.90", "category": "Kitchen", "stock": 10, "low_stock_threshold": 0 });
+    let product = shop.done("products/", kettle).await["product_id"].as_i64().unwrap();
     let customer = shop.customer("Ada").await;
     let check_out = format!("customer/{customer}/cart/checkout/");
     for key in ["first", "second"] {
