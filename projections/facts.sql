@@ -1,6 +1,7 @@
 -- The log as typed rows: one view for each event type, over the batch that is being projected.
 --
 -- The batch is the range of positions after `projector.after` up to `projector.upto`, two settings of the transaction.
+-- The views are also installed over the archive: for rebuilds, and in schema `fact`.
 -- Every fact carries its position in the log, the time it was recorded, the sequence in its stream, and the stream's id.
 -- Old versions of an event are brought up to date here, so that no projection knows of them.
 
@@ -153,6 +154,50 @@ create view fact.product_deleted as
 select position, recorded_at, sequence, aggregate_id::bigint as product_id
 from fact.event where event_type = 'ProductDeleted';
 
+create view fact.product_image_added as
+select position, recorded_at, sequence, aggregate_id::bigint as product_id,
+    (payload ->> 'image_id')::bigint as image_id, payload -> 'picture' as picture,
+    payload -> 'picture' ->> 'hash' as hash, payload -> 'picture' ->> 'extension' as extension,
+    (payload -> 'picture' ->> 'width')::bigint as width, (payload -> 'picture' ->> 'height')::bigint as height,
+    (payload -> 'picture' ->> 'bytes')::bigint as bytes,
+    payload -> 'image_ids' as image_ids,
+    coalesce((payload ->> 'created_at')::timestamptz, recorded_at) as created_at
+from fact.event where event_type = 'ProductImageAdded';
+
+create view fact.product_image_replaced as
+select position, recorded_at, sequence, aggregate_id::bigint as product_id,
+    (payload ->> 'image_id')::bigint as image_id, payload -> 'picture' as picture,
+    payload -> 'picture' ->> 'hash' as hash, payload -> 'picture' ->> 'extension' as extension,
+    (payload -> 'picture' ->> 'width')::bigint as width, (payload -> 'picture' ->> 'height')::bigint as height,
+    (payload -> 'picture' ->> 'bytes')::bigint as bytes,
+    payload -> 'previous' as previous, payload -> 'previous' ->> 'hash' as previous_hash, payload -> 'previous' ->> 'extension' as previous_extension
+from fact.event where event_type = 'ProductImageReplaced';
+
+create view fact.product_image_removed as
+select position, recorded_at, sequence, aggregate_id::bigint as product_id,
+    (payload ->> 'image_id')::bigint as image_id, payload -> 'picture' as picture,
+    payload -> 'picture' ->> 'hash' as hash, payload -> 'picture' ->> 'extension' as extension,
+    payload -> 'image_ids' as image_ids
+from fact.event where event_type = 'ProductImageRemoved';
+
+create view fact.product_image_numbered as
+select position, recorded_at, sequence, aggregate_id::bigint as image_id,
+    (payload ->> 'product_id')::bigint as product_id
+from fact.event where event_type = 'ProductImageNumbered';
+
+-- The order of a product's images each time that it changes: a row for each image, with its place from 1.
+create view fact.product_image_place as
+select position, recorded_at, sequence, aggregate_id::bigint as product_id,
+    image_id::bigint as image_id, place
+from fact.event,
+    lateral jsonb_array_elements_text(payload -> 'image_ids') with ordinality as arranged (image_id, place)
+where event_type in ('ProductImageAdded', 'ProductImageRemoved', 'ProductImagesReordered');
+
+create view fact.product_images_reordered as
+select position, recorded_at, sequence, aggregate_id::bigint as product_id,
+    payload -> 'image_ids' as image_ids, payload -> 'previous_image_ids' as previous_image_ids
+from fact.event where event_type = 'ProductImagesReordered';
+
 create view fact.stock_received as
 select position, recorded_at, sequence, aggregate_id::bigint as product_id,
     (payload ->> 'quantity')::bigint as quantity, payload ->> 'reason' as reason,
@@ -197,6 +242,7 @@ where event_type in (
     'ProductCreated', 'ProductChanged', 'ProductRepriced', 'ProductDiscontinued', 'ProductRelisted',
     'ProductSkuChanged', 'ProductDetailsChanged', 'ProductImeiChanged', 'ProductDeleted',
     'ProductLowStockThresholdChanged', 'ProductRanLow',
+    'ProductImageAdded', 'ProductImageReplaced', 'ProductImageRemoved', 'ProductImagesReordered',
     'StockReceived', 'StockCorrected', 'StockReserved', 'StockReleased', 'StockShipped', 'StockReturned'
 );
 
@@ -686,3 +732,8 @@ create view fact.discount_released as
 select position, recorded_at, sequence, aggregate_id as discount_id,
     (payload ->> 'order_id')::bigint as order_id, (payload ->> 'customer_id')::bigint as customer_id
 from fact.event where event_type = 'DiscountReleased';
+
+create view fact.shop_media_base_changed as
+select position, recorded_at, sequence, aggregate_id as settings_id,
+    payload ->> 'base' as base, payload ->> 'previous_base' as previous_base
+from fact.event where event_type = 'ShopMediaBaseChanged';

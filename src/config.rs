@@ -14,8 +14,10 @@ use reqwest::Url;
 use crate::accounts::{AccountsConfig, MailConfig};
 use crate::database::Location;
 use crate::database::embedded::{Durability, EmbeddedOptions, default_data_dir};
+use crate::files::MediaLocation;
 use crate::http::{AllowedOrigins, ConnectionLimits, Edge, RateLimits, ResponseCacheLimits, TrustedProxies};
 use crate::payments::{CardConfig, Currency, PaymentsConfig, ProviderSecret};
+use crate::scheduler::ScheduleArgs;
 use crate::shop::{OfferedMethods, PaymentPolicy};
 
 /// Locations of the database, the signing keys and the mails. Every subcommand accepts them.
@@ -39,6 +41,15 @@ pub struct DatabaseConfig {
     /// Folder that mails are written to without an SMTP server [default: `mail` in the data folder]
     #[arg(long, env = "SHOP_MAIL_DIR", global = true)]
     pub mail_dir: Option<PathBuf>,
+    /// Folder that dumps of the products are written to
+    #[arg(long, env = "SHOP_DUMPS_DIR", global = true, default_value = "dumps")]
+    pub dumps_dir: PathBuf,
+    /// Folder that dumps before a deployment are written to
+    #[arg(long, env = "SHOP_BACKUPS_DIR", global = true, default_value = "backups")]
+    pub backups_dir: PathBuf,
+    /// Folder of product images, or s3://bucket/prefix with the variables AWS_* [default: `media` in the data folder]
+    #[arg(long, env = "SHOP_MEDIA", global = true)]
+    pub media: Option<MediaLocation>,
     /// Folder with `initdb` and `postgres` for the embedded PostgreSQL [default: search the usual folders]
     #[arg(long, env = "SHOP_PG_BIN", global = true)]
     pub pg_bin: Option<PathBuf>,
@@ -120,6 +131,8 @@ pub struct ServeConfig {
     pub edge: EdgeConfig,
     #[command(flatten)]
     pub payments: PaymentArgs,
+    #[command(flatten)]
+    pub schedules: ScheduleArgs,
 }
 
 /// Payment providers and the currency.
@@ -248,6 +261,15 @@ impl DatabaseConfig {
 
     pub fn mail_dir(&self) -> PathBuf {
         self.mail_dir.clone().unwrap_or_else(|| self.data_dir().join("mail"))
+    }
+
+    pub fn media(&self) -> MediaLocation {
+        self.media.clone().unwrap_or_else(|| MediaLocation::Folder(self.data_dir().join("media")))
+    }
+
+    /// Folder of files that are being written; the clean-up deletes what is left in it.
+    pub fn temporary_dir(&self) -> PathBuf {
+        self.data_dir().join("tmp")
     }
 
     fn data_dir(&self) -> PathBuf {

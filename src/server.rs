@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 use tokio::net::TcpListener;
@@ -18,6 +18,7 @@ use crate::database::roles::reader_state;
 use crate::database::{Database, Location};
 use crate::domain::account::Role;
 use crate::domain::text::Email;
+use crate::files::{CleanupOptions, FileDeletion, MediaFiles, MediaStore};
 use crate::http::{self, App};
 use crate::journal::{Journal, JournalOptions, LogFile, WriterHandle};
 use crate::mail::{self, MailConfig, Mailer, OrderMails, StaffMails, Templates};
@@ -26,7 +27,9 @@ use crate::payments::{self, PaymentReactor, Payments};
 use crate::projector::{Projector, ProjectorOptions};
 use crate::reactors::{Reactor, ReactorOptions, Reactors};
 use crate::scheduler::tasks::{self, TaskContext};
-use crate::scheduler::{Scheduler, SchedulerOptions, Task};
+use crate::scheduler::{
+    CronSchedule, ScheduleSetting, ScheduledTask, Scheduler, SchedulerOptions, Task, forget_unscheduled,
+};
 use crate::seeds;
 use crate::webhooks::WebhookReactor;
 
@@ -50,6 +53,8 @@ pub struct Opening {
 
 /// E-mail address of the admin account that the first start creates.
 const FIRST_ADMIN: &str = "admin@shop.localhost";
+/// Time limit of a run of a task at set times.
+const SCHEDULED_TIME_LIMIT: Duration = Duration::from_secs(3_600);
 /// Time limit for requests and commands in progress when the shop stops.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -120,10 +125,22 @@ pub async fn serve(
     let payment_policy = config.payment_policy(guest_invoices);
     let tasks = periodic_tasks(config, &engine, &accounts, &database.pool);
     let scheduler = Scheduler::start(database.connect.clone(), tasks, SchedulerOptions::default());
+    let media = MediaStore::open(&database_config.media())?;
+    if let Err(error) = media.prepare_folder() {
+        // A shop without its images still sells.
+        tracing::error!(%error, "cannot create the media folder; images cannot be stored");
+    }
+    let files = MediaFiles::new(media.clone(), database.pool.clone());
+    let scheduled = scheduled_tasks(config, database_config, &database.pool, &files)?;
+    forget_unscheduled(&database.pool, &scheduled.iter().map(|task| task.name).collect::<Vec<_>>()).await?;
+    // By themselves, because a run may take long and must not delay the periodic tasks.
+    let options = SchedulerOptions { time_limit: SCHEDULED_TIME_LIMIT, ..SchedulerOptions::default() };
+    let scheduled = Scheduler::start(database.connect.clone(), scheduled, options);
     let log = engine.journal.known_log();
     let default = ReactorOptions { max_attempts: config.reaction_attempts, ..ReactorOptions::default() };
     let mail = &accounts_config.mail;
-    let reactors = build_reactors(config, listening, mail, &database.pool, &engine.journal, &payments)?;
+    let mut reactors = build_reactors(config, listening, mail, &database.pool, &engine.journal, &payments)?;
+    reactors.push(Arc::new(FileDeletion::new(MediaFiles::new(media.clone(), database.pool.clone()))));
     let (connect, pool) = (database.connect.clone(), database.pool.clone());
     let reactors = Reactors::start_with(connect, pool, log, reactors, &default).await?;
 
@@ -137,6 +154,7 @@ pub async fn serve(
             payment_policy,
             payments,
             cart_days: config.cart_days,
+            media: Some(media),
             response_cache: config.response_cache(),
             ..http::AppSettings::default()
         },
@@ -160,6 +178,7 @@ pub async fn serve(
     }
     tracing::info!("shutting down");
     scheduler.stop().await;
+    scheduled.stop().await;
     reactors.stop().await;
     let stopped = engine.stop().await;
     database.close().await?;
@@ -191,6 +210,34 @@ fn periodic_tasks(config: &ServeConfig, engine: &Engine, accounts: &Accounts, po
         tasks::erase_when_closed(&context),
         tasks::warn_of_erasures(&context),
     ]
+}
+
+/// The tasks that run at set times.
+fn scheduled_tasks(
+    config: &ServeConfig,
+    database: &DatabaseConfig,
+    pool: &PgPool,
+    files: &MediaFiles,
+) -> anyhow::Result<Vec<Task>> {
+    let config = &config.schedules;
+    let mut scheduled: Vec<Task> = Vec::new();
+    for ScheduleSetting { task, times } in &config.schedule {
+        let schedule = CronSchedule::new(times.clone(), config.schedule_zone);
+        let task = match task {
+            ScheduledTask::Archive => tasks::archive(pool, config.archive_older_than),
+            ScheduledTask::Cleanup => {
+                let options = CleanupOptions {
+                    max_age: config.cleanup_max_age,
+                    dry_run: false,
+                    temporary_folder: Some(database.temporary_dir()),
+                };
+                tasks::clean_up(files, options)
+            }
+        };
+        ensure!(scheduled.iter().all(|other| other.name != task.name), "--schedule names {} twice", task.name);
+        scheduled.push(task.at(schedule));
+    }
+    Ok(scheduled)
 }
 
 /// All reactors of the shop.

@@ -14,7 +14,7 @@ begin
     -- Recording times never decrease, so the last event before `since` is found by halving.
     while low < high loop
         middle := (low + high + 1) / 2;
-        if exists (select from events where position = middle and recorded_at < since) then
+        if exists (select from event_log where position = middle and recorded_at < since) then
             low := middle;
         else
             high := middle - 1;
@@ -22,15 +22,20 @@ begin
     end loop;
     return (
         select coalesce(jsonb_object_agg(kind, coalesce(highest, 0) + 2 * recent + 1000), '{}')
-        from jsonb_object_keys(kinds) as kind,
+        from jsonb_object_keys(kinds) as kinds (kind),
         lateral (
-            select max(aggregate_id::bigint) as highest
-            from events
-            where aggregate_type = kind and sequence = 1 and aggregate_id ~ '^[1-9][0-9]{0,17}$'
+            select greatest(
+                (
+                    select max(aggregate_id::bigint)
+                    from events
+                    where aggregate_type = kind and sequence = 1 and aggregate_id ~ '^[1-9][0-9]{0,17}$'
+                ),
+                (select archived.highest from archived_number as archived where archived.kind = kinds.kind)
+            ) as highest
         ) as given,
         lateral (
             select count(*) as recent
-            from events
+            from event_log
             where position > low and aggregate_type = kind and sequence = 1
         ) as lost
     );

@@ -5,14 +5,14 @@ returns bigint language plpgsql stable set search_path from current as $$
 declare
     low bigint := 0;
     high bigint := coalesce(
-        (select max(sequence) from events where aggregate_type = kind and aggregate_id = id), 0
+        (select max(sequence) from event_log where aggregate_type = kind and aggregate_id = id), 0
     );
     middle bigint;
 begin
     while low < high loop
         middle := (low + high + 1) / 2;
         if exists (
-            select from events
+            select from event_log
             where aggregate_type = kind and aggregate_id = id and sequence = middle and position <= upto
         ) then
             low := middle;

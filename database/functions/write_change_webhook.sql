@@ -6,7 +6,7 @@ declare
     given_active boolean := (change ->> 'active')::boolean;
     last_position bigint;
 begin
-    select own.position into last_position from events as own
+    select own.position into last_position from event_log as own
     where own.aggregate_type = 'Webhook' and own.aggregate_id = change ->> 'webhook_id'
     order by own.sequence desc
     limit 1;

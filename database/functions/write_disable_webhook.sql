@@ -11,7 +11,7 @@ begin
         dropped = 0,
         changed_at = changed
     from (
-        select own.position from events as own
+        select own.position from event_log as own
         where own.aggregate_type = 'Webhook' and own.aggregate_id = change ->> 'webhook_id'
         order by own.sequence desc
         limit 1

@@ -11,7 +11,7 @@ begin
         (change ->> 'webhook_id')::bigint, change ->> 'url', change ->> 'description',
         array(select jsonb_array_elements_text(change -> 'event_types')), true, created.position, change ->> 'secret',
         changed, changed
-    from events as created
+    from event_log as created
     where created.aggregate_type = 'Webhook' and created.aggregate_id = change ->> 'webhook_id' and created.sequence = 1;
 end
 $$;

@@ -3,8 +3,8 @@
 create function write_require_orders_unchanged(change jsonb, changed timestamptz)
 returns void language plpgsql set search_path from current as $$
 begin
-    perform from events as later
-    join events as placed
+    perform from event_log as later
+    join event_log as placed
         on placed.aggregate_type = later.aggregate_type and placed.aggregate_id = later.aggregate_id and placed.sequence = 1
     where later.position > (change ->> 'after')::bigint
         and later.aggregate_type = 'Order'

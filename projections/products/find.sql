@@ -13,7 +13,13 @@ select
     low.threshold as low_stock_threshold,
     product.created_at,
     detail.updated_at,
-    detail.details as "details: Json<ProductDetails>"
+    detail.details as "details: Json<ProductDetails>",
+    (
+        select array_agg(image.hash || '.' || image.extension order by image.place)
+        from product_images as image
+        where image.product_id = product.product_id
+    ) as images,
+    (select media_base from settings limit 1) as media_base
 from products as product
 join categories as category using (category_id)
 join product_details as detail using (product_id)

@@ -11,13 +11,18 @@ use tracing_subscriber::EnvFilter;
 use crate::config::{DatabaseConfig, ServeConfig};
 use crate::server::serve;
 
+mod archive;
+mod cleanup;
 mod clock;
 mod database;
 mod environment;
 mod greeting;
+mod image_urls;
 mod output;
 mod play;
 mod private_files;
+mod product_import;
+mod products;
 mod projections;
 mod reactions;
 mod restore;
@@ -27,9 +32,12 @@ mod status;
 mod users;
 mod views;
 
+use archive::ArchiveArgs;
+use cleanup::CleanupArgs;
 use clock::ClockArgs;
 use output::{error_in_one_line, print_error};
 use play::PlayArgs;
+use products::ProductsCommand;
 use projections::{ReplayArgs, VerifyArgs};
 use reactions::ReactionsCommand;
 use restore::RestoreArgs;
@@ -55,6 +63,9 @@ enum Command {
     Serve(Box<ServeConfig>),
     /// Import a sales history in the Online Retail format; a repeated import adds only what is missing
     Play(PlayArgs),
+    /// Products as files: dump, check, deploy
+    #[command(subcommand)]
+    Products(ProductsCommand),
     /// Rebuild read tables from the log while the shop runs
     Replay(ReplayArgs),
     /// Rebuild read tables separately and compare them row by row; exit code 1 if any row differs
@@ -79,6 +90,10 @@ enum Command {
     /// Views of yours that no longer fit the shop's tables: list, restore, forget
     #[command(subcommand)]
     Views(ViewsCommand),
+    /// Move closed orders and dead carts out of the table of live events; `archive restore` reads a file back
+    Archive(ArchiveArgs),
+    /// Delete old temporary files, and pictures that no image refers to
+    Cleanup(CleanupArgs),
     /// Show the positions of the log and the read tables, the clock, the scheduled tasks and the mail folder
     Status,
 }
@@ -127,6 +142,7 @@ async fn run_command(cli: &Cli) -> anyhow::Result<ExitCode> {
         None => run_server(&cli.serve, &cli.database).await,
         Some(Command::Serve(config)) => run_server(config, &cli.database).await,
         Some(Command::Play(args)) => play::play_file(args, location).await,
+        Some(Command::Products(command)) => products::run_products_command(command, location, &cli.database).await,
         Some(Command::Replay(args)) => projections::replay(args, location).await,
         Some(Command::Verify(args)) => projections::verify(args, location).await,
         Some(Command::Users(command)) => users::run_users_command(command, location).await,
@@ -137,6 +153,8 @@ async fn run_command(cli: &Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Sql(args)) => sql::run_sql_command(args, location).await,
         Some(Command::Clock(args)) => clock::run_clock_command(args, location).await,
         Some(Command::Views(command)) => views::run_views_command(command, location).await,
+        Some(Command::Archive(args)) => archive::run_archive_command(args, location).await,
+        Some(Command::Cleanup(args)) => cleanup::run_cleanup(args, location, &cli.database).await,
         Some(Command::Status) => status::print_status(location, &cli.database).await,
     }
 }

@@ -17,6 +17,7 @@ use crate::config::DatabaseConfig;
 use crate::database::failure::DatabaseFailure;
 use crate::database::roles::reader_state;
 use crate::database::{Database, Location};
+use crate::files::MediaStore;
 use crate::health;
 use crate::journal::LogState;
 use crate::mail::{UnmailableOwners, find_unmailable};
@@ -56,7 +57,7 @@ async fn report(
         summary(location, config, projections),
         log_lines(database).await?,
         reader_lines(database).await?,
-        warning_lines(database, projections).await?,
+        warning_lines(database, config, projections).await?,
         clock_lines(&database.pool).await?,
         guest_lines(database).await?,
         file_lines(database).await?,
@@ -93,8 +94,13 @@ async fn reader_lines(database: &Database) -> anyhow::Result<Lines> {
 }
 
 /// The warnings that `/health/ready` shows too.
-async fn warning_lines(database: &Database, projections: &[ProjectionStatus]) -> anyhow::Result<Lines> {
-    let warnings = health::warnings(&database.pool, projections).await?;
+async fn warning_lines(
+    database: &Database,
+    config: &DatabaseConfig,
+    projections: &[ProjectionStatus],
+) -> anyhow::Result<Lines> {
+    let mut warnings = health::warnings(&database.pool, projections).await?;
+    warnings.extend(health::media_warning(&MediaStore::open(&config.media())?).await);
     Ok(warnings.iter().map(|warning| format!("warning {warning}")).collect())
 }
 
@@ -168,7 +174,8 @@ async fn task_lines(database: &Database) -> anyhow::Result<Lines> {
             Some(error) if error == scheduler::NEEDS_REBUILT_TABLE => format!(", waits: {error}"),
             Some(error) => format!(", failed: {error}"),
         };
-        format!("{:17} {last}, next run {}{error}", task.name, task.due_at.format("%F %T"))
+        let schedule = task.schedule.as_ref().map_or(String::new(), |schedule| format!(" ({schedule})"));
+        format!("{:17} {last}, next run {}{schedule}{error}", task.name, task.due_at.format("%F %T"))
     });
     Ok(lines.collect())
 }

@@ -14,3 +14,6 @@ pub const FUNCTION_SCHEMA: i32 = 0x6361_7275;
 
 /// Held by the session that applies a file to the catalogue, so that two files are never applied at once.
 pub const APPLIED_FILE: i64 = 0x6361_7274_0002;
+
+/// Held in a transaction by `journal_archive`, which names its number: archivers move one slice at a time.
+pub const ARCHIVE: i64 = 0x6361_7274_0006;

@@ -13,7 +13,7 @@ use super::discount::Discount;
 use super::family::Family;
 use super::order::Order;
 use super::pricing::Pricing;
-use super::product::Product;
+use super::product::{ImageNumber, Product};
 use super::settings::ShopSettings;
 use super::webhook::Webhook;
 use super::wishlist::Wishlist;
@@ -74,7 +74,7 @@ fn schema_of<E: JsonSchema>() -> Schema {
 }
 
 /// The events of every aggregate.
-pub const ALL: [AggregateEvents; 13] = [
+pub const ALL: [AggregateEvents; 14] = [
     AggregateEvents::of::<Account>(),
     AggregateEvents::of::<Cart>(),
     AggregateEvents::of::<Category>(),
@@ -85,6 +85,7 @@ pub const ALL: [AggregateEvents; 13] = [
     AggregateEvents::of::<Order>(),
     AggregateEvents::of::<Pricing>(),
     AggregateEvents::of::<Product>(),
+    AggregateEvents::of::<ImageNumber>(),
     AggregateEvents::of::<ShopSettings>(),
     AggregateEvents::of::<Webhook>(),
     AggregateEvents::of::<Wishlist>(),

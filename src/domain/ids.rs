@@ -61,6 +61,10 @@ number!(
     /// The number of a webhook.
     WebhookId
 );
+number!(
+    /// The number of an image, unique in the shop.
+    ImageId
+);
 
 /// Id of a cart: the customer's number, or a digest of a guest's secret token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

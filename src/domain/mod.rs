@@ -22,6 +22,8 @@ pub mod ids;
 pub mod metadata;
 pub mod money;
 pub mod order;
+pub mod picture;
+pub mod price_change;
 pub mod pricing;
 pub mod product;
 pub mod quantity;
@@ -65,13 +67,14 @@ pub trait Decider: Aggregate + Clone + 'static {
 pub trait Numbered: Decider {}
 
 /// The kind of every [`Numbered`] aggregate.
-pub const NUMBERED_KINDS: [&str; 7] = [
+pub const NUMBERED_KINDS: [&str; 8] = [
     kind::<account::Account>(),
     kind::<category::Category>(),
     kind::<customer::Customer>(),
     kind::<family::Family>(),
     kind::<order::Order>(),
     kind::<product::Product>(),
+    kind::<product::ImageNumber>(),
     kind::<webhook::Webhook>(),
 ];
 

@@ -14,7 +14,7 @@ use super::ids::{AddressId, CategoryId, CustomerId, FamilyId, OrderId, ProductId
 use super::money::Money;
 use super::order::{OrderError, PaymentMethod};
 use super::pricing::PricingError;
-use super::product::{ProductError, UnavailableReason};
+use super::product::{ImageNumberError, ProductError, UnavailableReason};
 use super::settings::ShopSettingsError;
 use super::webhook::WebhookError;
 use super::wishlist::WishlistError;
@@ -43,6 +43,8 @@ pub enum Refusal {
     #[error(transparent)]
     Product(#[from] ProductError),
     #[error(transparent)]
+    ImageNumber(#[from] ImageNumberError),
+    #[error(transparent)]
     Settings(#[from] ShopSettingsError),
     #[error(transparent)]
     Webhook(#[from] WebhookError),
@@ -60,9 +62,27 @@ pub enum Refusal {
     /// A row of a file or of a list, and the rule that it breaks.
     #[error("row {row}: {refusal}")]
     Row { row: u64, refusal: Box<Refusal> },
+    /// Rows of a request that is carried out completely or not at all, with their numbers.
+    #[error("{}", list_rows(.0))]
+    Rows(Vec<(u64, Refusal)>),
+    /// A row of a file that is no command.
+    #[error("{0}")]
+    UnreadableRow(String),
+    /// A row names an SKU that no product has, and is no new product either; says what it lacks.
+    #[error("no product has the SKU, and the row is no new product: {0}")]
+    ProductIncomplete(String),
+    #[error("no product has the SKU {0}")]
+    UnknownSku(String),
+    #[error("the new price is above {}", Money::MAX)]
+    PriceTooLarge,
+    /// A command on the products of a group finds one that belongs to another group meanwhile.
+    #[error("product {0} has left the group in the meantime")]
+    LeftGroup(ProductId),
     /// Another process has applied rows of the file since this one looked.
     #[error("another process applies this file; wait until it has ended")]
     FileAppliedElsewhere,
+    #[error("the number {0} of a category is taken, or is not from 1 to 999999999999")]
+    CategoryIdTaken(CategoryId),
     #[error("the name already belongs to category {0}")]
     CategoryNameTaken(CategoryId),
     #[error("the SKU already belongs to product {0}")]
@@ -133,6 +153,9 @@ pub enum Refusal {
         "the unpaid orders of this buyer or address would reserve too many units; pay for them first, or order less"
     )]
     TooManyUnpaidUnits,
+    /// The file of a picture was deleted before the command could refer to it: the caller uploads it again.
+    #[error("the uploaded picture was deleted in the meantime; upload it again")]
+    PictureGone,
 }
 
 /// A product of an order that cannot be ordered, or not in this quantity.
@@ -145,6 +168,17 @@ pub struct UnavailableItem {
     pub requested: i64,
     /// Units that can be ordered.
     pub available: i64,
+}
+
+/// Rows that a message names.
+const ROWS_NAMED: usize = 10;
+
+fn list_rows(rows: &[(u64, Refusal)]) -> String {
+    let named: Vec<_> =
+        rows.iter().take(ROWS_NAMED).map(|(number, refusal)| format!("row {number}: {refusal}")).collect();
+    let more = rows.len().saturating_sub(ROWS_NAMED);
+    let more = if more > 0 { format!("; and {more} more rows") } else { String::new() };
+    format!("nothing was changed: {}{more}", named.join("; "))
 }
 
 fn list_orders(order_ids: &[OrderId]) -> String {

@@ -16,7 +16,7 @@ use super::event_types::versions;
 use super::family::Family;
 use super::order::Order;
 use super::pricing::Pricing;
-use super::product::Product;
+use super::product::{ImageNumber, Product};
 use super::settings::ShopSettings;
 use super::webhook::Webhook;
 use super::wishlist::Wishlist;
@@ -67,6 +67,7 @@ fn every_sample_is_read_by_exactly_one_aggregate_and_written_back_the_same() {
             read_back::<Order>(&sample),
             read_back::<Pricing>(&sample),
             read_back::<Product>(&sample),
+            read_back::<ImageNumber>(&sample),
             read_back::<ShopSettings>(&sample),
             read_back::<Webhook>(&sample),
             read_back::<Wishlist>(&sample),

@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 
 use crate::clock::{self, ClockVerdict};
 use crate::database::failure::DatabaseFailure;
+use crate::files::MediaStore;
 use crate::projector::{self, ProjectionState, ProjectionStatus, SetAsideView};
 use crate::reactors::{self, RestoredReactions};
 
@@ -73,6 +74,8 @@ codes! {
     ReactionsParked = "reactions_parked",
     /// The shop has disabled a webhook, because its receiver does not accept deliveries.
     WebhookDisabled = "webhook_disabled",
+    /// The media store cannot be written, so no image can be added.
+    MediaStoreUnwritable = "media_store_unwritable",
     /// A check for warnings failed itself.
     CheckFailed = "check_failed",
 }
@@ -101,6 +104,12 @@ pub async fn warnings(pool: &PgPool, projections: &[ProjectionStatus]) -> Result
     warnings.extend(checked("reactions", reactions::warnings(pool).await)?);
     warnings.extend(checked("restored", restored_warnings(pool).await)?);
     Ok(warnings)
+}
+
+/// The warning about a media store that cannot be written. Each node has its own way to the store.
+pub async fn media_warning(store: &MediaStore) -> Option<Warning> {
+    let problem = store.problem().await?;
+    Some(Warning::new(WarningCode::MediaStoreUnwritable, format!("images cannot be stored: {problem}")))
 }
 
 /// A defect of one check must not hide the others, nor make the node look unready.

@@ -12,6 +12,7 @@ use super::wire::recent_writes::RecentWrites;
 use super::wire::response_cache::{ResponseCache, ResponseCacheLimits};
 use super::wire::whole_list::{WholeListLimits, WholeLists};
 use crate::accounts::Accounts;
+use crate::files::{MediaFiles, MediaStore};
 use crate::journal::Journal;
 use crate::payments::Payments;
 use crate::projector::Projector;
@@ -27,6 +28,7 @@ pub struct AppParts {
     pub(super) projector: Projector,
     pub(super) accounts: Accounts,
     pub(super) payments: Payments,
+    pub(super) media: MediaFiles,
     /// For reads; its `search_path` names the read tables.
     pub(super) pool: PgPool,
     pub(super) recent_writes: Arc<RecentWrites>,
@@ -50,6 +52,8 @@ pub struct AppSettings {
     /// Days after which an unused token of a guest's cart expires; 0 means never.
     pub cart_days: u32,
     pub whole_lists: WholeListLimits,
+    /// Where pictures are stored; in memory if absent.
+    pub media: Option<MediaStore>,
     pub response_cache: ResponseCacheLimits,
 }
 
@@ -73,12 +77,14 @@ impl App {
         stopping: watch::Receiver<bool>,
     ) -> Self {
         let recent_writes = Arc::default();
-        let AppSettings { edge, payment_policy, payments, cart_days, whole_lists, response_cache } = settings;
+        let AppSettings { edge, payment_policy, payments, cart_days, whole_lists, media, response_cache } = settings;
+        let media = MediaFiles::new(media.unwrap_or_else(MediaStore::in_memory), pool.clone());
         Self(Arc::new(AppParts {
             journal,
             projector,
             accounts,
             payments,
+            media,
             pool,
             recent_writes,
             whole_lists: WholeLists::new(whole_lists),

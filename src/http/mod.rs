@@ -35,6 +35,7 @@ mod events;
 mod families;
 mod history;
 mod low_stock;
+mod media;
 mod metadata;
 mod operations;
 mod orders;
@@ -58,6 +59,7 @@ pub use edge::client_address::{ClientAddress, TrustedProxies};
 pub use edge::connections::ConnectionLimits;
 pub use edge::cors::AllowedOrigins;
 pub use edge::rate_limits::RateLimits;
+pub use products::bulk::read_product_row;
 pub use wire::error::ApiError;
 pub use wire::response_cache::ResponseCacheLimits;
 pub use wire::whole_list::WholeListLimits;
@@ -67,9 +69,10 @@ use customers::{addresses, export, list as customer_list, wishlist};
 use edge::drain::DRAIN_DELAY;
 use edge::rate_limits::per_credential_source;
 use orders::{guest, list as order_list, moves, recipients, short, summary};
-use products::list as product_list;
+use products::{bulk, groups, images, list as product_list};
 use wire::access::{Rules, check_access};
 use wire::consistency::{explain_unfit_queries, read_your_writes, refuse_malformed_position};
+use wire::json_lines::ROWS_BODY_BYTES;
 use wire::negotiation::{Offers, negotiate};
 use wire::openapi::Document;
 use wire::query::{QueryParameters, refuse_unknown_parameters};
@@ -77,9 +80,15 @@ use wire::snapshot::RouterState;
 use wire::unchanged::answer_unchanged;
 use wire::{body, fallbacks, openapi, responses};
 
+use crate::files::MAX_PICTURE_BYTES;
+
 /// A request that takes longer is refused with 503. Longer than every wait inside a handler, so that those end first.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 const BODY_LIMIT_BYTES: usize = 1024 * 1024;
+/// A picture and what surrounds it in a multipart body.
+const UPLOAD_LIMIT_BYTES: usize = MAX_PICTURE_BYTES + 64 * 1024;
+/// 10 MiB at 1.5 Mbit/s.
+const UPLOAD_TIMEOUT: Duration = Duration::from_secs(60);
 
 type Routes = OpenApiRouter<RouterState>;
 
@@ -104,8 +113,11 @@ pub fn router(app: App) -> Router {
         reactions(),
     ];
     let api = api.into_iter().fold(Routes::new(), Routes::merge);
-    let (router, document) =
-        Routes::with_openapi(Document::openapi()).nest("/shop/api", api).merge(health()).split_for_parts();
+    let (router, document) = Routes::with_openapi(Document::openapi())
+        .nest("/shop/api", api)
+        .merge(media::routes())
+        .merge(health())
+        .split_for_parts();
     let (rules, parameters) = (Rules::of(&document), QueryParameters::of(&document));
     let offers = Offers::of(app.clone(), &document);
     let router = router
@@ -174,8 +186,20 @@ fn products(app: &App) -> Routes {
         .routes(routes!(product_list::list_products, products::create_product))
         .routes(routes!(products::find_product, products::change_product, products::delete_product))
         .routes(routes!(products::imei::find_imei))
-        .routes(routes!(products::adjust_stock));
-    in_time(consistent(app, routes))
+        .routes(routes!(products::adjust_stock))
+        .routes(routes!(images::list_images))
+        .routes(routes!(images::remove_image))
+        .routes(routes!(images::reorder_images));
+    in_time(consistent(app, routes)).merge(image_uploads(app))
+}
+
+/// Uploads may be larger and take longer than other requests.
+fn image_uploads(app: &App) -> Routes {
+    let routes = Routes::new()
+        .routes(routes!(images::add_image))
+        .routes(routes!(images::replace_image))
+        .layer(DefaultBodyLimit::max(UPLOAD_LIMIT_BYTES));
+    consistent(app, routes).layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, UPLOAD_TIMEOUT))
 }
 
 fn families(app: &App) -> Routes {
@@ -184,6 +208,13 @@ fn families(app: &App) -> Routes {
         .routes(routes!(families::find_family, families::change_family, families::delete_family))
         .routes(routes!(families::find_family_place, families::put_in_family, families::leave_family));
     in_time(consistent(app, routes))
+}
+
+fn rows_of_products() -> Routes {
+    Routes::new()
+        .routes(routes!(bulk::apply_products))
+        .routes(routes!(bulk::adjust_stocks))
+        .layer(DefaultBodyLimit::max(ROWS_BODY_BYTES))
 }
 
 fn categories(app: &App) -> Routes {

@@ -169,6 +169,7 @@ async fn warnings(app: &App, projections: &[ProjectionStatus]) -> Result<Vec<War
     if let Some(reason) = app.journal.write_state().refused() {
         warnings.push(Warning::new(WarningCode::WritesRefused, reason.describe()));
     }
+    warnings.extend(health::media_warning(&app.media.store).await);
     if app.journal.known_log().is_file_unwritable() {
         let detail = "this node cannot write the file about the log in its data folder";
         warnings.push(Warning::new(WarningCode::LogFileUnwritable, detail));

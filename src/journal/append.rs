@@ -98,7 +98,7 @@ pub(super) async fn fence(connection: &mut PgConnection) -> Result<Head, sqlx::E
 
 /// Position of an event, if it is stored.
 pub(super) async fn position_of(connection: &mut PgConnection, event_id: Uuid) -> Result<Option<i64>, sqlx::Error> {
-    sqlx::query_scalar("select position from events where event_id = $1")
+    sqlx::query_scalar("select position from event_log where event_id = $1")
         .bind(event_id)
         .fetch_optional(connection)
         .await
@@ -109,7 +109,7 @@ pub(super) async fn tail(connection: &mut PgConnection, position: i64) -> Result
     sqlx::query_as(
         "select aggregate_type, aggregate_id, sequence, event_version, payload, position, event_id,
             metadata ->> $2 as key_digest
-         from events
+         from event_log
          where position > $1 order by position limit 1000",
     )
     .bind(position)

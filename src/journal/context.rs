@@ -54,6 +54,11 @@ impl IdempotencyKey {
         let digest = sha256([principal, key]);
         Self { digest: hex::encode(digest), fingerprint: sha256(request) }
     }
+
+    /// The key of a part of the request, which has an answer of its own.
+    pub fn part(&self, part: &str) -> Self {
+        Self { digest: hex::encode(sha256([&self.digest, part])), fingerprint: self.fingerprint }
+    }
 }
 
 /// Hashes the parts with their lengths, so that their boundaries count.

@@ -104,7 +104,7 @@ impl Loader {
             "select wanted.place, event.event_version, event.payload
              from unnest($1::text[], $2::text[]) with ordinality as wanted (kind, id, place)
              cross join lateral (
-                select sequence, event_version, payload from events
+                select sequence, event_version, payload from event_log
                 where aggregate_type = wanted.kind and aggregate_id = wanted.id
                 order by sequence limit $3
              ) as event
@@ -199,7 +199,7 @@ impl StreamReader {
     ) -> Result<bool, CommandError> {
         let next_snapshot = (*version / self.snapshot_every + 1) * self.snapshot_every;
         let events: Vec<(String, Value)> = sqlx::query_as(
-            "select event_version, payload from events
+            "select event_version, payload from event_log
              where aggregate_type = $1 and aggregate_id = $2 and sequence > $3 and sequence <= $4
              order by sequence",
         )

@@ -64,6 +64,8 @@ impl Log {
         }
         if head.epoch != self.head.epoch {
             self.numbers.raise(&Numbers::read_reserved(connection).await?);
+            // Archived events may have been restored, which are below the head.
+            self.cache.clear();
         }
         while self.head.position < head.position {
             let events = append::tail(connection, self.head.position).await?;

@@ -8,7 +8,7 @@
 //! The writer never loads: a use case that needs an uncached aggregate ends with [`Interrupt::Missing`], the
 //! caller's own task loads it, and the use case is queued again.
 //!
-//! Nothing else in the program writes to `events`.
+//! Nothing else in the program writes to `events`. [`archive`] alone moves events from there to `events_archive`.
 
 use std::fmt::Display;
 use std::sync::Arc;
@@ -27,6 +27,7 @@ use crate::domain::Decider;
 
 mod answers;
 mod append;
+pub mod archive;
 mod batch;
 mod cache;
 mod check;

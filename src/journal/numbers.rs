@@ -1,7 +1,7 @@
 //! Numbers of new aggregates: from 1, in sequence, and without gaps within a generation of the log.
 //!
-//! They need no counter: the next number follows the highest one in the log, or the highest that an earlier generation
-//! may have given.
+//! They need no counter: the next number follows the highest one in `events`, the stored highest one of the archive, or
+//! the highest that an earlier generation may have given.
 
 use serde::de::Deserialize;
 use serde::{Deserializer, Serialize, Serializer};
@@ -14,9 +14,12 @@ use crate::domain::NUMBERED_KINDS;
 pub(super) struct Numbers([i64; NUMBERED_KINDS.len()]);
 
 impl Numbers {
-    /// Reads the highest number of each kind, from the index made for it, and those of earlier generations.
+    /// Reads the highest number of each kind, from the index made for it, and those of the archive and of earlier
+    /// generations.
     pub async fn read(connection: &mut PgConnection) -> Result<Self, sqlx::Error> {
         let mut numbers = Self::read_reserved(connection).await?;
+        let archived = sqlx::query_as("select kind, highest from archived_number").fetch_all(&mut *connection).await?;
+        numbers.raise(&Self::by_kind(archived));
         for (kind, number) in NUMBERED_KINDS.iter().zip(&mut numbers.0) {
             let highest: Option<i64> = sqlx::query_scalar(
                 "select max(aggregate_id::bigint) from events

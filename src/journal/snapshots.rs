@@ -70,7 +70,7 @@ pub(super) async fn write_all(pool: &PgPool, generation: Option<i64>, stream: &S
         "insert into stream_snapshot (aggregate_type, aggregate_id, sequence, event_id, fingerprint, state)
          select aggregate_type, aggregate_id, sequence, event_id, $5, fresh.state
          from unnest($3::bigint[], $4::jsonb[]) as fresh (version, state)
-         join events on aggregate_type = $1 and aggregate_id = $2 and sequence = fresh.version
+         join event_log on aggregate_type = $1 and aggregate_id = $2 and sequence = fresh.version
          where $6::bigint is null or (select generation from log_identity) = $6
          on conflict (aggregate_type, aggregate_id, sequence) do update
          set event_id = excluded.event_id, fingerprint = excluded.fingerprint, state = excluded.state",
@@ -97,7 +97,7 @@ pub(super) async fn find_last<A: Decider>(
     let found: Option<(i64, Value)> = sqlx::query_as(
         "select snapshot.sequence, snapshot.state
          from stream_snapshot as snapshot
-         join events as event using (aggregate_type, aggregate_id, sequence, event_id)
+         join event_log as event using (aggregate_type, aggregate_id, sequence, event_id)
          where aggregate_type = $1 and aggregate_id = $2 and sequence <= $3 and snapshot.fingerprint = $4
          order by sequence desc
          limit 1",

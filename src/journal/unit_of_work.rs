@@ -179,6 +179,16 @@ impl<'view> UnitOfWork<'view> {
         Ok(outcome)
     }
 
+    /// Number of events decided so far.
+    pub fn event_count(&self) -> usize {
+        self.events.len()
+    }
+
+    /// Runs a part, and keeps nothing that it decided.
+    pub fn rehearse<T>(&self, part: impl FnOnce(&mut UnitOfWork<'_>) -> Result<T, Interrupt>) -> Result<T, Interrupt> {
+        part(&mut UnitOfWork::new(self, self.now, self.numbers))
+    }
+
     /// Version of an aggregate: the number of its events.
     pub fn version(&self, reference: &AggregateRef) -> Result<i64, Interrupt> {
         self.find(reference).map(|versioned| versioned.version)

@@ -100,7 +100,7 @@ impl OrderPayments {
     /// Finds the provider's reference of an authorised attempt.
     pub async fn find_authorisation(&self, order_id: OrderId, attempt: i64) -> Result<Option<String>, PaymentFault> {
         let reference = sqlx::query_scalar(
-            "select payload ->> 'reference' from events
+            "select payload ->> 'reference' from event_log
              where aggregate_type = 'Order' and aggregate_id = $1 and event_type = 'OrderPaymentAuthorised'
                 and (payload ->> 'attempt')::bigint = $2
              order by sequence desc limit 1",

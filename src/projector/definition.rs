@@ -43,6 +43,7 @@ projections![
     "orders",
     "pricing",
     "product_details",
+    "product_images",
     "products",
     "refunds",
     "sales",
@@ -83,10 +84,12 @@ impl Projection {
     }
 
     /// The statement that installs `apply.sql` as a function in `schema`, so that PostgreSQL keeps its plans and a batch
-    /// costs one round trip. It writes the tables in the schema `tables`; without one, those that its caller's path finds.
+    /// costs one round trip. It writes the tables in the schema `tables`, from `events` alone; without one, those that
+    /// its caller's path finds, from the whole log.
     pub fn create_function(&self, schema: &str, tables: Option<&str>) -> String {
         let path = tables.map_or(String::new(), |tables| format!(" set search_path = {tables}, public, pg_temp"));
-        let body = self.function_body().replace("fact.", &format!("{}.", fact_schema()));
+        let facts = if tables.is_some() { fact_schema() } else { rebuild_fact_schema() };
+        let body = self.function_body().replace("fact.", &format!("{facts}."));
         let name = self.name;
         format!(
             "create or replace function {schema}.apply_{name}() returns void language plpgsql{path} as $$\n{body}$$"
@@ -153,10 +156,22 @@ pub fn fact_schema() -> String {
     format!("fact_{}", &hex::encode(digest)[..12])
 }
 
-/// The statements that create the fact views and `text_key`.
+/// The schema of the fact views that rebuilds read: the same views, also over archived events.
+pub fn rebuild_fact_schema() -> String {
+    fact_schema() + "_log"
+}
+
+/// The statements that create the fact views and `text_key` for the projector's steps, which need no archived events.
 pub fn fact_statements() -> impl Iterator<Item = String> {
     let prefix = format!("{}.", fact_schema());
     let all = statements(FACTS_SQL).chain([without_leading_comments(TEXT_KEY_SQL)]);
+    all.map(move |statement| statement.replace("fact.", &prefix))
+}
+
+/// The statements that create the fact views and `text_key` for rebuilds.
+pub fn rebuild_fact_statements() -> impl Iterator<Item = String> {
+    let prefix = format!("{}.", rebuild_fact_schema());
+    let all = statements(FACTS_SQL).map(with_archive).chain([without_leading_comments(TEXT_KEY_SQL).to_owned()]);
     all.map(move |statement| statement.replace("fact.", &prefix))
 }
 
@@ -167,8 +182,13 @@ pub fn whole_log_statements() -> impl Iterator<Item = String> {
             Some("event") => statement.split("\nwhere ").next().unwrap_or(statement),
             _ => statement,
         };
-        whole_log.replacen("create view", "create or replace view", 1)
+        with_archive(whole_log).replacen("create view", "create or replace view", 1)
     })
+}
+
+/// The view that all others read, over archived events too.
+fn with_archive(statement: &str) -> String {
+    statement.replace("from public.events as event", "from public.event_log as event")
 }
 
 /// The names of the fact views.
@@ -307,7 +327,16 @@ mod tests {
         let different: Vec<_> = batch.zip(whole_log_statements()).filter(|(batch, whole)| batch != whole).collect();
         let [(_, event)] = different.as_slice() else { panic!("{different:?}") };
         assert!(event.starts_with("create or replace view fact.event as\nselect "), "{event}");
-        assert!(event.ends_with("\nfrom public.events as event"), "{event}");
+        assert!(event.ends_with("\nfrom public.event_log as event"), "{event}");
+    }
+
+    #[test]
+    fn facts_of_rebuilds_differ_in_one_view_only() {
+        let steps = fact_statements().map(|statement| statement.replace(&fact_schema(), &rebuild_fact_schema()));
+        let different: Vec<_> =
+            steps.zip(rebuild_fact_statements()).filter(|(step, rebuild)| step != rebuild).collect();
+        let [(step, rebuild)] = different.as_slice() else { panic!("{different:?}") };
+        assert_eq!(step.replace("public.events", "public.event_log"), *rebuild);
     }
 
     #[test]

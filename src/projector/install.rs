@@ -2,7 +2,9 @@
 
 use sqlx::{Connection, Executor, PgConnection, PgPool};
 
-use super::definition::{PROJECTIONS, Projection, fact_schema, fact_statements};
+use super::definition::{
+    PROJECTIONS, Projection, fact_schema, fact_statements, rebuild_fact_schema, rebuild_fact_statements,
+};
 use super::{layout, schemas};
 use crate::database::{locks, roles};
 
@@ -12,7 +14,8 @@ pub(super) async fn install(pool: &PgPool) -> Result<Vec<&'static Projection>, s
     let mut connection = pool.acquire().await?;
     let mut transaction = connection.begin().await?;
     sqlx::query("select pg_advisory_xact_lock($1)").bind(locks::INSTALL).execute(&mut *transaction).await?;
-    install_facts(&mut transaction).await?;
+    install_facts(&mut transaction, fact_schema(), fact_statements()).await?;
+    install_facts(&mut transaction, rebuild_fact_schema(), rebuild_fact_statements()).await?;
 
     let position: i64 =
         sqlx::query_scalar("select position from projector_lease for update").fetch_one(&mut *transaction).await?;
@@ -67,15 +70,18 @@ pub(super) async fn is_up_to_date(pool: &PgPool, projection: &Projection) -> Res
         .await
 }
 
-async fn install_facts(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-    let schema = fact_schema();
+async fn install_facts(
+    connection: &mut PgConnection,
+    schema: String,
+    statements: impl Iterator<Item = String>,
+) -> Result<(), sqlx::Error> {
     let exists: bool = sqlx::query_scalar("select exists (select from pg_namespace where nspname = $1)")
         .bind(&schema)
         .fetch_one(&mut *connection)
         .await?;
     if !exists {
         run(connection, &format!("create schema {schema}")).await?;
-        for statement in fact_statements() {
+        for statement in statements {
             run(connection, &statement).await?;
         }
     }
@@ -139,8 +145,8 @@ async fn drop_unused_facts(connection: &mut PgConnection) -> Result<(), sqlx::Er
     let unused: Vec<String> = sqlx::query_scalar(
         "select schema.nspname::text
          from pg_namespace as schema
-         where schema.nspname ~ '^fact_[0-9a-f]{12}$'
-             and schema.nspname <> $1
+         where schema.nspname ~ '^fact_[0-9a-f]{12}(_log)?$'
+             and schema.nspname <> all($1)
              and not exists (select from pg_class as table_ where table_.relnamespace = schema.oid and table_.relkind <> 'v')
              and not exists (
                  -- Something of others reads one of the views.
@@ -155,7 +161,7 @@ async fn drop_unused_facts(connection: &mut PgConnection) -> Result<(), sqlx::Er
                  where function.proname like 'apply\\_%' and strpos(function.prosrc, schema.nspname) > 0
              )",
     )
-    .bind(fact_schema())
+    .bind([fact_schema(), rebuild_fact_schema()])
     .fetch_all(&mut *connection)
     .await?;
     for schema in unused {

@@ -134,7 +134,7 @@ pub(super) async fn record_failure(
              parked_at = case when $3 is null then clock_timestamp() end,
              reason = $4
          where reaction_id = $1 and attempts = $2 and due_at is not null
-            and exists (select from events where events.position = reaction.position and event_id = $5)",
+            and exists (select from event_log where event_log.position = reaction.position and event_id = $5)",
     )
     .bind(reaction_id)
     .bind(attempts)

@@ -26,8 +26,8 @@ mod reactor;
 mod sweep;
 
 pub use operations::{
-    Decision, ReactionState, ReactionView, ReactorStatus, RestoredReactions, decisions, drop_one, drop_restored, list,
-    react_again, restored, retry, retry_all, retry_restored, status, was_retried,
+    Decision, ReactionState, ReactionView, ReactorStatus, RestoredReactions, awaited_streams, decisions, drop_one,
+    drop_restored, list, react_again, restored, retry, retry_all, retry_restored, status, was_retried,
 };
 pub use options::ReactorOptions;
 pub use reactor::{Failure, Reaction, Reactor, RecordedEvent};

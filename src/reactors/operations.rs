@@ -75,6 +75,12 @@ pub async fn status(pool: &PgPool) -> Result<Vec<ReactorStatus>, sqlx::Error> {
     sqlx::query_file_as!(ReactorStatus, "src/reactors/queries/status.sql").fetch_all(pool).await
 }
 
+/// Streams of some kinds, as type and id, with an event up to a position for which a reaction is due or parked.
+pub async fn awaited_streams(pool: &PgPool, kinds: &[String], upto: i64) -> Result<Vec<(String, String)>, sqlx::Error> {
+    let found = sqlx::query_file!("src/reactors/queries/awaited_streams.sql", kinds, upto).fetch_all(pool).await?;
+    Ok(found.into_iter().map(|row| (row.kind, row.id)).collect())
+}
+
 /// Lists reactions after `after`, oldest first.
 pub async fn list(
     pool: &PgPool,
@@ -223,7 +229,7 @@ pub async fn react_again(
     let done = sqlx::query(
         "with again as (
             insert into reaction (reactor, position, target, due_at)
-            select $1, position, $3, clock_timestamp() from events where event_id = $2
+            select $1, position, $3, clock_timestamp() from event_log where event_id = $2
             on conflict (reactor, position, target)
             do update set attempts = 0, due_at = clock_timestamp(), parked_at = null, restored_in = null
             returning position, reason

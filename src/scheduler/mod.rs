@@ -1,4 +1,4 @@
-//! Periodic tasks: each has a name, an interval and a row that says when it is due.
+//! Periodic tasks: each has a name, an interval or a schedule, and a row that says when it is due.
 //!
 //! The first node that finds a task due claims and runs it; no other node runs it at the same time. The rows survive a
 //! restart. If a node dies, its tasks are released at once; if it hangs, when the run's time limit is over. So a run
@@ -9,6 +9,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions, Connection};
@@ -22,18 +23,24 @@ use crate::failpoints::failpoint;
 use crate::metrics;
 use crate::projector::serves_other_tables;
 
+mod cron;
 mod preview;
+mod settings;
 mod status;
 pub mod tasks;
 
+pub use cron::{CronSchedule, CronTimes, forget_unscheduled};
 pub use preview::{TaskPreview, preview};
+pub use settings::{ScheduleArgs, ScheduleSetting, ScheduledTask, parse_age};
 pub use status::{TaskStatus, run_now, status};
 
 /// A periodic task.
 pub struct Task {
     pub name: &'static str,
-    /// Time between the end of a run and the start of the next.
+    /// Time between the end of a run and the start of the next; with a schedule, the longest delay of a retry.
     pub interval: Duration,
+    /// Set times at which it runs instead.
+    pub schedule: Option<CronSchedule>,
     run: Box<dyn Fn() -> BoxFuture<'static, anyhow::Result<RunReport>> + Send + Sync>,
 }
 
@@ -103,7 +110,7 @@ impl Task {
     where
         F: Future<Output = anyhow::Result<RunReport>> + Send + 'static,
     {
-        Self { name, interval, run: Box::new(move || Box::pin(run())) }
+        Self { name, interval, schedule: None, run: Box::new(move || Box::pin(run())) }
     }
 
     /// A task whose every run gets a clone of `input`.
@@ -119,6 +126,11 @@ impl Task {
     {
         let input = input.clone();
         Self::new(name, interval, move || run(input.clone()))
+    }
+
+    /// The task at set times. Times that pass while no node runs are made up for by one run.
+    pub fn at(self, schedule: CronSchedule) -> Self {
+        Self { schedule: Some(schedule), ..self }
     }
 
     /// Runs the task once, without claiming it.
@@ -181,14 +193,23 @@ impl SchedulerNode {
         connection.close().await
     }
 
-    /// Adds the rows of new tasks, which are due at once.
+    /// Adds the rows of new tasks, which are due at once, or at the next time of their schedule. A row with another
+    /// schedule gets the new one.
     async fn register_tasks(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+        let now = database_time(connection).await?;
+        let schedules = self.tasks.values().map(|task| task.schedule.as_ref());
+        let next = schedules.clone().map(|schedule| schedule.map_or(Some(now), |schedule| schedule.next_after(now)));
         sqlx::query(
-            "insert into scheduler_task (name, due_at)
-             select name, clock_timestamp() from unnest($1::text[]) as name
-             on conflict (name) do nothing",
+            "insert into scheduler_task (name, due_at, schedule)
+             select name, due_at, schedule
+             from unnest($1::text[], $2::timestamptz[], $3::text[]) as task (name, due_at, schedule)
+             where due_at is not null
+             on conflict (name) do update set due_at = excluded.due_at, schedule = excluded.schedule
+             where scheduler_task.schedule is distinct from excluded.schedule",
         )
-        .bind(self.names())
+        .bind(self.tasks.values().map(|task| task.name).collect::<Vec<_>>())
+        .bind(next.collect::<Vec<_>>())
+        .bind(schedules.map(|schedule| schedule.map(ToString::to_string)).collect::<Vec<_>>())
         .execute(connection)
         .await?;
         Ok(())
@@ -210,6 +231,9 @@ impl SchedulerNode {
     async fn run_one(&mut self, claimed: &ClaimedTask) -> RunOutcome {
         let Some(task) = self.tasks.get(claimed.name.as_str()) else { return RunOutcome::Interrupted };
         let started = Instant::now();
+        if let Some(schedule) = &task.schedule {
+            tracing::info!(task = task.name, %schedule, "scheduled task begins");
+        }
         // Spawned, so that a panic counts as a failed run.
         let mut run = tokio::spawn(task.run());
         let end = tokio::select! {
@@ -228,6 +252,9 @@ impl SchedulerNode {
         let outcome = match &end {
             RunOutcome::Done(run) => {
                 metrics::SCHEDULER_HANDLED.add(run.handled, &[("task", task.name)]);
+                if task.schedule.is_some() {
+                    tracing::info!(task = task.name, handled = run.handled, more = run.more, "scheduled task is done");
+                }
                 "done"
             }
             RunOutcome::Failed(error) => {
@@ -255,7 +282,13 @@ impl SchedulerNode {
         claimed: &ClaimedTask,
         end: RunOutcome,
     ) -> Result<(), sqlx::Error> {
-        let every = self.tasks.get(claimed.name.as_str()).map_or(Duration::ZERO, |task| task.interval);
+        let task = self.tasks.get(claimed.name.as_str());
+        let every = task.map_or(Duration::ZERO, |task| task.interval);
+        let ends_here = !matches!(end, RunOutcome::Done(RunReport { more: true, .. }));
+        let next = match task.and_then(|task| task.schedule.as_ref()).filter(|_| ends_here) {
+            Some(schedule) => schedule.next_after(database_time(connection).await?),
+            None => None,
+        };
         let (wait, handled, error) = match end {
             RunOutcome::Done(RunReport { handled, more }) => {
                 (if more { Duration::ZERO } else { every }, Some(handled), None)
@@ -266,14 +299,17 @@ impl SchedulerNode {
             }
             RunOutcome::Interrupted => {
                 let free = "update scheduler_task set holder = null where name = $1 and epoch = $2";
-                sqlx::query(free).bind(&claimed.name).bind(claimed.epoch).execute(connection).await?;
+                sqlx::query(free).bind(&claimed.name).bind(claimed.epoch).execute(&mut *connection).await?;
                 return Ok(());
             }
         };
         sqlx::query(
             "update scheduler_task as task
              set holder = null,
-                 due_at = clock_timestamp() + $3,
+                 due_at = case
+                     when $5 is null then coalesce($6, clock_timestamp() + $3)
+                     else least($6, clock_timestamp() + $3)
+                 end,
                  last_run_at = clock_timestamp(),
                  last_handled = coalesce($4, task.last_handled),
                  last_error = $5,
@@ -285,6 +321,7 @@ impl SchedulerNode {
         .bind(wait)
         .bind(handled.map(|handled| i64::try_from(handled).unwrap_or(i64::MAX)))
         .bind(error)
+        .bind(next)
         .execute(connection)
         .await?;
         Ok(())
@@ -293,4 +330,8 @@ impl SchedulerNode {
     fn names(&self) -> Vec<&'static str> {
         self.tasks.keys().copied().collect()
     }
+}
+
+async fn database_time(connection: &mut PgConnection) -> Result<DateTime<Utc>, sqlx::Error> {
+    sqlx::query_scalar("select clock_timestamp()").fetch_one(connection).await
 }

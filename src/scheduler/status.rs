@@ -9,6 +9,9 @@ use utoipa::ToSchema;
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct TaskStatus {
     pub name: String,
+    /// Cron expression and time zone of a task that runs at set times.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<String>,
     /// When the next run is due; a node starts it within about a second.
     pub due_at: DateTime<Utc>,
     /// Whether a node is running it now.

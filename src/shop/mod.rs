@@ -6,6 +6,7 @@
 
 mod accounts;
 mod addresses;
+mod bulk;
 mod carriers;
 mod carts;
 mod categories;
@@ -15,12 +16,15 @@ mod customers;
 mod discounts;
 mod erasures;
 mod families;
+mod groups;
+mod images;
 mod keys;
 mod metadata;
 mod names;
 mod orders;
 mod payments;
 mod pricing;
+mod product_rows;
 mod products;
 mod recipients;
 mod secrets;
@@ -34,9 +38,10 @@ pub use crate::domain::cart::CartChange;
 
 pub use accounts::{AccountRef, ChangeAccount, ChangeEmail, ChangePassword, ConfirmRegistration, OpenAccount};
 pub use addresses::{AddAddress, AddressRef, ChangeAddress, RemoveAddress};
+pub use bulk::{Bulk, BulkOutcome, BulkRow};
 pub use carriers::{canonical_carrier, tracking_url};
 pub use carts::{CartItem, CartLineView, CartView, ChangeCart, ExpireCart, MergeCarts, RequestedCart};
-pub use categories::{CategoryKey, CategoryRef, ChangeCategory, CreateCategory, DeleteCategory};
+pub use categories::{CategoryKey, CategoryRef, ChangeCategory, CreateCategory, DeleteCategory, ImportCategory};
 pub use checkout::Checkout;
 pub use corrections::{CorrectAddresses, CorrectContact, CorrectionView};
 pub use customers::{ChangeCustomer, CustomerRef, RegisterCustomer};
@@ -45,6 +50,10 @@ pub use erasures::{EraseContact, EraseCustomer, ErasureView, KeepContact, KeepCu
 pub use families::{
     ChangeFamily, CreateFamily, DeleteFamily, FamilyMember, FamilyPlace, FamilyProduct, FamilyRef, FamilyRow,
     FamilyView, LeaveFamily, PriceRange, PutInFamily,
+};
+pub use groups::{FindCategory, FindFamily, OfGroup, ProductGroup};
+pub use images::{
+    AddImage, ChangeMediaBase, ImageAnswer, ImageUrls, PictureFile, RemoveImage, ReorderImages, ReplaceImage, image_url,
 };
 pub use keys::{CreateKey, KeyRef, RevokeKey};
 pub use metadata::{ChangeCartMetadata, ChangeOrderMetadata, OrderRef};
@@ -57,11 +66,18 @@ pub use payments::{BuyerTerms, OfferedMethods, PaymentPolicy, PaymentStateView, 
 pub use pricing::{
     ChangeShippingFees, ChangeTaxRates, PricingRequest, ShippingFeeView, ShippingFeesView, TaxRateView, TaxRatesView,
 };
+pub use product_rows::{
+    AdjustStockOf, AppliedProduct, ApplyProduct, ProductKey, RepriceProduct, RepricedProduct, RowEffect,
+};
 pub use products::{
-    ChangeProduct, CreateProduct, DeleteProduct, PhoneView, ProductRef, ProductView, product_digest, shown_slug,
+    ChangeProduct, CreateProduct, DeleteProduct, PhoneView, ProductRef, ProductView, find_slug_holder, product_digest,
+    shown_slug,
 };
 pub use recipients::{Destination, GuestContact, KnownAddress, KnownDefaults, Recipients};
 pub use settings::{ChangeSettings, SettingsView};
 pub use stock::{AdjustStock, StockChange, StockView};
 pub use webhooks::{ChangeWebhook, CreateWebhook, DisableWebhook, RemoveWebhook, RotateWebhookSecret, WebhookRef};
 pub use wishlists::{AddWish, RemoveWish, WishView};
+
+/// Largest number that a command may choose, so that numbers never run out.
+const MAX_CHOSEN_NUMBER: i64 = 999_999_999_999;

@@ -24,7 +24,7 @@ pub struct SettingsView {
 
 impl SettingsView {
     pub fn of(settings: &ShopSettings) -> Self {
-        let ShopSettings { search_language, low_stock_threshold } = settings;
+        let ShopSettings { search_language, low_stock_threshold, .. } = settings;
         Self { search_language: search_language.as_str().to_owned(), low_stock_threshold: low_stock_threshold.get() }
     }
 }

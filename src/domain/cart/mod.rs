@@ -136,6 +136,11 @@ impl Cart {
         }
     }
 
+    /// Whether the cart holds nothing: it was checked out, merged or emptied, or has expired. A customer's cart can reopen.
+    pub fn may_be_archived(&self) -> bool {
+        *self != Self::Unknown && self.items().is_empty()
+    }
+
     /// Items to order at checkout: at least one.
     pub fn checkout_items(&self) -> Result<&Items, CartError> {
         match self {

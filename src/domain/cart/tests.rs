@@ -121,6 +121,25 @@ fn only_an_open_cart_expires_and_the_next_item_reopens_it() {
 }
 
 #[test]
+fn a_cart_that_holds_nothing_may_be_archived() {
+    let merged = CartEvent::Merged { customer_id: CustomerId(1) };
+    for (events, expected) in [
+        (vec![], false),
+        (vec![CartEvent::Opened {}], true),
+        (vec![added(1, 2, 2)], false),
+        (vec![added(1, 2, 2), CartEvent::Emptied {}], true),
+        (vec![added(1, 2, 2), checked_out()], true),
+        (vec![added(1, 2, 2), CartEvent::Expired {}], true),
+        (vec![added(1, 2, 2), merged], true),
+        (vec![added(1, 2, 2), checked_out(), added(1, 1, 1)], false),
+    ] {
+        let mut cart = Cart::Unknown;
+        events.iter().for_each(|event| cart.evolve(event));
+        assert_eq!(cart.may_be_archived(), expected, "{events:?}");
+    }
+}
+
+#[test]
 fn a_cart_has_limits() {
     let full: Vec<_> = (1..=500).map(|product| added(product, 1, 1)).collect();
     given(full.clone()).when(add(501, 1)).then_expect_error(CartError::TooManyItems);

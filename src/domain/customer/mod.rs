@@ -133,6 +133,11 @@ pub enum CustomerError {
 }
 
 impl Customer {
+    /// Whether the customer is to be erased when the last open order is closed.
+    pub fn awaits_erasure(&self) -> bool {
+        matches!(self, Self::Registered(book) if book.erasure_requested)
+    }
+
     /// Number of the next address.
     pub fn next_address(&self) -> AddressId {
         let last = if let Self::Registered(book) = self { book.last_address } else { 0 };

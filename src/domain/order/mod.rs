@@ -101,6 +101,15 @@ impl PlacedOrder {
         self.lines.iter().zip(self.units.iter().copied())
     }
 
+    /// Whether the order is closed and nothing of it waits: no payment, no refund, no erasure. Further commands are still
+    /// possible, such as a return.
+    pub fn may_be_archived(&self) -> bool {
+        let is_closed = matches!(self.states.status, Status::Completed | Status::Cancelled);
+        let awaits_money = self.bill.open_attempt || self.states.payment == Payment::Authorised;
+        let awaits_erasure = self.contact_erasure_requested && !self.contact_erased;
+        is_closed && !awaits_money && !self.is_open() && !awaits_erasure
+    }
+
     /// Stock movements of the order, line by line. The stock of the products follows them.
     pub fn stock_moved(&self) -> impl Iterator<Item = (ProductId, StockMoved)> {
         let cancelled = self.states.status == Status::Cancelled;

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::DetailsChange;
+use super::{DetailsChange, ImageCommand};
 use crate::domain::ids::{CategoryId, OrderId};
 use crate::domain::money::Money;
 use crate::domain::settings::LowStockThreshold;
@@ -44,6 +44,7 @@ pub enum ProductCommand {
         present: bool,
     },
     Delete,
+    Image(ImageCommand),
     /// Adds received units (positive) or removes missing ones (negative).
     AdjustStock {
         change: i64,

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::Stock;
+use super::{ImageError, Stock};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum ProductError {
@@ -30,4 +30,6 @@ pub enum ProductError {
     NoChange,
     #[error("the count must not be negative")]
     NegativeCount,
+    #[error(transparent)]
+    Image(#[from] ImageError),
 }

@@ -4,8 +4,9 @@ use chrono::{DateTime, Utc};
 
 use super::ProductDetails;
 use crate::domain::event::events;
-use crate::domain::ids::{CategoryId, OrderId};
+use crate::domain::ids::{CategoryId, ImageId, OrderId};
 use crate::domain::money::Money;
+use crate::domain::picture::Picture;
 use crate::domain::settings::LowStockThreshold;
 
 events! {
@@ -39,6 +40,19 @@ events! {
         /// The stock has fallen below the threshold.
         RanLow { name: String, stock: i64, threshold: i64 } = "ProductRanLow",
         Deleted {} = "ProductDeleted",
+        /// `image_ids` are all images in their order after the event.
+        ImageAdded {
+            image_id: ImageId,
+            picture: Picture,
+            image_ids: Vec<ImageId>,
+            /// Time of an image that is older than the event.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            created_at: Option<DateTime<Utc>>,
+        } = "ProductImageAdded",
+        ImageReplaced { image_id: ImageId, picture: Picture, previous: Picture } = "ProductImageReplaced",
+        /// `image_ids` are the images that are left.
+        ImageRemoved { image_id: ImageId, picture: Picture, image_ids: Vec<ImageId> } = "ProductImageRemoved",
+        ImagesReordered { image_ids: Vec<ImageId>, previous_image_ids: Vec<ImageId> } = "ProductImagesReordered",
         StockReceived { quantity: i64, reason: Option<String>, on_hand: i64, reserved: i64 } = "StockReceived",
         StockCorrected { change: i64, reason: Option<String>, on_hand: i64, reserved: i64 } = "StockCorrected",
         StockReserved { order_id: OrderId, quantity: i64, on_hand: i64, reserved: i64 } = "StockReserved",

@@ -16,6 +16,7 @@ mod command;
 mod details;
 mod error;
 mod event;
+mod images;
 mod low_stock;
 mod movement;
 mod phone;
@@ -30,6 +31,9 @@ pub use command::ProductCommand;
 pub use details::{Brand, DetailsChange, Dimensions, ProductDetails, SupplierNumber, WeightGrams};
 pub use error::ProductError;
 pub use event::ProductEvent;
+pub use images::{
+    Image, ImageCommand, ImageError, ImageNumber, ImageNumberCommand, ImageNumberError, Images, MAX_IMAGES,
+};
 pub use movement::StockMovement;
 pub use phone::{BatteryCapacity, Imei, ImeiError, Phone, PhoneDraft, Ram, Storage};
 pub use slug::{Slug, SlugError};
@@ -60,6 +64,8 @@ pub struct Listing {
     pub stock: Stock,
     /// Whether an order has ever reserved units.
     pub ordered: bool,
+    #[serde(default, skip_serializing_if = "Images::is_empty")]
+    pub images: Images,
     #[serde(with = "details::shared")]
     pub details: Arc<ProductDetails>,
     /// Whether an IMEI is stored beside the log.
@@ -150,6 +156,7 @@ impl Decider for Product {
                 let (sku, previous_sku) = (sku.map(String::from), listing.sku.clone());
                 Ok(if sku == previous_sku { vec![] } else { vec![ProductEvent::SkuChanged { sku, previous_sku }] })
             }
+            ProductCommand::Image(command) => listing.images.decide(command),
             ProductCommand::ChangeDetails(change) => {
                 let details = change.apply(&listing.details);
                 let same = details == *listing.details;
@@ -230,6 +237,7 @@ impl Decider for Product {
                     sku: sku.clone(),
                     stock: Stock::default(),
                     ordered: false,
+                    images: Images::default(),
                     details: Arc::new(details.as_deref().cloned().unwrap_or_default()),
                     has_imei: false,
                     low_stock_threshold: *low_stock_threshold,
@@ -264,6 +272,16 @@ impl Decider for Product {
                 if let Self::Listed(listing) | Self::Discontinued(listing) = self {
                     *self = Self::Deleted(listing.clone());
                 }
+            }
+            ProductEvent::ImageAdded { image_id, picture, .. } => {
+                self.update(|listing| listing.images.add(*image_id, picture));
+            }
+            ProductEvent::ImageReplaced { image_id, picture, .. } => {
+                self.update(|listing| listing.images.replace(*image_id, picture));
+            }
+            ProductEvent::ImageRemoved { image_id, .. } => self.update(|listing| listing.images.remove(*image_id)),
+            ProductEvent::ImagesReordered { image_ids, .. } => {
+                self.update(|listing| listing.images.reorder_to(image_ids));
             }
             ProductEvent::StockReserved { on_hand, reserved, .. } => self.update(|listing| {
                 listing.ordered = true;

@@ -46,6 +46,10 @@ impl ProductEvent {
             | Self::Discontinued {}
             | Self::Relisted {}
             | Self::SkuChanged { .. }
+            | Self::ImageAdded { .. }
+            | Self::ImageReplaced { .. }
+            | Self::ImageRemoved { .. }
+            | Self::ImagesReordered { .. }
             | Self::DetailsChanged { .. }
             | Self::ImeiChanged { .. }
             | Self::LowStockThresholdChanged { .. }

@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use super::Decider;
 use super::event::events;
+use super::picture::MediaBase;
 use super::words::words;
 
 #[cfg(test)]
@@ -75,24 +76,29 @@ impl From<LowStockThreshold> for i64 {
 }
 
 /// The settings in force.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShopSettings {
     pub search_language: SearchLanguage,
     /// Threshold of products without one of their own.
     pub low_stock_threshold: LowStockThreshold,
+    /// Beginning of the addresses of images; `None` for the shop's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub media_base: Option<MediaBase>,
 }
 
 impl Default for ShopSettings {
     /// Settings of a shop that never changed them; `projections/` have the same values.
     fn default() -> Self {
-        Self { search_language: SearchLanguage::English, low_stock_threshold: LowStockThreshold(10) }
+        Self { search_language: SearchLanguage::English, low_stock_threshold: LowStockThreshold(10), media_base: None }
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ShopSettingsCommand {
     /// Changes the given settings.
     Change { search_language: Option<SearchLanguage>, low_stock_threshold: Option<LowStockThreshold> },
+    /// `None` for the shop's own addresses.
+    ChangeMediaBase { base: Option<MediaBase> },
 }
 
 events! {
@@ -101,6 +107,8 @@ events! {
             = "ShopSearchLanguageChanged",
         LowStockThresholdChanged { threshold: LowStockThreshold, previous_threshold: LowStockThreshold }
             = "ShopLowStockThresholdChanged",
+        /// `null` for the shop's own addresses.
+        MediaBaseChanged { base: Option<MediaBase>, previous_base: Option<MediaBase> } = "ShopMediaBaseChanged",
     }
 }
 
@@ -110,7 +118,16 @@ pub enum ShopSettingsError {}
 
 impl Decider for ShopSettings {
     fn decide(&self, command: ShopSettingsCommand) -> Result<Vec<ShopSettingsEvent>, ShopSettingsError> {
-        let ShopSettingsCommand::Change { search_language, low_stock_threshold } = command;
+        let (search_language, low_stock_threshold) = match command {
+            ShopSettingsCommand::Change { search_language, low_stock_threshold } => {
+                (search_language, low_stock_threshold)
+            }
+            ShopSettingsCommand::ChangeMediaBase { base } if base == self.media_base => return Ok(vec![]),
+            ShopSettingsCommand::ChangeMediaBase { base } => {
+                let previous_base = self.media_base.clone();
+                return Ok(vec![ShopSettingsEvent::MediaBaseChanged { base, previous_base }]);
+            }
+        };
         let language = search_language.filter(|language| *language != self.search_language);
         let threshold = low_stock_threshold.filter(|threshold| *threshold != self.low_stock_threshold);
         let language = language.map(|language| ShopSettingsEvent::SearchLanguageChanged {
@@ -128,6 +145,7 @@ impl Decider for ShopSettings {
         match event {
             ShopSettingsEvent::SearchLanguageChanged { language, .. } => self.search_language = *language,
             ShopSettingsEvent::LowStockThresholdChanged { threshold, .. } => self.low_stock_threshold = *threshold,
+            ShopSettingsEvent::MediaBaseChanged { base, .. } => self.media_base.clone_from(base),
         }
     }
 }

@@ -44,3 +44,18 @@ fn a_threshold_has_bounds() {
     assert_eq!(LowStockThreshold::new(LowStockThreshold::MAX + 1), Err(LowStockThresholdError));
     assert!(LowStockThreshold::new(LowStockThreshold::MAX).is_ok());
 }
+
+#[test]
+fn the_base_of_images_changes_once() {
+    let mut settings = ShopSettings::default();
+    let base: MediaBase = "https://cdn.example.com/media".parse().unwrap();
+    let change = |base: &Option<MediaBase>| ShopSettingsCommand::ChangeMediaBase { base: base.clone() };
+    let (own, cdn) = (None, Some(base));
+    assert_eq!(settings.decide(change(&own)).unwrap(), []);
+    let changed = ShopSettingsEvent::MediaBaseChanged { base: cdn.clone(), previous_base: None };
+    assert_eq!(settings.decide(change(&cdn)).unwrap(), [changed.clone()]);
+    settings.evolve(&changed);
+    assert_eq!(settings.decide(change(&cdn)).unwrap(), []);
+    let back = ShopSettingsEvent::MediaBaseChanged { base: None, previous_base: cdn };
+    assert_eq!(settings.decide(change(&own)).unwrap(), [back]);
+}

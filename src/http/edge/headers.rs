@@ -28,6 +28,8 @@ pub enum ResourcePolicy {
 pub async fn set_security_headers(State(resources): State<ResourcePolicy>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
     let policy = if path == "/docs" || path.starts_with("/docs/") { DOCS_POLICY } else { API_POLICY };
+    // Pages of any origin may show the pictures of products.
+    let resources = if path.starts_with("/media/") { ResourcePolicy::CrossOrigin } else { resources };
     let resource_policy = match resources {
         ResourcePolicy::SameOrigin => "same-origin",
         ResourcePolicy::CrossOrigin => "cross-origin",

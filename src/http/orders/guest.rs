@@ -62,7 +62,7 @@ pub async fn pay_guest_order(
 async fn require_order_of_cart(app: &App, token: Uuid, order_id: OrderId) -> Result<(), ApiError> {
     let came_from: bool = sqlx::query_scalar(
         "select exists (
-            select from events
+            select from event_log
             where aggregate_type = 'Cart' and aggregate_id = $1 and event_type = 'CartCheckedOut'
                 and payload ->> 'order_id' = $2::text
         )",

@@ -245,7 +245,7 @@ pub async fn read_summary(app: &App, order_id: OrderId, movers: &Movers) -> Resu
 async fn last_failure(connection: &mut PgConnection, order_id: OrderId) -> Result<Option<String>, sqlx::Error> {
     let reason: Option<String> = sqlx::query_scalar(
         "select payload ->> 'reason'
-         from events
+         from event_log
          where aggregate_type = 'Order' and aggregate_id = $1 and event_type = 'OrderPaymentFailed'
          order by sequence desc
          limit 1",

@@ -1,6 +1,9 @@
 //! Products and their stock.
 
 mod bodies;
+pub mod bulk;
+pub mod groups;
+pub mod images;
 pub mod imei;
 pub mod list;
 
@@ -16,10 +19,12 @@ use crate::http::App;
 use crate::http::wire::amount::Amount;
 use crate::http::wire::body::{NoBody, body};
 use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse};
-use crate::http::wire::error::{ApiError, Problem};
+use crate::http::wire::error::{ApiError, FieldError, Problem};
 use crate::http::wire::page::{Ids, Versioned};
 use crate::journal::EntityTag;
-use crate::shop::{AdjustStock, DeleteProduct, ProductRef, ProductView, StockChange, StockView, product_digest};
+use crate::shop::{
+    AdjustStock, DeleteProduct, ImageUrls, ProductRef, ProductView, StockChange, StockView, product_digest,
+};
 
 pub use bodies::{NewProduct, ProductChange, ProductPatch};
 
@@ -57,7 +62,8 @@ pub async fn find_product(
 ) -> Result<Versioned<ProductView>, ApiError> {
     let found = sqlx::query_file!("projections/products/find.sql", product_id.0).fetch_optional(&app.pool).await?;
     let row = found.ok_or_else(|| ApiError::not_found("product_not_found", "Product not found"))?;
-    let tag = EntityTag { version: row.version, digest: Some(product_digest(&row.category)) };
+    let tag =
+        EntityTag { version: row.version, digest: Some(product_digest(&row.category, row.media_base.as_deref())) };
     let Json(details) = row.details;
     let body = ProductView {
         product_id: row.product_id,
@@ -73,6 +79,7 @@ pub async fn find_product(
         low_stock_threshold: row.low_stock_threshold,
         created_at: Some(row.created_at),
         updated_at: Some(row.updated_at),
+        image_urls: ImageUrls::of(row.media_base.as_deref(), row.images.iter().flatten()),
         ..ProductView::default()
     };
     let body = body.with_details(details);
@@ -126,11 +133,18 @@ pub async fn adjust_stock(
     Ids(product_id): Ids<ProductId>,
     command: Command<StockAdjustment>,
 ) -> Result<CommandResponse<StockView>, ApiError> {
-    let StockAdjustment { change, count, reason } = command.body;
-    let change = match (change, count) {
-        (Some(change), None) => StockChange::By(change),
-        (None, Some(count)) => StockChange::Counted(count),
-        _ => return Err(ApiError::invalid_field("change", "is required unless count is given, and not both")),
-    };
-    app.run(AdjustStock { product_id, change, reason }, command.context).await
+    let change = stock_change(&command.body).map_err(|error| ApiError::invalid(vec![error]))?;
+    app.run(AdjustStock { product_id, change, reason: command.body.reason }, command.context).await
+}
+
+/// The change of an adjustment, which has either a change or a count.
+fn stock_change(adjustment: &StockAdjustment) -> Result<StockChange, FieldError> {
+    match (adjustment.change, adjustment.count) {
+        (Some(change), None) => Ok(StockChange::By(change)),
+        (None, Some(count)) => Ok(StockChange::Counted(count)),
+        _ => {
+            let message = "is required unless count is given, and not both".to_owned();
+            Err(FieldError { field: "change".to_owned(), message })
+        }
+    }
 }

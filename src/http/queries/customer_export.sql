@@ -107,7 +107,7 @@ select
         from (
             select position, recorded_at, aggregate_type, event_type, payload,
                 metadata ->> 'actor' as actor, metadata ->> 'role' as role, metadata ->> 'request_id' as request_id
-            from events
+            from event_log
             where (aggregate_type, aggregate_id) in (
                     ('Customer', profile.customer_id::text),
                     ('Cart', profile.customer_id::text),

@@ -1,11 +1,11 @@
 -- Stock events of all products, newest first: before the position $1, recorded from $2 on and before $3, of the types $4.
 select
-    event.position,
-    event.event_id,
-    event.recorded_at,
-    event.aggregate_id,
-    event.event_version,
-    event.payload,
+    event.position as "position!",
+    event.event_id as "event_id!",
+    event.recorded_at as "recorded_at!",
+    event.aggregate_id as "aggregate_id!",
+    event.event_version as "event_version!",
+    event.payload as "payload!",
     event.metadata ->> 'actor' as actor
 from (
     select
@@ -16,11 +16,11 @@ from (
 cross join unnest($4::text[]) as kind (event_type)
 cross join lateral (
     select position, event_id, recorded_at, aggregate_id, event_version, payload, metadata
-    from events
+    from event_log
     -- Compared as rows, so that only the index by type serves the order: a rare type is found without reading the log.
-    where (events.event_type, events.position) > (kind.event_type, bounds.after)
-        and (events.event_type, events.position) < (kind.event_type, bounds.before)
-    order by events.event_type desc, events.position desc
+    where (event_log.event_type, event_log.position) > (kind.event_type, bounds.after)
+        and (event_log.event_type, event_log.position) < (kind.event_type, bounds.before)
+    order by event_log.event_type desc, event_log.position desc
     limit $5
 ) as event
 order by event.position desc

@@ -14,7 +14,7 @@ walk as (
     from bounds
     cross join lateral (
         select sequence, position, event_id, recorded_at, event_type, event_version, payload, metadata
-        from events
+        from event_log
         where aggregate_type = 'Product'
             and aggregate_id = $1
             and sequence > bounds.after

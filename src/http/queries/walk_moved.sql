@@ -4,7 +4,7 @@ select (select position from projector_lease) < $1
     or exists (
         select from unnest($2::text[]) as moving (event_type)
         where exists (
-            select from events as event
+            select from event_log as event
             where event.event_type = moving.event_type and event.position > $1
         )
     )

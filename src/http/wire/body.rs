@@ -14,9 +14,9 @@ use crate::http::App;
 use crate::http::wire::error::{ApiError, FieldError};
 use crate::http::wire::fallbacks;
 use crate::http::wire::input::UNKNOWN_FIELD;
-use crate::http::wire::json::Unambiguous;
 use crate::http::wire::json_input::from_json;
 use crate::http::wire::snapshot::RouterState;
+use crate::json::Unambiguous;
 
 /// A body that is parsed from a JSON object.
 pub trait FromObject: Sized {
@@ -95,13 +95,18 @@ pub fn parse_body<T: FromObject>(headers: &HeaderMap, bytes: &[u8]) -> Result<T,
         Map::new()
     } else {
         check_content_type(headers)?;
-        let Unambiguous(value) = serde_json::from_slice(bytes).map_err(|error| invalid_json(bytes, &error))?;
-        match value {
-            Value::Object(object) => object,
-            _ => return Err(ApiError::invalid_field("body", "must be a JSON object")),
-        }
+        parse_object(bytes)?
     };
     T::from_object(object).map_err(ApiError::invalid)
+}
+
+/// Parses a JSON object.
+pub fn parse_object(bytes: &[u8]) -> Result<Map<String, Value>, ApiError> {
+    let Unambiguous(value) = serde_json::from_slice(bytes).map_err(|error| invalid_json(bytes, &error))?;
+    match value {
+        Value::Object(object) => Ok(object),
+        _ => Err(ApiError::invalid_field("body", "must be a JSON object")),
+    }
 }
 
 /// A layer: refuses compressed bodies, which would be read as broken JSON.

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::{FromRequest, Request};
 use axum::http::header::{IF_MATCH, LOCATION};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -94,10 +94,10 @@ pub enum CommandProblems {
     /// The resource has changed since the version in `If-Match`
     #[response(status = 412, content_type = "application/problem+json")]
     Stale(#[to_schema] Problem),
-    /// The body is larger than 1 MiB
+    /// The body is larger than 1 MiB, or an image larger than 10 MiB
     #[response(status = 413, content_type = "application/problem+json")]
     TooLarge(#[to_schema] Problem),
-    /// The body is not `application/json`, or is compressed
+    /// The body is not of the media type of the route, or is compressed
     #[response(status = 415, content_type = "application/problem+json")]
     NotJson(#[to_schema] Problem),
     /// The idempotency key or the reference was used for another request
@@ -117,24 +117,45 @@ impl<T: FromObject> FromRequest<RouterState> for Command<T> {
 }
 
 async fn read_command<T: FromObject>(request: Request, app: &App) -> Result<Command<T>, ApiError> {
-    let (method, uri, headers) = (request.method().clone(), request.uri().clone(), request.headers().clone());
-    let caller = request.extensions().get::<Caller>().cloned();
-    let caller = caller.ok_or_else(|| ApiError::internal("a command is outside the access check"))?;
-    let RequestIds { request_id, correlation_id } = RequestIds::of(&request);
-    let mut context = Context { request_id, correlation_id, ..caller.context() };
+    let (head, headers) = (CommandHead::of(&request)?, request.headers().clone());
     let bytes = body::read_bytes(request, app).await?;
     let body = body::parse_body(&headers, &bytes)?;
-    let CommandQuery { dry_run } = read_query(&uri)?;
-    context.dry_run = dry_run;
-    context.if_match = if_match(&headers, app.journal.identity().generation)?;
-    let mut identity = vec![method.as_str().as_bytes(), uri.path().as_bytes(), &bytes];
-    // With another parameter of its route it is another request.
-    let own_query = query::without(uri.query().unwrap_or_default(), "dry_run");
-    if !own_query.is_empty() {
-        identity.push(own_query.as_bytes());
+    Ok(Command { body, context: head.context(app, &bytes)? })
+}
+
+/// What a command has besides its body.
+pub struct CommandHead {
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    context: Context,
+}
+
+impl CommandHead {
+    pub fn of(request: &Request) -> Result<Self, ApiError> {
+        let caller = request.extensions().get::<Caller>().cloned();
+        let caller = caller.ok_or_else(|| ApiError::internal("a command is outside the access check"))?;
+        let RequestIds { request_id, correlation_id } = RequestIds::of(request);
+        let context = Context { request_id, correlation_id, ..caller.context() };
+        let (method, uri, headers) = (request.method().clone(), request.uri().clone(), request.headers().clone());
+        Ok(Self { method, uri, headers, context })
     }
-    context.idempotency = idempotency(&context.principal, &headers, &identity)?;
-    Ok(Command { body, context })
+
+    /// The context of the command. Another `content` makes it another request.
+    pub fn context(self, app: &App, content: &[u8]) -> Result<Context, ApiError> {
+        let Self { method, uri, headers, mut context } = self;
+        let CommandQuery { dry_run } = read_query(&uri)?;
+        context.dry_run = dry_run;
+        context.if_match = if_match(&headers, app.journal.identity().generation)?;
+        let mut identity = vec![method.as_str().as_bytes(), uri.path().as_bytes(), content];
+        // With another parameter of its route it is another request.
+        let own_query = query::without(uri.query().unwrap_or_default(), "dry_run");
+        if !own_query.is_empty() {
+            identity.push(own_query.as_bytes());
+        }
+        context.idempotency = idempotency(&context.principal, &headers, &identity)?;
+        Ok(context)
+    }
 }
 
 /// A command with query parameters of its own, beside those of every command.
@@ -212,6 +233,10 @@ impl App {
 }
 
 impl<A> CommandResponse<A> {
+    pub fn into_receipt(self) -> Receipt<A> {
+        self.receipt
+    }
+
     /// Whether an idempotent request was replayed.
     pub fn replayed(&self) -> bool {
         self.receipt.replayed
@@ -278,7 +303,8 @@ impl<A: Serialize> IntoResponse for CommandResponse<A> {
     }
 }
 
-fn planned_event(event: &NewEvent) -> Value {
+/// An event of a dry run.
+pub fn planned_event(event: &NewEvent) -> Value {
     json!({
         "aggregate_type": event.stream.kind,
         "aggregate_id": event.stream.id,

@@ -70,6 +70,8 @@ pub struct Problem {
     /// With `items_unavailable` and `not_on_hand`: the products at fault.
     products: Option<Vec<ProblemProduct>>,
     product_id: Option<i64>,
+    /// With `rows_refused`: each refused row with its problem.
+    rows: Option<Vec<ProblemRow>>,
     /// The order that already exists.
     order_id: Option<i64>,
     /// With `open_orders`: the first of them.
@@ -95,6 +97,15 @@ struct ProblemStates {
     status: Status,
     payment: Payment,
     fulfilment: Fulfilment,
+}
+
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it only describes the document for OpenAPI")]
+struct ProblemRow {
+    /// Line of the row in the request, from 1.
+    line: u64,
+    /// A problem document.
+    problem: Value,
 }
 
 #[derive(ToSchema)]
@@ -287,8 +298,9 @@ fn internal_error() -> ApiError {
     ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error", detail)
 }
 
-impl IntoResponse for ApiError {
-    fn into_response(self) -> Response {
+impl ApiError {
+    /// The problem document.
+    pub fn problem(&self) -> Value {
         let mut problem = json!({
             "type": format!("{PROBLEM_PAGES}{}", self.code),
             "title": self.title,
@@ -297,10 +309,16 @@ impl IntoResponse for ApiError {
             "code": self.code,
             "error": self.title,
         });
-        for (name, value) in self.members {
-            problem[name] = value;
+        for (name, value) in &self.members {
+            problem[*name] = value.clone();
         }
-        let mut response = (self.status, Json(problem)).into_response();
+        problem
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, Json(self.problem())).into_response();
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if self.status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

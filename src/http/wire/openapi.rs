@@ -6,13 +6,13 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi, PartialSchema, ToSchema};
 
 use crate::domain::discount::DiscountCode;
-use crate::domain::ids::{AccountId, AddressId, CategoryId, CustomerId, OrderId, ProductId, WebhookId};
+use crate::domain::ids::{AccountId, AddressId, CategoryId, CustomerId, ImageId, OrderId, ProductId, WebhookId};
 use crate::http::wire::{parameters, responses};
 
 #[derive(OpenApi)]
 #[openapi(
     modifiers(&Bearer),
-    components(schemas(AccountId, AddressId, CategoryId, CustomerId, DiscountCode, OrderId, ProductId, WebhookId)),
+    components(schemas(AccountId, AddressId, CategoryId, CustomerId, DiscountCode, ImageId, OrderId, ProductId, WebhookId)),
     info(title = "Cartwright", description = "An event-sourced web shop.\n\n\
         To log in, call `POST /shop/api/auth/login`, and send its `access_token` as `Authorization: Bearer …`; \
         `POST /shop/api/auth/refresh` renews it. Programs use an API key in the same header.\n\n\

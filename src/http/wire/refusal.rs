@@ -13,7 +13,7 @@ use crate::domain::discount::DiscountError;
 use crate::domain::family::FamilyError;
 use crate::domain::order::OrderError;
 use crate::domain::pricing::PricingError;
-use crate::domain::product::ProductError;
+use crate::domain::product::{ImageError, ImageNumberError, ProductError};
 use crate::domain::refusal::Refusal;
 use crate::domain::webhook::WebhookError;
 use crate::domain::wishlist::WishlistError;
@@ -34,6 +34,12 @@ impl From<Refusal> for ApiError {
             Refusal::Cart(CartError::AlreadyCheckedOut { order_id }) => error.with("order_id", json!(order_id)),
             Refusal::Family(FamilyError::CombinationTaken { product_id }) => {
                 error.with("product_id", json!(product_id))
+            }
+            Refusal::Rows(rows) => {
+                let rows = rows
+                    .iter()
+                    .map(|(line, refusal)| json!({ "line": line, "problem": Self::from(refusal.clone()).problem() }));
+                error.with("rows", rows.collect())
             }
             Refusal::NotOnHand(missing) => error.with("products", json!(missing)),
             _ => error,
@@ -168,7 +174,15 @@ fn classify_refusal(refusal: &Refusal) -> (StatusCode, &'static str, &'static st
             ProductError::TooManyUnits => (BAD_REQUEST, "too_many_units", "Too many units"),
             ProductError::NoChange => (BAD_REQUEST, "no_change", "No change"),
             ProductError::NegativeCount => (BAD_REQUEST, "negative_count", "Negative count"),
+            ProductError::Image(error) => match error {
+                ImageError::NotFound(_) => (NOT_FOUND, "image_not_found", "Image not found"),
+                ImageError::Missing(_) => (CONFLICT, "image_missing", "Image missing in the order"),
+                ImageError::NamedTwice(_) => (BAD_REQUEST, "image_named_twice", "Image named twice"),
+                ImageError::TooMany => (CONFLICT, "too_many_images", "Too many images"),
+            },
         },
+        Refusal::ImageNumber(ImageNumberError::Taken(_)) => (CONFLICT, "image_exists", "Image already exists"),
+        Refusal::PictureGone => (CONFLICT, "picture_gone", "Picture deleted meanwhile"),
         Refusal::Settings(error) => match *error {},
         Refusal::Webhook(error) => match error {
             WebhookError::NotFound => (NOT_FOUND, "webhook_not_found", "Webhook not found"),
@@ -181,6 +195,13 @@ fn classify_refusal(refusal: &Refusal) -> (StatusCode, &'static str, &'static st
             WishlistError::TooManyItems => (CONFLICT, "too_many_items", "Too many items"),
         },
         Refusal::Row { refusal, .. } => classify_refusal(refusal),
+        Refusal::Rows(_) => (CONFLICT, "rows_refused", "Rows refused"),
+        Refusal::UnreadableRow(_) => (BAD_REQUEST, "invalid_request", "Invalid request"),
+        Refusal::ProductIncomplete(_) => (BAD_REQUEST, "product_incomplete", "Product incomplete"),
+        Refusal::UnknownSku(_) => (CONFLICT, "sku_not_found", "SKU not found"),
+        Refusal::PriceTooLarge => (CONFLICT, "price_too_large", "Price too large"),
+        Refusal::LeftGroup(_) => (CONFLICT, "left_group", "Product left the group"),
+        Refusal::CategoryIdTaken(_) => (CONFLICT, "category_id_taken", "Category number taken"),
         Refusal::FileAppliedElsewhere => (CONFLICT, "file_applied_elsewhere", "File applied elsewhere"),
         Refusal::ItemsUnavailable(_) => (CONFLICT, "items_unavailable", "Items unavailable"),
         Refusal::TotalChanged { .. } => (CONFLICT, "total_changed", "Total changed"),

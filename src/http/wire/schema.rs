@@ -16,10 +16,13 @@ use crate::domain::cart::MergeMode;
 use crate::domain::customer::{Country, OptionalLine, PostalCode};
 use crate::domain::discount::DiscountCode;
 use crate::domain::family::{OptionNames, OptionValues};
-use crate::domain::ids::{AccountId, AddressId, CategoryId, CustomerId, FamilyId, OrderId, ProductId, WebhookId};
+use crate::domain::ids::{
+    AccountId, AddressId, CategoryId, CustomerId, FamilyId, ImageId, OrderId, ProductId, WebhookId,
+};
 use crate::domain::metadata::Metadata;
 use crate::domain::money::Money;
 use crate::domain::order::{Action, AddressKind, Fulfilment, Payment, PaymentMethod, Status};
+use crate::domain::price_change::PriceChange;
 use crate::domain::pricing::Percent;
 use crate::domain::product::{Imei, Slug, Specifications, UnavailableReason};
 use crate::domain::quantity::Quantity;
@@ -52,6 +55,9 @@ schemas! {
         .pattern(Some("^[0-9]{1,12}([.][0-9]{1,2})?$")).examples(["24.90"]);
     Percent = "Percent": string("A percentage from 0 to 100, with at most three decimals.")
         .pattern(Some("^[0-9]{1,3}([.][0-9]{1,3})?$")).examples(["19"]);
+    PriceChange = "PriceChange":
+        string("A percentage above -100 and at most 1000, with at most three decimals.")
+            .pattern(Some("^[+-]?[0-9]{1,4}([.][0-9]{1,3})?$")).examples(["-7.5"]);
     Email = "Email": string("An e-mail address.")
         .format(Some(SchemaFormat::KnownFormat(KnownFormat::Email))).examples(["jo@example.com"]);
     Password = "Password": string("A password; the most common passwords are refused.")
@@ -99,6 +105,7 @@ schemas! {
     CategoryId = "CategoryId": whole_number("Number of a category.");
     CustomerId = "CustomerId": whole_number("Number of a customer.");
     OrderId = "OrderId": whole_number("Number of an order.");
+    ImageId = "ImageId": whole_number("Number of an image.");
     FamilyId = "FamilyId": whole_number("Number of a family.");
     ProductId = "ProductId": whole_number("Number of a product.");
     WebhookId = "WebhookId": whole_number("Number of a webhook.");

@@ -29,6 +29,8 @@ const PUBLIC_LISTS: usize = 2;
 const LISTS_OF_A_CALLER: usize = 2;
 /// Lists that a node sends as CSV at once. Customers and guests have one of them.
 const CSV_LISTS: usize = 2;
+/// Requests with many rows that a node carries out at once.
+const ROW_REQUESTS: usize = 4;
 const LIST_TIME: Duration = Duration::from_secs(60);
 
 /// Bounds of whole lists on one node.
@@ -58,6 +60,7 @@ pub struct WholeLists {
     public: Arc<Semaphore>,
     csv: Arc<Semaphore>,
     public_csv: Arc<Semaphore>,
+    rows: Arc<Semaphore>,
     callers: Arc<Mutex<HashMap<String, usize>>>,
 }
 
@@ -79,7 +82,8 @@ impl WholeLists {
         let semaphore = |permits| Arc::new(Semaphore::new(permits));
         let (staff, public) = (semaphore(limits.staff), semaphore(limits.public));
         let (csv, public_csv) = (semaphore(CSV_LISTS), semaphore(CSV_LISTS - 1));
-        Self { limits, staff, public, csv, public_csv, callers: Arc::default() }
+        let rows = semaphore(ROW_REQUESTS);
+        Self { limits, staff, public, csv, public_csv, rows, callers: Arc::default() }
     }
 
     /// Streams the rows of `query`, which reads the `tables`.
@@ -119,6 +123,14 @@ impl WholeLists {
     /// The right to send a list as CSV whose rows are admitted elsewhere.
     pub fn admit_csv(&self, caller: &Caller) -> Result<ListSlot, ApiError> {
         Ok(ListSlot { _slot: None, _permits: self.take_csv_permits(is_staff(caller))? })
+    }
+
+    /// The right to carry out a request with many rows; 503 if the node carries out too many.
+    pub fn admit_rows(&self) -> Result<OwnedSemaphorePermit, ApiError> {
+        Arc::clone(&self.rows).try_acquire_owned().map_err(|_| {
+            ApiError::unavailable("row_requests_busy", "too many requests with many rows are carried out; retry later")
+                .with_header(RETRY_AFTER, RETRY_SECONDS)
+        })
     }
 
     /// 503 if the node sends too many lists as CSV. Customers and guests leave one for staff.

@@ -3,14 +3,14 @@ with held as (
     select aggregate_id, (payload ->> 'address_id')::bigint as address_id,
         min(sequence) filter (where event_type = 'CustomerAddressAdded') as added_at,
         min(sequence) filter (where event_type = 'CustomerAddressRemoved') as removed_at
-    from events
+    from event_log
     where event_type in ('CustomerAddressAdded', 'CustomerAddressRemoved')
     group by aggregate_id, address_id
 ),
 change as (
     select position, aggregate_id, sequence, payload,
         lead(sequence) over (partition by aggregate_id order by sequence) as next_sequence
-    from events
+    from event_log
     where event_type = 'CustomerDefaultAddressesChanged'
 ),
 marked as (

@@ -3,7 +3,7 @@
 with named as (
     select stored.key_digest, stored.position, max(event.position) as last_position
     from idempotency as stored
-    join events as event
+    join event_log as event
         on event.metadata ->> 'key_digest' = stored.key_digest
         and event.recorded_at >= stored.recorded_at - interval '24 hours'
     where event.metadata ? 'key_digest'

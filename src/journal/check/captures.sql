@@ -15,7 +15,7 @@ with step as (
             end
             - case when event_type in ('OrderPaid', 'OrderPartiallyPaid') then (payload ->> 'amount')::numeric else 0 end
             + case when event_type = 'OrderRefunded' then (payload ->> 'amount')::numeric else 0 end as due
-    from events
+    from event_log
     where aggregate_type = 'Order'
 ), running as (
     select position, order_id, event_type,

@@ -1,7 +1,7 @@
 -- Following the parents of a category ends at a category without a parent, after at most 8 levels.
 with recursive place as (
     select distinct on (aggregate_id) position, aggregate_id as category_id, payload ->> 'parent_id' as parent_id
-    from events
+    from event_log
     where event_type in ('CategoryCreated', 'CategoryMoved')
     order by aggregate_id, sequence desc
 ),

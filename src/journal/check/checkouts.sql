@@ -3,11 +3,11 @@ with cart as (
     select position, aggregate_id as cart_id, event_type, payload ->> 'order_id' as order_id,
         metadata ->> 'causation_id' as command_id,
         lag(event_type) over (partition by aggregate_id order by position) as previous
-    from events
+    from event_log
     where aggregate_type = 'Cart' and event_type <> 'CartMetadataChanged'
 ), placed as (
     select aggregate_id as order_id, metadata ->> 'causation_id' as command_id
-    from events
+    from event_log
     where aggregate_type = 'Order' and event_type = 'OrderPlaced'
 ), checkout as (
     select cart.*, placed.command_id as placed_by,

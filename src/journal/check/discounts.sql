@@ -2,11 +2,11 @@
 -- A use exceeds neither the total limit nor the customer's limit, as they are at that moment.
 with ordered as (
     select position, aggregate_id as order_id, payload #>> '{pricing,discount_code}' as code
-    from events
+    from event_log
     where event_type = 'OrderPlaced' and payload #>> '{pricing,discount_code}' is not null
 ), cancelled as (
     select aggregate_id as order_id
-    from events
+    from event_log
     where event_type = 'OrderCancelled'
 ), step as (
     select position, aggregate_id as code, event_type, payload ->> 'order_id' as order_id,
@@ -14,7 +14,7 @@ with ordered as (
         case event_type when 'DiscountUsed' then 1 when 'DiscountReleased' then -1 else 0 end as change,
         count(*) filter (where event_type in ('DiscountCreated', 'DiscountChanged'))
             over (partition by aggregate_id order by position) as version
-    from events
+    from event_log
     where aggregate_type = 'Discount'
 ), running as (
     select position, code, event_type, order_id, customer_id,

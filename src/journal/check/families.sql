@@ -4,7 +4,7 @@ with change as (
         lead(position, 1, 9223372036854775807) over (
             partition by aggregate_id, payload ->> 'product_id' order by position
         ) as upto
-    from events
+    from event_log
     where event_type in ('FamilyProductAdded', 'FamilyProductChanged', 'FamilyProductRemoved')
 ),
 place as (

@@ -1,7 +1,7 @@
 -- An idempotency key is carried out once in 24 hours: its events belong to one command and are consecutive.
 with keyed as (
     select position, recorded_at, metadata ->> 'key_digest' as key_digest, metadata ->> 'causation_id' as command_id
-    from events
+    from event_log
     where metadata ? 'key_digest'
 ), step as (
     select keyed.*,

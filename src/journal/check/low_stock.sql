@@ -9,7 +9,7 @@ select
 from (
     select position, aggregate_id, sequence,
         (payload ->> 'stock')::bigint as stock, (payload ->> 'threshold')::bigint as threshold
-    from events
+    from event_log
     where event_type = 'ProductRanLow'
 ) as low
 left join (
@@ -23,7 +23,7 @@ left join (
                 end,
             0
         ) as stock_before
-    from events
+    from event_log
     where aggregate_type = 'Product'
         and event_type in ('StockReserved', 'StockCorrected', 'ProductLowStockThresholdChanged')
 ) as cause on cause.aggregate_id = low.aggregate_id and cause.sequence = low.sequence - 1

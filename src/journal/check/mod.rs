@@ -60,25 +60,27 @@ macro_rules! rules {
 }
 
 rules! {
-    "positions": "events", "select count(*) from events";
-    "times": "events", "select count(*) from events";
-    "streams": "streams", "select count(*) from (select distinct aggregate_type, aggregate_id from events) as stream";
-    "stock": "stock events", "select count(*) from events where aggregate_type = 'Product' and event_type like 'Stock%'";
-    "low_stock": "products that ran low", "select count(*) from events where event_type = 'ProductRanLow'";
-    "reservations": "orders", "select count(*) from events where event_type = 'OrderPlaced'";
-    "units": "orders", "select count(*) from events where event_type = 'OrderPlaced'";
-    "money": "orders", "select count(*) from events where event_type = 'OrderPlaced'";
-    "captures": "shipments", "select count(*) from events where event_type = 'OrderShipmentSent'";
-    "discounts": "orders", "select count(*) from events where event_type = 'OrderPlaced'";
-    "checkouts": "checkouts", "select count(*) from events where event_type = 'CartCheckedOut'";
+    "positions": "events", "select count(*) from event_log";
+    "times": "events", "select count(*) from event_log";
+    "streams": "streams", "select count(*) from (select distinct aggregate_type, aggregate_id from event_log) as stream";
+    "stock": "stock events", "select count(*) from event_log where aggregate_type = 'Product' and event_type like 'Stock%'";
+    "low_stock": "products that ran low", "select count(*) from event_log where event_type = 'ProductRanLow'";
+    "reservations": "orders", "select count(*) from event_log where event_type = 'OrderPlaced'";
+    "units": "orders", "select count(*) from event_log where event_type = 'OrderPlaced'";
+    "money": "orders", "select count(*) from event_log where event_type = 'OrderPlaced'";
+    "captures": "shipments", "select count(*) from event_log where event_type = 'OrderShipmentSent'";
+    "discounts": "orders", "select count(*) from event_log where event_type = 'OrderPlaced'";
+    "checkouts": "checkouts", "select count(*) from event_log where event_type = 'CartCheckedOut'";
     "addresses": "default addresses",
-        "select count(*) from events where event_type = 'CustomerDefaultAddressesChanged'";
-    "categories": "categories", "select count(*) from events where event_type = 'CategoryCreated'";
+        "select count(*) from event_log where event_type = 'CustomerDefaultAddressesChanged'";
+    "images": "events of images", "select count(*) from event_log where event_type like 'ProductImage%'";
+    "categories": "categories", "select count(*) from event_log where event_type = 'CategoryCreated'";
     "families": "places in families",
-        "select count(*) from events where event_type in ('FamilyProductAdded', 'FamilyProductChanged')";
-    "wishlists": "wishlist events", "select count(*) from events where aggregate_type = 'Wishlist'";
-    "keys": "events", "select count(*) from events where metadata ? 'key_digest'";
+        "select count(*) from event_log where event_type in ('FamilyProductAdded', 'FamilyProductChanged')";
+    "wishlists": "wishlist events", "select count(*) from event_log where aggregate_type = 'Wishlist'";
+    "keys": "events", "select count(*) from event_log where metadata ? 'key_digest'";
     "answers": "answers", "select count(*) from idempotency";
+    "archive": "streams", "select count(*) from (select distinct aggregate_type, aggregate_id from event_log) as stream";
 }
 
 /// Maximum number of findings for each rule.

@@ -12,7 +12,7 @@ with step as (
             else 0
         end as credited,
         case when event_type = 'OrderPlaced' then (payload ->> 'total')::numeric end as total
-    from events
+    from event_log
     where aggregate_type = 'Order'
 ), running as (
     select position, order_id, event_type, payload,

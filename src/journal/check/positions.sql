@@ -6,7 +6,7 @@ select
     'position ' || position as found
 from (
     select position, aggregate_type, aggregate_id, coalesce(lag(position) over (order by position), 0) as previous
-    from events
+    from event_log
 ) as step
 where position <> previous + 1
 union all
@@ -16,5 +16,5 @@ select
     'position ' || last.position,
     'position ' || head.position
 from journal_head as head
-cross join (select coalesce(max(position), 0) as position from events) as last
+cross join (select coalesce(max(position), 0) as position from event_log) as last
 where head.position <> last.position

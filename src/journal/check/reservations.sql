@@ -3,7 +3,7 @@
 -- reserved units of a product at the end of the log are those of its open orders.
 with ordered as (
     select placed.position, placed.aggregate_id as order_id, line.product_id, sum(line.quantity) as units
-    from events as placed
+    from event_log as placed
     cross join lateral jsonb_to_recordset(placed.payload -> 'lines') as line (product_id bigint, quantity bigint)
     where placed.aggregate_type = 'Order' and placed.event_type = 'OrderPlaced'
     group by placed.position, placed.aggregate_id, line.product_id
@@ -12,12 +12,12 @@ with ordered as (
         bool_or(event_type = 'OrderCancelled') as cancelled,
         -- Events without shipments: the whole order shipped at once.
         bool_or(event_type = 'OrderShipped' and not payload ? 'fulfilment') as sent_at_once
-    from events
+    from event_log
     where aggregate_type = 'Order'
     group by aggregate_id
 ), sent as (
     select event.aggregate_id as order_id, line.product_id, sum(line.quantity) as units
-    from events as event
+    from event_log as event
     cross join lateral jsonb_to_recordset(event.payload -> 'lines') as line (product_id bigint, quantity bigint)
     where event.aggregate_type = 'Order' and event.event_type = 'OrderShipmentSent'
     group by event.aggregate_id, line.product_id
@@ -26,7 +26,7 @@ with ordered as (
     select event.aggregate_id as order_id, line.product_id,
         sum(case event.event_type when 'OrderUnitsCancelled' then line.quantity else line.withdrawn end) as withdrawn,
         coalesce(sum(line.quantity - line.withdrawn) filter (where line.restocked), 0) as restocked
-    from events as event
+    from event_log as event
     cross join lateral jsonb_to_recordset(event.payload -> 'lines')
         as line (product_id bigint, quantity bigint, withdrawn bigint, restocked boolean)
     where event.aggregate_type = 'Order' and event.event_type in ('OrderReturned', 'OrderUnitsCancelled')
@@ -46,7 +46,7 @@ with ordered as (
         coalesce(sum((payload ->> 'quantity')::bigint) filter (where event_type = 'StockReleased'), 0) as released,
         coalesce(sum((payload ->> 'quantity')::bigint) filter (where event_type = 'StockShipped'), 0) as shipped,
         coalesce(sum((payload ->> 'quantity')::bigint) filter (where event_type = 'StockReturned'), 0) as returned
-    from events
+    from event_log
     where aggregate_type = 'Product'
         and event_type in ('StockReserved', 'StockReleased', 'StockShipped', 'StockReturned')
     group by payload ->> 'order_id', aggregate_id

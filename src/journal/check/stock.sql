@@ -5,7 +5,7 @@ with change as (
         (payload ->> 'on_hand')::bigint as on_hand,
         (payload ->> 'reserved')::bigint as reserved,
         coalesce(payload ->> 'quantity', payload ->> 'change')::bigint as units
-    from events
+    from event_log
     where aggregate_type = 'Product'
         and event_type in (
             'StockReceived', 'StockCorrected', 'StockReserved', 'StockReleased', 'StockShipped', 'StockReturned'

@@ -7,6 +7,6 @@ select
 from (
     select position, aggregate_type, aggregate_id, sequence,
         row_number() over (partition by aggregate_type, aggregate_id order by position) as place
-    from events
+    from event_log
 ) as step
 where sequence <> place

@@ -7,7 +7,7 @@ select
 from (
     select position, aggregate_type, aggregate_id, recorded_at,
         lag(recorded_at) over (order by position) as previous
-    from events
+    from event_log
 ) as step
 where recorded_at < previous
 union all
@@ -17,5 +17,5 @@ select
     'recorded at ' || last.recorded_at || ' or later',
     'recorded at ' || head.recorded_at
 from journal_head as head
-cross join (select position, recorded_at from events order by position desc limit 1) as last
+cross join (select position, recorded_at from event_log order by position desc limit 1) as last
 where head.recorded_at < last.recorded_at

@@ -2,7 +2,7 @@
 -- An order with nothing left to ship is shipped, or cancelled if nothing was shipped.
 with ordered as (
     select placed.aggregate_id as order_id, line.line, line.quantity
-    from events as placed
+    from event_log as placed
     cross join lateral jsonb_to_recordset(placed.payload -> 'lines') as line (line bigint, quantity bigint)
     where placed.aggregate_type = 'Order' and placed.event_type = 'OrderPlaced'
 ), life as (
@@ -11,7 +11,7 @@ with ordered as (
         bool_or(event_type = 'OrderShipped') as shipped,
         -- Events without shipments: the whole order shipped at once.
         bool_or(event_type = 'OrderShipped' and not payload ? 'fulfilment') as sent_at_once
-    from events
+    from event_log
     where aggregate_type = 'Order'
     group by aggregate_id
 ), moved as (
@@ -22,7 +22,7 @@ with ordered as (
             when 'OrderReturned' then line.withdrawn
         end), 0) as cancelled,
         coalesce(sum(line.quantity - line.withdrawn) filter (where event.event_type = 'OrderReturned'), 0) as returned
-    from events as event
+    from event_log as event
     cross join lateral jsonb_to_recordset(event.payload -> 'lines')
         as line (line bigint, quantity bigint, withdrawn bigint)
     where event.aggregate_type = 'Order'

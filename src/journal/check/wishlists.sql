@@ -3,7 +3,7 @@ with change as (
     select position, aggregate_id, sequence, event_type, payload ->> 'product_id' as product_id,
         case event_type when 'WishlistItemAdded' then 1 else -1 end as step,
         count(*) filter (where event_type = 'WishlistEmptied') over (partition by aggregate_id order by sequence) as era
-    from events
+    from event_log
     where event_type in ('WishlistItemAdded', 'WishlistItemRemoved', 'WishlistEmptied')
 ),
 counted as (

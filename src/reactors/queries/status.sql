@@ -9,5 +9,5 @@ left join (
     from reaction
     group by reactor
 ) as waiting on waiting.reactor = reactor.name
-left join events as event on event.position = waiting.oldest
+left join event_log as event on event.position = waiting.oldest
 order by reactor.name

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use tree::{check_move, enter_parent, leave_parent};
 
+use super::MAX_CHOSEN_NUMBER;
 use super::names::{find_holder, release_name, release_previous_name, take_name};
 use crate::domain::category::{Category, CategoryCommand, CategoryError};
 use crate::domain::claim::{ClaimError, ClaimIds};
@@ -31,14 +32,43 @@ impl UseCase for CreateCategory {
 
     fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<CategoryRef, Interrupt> {
         let category_id = CategoryId(work.next_number::<Category>()?);
-        claim_name(work, &self.name, category_id)?;
-        let create = CategoryCommand::Create { name: self.name.clone(), parent_id: self.parent_id };
-        work.execute::<Category>(category_id, create)?;
-        if let Some(parent_id) = self.parent_id {
-            enter_parent(work, category_id, parent_id)?;
-        }
-        Ok(CategoryRef { category_id })
+        create_category(work, category_id, &self.name, self.parent_id)
     }
+}
+
+/// Creates a category under the number that it has in another system; later numbers follow it.
+pub struct ImportCategory {
+    pub category_id: CategoryId,
+    pub name: Name,
+    /// `None` for a category at the top.
+    pub parent_id: Option<CategoryId>,
+}
+
+impl UseCase for ImportCategory {
+    type Answer = CategoryRef;
+
+    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<CategoryRef, Interrupt> {
+        let category_id = self.category_id;
+        let is_in_range = (1..=MAX_CHOSEN_NUMBER).contains(&category_id.0);
+        if !is_in_range || !work.take_number::<Category>(category_id.0)? {
+            return Err(Refusal::CategoryIdTaken(category_id).into());
+        }
+        create_category(work, category_id, &self.name, self.parent_id)
+    }
+}
+
+fn create_category(
+    work: &mut UnitOfWork<'_>,
+    category_id: CategoryId,
+    name: &Name,
+    parent_id: Option<CategoryId>,
+) -> Result<CategoryRef, Interrupt> {
+    claim_name(work, name, category_id)?;
+    work.execute::<Category>(category_id, CategoryCommand::Create { name: name.clone(), parent_id })?;
+    if let Some(parent_id) = parent_id {
+        enter_parent(work, category_id, parent_id)?;
+    }
+    Ok(CategoryRef { category_id })
 }
 
 /// Claims a name for a category, unless another category has it.

@@ -44,7 +44,7 @@ pub(super) fn change_sku(work: &mut UnitOfWork<'_>, product_id: ProductId, sku: 
 
 /// Takes a slug, or refuses it and names the product that has it.
 pub(super) fn claim_slug(work: &mut UnitOfWork<'_>, slug: &Slug, product_id: ProductId) -> Result<(), Interrupt> {
-    match slug_holder(work, slug)?.filter(|holder| *holder != product_id) {
+    match find_slug_holder(work, slug)?.filter(|holder| *holder != product_id) {
         Some(holder) => Err(Refusal::SlugTaken(holder).into()),
         None => take_name(work, &ClaimIds::product_slug(slug), product_id.0),
     }
@@ -57,7 +57,7 @@ pub(super) fn make_slug(
     product_id: ProductId,
 ) -> Result<Slug, Interrupt> {
     for slug in candidates {
-        if slug_holder(work, &slug)?.is_none_or(|holder| holder == product_id) {
+        if find_slug_holder(work, &slug)?.is_none_or(|holder| holder == product_id) {
             take_name(work, &ClaimIds::product_slug(&slug), product_id.0)?;
             return Ok(slug);
         }
@@ -66,7 +66,7 @@ pub(super) fn make_slug(
 }
 
 /// The product with a slug, by a claim or, for a product from before there were slugs, by its name and number.
-fn slug_holder(work: &UnitOfWork<'_>, slug: &Slug) -> Result<Option<ProductId>, Interrupt> {
+pub fn find_slug_holder(work: &UnitOfWork<'_>, slug: &Slug) -> Result<Option<ProductId>, Interrupt> {
     if let Some(older) = slug.older_product()
         && let Ok(listing) = work.get::<Product>(older)?.listing()
         && listing.details.slug.is_none()

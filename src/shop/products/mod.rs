@@ -3,8 +3,10 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::MAX_CHOSEN_NUMBER;
 use super::categories::CategoryKey;
 use super::families::leave_family;
+use super::images::remove_images;
 use super::names::release_name;
 use super::orders::as_stored;
 use super::stock::low_stock_threshold;
@@ -22,11 +24,13 @@ mod claims;
 mod imei;
 mod view;
 
+pub use claims::find_slug_holder;
 use claims::{change_sku, claim_sku, claim_slug, load_claims, make_slug};
 pub(super) use view::product_view_digest;
 pub use view::{PhoneView, ProductView, product_digest, shown_slug};
 
 /// Creates a product in a category, with its opening stock.
+#[derive(Clone)]
 pub struct CreateProduct {
     pub name: Name,
     pub description: Description,
@@ -46,9 +50,6 @@ pub struct CreateProduct {
     /// When another system created the product; `None` means now.
     pub created_at: Option<DateTime<Utc>>,
 }
-
-/// Largest number that a command may choose, so that numbers never run out.
-const MAX_CHOSEN_NUMBER: i64 = 999_999_999_999;
 
 impl CreateProduct {
     /// A product with nothing but what each product has.
@@ -139,6 +140,7 @@ fn change_low_stock_threshold(
 }
 
 /// Changes, discontinues or relists a product. `None` keeps a value.
+#[derive(Clone)]
 pub struct ChangeProduct {
     pub product_id: ProductId,
     pub name: Option<Name>,
@@ -254,6 +256,7 @@ impl UseCase for DeleteProduct {
     fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<(), Interrupt> {
         let product_id = self.product_id;
         let listing = work.get::<Product>(product_id)?.listing()?.clone();
+        remove_images(work, product_id)?;
         imei::change_imei(work, product_id, None)?;
         work.execute::<Product>(product_id, ProductCommand::Delete)?;
         leave_family(work, product_id)?;

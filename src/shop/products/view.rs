@@ -9,12 +9,15 @@ use utoipa::ToSchema;
 
 use crate::domain::category::Category;
 use crate::domain::ids::ProductId;
+use crate::domain::picture::MediaBase;
 use crate::domain::product::{Phone, Product, ProductDetails, Slug};
+use crate::domain::settings::{SHOP, ShopSettings};
 use crate::journal::{Interrupt, UnitOfWork, ViewDigest};
+use crate::shop::images::ImageUrls;
 
-/// Digest of what reads of a product show beyond its stream: the name of its category.
-pub fn product_digest(category: &str) -> ViewDigest {
-    ViewDigest::of([category])
+/// Digest of what reads of a product show beyond its stream: the name of its category, and where images are.
+pub fn product_digest(category: &str, media_base: Option<&str>) -> ViewDigest {
+    ViewDigest::of([Some(category), media_base].into_iter().flatten())
 }
 
 /// The digest of a product as reads compute it; `None` if it cannot be read.
@@ -25,7 +28,9 @@ pub(in crate::shop) fn product_view_digest(
     let product = work.get::<Product>(product_id)?;
     let Ok(listing) = product.listing() else { return Ok(None) };
     let category = work.get::<Category>(listing.category_id)?;
-    Ok(category.name().ok().map(product_digest))
+    let settings = work.get::<ShopSettings>(SHOP)?;
+    let media_base = settings.media_base.as_ref().map(MediaBase::as_str);
+    Ok(category.name().ok().map(|category| product_digest(category, media_base)))
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -65,6 +70,8 @@ pub struct ProductView {
     /// Stock below it is low; `null`: the threshold of the shop counts.
     #[serde(default)]
     pub low_stock_threshold: Option<i64>,
+    #[serde(default)]
+    pub image_urls: ImageUrls,
     /// In reads; absent from answers of commands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_at: Option<DateTime<Utc>>,
@@ -93,6 +100,8 @@ impl ProductView {
         let product = work.get::<Product>(product_id)?;
         let listing = product.listing()?;
         let category = work.get::<Category>(listing.category_id)?;
+        let settings = work.get::<ShopSettings>(SHOP)?;
+        let media_base = settings.media_base.as_ref().map(MediaBase::as_str);
         let view = Self {
             product_id: product_id.0,
             name: listing.name.clone(),
@@ -105,6 +114,7 @@ impl ProductView {
             reserved: listing.stock.reserved,
             discontinued: matches!(*product, Product::Discontinued(_)),
             low_stock_threshold: listing.low_stock_threshold.map(i64::from),
+            image_urls: ImageUrls::of(media_base, listing.images.iter().map(|image| image.picture.name().to_string())),
             ..Self::default()
         };
         Ok(view.with_details(listing.details.as_ref().clone()))

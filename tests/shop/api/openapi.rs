@@ -17,7 +17,14 @@ async fn every_request_body_has_an_example_with_its_required_fields_and_no_other
     for (path, methods) in document["paths"].as_object().unwrap() {
         for (method, operation) in methods.as_object().unwrap() {
             let Some(body) = operation.get("requestBody") else { continue };
-            let content = &body["content"]["application/json"];
+            if let Some(lines) = body["content"].get("application/x-ndjson") {
+                assert!(
+                    lines["example"].as_str().is_some_and(|rows| rows.ends_with('\n')),
+                    "{method} {path}: no example"
+                );
+                continue;
+            }
+            let Some(content) = body["content"].get("application/json") else { continue };
             let schema = resolve(&document, &content["schema"]);
             let example = content.get("example").unwrap_or(&schema["examples"][0]);
             let example = example.as_object().unwrap_or_else(|| panic!("{method} {path} has no example"));

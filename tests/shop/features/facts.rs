@@ -133,7 +133,7 @@ async fn every_sample_is_read_back_through_its_fact() {
         ("order_credited", 4),
         ("family_place", 3),
         ("family_event", 6),
-        ("product_event", 21),
+        ("product_event", 26),
         ("product_offer", 2),
     ] {
         assert_eq!(rows(&shop.pool, &schema, view).await.len(), expected, "{view}");

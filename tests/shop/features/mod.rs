@@ -1,9 +1,12 @@
 //! What the shop does, a file per noun.
 
 mod accounts;
+mod adding_reactors;
 mod addresses;
 mod analysts;
 mod applied_files;
+mod archive;
+mod archive_files;
 mod cancelled_units;
 mod card_provider;
 mod carts;
@@ -26,6 +29,8 @@ mod finding;
 mod guest_carts;
 mod half_year_figures;
 mod history;
+mod image_files;
+mod images;
 mod import_files;
 mod limits;
 mod low_stock;
@@ -39,6 +44,7 @@ mod payment_rules;
 mod payments;
 mod pricing;
 mod product_details;
+mod products_files;
 mod projections;
 mod ranked_lists;
 mod reactions;
@@ -48,6 +54,7 @@ mod response_cache;
 mod sales;
 mod sales_history;
 mod scheduler;
+mod schedules;
 mod seeds;
 mod settings;
 mod short_stock;

@@ -51,7 +51,8 @@ async fn damage(shop: &TestShop, statements: &str) {
 /// Keeps a copy of everything that a damage touches.
 const KEEP: &str = "create schema kept; create table kept.events as table events;
     create table kept.journal_head as table journal_head; create table kept.idempotency as table idempotency";
-const RESTORE: &str = "delete from events; insert into events table kept.events;
+const RESTORE: &str = "alter table events_archive disable trigger user; delete from events_archive;
+    alter table events_archive enable trigger user; delete from events; insert into events table kept.events;
     delete from journal_head; insert into journal_head table kept.journal_head;
     delete from idempotency; insert into idempotency table kept.idempotency";
 
@@ -61,7 +62,7 @@ async fn broken(shop: &TestShop) -> Vec<CheckedRule> {
 }
 
 /// Damages, the rules that find them, and what the first finding says.
-const DAMAGES: [(&str, &[&str], &str); 28] = [
+const DAMAGES: [(&str, &[&str], &str); 29] = [
     (
         "delete from events where aggregate_type = 'Claim'",
         &["positions"],
@@ -212,6 +213,14 @@ const DAMAGES: [(&str, &[&str], &str); 28] = [
         "update events set metadata = metadata || '{\"key_digest\": \"same\"}' where position in (21, 22)",
         &[],
         "",
+    ),
+    (
+        "alter table events_archive disable trigger user;
+         insert into events_archive select * from events where aggregate_type = 'Category' and sequence = 1;
+         delete from events where aggregate_type = 'Category' and sequence = 1;
+         alter table events_archive enable trigger user",
+        &["archive"],
+        "expected number 0 or less",
     ),
 ];
 

@@ -1,17 +1,23 @@
 //! A shop in which something of every kind exists, for tests driven by the OpenAPI document.
 
+use std::sync::LazyLock;
+
 use cartwright::domain::account::Role;
+use cartwright::files::prepare;
+use image::ImageFormat;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::TestShop;
 use super::accounts::api_key_called;
 use super::guests::as_guest;
+use super::pictures::{picture, upload};
 
 /// A shop in which number 1 of everything exists, and a guest's cart; with the guest's token.
 pub async fn furnished() -> (TestShop, String) {
     let shop = TestShop::new().await;
     let product = shop.product("Kettle", "20.00", 100).await;
+    upload(&shop, "POST", "product/1/images/", &IMAGE).await;
     let customer = shop.customer("Ada").await;
     shop.add(customer, product, 2).await;
     let home =
@@ -41,17 +47,25 @@ pub async fn furnished() -> (TestShop, String) {
 
 const KEY_ID: Uuid = Uuid::from_u128(0x0199_f3b2_7c1e_4d6a_9b5e_3f2a_1c0d_8e77);
 
+/// The picture of product 1.
+static IMAGE: LazyLock<Vec<u8>> = LazyLock::new(|| picture(9, 9, [9, 9, 9], ImageFormat::Png));
+
 /// The path with ids of what exists.
 pub fn fill(path: &str, token: &str) -> String {
     let path = path.replace("{cart_token}", token).replace("{name}", "bestsellers");
     let path = path.replace("{key_id}", &KEY_ID.to_string()).replace("{event_id}", &KEY_ID.to_string());
     let path = path.replace("{code}", "WELCOME");
+    let path = match path.contains("{picture}") {
+        true => path.replace("{picture}", &prepare(&IMAGE).unwrap().picture.name().to_string()),
+        false => path,
+    };
     let numbered = [
         "{account_id}",
         "{address_id}",
         "{cart_id}",
         "{category_id}",
         "{customer_id}",
+        "{image_id}",
         "{family_id}",
         "{order_id}",
         "{product_id}",

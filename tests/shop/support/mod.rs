@@ -1,6 +1,7 @@
 //! Shared helpers: shops, programs, clients, and stand-ins for the outside world. No tests.
 
 pub mod accounts;
+pub mod archived;
 pub mod bad_values;
 pub mod card_stub;
 pub mod client;
@@ -10,8 +11,10 @@ pub mod failpoints;
 pub mod furnished;
 pub mod guests;
 pub mod load;
+pub mod order_slips;
 pub mod pages;
 pub mod paying_shop;
+pub mod pictures;
 pub mod pricing;
 pub mod program;
 pub mod reactors;

@@ -8,6 +8,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, Request, StatusCode};
 use cartwright::accounts::{Accounts, AccountsConfig, MailConfig};
+use cartwright::files::{MediaFiles, MediaLocation, MediaStore};
 use cartwright::http::{App, AppSettings, Edge, WholeListLimits, router};
 use cartwright::journal::JournalOptions;
 use cartwright::payments::{Payments, PaymentsConfig};
@@ -31,6 +32,9 @@ pub struct TestShop {
     pub accounts: Accounts,
     /// The folder of sent mails.
     pub mail_dir: PathBuf,
+    pub media: MediaFiles,
+    /// The folder of pictures.
+    pub media_dir: PathBuf,
     /// Where the log ended with the admin's last command.
     admin_position: AtomicI64,
     _folder: tempfile::TempDir,
@@ -122,11 +126,17 @@ impl TestShop {
         let accounts = Accounts::start(&config, connect.clone(), pool.clone(), journal.clone()).await.unwrap();
         let projector = engine.projector.clone();
         let payments = Payments::new(payments, &pool).unwrap();
-        let settings = AppSettings { payments, ..settings };
+        let media_dir = folder.path().join("media");
+        let store = MediaStore::open(&MediaLocation::Folder(media_dir.clone())).unwrap();
+        store.prepare_folder().unwrap();
+        let media = MediaFiles::new(store.clone(), pool.clone());
+        let settings = AppSettings { payments, media: Some(store), ..settings };
         let shop = App::new(journal, projector, accounts.clone(), pool.clone(), settings, None, stopping);
         Self {
             accounts,
             mail_dir: config.mail.folder,
+            media,
+            media_dir,
             admin_position: AtomicI64::new(0),
             _folder: folder,
             pool,

@@ -59,8 +59,16 @@ pub const RULES: [Tried; 7] = [
 const LOG_CHECK: &str = "src/journal/check/";
 
 /// The tables that the journal owns; every other table of `migrations/` belongs to a noun or to another room.
-const JOURNAL_TABLES: [&str; 7] =
-    ["events", "snapshots", "stream_snapshot", "journal_head", "idempotency", "log_identity", "reserved_number"];
+const JOURNAL_TABLES: [&str; 8] = [
+    "events",
+    "snapshots",
+    "stream_snapshot",
+    "journal_head",
+    "idempotency",
+    "log_identity",
+    "reserved_number",
+    "archived_number",
+];
 
 /// The tables, constraints and indexes that migrations create for others than the journal.
 static FOREIGN_NAMES: LazyLock<BTreeSet<String>> = LazyLock::new(|| {

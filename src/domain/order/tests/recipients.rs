@@ -54,6 +54,34 @@ fn a_refund_that_the_provider_has_not_executed_keeps_an_order_open() {
 }
 
 #[test]
+fn an_order_may_be_archived_when_it_is_closed_and_nothing_of_it_waits() {
+    let may_be_archived = |commands: Vec<OrderCommand>| {
+        let mut order = Order::Unknown;
+        of_guest(commands).iter().for_each(|event| order.evolve(event));
+        order.placed().unwrap().may_be_archived()
+    };
+    let sent = vec![OrderCommand::Process, ship(&[]), DELIVER];
+    let request = OrderCommand::RequestPayment { method: Some(PaymentMethod::Card) };
+    let refunding = vec![request.clone(), paid(1, "40.00"), CANCEL];
+    let refunded = OrderCommand::RecordRefund { refund: 1, reference: reference() };
+    for (commands, expected) in [
+        (vec![], false),
+        (vec![CANCEL], true),
+        (sent.clone(), false),
+        ([sent.clone(), vec![PAY]].concat(), true),
+        ([sent, vec![PAY, refund("5.00")]].concat(), true),
+        (vec![request.clone()], false),
+        (vec![request, CANCEL], false),
+        (refunding.clone(), false),
+        ([refunding, vec![refunded]].concat(), true),
+        (vec![OrderCommand::RequestContactErasure, CANCEL], false),
+        (vec![OrderCommand::RequestContactErasure, CANCEL, OrderCommand::EraseContact], true),
+    ] {
+        assert_eq!(may_be_archived(commands.clone()), expected, "{commands:?}");
+    }
+}
+
+#[test]
 fn a_wait_for_the_erasure_is_recorded_once_and_can_be_withdrawn() {
     let (request, withdraw) = (OrderCommand::RequestContactErasure, OrderCommand::WithdrawContactErasure);
     let requested = OrderEvent::ContactErasureRequested {};

@@ -1,0 +1,185 @@
+//! The format of dumps: sections of elements `{model, pk, fields}`, and the problems of a file.
+
+use std::fmt;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
+
+use crate::domain::product::Phone;
+use crate::shop::ImageUrls;
+
+/// A part of a dump.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Section {
+    Categories,
+    Products,
+    Phones,
+    Images,
+}
+
+/// What a dump of products does not hold.
+pub const NOT_HELD: &str = "the format does not hold: metadata, families, IMEI numbers, thresholds of low stock, \
+    whether a product is discontinued (it is dumped as not available), reserved units, picture files, \
+    orders, carts and customers";
+
+impl Section {
+    /// The sections that every dump has.
+    pub const REQUIRED: [Self; 3] = [Self::Products, Self::Phones, Self::Images];
+    pub const ALL: [Self; 4] = [Self::Categories, Self::Products, Self::Phones, Self::Images];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Categories => "categories",
+            Self::Products => "products",
+            Self::Phones => "phones",
+            Self::Images => "images",
+        }
+    }
+
+    pub fn model(self) -> &'static str {
+        match self {
+            Self::Categories => "product.category",
+            Self::Products => "product.product",
+            Self::Phones => "product.phone",
+            Self::Images => "product.imageproduct",
+        }
+    }
+}
+
+impl fmt::Display for Section {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+/// One element of a dump.
+#[derive(Serialize)]
+pub(super) struct Element<Fields> {
+    pub model: &'static str,
+    pub pk: i64,
+    pub fields: Fields,
+}
+
+#[derive(Serialize)]
+pub(super) struct CategoryFields {
+    pub name: String,
+    pub parent_id: Option<i64>,
+}
+
+#[derive(Serialize)]
+pub(super) struct ProductFields {
+    pub title: String,
+    pub slug: String,
+    pub description: String,
+    pub price: String,
+    pub category_id: i64,
+    pub supplier_id: Option<i64>,
+    pub brand: Option<String>,
+    pub is_available: bool,
+    #[serde(serialize_with = "time")]
+    pub created_at: DateTime<Utc>,
+    #[serde(serialize_with = "time")]
+    pub updated_at: DateTime<Utc>,
+    pub image_urls: ImageUrls,
+    pub sku: Option<String>,
+    pub stock: i64,
+    pub specifications: Map<String, Value>,
+    pub weight: Option<i64>,
+    pub dimensions: Option<String>,
+}
+
+/// All details of a phone, null where there is none.
+#[derive(Serialize)]
+pub(super) struct PhoneFields {
+    pub product_id: i64,
+    pub brand: Option<String>,
+    pub model: Option<String>,
+    pub operating_system: Option<String>,
+    pub screen_size: Option<String>,
+    pub resolution: Option<String>,
+    pub processor: Option<String>,
+    pub battery_capacity: Option<i64>,
+    pub camera_main: Option<String>,
+    pub camera_front: Option<String>,
+    pub network: Option<String>,
+    pub warranty: Option<String>,
+    pub is_new: Option<bool>,
+    pub box_included: Option<bool>,
+    pub accessories: Option<String>,
+    pub storage: Option<i64>,
+    pub ram: Option<i64>,
+    pub color: Option<String>,
+}
+
+#[derive(Serialize)]
+pub(super) struct ImageFields {
+    pub product_id: i64,
+    pub image: String,
+    pub ordre: i64,
+    #[serde(serialize_with = "time")]
+    pub created_at: DateTime<Utc>,
+    #[serde(serialize_with = "time")]
+    pub updated_at: DateTime<Utc>,
+}
+
+impl PhoneFields {
+    pub fn new(product_id: i64, phone: Phone) -> Self {
+        let Phone { brand, model, operating_system, screen_size, resolution, processor, .. } = phone;
+        let Phone { battery_capacity, camera_main, camera_front, network, warranty, is_new, .. } = phone;
+        let Phone { box_included, accessories, storage, ram, color, .. } = phone;
+        Self {
+            product_id,
+            brand,
+            model,
+            operating_system,
+            screen_size,
+            resolution,
+            processor,
+            battery_capacity,
+            camera_main,
+            camera_front,
+            network,
+            warranty,
+            is_new,
+            box_included,
+            accessories,
+            storage,
+            ram,
+            color,
+        }
+    }
+}
+
+/// A time in UTC with microseconds, as the database keeps it.
+fn time<S: Serializer>(time: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&time.to_rfc3339_opts(SecondsFormat::Micros, true))
+}
+
+/// A problem of a file, with its place.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Problem {
+    /// Line of the element in the file, from 1.
+    pub line: Option<u64>,
+    pub section: Option<Section>,
+    pub pk: Option<i64>,
+    pub field: Option<String>,
+    pub message: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(line) = self.line {
+            write!(formatter, "line {line}: ")?;
+        }
+        match (self.section, self.pk) {
+            (Some(section), Some(pk)) => write!(formatter, "{section} {pk}: ")?,
+            (Some(section), None) => write!(formatter, "{section}: ")?,
+            (None, _) => {}
+        }
+        if let Some(field) = &self.field {
+            write!(formatter, "{field}: ")?;
+        }
+        formatter.write_str(&self.message)
+    }
+}

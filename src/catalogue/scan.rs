@@ -1,0 +1,214 @@
+//! Reads a dump as a stream: one element in memory at a time, each with its place in the file.
+
+use std::cell::Cell;
+use std::fmt;
+use std::io::{BufReader, Read};
+
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+
+use super::format::Section;
+use crate::json::Unambiguous;
+
+/// Where an element stands in its file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Span {
+    pub offset: u64,
+    pub length: u64,
+    /// From 1.
+    pub line: u64,
+}
+
+/// Why a file cannot be read as a dump.
+#[derive(Debug, Error)]
+pub enum ScanError {
+    #[error("line {line}, column {column}: {message}")]
+    Malformed { line: usize, column: usize, message: String },
+    #[error(transparent)]
+    Unreadable(#[from] std::io::Error),
+}
+
+/// What a scan learns of the file as a whole.
+pub(super) struct Scanned {
+    /// SHA-256 in hexadecimal.
+    pub digest: String,
+    pub sections: Vec<Section>,
+}
+
+/// Calls `visit` with each element of each section, in the order of the file.
+pub(super) fn scan(file: impl Read, visit: &mut dyn FnMut(Section, Span, Value)) -> Result<Scanned, ScanError> {
+    let seen = Seen::default();
+    let mut hashed = Hashed { inner: file, digest: Sha256::new() };
+    let sections = {
+        let counted = Counted { inner: BufReader::with_capacity(64 * 1024, &mut hashed), seen: &seen };
+        let mut deserializer = serde_json::Deserializer::from_reader(counted);
+        let mut sections = Vec::new();
+        let file = FileVisitor { seen: &seen, visit, sections: &mut sections };
+        let read = deserializer.deserialize_map(file).and_then(|()| deserializer.end());
+        read.map_err(explain)?;
+        sections
+    };
+    Ok(Scanned { digest: hex::encode(hashed.digest.finalize()), sections })
+}
+
+fn explain(error: serde_json::Error) -> ScanError {
+    let (line, column) = (error.line(), error.column());
+    if error.is_io() {
+        return ScanError::Unreadable(error.into());
+    }
+    let message = error.to_string();
+    let place = format!(" at line {line} column {column}");
+    ScanError::Malformed { line, column, message: message.strip_suffix(&place).unwrap_or(&message).to_owned() }
+}
+
+/// What the parser has taken of the file.
+#[derive(Default)]
+struct Seen {
+    bytes: Cell<u64>,
+    line_ends: Cell<u64>,
+}
+
+struct Counted<'a, R> {
+    inner: R,
+    seen: &'a Seen,
+}
+
+impl<R: Read> Read for Counted<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        let line_ends = buffer.iter().take(read).filter(|byte| **byte == b'\n').count();
+        self.seen.bytes.set(self.seen.bytes.get() + read as u64);
+        self.seen.line_ends.set(self.seen.line_ends.get() + line_ends as u64);
+        Ok(read)
+    }
+}
+
+struct Hashed<R> {
+    inner: R,
+    digest: Sha256,
+}
+
+impl<R: Read> Read for Hashed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.digest.update(buffer.get(..read).unwrap_or_default());
+        Ok(read)
+    }
+}
+
+struct FileVisitor<'a> {
+    seen: &'a Seen,
+    visit: &'a mut dyn FnMut(Section, Span, Value),
+    sections: &'a mut Vec<Section>,
+}
+
+impl<'de> Visitor<'de> for FileVisitor<'_> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object with the sections products, phones and images")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
+        while let Some(name) = entries.next_key::<String>()? {
+            let section = Section::ALL.into_iter().find(|section| section.name() == name);
+            let section = section.ok_or_else(|| A::Error::custom(format!("there is no section `{name}`")))?;
+            if self.sections.contains(&section) {
+                return Err(A::Error::custom(format!("the section `{name}` appears twice")));
+            }
+            self.sections.push(section);
+            entries.next_value_seed(List { section, seen: self.seen, visit: &mut *self.visit })?;
+        }
+        Ok(())
+    }
+}
+
+struct List<'a> {
+    section: Section,
+    seen: &'a Seen,
+    visit: &'a mut dyn FnMut(Section, Span, Value),
+}
+
+impl<'de> DeserializeSeed<'de> for List<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for List<'_> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a list of elements")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
+        while let Some((span, value)) = elements.next_element_seed(Place(self.seen))? {
+            (self.visit)(self.section, span, value);
+        }
+        Ok(())
+    }
+}
+
+/// Reads a value and notes where it stands: the parser has taken its first byte, and none after it.
+struct Place<'a>(&'a Seen);
+
+impl<'de> DeserializeSeed<'de> for Place<'_> {
+    type Value = (Span, Value);
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(Span, Value), D::Error> {
+        let offset = self.0.bytes.get().saturating_sub(1);
+        let line = self.0.line_ends.get() + 1;
+        let Unambiguous(value) = serde::Deserialize::deserialize(deserializer)?;
+        Ok((Span { offset, length: self.0.bytes.get() - offset, line }, value))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spans(text: &str) -> Result<Vec<(Section, Span, Value)>, ScanError> {
+        let mut found = Vec::new();
+        scan(text.as_bytes(), &mut |section, span, value| found.push((section, span, value)))?;
+        Ok(found)
+    }
+
+    #[test]
+    fn every_element_has_its_line_and_its_bytes() {
+        let text = "{\n \"products\": [\n  {\"pk\": 1},\n\n  {\n   \"pk\": \"é\"}], \"phones\": [ {\"pk\":[2]} ],\n\"images\":[]}\n";
+        let found = spans(text).unwrap();
+        let lines: Vec<_> = found.iter().map(|(section, span, _)| (section.name(), span.line)).collect();
+        assert_eq!(lines, [("products", 3), ("products", 5), ("phones", 6)]);
+        for (_, span, value) in found {
+            let bytes = &text.as_bytes()[span.offset as usize..][..span.length as usize];
+            assert_eq!(serde_json::from_slice::<Value>(bytes).unwrap(), value);
+        }
+    }
+
+    #[test]
+    fn a_broken_file_is_named_with_its_place() {
+        for (text, place) in [
+            ("{\n\"products\": [\n{\"pk\": 1,}\n]}", "line 3, column 10: trailing comma"),
+            ("{\"products\": [", "line 1, column 14: EOF while parsing a list"),
+            ("[]", "line 1, column 0: invalid type: sequence, expected an object with the sections"),
+            ("{\"products\": {}}", "line 1, column 13: invalid type: map, expected a list of elements"),
+            ("{\"product\": []}", "line 1, column 10: there is no section `product`"),
+            ("{\"images\": [],\n\"images\": []}", "line 2, column 8: the section `images` appears twice"),
+            ("{\"images\": [{\"a\": 1, \"a\": 2}]}", "line 1, column 29: an object has a repeated key"),
+            ("{} x", "line 1, column 4: trailing characters"),
+            ("", "line 1, column 0: EOF while parsing a value"),
+        ] {
+            let error = spans(text).unwrap_err().to_string();
+            let without_column = |text: &str| text.split_once(": ").map(|(_, rest)| rest.to_owned());
+            assert!(
+                error.starts_with(place) || without_column(&error).is_some_and(|rest| place.contains(&rest)),
+                "{error}"
+            );
+        }
+    }
+}
