@@ -1,6 +1,8 @@
 //! The running shop: a journal and a projector on one database, served over HTTP until SIGINT or SIGTERM.
 
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::accounts::{Accounts, Secret};
+use crate::catalogue::{DumpName, DumpOptions};
 use crate::clock::Clock;
 use crate::config::{DatabaseConfig, ServeConfig};
 use crate::database::roles::reader_state;
@@ -131,7 +134,7 @@ pub async fn serve(
         tracing::error!(%error, "cannot create the media folder; images cannot be stored");
     }
     let files = MediaFiles::new(media.clone(), database.pool.clone());
-    let scheduled = scheduled_tasks(config, database_config, &database.pool, &files)?;
+    let scheduled = scheduled_tasks(config, database_config, &engine, &database.pool, &files)?;
     forget_unscheduled(&database.pool, &scheduled.iter().map(|task| task.name).collect::<Vec<_>>()).await?;
     // By themselves, because a run may take long and must not delay the periodic tasks.
     let options = SchedulerOptions { time_limit: SCHEDULED_TIME_LIMIT, ..SchedulerOptions::default() };
@@ -194,10 +197,13 @@ async fn restrict_older_mails(mail: &MailConfig) {
     }
 }
 
+fn task_context(engine: &Engine, pool: &PgPool) -> TaskContext {
+    TaskContext { journal: engine.journal.clone(), projector: engine.projector.clone(), pool: pool.clone() }
+}
+
 /// All tasks that run periodically.
 fn periodic_tasks(config: &ServeConfig, engine: &Engine, accounts: &Accounts, pool: &PgPool) -> Vec<Task> {
-    let (journal, projector) = (engine.journal.clone(), engine.projector.clone());
-    let context = TaskContext { journal, projector, pool: pool.clone() };
+    let context = task_context(engine, pool);
     vec![
         tasks::forget_answers(&context, config.kept_answers),
         tasks::sweep_accounts(accounts, config.audit_days),
@@ -216,10 +222,20 @@ fn periodic_tasks(config: &ServeConfig, engine: &Engine, accounts: &Accounts, po
 fn scheduled_tasks(
     config: &ServeConfig,
     database: &DatabaseConfig,
+    engine: &Engine,
     pool: &PgPool,
     files: &MediaFiles,
 ) -> anyhow::Result<Vec<Task>> {
     let config = &config.schedules;
+    let context = task_context(engine, pool);
+    let dump = |name: DumpName, folder: &Path| {
+        let (folder, keep) = (folder.to_owned(), NonZeroUsize::new(config.keep_dumps));
+        tasks::dump_products(
+            name.task(),
+            &context,
+            DumpOptions { folder, name, with_categories: true, keep, in_use: None },
+        )
+    };
     let mut scheduled: Vec<Task> = Vec::new();
     for ScheduleSetting { task, times } in &config.schedule {
         let schedule = CronSchedule::new(times.clone(), config.schedule_zone);
@@ -233,6 +249,8 @@ fn scheduled_tasks(
                 };
                 tasks::clean_up(files, options)
             }
+            ScheduledTask::Dump => dump(DumpName::Dump, &database.dumps_dir),
+            ScheduledTask::Backup => dump(DumpName::Backup, &database.backups_dir),
         };
         ensure!(scheduled.iter().all(|other| other.name != task.name), "--schedule names {} twice", task.name);
         scheduled.push(task.at(schedule));

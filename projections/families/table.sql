@@ -11,12 +11,3 @@ comment on column families.options is 'names of the options in which its product
 comment on column families.product_count is 'products in it, discontinued ones too';
 comment on column families.version is 'sequence of the family''s last event';
 create index families_name on families (name_key, family_id);
-
-create table family_members (
-    product_id bigint primary key,
-    family_id bigint not null,
-    options jsonb not null
-);
-comment on table family_members is 'products that belong to a family';
-comment on column family_members.options is 'the product''s value of each option, by the name of the option';
-create index family_members_family on family_members (family_id, product_id);

@@ -128,7 +128,7 @@ pub async fn deploy(
     if let (Some(folder), 0) = (&options.backup, resumed_after) {
         let (folder, name, in_use) = (folder.clone(), DumpName::Backup, Some(file.path.clone()));
         let backup = DumpOptions { folder, name, with_categories: true, keep: options.keep, in_use };
-        let written = dump(shop, &backup, &|_| ()).await?;
+        let written = dump(shop.journal, shop.projector, shop.pool, &backup, &|_| ()).await?;
         application.set_backup(written.path.display().to_string());
         report.deleted = written.deleted;
     }

@@ -13,11 +13,13 @@ use sqlx::{Executor, PgConnection, PgPool};
 
 use super::folder::{DumpName, NewFile, keep_newest};
 use super::format::{CategoryFields, Element, ImageFields, PhoneFields, ProductFields, Section};
-use super::{CatalogueShop, wait_for_read_tables};
+use super::wait_for_read_tables;
 use crate::domain::money::two_decimals;
 use crate::domain::picture::PictureName;
 use crate::domain::product::{Phone, ProductDetails};
 use crate::files::storage_path;
+use crate::journal::Journal;
+use crate::projector::Projector;
 use crate::shop::{ImageUrls, shown_slug};
 
 /// Where and how to dump.
@@ -52,14 +54,16 @@ const TABLES: &str = "products, product_details, product_images, categories, set
 
 /// Writes a dump. `progress` gets the number of written elements. A dump that fails leaves no file.
 pub async fn dump(
-    shop: &CatalogueShop<'_>,
+    journal: &Journal,
+    projector: &Projector,
+    pool: &PgPool,
     options: &DumpOptions,
     progress: &(dyn Fn(u64) + Sync),
 ) -> anyhow::Result<DumpReport> {
-    wait_for_read_tables(shop.projector, shop.journal.position()).await?;
+    wait_for_read_tables(projector, journal.position()).await?;
     let mut file = NewFile::create(&options.folder)?;
-    let (position, elements) = write_dump(shop.pool, &mut file, options.with_categories, progress).await?;
-    let path = file.publish(options.name, shop.journal.clock().now()).await?;
+    let (position, elements) = write_dump(pool, &mut file, options.with_categories, progress).await?;
+    let path = file.publish(options.name, journal.clock().now()).await?;
     let deleted = match options.keep {
         Some(keep) => keep_newest(&options.folder, options.name, keep, options.in_use.as_deref())?,
         None => vec![],

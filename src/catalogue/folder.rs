@@ -33,6 +33,14 @@ const TEMPORARY: &str = ".cartwright-dump-";
 const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl DumpName {
+    /// The scheduled task that writes such files.
+    pub fn task(self) -> &'static str {
+        match self {
+            Self::Dump => "dump",
+            Self::Backup => "backup",
+        }
+    }
+
     fn prefix(self) -> &'static str {
         match self {
             Self::Dump => "products_dump_",

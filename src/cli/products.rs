@@ -140,7 +140,10 @@ async fn dump(database: &Database, media: MediaStore, options: &DumpOptions) -> 
     let bar = ProgressBar::new_spinner().with_style(bar_style("{msg:12} {pos} written, {per_sec}")?);
     bar.set_message("dump");
     let progress = |written| bar.set_position(written);
-    let report = with_shop(database, media, async |shop| catalogue::dump(&shop, options, &progress).await).await?;
+    let report = with_shop(database, media, async |shop| {
+        catalogue::dump(shop.journal, shop.projector, shop.pool, options, &progress).await
+    })
+    .await?;
     bar.finish_and_clear();
     let DumpReport { path, position, elements, deleted } = report;
     let elements: Vec<_> = elements.iter().map(|(section, count)| format!("{count} {section}")).collect();

@@ -202,7 +202,7 @@ mod tests {
             (&PRODUCTS_BY_PRICE, "products", &["price", "name_key", "discontinued"]),
             (&PRODUCTS_IN_STOCK, "products", &["price", "name_key", "discontinued", "stock"]),
             (&PRODUCTS_BY_FAMILY, "products", &["price", "name_key", "discontinued", "stock"]),
-            (&PRODUCTS_BY_FAMILY, "families", &["family_members"]),
+            (&PRODUCTS_BY_FAMILY, "family_members", &["family_id"]),
             (&FAMILIES, "families", &["name_key"]),
             (&ABANDONED_CARTS, "carts", &["updated_at", "state"]),
             (&SHORT_ORDERS, "products", &["missing"]),

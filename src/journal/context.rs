@@ -93,7 +93,7 @@ impl Context {
     /// Metadata of the command's events: a flat object of strings, as postgres-es reads it.
     pub(super) fn metadata(&self) -> String {
         // Strings and UUIDs can always be written.
-        serde_json::to_string(&Metadata {
+        serde_json::to_string(&EventMetadata {
             actor: &self.actor.id,
             role: self.actor.role,
             request_id: &self.request_id,
@@ -106,7 +106,7 @@ impl Context {
 }
 
 #[derive(Serialize)]
-struct Metadata<'context> {
+struct EventMetadata<'context> {
     actor: &'context str,
     role: &'static str,
     request_id: &'context str,

@@ -38,6 +38,7 @@ projections![
     "customers",
     "discounts",
     "families",
+    "family_members",
     "low_stock",
     "order_lines",
     "orders",

@@ -23,6 +23,9 @@ pub struct ScheduleArgs {
     /// Age of the files that the scheduled task `cleanup` deletes: a number with s, m, h or d
     #[arg(long, env = "SHOP_CLEANUP_MAX_AGE", default_value = "7d", value_parser = parse_age)]
     pub cleanup_max_age: Duration,
+    /// Keep at most this many files of the scheduled tasks `dump` and `backup` in each folder, the newest; 0 keeps all
+    #[arg(long, env = "SHOP_KEEP_DUMPS", default_value_t = 30)]
+    pub keep_dumps: usize,
 }
 
 /// A task that can run at set times.
@@ -30,6 +33,8 @@ pub struct ScheduleArgs {
 pub enum ScheduledTask {
     Archive,
     Cleanup,
+    Dump,
+    Backup,
 }
 
 /// A task and its times.
@@ -40,13 +45,15 @@ pub struct ScheduleSetting {
 }
 
 impl ScheduledTask {
-    const ALL: [Self; 2] = [Self::Archive, Self::Cleanup];
+    const ALL: [Self; 4] = [Self::Archive, Self::Cleanup, Self::Dump, Self::Backup];
 
     /// The name in settings, in `status` and in the log.
     pub fn name(self) -> &'static str {
         match self {
             Self::Archive => "archive",
             Self::Cleanup => "cleanup",
+            Self::Dump => "dump",
+            Self::Backup => "backup",
         }
     }
 }
@@ -99,7 +106,7 @@ mod tests {
         assert_eq!(setting.task, ScheduledTask::Archive);
         for (text, expected) in [
             ("archive", "must be a task"),
-            ("archives=30 3 * * *", "`archives` is not a task; the tasks are: archive, cleanup"),
+            ("archives=30 3 * * *", "`archives` is not a task; the tasks are: archive, cleanup, dump, backup"),
             ("archive=30 25 * * *", "`30 25 * * *` is not a cron expression"),
         ] {
             let error = text.parse::<ScheduleSetting>().unwrap_err();

@@ -10,6 +10,7 @@ use sqlx::PgPool;
 use super::{RunReport, Task};
 use crate::accounts::Accounts;
 use crate::archive::{self, ArchiveOptions};
+use crate::catalogue::{self, DumpOptions};
 use crate::domain::ids::{AccountId, CartId, CustomerId, OrderId};
 use crate::domain::order::{OrderCommand, Status};
 use crate::files::{self, CleanupOptions, MediaFiles};
@@ -108,6 +109,20 @@ pub fn archive(pool: &PgPool, older_than: Duration) -> Task {
         let report = archive::run(&pool, &options).await?;
         tracing::info!("{report}");
         Ok(RunReport { handled: report.orders + report.carts, more: report.more })
+    })
+}
+
+/// Dumps all products to a new file.
+pub fn dump_products(name: &'static str, context: &TaskContext, options: DumpOptions) -> Task {
+    Task::with(name, ONE_HOUR, context, move |context| {
+        let options = options.clone();
+        async move {
+            let TaskContext { journal, projector, pool } = &context;
+            let report = catalogue::dump(journal, projector, pool, &options, &|_| ()).await?;
+            let elements = report.elements.iter().map(|(_, count)| count).sum();
+            tracing::info!(path = %report.path.display(), elements, position = report.position, "dumped the products");
+            Ok(RunReport { handled: elements, more: false })
+        }
     })
 }
 

@@ -65,7 +65,7 @@ async fn a_product_shows_its_category_and_an_order_its_customer() {
     }
     assert_eq!(
         shop.read(category).await,
-        json!({ "category_id": 1, "category_name": "Tea kitchen", "product_count": 1 })
+        json!({ "category_id": 1, "category_name": "Tea kitchen", "product_count": 1, "parent_id": null })
     );
     for (method, path, body) in [
         ("PATCH", product.as_str(), json!({ "price": "21.00" })),

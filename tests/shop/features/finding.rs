@@ -147,8 +147,9 @@ async fn staff_find_customers_by_name_address_and_registration() {
         let (rows, _) = walk(&shop, &format!("{path}&limit=1")).await;
         assert_eq!(numbers(&json!(rows), "customer_id"), expected, "{filter}, one by one");
     }
-    let row = shop.read("customers/?email=jo@example.com").await[0].clone();
-    assert_eq!(row, shop.read(&format!("customer/{jo}/")).await, "the same as the customer alone");
+    let mut row = shop.read("customers/?email=jo@example.com").await[0].clone();
+    row["metadata"] = json!({});
+    assert_eq!(row, shop.read(&format!("customer/{jo}/")).await, "the same as the customer alone, but for metadata");
 }
 
 #[tokio::test]

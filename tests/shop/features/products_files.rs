@@ -47,7 +47,10 @@ impl<'a> Files<'a> {
             keep: NonZeroUsize::new(keep),
             in_use: None,
         };
-        catalogue::dump(&self.catalogue(), &options, &|_| ()).await.unwrap().path
+        catalogue::dump(&self.shop.engine.journal, &self.shop.engine.projector, &self.shop.pool, &options, &|_| ())
+            .await
+            .unwrap()
+            .path
     }
 
     fn write(&self, content: &str) -> PathBuf {

@@ -41,6 +41,18 @@ async fn enter_address_and_wish(shop: &TestShop) {
     assert!(wish.status.is_success(), "{}", wish.body);
 }
 
+/// A category comes below another, and the product of the story moves from one family to another.
+async fn group(shop: &TestShop) {
+    let home = shop.category("Home").await;
+    shop.done("categories/", json!({ "category_name": "Garden", "parent_id": home })).await;
+    for name in ["Small", "Large"] {
+        let family = shop.done("families/", json!({ "name": name, "options": ["size"] })).await["family_id"].clone();
+        let place = json!({ "family_id": family, "options": { "size": "S" } });
+        let placed = shop.send("PUT", "product/1/family/", place, &[]).await;
+        assert!(placed.status.is_success(), "{}", placed.body);
+    }
+}
+
 /// Changes the database directly, past every guard.
 async fn damage(shop: &TestShop, statements: &str) {
     let unguarded =
@@ -62,7 +74,7 @@ async fn broken(shop: &TestShop) -> Vec<CheckedRule> {
 }
 
 /// Damages, the rules that find them, and what the first finding says.
-const DAMAGES: [(&str, &[&str], &str); 29] = [
+const DAMAGES: [(&str, &[&str], &str); 31] = [
     (
         "delete from events where aggregate_type = 'Claim'",
         &["positions"],
@@ -71,14 +83,14 @@ const DAMAGES: [(&str, &[&str], &str); 29] = [
     (
         "update journal_head set position = position + 1",
         &["positions"],
-        "position 25, the head: expected position 25; found position 26",
+        "position 39, the head: expected position 39; found position 40",
     ),
     (
-        "update events set recorded_at = recorded_at - interval '1 hour' where position = 5",
+        "update events set recorded_at = recorded_at - interval '1 hour' where position = 6",
         &["times"],
-        "position 5, Product/1: expected recorded at",
+        "position 6, Product/1: expected recorded at",
     ),
-    ("update journal_head set recorded_at = '2000-01-01'", &["times"], "position 25, the head: expected recorded at"),
+    ("update journal_head set recorded_at = '2000-01-01'", &["times"], "position 39, the head: expected recorded at"),
     (
         "update events set sequence = 3 where aggregate_type = 'Category' and sequence = 2",
         &["streams"],
@@ -122,7 +134,7 @@ const DAMAGES: [(&str, &[&str], &str); 29] = [
         "update events set payload = jsonb_set(payload, '{lines,0,quantity}', '4')
          where event_type = 'OrderPlaced' and aggregate_id = '3'",
         &["reservations", "money"],
-        "position 22, Order/3, Product/1: expected 4 reserved, 0 released, 0 shipped, 0 returned; \
+        "position 23, Order/3, Product/1: expected 4 reserved, 0 released, 0 shipped, 0 returned; \
          found 3 reserved, 0 released, 0 shipped, 0 returned",
     ),
     (
@@ -162,6 +174,17 @@ const DAMAGES: [(&str, &[&str], &str); 29] = [
         "Customer/1: expected a default address that the customer has; found address 99 not added",
     ),
     (
+        "update events set payload = payload || '{\"parent_id\": 99}' where event_type = 'CategoryCreated' and payload ? 'parent_id'",
+        &["categories"],
+        "Category/3: expected at most 8 levels, the first without a parent; found the parent 99, which was never created",
+    ),
+    (
+        "update events set event_type = 'FamilyProductChanged', payload = payload || '{\"options\": {\"size\": \"M\"}}'
+         where event_type = 'FamilyProductRemoved'",
+        &["families"],
+        "Family/2, product 1: expected in one family; found in family 1 too",
+    ),
+    (
         "update events set event_type = 'WishlistItemRemoved' where event_type = 'WishlistItemAdded'",
         &["wishlists"],
         "product 1: expected once or not at all, among at most 500; found -1 times",
@@ -181,8 +204,8 @@ const DAMAGES: [(&str, &[&str], &str); 29] = [
     (
         "update events set payload = payload || '{\"order_id\": 1}' where event_type = 'CartCheckedOut'",
         &["checkouts"],
-        "position 14, Cart/1: expected Order/1 is placed by the same command, for this cart alone, \
-         filled since its last checkout; found position 10 checked out another cart",
+        "position 15, Cart/1: expected Order/1 is placed by the same command, for this cart alone, \
+         filled since its last checkout; found position 11 checked out another cart",
     ),
     (
         "update events set payload = payload || '{\"order_id\": 99}' where event_type = 'CartCheckedOut'",
@@ -198,19 +221,19 @@ const DAMAGES: [(&str, &[&str], &str); 29] = [
     ),
     (
         "update events set metadata = metadata || jsonb_build_object('key_digest', (select min(key_digest) from idempotency))
-         where position = 22",
+         where position = 23",
         &["keys", "answers"],
-        "position 22, key ",
+        "position 23, key ",
     ),
     // The events of one command are not contiguous.
     (
-        "update events set metadata = (select metadata from events where position = 8) where position = 22",
+        "update events set metadata = (select metadata from events where position = 9) where position = 23",
         &["keys", "answers"],
-        "the next event of its command at position 11",
+        "the next event of its command at position 12",
     ),
     ("update idempotency set position = position + 1", &["answers"], "its answer at position"),
     (
-        "update events set metadata = metadata || '{\"key_digest\": \"same\"}' where position in (21, 22)",
+        "update events set metadata = metadata || '{\"key_digest\": \"same\"}' where position in (22, 23)",
         &[],
         "",
     ),
@@ -228,6 +251,7 @@ const DAMAGES: [(&str, &[&str], &str); 29] = [
 async fn every_rule_passes_a_clean_log_and_finds_its_damage() {
     let shop = story().await;
     enter_address_and_wish(&shop).await;
+    group(&shop).await;
     let clean = check_log(&shop.pool).await.unwrap();
     for rule in &clean {
         assert_eq!((rule.offences, &rule.findings[..]), (0, &[][..]), "{}", rule.name);
@@ -337,7 +361,7 @@ async fn an_idempotency_key_may_be_reused_after_a_day() {
         "update journal_head set recorded_at = recorded_at + interval '1 day';
          update events set recorded_at = recorded_at + interval '1 day',
              metadata = metadata || jsonb_build_object('key_digest', (select min(key_digest) from idempotency))
-         where position = 22;
+         where position = 23;
          delete from idempotency",
     )
     .await;
@@ -350,7 +374,7 @@ async fn the_first_ten_findings_are_shown_with_the_count_of_all() {
     damage(&shop, "update events set sequence = sequence + 100").await;
     let broken = broken(&shop).await;
     let [streams] = &broken[..] else { panic!("{broken:?}") };
-    assert_eq!((streams.name, streams.offences, streams.findings.len()), ("streams", 22, 10));
+    assert_eq!((streams.name, streams.offences, streams.findings.len()), ("streams", 23, 10));
     assert_eq!(
         streams.findings[0].to_string(),
         "position 1, Claim/category-name:kitchen: expected sequence 1; found sequence 101"
@@ -405,7 +429,7 @@ async fn verify_log_reports_what_is_wrong_and_exits_with_1() {
     let (code, printed) = verify(&[]);
     assert_eq!(code, Some(0), "{printed}");
     assert!(
-        printed.lines().all(|line| line.ends_with(": ok")) && printed.contains("       22 events: ok"),
+        printed.lines().all(|line| line.ends_with(": ok")) && printed.contains("       23 events: ok"),
         "{printed}"
     );
 
@@ -413,6 +437,6 @@ async fn verify_log_reports_what_is_wrong_and_exits_with_1() {
     let (code, printed) = verify(&["orders"]);
     assert_eq!(code, Some(1), "{printed}");
     assert!(printed.contains("streams") && printed.contains("1 WRONG"), "{printed}");
-    assert!(printed.contains("position 4, Category/1: expected sequence 2; found sequence 3"), "{printed}");
-    assert!(printed.contains("rows at position 22: equal"), "the table agrees with the wrong log: {printed}");
+    assert!(printed.contains("position 5, Category/1: expected sequence 2; found sequence 3"), "{printed}");
+    assert!(printed.contains("rows at position 23: equal"), "the table agrees with the wrong log: {printed}");
 }
