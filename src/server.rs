@@ -1,12 +1,10 @@
 //! The running shop: a journal and a projector on one database, served over HTTP until SIGINT or SIGTERM.
 
 use std::net::SocketAddr;
-use std::num::NonZeroUsize;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, bail};
 use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 use tokio::net::TcpListener;
@@ -14,14 +12,13 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::accounts::{Accounts, Secret};
-use crate::catalogue::{DumpName, DumpOptions};
 use crate::clock::Clock;
 use crate::config::{DatabaseConfig, ServeConfig};
 use crate::database::roles::reader_state;
 use crate::database::{Database, Location};
 use crate::domain::account::Role;
 use crate::domain::text::Email;
-use crate::files::{CleanupOptions, FileDeletion, MediaFiles, MediaStore};
+use crate::files::{FileDeletion, MediaFiles, MediaStore};
 use crate::http::{self, App};
 use crate::journal::{Journal, JournalOptions, LogFile, WriterHandle};
 use crate::mail::{self, MailConfig, Mailer, OrderMails, StaffMails, Templates};
@@ -29,10 +26,9 @@ use crate::metrics;
 use crate::payments::{self, PaymentReactor, Payments};
 use crate::projector::{Projector, ProjectorOptions};
 use crate::reactors::{Reactor, ReactorOptions, Reactors};
+use crate::scheduled_tasks;
 use crate::scheduler::tasks::{self, TaskContext};
-use crate::scheduler::{
-    CronSchedule, ScheduleSetting, ScheduledTask, Scheduler, SchedulerOptions, Task, forget_unscheduled,
-};
+use crate::scheduler::{Scheduler, SchedulerOptions, Task, forget_unscheduled};
 use crate::seeds;
 use crate::webhooks::WebhookReactor;
 
@@ -134,7 +130,8 @@ pub async fn serve(
         tracing::error!(%error, "cannot create the media folder; images cannot be stored");
     }
     let files = MediaFiles::new(media.clone(), database.pool.clone());
-    let scheduled = scheduled_tasks(config, database_config, &engine, &database.pool, &files)?;
+    let context = task_context(&engine, &database.pool);
+    let scheduled = scheduled_tasks::build(&config.schedules, database_config, &context, &files)?;
     forget_unscheduled(&database.pool, &scheduled.iter().map(|task| task.name).collect::<Vec<_>>()).await?;
     // By themselves, because a run may take long and must not delay the periodic tasks.
     let options = SchedulerOptions { time_limit: SCHEDULED_TIME_LIMIT, ..SchedulerOptions::default() };
@@ -216,46 +213,6 @@ fn periodic_tasks(config: &ServeConfig, engine: &Engine, accounts: &Accounts, po
         tasks::erase_when_closed(&context),
         tasks::warn_of_erasures(&context),
     ]
-}
-
-/// The tasks that run at set times.
-fn scheduled_tasks(
-    config: &ServeConfig,
-    database: &DatabaseConfig,
-    engine: &Engine,
-    pool: &PgPool,
-    files: &MediaFiles,
-) -> anyhow::Result<Vec<Task>> {
-    let config = &config.schedules;
-    let context = task_context(engine, pool);
-    let dump = |name: DumpName, folder: &Path| {
-        let (folder, keep) = (folder.to_owned(), NonZeroUsize::new(config.keep_dumps));
-        tasks::dump_products(
-            name.task(),
-            &context,
-            DumpOptions { folder, name, with_categories: true, keep, in_use: None },
-        )
-    };
-    let mut scheduled: Vec<Task> = Vec::new();
-    for ScheduleSetting { task, times } in &config.schedule {
-        let schedule = CronSchedule::new(times.clone(), config.schedule_zone);
-        let task = match task {
-            ScheduledTask::Archive => tasks::archive(pool, config.archive_older_than),
-            ScheduledTask::Cleanup => {
-                let options = CleanupOptions {
-                    max_age: config.cleanup_max_age,
-                    dry_run: false,
-                    temporary_folder: Some(database.temporary_dir()),
-                };
-                tasks::clean_up(files, options)
-            }
-            ScheduledTask::Dump => dump(DumpName::Dump, &database.dumps_dir),
-            ScheduledTask::Backup => dump(DumpName::Backup, &database.backups_dir),
-        };
-        ensure!(scheduled.iter().all(|other| other.name != task.name), "--schedule names {} twice", task.name);
-        scheduled.push(task.at(schedule));
-    }
-    Ok(scheduled)
 }
 
 /// All reactors of the shop.

@@ -9,11 +9,8 @@ use sqlx::PgPool;
 
 use super::{RunReport, Task};
 use crate::accounts::Accounts;
-use crate::archive::{self, ArchiveOptions};
-use crate::catalogue::{self, DumpOptions};
 use crate::domain::ids::{AccountId, CartId, CustomerId, OrderId};
 use crate::domain::order::{OrderCommand, Status};
-use crate::files::{self, CleanupOptions, MediaFiles};
 use crate::journal::{Actor, CommandError, Context, EntityTag, Journal, UseCase};
 use crate::mail;
 use crate::payments;
@@ -39,9 +36,6 @@ const CONCURRENT_COMMANDS: usize = 16;
 /// How long a run waits for the read tables to show its changes, so that the next run does not find the same rows.
 const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(10);
 const ONE_MINUTE: Duration = Duration::from_secs(60);
-/// The most events that one run archives, about.
-const ARCHIVED_EVENTS: i64 = 100_000;
-const ONE_HOUR: Duration = Duration::from_secs(3_600);
 const TEN_MINUTES: Duration = Duration::from_secs(600);
 const ONE_DAY: Duration = Duration::from_secs(86_400);
 
@@ -99,45 +93,6 @@ pub fn tend_webhooks(context: &TaskContext, off_days: u32) -> Task {
 pub fn sweep_instruments(context: &TaskContext) -> Task {
     Task::with("sweep_instruments", TEN_MINUTES, context, |context| async move {
         Ok(RunReport { handled: payments::sweep_instruments(&context.pool).await?, more: false })
-    })
-}
-
-/// Archives closed orders and dead carts whose last event is older than `older_than`.
-pub fn archive(pool: &PgPool, older_than: Duration) -> Task {
-    Task::with("archive", ONE_HOUR, pool, move |pool| async move {
-        let options = ArchiveOptions { most_events: Some(ARCHIVED_EVENTS), ..ArchiveOptions::older_than(older_than) };
-        let report = archive::run(&pool, &options).await?;
-        tracing::info!("{report}");
-        Ok(RunReport { handled: report.orders + report.carts, more: report.more })
-    })
-}
-
-/// Dumps all products to a new file.
-pub fn dump_products(name: &'static str, context: &TaskContext, options: DumpOptions) -> Task {
-    Task::with(name, ONE_HOUR, context, move |context| {
-        let options = options.clone();
-        async move {
-            let TaskContext { journal, projector, pool } = &context;
-            let report = catalogue::dump(journal, projector, pool, &options, &|_| ()).await?;
-            let elements = report.elements.iter().map(|(_, count)| count).sum();
-            tracing::info!(path = %report.path.display(), elements, position = report.position, "dumped the products");
-            Ok(RunReport { handled: elements, more: false })
-        }
-    })
-}
-
-/// Deletes old temporary files, and pictures that no image refers to.
-pub fn clean_up(files: &MediaFiles, options: CleanupOptions) -> Task {
-    Task::with("cleanup", ONE_HOUR, files, move |files| {
-        let options = options.clone();
-        async move {
-            let report = files::clean_up(&files, &options).await?;
-            for failure in &report.failures {
-                tracing::warn!(path = failure.path, reason = failure.reason, "cannot delete a file");
-            }
-            tracing::info!("{report}");
-            Ok(RunReport { handled: report.deleted, more: false })
-        }
     })
 }
 

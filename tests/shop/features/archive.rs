@@ -6,7 +6,7 @@ use std::time::Duration;
 use cartwright::archive::{self, ArchiveOptions, ArchiveReport, ArchivedKind};
 use cartwright::domain::ids::CustomerId;
 use cartwright::domain::order::Status;
-use cartwright::scheduler::tasks;
+use cartwright::scheduled_tasks;
 use serde_json::{Value, json};
 use sqlx::Executor;
 
@@ -224,7 +224,7 @@ async fn the_scheduled_task_archives_and_a_long_stream_moves_in_slices() {
     let emptied = shop.send("DELETE", &format!("customer/{customer}/cart/"), Value::Null, &[]).await;
     assert!(emptied.status.is_success(), "{}", emptied.body);
     shop.settle().await;
-    let task = tasks::archive(&shop.pool, AT_ONCE);
+    let task = scheduled_tasks::archive(&shop.pool, AT_ONCE);
     let run = task.run().await.unwrap();
     assert_eq!((run.handled, run.more), (1, false));
     assert_eq!(places(&shop.pool, "Cart", customer).await, [Some((1, 1_502)), None]);

@@ -1,14 +1,16 @@
 //! Tasks at set times: missed runs, changed settings, and what the server takes from its command line.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use cartwright::scheduler::{
-    CronSchedule, RunReport, Scheduler, SchedulerOptions, Task, TaskStatus, forget_unscheduled, status,
+    CronSchedule, RunReport, Scheduler, SchedulerOptions, Task, TaskStatus, forget_unscheduled, run_now, status,
 };
 use serde_json::Value;
 use sqlx::PgPool;
+use sqlx::postgres::PgConnectOptions;
 
 use crate::support::pages::page;
 use crate::support::program::{Server, command, text, url, wait_for};
@@ -93,13 +95,33 @@ async fn a_server_runs_tasks_at_the_times_of_its_settings() {
         let refused = serve(&["--schedule", schedule]).output().unwrap();
         assert!(!refused.status.success() && text(&refused).contains(expected), "{refused:?}");
     }
-    let server = Server::spawn(&mut serve(&["--schedule", "archive=30 3 * * *", "--schedule-zone", "Europe/Berlin"]));
-    let archive = wait_for("the task", || {
+    let all = "archive=30 3 * * *;cleanup=0 4 * * *;dump=0 5 1 * *;backup=0 6 * * sun";
+    let mut command = serve(&["--schedule", all, "--schedule-zone", "Europe/Berlin", "--keep-dumps", "1"]);
+    command.env("SHOP_DUMPS_DIR", folder.path().join("dumps")).env("SHOP_BACKUPS_DIR", folder.path().join("backups"));
+    let server = Server::spawn(&mut command);
+    let find = |name: &str| {
         let tasks: Vec<Value> = serde_json::from_str(&server.get("/shop/api/scheduler/")).unwrap();
-        tasks.into_iter().find(|task| task["name"] == "archive")
-    });
+        tasks.into_iter().find(|task| task["name"] == name)
+    };
+    let archive = wait_for("the task", || find("archive"));
     assert_eq!(archive["schedule"], "30 3 * * * Europe/Berlin");
-    let mut status = command(folder.path());
-    let status = status.env("DATABASE_URL", url(&database)).arg("status").output().unwrap();
-    assert!(text(&status).contains(" (30 3 * * * Europe/Berlin)"), "{}", text(&status));
+    let pool = pool(&database).await;
+    for name in ["archive", "cleanup", "dump", "backup"] {
+        assert!(find(name).unwrap()["last_run_at"].is_null(), "{name} waits for its time");
+        assert!(run_now(&pool, name).await.unwrap());
+        let ran = wait_for(name, || find(name).filter(|task| !task["last_run_at"].is_null()));
+        assert!(ran["last_error"].is_null(), "{ran}");
+    }
+    for (name, files) in [("dumps", "products_dump_"), ("backups", "heroku_backup_")] {
+        let found: Vec<_> = std::fs::read_dir(folder.path().join(name)).unwrap().map(|entry| entry.unwrap()).collect();
+        assert_eq!(found.len(), 1, "{name}");
+        assert!(found[0].file_name().into_string().unwrap().starts_with(files));
+    }
+    let status = run_with(&database, folder.path(), &["status"]);
+    assert!(status.contains(" (30 3 * * * Europe/Berlin)"), "{status}");
+}
+
+fn run_with(database: &PgConnectOptions, folder: &Path, arguments: &[&str]) -> String {
+    let mut program = command(folder);
+    text(&program.env("DATABASE_URL", url(database)).args(arguments).output().unwrap())
 }
