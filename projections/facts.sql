@@ -99,7 +99,8 @@ create view fact.product_created as
 select position, recorded_at, sequence, aggregate_id::bigint as product_id,
     payload ->> 'name' as name, payload ->> 'description' as description, (payload ->> 'price')::numeric as price,
     (payload ->> 'category_id')::bigint as category_id, payload ->> 'sku' as sku,
-    payload -> 'details' as details, (payload ->> 'created_at')::timestamptz as created_at
+    payload -> 'details' as details, (payload ->> 'created_at')::timestamptz as created_at,
+    (payload ->> 'low_stock_threshold')::bigint as low_stock_threshold
 from fact.event where event_type = 'ProductCreated';
 
 create view fact.product_changed as
@@ -138,6 +139,16 @@ from fact.event where event_type = 'ProductDetailsChanged';
 create view fact.product_imei_changed as
 select position, recorded_at, sequence, aggregate_id::bigint as product_id, (payload ->> 'present')::boolean as present
 from fact.event where event_type = 'ProductImeiChanged';
+
+create view fact.product_low_stock_threshold_changed as
+select position, recorded_at, sequence, aggregate_id::bigint as product_id,
+    (payload ->> 'threshold')::bigint as threshold, (payload ->> 'previous_threshold')::bigint as previous_threshold
+from fact.event where event_type = 'ProductLowStockThresholdChanged';
+
+create view fact.product_ran_low as
+select position, recorded_at, sequence, aggregate_id::bigint as product_id,
+    payload ->> 'name' as name, (payload ->> 'stock')::bigint as stock, (payload ->> 'threshold')::bigint as threshold
+from fact.event where event_type = 'ProductRanLow';
 
 create view fact.product_deleted as
 select position, recorded_at, sequence, aggregate_id::bigint as product_id
@@ -230,6 +241,7 @@ from fact.event
 where event_type in (
     'ProductCreated', 'ProductChanged', 'ProductRepriced', 'ProductDiscontinued', 'ProductRelisted',
     'ProductSkuChanged', 'ProductDetailsChanged', 'ProductImeiChanged', 'ProductDeleted',
+    'ProductLowStockThresholdChanged', 'ProductRanLow',
     'ProductImageAdded', 'ProductImageReplaced', 'ProductImageRemoved', 'ProductImagesReordered',
     'StockReceived', 'StockCorrected', 'StockReserved', 'StockReleased', 'StockShipped', 'StockReturned'
 );

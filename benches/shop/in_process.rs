@@ -38,7 +38,12 @@ pub struct InProcess {
 
 impl InProcess {
     /// Serves the routes of the shop, and those that `extend` adds.
-    pub async fn start(database: &Database, engine: &Engine, extend: impl FnOnce(Router) -> Router) -> Self {
+    pub async fn start(
+        database: &Database,
+        engine: &Engine,
+        settings: AppSettings,
+        extend: impl FnOnce(Router) -> Router,
+    ) -> Self {
         let (stop, stopping) = watch::channel(false);
         let mail = MailConfig {
             smtp_url: None,
@@ -55,7 +60,7 @@ impl InProcess {
             engine.projector.clone(),
             accounts,
             database.pool.clone(),
-            AppSettings::default(),
+            settings,
             None,
             stopping,
         );

@@ -1,5 +1,5 @@
-insert into low_stock (product_id, name, price, category_id, stock, listed)
-select product_id, name, price, category_id, 0, true
+insert into low_stock (product_id, name, price, category_id, stock, listed, threshold)
+select product_id, name, price, category_id, 0, true, low_stock_threshold
 from fact.product_created;
 
 update low_stock as product
@@ -34,6 +34,15 @@ set listed = last.listed
 from (
     select distinct on (product_id) product_id, listed
     from fact.product_offer
+    order by product_id, position desc
+) as last
+where product.product_id = last.product_id;
+
+update low_stock as product
+set threshold = last.threshold
+from (
+    select distinct on (product_id) product_id, threshold
+    from fact.product_low_stock_threshold_changed
     order by product_id, position desc
 ) as last
 where product.product_id = last.product_id;

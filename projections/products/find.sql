@@ -10,6 +10,7 @@ select
     product.reserved,
     product.discontinued,
     product.version,
+    low.threshold as low_stock_threshold,
     product.created_at,
     detail.updated_at,
     detail.details as "details: Json<ProductDetails>",
@@ -22,4 +23,5 @@ select
 from products as product
 join categories as category using (category_id)
 join product_details as detail using (product_id)
+join low_stock as low using (product_id)
 where product.product_id = $1

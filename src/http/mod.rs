@@ -34,6 +34,7 @@ mod event_types;
 mod events;
 mod families;
 mod history;
+mod low_stock;
 mod media;
 mod metadata;
 mod operations;
@@ -302,7 +303,7 @@ fn payments(app: &App) -> Routes {
 fn statistics(app: &App) -> Routes {
     let routes = Routes::new()
         .routes(routes!(statistics::bestsellers))
-        .routes(routes!(statistics::low_stock))
+        .routes(routes!(low_stock::low_stock))
         .routes(routes!(statistics::customer_stats))
         .routes(routes!(category_stats::category_stats))
         .routes(routes!(sales::sales))

@@ -14,6 +14,19 @@ pub const LOW_STOCK: Rank = Rank {
     facts: &["product_created", "stock_level", "product_offer", "product_deleted"],
 };
 
+/// Below the threshold of each product, or of the shop.
+pub const LOW_STOCK_OWN: Rank = Rank {
+    tables: &["low_stock", "categories", "settings"],
+    facts: &[
+        "product_created",
+        "stock_level",
+        "product_offer",
+        "product_deleted",
+        "product_low_stock_threshold_changed",
+        "shop_low_stock_threshold_changed",
+    ],
+};
+
 pub const CUSTOMER_STATS: Rank = Rank {
     tables: &["customer_stats", "public.customer_profile"],
     facts: &["customer_registered", "order_placed", "order_cancelled", "order_credited"],
@@ -174,10 +187,11 @@ mod tests {
     use super::*;
     use crate::projector::{PROJECTIONS, event_types_of, facts_that_set};
 
-    const ALL: [&Rank; 17] = [
+    const ALL: [&Rank; 18] = [
         &PRODUCTS_BY_DETAILS,
         &BESTSELLERS,
         &LOW_STOCK,
+        &LOW_STOCK_OWN,
         &CUSTOMER_STATS,
         &CATEGORY_STATS,
         &CATEGORY_TREE_STATS,
@@ -225,6 +239,7 @@ mod tests {
         for (rank, projection, columns) in [
             (&BESTSELLERS, "bestsellers", &["units_sold"][..]),
             (&LOW_STOCK, "low_stock", &["stock", "listed"]),
+            (&LOW_STOCK_OWN, "low_stock", &["stock", "listed", "threshold"]),
             (&CUSTOMER_STATS, "customer_stats", &["total_spent"]),
             (&CATEGORY_STATS, "category_stats", &["product_count", "name_key"]),
             (&CATEGORY_TREE_STATS, "category_stats", &["product_count", "name_key"]),

@@ -74,15 +74,7 @@ pub struct BestsellerFilter {
     subtree: Option<bool>,
 }
 
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct LowStockFilter {
-    /// Stock below this number is low; 10 if absent.
-    threshold: Option<i64>,
-}
-
 const DEFAULT_BESTSELLERS: i64 = 10;
-const DEFAULT_THRESHOLD: i64 = 10;
 const MAX_DAYS: i64 = 3_650;
 
 /// List products by units sold, without cancelled and returned units
@@ -135,34 +127,6 @@ pub async fn bestsellers(
                     )
                     .fetch(connection)
                 }
-            },
-        )
-        .await
-}
-
-/// List products with low stock
-#[utoipa::path(get, path = "/low-stock", tag = "statistics", security(("bearer" = ["reader"])),
-    params(LowStockFilter, RankedPage),
-    responses((status = 200, body = Vec<ProductRow>), (status = 400, body = Problem)))]
-pub async fn low_stock(
-    State(app): State<App>,
-    request: ListRequest,
-    Params(filter): Params<LowStockFilter>,
-    Params(page): Params<RankedPage>,
-) -> Result<Response, ApiError> {
-    let threshold = filter.threshold.unwrap_or(DEFAULT_THRESHOLD);
-    let list = RankedList { rank: &ranks::LOW_STOCK, default_limit: DEFAULT_LIMIT, start: (i64::MIN, 0) };
-    let key = |row: &ProductRow| (row.stock, row.product_id);
-    request
-        .answer(
-            &app,
-            page,
-            list,
-            key,
-            |row| row,
-            move |connection, (stock, product_id), limit| {
-                sqlx::query_file_as!(ProductRow, "projections/low_stock/list.sql", threshold, stock, product_id, limit)
-                    .fetch(connection)
             },
         )
         .await

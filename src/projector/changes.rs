@@ -15,6 +15,8 @@ use super::definition::PROJECTIONS;
 
 /// How long a node relies on what it knows.
 const TRUSTED_FOR: Duration = Duration::from_millis(100);
+/// How long a request waits for the state of the tables before it reads the tables themselves.
+const LONGEST_READ: Duration = Duration::from_secs(1);
 
 /// The read tables at one moment.
 #[derive(Clone, Debug)]
@@ -90,6 +92,11 @@ impl TableChanges {
         if let Some(state) = self.trusted(position) {
             return Some(state);
         }
+        // While the database is away, a request must not wait for the reads of others.
+        tokio::time::timeout(LONGEST_READ, self.read_once(pool, position)).await.ok().flatten()
+    }
+
+    async fn read_once(&self, pool: &PgPool, position: i64) -> Option<Arc<TableState>> {
         let _turn = self.reading.lock().await;
         if let Some(state) = self.trusted(position) {
             return Some(state);

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::names::find_holder;
 use super::products::{ChangeProduct, CreateProduct};
-use super::stock::{AdjustStock, StockChange, StockView};
+use super::stock::{AdjustStock, StockChange, StockView, low_stock_threshold};
 use crate::domain::claim::ClaimIds;
 use crate::domain::ids::ProductId;
 use crate::domain::price_change::PriceChange;
@@ -67,7 +67,9 @@ impl UseCase for ApplyProduct {
             (Some(product_id), _) => {
                 ChangeProduct { product_id, ..self.change.clone() }.decide(work)?;
                 if let Some(counted) = self.stock {
-                    work.execute::<Product>(product_id, ProductCommand::CountStock { counted, reason: None })?;
+                    let shop_threshold = low_stock_threshold(work)?;
+                    let count = ProductCommand::CountStock { counted, reason: None, shop_threshold };
+                    work.execute::<Product>(product_id, count)?;
                 }
                 (product_id, false)
             }

@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 use super::products::product_view_digest;
 use crate::domain::ids::ProductId;
 use crate::domain::product::{Product, ProductCommand};
+use crate::domain::settings::{LowStockThreshold, SHOP, ShopSettings};
 use crate::domain::text::Reason;
 use crate::journal::{AggregateRef, Interrupt, UnitOfWork, UseCase, ViewDigest};
 
@@ -24,14 +25,20 @@ pub enum StockChange {
     Counted(i64),
 }
 
+/// The threshold of products without one of their own.
+pub(super) fn low_stock_threshold(work: &UnitOfWork<'_>) -> Result<LowStockThreshold, Interrupt> {
+    Ok(work.get::<ShopSettings>(SHOP)?.low_stock_threshold)
+}
+
 impl UseCase for AdjustStock {
     type Answer = StockView;
 
     fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<StockView, Interrupt> {
         let reason = self.reason.clone();
+        let shop_threshold = low_stock_threshold(work)?;
         let command = match self.change {
-            StockChange::By(change) => ProductCommand::AdjustStock { change, reason },
-            StockChange::Counted(counted) => ProductCommand::CountStock { counted, reason },
+            StockChange::By(change) => ProductCommand::AdjustStock { change, reason, shop_threshold },
+            StockChange::Counted(counted) => ProductCommand::CountStock { counted, reason, shop_threshold },
         };
         work.execute::<Product>(self.product_id, command)?;
         StockView::of(work, self.product_id)

@@ -7,6 +7,7 @@ use crate::domain::event::events;
 use crate::domain::ids::{CategoryId, ImageId, OrderId};
 use crate::domain::money::Money;
 use crate::domain::picture::Picture;
+use crate::domain::settings::LowStockThreshold;
 
 events! {
     pub enum ProductEvent {
@@ -21,6 +22,8 @@ events! {
             /// When another system created the product.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             created_at: Option<DateTime<Utc>>,
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            low_stock_threshold: Option<LowStockThreshold>,
         } = "ProductCreated",
         Changed { name: String, description: String, category_id: CategoryId } = "ProductChanged",
         Repriced { price: Money, previous_price: Money } = "ProductRepriced",
@@ -31,6 +34,11 @@ events! {
         DetailsChanged { details: Box<ProductDetails> } = "ProductDetailsChanged",
         /// The IMEI itself is stored beside the log.
         ImeiChanged { present: bool } = "ProductImeiChanged",
+        /// `null`: the threshold of the shop counts.
+        LowStockThresholdChanged { threshold: Option<LowStockThreshold>, previous_threshold: Option<LowStockThreshold> }
+            = "ProductLowStockThresholdChanged",
+        /// The stock has fallen below the threshold.
+        RanLow { name: String, stock: i64, threshold: i64 } = "ProductRanLow",
         Deleted {} = "ProductDeleted",
         /// `image_ids` are all images in their order after the event.
         ImageAdded {

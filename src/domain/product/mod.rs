@@ -10,12 +10,14 @@ use serde::{Deserialize, Serialize};
 use super::Decider;
 use super::ids::CategoryId;
 use super::money::Money;
+use super::settings::LowStockThreshold;
 
 mod command;
 mod details;
 mod error;
 mod event;
 mod images;
+mod low_stock;
 mod movement;
 mod phone;
 mod slug;
@@ -68,6 +70,8 @@ pub struct Listing {
     pub details: Arc<ProductDetails>,
     /// Whether an IMEI is stored beside the log.
     pub has_imei: bool,
+    /// Stock below it is low; `None`: the threshold of the shop counts.
+    pub low_stock_threshold: Option<LowStockThreshold>,
 }
 
 impl Product {
@@ -100,7 +104,17 @@ impl Product {
 
 impl Decider for Product {
     fn decide(&self, command: ProductCommand) -> Result<Vec<ProductEvent>, ProductError> {
-        if let ProductCommand::Create { name, description, price, category_id, sku, details, created_at } = command {
+        if let ProductCommand::Create {
+            name,
+            description,
+            price,
+            category_id,
+            sku,
+            details,
+            created_at,
+            low_stock_threshold,
+        } = command
+        {
             return match self {
                 Self::Unknown => Ok(vec![ProductEvent::Created {
                     name: name.into(),
@@ -110,6 +124,7 @@ impl Decider for Product {
                     sku: sku.map(String::from),
                     details: (!details.is_empty()).then(|| Box::new(details.apply(&ProductDetails::default()))),
                     created_at,
+                    low_stock_threshold,
                 }]),
                 _ => Err(ProductError::AlreadyExists),
             };
@@ -149,35 +164,50 @@ impl Decider for Product {
             }
             ProductCommand::ChangeImei { present: false } if !listing.has_imei => Ok(vec![]),
             ProductCommand::ChangeImei { present } => Ok(vec![ProductEvent::ImeiChanged { present }]),
+            ProductCommand::ChangeLowStockThreshold { threshold, .. } if threshold == listing.low_stock_threshold => {
+                Ok(vec![])
+            }
+            ProductCommand::ChangeLowStockThreshold { threshold, shop_threshold } => {
+                let previous_threshold = listing.low_stock_threshold;
+                let change = ProductEvent::LowStockThresholdChanged { threshold, previous_threshold };
+                Ok(self.with_low_stock(change, shop_threshold))
+            }
             ProductCommand::Delete if listing.ordered => Err(ProductError::Ordered),
             ProductCommand::Delete => Ok(vec![ProductEvent::Deleted {}]),
             ProductCommand::AdjustStock { change: 0, .. } => Err(ProductError::NoChange),
-            ProductCommand::AdjustStock { change, reason } => {
+            ProductCommand::AdjustStock { change, reason, shop_threshold } => {
                 let Stock { on_hand, reserved } = listing.stock.with_change(change)?;
                 let reason = reason.map(String::from);
-                Ok(vec![if change > 0 {
-                    ProductEvent::StockReceived { quantity: change, reason, on_hand, reserved }
+                Ok(if change > 0 {
+                    vec![ProductEvent::StockReceived { quantity: change, reason, on_hand, reserved }]
                 } else {
-                    ProductEvent::StockCorrected { change, reason, on_hand, reserved }
-                }])
+                    let loss = ProductEvent::StockCorrected { change, reason, on_hand, reserved };
+                    self.with_low_stock(loss, shop_threshold)
+                })
             }
-            ProductCommand::CountStock { counted, reason } => {
+            ProductCommand::CountStock { counted, reason, shop_threshold } => {
                 let Stock { on_hand, reserved } = listing.stock.with_count(counted)?;
                 let change = on_hand - listing.stock.on_hand;
                 let reason = reason.map(String::from);
                 Ok(if change == 0 {
                     vec![]
                 } else {
-                    vec![ProductEvent::StockCorrected { change, reason, on_hand, reserved }]
+                    let correction = ProductEvent::StockCorrected { change, reason, on_hand, reserved };
+                    self.with_low_stock(correction, shop_threshold)
                 })
             }
-            ProductCommand::Reserve { order_id, quantity } => {
+            ProductCommand::Reserve { order_id, quantity, shop_threshold } => {
                 let Listing { stock, .. } = self.for_sale()?;
                 if quantity > stock.available() {
                     return Err(ProductError::OutOfStock { requested: quantity, available: stock.available() });
                 }
                 let Stock { on_hand, reserved } = *stock;
-                Ok(vec![ProductEvent::StockReserved { order_id, quantity, on_hand, reserved: reserved + quantity }])
+                let reserved = reserved + quantity;
+                let reservation = ProductEvent::StockReserved { order_id, quantity, on_hand, reserved };
+                Ok(match shop_threshold {
+                    Some(shop_threshold) => self.with_low_stock(reservation, shop_threshold),
+                    None => vec![reservation],
+                })
             }
             ProductCommand::Release { order_id, quantity } => {
                 let Stock { on_hand, reserved } = listing.stock;
@@ -196,7 +226,9 @@ impl Decider for Product {
 
     fn evolve(&mut self, event: &ProductEvent) {
         match event {
-            ProductEvent::Created { name, description, price, category_id, sku, details, created_at: _ } => {
+            ProductEvent::Created {
+                name, description, price, category_id, sku, details, low_stock_threshold, ..
+            } => {
                 *self = Self::Listed(Listing {
                     name: name.clone(),
                     description: description.clone(),
@@ -208,6 +240,7 @@ impl Decider for Product {
                     images: Images::default(),
                     details: Arc::new(details.as_deref().cloned().unwrap_or_default()),
                     has_imei: false,
+                    low_stock_threshold: *low_stock_threshold,
                 });
             }
             ProductEvent::Changed { name, description, category_id } => self.update(|listing| {
@@ -231,6 +264,10 @@ impl Decider for Product {
                 self.update(|listing| listing.details = Arc::new(details.as_ref().clone()));
             }
             ProductEvent::ImeiChanged { present } => self.update(|listing| listing.has_imei = *present),
+            ProductEvent::LowStockThresholdChanged { threshold, .. } => {
+                self.update(|listing| listing.low_stock_threshold = *threshold);
+            }
+            ProductEvent::RanLow { .. } => {}
             ProductEvent::Deleted {} => {
                 if let Self::Listed(listing) | Self::Discontinued(listing) = self {
                     *self = Self::Deleted(listing.clone());

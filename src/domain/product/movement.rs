@@ -52,6 +52,8 @@ impl ProductEvent {
             | Self::ImagesReordered { .. }
             | Self::DetailsChanged { .. }
             | Self::ImeiChanged { .. }
+            | Self::LowStockThresholdChanged { .. }
+            | Self::RanLow { .. }
             | Self::Deleted {} => return None,
         };
         let after = Stock { on_hand, reserved };

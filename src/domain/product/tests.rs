@@ -5,6 +5,11 @@ use crate::domain::event_types::PublishedEvents;
 use crate::domain::ids::OrderId;
 use crate::domain::text::Name;
 
+/// A threshold that no stock is below.
+fn never() -> LowStockThreshold {
+    LowStockThreshold::try_from(0).unwrap()
+}
+
 fn given(events: Vec<ProductEvent>) -> AggregateTestExecutor<Product> {
     TestFramework::with(()).given(events)
 }
@@ -18,6 +23,7 @@ fn created() -> ProductEvent {
         sku: None,
         details: None,
         created_at: None,
+        low_stock_threshold: None,
     }
 }
 
@@ -30,7 +36,7 @@ fn reserved(quantity: i64, on_hand: i64, reserved: i64) -> ProductEvent {
 }
 
 fn reserve(quantity: i64) -> ProductCommand {
-    ProductCommand::Reserve { order_id: OrderId(1), quantity }
+    ProductCommand::Reserve { order_id: OrderId(1), quantity, shop_threshold: None }
 }
 
 #[test]
@@ -54,7 +60,7 @@ fn shipping_removes_units_from_stock_and_releasing_makes_them_available() {
 #[test]
 fn a_loss_never_goes_below_the_reserved_units() {
     let on_the_shelf = vec![created(), received(5), reserved(3, 5, 3)];
-    let adjust = |change| ProductCommand::AdjustStock { change, reason: None };
+    let adjust = |change| ProductCommand::AdjustStock { change, reason: None, shop_threshold: never() };
     given(on_the_shelf.clone()).when(adjust(-3)).then_expect_error(ProductError::BelowReserved { reserved: 3 });
     given(on_the_shelf).when(adjust(-2)).then_expect_events(vec![ProductEvent::StockCorrected {
         change: -2,
@@ -66,14 +72,20 @@ fn a_loss_never_goes_below_the_reserved_units() {
 
 #[test]
 fn impossible_stock_figures_are_refused() {
-    let adjust = |change| ProductCommand::AdjustStock { change, reason: None };
+    let adjust = |change| ProductCommand::AdjustStock { change, reason: None, shop_threshold: never() };
     for (command, error) in [
         (adjust(0), ProductError::NoChange),
         (adjust(i64::MAX), ProductError::TooManyUnits),
         (adjust(Stock::MAX + 1), ProductError::TooManyUnits),
         (adjust(i64::MIN), ProductError::BelowReserved { reserved: 0 }),
-        (ProductCommand::CountStock { counted: -1, reason: None }, ProductError::NegativeCount),
-        (ProductCommand::CountStock { counted: i64::MAX, reason: None }, ProductError::TooManyUnits),
+        (
+            ProductCommand::CountStock { counted: -1, reason: None, shop_threshold: never() },
+            ProductError::NegativeCount,
+        ),
+        (
+            ProductCommand::CountStock { counted: i64::MAX, reason: None, shop_threshold: never() },
+            ProductError::TooManyUnits,
+        ),
     ] {
         given(vec![created()]).when(command).then_expect_error(error);
     }
@@ -122,7 +134,7 @@ fn an_unknown_or_deleted_product_is_not_found() {
 fn a_count_may_find_fewer_units_than_are_reserved_and_orders_ship_what_is_left() {
     let short = |on_hand, reserved, change| ProductEvent::StockCorrected { change, reason: None, on_hand, reserved };
     let on_the_shelf = vec![created(), received(10), reserved(5, 10, 5)];
-    let count = ProductCommand::CountStock { counted: 3, reason: None };
+    let count = ProductCommand::CountStock { counted: 3, reason: None, shop_threshold: never() };
     given(on_the_shelf.clone()).when(count).then_expect_events(vec![short(3, 5, -7)]);
     let counted = [on_the_shelf, vec![short(3, 5, -7)]].concat();
     given(counted.clone()).when(reserve(1)).then_expect_error(ProductError::OutOfStock { requested: 1, available: 0 });
@@ -134,7 +146,7 @@ fn a_count_may_find_fewer_units_than_are_reserved_and_orders_ship_what_is_left()
         on_hand: 0,
         reserved: 2,
     }]);
-    let adjust = |change| ProductCommand::AdjustStock { change, reason: None };
+    let adjust = |change| ProductCommand::AdjustStock { change, reason: None, shop_threshold: never() };
     given(counted.clone()).when(adjust(-1)).then_expect_error(ProductError::BelowReserved { reserved: 5 });
     given(counted.clone()).when(adjust(1)).then_expect_events(vec![ProductEvent::StockReceived {
         quantity: 1,
@@ -180,14 +192,14 @@ fn a_sku_is_changed_and_removed() {
 fn the_movement_of_every_stock_event_leads_from_the_state_before_it_to_the_state_after_it() {
     let (order_id, reason) = (OrderId(1), None);
     let commands = [
-        ProductCommand::AdjustStock { change: 10, reason: reason.clone() },
-        ProductCommand::Reserve { order_id, quantity: 4 },
-        ProductCommand::Reserve { order_id, quantity: 5 },
+        ProductCommand::AdjustStock { change: 10, reason: reason.clone(), shop_threshold: never() },
+        ProductCommand::Reserve { order_id, quantity: 4, shop_threshold: None },
+        ProductCommand::Reserve { order_id, quantity: 5, shop_threshold: None },
         ProductCommand::Release { order_id, quantity: 2 },
-        ProductCommand::AdjustStock { change: -1, reason: reason.clone() },
+        ProductCommand::AdjustStock { change: -1, reason: reason.clone(), shop_threshold: never() },
         ProductCommand::Ship { order_id, quantity: 3 },
         ProductCommand::Restock { order_id, quantity: 1 },
-        ProductCommand::CountStock { counted: 2, reason },
+        ProductCommand::CountStock { counted: 2, reason, shop_threshold: never() },
     ];
     let mut product = Product::default();
     product.evolve(&created());

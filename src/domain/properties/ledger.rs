@@ -43,6 +43,8 @@ impl Ledger {
             | ProductEvent::ImageReplaced { .. }
             | ProductEvent::ImageRemoved { .. }
             | ProductEvent::ImagesReordered { .. }
+            | ProductEvent::LowStockThresholdChanged { .. }
+            | ProductEvent::RanLow { .. }
             | ProductEvent::Deleted {} => {}
         }
     }

@@ -23,6 +23,7 @@ use crate::domain::pricing::{Benefit, Percent, Priced, Pricing, ShippingFee, Tax
 use crate::domain::product::{DetailsChange, Product, ProductCommand};
 use crate::domain::quantity::Quantity;
 use crate::domain::refusal::Refusal;
+use crate::domain::settings::{LowStockThreshold, ShopSettings};
 use crate::domain::text::{Description, Name};
 
 /// States of all aggregates, and the ledger.
@@ -69,6 +70,7 @@ impl Shop {
                     sku: None,
                     details: Box::default(),
                     created_at: None,
+                    low_stock_threshold: None,
                 };
                 self.change_product(product, create)?;
                 self.change_category(category, CategoryCommand::AddProduct { product_id: ProductId(product) })
@@ -95,12 +97,14 @@ impl Shop {
                 self.change_product(product, ProductCommand::Delete)?;
                 self.change_category(category, CategoryCommand::RemoveProduct { product_id: ProductId(product) })
             }
-            Request::Adjust { product, change } => {
-                self.change_product(product, ProductCommand::AdjustStock { change, reason: None })
-            }
-            Request::Count { product, counted } => {
-                self.change_product(product, ProductCommand::CountStock { counted, reason: None })
-            }
+            Request::Adjust { product, change } => self.change_product(
+                product,
+                ProductCommand::AdjustStock { change, reason: None, shop_threshold: shop_threshold() },
+            ),
+            Request::Count { product, counted } => self.change_product(
+                product,
+                ProductCommand::CountStock { counted, reason: None, shop_threshold: shop_threshold() },
+            ),
             Request::Add { cart, product, quantity } => {
                 self.product(product).for_sale()?;
                 let quantity = Quantity::new(quantity).unwrap();
@@ -166,7 +170,10 @@ impl Shop {
         execute(&mut self.orders, order, OrderCommand::Place(place))?;
         let order_id = OrderId(order);
         for (product, quantity) in requested {
-            let reserved = self.change_product(product, ProductCommand::Reserve { order_id, quantity });
+            let reserved = self.change_product(
+                product,
+                ProductCommand::Reserve { order_id, quantity, shop_threshold: Some(shop_threshold()) },
+            );
             assert_eq!(reserved, Ok(()), "what was found available must be reserved");
         }
         Ok(order_id)
@@ -278,4 +285,8 @@ fn priced(lines: &[OrderLine]) -> Option<Priced> {
     };
     let items: Vec<_> = lines.iter().map(OrderLine::item).collect();
     pricing.price(&items, None, Some(Benefit::Amount(money("2.50")))).ok()
+}
+
+fn shop_threshold() -> LowStockThreshold {
+    ShopSettings::default().low_stock_threshold
 }

@@ -12,6 +12,7 @@ use crate::domain::money::Money;
 use crate::domain::product::{
     BatteryCapacity, DetailsChange, Imei, PhoneDraft, Ram, Slug, Specifications, Storage, SupplierNumber, WeightGrams,
 };
+use crate::domain::settings::LowStockThreshold;
 use crate::domain::text::{Description, Name, OptionalSku, Sku, Text};
 use crate::http::categories::CategoryField;
 use crate::http::wire::body::{FromObject, body};
@@ -75,6 +76,8 @@ body! {
         pub phone: Option<PhoneFields>,
         /// Number of the device; unique among products. Read with `GET product/{product_id}/imei/`.
         pub imei: Option<Imei>,
+        /// Stock below it is low. The threshold of the shop if absent.
+        pub low_stock_threshold: Option<LowStockThreshold>,
     }
 }
 
@@ -110,12 +113,24 @@ body! {
         pub phone: Option<PhoneFields>,
         /// Number of the device; unique among products. `null` deletes it.
         pub imei: Option<Imei>,
+        /// Stock below it is low. `null`: the threshold of the shop counts.
+        pub low_stock_threshold: Option<LowStockThreshold>,
     }
 }
 
 /// Fields of a [`ProductChange`] that `null` removes.
-const REMOVABLE: [&str; 9] =
-    ["sku", "brand", "specifications", "weight_g", "dimensions", "supplier_id", "metadata", "phone", "imei"];
+const REMOVABLE: [&str; 10] = [
+    "sku",
+    "brand",
+    "specifications",
+    "weight_g",
+    "dimensions",
+    "supplier_id",
+    "metadata",
+    "phone",
+    "imei",
+    "low_stock_threshold",
+];
 
 /// A [`ProductChange`] in which `null` removes a value.
 pub struct ProductPatch {
@@ -134,7 +149,9 @@ impl FromObject for ProductPatch {
 impl NewProduct {
     pub fn into_use_case(self) -> CreateProduct {
         let Self { name, price, category, description, stock, sku, slug, brand, on_sale, .. } = self;
-        let Self { specifications, weight_g, dimensions, supplier_id, metadata, phone, imei, .. } = self;
+        let Self {
+            specifications, weight_g, dimensions, supplier_id, metadata, phone, imei, low_stock_threshold, ..
+        } = self;
         let details = DetailsChange {
             slug,
             brand: brand.map(Some),
@@ -152,6 +169,7 @@ impl NewProduct {
             sku,
             details,
             imei,
+            low_stock_threshold,
             ..CreateProduct::new(name, price, category.0)
         }
     }
@@ -162,6 +180,7 @@ impl ProductPatch {
         let Self { change, removed } = self;
         let ProductChange { name, price, category, description, sku, discontinued, slug, brand, on_sale, .. } = change;
         let ProductChange { specifications, weight_g, dimensions, supplier_id, metadata, phone, imei, .. } = change;
+        let ProductChange { low_stock_threshold, .. } = change;
         let is_removed = |field: &str| removed.contains(&field);
         let removal = Removal { removed: &removed };
         let details = DetailsChange {
@@ -184,6 +203,7 @@ impl ProductPatch {
             discontinued,
             details,
             imei: removal.of("imei", imei),
+            low_stock_threshold: removal.of("low_stock_threshold", low_stock_threshold),
             ..ChangeProduct::of(product_id)
         }
     }

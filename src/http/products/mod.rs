@@ -80,6 +80,7 @@ pub async fn find_product(
         on_hand: row.on_hand,
         reserved: row.reserved,
         discontinued: row.discontinued,
+        low_stock_threshold: row.low_stock_threshold,
         created_at: Some(row.created_at),
         updated_at: Some(row.updated_at),
         image_urls: ImageUrls::of(row.media_base.as_deref(), row.images.iter().flatten()),

@@ -64,6 +64,7 @@ rules! {
     "times": "events", "select count(*) from event_log";
     "streams": "streams", "select count(*) from (select distinct aggregate_type, aggregate_id from event_log) as stream";
     "stock": "stock events", "select count(*) from event_log where aggregate_type = 'Product' and event_type like 'Stock%'";
+    "low_stock": "products that ran low", "select count(*) from event_log where event_type = 'ProductRanLow'";
     "reservations": "orders", "select count(*) from event_log where event_type = 'OrderPlaced'";
     "units": "orders", "select count(*) from event_log where event_type = 'OrderPlaced'";
     "money": "orders", "select count(*) from event_log where event_type = 'OrderPlaced'";

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chrono::{DateTime, Datelike, Utc};
+use chrono::{DateTime, Datelike, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::reference::{request_digest, was_placed_by};
@@ -25,6 +25,7 @@ use crate::shop::metadata::put_order_metadata;
 use crate::shop::names::{find_holder, take_name};
 use crate::shop::pricing::{PricingRequest, price, use_discount};
 use crate::shop::recipients::{Destination, Recipients};
+use crate::shop::stock::low_stock_threshold;
 
 /// Places an order of staff, perhaps imported: with agreed prices, a past date, a reference.
 pub struct PlaceOrder {
@@ -116,6 +117,9 @@ pub(in crate::shop) fn as_stored(time: DateTime<Utc>) -> DateTime<Utc> {
     DateTime::from_timestamp_micros(time.timestamp_micros()).unwrap_or(time)
 }
 
+/// Of an older order, as an import brings, staff need not hear that it left little stock.
+const NEWS: TimeDelta = TimeDelta::hours(1);
+
 /// An order to place. Several lines may have one product.
 pub(in crate::shop) struct NewOrder {
     pub customer_id: Option<CustomerId>,
@@ -169,8 +173,10 @@ pub(in crate::shop) fn place_order(work: &mut UnitOfWork<'_>, order: NewOrder) -
     };
     work.execute::<Order>(order_id, OrderCommand::Place(place))?;
     use_discount(work, order_id)?;
+    let is_past = work.now() - placed_at > NEWS;
+    let shop_threshold = if is_past { None } else { Some(low_stock_threshold(work)?) };
     for (product_id, quantity) in requested {
-        work.execute::<Product>(product_id, ProductCommand::Reserve { order_id, quantity })?;
+        work.execute::<Product>(product_id, ProductCommand::Reserve { order_id, quantity, shop_threshold })?;
     }
     OrderView::of(work, order_id)
 }

@@ -9,12 +9,14 @@ use super::families::leave_family;
 use super::images::remove_images;
 use super::names::release_name;
 use super::orders::as_stored;
+use super::stock::low_stock_threshold;
 use crate::domain::category::{Category, CategoryCommand};
 use crate::domain::claim::ClaimIds;
 use crate::domain::ids::ProductId;
 use crate::domain::money::Money;
 use crate::domain::product::{DetailsChange, Imei, Product, ProductCommand, ProductError, Slug};
 use crate::domain::refusal::Refusal;
+use crate::domain::settings::LowStockThreshold;
 use crate::domain::text::{Description, Name, Sku};
 use crate::journal::{AggregateRef, Interrupt, UnitOfWork, UseCase, ViewDigest};
 
@@ -40,6 +42,8 @@ pub struct CreateProduct {
     /// Without a slug, one is made from the name.
     pub details: DetailsChange,
     pub imei: Option<Imei>,
+    /// `None`: the threshold of the shop counts.
+    pub low_stock_threshold: Option<LowStockThreshold>,
     /// The number of the product in another system, refused if it was ever given here; later numbers follow it.
     /// `None` means the next number.
     pub product_id: Option<ProductId>,
@@ -59,6 +63,7 @@ impl CreateProduct {
             stock: 0,
             details: DetailsChange::default(),
             imei: None,
+            low_stock_threshold: None,
             product_id: None,
             created_at: None,
         }
@@ -105,6 +110,7 @@ impl UseCase for CreateProduct {
             sku: self.sku.clone(),
             details: Box::new(details),
             created_at: self.created_at.map(as_stored),
+            low_stock_threshold: self.low_stock_threshold,
         };
         work.execute::<Product>(product_id, create)?;
         if let Some(imei) = &self.imei {
@@ -114,10 +120,23 @@ impl UseCase for CreateProduct {
         match self.stock {
             0 => {}
             ..0 => return Err(ProductError::NegativeCount.into()),
-            change => work.execute::<Product>(product_id, ProductCommand::AdjustStock { change, reason: None })?,
+            change => {
+                let shop_threshold = low_stock_threshold(work)?;
+                let receive = ProductCommand::AdjustStock { change, reason: None, shop_threshold };
+                work.execute::<Product>(product_id, receive)?;
+            }
         }
         Ok(ProductRef { product_id })
     }
+}
+
+fn change_low_stock_threshold(
+    work: &mut UnitOfWork<'_>,
+    product_id: ProductId,
+    threshold: Option<LowStockThreshold>,
+) -> Result<(), Interrupt> {
+    let shop_threshold = low_stock_threshold(work)?;
+    work.execute::<Product>(product_id, ProductCommand::ChangeLowStockThreshold { threshold, shop_threshold })
 }
 
 /// Changes, discontinues or relists a product. `None` keeps a value.
@@ -135,6 +154,8 @@ pub struct ChangeProduct {
     pub details: DetailsChange,
     /// `Some(None)` removes the IMEI.
     pub imei: Option<Option<Imei>>,
+    /// `Some(None)`: the threshold of the shop counts again.
+    pub low_stock_threshold: Option<Option<LowStockThreshold>>,
 }
 
 impl ChangeProduct {
@@ -150,6 +171,7 @@ impl ChangeProduct {
             discontinued: None,
             details: DetailsChange::default(),
             imei: None,
+            low_stock_threshold: None,
         }
     }
 
@@ -202,6 +224,9 @@ impl UseCase for ChangeProduct {
         }
         if let Some(imei) = &self.imei {
             imei::change_imei(work, self.product_id, imei.as_ref())?;
+        }
+        if let Some(threshold) = self.low_stock_threshold {
+            change_low_stock_threshold(work, self.product_id, threshold)?;
         }
         match self.discontinued {
             Some(true) => work.execute::<Product>(self.product_id, ProductCommand::Discontinue)?,

@@ -67,6 +67,9 @@ pub struct ProductView {
     pub metadata: BTreeMap<String, String>,
     #[serde(default)]
     pub phone: Option<PhoneView>,
+    /// Stock below it is low; `null`: the threshold of the shop counts.
+    #[serde(default)]
+    pub low_stock_threshold: Option<i64>,
     #[serde(default)]
     pub image_urls: ImageUrls,
     /// In reads; absent from answers of commands.
@@ -110,6 +113,7 @@ impl ProductView {
             on_hand: listing.stock.on_hand,
             reserved: listing.stock.reserved,
             discontinued: matches!(*product, Product::Discontinued(_)),
+            low_stock_threshold: listing.low_stock_threshold.map(i64::from),
             image_urls: ImageUrls::of(media_base, listing.images.iter().map(|image| image.picture.name().to_string())),
             ..Self::default()
         };

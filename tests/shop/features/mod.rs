@@ -34,6 +34,7 @@ mod image_files;
 mod images;
 mod import_files;
 mod limits;
+mod low_stock;
 mod mails;
 mod metadata;
 mod name_order;

@@ -286,6 +286,10 @@ async fn any_split_of_the_log_into_batches_gives_the_same_tables() {
     {
         assert!(shop.send("PATCH", "settings/", settings, &[]).await.status.is_success());
     }
+    for threshold in [json!(3), json!(5), Value::Null, json!(2)] {
+        let change = json!({ "low_stock_threshold": threshold });
+        assert!(shop.send("PATCH", "product/1/", change, &[]).await.status.is_success());
+    }
     shortage(&shop).await;
     let expected = tables(&shop.pool).await;
     let end = shop.engine.journal.position();

@@ -14,7 +14,10 @@ use crate::support::guests::address;
 /// Three orders: 1 of a customer, shipped; 2 of the same cart filled again, cancelled; 3 of a guest, pending.
 async fn story() -> TestShop {
     let shop = TestShop::new().await;
-    let product = shop.product("Kettle", "24.90", 10).await;
+    shop.category("Kitchen").await;
+    let kettle =
+        json!({ "name": "Kettle", "price": "24.90", "category": "Kitchen", "stock": 10, "low_stock_threshold": 0 });
+    let product = shop.done("products/", kettle).await["product_id"].as_i64().unwrap();
     let customer = shop.customer("Ada").await;
     let check_out = format!("customer/{customer}/cart/checkout/");
     for key in ["first", "second"] {
@@ -71,7 +74,12 @@ async fn broken(shop: &TestShop) -> Vec<CheckedRule> {
 }
 
 /// Damages, the rules that find them, and what the first finding says.
-const DAMAGES: [(&str, &[&str], &str); 31] = [
+const DAMAGES: [(&str, &[&str], &str); 32] = [
+    (
+        "update events set payload = payload || '{\"stock\": 9}' where event_type = 'ProductRanLow'",
+        &["low_stock"],
+        "Product/1: expected a fall below the threshold by the event before; found 9 units with a threshold of 8",
+    ),
     (
         "delete from events where aggregate_type = 'Claim'",
         &["positions"],
@@ -80,14 +88,14 @@ const DAMAGES: [(&str, &[&str], &str); 31] = [
     (
         "update journal_head set position = position + 1",
         &["positions"],
-        "position 39, the head: expected position 39; found position 40",
+        "position 41, the head: expected position 41; found position 42",
     ),
     (
         "update events set recorded_at = recorded_at - interval '1 hour' where position = 6",
         &["times"],
         "position 6, Product/1: expected recorded at",
     ),
-    ("update journal_head set recorded_at = '2000-01-01'", &["times"], "position 39, the head: expected recorded at"),
+    ("update journal_head set recorded_at = '2000-01-01'", &["times"], "position 41, the head: expected recorded at"),
     (
         "update events set sequence = 3 where aggregate_type = 'Category' and sequence = 2",
         &["streams"],
@@ -249,6 +257,8 @@ async fn every_rule_passes_a_clean_log_and_finds_its_damage() {
     let shop = story().await;
     enter_address_and_wish(&shop).await;
     group(&shop).await;
+    let low = shop.send("PATCH", "product/1/", json!({ "low_stock_threshold": 8 }), &[]).await;
+    assert_eq!(low.status, StatusCode::OK, "{}", low.body);
     let clean = check_log(&shop.pool).await.unwrap();
     for rule in &clean {
         assert_eq!((rule.offences, &rule.findings[..]), (0, &[][..]), "{}", rule.name);

@@ -68,7 +68,7 @@ rules! {
         "categories/find_named",
         "categories/subtree",
     ],
-    "/low-stock" => ["low_stock/list"],
+    "/low-stock" => ["low_stock/list", "low_stock/list_own"],
     "/category-stats" => ["category_stats/list", "category_stats/list_subtrees"],
     "/sales" => ["sales/days", "sales/by_period"],
     "/never-ordered" => ["products/never_ordered"],
@@ -97,7 +97,7 @@ mod tests {
     use crate::projector::PROJECTIONS;
 
     /// The handlers of the routes above.
-    const HANDLERS: [&str; 10] = [
+    const HANDLERS: [&str; 11] = [
         include_str!("../../products/facets.rs"),
         include_str!("../../products/list.rs"),
         include_str!("../../products/search/mod.rs"),
@@ -105,6 +105,7 @@ mod tests {
         include_str!("../../categories.rs"),
         include_str!("../../category_stats.rs"),
         include_str!("../../families.rs"),
+        include_str!("../../low_stock.rs"),
         include_str!("../../pricing.rs"),
         include_str!("../../sales.rs"),
         include_str!("../../statistics.rs"),
@@ -155,7 +156,7 @@ mod tests {
             rule.projections.iter().map(|place| PROJECTIONS[*place].name).collect::<Vec<_>>()
         };
         assert_eq!(read("/shop/api/category-stats"), ["categories", "category_stats"]);
-        assert_eq!(read("/shop/api/low-stock"), ["categories", "low_stock"]);
+        assert_eq!(read("/shop/api/low-stock"), ["categories", "low_stock", "settings"]);
         assert!(rule_of("/shop/api/customer-stats").is_none());
     }
 }
