@@ -35,6 +35,7 @@ fn kettle(quantity: i64, agreed_price: Option<&str>) -> Result<OrderLine, OrderE
         images: Images::default(),
         details: Arc::default(),
         has_imei: false,
+        low_stock_threshold: None,
     };
     OrderLine::of(ProductId(1), &listing, "Kitchen", Quantity::new(quantity).unwrap(), agreed_price.map(money))
 }

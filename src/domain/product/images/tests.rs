@@ -23,6 +23,7 @@ fn added(image_id: i64, digit: char, image_ids: &[i64]) -> ProductEvent {
         picture: picture(digit),
         image_ids: ids(image_ids),
         created_at: None,
+        low_stock_threshold: None,
     }
 }
 
@@ -35,6 +36,7 @@ fn given(events: impl IntoIterator<Item = ProductEvent>) -> AggregateTestExecuto
         sku: None,
         details: None,
         created_at: None,
+        low_stock_threshold: None,
     };
     TestFramework::with(()).given([created].into_iter().chain(events).collect())
 }
@@ -79,6 +81,7 @@ fn a_replaced_image_keeps_its_place_and_a_removed_one_leaves_the_others_in_order
         sku: None,
         details: None,
         created_at: None,
+        low_stock_threshold: None,
     };
     [created].iter().chain(&three).for_each(|event| product.evolve(event));
     let replace = |digit| ImageCommand::Replace { image_id: ImageId(2), picture: picture(digit) };
