@@ -23,7 +23,6 @@ fn added(image_id: i64, digit: char, image_ids: &[i64]) -> ProductEvent {
         picture: picture(digit),
         image_ids: ids(image_ids),
         created_at: None,
-        low_stock_threshold: None,
     }
 }
 
