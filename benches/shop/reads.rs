@@ -73,6 +73,7 @@ async fn sell(journal: Journal) {
                 reference: None,
                 lines: vec![line],
                 recipients: Recipients::default(),
+                metadata: None,
             };
             journal.run(order, catalogue::context()).await.expect("an order is placed");
         });

@@ -192,10 +192,11 @@ mod tests {
 
     #[test]
     fn a_broken_file_is_named_with_its_place() {
+        let mut others = Vec::new();
         for (text, place) in [
             ("{\n\"products\": [\n{\"pk\": 1,}\n]}", "line 3, column 10: trailing comma"),
             ("{\"products\": [", "line 1, column 14: EOF while parsing a list"),
-            ("[]", "line 1, column 0: invalid type: sequence, expected an object with the sections"),
+            ("[]", "line 1, column 1: invalid type: sequence, expected an object with the sections"),
             ("{\"products\": {}}", "line 1, column 13: invalid type: map, expected a list of elements"),
             ("{\"product\": []}", "line 1, column 10: there is no section `product`"),
             ("{\"images\": [],\n\"images\": []}", "line 2, column 8: the section `images` appears twice"),
@@ -204,11 +205,10 @@ mod tests {
             ("", "line 1, column 0: EOF while parsing a value"),
         ] {
             let error = spans(text).unwrap_err().to_string();
-            let without_column = |text: &str| text.split_once(": ").map(|(_, rest)| rest.to_owned());
-            assert!(
-                error.starts_with(place) || without_column(&error).is_some_and(|rest| place.contains(&rest)),
-                "{error}"
-            );
+            if !error.starts_with(place) {
+                others.push((place, error));
+            }
         }
+        assert!(others.is_empty(), "{others:#?}");
     }
 }

@@ -22,7 +22,7 @@ pub type SupplierNumber = Whole<0, 9_007_199_254_740_991>;
 /// Details as events and the state hold them. Events hold all of them after each change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ProductDetails {
-    /// `None` for a product from before there were slugs: its slug is [`Slug::of_older`].
+    /// `None` for a product from before there were slugs: name and number make its slug.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slug: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
