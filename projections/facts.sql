@@ -252,7 +252,16 @@ select position, recorded_at, aggregate_id::bigint as product_id
 from fact.event
 where event_type in (
     'ProductCreated', 'ProductChanged', 'ProductRepriced', 'ProductDiscontinued', 'ProductRelisted',
-    'ProductSkuChanged', 'ProductDetailsChanged', 'ProductImeiChanged'
+    'ProductSkuChanged', 'ProductDetailsChanged', 'ProductImeiChanged',
+    'ProductImageAdded', 'ProductImageReplaced', 'ProductImageRemoved', 'ProductImagesReordered'
+);
+
+-- Every event of a product that changes its texts or its category.
+create view fact.product_text_event as
+select position, recorded_at, aggregate_id::bigint as product_id, event_type = 'ProductDeleted' as deleted
+from fact.event
+where event_type in (
+    'ProductCreated', 'ProductChanged', 'ProductSkuChanged', 'ProductDetailsChanged', 'ProductDeleted'
 );
 
 -- What every stock event has in common: the figures after it. One pass over the batch instead of six.

@@ -10,12 +10,14 @@
 mod catalogue;
 mod client;
 mod flows;
+mod in_process;
 mod journal;
 mod load;
 mod program;
 mod reads;
 mod rebuild;
 mod report;
+mod search;
 #[path = "../../tests/shop/support/tokens.rs"]
 mod tokens;
 mod whole;
@@ -26,7 +28,7 @@ use report::Report;
 async fn main() {
     // Cargo passes `--bench`.
     let wanted: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
-    let known = ["journal", "flows", "reads", "rebuild", "whole"];
+    let known = ["journal", "flows", "reads", "rebuild", "search", "whole"];
     if let Some(unknown) = wanted.iter().find(|name| !known.contains(&name.as_str())) {
         println!("unknown section `{unknown}`; sections: {}", known.join(", "));
         std::process::exit(2);
@@ -44,6 +46,9 @@ async fn main() {
     }
     if runs("rebuild") {
         rebuild::measure(&mut report).await;
+    }
+    if runs("search") {
+        search::measure(&mut report).await;
     }
     if runs("whole") {
         whole::measure(&mut report).await;

@@ -7,24 +7,19 @@ use std::time::Duration;
 use axum::body::Bytes;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
-use cartwright::accounts::{Accounts, AccountsConfig, MailConfig};
 use cartwright::domain::ids::ProductId;
 use cartwright::domain::quantity::Quantity;
-use cartwright::http::{App, AppSettings, ResponseCacheLimits, router};
-use cartwright::journal::{Journal, JournalOptions};
-use cartwright::projector::ProjectorOptions;
-use cartwright::server::Engine;
+use cartwright::http::{AppSettings, ResponseCacheLimits};
+use cartwright::journal::Journal;
 use cartwright::shop::{PlaceOrder, Recipients, RequestedLine};
 use hyper::StatusCode;
-use tokio::net::TcpListener;
-use tokio::sync::watch;
 
 use crate::catalogue;
 use crate::client::Client;
+use crate::in_process::{InProcess, settle, start_engine};
 use crate::load::{self, Caller, round, rounds};
 use crate::program::Database;
 use crate::report::{Report, Spread, number};
-use crate::tokens;
 
 const PATH: &str = "/shop/api/products/?limit=100";
 const CLIENTS: usize = 32;
@@ -86,43 +81,19 @@ async fn sell(journal: Journal) {
 
 async fn measure_in(mode: Mode, report: &mut Report) {
     let database = Database::start().await;
-    let engine =
-        Engine::start(&database.connect, &database.pool, JournalOptions::default(), ProjectorOptions::default())
-            .await
-            .expect("the shop starts");
+    let engine = start_engine(&database).await;
     catalogue::stock_up(&engine.journal, 1_000, 0).await;
-    let position = engine.journal.position();
-    assert!(engine.projector.wait_for(position, Duration::from_secs(60)).await, "the projector is stuck");
-    let (_stop, stopping) = watch::channel(false);
-    let mail = MailConfig {
-        smtp_url: None,
-        folder: std::env::temp_dir(),
-        folder_max: 0,
-        from: "shop@example.com".to_owned(),
-        public_url: String::new(),
-    };
-    let config = AccountsConfig { keys_dir: tokens::FOLDER.clone(), mail };
-    let (connect, pool) = (database.connect.clone(), database.pool.clone());
-    let accounts = Accounts::start(&config, connect, pool, engine.journal.clone()).await.expect("accounts start");
-    let bytes = if mode == Mode::Computed { 0 } else { ResponseCacheLimits::default().bytes };
-    let response_cache = ResponseCacheLimits { bytes, ..ResponseCacheLimits::default() };
-    let shop = App::new(
-        engine.journal.clone(),
-        engine.projector.clone(),
-        accounts,
-        database.pool.clone(),
-        AppSettings { response_cache, ..AppSettings::default() },
-        None,
-        stopping,
-    );
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let host = listener.local_addr().expect("an address").to_string();
+    settle(&engine).await;
     let page: Arc<std::sync::OnceLock<Bytes>> = Arc::default();
     let constant = Arc::clone(&page);
     let constant =
         move || async move { ([(CONTENT_TYPE, "application/json")], constant.get().cloned().unwrap_or_default()) };
-    let server =
-        tokio::spawn(async move { axum::serve(listener, router(shop).route("/constant", get(constant))).await });
+    let bytes = if mode == Mode::Computed { 0 } else { ResponseCacheLimits::default().bytes };
+    let response_cache = ResponseCacheLimits { bytes, ..ResponseCacheLimits::default() };
+    let settings = AppSettings { response_cache, ..AppSettings::default() };
+    let constant = get(constant);
+    let shop = InProcess::start_with(&database, &engine, settings, |router| router.route("/constant", constant)).await;
+    let host = shop.host.clone();
     let answer = Client::connect(&host).await.get(PATH, None).await;
     assert_eq!(answer.json().as_array().map(Vec::len), Some(100));
     let length = answer.body.len();
@@ -158,7 +129,7 @@ async fn measure_in(mode: Mode, report: &mut Report) {
         format!("constant body: {}", Spread::of(constant_rates)),
         goal,
     );
-    server.abort();
+    shop.stop();
     engine.stop().await.expect("the shop stops");
     database.check().await;
     database.stop().await;

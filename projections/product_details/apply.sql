@@ -16,7 +16,6 @@ select
     coalesce(details ->> 'brand', details -> 'phone' ->> 'brand'),
     jsonb_strip_nulls(jsonb_build_object(
         'product_id', product_id,
-        'on_sale', coalesce((details ->> 'on_sale')::boolean, true),
         'supplier_id', details -> 'supplier_id',
         'brand', array_remove(
             array[fact.text_key(details ->> 'brand'), fact.text_key(details -> 'phone' ->> 'brand')], null

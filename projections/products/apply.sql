@@ -1,8 +1,8 @@
 insert into products (
-    product_id, name, name_key, search_key, description, price, category_id, sku, sku_key, on_hand, reserved, stock,
+    product_id, name, name_key, description, price, category_id, sku, sku_key, on_hand, reserved, stock,
     discontinued, version, created_at, on_sale
 )
-select product_id, name, fact.text_key(name), fact.text_key(name || ' ' || description), description, price, category_id,
+select product_id, name, fact.text_key(name), description, price, category_id,
     sku, fact.text_key(sku), 0, 0, 0, false, sequence, coalesce(created_at, recorded_at),
     coalesce((details ->> 'on_sale')::boolean, true)
 from fact.product_created;
@@ -10,7 +10,6 @@ from fact.product_created;
 update products as product
 set name = last.name,
     name_key = fact.text_key(last.name),
-    search_key = fact.text_key(last.name || ' ' || last.description),
     description = last.description,
     category_id = last.category_id
 from (

@@ -8,7 +8,8 @@ select
     product.on_hand,
     product.reserved,
     product.sku,
-    null::jsonb as "family: _"
+    null::jsonb as "family: _",
+    null::jsonb as "full: _"
 from products as product
 join categories as category using (category_id)
 where not product.discontinued

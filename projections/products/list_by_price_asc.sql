@@ -9,9 +9,19 @@ with matching as not materialized (
         and ($3::numeric is null or product.price <= $3)
         and ($4::boolean is null or (product.stock > 0) = $4)
         and (
-            select bool_and(strpos(product.search_key, word) > 0)
-            from unnest($5::text[]) as word
-        ) is not false
+            $5::text[] is null
+            or (
+                select bool_and(strpos(search.name_key || ' ' || search.description_key, word) > 0)
+                from product_search as search
+                cross join unnest($5) as word
+                where search.product_id = product.product_id
+            ) is not false
+        )
+        and (
+            $12::jsonb is null
+            or product.product_id in (select detail.product_id from product_details as detail where detail.filter_keys @> $12)
+        )
+        and ($13::boolean is null or product.on_sale = $13)
         and ($10::bigint[] is null or product.product_id = any($10))
 )
 select
@@ -43,7 +53,24 @@ select
                 and not sold.discontinued
         ) as range
         where member.product_id = product.product_id
-    ) end as "family: _"
+    ) end as "family: _",
+    case when $14::boolean then (
+        select jsonb_build_object(
+            'description', product.description,
+            'discontinued', product.discontinued,
+            'created_at', product.created_at,
+            'updated_at', detail.updated_at,
+            'details', detail.details,
+            'images', (
+                select jsonb_agg(image.hash || '.' || image.extension order by image.place)
+                from product_images as image
+                where image.product_id = product.product_id
+            ),
+            'media_base', (select media_base from settings limit 1)
+        )
+        from product_details as detail
+        where detail.product_id = product.product_id
+    ) end as "full: _"
 from matching as product
 join categories as category using (category_id)
 where (product.price, product.product_id) > ($6, $7)

@@ -8,7 +8,24 @@ select
     product.on_hand,
     product.reserved,
     product.sku,
-    null::jsonb as "family: _"
+    null::jsonb as "family: _",
+    case when $11::boolean then (
+        select jsonb_build_object(
+            'description', product.description,
+            'discontinued', product.discontinued,
+            'created_at', product.created_at,
+            'updated_at', detail.updated_at,
+            'details', detail.details,
+            'images', (
+                select jsonb_agg(image.hash || '.' || image.extension order by image.place)
+                from product_images as image
+                where image.product_id = product.product_id
+            ),
+            'media_base', (select media_base from settings limit 1)
+        )
+        from product_details as detail
+        where detail.product_id = product.product_id
+    ) end as "full: _"
 from products as product
 join categories as category using (category_id)
 where product.sku_key = $6
@@ -18,9 +35,19 @@ where product.sku_key = $6
     and ($3::numeric is null or product.price <= $3)
     and ($4::boolean is null or (product.stock > 0) = $4)
     and (
-        select bool_and(strpos(product.search_key, word) > 0)
-        from unnest($5::text[]) as word
-    ) is not false
+        $5::text[] is null
+        or (
+            select bool_and(strpos(search.name_key || ' ' || search.description_key, word) > 0)
+            from product_search as search
+            cross join unnest($5) as word
+            where search.product_id = product.product_id
+        ) is not false
+    )
+    and (
+        $9::jsonb is null
+        or product.product_id in (select detail.product_id from product_details as detail where detail.filter_keys @> $9)
+    )
+    and ($10::boolean is null or product.on_sale = $10)
     and ($8::bigint[] is null or product.product_id = any($8))
 order by product.name_key, product.product_id
 limit 1000

@@ -2,7 +2,6 @@ create table products (
     product_id bigint primary key,
     name text not null,
     name_key text collate "C" not null,
-    search_key text not null,
     description text not null,
     price numeric(14, 2) not null,
     category_id bigint not null,
@@ -17,7 +16,6 @@ create table products (
     on_sale boolean not null
 );
 comment on column products.name_key is 'text_key of the name: lists are sorted by it';
-comment on column products.search_key is 'text_key of name and description';
 comment on column products.sku_key is 'text_key of the SKU: products are found by it';
 comment on column products.reserved is 'units that belong to open orders';
 comment on column products.stock is 'what can still be sold: on hand less reserved, never below 0';

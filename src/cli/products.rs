@@ -11,6 +11,7 @@ use indicatif::ProgressBar;
 use super::database::{start_engine, wait_for_rebuild, with_database, with_new_database};
 use super::image_urls::{UpdateImageUrlsArgs, update_image_urls};
 use super::output::{bar_style, print, print_error};
+use super::product_import::{ImportArgs, import_file};
 use crate::catalogue::{
     self, CatalogueShop, CheckReport, ComparisonReport, DeployOptions, DeployReport, DumpName, DumpOptions, DumpReport,
     NOT_HELD, Problem,
@@ -27,6 +28,8 @@ pub(super) enum ProductsCommand {
     Check(CheckArgs),
     /// Check a dump and apply it to the shop: missing products are created, others changed, none deleted
     Deploy(DeployArgs),
+    /// Create and change products from a CSV file; exit code 3 if a row was left out
+    Import(ImportArgs),
     /// Recompute the addresses of all images, and name images without a file; exit code 1 if there are any
     UpdateImageUrls(UpdateImageUrlsArgs),
 }
@@ -78,6 +81,7 @@ pub(super) async fn run_products_command(
 ) -> anyhow::Result<ExitCode> {
     let media = MediaStore::open(&config.media())?;
     match command {
+        ProductsCommand::Import(args) => import_file(args, location).await,
         ProductsCommand::UpdateImageUrls(args) => update_image_urls(args, location, config).await,
         ProductsCommand::Dump(args) => {
             let options = DumpOptions {

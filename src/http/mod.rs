@@ -69,7 +69,7 @@ use customers::{addresses, export, list as customer_list, wishlist};
 use edge::drain::DRAIN_DELAY;
 use edge::rate_limits::per_credential_source;
 use orders::{guest, list as order_list, moves, recipients, short, summary};
-use products::{bulk, groups, images, list as product_list};
+use products::{bulk, facets, groups, images, list as product_list};
 use wire::access::{Rules, check_access};
 use wire::consistency::{explain_unfit_queries, read_your_writes, refuse_malformed_position};
 use wire::json_lines::ROWS_BODY_BYTES;
@@ -184,9 +184,13 @@ fn accounts(app: &App) -> Routes {
 fn products(app: &App) -> Routes {
     let routes = Routes::new()
         .routes(routes!(product_list::list_products, products::create_product))
+        .routes(routes!(facets::count_facets))
         .routes(routes!(products::find_product, products::change_product, products::delete_product))
         .routes(routes!(products::imei::find_imei))
         .routes(routes!(products::adjust_stock))
+        .routes(routes!(groups::reprice_products))
+        .routes(routes!(groups::receive_units))
+        .merge(rows_of_products())
         .routes(routes!(images::list_images))
         .routes(routes!(images::remove_image))
         .routes(routes!(images::reorder_images));

@@ -63,7 +63,7 @@ pub const CATEGORY_TREE_STATS: Rank = Rank {
 pub const CATEGORIES: Rank =
     Rank { tables: &["categories"], facts: &["category_created", "category_renamed", "category_deleted"] };
 
-const PRODUCT_TABLES: &[&str] = &["products", "categories"];
+const PRODUCT_TABLES: &[&str] = &["products", "product_search", "categories"];
 
 pub const PRODUCTS_BY_NAME: Rank =
     Rank { tables: PRODUCT_TABLES, facts: &["product_created", "product_changed", "product_offer", "product_deleted"] };
@@ -90,7 +90,7 @@ pub const PRODUCTS_IN_STOCK: Rank = Rank {
 /// In any order, of one family or one of each family. Which product of a family is the first depends on all that a list may
 /// be filtered by.
 pub const PRODUCTS_BY_FAMILY: Rank = Rank {
-    tables: &["products", "categories", "families", "family_members"],
+    tables: &["products", "product_search", "categories", "families", "family_members"],
     facts: &[
         "product_created",
         "product_changed",
@@ -105,8 +105,53 @@ pub const PRODUCTS_BY_FAMILY: Rank = Rank {
 pub const FAMILIES: Rank =
     Rank { tables: &["families"], facts: &["family_created", "family_changed", "family_deleted"] };
 
+/// In any order, with catalogue details in the filter or in the rows; families count too.
+pub const PRODUCTS_BY_DETAILS: Rank = Rank {
+    tables: &[
+        "products",
+        "product_search",
+        "categories",
+        "product_details",
+        "product_images",
+        "families",
+        "family_members",
+    ],
+    facts: &[
+        "product_created",
+        "product_changed",
+        "product_repriced",
+        "stock_level",
+        "product_offer",
+        "product_deleted",
+        "product_details_changed",
+        "family_place",
+    ],
+};
+
 /// By number, which never changes.
 pub const PRODUCTS_NEWEST: Rank = Rank { tables: PRODUCT_TABLES, facts: &[] };
+
+/// By what a search finds.
+pub const PRODUCTS_BY_RELEVANCE: Rank = Rank {
+    tables: &[
+        "product_search",
+        "products",
+        "categories",
+        "product_details",
+        "product_images",
+        "families",
+        "family_members",
+    ],
+    facts: &[
+        "product_text_event",
+        "product_repriced",
+        "stock_level",
+        "product_offer",
+        "shop_search_language_changed",
+        "category_renamed",
+        "family_place",
+    ],
+};
 
 pub const ABANDONED_CARTS: Rank =
     Rank { tables: &["carts", "cart_items", "products"], facts: &["cart_change", "product_deleted"] };
@@ -142,7 +187,8 @@ mod tests {
     use super::*;
     use crate::projector::{PROJECTIONS, event_types_of, facts_that_set};
 
-    const ALL: [&Rank; 16] = [
+    const ALL: [&Rank; 18] = [
+        &PRODUCTS_BY_DETAILS,
         &BESTSELLERS,
         &LOW_STOCK,
         &LOW_STOCK_OWN,
@@ -154,6 +200,7 @@ mod tests {
         &PRODUCTS_BY_PRICE,
         &PRODUCTS_IN_STOCK,
         &PRODUCTS_NEWEST,
+        &PRODUCTS_BY_RELEVANCE,
         &PRODUCTS_BY_FAMILY,
         &FAMILIES,
         &ABANDONED_CARTS,

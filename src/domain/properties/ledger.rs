@@ -41,6 +41,10 @@ impl Ledger {
             | ProductEvent::ImeiChanged { .. }
             | ProductEvent::LowStockThresholdChanged { .. }
             | ProductEvent::RanLow { .. }
+            | ProductEvent::ImageAdded { .. }
+            | ProductEvent::ImageReplaced { .. }
+            | ProductEvent::ImageRemoved { .. }
+            | ProductEvent::ImagesReordered { .. }
             | ProductEvent::Deleted {} => {}
         }
     }

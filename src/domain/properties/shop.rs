@@ -20,7 +20,7 @@ use crate::domain::order::{
     Order, OrderCommand, OrderDraft, OrderError, OrderLine, PaymentMethod, PlacedOrder, StockMoved,
 };
 use crate::domain::pricing::{Benefit, Percent, Priced, Pricing, ShippingFee, TaxRate};
-use crate::domain::product::{Product, ProductCommand};
+use crate::domain::product::{DetailsChange, Product, ProductCommand};
 use crate::domain::quantity::Quantity;
 use crate::domain::refusal::Refusal;
 use crate::domain::settings::{LowStockThreshold, ShopSettings};
@@ -88,6 +88,10 @@ impl Shop {
             }
             Request::Reprice { product, price } => self.change_product(product, ProductCommand::Reprice { price }),
             Request::Discontinue { product } => self.change_product(product, ProductCommand::Discontinue),
+            Request::PutOnSale { product, on_sale } => {
+                let change = DetailsChange { on_sale: Some(on_sale), ..DetailsChange::default() };
+                self.change_product(product, ProductCommand::ChangeDetails(Box::new(change)))
+            }
             Request::Delete { product } => {
                 let category = self.product(product).listing()?.category_id.0;
                 self.change_product(product, ProductCommand::Delete)?;

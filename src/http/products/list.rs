@@ -1,82 +1,30 @@
 //! The list of products: filters for shoppers, and more for staff.
 
 use std::future::ready;
+use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
-use futures_util::stream::{StreamExt, TryStreamExt};
+use futures_util::TryFutureExt;
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use rust_decimal::Decimal;
-use serde::{Deserialize, Serialize};
-use sqlx::types::Json as SqlJson;
+use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
+use super::detail_filter::DetailFilter;
+use super::listed::{ListedProduct, ProductListRow, ProductListView};
 use crate::domain::account::Role;
 use crate::domain::money::Money;
 use crate::domain::text::Sku;
 use crate::http::App;
 use crate::http::categories::{find_categories, with_subtrees};
+use crate::http::products::search::{Found, ProductConditions, in_order};
 use crate::http::ranks;
-use crate::http::wire::amount::Amount;
 use crate::http::wire::caller::Caller;
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::{DEFAULT_LIMIT, Params};
 use crate::http::wire::ranked_walk::{ListRequest, Rank, RankedList, RankedPage};
 use crate::projector::text_key;
-
-/// A product in the list of products.
-#[derive(Serialize, ToSchema)]
-pub struct ListedProduct {
-    pub product_id: i64,
-    pub name: String,
-    pub price: Amount,
-    /// Units available: on hand and not reserved, never below 0.
-    pub stock: i64,
-    pub category: String,
-    /// Units in the warehouse; with `view=stock`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub on_hand: Option<i64>,
-    /// Units that open orders reserve; with `view=stock`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reserved: Option<i64>,
-    /// With `view=stock`; `null` for a product without an SKU.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
-    pub sku: Option<Option<String>>,
-    /// With `collapse=family`; `null` for a product without a family.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<ListedFamily>)]
-    pub family: Option<Option<ListedFamily>>,
-}
-
-/// The family that a row of the list stands for.
-#[derive(Serialize, Deserialize, ToSchema)]
-pub struct ListedFamily {
-    pub family_id: i64,
-    pub name: String,
-    /// Products of the family, without discontinued ones.
-    pub products: i64,
-    /// Lowest price of these products.
-    #[schema(example = "199.00")]
-    pub min_price: Option<String>,
-    /// Highest price of these products.
-    #[schema(example = "499.00")]
-    pub max_price: Option<String>,
-    /// Whether any of these products has stock.
-    pub in_stock: bool,
-}
-
-/// A row of the list with everything that a view may show.
-struct ProductListRow {
-    product_id: i64,
-    name: String,
-    price: Amount,
-    stock: i64,
-    category: String,
-    on_hand: i64,
-    reserved: i64,
-    sku: Option<String>,
-    family: Option<SqlJson<ListedFamily>>,
-}
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -93,7 +41,8 @@ pub struct ProductFilter {
     /// Highest price, inclusive.
     #[param(inline)]
     max_price: Option<Money>,
-    /// Words that the name or description must all contain; case and accents do not matter.
+    /// Words that the name or description must all contain; case and accents do not matter. With `sort=relevance` words
+    /// of any text of the product, in any inflection and in spite of typing errors.
     search: Option<String>,
     /// `true` returns only products with stock, `false` only those without.
     in_stock: Option<bool>,
@@ -109,15 +58,9 @@ pub struct ProductFilter {
     sku: Option<Sku>,
     /// `true` returns only discontinued products; otherwise they are left out. For staff.
     discontinued: Option<bool>,
-    /// `stock` adds `on_hand`, `reserved` and `sku`. For staff.
+    /// `full` adds everything that `GET product/{product_id}/` shows. `stock` adds `on_hand`, `reserved` and `sku`, for staff.
     #[param(inline)]
     view: Option<ProductListView>,
-}
-
-#[derive(Clone, Copy, PartialEq, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ProductListView {
-    Stock,
 }
 
 #[derive(Clone, Copy, PartialEq, Deserialize, ToSchema)]
@@ -126,7 +69,7 @@ pub enum ProductCollapse {
     Family,
 }
 
-#[derive(Clone, Copy, Default, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Default, PartialEq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ProductSort {
     #[default]
@@ -134,30 +77,37 @@ pub enum ProductSort {
     PriceAsc,
     PriceDesc,
     Newest,
+    /// Best matches for `search` first: with stems, without accents, in spite of typing errors.
+    Relevance,
 }
 
 /// List products
 ///
-/// `sku`, `discontinued` and `view` are for staff: 401 for guests, 403 for customers.
+/// `sku`, `discontinued` and `view=stock` are for staff: 401 for guests, 403 for customers.
 #[utoipa::path(get, path = "/products", tag = "catalogue", security((), ("bearer" = [])),
-    params(ProductFilter, RankedPage),
+    params(ProductFilter, DetailFilter, RankedPage),
     responses((status = 200, body = Vec<ListedProduct>), (status = 400, body = Problem), (status = 403, body = Problem)))]
 pub async fn list_products(
     State(app): State<App>,
     caller: Caller,
     request: ListRequest,
     Params(filter): Params<ProductFilter>,
+    Params(detail_filter): Params<DetailFilter>,
     Params(page): Params<RankedPage>,
 ) -> Result<Response, ApiError> {
-    if filter.sku.is_some() || filter.discontinued.is_some() || filter.view.is_some() {
+    if filter.sku.is_some() || filter.discontinued.is_some() || filter.view == Some(ProductListView::Stock) {
         require_staff(&caller)?;
     }
-    let (rank, view) = (filter.rank(), filter.view);
+    let (view, on_sale) = (filter.view, detail_filter.on_sale);
+    let full = view == Some(ProductListView::Full);
+    let detail_keys = detail_filter.keys(&app).await?;
+    let by_details = full || on_sale.is_some() || detail_keys.is_some();
+    let by_relevance = filter.sort == Some(ProductSort::Relevance);
+    let rank = if by_details && !by_relevance { &ranks::PRODUCTS_BY_DETAILS } else { filter.rank() };
     let collapse = filter.collapse == Some(ProductCollapse::Family);
-    let words: Option<Vec<String>> = filter.search.map(|search| search.split_whitespace().map(text_key).collect());
     let categories = find_categories(&app, filter.category.as_deref(), filter.category_id).await?;
     let categories = with_subtrees(&app, categories, filter.subtree).await?;
-    let family = match filter.family {
+    let members = match filter.family {
         Some(family_id) => Some(find_members(&app, family_id).await?),
         None => None,
     };
@@ -166,16 +116,30 @@ pub async fn list_products(
     let unfiltered = categories.is_none()
         && min_price.is_none()
         && max_price.is_none()
-        && words.is_none()
+        && filter.search.is_none()
         && in_stock.is_none()
-        && family.is_none()
+        && members.is_none()
         && !collapse
+        && !by_details
         && !discontinued;
+    let conditions = ProductConditions {
+        discontinued,
+        category_ids: categories.as_deref(),
+        min_price,
+        max_price,
+        in_stock,
+        among: members.as_deref(),
+        detail_keys: detail_keys.as_ref(),
+        on_sale,
+    };
+    let Found { ranks, product_ids, words } =
+        Found::of(&app, filter.search.as_deref(), filter.sort, conditions).await?;
     let show = move |row: ProductListRow| row.into_listed(view, collapse);
     macro_rules! rows {
         ($connection:expr, $file:literal, $($after:expr),*) => {
             sqlx::query_file_as!(
-                ProductListRow, $file, categories.as_deref(), min_price, max_price, in_stock, words.as_deref(), $($after),*
+                ProductListRow, $file, categories.as_deref(), min_price, max_price, in_stock, words.as_deref(), $($after,)*
+                detail_keys.clone(), on_sale, full
             )
             .fetch($connection)
         };
@@ -197,8 +161,33 @@ pub async fn list_products(
                 let stored = row.sku.as_ref().map(|stored| Sku::stored(stored.as_str()).folded());
                 ready(stored == Some(sku.folded()) && (text_key(&row.name), row.product_id) > after)
             };
-            let found = rows!(connection, "projections/products/list_by_sku.sql", key, discontinued, family.as_deref());
+            let found =
+                rows!(connection, "projections/products/list_by_sku.sql", key, discontinued, product_ids.as_deref());
             found.try_filter(is_next).boxed()
+        });
+    }
+    if let Some(ranks) = ranks {
+        let by_relevance = {
+            let ranks = Arc::clone(&ranks);
+            move |row: &ProductListRow| (ranks.get(&row.product_id).copied().unwrap_or_default(), row.product_id)
+        };
+        return list!((i64::MAX, 0_i64), by_relevance, move |connection, after, limit| {
+            let ranks = Arc::clone(&ranks);
+            let found = rows!(
+                connection,
+                "projections/products/list_by_name.sql",
+                "",
+                0_i64,
+                None::<i64>,
+                discontinued,
+                product_ids.as_deref(),
+                collapse
+            );
+            let page = found.try_collect::<Vec<_>>().map_ok(move |rows: Vec<ProductListRow>| {
+                let page = in_order(rows, |row| row.product_id, &ranks, after, limit);
+                stream::iter(page.into_iter().map(Ok::<_, sqlx::Error>))
+            });
+            page.try_flatten_stream().boxed()
         });
     }
     match filter.sort.unwrap_or_default() {
@@ -206,18 +195,21 @@ pub async fn list_products(
             sqlx::query_file_as!(ProductListRow, "projections/products/list.sql", text_key(&name), id, limit)
                 .fetch(connection)
         }),
-        ProductSort::Name => list!((String::new(), 0_i64), by_name, move |connection, (name, id), limit| {
-            rows!(
-                connection,
-                "projections/products/list_by_name.sql",
-                text_key(&name),
-                id,
-                limit,
-                discontinued,
-                family.as_deref(),
-                collapse
-            )
-        }),
+        // A search without a word has nothing to rank by.
+        ProductSort::Name | ProductSort::Relevance => {
+            list!((String::new(), 0_i64), by_name, move |connection, (name, id), limit| {
+                rows!(
+                    connection,
+                    "projections/products/list_by_name.sql",
+                    text_key(&name),
+                    id,
+                    limit,
+                    discontinued,
+                    product_ids.as_deref(),
+                    collapse
+                )
+            })
+        }
         ProductSort::PriceAsc => {
             list!((Decimal::NEGATIVE_ONE, 0_i64), by_price, move |connection, (price, id), limit| {
                 rows!(
@@ -227,7 +219,7 @@ pub async fn list_products(
                     id,
                     limit,
                     discontinued,
-                    family.as_deref(),
+                    product_ids.as_deref(),
                     collapse
                 )
             })
@@ -241,7 +233,7 @@ pub async fn list_products(
                     id,
                     limit,
                     discontinued,
-                    family.as_deref(),
+                    product_ids.as_deref(),
                     collapse
                 )
             })
@@ -254,7 +246,7 @@ pub async fn list_products(
                     id,
                     limit,
                     discontinued,
-                    family.as_deref(),
+                    product_ids.as_deref(),
                     collapse
                 )
             })
@@ -263,7 +255,7 @@ pub async fn list_products(
 }
 
 /// The products of a family, as the parameter of a query.
-async fn find_members(app: &App, family_id: i64) -> Result<Vec<i64>, sqlx::Error> {
+pub async fn find_members(app: &App, family_id: i64) -> Result<Vec<i64>, sqlx::Error> {
     sqlx::query_file_scalar!("projections/families/member_ids.sql", family_id).fetch_all(&app.pool).await
 }
 
@@ -272,6 +264,7 @@ impl ProductFilter {
     fn rank(&self) -> &'static Rank {
         let by_price = self.min_price.is_some() || self.max_price.is_some();
         match self.sort.unwrap_or_default() {
+            ProductSort::Relevance => &ranks::PRODUCTS_BY_RELEVANCE,
             _ if self.family.is_some() || self.collapse.is_some() => &ranks::PRODUCTS_BY_FAMILY,
             _ if self.in_stock.is_some() => &ranks::PRODUCTS_IN_STOCK,
             ProductSort::PriceAsc | ProductSort::PriceDesc => &ranks::PRODUCTS_BY_PRICE,
@@ -284,31 +277,7 @@ impl ProductFilter {
 
 fn require_staff(caller: &Caller) -> Result<(), ApiError> {
     match caller.identity()?.role {
-        Role::Customer => Err(ApiError::forbidden("the parameters sku, discontinued and view are for staff")),
+        Role::Customer => Err(ApiError::forbidden("the parameters sku, discontinued and view=stock are for staff")),
         _ => Ok(()),
-    }
-}
-
-impl ProductListRow {
-    fn into_listed(self, view: Option<ProductListView>, collapse: bool) -> ListedProduct {
-        let Self { product_id, name, price, stock, category, on_hand, reserved, sku, family } = self;
-        let mut product = ListedProduct {
-            product_id,
-            name,
-            price,
-            stock,
-            category,
-            on_hand: None,
-            reserved: None,
-            sku: None,
-            family: None,
-        };
-        if collapse {
-            product.family = Some(family.map(|family| family.0));
-        }
-        if let Some(ProductListView::Stock) = view {
-            (product.on_hand, product.reserved, product.sku) = (Some(on_hand), Some(reserved), Some(sku));
-        }
-        product
     }
 }

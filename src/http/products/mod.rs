@@ -2,10 +2,14 @@
 
 mod bodies;
 pub mod bulk;
+mod detail_filter;
+pub mod facets;
 pub mod groups;
 pub mod images;
 pub mod imei;
 pub mod list;
+mod listed;
+pub mod search;
 
 use axum::extract::State;
 use serde::Serialize;

@@ -51,7 +51,7 @@ mod tests {
         let document = json!({ "openapi": "3.1.0", "info": { "title": "", "version": "" }, "paths": {} });
         let array = json!({ "type": "array", "items": { "type": "integer" } });
         let document = serde_json::from_value(document).unwrap();
-        let columns = Columns::of_array(&document, &serde_json::from_value(array).unwrap()).unwrap();
+        let columns = Columns::of_array(&document, &serde_json::from_value(array).unwrap(), false).unwrap();
         let body = Body::from_stream(stream::iter(chunks));
         let bytes = to_bytes(csv_of_lines(body, CsvWriter::new(&columns), ()), usize::MAX).await?;
         Ok(String::from_utf8(bytes.to_vec()).unwrap())

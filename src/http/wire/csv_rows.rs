@@ -17,7 +17,11 @@ pub const CSV_CONTENT_TYPE: HeaderValue = HeaderValue::from_static("text/csv; ch
 
 /// The columns of a list.
 #[derive(Clone, Debug)]
-pub struct Columns(Vec<Column>);
+pub struct Columns {
+    columns: Vec<Column>,
+    /// Whether a parameter decides which fields all rows have. Columns that the first row does not have are left out.
+    by_view: bool,
+}
 
 #[derive(Clone, Debug)]
 struct Column {
@@ -33,7 +37,7 @@ const VALUE: &str = "value";
 
 impl Columns {
     /// The columns of a JSON array with this schema; `None` if it is another schema.
-    pub fn of_array(document: &OpenApi, schema: &RefOr<Schema>) -> Option<Self> {
+    pub fn of_array(document: &OpenApi, schema: &RefOr<Schema>, by_view: bool) -> Option<Self> {
         let Schema::Array(array) = resolve(document, schema)? else { return None };
         let ArrayItems::RefOrSchema(item) = &array.items else { return None };
         let mut columns = Vec::new();
@@ -41,26 +45,32 @@ impl Columns {
             Some(fields) => add_columns(document, &[], fields, &mut columns),
             None => columns.push(Column { name: VALUE.to_owned(), path: vec![] }),
         }
-        Some(Self(columns))
+        Some(Self { columns, by_view })
     }
 }
 
 /// Writes the header, and then the rows of a list as they come.
 pub struct CsvWriter {
     columns: Vec<Column>,
+    by_view: bool,
     has_header: bool,
 }
 
 impl CsvWriter {
-    pub fn new(Columns(columns): &Columns) -> Self {
-        Self { columns: columns.clone(), has_header: false }
+    pub fn new(Columns { columns, by_view }: &Columns) -> Self {
+        Self { columns: columns.clone(), by_view: *by_view, has_header: false }
     }
 
     /// The next rows as CSV.
     pub fn write(&mut self, rows: &[Value]) -> Result<Vec<u8>, csv::Error> {
         match rows.first() {
             None => return Ok(vec![]),
-            Some(first) if !self.has_header => self.columns.sort_by_cached_key(|column| column.place_in(first)),
+            Some(first) if !self.has_header => {
+                if self.by_view {
+                    self.columns.retain(|column| column.path.first().is_none_or(|field| first.get(field).is_some()));
+                }
+                self.columns.sort_by_cached_key(|column| column.place_in(first));
+            }
             Some(_) => {}
         }
         self.write_records(rows)
@@ -168,7 +178,7 @@ mod tests {
 
     use super::*;
 
-    fn columns() -> Columns {
+    fn columns(by_view: bool) -> Columns {
         let document = json!({ "openapi": "3.1.0", "info": { "title": "", "version": "" }, "paths": {},
             "components": { "schemas": {
                 "Row": { "type": "object", "required": ["id", "name"], "properties": {
@@ -182,11 +192,12 @@ mod tests {
                 "Level": { "type": "object", "properties": { "on_hand": { "type": "integer" } } },
             } } });
         let rows = json!({ "type": "array", "items": { "$ref": "#/components/schemas/Row" } });
-        Columns::of_array(&serde_json::from_value(document).unwrap(), &serde_json::from_value(rows).unwrap()).unwrap()
+        let (document, rows) = (serde_json::from_value(document).unwrap(), serde_json::from_value(rows).unwrap());
+        Columns::of_array(&document, &rows, by_view).unwrap()
     }
 
     fn written(rows: &[Value]) -> String {
-        let mut writer = CsvWriter::new(&columns());
+        let mut writer = CsvWriter::new(&columns(false));
         let mut written = writer.write(rows).unwrap();
         written.extend(writer.finish().unwrap());
         String::from_utf8(written).unwrap()
@@ -206,6 +217,16 @@ mod tests {
         let expected = "id,name,level.on_hand,before.on_hand,tags,payload\r\n\
                         1,\"Tea, \"\"green\"\"\nloose\",-3,,\"[\"\"a\"\",\"\"b\"\"]\",\"{\"\"x\"\":1.5}\"\r\n";
         assert_eq!(written(&[row]), expected);
+    }
+
+    #[test]
+    fn a_list_with_views_has_the_columns_of_its_view() {
+        let mut writer = CsvWriter::new(&columns(true));
+        let rows = [json!({ "id": 1, "name": "Tea", "level": null }), json!({ "id": 2, "name": "Cup", "level": {} })];
+        assert_eq!(
+            String::from_utf8(writer.write(&rows).unwrap()).unwrap(),
+            "id,name,level.on_hand\r\n1,Tea,\r\n2,Cup,\r\n"
+        );
     }
 
     #[test]

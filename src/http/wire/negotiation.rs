@@ -85,15 +85,15 @@ impl Offer {
             RefOr::T(content) => content.schema.as_ref(),
             RefOr::Ref(_) => None,
         });
-        let Some(columns) = json.and_then(|schema| Columns::of_array(document, schema)) else {
-            let types: Vec<_> = success.content.keys().cloned().collect();
-            return (!types.is_empty()).then_some(Self::Other(types));
-        };
         let has = |wanted: &str| {
             operation.parameters.iter().flatten().any(|parameter| {
                 matches!(parameter, RefOr::T(parameter)
                     if parameter.parameter_in == ParameterIn::Query && parameter.name == wanted)
             })
+        };
+        let Some(columns) = json.and_then(|schema| Columns::of_array(document, schema, has("view"))) else {
+            let types: Vec<_> = success.content.keys().cloned().collect();
+            return (!types.is_empty()).then_some(Self::Other(types));
         };
         let pages = match (has("all"), has("cursor")) {
             (true, _) => Pages::Streamed,

@@ -214,6 +214,8 @@ where
 
 #[cfg(test)]
 mod tests {
+    use axum::response::IntoResponse;
+
     use super::*;
 
     fn code_of(taken: Result<Slot, ApiError>) -> Option<StatusCode> {

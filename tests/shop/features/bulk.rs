@@ -152,7 +152,7 @@ async fn rows_are_all_or_nothing_previewed_and_replayed() {
         (answered.status, &answered.lines[0]["errors"][0]["field"]),
         (StatusCode::BAD_REQUEST, &json!("line 8"))
     );
-    let many = cups.repeat(5);
+    let many = std::iter::repeat_n(&cups, 5).flatten().cloned().collect::<Vec<_>>();
     assert_eq!(rows(&shop, "products/bulk/?atomic=true", &many).await.status, StatusCode::BAD_REQUEST);
 
     // A dry run shows the events of each row, in which later rows see earlier ones.

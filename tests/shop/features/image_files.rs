@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use cartwright::domain::picture::PictureName;
-use cartwright::files::{Adoption, CleanupOptions, CleanupReport, FileDeletion, clean_up, storage_path};
+use cartwright::files::{
+    Adoption, CleanupOptions, CleanupReport, FileDeletion, MediaFiles, MediaStore, clean_up, storage_path,
+};
 use futures_util::future::join;
 use image::ImageFormat;
 use serde_json::{Value, json};
@@ -25,6 +27,11 @@ fn file(shop: &TestShop, image: &Value) -> PathBuf {
 async fn remove(shop: &TestShop, product: i64, image: &Value) {
     let path = format!("product/{product}/images/{}/", image["image_id"]);
     assert_eq!(shop.send("DELETE", &path, Value::Null, &[]).await.status, 204);
+}
+
+/// Waits until the file of an image is deleted: an attempt in progress is not due.
+async fn gone(shop: &TestShop, image: &Value) {
+    eventually("the deletion of a file", async || (!file(shop, image).exists()).then_some(())).await;
 }
 
 fn deletion(shop: &TestShop) -> Arc<FileDeletion> {
@@ -47,12 +54,11 @@ async fn a_file_goes_with_the_last_image_that_refers_to_it() {
     let replacement = picture(400, 300, [4, 5, 6], ImageFormat::Jpeg);
     let path = format!("{of_cup}{}/", other["image_id"]);
     let replaced = upload(&shop, "PUT", &path, &replacement).await.body;
-    wait_until_drained(&shop).await;
-    assert!(!file(&shop, &other).exists(), "replaced");
+    gone(&shop, &other).await;
     assert!(file(&shop, &replaced).exists());
     assert_eq!(shop.send("DELETE", &format!("product/{cup}/"), Value::Null, &[]).await.status, 204);
-    wait_until_drained(&shop).await;
-    assert!(!file(&shop, &replaced).exists(), "deleted with its product");
+    // Deleted with its product.
+    gone(&shop, &replaced).await;
     let left: Vec<_> = files_below(&shop.media_dir.join("thumbnails"));
     assert!(left.is_empty(), "thumbnails go too: {left:?}");
 
@@ -67,8 +73,7 @@ async fn a_file_goes_with_the_last_image_that_refers_to_it() {
         assert!(file(&shop, &added.body).exists());
         remove(&shop, tray, &added.body).await;
     }
-    wait_until_drained(&shop).await;
-    eventually("the last file", async || (!file(&shop, &one).exists()).then_some(())).await;
+    gone(&shop, &one).await;
 
     // A deletion that fails does not fail the command; it is retried, and parked for an operator.
     let kept = upload(&shop, "POST", &of_kettle, &shared).await.body;
@@ -84,7 +89,7 @@ async fn a_file_goes_with_the_last_image_that_refers_to_it() {
     assert!(file(&shop, &kept).exists());
     std::fs::remove_dir_all(&blocked).unwrap();
     shop.post(&format!("reactions/{}/retry/", parked["reaction_id"]), Value::Null).await;
-    eventually("the deletion", async || (!file(&shop, &kept).exists()).then_some(())).await;
+    gone(&shop, &kept).await;
     reactors.stop().await;
 }
 
@@ -142,10 +147,10 @@ async fn a_clean_up_deletes_what_is_old_and_unreferenced_and_nothing_else() {
     assert_eq!(rows, 3, "used, young and stuck");
 
     // A file of the store is referred to by its path only while it is there and is a picture.
-    let Adoption::Adopted(picture, hold) = shop.media.adopt(&storage_path(&name(&young))).await.unwrap() else {
+    let Adoption::Adopted(adopted, hold) = shop.media.adopt(&storage_path(&name(&young))).await.unwrap() else {
         panic!("the file is there")
     };
-    assert_eq!((picture.name(), picture.width), (name(&young), 200));
+    assert_eq!((adopted.name(), adopted.width), (name(&young), 200));
     shop.media.release(hold).await.unwrap();
     assert!(matches!(shop.media.adopt(&storage_path(&name(&old))).await.unwrap(), Adoption::Missing));
     std::fs::write(shop.media_dir.join("note.jpg"), "tea").unwrap();
@@ -153,6 +158,15 @@ async fn a_clean_up_deletes_what_is_old_and_unreferenced_and_nothing_else() {
     std::fs::copy(file(&shop, &used), shop.media_dir.join("kettle.jpg")).unwrap();
     assert!(matches!(shop.media.adopt("kettle.jpg").await.unwrap(), Adoption::Adopted(..)));
     assert_eq!(shop.read(&path).await, json!([used]));
+
+    // A store without folders is listed.
+    let memory = MediaFiles::new(MediaStore::in_memory(), shop.pool.clone());
+    let prepared = memory.prepare(picture(200, 100, [6, 6, 6], ImageFormat::Png)).await.unwrap().unwrap();
+    memory.release(memory.keep(&prepared).await.unwrap()).await.unwrap();
+    let options = CleanupOptions { max_age: Duration::ZERO, dry_run: false, temporary_folder: None };
+    let report = clean_up(&memory, &options).await.unwrap();
+    assert_eq!((report.deleted, report.failed, report.kept), (2, 0, 0), "a picture and its thumbnail");
+    assert!(memory.find(&prepared.picture.name(), None).await.unwrap().is_none());
 }
 
 async fn clean(shop: &TestShop, temporary: &Path, dry_run: bool) -> CleanupReport {

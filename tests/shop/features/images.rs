@@ -57,6 +57,7 @@ async fn images_are_added_ordered_replaced_and_removed() {
     let shown = shop.get(&path).await;
     assert_eq!(shown.body["image_urls"], urls);
     assert_ne!(shown.header("etag"), before);
+    assert_eq!(shop.read("products/?view=full").await[0]["image_urls"], urls);
 
     let order = format!("{images}order/");
     let reorder = async |image_ids: Value| shop.send("PUT", &order, json!({ "image_ids": image_ids }), &[]).await;
@@ -143,12 +144,12 @@ async fn an_upload_that_is_no_picture_of_the_form_is_refused_and_leaves_no_file(
     let shop = TestShop::new().await;
     let product = shop.product("Kettle", "20.00", 5).await;
     let path = format!("product/{product}/images/");
-    let picture = picture(9, 9, [9, 9, 9], ImageFormat::Png);
+    let (jpeg, picture) = (picture(99, 99, [9, 9, 9], ImageFormat::Jpeg), picture(9, 9, [9, 9, 9], ImageFormat::Png));
     let head = shop.engine.journal.position();
     for (files, field, message) in [
         (vec![("image", &b"<svg/>"[..])], "image", "must be a JPEG, PNG or WebP picture"),
         (vec![("image", b"")], "image", "must be a JPEG, PNG or WebP picture"),
-        (vec![("image", &picture[..picture.len() / 2])], "image", "ends before the picture does"),
+        (vec![("image", &jpeg[..jpeg.len() / 2])], "image", "ends before the picture does"),
         (vec![], "image", "is required"),
         (vec![("image", &picture), ("image", &picture)], "image", "must be given once"),
         (vec![("image", &picture), ("caption", b"tea")], "caption", "is not a field of this request"),

@@ -82,7 +82,7 @@ async fn rows_become_products_and_faulty_ones_are_named_with_their_lines() {
     }
     shop.settle().await;
     let products = shop.read("products/?view=stock").await;
-    let found: Vec<_> = products.as_array().unwrap().iter().map(|product| {
+    let found = products.as_array().unwrap().iter().map(|product| {
         format!("{} {} {}", product["name"].as_str().unwrap(), product["price"].as_str().unwrap(), product["on_hand"])
     });
     let found: Vec<_> = found.collect();

@@ -65,6 +65,8 @@ async fn story(shop: &TestShop) {
     patch(format!("product/{kettle}/"), json!({ "price": "22.00", "name": "Kettle, 1 l" })).await;
     patch(format!("product/{mug}/"), json!({ "category": "Tea" })).await;
     patch(format!("product/{teapot}/"), json!({ "discontinued": true })).await;
+    patch(format!("product/{assam}/"), json!({ "brand": "Leaf", "slug": "assam", "on_sale": false })).await;
+    patch(format!("product/{assam}/"), json!({ "on_sale": true, "imei": "356938035643809" })).await;
     patch(format!("categories/{tea}/"), json!({ "category_name": "Teas" })).await;
     patch(format!("customer/{bruno}/"), json!({ "last_name": "Keller" })).await;
     shop.done(&format!("product/{kettle}/stock/"), json!({ "change": -1, "reason": "broken" })).await;

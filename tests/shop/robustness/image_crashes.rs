@@ -10,7 +10,7 @@ use crate::support::client::Client;
 use crate::support::failpoints::{assert_killed, server_on};
 use crate::support::pages::blocks;
 use crate::support::pictures::picture;
-use crate::support::program::{PROGRAM, Server, ask, command, data_dir, embedded_database, run, text};
+use crate::support::program::{PROGRAM, Server, ask, command, data_dir, embedded_database, run, text, wait_for};
 use crate::support::tokens;
 
 fn upload(server: &Server, file: &Path) -> Output {
@@ -41,40 +41,49 @@ fn run_page(folder: &Path) -> Vec<String> {
 fn update_addresses(folder: &Path, server: &Server) {
     let update = |args: &[&str]| {
         let update = run(folder, &[&["products", "update-image-urls"], args].concat());
-        (update.status.code(), text(&update))
+        (update.status.code(), String::from_utf8(update.stdout.clone()).unwrap(), text(&update))
     };
     let main = || {
         let product: Value = serde_json::from_str(&server.get("/shop/api/product/1/")).unwrap();
         product["image_urls"]["main"].as_str().unwrap().to_owned()
     };
     let own = main();
-    let done = |changed: i32, missing: i32| {
-        format!("products changed {changed}, unchanged {}; missing files {missing}\n", 1 - changed)
+    let check = |args: &[&str], changed: i32, missing: i32| {
+        let (code, printed, all) = update(args);
+        let unchanged = 1 - changed;
+        assert_eq!(
+            printed,
+            format!("products changed {changed}, unchanged {unchanged}; missing files {missing}\n"),
+            "{all}"
+        );
+        assert_eq!(code, Some(missing));
+        all
     };
-    assert_eq!(update(&[]), (Some(0), done(0, 0)));
+    check(&[], 0, 0);
     let base = ["--base-url", "https://cdn.example.com/pictures/"];
-    assert_eq!(update(&base), (Some(0), done(1, 0)));
-    assert_eq!(main(), own.replace("/media", "https://cdn.example.com/pictures"));
-    assert_eq!(update(&base), (Some(0), done(0, 0)), "the same again changes nothing");
-    let file = std::fs::read_dir(folder.join("media/images"))
-        .unwrap()
-        .find_map(|folder| std::fs::read_dir(folder.unwrap().path()).unwrap().next().map(|file| file.unwrap().path()));
-    let file = file.unwrap();
+    check(&base, 1, 0);
+    // The server learns of it from the log.
+    let elsewhere = own.replace("/media", "https://cdn.example.com/pictures");
+    wait_for("the other addresses", || (main() == elsewhere).then_some(()));
+    check(&base, 0, 0);
+    let folders = std::fs::read_dir(folder.join("media/images")).unwrap();
+    let mut files = folders.flat_map(|folder| std::fs::read_dir(folder.unwrap().path()).unwrap());
+    let file = files.next().unwrap().unwrap().path();
     let content = std::fs::read(&file).unwrap();
     std::fs::remove_file(&file).unwrap();
-    let (code, output) = update(&["--base-url", "/media"]);
-    assert_eq!(code, Some(1), "{output}");
-    assert!(output.contains(&done(1, 1)) && output.contains("product 1, image 2: images/"), "{output}");
-    assert_eq!(main(), own);
+    let all = check(&["--base-url", "/media"], 1, 1);
+    assert!(all.contains("product 1, image 2: images/"), "{all}");
+    wait_for("the shop's own addresses", || (main() == own).then_some(()));
     std::fs::write(&file, content).unwrap();
-    let (code, output) = update(&["--base-url", "cdn.example.com"]);
-    assert!(code == Some(2) && output.contains("must begin with http://"), "{output}");
+    let (code, _, all) = update(&["--base-url", "cdn.example.com"]);
+    assert!(code == Some(2) && all.contains("must begin with http://"), "{all}");
 }
 
 #[test]
 fn a_kill_between_two_steps_leaves_no_image_without_file_and_what_is_left_is_cleaned_up() {
     let folder = data_dir();
-    let (red, blue) = (folder.path().join("red.jpg"), folder.path().join("blue.jpg"));
+    let uploads = data_dir();
+    let (red, blue) = (uploads.path().join("red.jpg"), uploads.path().join("blue.jpg"));
     std::fs::write(&red, picture(300, 200, [200, 0, 0], ImageFormat::Jpeg)).unwrap();
     std::fs::write(&blue, picture(300, 200, [0, 0, 200], ImageFormat::Jpeg)).unwrap();
 

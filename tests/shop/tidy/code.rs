@@ -51,8 +51,10 @@ pub const RULES: [Tried; 9] = [
     ),
 ];
 
-const DOMAIN_CRATES: [&str; 12] = [
+const DOMAIN_CRATES: [&str; 13] = [
     "serde",
+    // For a JSON object that the merchant chooses.
+    "serde_json",
     "schemars",
     "cqrs_es",
     "rust_decimal",

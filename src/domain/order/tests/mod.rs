@@ -7,7 +7,7 @@ use cqrs_es::test::{AggregateTestExecutor, TestFramework};
 
 use super::*;
 use crate::domain::ids::CategoryId;
-use crate::domain::product::{Listing, Stock};
+use crate::domain::product::{Images, Listing, Stock};
 use crate::domain::quantity::Quantity;
 
 mod goods;
@@ -32,8 +32,10 @@ fn kettle(quantity: i64, agreed_price: Option<&str>) -> Result<OrderLine, OrderE
         sku: None,
         stock: Stock::default(),
         ordered: false,
+        images: Images::default(),
         details: Arc::default(),
         has_imei: false,
+        low_stock_threshold: None,
     };
     OrderLine::of(ProductId(1), &listing, "Kitchen", Quantity::new(quantity).unwrap(), agreed_price.map(money))
 }

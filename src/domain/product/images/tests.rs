@@ -35,6 +35,7 @@ fn given(events: impl IntoIterator<Item = ProductEvent>) -> AggregateTestExecuto
         sku: None,
         details: None,
         created_at: None,
+        low_stock_threshold: None,
     };
     TestFramework::with(()).given([created].into_iter().chain(events).collect())
 }

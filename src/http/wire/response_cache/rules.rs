@@ -33,9 +33,26 @@ rules! {
         "products/list_by_price_desc",
         "products/list_by_sku",
         "products/list_newest",
+        "product_details/find_by_slug",
         "categories/find_named",
         "categories/subtree",
         "families/member_ids",
+        "product_search/narrow",
+        "product_search/contain",
+        "product_search/expand",
+        "product_search/rank",
+    ],
+    "/products/facets" => [
+        "product_facets/count",
+        "product_facets/count_short",
+        "product_details/find_by_slug",
+        "categories/find_named",
+        "categories/subtree",
+        "families/member_ids",
+        "product_search/narrow",
+        "product_search/contain",
+        "product_search/expand",
+        "product_search/rank",
     ],
     "/product/{product_id}" => ["products/find"],
     "/product/{product_id}/family" => ["families/place"],
@@ -80,8 +97,10 @@ mod tests {
     use crate::projector::PROJECTIONS;
 
     /// The handlers of the routes above.
-    const HANDLERS: [&str; 9] = [
+    const HANDLERS: [&str; 11] = [
+        include_str!("../../products/facets.rs"),
         include_str!("../../products/list.rs"),
+        include_str!("../../products/search/mod.rs"),
         include_str!("../../products/mod.rs"),
         include_str!("../../categories.rs"),
         include_str!("../../category_stats.rs"),

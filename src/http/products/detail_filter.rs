@@ -1,0 +1,78 @@
+//! Filters of the list of products by catalogue details.
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use utoipa::IntoParams;
+
+use crate::domain::product::Slug;
+use crate::http::App;
+use crate::http::wire::error::ApiError;
+use crate::projector::text_key;
+use crate::shop::shown_slug;
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct DetailFilter {
+    /// The whole slug.
+    #[param(inline)]
+    slug: Option<Slug>,
+    /// Brand of the product or of the phone; case and accents do not matter.
+    #[param(min_length = 1)]
+    brand: Option<String>,
+    /// Model of a phone; case and accents do not matter.
+    #[param(min_length = 1)]
+    model: Option<String>,
+    /// Colour of a phone; case and accents do not matter.
+    #[param(min_length = 1)]
+    color: Option<String>,
+    /// Storage of a phone in GB.
+    storage: Option<i64>,
+    /// Memory of a phone in GB.
+    ram: Option<i64>,
+    /// `true` returns only products on sale, `false` only those that are shown and cannot be bought.
+    pub on_sale: Option<bool>,
+    /// Number of a supplier.
+    supplier_id: Option<i64>,
+}
+
+/// A product that may have a slug.
+struct SlugRow {
+    product_id: i64,
+    name: String,
+    slug: Option<String>,
+}
+
+impl DetailFilter {
+    /// The object that `filter_keys` of a product must contain; `None` without such a filter.
+    pub async fn keys(self, app: &App) -> Result<Option<Value>, ApiError> {
+        let Self { slug, brand, model, color, storage, ram, supplier_id, on_sale: _ } = self;
+        let mut keys = Map::new();
+        let mut require = |key: &str, value: Option<Value>| {
+            if let Some(value) = value {
+                keys.insert(key.to_owned(), value);
+            }
+        };
+        require("brand", brand.map(|brand| json!([text_key(&brand)])));
+        require("model", model.map(|model| json!(text_key(&model))));
+        require("color", color.map(|color| json!(text_key(&color))));
+        require("storage", storage.map(Value::from));
+        require("ram", ram.map(Value::from));
+        require("supplier_id", supplier_id.map(Value::from));
+        if let Some(slug) = slug {
+            // No product has the number 0.
+            require("product_id", Some(json!(find_by_slug(app, &slug).await?.unwrap_or(0))));
+        }
+        Ok((!keys.is_empty()).then_some(Value::Object(keys)))
+    }
+}
+
+/// The product with a slug, its own or that of a product from before there were slugs.
+async fn find_by_slug(app: &App, slug: &Slug) -> Result<Option<i64>, ApiError> {
+    let older = slug.older_product().map(|product_id| product_id.0);
+    let rows = sqlx::query_file_as!(SlugRow, "projections/product_details/find_by_slug.sql", slug.as_str(), older)
+        .fetch_all(&app.pool)
+        .await?;
+    let mut rows = rows.into_iter();
+    let found = rows.find(|row: &SlugRow| shown_slug(row.slug.as_deref(), &row.name, row.product_id) == slug.as_str());
+    Ok(found.map(|row| row.product_id))
+}
