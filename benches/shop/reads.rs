@@ -73,7 +73,6 @@ async fn sell(journal: Journal) {
                 reference: None,
                 lines: vec![line],
                 recipients: Recipients::default(),
-                metadata: None,
             };
             journal.run(order, catalogue::context()).await.expect("an order is placed");
         });
@@ -85,14 +84,15 @@ async fn measure_in(mode: Mode, report: &mut Report) {
     let engine = start_engine(&database).await;
     catalogue::stock_up(&engine.journal, 1_000, 0).await;
     settle(&engine).await;
-    let bytes = if mode == Mode::Computed { 0 } else { ResponseCacheLimits::default().bytes };
-    let response_cache = ResponseCacheLimits { bytes, ..ResponseCacheLimits::default() };
-    let settings = AppSettings { response_cache, ..AppSettings::default() };
     let page: Arc<std::sync::OnceLock<Bytes>> = Arc::default();
     let constant = Arc::clone(&page);
     let constant =
         move || async move { ([(CONTENT_TYPE, "application/json")], constant.get().cloned().unwrap_or_default()) };
-    let shop = InProcess::start(&database, &engine, settings, |router| router.route("/constant", get(constant))).await;
+    let bytes = if mode == Mode::Computed { 0 } else { ResponseCacheLimits::default().bytes };
+    let response_cache = ResponseCacheLimits { bytes, ..ResponseCacheLimits::default() };
+    let settings = AppSettings { response_cache, ..AppSettings::default() };
+    let constant = get(constant);
+    let shop = InProcess::start_with(&database, &engine, settings, |router| router.route("/constant", constant)).await;
     let host = shop.host.clone();
     let answer = Client::connect(&host).await.get(PATH, None).await;
     assert_eq!(answer.json().as_array().map(Vec::len), Some(100));

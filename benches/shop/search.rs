@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use cartwright::http::AppSettings;
 use hyper::StatusCode;
 use sqlx::PgPool;
 
@@ -66,7 +65,7 @@ pub async fn measure(report: &mut Report) {
     settle(&engine).await;
     println!("tables of {products} products: {:.1} s", started.elapsed().as_secs_f64());
     sqlx::raw_sql("vacuum analyze").execute(&database.pool).await.expect("tables can be vacuumed");
-    let shop = InProcess::start(&database, &engine, AppSettings::default(), |router| router).await;
+    let shop = InProcess::start(&database, &engine, |router| router).await;
     let mut client = Client::connect(&shop.host).await;
     for (what, path) in [
         ("`search=`, one word of many products", "products/?search=steel"),

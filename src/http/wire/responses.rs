@@ -61,10 +61,10 @@ const fn problem(status: &'static str, name: &'static str, meaning: &'static str
 pub fn complete(document: &mut OpenApi) {
     let mut combined = Vec::new();
     note_formats(document);
+    document.paths.paths.values_mut().filter_map(|item| item.get.as_mut()).for_each(note_tag);
     for (path, operation) in operations(document) {
         add_layer_problems(path, operation);
         combined.extend(add_dry_run(operation));
-        note_tag(operation);
         note_log(operation);
         let (summary, is_command) =
             (operation.summary.clone().unwrap_or_default(), has_parameter(operation, "dry_run"));
@@ -221,7 +221,7 @@ fn note_formats(document: &mut OpenApi) {
     }
 }
 
-/// The reads whose answer has an `ETag`.
+/// The reads whose `ETag` is the version of what they show; that of any other read is a digest.
 const TAGGED: [&str; 11] = [
     "find_category",
     "find_customer",
@@ -249,14 +249,17 @@ fn note_log(operation: &mut Operation) {
 
 /// Describes the `ETag` of a read, and the answer to a client that knows it.
 fn note_tag(operation: &mut Operation) {
-    if !operation.operation_id.as_deref().is_some_and(|name| TAGGED.contains(&name)) {
+    let Some(RefOr::T(found)) = operation.responses.responses.get_mut("200") else { return };
+    if found.content.contains_key("text/event-stream") {
         return;
     }
-    let meaning = "Version of what is shown; send it as `If-Match` with a command, or as `If-None-Match` with a read";
+    let meaning = if operation.operation_id.as_deref().is_some_and(|name| TAGGED.contains(&name)) {
+        "Version of what is shown; send it as `If-Match` with a command, or as `If-None-Match` with a read"
+    } else {
+        "Digest of the answer; send it as `If-None-Match`. A stream has none"
+    };
     let tag = || header(Type::String, meaning);
-    if let Some(RefOr::T(found)) = operation.responses.responses.get_mut("200") {
-        found.headers.insert("ETag".to_owned(), tag().into());
-    }
+    found.headers.insert("ETag".to_owned(), tag().into());
     let mut unchanged = Response::new("Unchanged since the `ETag` of `If-None-Match`");
     unchanged.headers.insert("ETag".to_owned(), tag().into());
     operation.responses.responses.insert("304".to_owned(), unchanged.into());

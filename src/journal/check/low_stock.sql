@@ -14,15 +14,16 @@ from (
 ) as low
 left join (
     select aggregate_id, sequence, event_type,
-        greatest((payload ->> 'on_hand')::bigint - (payload ->> 'reserved')::bigint, 0) as stock,
-        greatest(
-            (payload ->> 'on_hand')::bigint - (payload ->> 'reserved')::bigint
-                + case event_type
-                    when 'StockReserved' then (payload ->> 'quantity')::bigint
-                    else -(payload ->> 'change')::bigint
-                end,
-            0
-        ) as stock_before
+        -- Null for another threshold, which leaves the stock as it is.
+        case when event_type like 'Stock%' then
+            greatest((payload ->> 'on_hand')::bigint - (payload ->> 'reserved')::bigint, 0)
+        end as stock,
+        case event_type
+            when 'StockReserved' then
+                (payload ->> 'on_hand')::bigint - (payload ->> 'reserved')::bigint + (payload ->> 'quantity')::bigint
+            when 'StockCorrected' then
+                (payload ->> 'on_hand')::bigint - (payload ->> 'reserved')::bigint - (payload ->> 'change')::bigint
+        end as stock_before
     from event_log
     where aggregate_type = 'Product'
         and event_type in ('StockReserved', 'StockCorrected', 'ProductLowStockThresholdChanged')
