@@ -35,14 +35,14 @@ pub async fn stock_up(journal: &Journal, products: i64, customers: i64) {
     stream::iter(register).for_each_concurrent(32, |register| run(journal, register)).await;
 }
 
-async fn run<U: UseCase>(journal: &Journal, use_case: U) {
+pub async fn run<U: UseCase>(journal: &Journal, use_case: U) {
     journal.run(use_case, context()).await.expect("the shop can be stocked up");
 }
 
-fn category_name(category: i64) -> Name {
+pub fn category_name(category: i64) -> Name {
     name(format!("Category {category}"))
 }
 
-fn name(text: String) -> Name {
+pub fn name(text: String) -> Name {
     Name::try_from(text).expect("a name")
 }

@@ -1,76 +1,43 @@
 //! Search, relevance and facets among 100,000 products, one request after the other, nothing kept.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use cartwright::domain::money::Money;
+use cartwright::domain::product::{Brand, DetailsChange};
+use cartwright::domain::settings::SearchLanguage;
+use cartwright::domain::text::Description;
+use cartwright::journal::Journal;
+use cartwright::shop::{CategoryKey, ChangeSettings, CreateProduct};
+use futures_util::{StreamExt, stream};
 use hyper::StatusCode;
-use sqlx::PgPool;
 
+use crate::catalogue;
 use crate::client::Client;
 use crate::in_process::{InProcess, settle, start_engine};
 use crate::load::quick;
 use crate::program::Database;
 use crate::report::{Report, milliseconds};
 
-/// Writes the events of the products; each name and description has words that many products share, and some of its own.
-const WRITE_LOG: &str = "
-with category as (
-    select jsonb_build_object('event', 'CategoryCreated', 'name', 'Category ' || number) as payload, number
-    from generate_series(1, 50) as number
-),
-words as (
-    select
-        '{blue,red,green,large,small,modern,classic,heavy,light,portable,electric,manual,quiet,sturdy,vintage}'::text[] as looks,
-        '{steel,copper,oak,glass,ceramic,plastic,leather,cotton,linen,marble,bamboo,iron}'::text[] as materials,
-        '{kettle,teapot,chair,table,lamp,phone,laptop,speaker,bottle,mug,plate,knife,pan,spoon,fork,blanket,pillow,shelf,
-          desk,drill,hammer,saw,ladder,bucket,mop,brush,vacuum,heater,fan,clock,radio,camera,tripod,tent,backpack,jacket,
-          boots,gloves,scarf,umbrella}'::text[] as things
-),
-product as (
-    select
-        number,
-        looks[1 + number * 7919 % 15] || ' ' || materials[1 + number * 104729 % 12] || ' '
-            || trim(things[1 + number * 1299709 % 40]) || ' ' || substr(md5((number / 90)::text), 1, 6) as name,
-        'A ' || looks[1 + number * 31 % 15] || ' ' || trim(things[1 + number * 1299709 % 40]) || ' of '
-            || materials[1 + number * 17 % 12] || ', for home and garden; lasts ' || number % 30
-            || ' years and holds ' || number % 50 || ' litres. Code ' || substr(md5(number::text), 1, 10) || '.' as description
-    from words, generate_series(1, $1::bigint) as number
-),
-payload as (
-    select 'Category' as kind, number::text as id, payload, 'CategoryCreated' as type, number as place
-    from category
-    union all
-    select 'Product', number::text,
-        jsonb_build_object(
-            'event', 'ProductCreated', 'name', name, 'description', description,
-            'price', (number * 37 % 50000 / 100 + 1)::text || '.50', 'category_id', 1 + number % 50,
-            'sku', 'SKU-' || number,
-            'details', jsonb_build_object('slug', 'product-' || number, 'brand', 'Brand ' || number % 300)
-        ),
-        'ProductCreated', 50 + number
-    from product
-)
-insert into events (
-    aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata, position, recorded_at, event_id
-)
-select kind, id, 1, type, '1.0', payload, '{}', place, clock_timestamp(), gen_random_uuid()
-from payload
-order by place";
+const LOOKS: &str =
+    "blue red green large small modern classic heavy light portable electric manual quiet sturdy vintage";
+const MATERIALS: &str = "steel copper oak glass ceramic plastic leather cotton linen marble bamboo iron";
+const THINGS: &str = "kettle teapot chair table lamp phone laptop speaker bottle mug plate knife pan spoon fork blanket \
+    pillow shelf desk drill hammer saw ladder bucket mop brush vacuum heater fan clock radio camera tripod tent \
+    backpack jacket boots gloves scarf umbrella";
 
 pub async fn measure(report: &mut Report) {
     let database = Database::start().await;
     let products: i64 = if quick() { 10_000 } else { 100_000 };
-    write_log(&database.pool, products).await;
-    let started = Instant::now();
     let engine = start_engine(&database).await;
+    create_products(&engine.journal, products).await;
     settle(&engine).await;
-    println!("tables of {products} products: {:.1} s", started.elapsed().as_secs_f64());
     sqlx::raw_sql("vacuum analyze").execute(&database.pool).await.expect("tables can be vacuumed");
     let shop = InProcess::start(&database, &engine, |router| router).await;
     let mut client = Client::connect(&shop.host).await;
     for (what, path) in [
         ("`search=`, one word of many products", "products/?search=steel"),
         ("`search=`, two parts of words, by price", "products/?search=ettl+coppe&sort=price_asc"),
-        ("`search=`, a code of one product", "products/?search=c4ca4238a0"),
+        ("`search=`, a code of one product", "products/?search=x4711x"),
         ("`search=`, no product", "products/?search=zzzzz"),
         ("`sort=relevance`, two words", "products/?search=copper+kettles&sort=relevance"),
         ("`sort=relevance`, a typing error", "products/?search=umbrelas&sort=relevance"),
@@ -98,24 +65,41 @@ pub async fn measure(report: &mut Report) {
         );
     }
     let begun = Instant::now();
-    let change = cartwright::shop::ChangeSettings {
-        search_language: Some(cartwright::domain::settings::SearchLanguage::German),
-        low_stock_threshold: None,
-    };
-    engine.journal.run(change, crate::catalogue::context()).await.expect("the language can be changed");
+    let change = ChangeSettings { search_language: Some(SearchLanguage::German), low_stock_threshold: None };
+    engine.journal.run(change, catalogue::context()).await.expect("the language can be changed");
     settle(&engine).await;
-    let changed: Duration = begun.elapsed();
+    let changed = begun.elapsed();
     report.add(format!("change of the language, {products} products"), milliseconds(changed), "–".to_owned(), "–");
     shop.stop();
     engine.stop().await.expect("the shop stops");
     database.stop().await;
 }
 
-async fn write_log(pool: &PgPool, products: i64) {
-    let mut transaction = pool.begin().await.expect("a connection");
-    let head = "update journal_head set position = 50 + $1, recorded_at = clock_timestamp()";
-    for statement in [head, WRITE_LOG] {
-        sqlx::query(statement).bind(products).execute(&mut *transaction).await.expect("events can be written");
-    }
-    transaction.commit().await.expect("events can be written");
+/// Creates products in 20 categories; each name and description has words that many products share, and some of its own.
+async fn create_products(journal: &Journal, products: i64) {
+    catalogue::stock_up(journal, 0, 0).await;
+    let word = |words: &'static str, place: i64| {
+        let words: Vec<&str> = words.split_whitespace().collect();
+        words[place.unsigned_abs() as usize % words.len()]
+    };
+    let create = (0..products).map(|number| {
+        let thing = word(THINGS, number * 1_299_709);
+        let name = format!("{} {} {thing} {:x}", word(LOOKS, number * 7_919), word(MATERIALS, number), number / 90);
+        let description = format!(
+            "A {} {thing} of {}, for home and garden; lasts {} years and holds {} litres. Code x{number}x.",
+            word(LOOKS, number * 31),
+            word(MATERIALS, number * 17),
+            number % 30,
+            number % 50,
+        );
+        let price = Money::try_from(format!("{}.50", number * 37 % 500 + 1)).expect("a price");
+        let category = CategoryKey::Name(catalogue::category_name(number % 20));
+        let brand = Brand::try_from(format!("Brand {}", number % 300)).expect("a brand");
+        CreateProduct {
+            description: Description::try_from(description).expect("a description"),
+            details: DetailsChange { brand: Some(Some(brand)), ..DetailsChange::default() },
+            ..CreateProduct::new(catalogue::name(name), price, category)
+        }
+    });
+    stream::iter(create).for_each_concurrent(32, |create| catalogue::run(journal, create)).await;
 }

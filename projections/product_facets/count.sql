@@ -1,30 +1,29 @@
 -- Numbers of the products that a list with the same filters has: all of them, by category, brand, band of the price, and
--- option; of each the largest groups. Without the filters that are read
--- from other tables, `count_short.sql` counts faster.
+-- option; of each the largest groups. `count_short.sql` counts faster without the filters of other tables, and
+-- `count_among.sql` counts the products that a search or a family names.
 with matching as not materialized (
     select facet.product_id, facet.category_id, facet.brand, facet.band
     from product_facets as facet
     -- Each is joined only for its filter.
     left join products as product
-        on ($5::boolean is not null or $9::boolean is not null) and product.product_id = facet.product_id
+        on ($5::boolean is not null or $8::boolean is not null) and product.product_id = facet.product_id
     left join product_search as search
-        on $7::text[] is not null and search.product_id = facet.product_id
+        on $6::text[] is not null and search.product_id = facet.product_id
     where facet.discontinued = $1
         and ($2::bigint[] is null or facet.category_id = any($2))
         and ($3::numeric is null or facet.price >= $3)
         and ($4::numeric is null or facet.price <= $4)
         and ($5::boolean is null or (product.stock > 0) = $5)
-        and ($9::boolean is null or product.on_sale = $9)
-        and ($6::bigint[] is null or facet.product_id = any($6))
+        and ($8::boolean is null or product.on_sale = $8)
         and (
-            $8::jsonb is null
-            or facet.product_id in (select detail.product_id from product_details as detail where detail.filter_keys @> $8)
+            $7::jsonb is null
+            or facet.product_id in (select detail.product_id from product_details as detail where detail.filter_keys @> $7)
         )
         and (
-            $7::text[] is null
+            $6::text[] is null
             or (
                 select bool_and(strpos(search.name_key || ' ' || search.description_key, word) > 0)
-                from unnest($7) as word
+                from unnest($6) as word
             )
         )
 ),

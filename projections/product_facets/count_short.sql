@@ -6,7 +6,6 @@ with matching as not materialized (
         and ($2::bigint[] is null or facet.category_id = any($2))
         and ($3::numeric is null or facet.price >= $3)
         and ($4::numeric is null or facet.price <= $4)
-        and ($5::bigint[] is null or facet.product_id = any($5))
 ),
 cells as materialized (
     select category_id, brand, band, count(*) as products

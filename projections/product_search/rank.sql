@@ -45,7 +45,7 @@ others as materialized (
 )
 select
     product_id as "product_id!",
-    (1e6 * (ts_rank(document, $1::text::tsquery, 1) + 2 * ts_rank(document, $3::text::tsquery, 1)))::bigint as "rank!"
+    (1e6 * (ts_rank(document, $1::text::tsquery, 1) + 2 * coalesce(ts_rank(document, $3::text::tsquery, 1), 0)))::bigint as "rank!"
 from (select * from named union all select * from others) as found
 order by 2 desc, 1
 limit 1000

@@ -3,6 +3,8 @@
 with matching as not materialized (
     select product.*
     from products as product
+    left join product_search as search
+        on $5::text[] is not null and search.product_id = product.product_id
     where product.discontinued = $9
         and ($1::bigint[] is null or product.category_id = any($1))
         and ($2::numeric is null or product.price >= $2)
@@ -12,9 +14,7 @@ with matching as not materialized (
             $5::text[] is null
             or (
                 select bool_and(strpos(search.name_key || ' ' || search.description_key, word) > 0)
-                from product_search as search
-                cross join unnest($5) as word
-                where search.product_id = product.product_id
+                from unnest($5) as word
             ) is not false
         )
         and (

@@ -28,6 +28,8 @@ select
     ) end as "full: _"
 from products as product
 join categories as category using (category_id)
+left join product_search as search
+    on $5::text[] is not null and search.product_id = product.product_id
 where product.sku_key = $6
     and product.discontinued = $7
     and ($1::bigint[] is null or product.category_id = any($1))
@@ -38,9 +40,7 @@ where product.sku_key = $6
         $5::text[] is null
         or (
             select bool_and(strpos(search.name_key || ' ' || search.description_key, word) > 0)
-            from product_search as search
-            cross join unnest($5) as word
-            where search.product_id = product.product_id
+            from unnest($5) as word
         ) is not false
     )
     and (

@@ -138,22 +138,26 @@ pub async fn count_facets(
         on_sale,
     };
     let found = Found::of(&app, filter.search.as_deref(), filter.sort, conditions).await?;
-    let (category_ids, product_ids) = (categories.as_deref(), found.product_ids.as_deref());
+    let category_ids = categories.as_deref();
     let needs_other_tables =
         filter.in_stock.is_some() || found.words.is_some() || detail_keys.is_some() || on_sale.is_some();
-    let rows = if !needs_other_tables {
-        let file = sqlx::query_file_as!(
+    let rows = if let Some(product_ids) = found.product_ids {
+        let among = sqlx::query_file_as!(
             FacetRow,
-            "projections/product_facets/count_short.sql",
+            "projections/product_facets/count_among.sql",
+            &product_ids,
             false,
             category_ids,
             min_price,
             max_price,
-            product_ids
+            filter.in_stock,
+            found.words.as_deref(),
+            detail_keys,
+            on_sale
         );
-        file.fetch_all(&app.pool).await?
-    } else {
-        let file = sqlx::query_file_as!(
+        among.fetch_all(&app.pool).await?
+    } else if needs_other_tables {
+        let any = sqlx::query_file_as!(
             FacetRow,
             "projections/product_facets/count.sql",
             false,
@@ -161,12 +165,21 @@ pub async fn count_facets(
             min_price,
             max_price,
             filter.in_stock,
-            product_ids,
             found.words.as_deref(),
             detail_keys,
             on_sale
         );
-        file.fetch_all(&app.pool).await?
+        any.fetch_all(&app.pool).await?
+    } else {
+        let short = sqlx::query_file_as!(
+            FacetRow,
+            "projections/product_facets/count_short.sql",
+            false,
+            category_ids,
+            min_price,
+            max_price
+        );
+        short.fetch_all(&app.pool).await?
     };
     Ok(Json(FacetsView::of(rows)))
 }

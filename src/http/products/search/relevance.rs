@@ -20,8 +20,8 @@ pub struct Queries {
     pub anywhere: String,
     /// Every word, in the name or the category.
     pub named: String,
-    /// Any word that is exact or has the stem of one.
-    pub exact: String,
+    /// Any word that is exact or has the stem of one; `None` without such words.
+    pub exact: Option<String>,
 }
 
 /// Words that misspelt words may mean, at most.
@@ -56,7 +56,11 @@ impl Queries {
             named.push(format!("({})", all.join("|")));
             exact.extend(meaning.exact.iter().map(|word| format!("'{word}'")));
         }
-        Some(Self { anywhere: anywhere.join("&"), named: named.join("&"), exact: exact.join("|") })
+        Some(Self {
+            anywhere: anywhere.join("&"),
+            named: named.join("&"),
+            exact: Some(exact.join("|")).filter(|exact| !exact.is_empty()),
+        })
     }
 }
 
@@ -116,7 +120,7 @@ mod tests {
         Candidate { place, kind: kind.to_owned(), word: word.to_owned(), category_id: 7 }
     }
 
-    fn queries(asked: &[&str], candidates: Vec<Candidate>) -> Option<(String, String, String)> {
+    fn queries(asked: &[&str], candidates: Vec<Candidate>) -> Option<(String, String, Option<String>)> {
         let asked: Vec<_> = asked.iter().map(|word| (*word).to_owned()).collect();
         Queries::of(&asked, candidates).map(|queries| (queries.anywhere, queries.named, queries.exact))
     }
@@ -136,7 +140,7 @@ mod tests {
         let (anywhere, named, exact) = found.unwrap();
         assert_eq!(anywhere, "('kettles')&('steel'|'steelwork')");
         assert_eq!(named, "('/kettles')&('/steel'|'/steelwork')");
-        assert_eq!(exact, "'kettles'|'steel'");
+        assert_eq!(exact.as_deref(), Some("'kettles'|'steel'"));
         let only = queries(&["the"], vec![candidate(1, "stop", "the"), candidate(1, "stem", "the")]).unwrap();
         assert_eq!(only.0, "('the')");
     }
@@ -145,7 +149,7 @@ mod tests {
     fn similar_words_count_only_where_nothing_is_spelt_so() {
         let similar = |word| candidate(1, "similar", word);
         let found = queries(&["ketle"], vec![similar("kettle"), similar("kettles"), similar("nettle")]).unwrap();
-        assert_eq!((found.0.as_str(), found.2.as_str()), ("('kettle')", ""));
+        assert_eq!((found.0.as_str(), found.2), ("('kettle')", None));
         let spelt = queries(&["ketle"], vec![similar("kettle"), candidate(1, "part", "ketlestone")]).unwrap();
         assert_eq!(spelt.0, "('ketlestone')");
         assert_eq!(queries(&["ketle", "zzz"], vec![similar("kettle")]), None);

@@ -44,6 +44,7 @@ rules! {
     ],
     "/products/facets" => [
         "product_facets/count",
+        "product_facets/count_among",
         "product_facets/count_short",
         "product_details/find_by_slug",
         "categories/find_named",
