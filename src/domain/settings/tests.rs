@@ -53,7 +53,7 @@ fn the_base_of_images_changes_once() {
     let (own, cdn) = (None, Some(base));
     assert_eq!(settings.decide(change(&own)).unwrap(), []);
     let changed = ShopSettingsEvent::MediaBaseChanged { base: cdn.clone(), previous_base: None };
-    assert_eq!(settings.decide(change(&cdn)).unwrap(), [changed.clone()]);
+    assert_eq!(settings.decide(change(&cdn)).unwrap(), std::slice::from_ref(&changed));
     settings.evolve(&changed);
     assert_eq!(settings.decide(change(&cdn)).unwrap(), []);
     let back = ShopSettingsEvent::MediaBaseChanged { base: None, previous_base: cdn };
