@@ -221,16 +221,14 @@ impl MediaFiles {
         let locked: Option<String> =
             sqlx::query_scalar(lock).bind(name.to_string()).bind(min_age).fetch_optional(&mut *transaction).await?;
         // Again, because the first look may be older than the lock.
-        let (referenced, held): (bool, bool) = sqlx::query_as(
-            "select exists (select from media_reference where name = $1),
-                 exists (select from media_hold where name = $1 and held_until > clock_timestamp())",
-        )
-        .bind(name.to_string())
-        .fetch_one(&mut *transaction)
-        .await?;
-        if referenced || held || locked.is_none() {
+        let used = "select case
+                 when exists (select from media_reference where name = $1) then 'referenced'
+                 when exists (select from media_hold where name = $1 and held_until > clock_timestamp()) then 'held'
+             end";
+        let used: Option<String> = sqlx::query_scalar(used).bind(name.to_string()).fetch_one(&mut *transaction).await?;
+        if used.is_some() || locked.is_none() {
             transaction.rollback().await?;
-            return Ok(if held && !referenced { Deletion::Held } else { Deletion::Kept });
+            return Ok(if used.as_deref() == Some("held") { Deletion::Held } else { Deletion::Kept });
         }
         for width in THUMBNAIL_WIDTHS {
             self.store.delete(&thumbnail_path(name, width)).await?;

@@ -3,7 +3,6 @@
 use std::fmt;
 
 use futures_util::{StreamExt, stream};
-use sqlx::PgPool;
 
 use super::holds::MediaFiles;
 use super::store::storage_path;
@@ -31,7 +30,6 @@ pub struct MissingFile {
     pub reason: String,
 }
 
-#[derive(sqlx::FromRow)]
 struct ShownImage {
     image_id: i64,
     product_id: i64,
@@ -60,7 +58,9 @@ pub async fn check_image_urls(files: &MediaFiles, base_changed: bool) -> Result<
     };
     let mut after = 0;
     loop {
-        let images = images_after(pool, after).await?;
+        let images = sqlx::query_file_as!(ShownImage, "projections/product_images/files.sql", after, BATCH)
+            .fetch_all(pool)
+            .await?;
         let Some(last) = images.last().map(|image| image.image_id) else { return Ok(report) };
         after = last;
         let looked_up = stream::iter(images).map(|image| look_up(files, image)).buffered(LOOKUPS);
@@ -69,15 +69,6 @@ pub async fn check_image_urls(files: &MediaFiles, base_changed: bool) -> Result<
         let space = MAX_MISSING.saturating_sub(report.missing_files.len());
         report.missing_files.extend(missing.into_iter().take(space));
     }
-}
-
-async fn images_after(pool: &PgPool, after: i64) -> Result<Vec<ShownImage>, sqlx::Error> {
-    let statement = "select image_id, product_id, hash, extension
-         from product_images
-         where image_id > $1
-         order by image_id
-         limit $2";
-    sqlx::query_as(statement).bind(after).bind(BATCH).fetch_all(pool).await
 }
 
 async fn look_up(files: &MediaFiles, image: ShownImage) -> Option<MissingFile> {

@@ -46,10 +46,26 @@ impl Reactor for FileDeletion {
     }
 
     fn event_types(&self) -> &[&'static str] {
-        &["ProductImageEndedReference", "ProductImageReplaced"]
+        &["ProductImageRemoved", "ProductImageReplaced"]
     }
 
     fn react<'a>(&'a self, reaction: &'a Reaction) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(self.delete(reaction))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::postgres::PgPoolOptions;
+
+    use super::*;
+    use crate::domain::event_types::is_event_name;
+    use crate::files::MediaStore;
+
+    #[tokio::test]
+    async fn the_reactor_names_events_of_the_shop() {
+        let pool = PgPoolOptions::new().connect_lazy("postgres://localhost").unwrap();
+        let reactor = FileDeletion::new(MediaFiles::new(MediaStore::in_memory(), pool));
+        assert!(reactor.event_types().iter().all(|name| is_event_name(name)));
     }
 }

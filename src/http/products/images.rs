@@ -9,12 +9,11 @@ use crate::domain::ids::{ImageId, ProductId};
 use crate::domain::picture::Picture;
 use crate::domain::product::MAX_IMAGES;
 use crate::domain::refusal::Refusal;
-use crate::files::{MediaError, PictureError, PreparedPicture};
+use crate::files::{MediaError, PreparedPicture};
 use crate::http::App;
 use crate::http::wire::body::{NoBody, body};
 use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse};
 use crate::http::wire::error::{ApiError, Problem};
-use crate::http::wire::fallbacks;
 use crate::http::wire::page::Ids;
 use crate::http::wire::upload::{PictureForm, Upload};
 use crate::journal::{CommandError, Context, UseCase};
@@ -149,7 +148,6 @@ async fn store_and_run<U: UseCase>(
     let Upload { content, context } = upload;
     let prepared = match app.media.prepare(content).await? {
         Ok(prepared) => prepared,
-        Err(PictureError::TooManyBytes) => return Err(fallbacks::payload_too_large()),
         Err(error) => return Err(ApiError::invalid_field("image", error.to_string())),
     };
     if context.dry_run {

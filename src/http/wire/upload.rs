@@ -9,7 +9,6 @@ use utoipa::ToSchema;
 use crate::files::MAX_PICTURE_BYTES;
 use crate::http::wire::command::CommandHead;
 use crate::http::wire::error::{ApiError, FieldError};
-use crate::http::wire::fallbacks;
 use crate::http::wire::input::UNKNOWN_FIELD;
 use crate::http::wire::snapshot::RouterState;
 use crate::journal::Context;
@@ -59,7 +58,7 @@ async fn read_form(mut form: Multipart) -> Result<Vec<u8>, ApiError> {
             FIELD if content.is_none() => {
                 let bytes = field.bytes().await.map_err(|error| explain(&error))?;
                 if bytes.len() > MAX_PICTURE_BYTES {
-                    return Err(fallbacks::payload_too_large());
+                    return Err(too_large());
                 }
                 content = Some(bytes.to_vec());
                 continue;
@@ -81,9 +80,14 @@ async fn read_form(mut form: Multipart) -> Result<Vec<u8>, ApiError> {
     }
 }
 
+fn too_large() -> ApiError {
+    let detail = "the picture is larger than 10 MiB";
+    ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large", "Payload too large", detail)
+}
+
 fn explain(error: &MultipartError) -> ApiError {
     match error.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => fallbacks::payload_too_large(),
+        StatusCode::PAYLOAD_TOO_LARGE => too_large(),
         _ => ApiError::invalid_field("body", "must be a complete multipart form"),
     }
 }

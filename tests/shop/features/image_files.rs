@@ -29,6 +29,11 @@ async fn remove(shop: &TestShop, product: i64, image: &Value) {
     assert_eq!(shop.send("DELETE", &path, Value::Null, &[]).await.status, 204);
 }
 
+/// Waits until the file of an image is deleted: an attempt in progress is not due.
+async fn gone(shop: &TestShop, image: &Value) {
+    eventually("the deletion of a file", async || (!file(shop, image).exists()).then_some(())).await;
+}
+
 fn deletion(shop: &TestShop) -> Arc<FileDeletion> {
     Arc::new(FileDeletion::new(shop.media.clone()))
 }
@@ -49,12 +54,11 @@ async fn a_file_goes_with_the_last_image_that_refers_to_it() {
     let replacement = picture(400, 300, [4, 5, 6], ImageFormat::Jpeg);
     let path = format!("{of_cup}{}/", other["image_id"]);
     let replaced = upload(&shop, "PUT", &path, &replacement).await.body;
-    wait_until_drained(&shop).await;
-    assert!(!file(&shop, &other).exists(), "replaced");
+    gone(&shop, &other).await;
     assert!(file(&shop, &replaced).exists());
     assert_eq!(shop.send("DELETE", &format!("product/{cup}/"), Value::Null, &[]).await.status, 204);
-    wait_until_drained(&shop).await;
-    assert!(!file(&shop, &replaced).exists(), "deleted with its product");
+    // Deleted with its product.
+    gone(&shop, &replaced).await;
     let left: Vec<_> = files_below(&shop.media_dir.join("thumbnails"));
     assert!(left.is_empty(), "thumbnails go too: {left:?}");
 
@@ -69,8 +73,7 @@ async fn a_file_goes_with_the_last_image_that_refers_to_it() {
         assert!(file(&shop, &added.body).exists());
         remove(&shop, tray, &added.body).await;
     }
-    wait_until_drained(&shop).await;
-    eventually("the last file", async || (!file(&shop, &one).exists()).then_some(())).await;
+    gone(&shop, &one).await;
 
     // A deletion that fails does not fail the command; it is retried, and parked for an operator.
     let kept = upload(&shop, "POST", &of_kettle, &shared).await.body;
@@ -86,7 +89,7 @@ async fn a_file_goes_with_the_last_image_that_refers_to_it() {
     assert!(file(&shop, &kept).exists());
     std::fs::remove_dir_all(&blocked).unwrap();
     shop.post(&format!("reactions/{}/retry/", parked["reaction_id"]), Value::Null).await;
-    eventually("the deletion", async || (!file(&shop, &kept).exists()).then_some(())).await;
+    gone(&shop, &kept).await;
     reactors.stop().await;
 }
 

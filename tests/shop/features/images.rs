@@ -57,6 +57,7 @@ async fn images_are_added_ordered_replaced_and_removed() {
     let shown = shop.get(&path).await;
     assert_eq!(shown.body["image_urls"], urls);
     assert_ne!(shown.header("etag"), before);
+    assert_eq!(shop.read("products/?view=full").await[0]["image_urls"], urls);
 
     let order = format!("{images}order/");
     let reorder = async |image_ids: Value| shop.send("PUT", &order, json!({ "image_ids": image_ids }), &[]).await;
