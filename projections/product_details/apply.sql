@@ -1,5 +1,5 @@
 with last as (
-    select distinct on (product_id) product_id, coalesce(details, '{}') as details, recorded_at
+    select distinct on (product_id) product_id, coalesce(details, jsonb_build_object()) as details, recorded_at
     from (
         select position, recorded_at, product_id, details
         from fact.product_created
