@@ -20,6 +20,12 @@ fn upload(server: &Server, file: &Path) -> Output {
     curl.output().unwrap()
 }
 
+fn is_shown(server: &Server, path: &str) -> bool {
+    let address = format!("{}{path}", server.address);
+    let curl = Command::new("curl").args(["--silent", "--fail", "--output", "/dev/null", &address]).status();
+    curl.unwrap().success()
+}
+
 fn pictures(folder: &Path) -> usize {
     let Ok(folders) = std::fs::read_dir(folder.join("media/images")) else { return 0 };
     folders.map(|folder| std::fs::read_dir(folder.unwrap().path()).unwrap().count()).sum()
@@ -120,7 +126,7 @@ fn a_kill_between_two_steps_leaves_no_image_without_file_and_what_is_left_is_cle
     assert!(cleaned.status.success(), "{}", text(&cleaned));
     assert!(text(&cleaned).contains("deleted 2, kept"), "the picture and its thumbnail: {}", text(&cleaned));
     assert_eq!(pictures(folder.path()), 1);
-    server.get(added["url"].as_str().unwrap());
+    let url = added["url"].as_str().unwrap();
+    assert!(is_shown(&server, url) && is_shown(&server, &format!("{url}?width=160")));
     update_addresses(folder.path(), &server);
-    server.get(&format!("{}?width=160", added["url"].as_str().unwrap()));
 }

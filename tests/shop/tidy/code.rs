@@ -8,7 +8,7 @@ pub const RULES: [Tried; 9] = [
     (
         domain_imports_only_its_crates,
         "src/domain/x.rs",
-        &["use sqlx::PgPool;", "let x = reqwest::Client::new();", "use crate::journal::Journal;"],
+        &["use sqlx::PgPool;", "let x = hex::encode([0]);", "use crate::journal::Journal;"],
         &["// as tokio::time does\nuse crate::domain::ids::OrderId;"],
     ),
     (
