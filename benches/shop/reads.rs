@@ -8,6 +8,7 @@ use axum::body::Bytes;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
 use cartwright::domain::ids::ProductId;
+use cartwright::domain::metadata::Metadata;
 use cartwright::domain::quantity::Quantity;
 use cartwright::http::{AppSettings, ResponseCacheLimits};
 use cartwright::journal::Journal;
@@ -73,6 +74,7 @@ async fn sell(journal: Journal) {
                 reference: None,
                 lines: vec![line],
                 recipients: Recipients::default(),
+                metadata: Metadata::default(),
             };
             journal.run(order, catalogue::context()).await.expect("an order is placed");
         });

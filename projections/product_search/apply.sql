@@ -56,13 +56,13 @@ set label_key = split_part(product.label_key, e'\n', 1) || coalesce(e'\n' || fac
         e'\n', ' '
     )), ''),
     details_key = coalesce((
-        select fact.text_key(left(string_agg(value #>> '{}', ' '), 20000))
+        select fact.text_key(left(string_agg(value #>> array[]::text[], ' '), 20000))
         from (
             select value
-            from jsonb_path_query(last.details, 'strict $.specifications.**', '{}', true) as value
+            from jsonb_path_query(last.details, 'strict $.specifications.**', jsonb_build_object(), true) as value
             union all
             select value
-            from jsonb_path_query(last.details, 'strict $.phone.**', '{}', true) as value
+            from jsonb_path_query(last.details, 'strict $.phone.**', jsonb_build_object(), true) as value
         ) as part
         where jsonb_typeof(value) in ('string', 'number')
     ), '')

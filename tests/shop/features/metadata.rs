@@ -79,7 +79,7 @@ async fn metadata_goes_with_a_cart_to_its_order_and_is_exported_and_erased_with_
             .await
             .unwrap();
     assert!(!log.contains("gift_note") && !log.contains("vip"), "{log}");
-    let history = shop.read(&format!("order/1/history/")).await;
+    let history = shop.read("order/1/history/").await;
     assert_eq!(history.as_array().unwrap().last().unwrap()["event_type"], "OrderMetadataChanged");
 
     for number in [json!(1), second] {
