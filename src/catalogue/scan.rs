@@ -200,7 +200,7 @@ mod tests {
             ("{\"products\": {}}", "line 1, column 14: invalid type: map, expected a list of elements"),
             ("{\"product\": []}", "line 1, column 11: there is no section `product`"),
             ("{\"images\": [],\n\"images\": []}", "line 2, column 9: the section `images` appears twice"),
-            ("{\"images\": [{\"a\": 1, \"a\": 2}]}", "line 1, column 29: an object has a repeated key"),
+            ("{\"images\": [{\"a\": 1, \"a\": 2}]}", "line 1, column 28: an object has a repeated key"),
             ("{} x", "line 1, column 4: trailing characters"),
             ("", "line 1, column 0: EOF while parsing a value"),
         ] {
