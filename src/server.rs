@@ -132,6 +132,8 @@ pub async fn serve(
     let files = MediaFiles::new(media.clone(), database.pool.clone());
     let context = task_context(&engine, &database.pool);
     let scheduled = scheduled_tasks::build(&config.schedules, database_config, &context, &files)?;
+    // The writer ends when no journal is left.
+    drop(context);
     forget_unscheduled(&database.pool, &scheduled.iter().map(|task| task.name).collect::<Vec<_>>()).await?;
     // By themselves, because a run may take long and must not delay the periodic tasks.
     let options = SchedulerOptions { time_limit: SCHEDULED_TIME_LIMIT, ..SchedulerOptions::default() };

@@ -61,6 +61,7 @@ select
             'created_at', product.created_at,
             'updated_at', detail.updated_at,
             'details', detail.details,
+            'low_stock_threshold', low.threshold,
             'images', (
                 select jsonb_agg(image.hash || '.' || image.extension order by image.place)
                 from product_images as image
@@ -69,6 +70,7 @@ select
             'media_base', (select media_base from settings limit 1)
         )
         from product_details as detail
+        join low_stock as low using (product_id)
         where detail.product_id = product.product_id
     ) end as "full: _"
 from matching as product

@@ -60,7 +60,12 @@ impl Slug {
 
     /// Slug of a product from before there were slugs, which no event holds: made of its name and number.
     pub fn of_older(name: &str, product_id: ProductId) -> Self {
-        Self(format!("{}-{product_id}", made(name)))
+        Self(made(name)).numbered(product_id)
+    }
+
+    /// This slug and the number of a product.
+    pub fn numbered(&self, product_id: ProductId) -> Self {
+        Self(format!("{}-{product_id}", self.0))
     }
 
     /// The older product that may have this slug without a claim.

@@ -69,6 +69,10 @@ pub struct ListedProduct {
     pub phone: Option<Option<PhoneView>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image_urls: Option<ImageUrls>,
+    /// Stock below it is low; `null`: the threshold of the shop counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<i64>)]
+    pub low_stock_threshold: Option<Option<i64>>,
     /// When the product was created, here or in the system that it came from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<DateTime<Utc>>,
@@ -124,6 +128,7 @@ pub(super) struct FullRow {
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
     details: ProductDetails,
+    low_stock_threshold: Option<i64>,
     /// Names of the images, in order; `None` without images.
     images: Option<Vec<String>>,
     media_base: Option<String>,
@@ -154,6 +159,7 @@ impl ProductListRow {
             metadata: None,
             phone: None,
             image_urls: None,
+            low_stock_threshold: None,
             created_at: None,
             updated_at: None,
         };
@@ -166,7 +172,7 @@ impl ProductListRow {
 
 impl FullRow {
     fn add_to(self, product: &mut ListedProduct) {
-        let Self { description, discontinued, created_at, updated_at, details, images, media_base } = self;
+        let Self { description, discontinued, created_at, updated_at, details, images, media_base, .. } = self;
         let ProductDetails { slug, brand, on_sale, specifications, weight_g, dimensions, .. } = details;
         let ProductDetails { supplier_id, metadata, phone, .. } = details;
         product.slug = Some(shown_slug(slug.as_deref(), &product.name, product.product_id));
@@ -175,6 +181,7 @@ impl FullRow {
         (product.brand, product.on_sale, product.specifications) = (Some(brand), Some(on_sale), Some(specifications));
         (product.weight_g, product.dimensions) = (Some(weight_g), Some(dimensions));
         (product.supplier_id, product.metadata) = (Some(supplier_id), Some(metadata));
+        product.low_stock_threshold = Some(self.low_stock_threshold);
         product.phone = Some(phone.map(PhoneView));
         product.image_urls = Some(ImageUrls::of(media_base.as_deref(), images.iter().flatten()));
     }

@@ -8,6 +8,9 @@ use crate::domain::text::{Name, Sku};
 use crate::journal::{Interrupt, UnitOfWork};
 use crate::shop::names::{find_holder, release_name, release_previous_name, take_name};
 
+/// Slugs that are loaded together where a name is taken.
+const SLUGS_AT_ONCE: i64 = 64;
+
 /// Loads the claims of a new product together.
 pub(super) fn load_claims(
     work: &UnitOfWork<'_>,
@@ -56,6 +59,12 @@ pub(super) fn make_slug(
     candidates: impl Iterator<Item = Slug>,
     product_id: ProductId,
 ) -> Result<Slug, Interrupt> {
+    let mut candidates = candidates.peekable();
+    if let Some(first) = candidates.peek()
+        && find_slug_holder(work, first)?.is_some_and(|holder| holder != product_id)
+    {
+        load_numbered_slugs(work, first, product_id)?;
+    }
     for slug in candidates {
         if find_slug_holder(work, &slug)?.is_none_or(|holder| holder == product_id) {
             take_name(work, &ClaimIds::product_slug(&slug), product_id.0)?;
@@ -63,6 +72,16 @@ pub(super) fn make_slug(
         }
     }
     Err(Interrupt::Broken("every slug for the product is taken".to_owned()))
+}
+
+/// Loads together what the next products of one name would need: a unit of work may create many, and one after the other
+/// would find its own slug missing.
+fn load_numbered_slugs(work: &UnitOfWork<'_>, slug: &Slug, product_id: ProductId) -> Result<(), Interrupt> {
+    let slugs: Vec<_> =
+        (product_id.0..product_id.0 + SLUGS_AT_ONCE).map(|number| slug.numbered(ProductId(number))).collect();
+    work.get_all::<Product, _>(slugs.iter().filter_map(Slug::older_product))?;
+    let claims: Vec<_> = slugs.iter().map(ClaimIds::product_slug).collect();
+    work.get_all::<Claim, _>(claims.iter().flat_map(ClaimIds::all)).map(drop)
 }
 
 /// The product with a slug, by a claim or, for a product from before there were slugs, by its name and number.

@@ -28,7 +28,7 @@ fn the_documented_commands_work_from_the_first_start_to_the_last() {
     let commands = commands.lines().map(|line| line.split('#').next().unwrap().trim());
     // A restore replaces the shop; `robustness::restored_databases` runs these commands.
     let commands: Vec<_> = commands.filter(|line| !line.contains(" -- restore")).collect();
-    assert_eq!(commands.len(), 8);
+    assert_eq!(commands.len(), 12);
     for line in commands {
         let args: Vec<_> = line.strip_prefix("cargo run --release -- ").unwrap().split(' ').collect();
         let args: Vec<_> =

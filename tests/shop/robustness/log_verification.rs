@@ -5,11 +5,13 @@ use std::process::Command;
 use axum::http::StatusCode;
 use cartwright::journal::{CheckedRule, check_log};
 use futures_util::future::join_all;
+use image::ImageFormat;
 use serde_json::{Value, json};
 use sqlx::{ConnectOptions, Executor};
 
 use crate::support::TestShop;
 use crate::support::guests::address;
+use crate::support::pictures::{picture, upload};
 
 /// Three orders: 1 of a customer, shipped; 2 of the same cart filled again, cancelled; 3 of a guest, pending.
 async fn story() -> TestShop {
@@ -74,7 +76,7 @@ async fn broken(shop: &TestShop) -> Vec<CheckedRule> {
 }
 
 /// Damages, the rules that find them, and what the first finding says.
-const DAMAGES: [(&str, &[&str], &str); 32] = [
+const DAMAGES: [(&str, &[&str], &str); 33] = [
     (
         "update events set payload = payload || '{\"stock\": 9}' where event_type = 'ProductRanLow'",
         &["low_stock"],
@@ -243,6 +245,11 @@ const DAMAGES: [(&str, &[&str], &str); 32] = [
         "",
     ),
     (
+        "update events set payload = payload || '{\"image_ids\": [1, 2]}' where event_type = 'ProductImageAdded'",
+        &["images"],
+        "[1]",
+    ),
+    (
         "alter table events_archive disable trigger user;
          insert into events_archive select * from events where aggregate_type = 'Category' and sequence = 1;
          delete from events where aggregate_type = 'Category' and sequence = 1;
@@ -259,6 +266,8 @@ async fn every_rule_passes_a_clean_log_and_finds_its_damage() {
     group(&shop).await;
     let low = shop.send("PATCH", "product/1/", json!({ "low_stock_threshold": 8 }), &[]).await;
     assert_eq!(low.status, StatusCode::OK, "{}", low.body);
+    let image = upload(&shop, "POST", "product/1/images/", &picture(2, 2, [9, 9, 9], ImageFormat::Png)).await;
+    assert_eq!(image.status, StatusCode::CREATED, "{}", image.body);
     let clean = check_log(&shop.pool).await.unwrap();
     for rule in &clean {
         assert_eq!((rule.offences, &rule.findings[..]), (0, &[][..]), "{}", rule.name);
