@@ -15,7 +15,7 @@ use crate::domain::claim::ClaimIds;
 use crate::domain::ids::{CategoryId, CustomerId, ProductId};
 use crate::domain::metadata::Metadata;
 use crate::domain::money::Money;
-use crate::domain::product::Product;
+use crate::domain::product::{Product, Slug};
 use crate::domain::refusal::Refusal;
 use crate::domain::text::{Name, Sku};
 use crate::journal::{CommandError, Interrupt, Journal, UnitOfWork, UseCase};
@@ -51,7 +51,12 @@ pub(super) async fn prepare_products(
     let mut products = ProductIds::with_capacity(wanted.len());
     for wanted in wanted.chunks(CHUNK) {
         let preload = || Preload {
-            claims: wanted.iter().map(|(_, stock_up)| stock_up.claim()).collect(),
+            claims: wanted
+                .iter()
+                .flat_map(|(_, stock_up)| [stock_up.claim(), ClaimIds::product_slug(&stock_up.slug())])
+                .collect(),
+            products: wanted.iter().filter_map(|(_, stock_up)| stock_up.slug().older_product()).collect(),
+            settings: true,
             category_claim: Some(ClaimIds::category_name(&Name::stored(CATEGORY))),
             ..Preload::default()
         };
@@ -142,6 +147,11 @@ struct StockedProduct {
 impl StockUp {
     fn claim(&self) -> ClaimIds {
         ClaimIds::product_sku(&self.sku)
+    }
+
+    /// The slug that the product gets if no other has it.
+    fn slug(&self) -> Slug {
+        Slug::of_name(self.name.as_str())
     }
 }
 

@@ -9,6 +9,7 @@ use crate::domain::claim::{Claim, ClaimIds};
 use crate::domain::customer::Customer;
 use crate::domain::ids::{CustomerId, ProductId};
 use crate::domain::product::Product;
+use crate::domain::settings::{SHOP, ShopSettings};
 use crate::journal::{Actor, CommandError, Context, Interrupt, Journal, UnitOfWork, UseCase};
 use crate::shop::find_holder;
 
@@ -64,6 +65,8 @@ pub(super) struct Preload {
     pub category_claim: Option<ClaimIds>,
     pub products: BTreeSet<ProductId>,
     pub customers: BTreeSet<CustomerId>,
+    /// Whether the settings of the shop are loaded.
+    pub settings: bool,
 }
 
 impl UseCase for Preload {
@@ -81,7 +84,8 @@ impl UseCase for Preload {
         let category = work.get_all::<Claim, _>(self.category_claim.iter().flat_map(ClaimIds::all));
         let category = category
             .and_then(|claims| work.get_all::<Category, _>(claims.iter().filter_map(|claim| claim.holder)).map(drop));
-        combine_missing([claims, customers, products, category])
+        let settings = if self.settings { work.get::<ShopSettings>(SHOP).map(drop) } else { Ok(()) };
+        combine_missing([claims, customers, products, category, settings])
     }
 }
 

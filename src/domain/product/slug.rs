@@ -55,12 +55,17 @@ impl Slug {
     pub fn candidates(name: &str, product_id: ProductId) -> impl Iterator<Item = Self> {
         let numbered = Self::of_older(name, product_id);
         let more = numbered.0.clone();
-        [Self(made(name)), numbered].into_iter().chain((2..1_000).map(move |next| Self(format!("{more}-{next}"))))
+        [Self::of_name(name), numbered].into_iter().chain((2..1_000).map(move |next| Self(format!("{more}-{next}"))))
     }
 
     /// Slug of a product from before there were slugs, which no event holds: made of its name and number.
     pub fn of_older(name: &str, product_id: ProductId) -> Self {
-        Self(made(name)).numbered(product_id)
+        Self::of_name(name).numbered(product_id)
+    }
+
+    /// The first slug that a product of a name is given.
+    pub fn of_name(name: &str) -> Self {
+        Self(made(name))
     }
 
     /// This slug and the number of a product.

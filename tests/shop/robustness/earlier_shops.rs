@@ -80,7 +80,10 @@ async fn earlier_shop(name: &str) -> TestShop {
     let figures = std::fs::read_to_string(folder.join(format!("{name}.json"))).unwrap();
     let figures: BTreeMap<String, Value> = serde_json::from_str(&figures).unwrap();
     assert!(figures.len() > 20, "{name}");
-    for (path, recorded) in figures {
+    for (path, mut recorded) in figures {
+        if path.starts_with("sales/?") {
+            recorded.as_array_mut().unwrap().retain(|period| period["orders"] != 0);
+        }
         let found = match path.strip_prefix("sales/?") {
             Some(grain) => periods_with_orders(&shop, grain).await,
             None => shop.read(&path).await,

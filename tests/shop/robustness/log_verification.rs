@@ -90,14 +90,14 @@ const DAMAGES: [(&str, &[&str], &str); 33] = [
     (
         "update journal_head set position = position + 1",
         &["positions"],
-        "position 41, the head: expected position 41; found position 42",
+        "position 43, the head: expected position 43; found position 44",
     ),
     (
         "update events set recorded_at = recorded_at - interval '1 hour' where position = 6",
         &["times"],
         "position 6, Product/1: expected recorded at",
     ),
-    ("update journal_head set recorded_at = '2000-01-01'", &["times"], "position 41, the head: expected recorded at"),
+    ("update journal_head set recorded_at = '2000-01-01'", &["times"], "position 43, the head: expected recorded at"),
     (
         "update events set sequence = 3 where aggregate_type = 'Category' and sequence = 2",
         &["streams"],

@@ -114,9 +114,9 @@ fn values(field: &str, schema: &Value, required: bool) -> Vec<String> {
             if let Some(length) = schema["maxLength"].as_u64() {
                 values.push(json!("é".repeat(usize::try_from(length).unwrap() + 1)).to_string());
             }
-            let is_price = schema["examples"][0]
-                .as_str()
-                .is_some_and(|example| example.contains('.') && example.parse::<f64>().is_ok());
+            let is_price = schema["examples"][0].as_str().is_some_and(|example| {
+                example.parse::<f64>().is_ok() && example.split('.').nth(1).map(str::len) == Some(2)
+            });
             match schema["format"].as_str() {
                 Some("date-time") => values.extend(texts(&["\"yesterday\"", "\"2024-02-30T00:00:00Z\"", "\"\""])),
                 Some(_) => values.push("\"nonsense\"".to_owned()),
@@ -131,7 +131,12 @@ fn values(field: &str, schema: &Value, required: bool) -> Vec<String> {
                 values.push("[]".to_owned());
             }
         }
-        "object" => values.extend(texts(&["true", "0", "-1", "9223372036854775807", "[]", nul])),
+        "object" => {
+            values.extend(texts(&["true", "0", "-1", "9223372036854775807", "[]", nul]));
+            if schema["required"].as_array().is_none_or(Vec::is_empty) {
+                values.retain(|value| value != "{}");
+            }
+        }
         kind => panic!("what is wrong for {kind}?"),
     }
     values
