@@ -171,6 +171,7 @@ fn order_of(invoice: &Invoice, products: &ProductIds, customers: &CustomerIds) -
 fn preload(invoices: &[Invoice], products: &ProductIds, customers: &CustomerIds) -> Preload {
     let lines = invoices.iter().flat_map(|invoice| &invoice.lines);
     Preload {
+        settings: true,
         claims: invoices.iter().map(reference_claim).collect(),
         category_claim: None,
         products: lines.map(|line| products[&line.goods]).collect(),
