@@ -5,11 +5,13 @@ use std::process::Command;
 use axum::http::StatusCode;
 use cartwright::journal::{CheckedRule, check_log};
 use futures_util::future::join_all;
+use image::ImageFormat;
 use serde_json::{Value, json};
 use sqlx::{ConnectOptions, Executor};
 
 use crate::support::TestShop;
 use crate::support::guests::address;
+use crate::support::pictures::{picture, upload};
 
 /// Three orders: 1 of a customer, shipped; 2 of the same cart filled again, cancelled; 3 of a guest, pending.
 async fn story() -> TestShop {
@@ -74,7 +76,12 @@ async fn broken(shop: &TestShop) -> Vec<CheckedRule> {
 }
 
 /// Damages, the rules that find them, and what the first finding says.
-const DAMAGES: [(&str, &[&str], &str); 32] = [
+const DAMAGES: [(&str, &[&str], &str); 33] = [
+    (
+        "update events set payload = payload || '{\"image_ids\": [9]}' where event_type = 'ProductImageAdded'",
+        &["images"],
+        "Product/1: expected [1]; found [9]",
+    ),
     (
         "update events set payload = payload || '{\"stock\": 9}' where event_type = 'ProductRanLow'",
         &["low_stock"],
@@ -88,14 +95,14 @@ const DAMAGES: [(&str, &[&str], &str); 32] = [
     (
         "update journal_head set position = position + 1",
         &["positions"],
-        "position 41, the head: expected position 41; found position 42",
+        "position 43, the head: expected position 43; found position 44",
     ),
     (
         "update events set recorded_at = recorded_at - interval '1 hour' where position = 6",
         &["times"],
         "position 6, Product/1: expected recorded at",
     ),
-    ("update journal_head set recorded_at = '2000-01-01'", &["times"], "position 41, the head: expected recorded at"),
+    ("update journal_head set recorded_at = '2000-01-01'", &["times"], "position 43, the head: expected recorded at"),
     (
         "update events set sequence = 3 where aggregate_type = 'Category' and sequence = 2",
         &["streams"],
@@ -259,6 +266,8 @@ async fn every_rule_passes_a_clean_log_and_finds_its_damage() {
     group(&shop).await;
     let low = shop.send("PATCH", "product/1/", json!({ "low_stock_threshold": 8 }), &[]).await;
     assert_eq!(low.status, StatusCode::OK, "{}", low.body);
+    let image = upload(&shop, "POST", "product/1/images/", &picture(9, 9, [9, 9, 9], ImageFormat::Png)).await;
+    assert_eq!(image.status, StatusCode::CREATED, "{}", image.body);
     let clean = check_log(&shop.pool).await.unwrap();
     for rule in &clean {
         assert_eq!((rule.offences, &rule.findings[..]), (0, &[][..]), "{}", rule.name);

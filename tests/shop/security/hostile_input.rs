@@ -203,7 +203,9 @@ async fn a_field_that_clients_may_not_set_is_refused() {
     ];
     let mut sent = 0;
     for (method, path, described) in operations(&document) {
-        if !takes_body(&document, described) {
+        // The only field of an upload is in `features::images`.
+        let is_upload = described.pointer("/requestBody/content/multipart~1form-data").is_some();
+        if is_upload || !takes_body(&document, described) {
             continue;
         }
         let schema = resolve(&document, body_schema(described));
