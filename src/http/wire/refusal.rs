@@ -176,6 +176,8 @@ fn classify_refusal(refusal: &Refusal) -> (StatusCode, &'static str, &'static st
             ProductError::NegativeCount => (BAD_REQUEST, "negative_count", "Negative count"),
             ProductError::Image(error) => match error {
                 ImageError::NotFound(_) => (NOT_FOUND, "image_not_found", "Image not found"),
+                // The path exists; its body names an image that does not.
+                ImageError::Unknown(_) => (CONFLICT, "image_not_found", "Image not found"),
                 ImageError::Missing(_) => (CONFLICT, "image_missing", "Image missing in the order"),
                 ImageError::NamedTwice(_) => (BAD_REQUEST, "image_named_twice", "Image named twice"),
                 ImageError::TooMany => (CONFLICT, "too_many_images", "Too many images"),

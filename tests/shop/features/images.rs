@@ -65,7 +65,8 @@ async fn images_are_added_ordered_replaced_and_removed() {
     assert_eq!(shop.read(&path).await["image_urls"]["main"], url(&third));
     assert_eq!(reorder(json!([3, 1])).await.problem(), "image_missing");
     assert_eq!(reorder(json!([3, 1, 2, 2])).await.problem(), "image_named_twice");
-    assert_eq!(reorder(json!([3, 1, 2, 9])).await.problem(), "image_not_found");
+    let unknown = reorder(json!([3, 1, 2, 9])).await;
+    assert_eq!((unknown.status, unknown.problem()), (StatusCode::CONFLICT, "image_not_found"));
     assert_eq!(reorder(json!("3")).await.problem(), "invalid_request");
 
     let replacement = picture(70, 50, [9, 9, 9], ImageFormat::Png);

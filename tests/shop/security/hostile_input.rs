@@ -203,9 +203,10 @@ async fn a_field_that_clients_may_not_set_is_refused() {
     ];
     let mut sent = 0;
     for (method, path, described) in operations(&document) {
-        // A form of files has no fields.
-        let is_form = described.pointer("/requestBody/content/multipart~1form-data").is_some();
-        if is_form || !takes_body(&document, described) {
+        // Uploads and JSON lines name their unknown fields in tests of their own.
+        let content = described.pointer("/requestBody/content");
+        let is_other = content.is_some_and(|content| content.get("application/json").is_none());
+        if is_other || !takes_body(&document, described) {
             continue;
         }
         let schema = resolve(&document, body_schema(described));

@@ -59,6 +59,8 @@ pub enum ImageCommand {
 pub enum ImageError {
     #[error("the product has no image {0}")]
     NotFound(ImageId),
+    #[error("the order names image {0}, which the product does not have")]
+    Unknown(ImageId),
     #[error("the order lacks image {0} of the product")]
     Missing(ImageId),
     #[error("the order names image {0} more than once")]
@@ -112,7 +114,7 @@ impl Images {
     fn reorder(&self, image_ids: Vec<ImageId>) -> Result<Vec<ProductEvent>, ImageError> {
         let mut seen = std::collections::HashSet::new();
         for image_id in &image_ids {
-            self.find(*image_id)?;
+            self.find(*image_id).map_err(|_| ImageError::Unknown(*image_id))?;
             if !seen.insert(*image_id) {
                 return Err(ImageError::NamedTwice(*image_id));
             }

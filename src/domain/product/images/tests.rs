@@ -64,7 +64,7 @@ fn an_order_names_every_image_once() {
     two().when(reorder(&[1, 2])).then_expect_events(vec![]);
     two().when(reorder(&[2])).then_expect_error(ImageError::Missing(ImageId(1)).into());
     two().when(reorder(&[1, 2, 1])).then_expect_error(ImageError::NamedTwice(ImageId(1)).into());
-    two().when(reorder(&[1, 2, 3])).then_expect_error(ImageError::NotFound(ImageId(3)).into());
+    two().when(reorder(&[1, 2, 3])).then_expect_error(ImageError::Unknown(ImageId(3)).into());
 }
 
 #[test]
