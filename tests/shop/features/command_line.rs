@@ -35,7 +35,8 @@ fn the_documented_commands_work_from_the_first_start_to_the_last() {
             args.into_iter().map(|arg| if arg == "sales.csv" { csv.to_str().unwrap() } else { arg }).collect();
         // The signing key that all servers of a test run share is left unchanged.
         let keys = folder.path().join("keys");
-        let output = command(folder.path()).env("SHOP_KEYS_DIR", keys).args(&args).output().unwrap();
+        let output =
+            command(folder.path()).current_dir(folder.path()).env("SHOP_KEYS_DIR", keys).args(&args).output().unwrap();
         // One row of the file cannot be imported.
         let code = if args[0] == "play" { 3 } else { 0 };
         assert_eq!(output.status.code(), Some(code), "{args:?}: {}", text(&output));
