@@ -66,7 +66,7 @@ pub(super) fn line_of(file: &DumpFile, row: u64) -> u64 {
     }
 }
 
-/// Where a row stands in its file.
+/// Position of a row in its file.
 #[derive(Clone, Copy)]
 pub(super) struct RowPlace {
     line: u64,

@@ -12,7 +12,7 @@ use thiserror::Error;
 use super::format::Section;
 use crate::json::Unambiguous;
 
-/// Where an element stands in its file.
+/// Position of an element in its file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Span {
     pub offset: u64,

@@ -51,7 +51,7 @@ pub struct PictureName {
 #[schemars(with = "String")]
 pub struct MediaBase(Box<str>);
 
-/// A text that is no address of a folder of pictures.
+/// Error: the text is not the address of a folder of pictures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error(
     "must begin with http://, https:// or /, without spaces, quotes, ? and #, and with at most {} characters",
@@ -99,7 +99,7 @@ impl From<MediaBase> for String {
     }
 }
 
-/// A text that is no hash or name of a picture.
+/// Error: the text is not the hash or name of a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("must be 64 hexadecimal digits, and .jpg, .png or .webp after them in a name")]
 pub struct PictureNameError;

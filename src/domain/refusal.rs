@@ -65,7 +65,7 @@ pub enum Refusal {
     /// Rows of a request that is carried out completely or not at all, with their numbers.
     #[error("{}", list_rows(.0))]
     Rows(Vec<(u64, Refusal)>),
-    /// A row of a file that is no command.
+    /// Error: a row of the file cannot become a command.
     #[error("{0}")]
     UnreadableRow(String),
     /// A row names an SKU that no product has, and is no new product either; says what it lacks.
