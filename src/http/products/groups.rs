@@ -40,17 +40,21 @@ body! {
         pub family_id: Option<FamilyId>,
         /// Products of this brand; case and accents do not matter.
         pub brand: Option<Brand>,
+        /// These products, at most 1,000.
+        pub product_ids: Option<Vec<ProductId>>,
         /// `true`: all products.
         pub all: Option<bool>,
     }
 }
 
 body! {
-    /// Units that each product of a category receives.
+    /// Units that each product of a category or a list receives: exactly one of `category` and `product_ids`.
     #[schema(examples(json!({ "category": "Kitchen", "units": 10, "reason": "delivery 4711" })))]
     pub struct ReceivedUnits {
         /// Products of this category.
-        pub category: CategoryField,
+        pub category: Option<CategoryField>,
+        /// These products, at most 1,000.
+        pub product_ids: Option<Vec<ProductId>>,
         /// Units that are added to each product.
         pub units: Quantity,
         pub reason: Option<Reason>,
@@ -123,7 +127,7 @@ where
     }
 }
 
-/// Change the prices of a category, a family, a brand or all products by a percentage
+/// Change the prices of a category, a family, a brand, a list of products or all products by a percentage
 ///
 /// The answer is JSON lines (`application/x-ndjson`), one line a product, by number; `dry_run=true` is a preview of all of
 /// them. Discontinued products keep their prices. A price is rounded to whole cents, half away from zero (1.005 becomes
@@ -135,18 +139,22 @@ where
     request_body = Reprice, params(ManyParams),
     responses((status = 200, content_type = "application/x-ndjson", body = RepricedProductResult), CommandProblems))]
 pub async fn reprice_products(State(app): State<App>, command: Command<Reprice>) -> Result<Response, ApiError> {
-    let Command { body: Reprice { percent, category, family_id, brand, all }, context } = command;
-    let wanted = match (category, family_id, brand, all) {
-        (Some(CategoryField(category)), None, None, None) => Wanted::Category(category),
-        (None, Some(family_id), None, None) => Wanted::Family(family_id),
-        (None, None, Some(brand), None) => Wanted::Brand(brand),
-        (None, None, None, Some(true)) => Wanted::All,
-        _ => return Err(ApiError::invalid_field("category", "or one of family_id, brand and all=true is required")),
+    let Command { body: Reprice { percent, category, family_id, brand, product_ids, all }, context } = command;
+    let wanted = match (category, family_id, brand, product_ids, all) {
+        (Some(CategoryField(category)), None, None, None, None) => Wanted::Category(category),
+        (None, Some(family_id), None, None, None) => Wanted::Family(family_id),
+        (None, None, Some(brand), None, None) => Wanted::Brand(brand),
+        (None, None, None, Some(product_ids), None) => Wanted::listed(product_ids)?,
+        (None, None, None, None, Some(true)) => Wanted::All,
+        _ => {
+            let message = "or one of family_id, brand, product_ids and all=true is required";
+            return Err(ApiError::invalid_field("category", message));
+        }
     };
     run(app, context, wanted, move |product_id| RepriceProduct { product_id, percent }).await
 }
 
-/// Add units to the stock of each product of a category
+/// Add units to the stock of each product of a category or a list
 ///
 /// The answer is JSON lines (`application/x-ndjson`), one line a product, by number; `dry_run=true` is a preview of all of
 /// them. Discontinued products receive nothing.
@@ -157,14 +165,14 @@ pub async fn reprice_products(State(app): State<App>, command: Command<Reprice>)
     request_body = ReceivedUnits, params(ManyParams),
     responses((status = 200, content_type = "application/x-ndjson", body = ReceivedUnitsResult), CommandProblems))]
 pub async fn receive_units(State(app): State<App>, command: Command<ReceivedUnits>) -> Result<Response, ApiError> {
-    let Command { body: ReceivedUnits { category: CategoryField(category), units, reason }, context } = command;
+    let Command { body: ReceivedUnits { category, product_ids, units, reason }, context } = command;
     let change = StockChange::By(units.get());
-    run(app, context, Wanted::Category(category), move |product_id| AdjustStock {
-        product_id,
-        change,
-        reason: reason.clone(),
-    })
-    .await
+    let wanted = match (category, product_ids) {
+        (Some(CategoryField(category)), None) => Wanted::Category(category),
+        (None, Some(product_ids)) => Wanted::listed(product_ids)?,
+        _ => return Err(ApiError::invalid_field("category", "or product_ids is required, and not both")),
+    };
+    run(app, context, wanted, move |product_id| AdjustStock { product_id, change, reason: reason.clone() }).await
 }
 
 /// The group that a request names.
@@ -173,6 +181,22 @@ enum Wanted {
     Category(CategoryKey),
     Family(FamilyId),
     Brand(Brand),
+    /// In ascending order, each once.
+    Listed(Vec<ProductId>),
+}
+
+/// The most products of a list.
+const MAX_LISTED: usize = 1_000;
+
+impl Wanted {
+    fn listed(mut product_ids: Vec<ProductId>) -> Result<Self, ApiError> {
+        if product_ids.is_empty() || product_ids.len() > MAX_LISTED {
+            return Err(ApiError::invalid_field("product_ids", format!("must have 1 to {MAX_LISTED} numbers")));
+        }
+        product_ids.sort_by_key(|product_id| product_id.0);
+        product_ids.dedup();
+        Ok(Self::Listed(product_ids))
+    }
 }
 
 /// Runs a command on each product that the caller can see in the group.
@@ -195,6 +219,13 @@ async fn run<Row: UseCase<Answer: RowAnswer>>(
             (None, Some(family_id), None)
         }
         Wanted::Brand(brand) => (None, None, Some(text_key(brand.as_str()))),
+        Wanted::Listed(product_ids) => {
+            let products = product_ids.into_iter().map(|product_id| (product_id.0, ProductGroup::All)).collect();
+            let source = ProductsOfGroup { products, make, _row: PhantomData };
+            return RowsRun { app, source, context, all_or_nothing: false, slice_rows: SLICE_ROWS }
+                .answer(permit)
+                .await;
+        }
     };
     wait_for_position(&app, &context.principal, 0).await?;
     let rows = sqlx::query_file!(
