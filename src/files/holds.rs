@@ -18,6 +18,7 @@ use thiserror::Error;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
+use super::owner::OtherOwner;
 use super::pictures::{self, MAX_PICTURE_BYTES, PictureError, PreparedPicture, THUMBNAIL_WIDTHS, Thumbnail};
 use super::store::{MediaStore, StoreError, storage_path, thumbnail_path};
 use crate::domain::picture::{Picture, PictureName};
@@ -59,6 +60,8 @@ pub enum MediaError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
+    OtherOwner(#[from] OtherOwner),
+    #[error(transparent)]
     Database(#[from] sqlx::Error),
     #[error(transparent)]
     File(#[from] std::io::Error),
@@ -97,6 +100,7 @@ impl MediaFiles {
 
     /// Stores a picture with its thumbnails, and holds it.
     pub async fn keep(&self, prepared: &PreparedPicture) -> Result<Hold, MediaError> {
+        self.require_own_store().await?;
         let name = prepared.picture.name();
         for _ in 0..ATTEMPTS {
             let (hold, incarnation) = self.hold(&name).await?;
@@ -127,6 +131,7 @@ impl MediaFiles {
     /// Finds a file of the store by its path and holds it. A file under another name than its hash is stored anew, as an
     /// upload is.
     pub async fn adopt(&self, path: &str) -> Result<Adoption, MediaError> {
+        self.require_own_store().await?;
         let named = path.rsplit('/').next().and_then(|file| file.parse::<PictureName>().ok());
         let Some(name) = named.filter(|name| storage_path(name) == path) else {
             return self.adopt_other(path).await;
@@ -205,6 +210,7 @@ impl MediaFiles {
     /// Deletes a file and its thumbnails, unless an image refers to it, an upload holds it, or it was touched within
     /// `min_age`.
     pub async fn delete_unreferenced(&self, name: &PictureName, min_age: Duration) -> Result<Deletion, MediaError> {
+        self.require_own_store().await?;
         let mut transaction = self.pool.begin().await?;
         // A file that only the store knows gets a row, so that an upload of the same content waits.
         sqlx::query("insert into media_file (name, touched_at) values ($1, '-infinity') on conflict do nothing")

@@ -8,6 +8,7 @@ mod cleanup;
 mod holds;
 mod image_urls;
 mod location;
+mod owner;
 mod pictures;
 mod reactor;
 mod store;
@@ -17,6 +18,7 @@ pub use cleanup::{CleanupOptions, CleanupReport, FailedFile, clean_up};
 pub use holds::{Adoption, Deletion, Hold, MediaError, MediaFiles};
 pub use image_urls::{ImageUrlsReport, MissingFile, check_image_urls};
 pub use location::MediaLocation;
+pub use owner::OtherOwner;
 pub use pictures::{
     MAX_PICTURE_BYTES, MAX_PIXELS, MAX_SIDE, PictureError, PreparedPicture, THUMBNAIL_WIDTHS, Thumbnail, prepare,
 };

@@ -2,6 +2,7 @@
 
 mod admin;
 mod api;
+mod browser;
 mod features;
 mod robustness;
 mod security;

@@ -104,7 +104,7 @@ impl DataFolder {
         let found = fs::symlink_metadata(path).map_err(EmbeddedError::file("look at", path))?;
         let owner = self.account.as_ref().map_or(geteuid().as_raw(), |account| account.uid);
         if !found.is_dir() || found.uid() != owner || found.mode() & 0o077 != 0 {
-            let reason = std::io::Error::other("it exists, but is no private folder of ours");
+            let reason = std::io::Error::other("it exists, and is not a folder of this account alone");
             return Err(EmbeddedError::file("use the folder", path)(reason));
         }
         Ok(())

@@ -8,13 +8,13 @@ use axum::response::Response;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::domain::ids::{FamilyId, ProductId};
+use crate::domain::ids::{CategoryId, FamilyId, ProductId};
 use crate::domain::price_change::PriceChange;
 use crate::domain::product::Brand;
 use crate::domain::quantity::Quantity;
 use crate::domain::text::Reason;
 use crate::http::App;
-use crate::http::categories::CategoryField;
+use crate::http::categories::{CategoryField, with_subtrees};
 use crate::http::wire::body::body;
 use crate::http::wire::command::{Command, CommandProblems};
 use crate::http::wire::consistency::wait_for_position;
@@ -36,6 +36,8 @@ body! {
         pub percent: PriceChange,
         /// Products of this category.
         pub category: Option<CategoryField>,
+        /// `true` includes the categories below the category.
+        pub subtree: Option<bool>,
         /// Products of this family.
         pub family_id: Option<FamilyId>,
         /// Products of this brand; case and accents do not matter.
@@ -53,6 +55,8 @@ body! {
     pub struct ReceivedUnits {
         /// Products of this category.
         pub category: Option<CategoryField>,
+        /// `true` includes the categories below the category.
+        pub subtree: Option<bool>,
         /// These products, at most 1,000.
         pub product_ids: Option<Vec<ProductId>>,
         /// Units that are added to each product.
@@ -139,9 +143,11 @@ where
     request_body = Reprice, params(ManyParams),
     responses((status = 200, content_type = "application/x-ndjson", body = RepricedProductResult), CommandProblems))]
 pub async fn reprice_products(State(app): State<App>, command: Command<Reprice>) -> Result<Response, ApiError> {
-    let Command { body: Reprice { percent, category, family_id, brand, product_ids, all }, context } = command;
+    let Command { body, context } = command;
+    let Reprice { percent, category, subtree, family_id, brand, product_ids, all } = body;
+    refuse_lone_subtree(subtree, category.as_ref())?;
     let wanted = match (category, family_id, brand, product_ids, all) {
-        (Some(CategoryField(category)), None, None, None, None) => Wanted::Category(category),
+        (Some(CategoryField(category)), None, None, None, None) => Wanted::Category(category, subtree),
         (None, Some(family_id), None, None, None) => Wanted::Family(family_id),
         (None, None, Some(brand), None, None) => Wanted::Brand(brand),
         (None, None, None, Some(product_ids), None) => Wanted::listed(product_ids)?,
@@ -165,20 +171,29 @@ pub async fn reprice_products(State(app): State<App>, command: Command<Reprice>)
     request_body = ReceivedUnits, params(ManyParams),
     responses((status = 200, content_type = "application/x-ndjson", body = ReceivedUnitsResult), CommandProblems))]
 pub async fn receive_units(State(app): State<App>, command: Command<ReceivedUnits>) -> Result<Response, ApiError> {
-    let Command { body: ReceivedUnits { category, product_ids, units, reason }, context } = command;
+    let Command { body: ReceivedUnits { category, subtree, product_ids, units, reason }, context } = command;
     let change = StockChange::By(units.get());
+    refuse_lone_subtree(subtree, category.as_ref())?;
     let wanted = match (category, product_ids) {
-        (Some(CategoryField(category)), None) => Wanted::Category(category),
+        (Some(CategoryField(category)), None) => Wanted::Category(category, subtree),
         (None, Some(product_ids)) => Wanted::listed(product_ids)?,
         _ => return Err(ApiError::invalid_field("category", "or product_ids is required, and not both")),
     };
     run(app, context, wanted, move |product_id| AdjustStock { product_id, change, reason: reason.clone() }).await
 }
 
+fn refuse_lone_subtree(subtree: Option<bool>, category: Option<&CategoryField>) -> Result<(), ApiError> {
+    match (subtree, category) {
+        (Some(_), None) => Err(ApiError::invalid_field("subtree", "needs category")),
+        _ => Ok(()),
+    }
+}
+
 /// The group that a request names.
 enum Wanted {
     All,
-    Category(CategoryKey),
+    /// Also of the categories below it, if asked for.
+    Category(CategoryKey, Option<bool>),
     Family(FamilyId),
     Brand(Brand),
     /// In ascending order, each once.
@@ -208,11 +223,11 @@ async fn run<Row: UseCase<Answer: RowAnswer>>(
 ) -> Result<Response, ApiError> {
     refuse_if_match(&context)?;
     let permit = app.whole_lists.admit_rows()?;
-    let (category_id, family_id, brand) = match wanted {
+    let (category, family_id, brand) = match wanted {
         Wanted::All => (None, None, None),
-        Wanted::Category(category) => {
+        Wanted::Category(category, subtree) => {
             let found = app.journal.run(FindCategory(category), Context::of(context.actor.clone())).await?;
-            (Some(found.answer.category_id), None, None)
+            (Some((found.answer.category_id, subtree)), None, None)
         }
         Wanted::Family(family_id) => {
             app.journal.run(FindFamily(family_id), Context::of(context.actor.clone())).await?;
@@ -228,21 +243,25 @@ async fn run<Row: UseCase<Answer: RowAnswer>>(
         }
     };
     wait_for_position(&app, &context.principal, 0).await?;
+    let categories = match category {
+        Some((category_id, subtree)) => with_subtrees(&app, Some(vec![category_id.0]), subtree).await?,
+        None => None,
+    };
     let rows = sqlx::query_file!(
         "projections/products/in_group.sql",
-        category_id.map(|category_id| category_id.0),
+        categories.as_deref(),
         brand,
         family_id.map(|family_id| family_id.0)
     )
     .fetch_all(&app.pool)
     .await?;
-    let group_of = |own_brand: Option<String>| match (category_id, family_id, &brand) {
-        (Some(category_id), ..) => ProductGroup::Category(category_id),
+    let group_of = |own_category: i64, own_brand: Option<String>| match (category, family_id, &brand) {
+        (Some(_), ..) => ProductGroup::Category(CategoryId(own_category)),
         (_, Some(family_id), _) => ProductGroup::Family(family_id),
         (_, _, Some(_)) => ProductGroup::Brand(own_brand.unwrap_or_default()),
         (None, None, None) => ProductGroup::All,
     };
-    let products = rows.into_iter().map(|row| (row.product_id, group_of(row.brand))).collect();
+    let products = rows.into_iter().map(|row| (row.product_id, group_of(row.category_id, row.brand))).collect();
     let source = ProductsOfGroup { products, make, _row: PhantomData };
     RowsRun { app, source, context, all_or_nothing: false, slice_rows: SLICE_ROWS }.answer(permit).await
 }

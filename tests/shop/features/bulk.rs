@@ -1,5 +1,7 @@
 //! Many products in one request: rows, their results, all or nothing, dry runs, keys, new prices and received units.
 
+use std::collections::BTreeSet;
+
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use serde_json::{Value, json};
@@ -216,11 +218,28 @@ async fn rows_are_all_or_nothing_previewed_and_replayed() {
         let answered = post(&shop, "stock/receive/", "application/json", body.to_string(), None).await;
         assert_eq!(answered.status, StatusCode::BAD_REQUEST, "{body}");
     }
+    // Categories below are included where asked for.
+    let kitchen = shop.read("categories/").await[0]["category_id"].clone();
+    shop.done("categories/", json!({ "category_name": "Pans", "parent_id": kitchen })).await;
+    shop.done("products/", json!({ "name": "Pan", "price": "9.00", "category": "Pans" })).await;
+    for (subtree, products) in [(json!(null), 251), (json!(false), 251), (json!(true), 252)] {
+        let group = json!({ "category": "Kitchen", "subtree": subtree });
+        for (path, key, value) in [("products/reprice/", "percent", json!("5")), ("stock/receive/", "units", json!(1))]
+        {
+            let mut body = group.clone();
+            body[key] = value;
+            let path = format!("{path}?dry_run=true");
+            let answered = post(&shop, &path, "application/json", body.to_string(), None).await;
+            assert_eq!(answered.lines.len(), products, "{path} {body}");
+            assert!(answered.lines.iter().all(|line| line["status"] == 200), "{body}: {:?}", answered.lines.last());
+        }
+    }
     for (body, status) in [
         (json!({ "percent": "5", "product_ids": [] }), StatusCode::BAD_REQUEST),
         (json!({ "percent": "5", "product_ids": (1..=1_001).collect::<Vec<_>>() }), StatusCode::BAD_REQUEST),
         (json!({ "percent": "5", "product_ids": [1], "all": true }), StatusCode::BAD_REQUEST),
         (json!({ "percent": "5" }), StatusCode::BAD_REQUEST),
+        (json!({ "percent": "5", "all": true, "subtree": true }), StatusCode::BAD_REQUEST),
         (json!({ "percent": "-100", "all": true }), StatusCode::BAD_REQUEST),
         (json!({ "percent": "5", "all": true, "category": "Kitchen" }), StatusCode::BAD_REQUEST),
         (json!({ "percent": "5", "category": "Nowhere" }), StatusCode::CONFLICT),
@@ -228,5 +247,33 @@ async fn rows_are_all_or_nothing_previewed_and_replayed() {
         let answered = post(&shop, "products/reprice/", "application/json", body.to_string(), None).await;
         assert_eq!(answered.status, status, "{body}: {:?}", answered.lines);
     }
+    shop.check_log().await;
+}
+
+#[tokio::test]
+async fn a_unit_of_work_creates_many_products_of_one_name_whose_slugs_are_taken() {
+    let shop = TestShop::new().await;
+    shop.category("Kitchen").await;
+    let named = |name: &str| json!({ "name": name, "price": "2.00", "category": "Kitchen" });
+    let create = async |products: Vec<Value>| {
+        let answered = rows(&shop, "products/bulk/?atomic=true", &products).await;
+        assert_eq!(answered.status, StatusCode::OK, "{:?}", answered.lines);
+        assert!(answered.lines.iter().all(|line| line["status"] == 201), "{:?}", answered.lines);
+    };
+    // The slugs with a number are those of the next products.
+    let taken = |number: i64| {
+        let slugs = [format!("mug-{number}"), format!("mug-{number}-2")];
+        slugs.map(|slug| json!({ "name": format!("Cup {slug}"), "price": "2.00", "category": "Kitchen", "slug": slug }))
+    };
+    create(vec![named("Kettle"); 32]).await;
+    create(vec![named("Kettle"); 200]).await;
+    create((433..533).flat_map(taken).collect()).await;
+    create([vec![named("Mug"); 100], (0..70).map(|number| named(&format!("Pot {}", number % 7))).collect()].concat())
+        .await;
+    let products = shop.read("products/?view=full&limit=1000").await;
+    let slug = |product: &Value| product["slug"].as_str().unwrap().to_owned();
+    let slugs: BTreeSet<_> = products.as_array().unwrap().iter().map(slug).collect();
+    assert_eq!((slugs.len(), products.as_array().unwrap().len()), (602, 602));
+    assert!(slugs.contains("mug") && slugs.contains("mug-434-3") && slugs.contains("mug-532-3"), "{slugs:?}");
     shop.check_log().await;
 }
