@@ -5,6 +5,7 @@
 
 use askama::Template;
 use futures_util::{StreamExt, stream};
+use serde_json::json;
 
 use super::action::{Action, explain};
 use super::effect::Moved;
@@ -14,7 +15,6 @@ use crate::admin::api::Problem;
 use crate::admin::form::Form;
 use crate::admin::page::Page;
 use crate::admin::staff::{PageResult, Staff};
-use serde_json::json;
 
 #[derive(Template)]
 #[template(path = "admin/orders/bulk.html")]
@@ -87,9 +87,7 @@ async fn run(staff: &Staff, form: &Form, preview: bool) -> Result<Vec<Row>, Prob
         let call = if preview { call.dry_run() } else { call.key(&format!("{}-{order_id}", form.key)) };
         let outcome = match call.read::<Moved>().await {
             Ok(reply) => Ok(sentences(&reply.data, &page)),
-            Err(problem) if problem.is_about_input() || problem.status == 404 => {
-                Err(explain(problem, &[]).sentence())
-            }
+            Err(problem) if problem.is_about_input() || problem.status == 404 => Err(explain(problem, &[]).sentence()),
             Err(problem) => return Err(problem),
         };
         Ok(Row { order_id, name: form.value(&format!("name.{order_id}")).to_owned(), outcome })
@@ -123,7 +121,8 @@ pub async fn apply(staff: Staff, form: Form) -> PageResult {
         return show(&staff, form, rows, true);
     }
     let (count, to) = (rows.len(), format!("/admin/orders{}", back(&form)));
-    staff.done(&to, format!("{}: {count} orders changed.", action(&form)?.title()))
+    let orders = if count == 1 { "1 order was".to_owned() } else { format!("{count} orders were") };
+    staff.done(&to, format!("{}: {orders} changed.", action(&form)?.title()))
 }
 
 fn show(staff: &Staff, form: Form, rows: Vec<Row>, applied: bool) -> PageResult {

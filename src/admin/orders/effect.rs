@@ -48,7 +48,8 @@ impl Moved {
             match event.event_type.as_str() {
                 "OrderRefundRequested" => {
                     let attempt = event.payload["attempt"].as_i64();
-                    let payment = payments.iter().find(|payment| payment.attempt.is_some() && payment.attempt == attempt);
+                    let payment =
+                        payments.iter().find(|payment| payment.attempt.is_some() && payment.attempt == attempt);
                     let way = payment.map_or("payment provider", |payment| &payment.way);
                     Some(format!("{money} go back to the {way}. The payment provider executes the refund by itself."))
                 }

@@ -15,8 +15,18 @@ use crate::admin::query::Query;
 use crate::admin::staff::{PageResult, Staff};
 
 /// Parameters of the API's list that the address may have; the last two are also what the search looks for.
-const FILTERS: [&str; 10] =
-    ["status", "payment", "fulfilment", "category_id", "product_id", "customer_id", "city", "refund", "reference", "email"];
+const FILTERS: [&str; 10] = [
+    "status",
+    "payment",
+    "fulfilment",
+    "category_id",
+    "product_id",
+    "customer_id",
+    "city",
+    "refund",
+    "reference",
+    "email",
+];
 /// Parameters of this page alone.
 const OWN_FILTERS: [&str; 4] = ["search", "period", "from", "to"];
 
@@ -31,8 +41,14 @@ const DAILY: [(&str, &str, &str); 7] = [
     ("Waiting for a refund", "?refund=requested", "The payment provider has not refunded yet"),
 ];
 
-const PERIODS: [(&str, &str); 6] =
-    [("", "Any day"), ("today", "Today"), ("yesterday", "Yesterday"), ("week", "7 days"), ("month", "Month"), ("year", "Year")];
+const PERIODS: [(&str, &str); 6] = [
+    ("", "Any day"),
+    ("today", "Today"),
+    ("yesterday", "Yesterday"),
+    ("week", "7 days"),
+    ("month", "Month"),
+    ("year", "Year"),
+];
 
 #[derive(Template)]
 #[template(path = "admin/orders/list.html")]

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::states::{self, Badge, OrderStates};
 use crate::admin::api::Problem;
 use crate::admin::format::in_words;
+use crate::admin::query::Query;
 use crate::admin::staff::Staff;
 
 /// The summary of an order as the API returns it.
@@ -179,8 +180,8 @@ impl Order {
         self.addresses.iter().find(|address| address.kind == kind)
     }
 
-    pub fn product_name(&self, line: i64) -> &str {
-        self.lines.iter().find(|found| found.line == line).map_or("", |found| &found.product_name)
+    pub fn product_name(&self, line: &i64) -> &str {
+        self.lines.iter().find(|found| found.line == *line).map_or("", |found| &found.product_name)
     }
 
     /// Money that was received and is neither refunded nor on its way back.
@@ -190,7 +191,11 @@ impl Order {
         amount(&self.paid) - amount(&self.refunded) - requested
     }
 
-    /// Whether something reduces or raises the total that needs a word.
+    /// Why the last payment failed.
+    pub fn failure(&self) -> Option<String> {
+        self.payment_failure.as_ref().map(|reason| reason.replace('_', " "))
+    }
+
     pub fn has_credit(&self) -> bool {
         !amount(&self.credited).is_zero()
     }
@@ -215,6 +220,19 @@ impl Pricing {
 impl Refund {
     pub fn badge(&self) -> Badge {
         states::refund(&self.state)
+    }
+
+    /// Why it failed, and why it was asked for.
+    pub fn remark(&self) -> String {
+        let failure = self.failure.as_ref().map(|failure| failure.replace('_', " "));
+        failure.into_iter().chain(self.reason.clone()).collect::<Vec<_>>().join("; ")
+    }
+}
+
+impl Contact {
+    /// The list of the orders with this address.
+    pub fn orders(&self) -> String {
+        Query::default().with("email", &self.email)
     }
 }
 

@@ -86,9 +86,8 @@ fn badge(states: &States, word: &str) -> Badge {
 
 /// The choices of the filters: status, payment, fulfilment.
 pub fn choices() -> [Vec<(String, String)>; 3] {
-    [STATUS, PAYMENT, FULFILMENT].map(|states| {
-        states.iter().map(|(word, text, _)| ((*word).to_owned(), (*text).to_owned())).collect()
-    })
+    [STATUS, PAYMENT, FULFILMENT]
+        .map(|states| states.iter().map(|(word, text, _)| ((*word).to_owned(), (*text).to_owned())).collect())
 }
 
 pub fn refund_choices() -> Vec<(String, String)> {

@@ -199,15 +199,15 @@ pub async fn list_orders(
         Some(RefundState::Requested) => find_requested_refunds(&app).await?,
         _ => None,
     };
-    let mut walked: Vec<Walked<OrderRow>> = match choose_walk(&filter, customer_id, reference.as_ref(), ordered, refunds)
-    {
-        Walk::ByDate => walk!("projections/orders/list.sql"),
-        Walk::Among(Ordered { customer_id, guest_orders }, reference) => {
-            walk!("projections/orders/list_among.sql", customer_id, &guest_orders, reference)
-        }
-        Walk::ToShip => walk!("projections/orders/list_to_ship.sql"),
-        Walk::ToPay => walk!("projections/orders/list_to_pay.sql"),
-    };
+    let mut walked: Vec<Walked<OrderRow>> =
+        match choose_walk(&filter, customer_id, reference.as_ref(), ordered, refunds) {
+            Walk::ByDate => walk!("projections/orders/list.sql"),
+            Walk::Among(Ordered { customer_id, guest_orders }, reference) => {
+                walk!("projections/orders/list_among.sql", customer_id, &guest_orders, reference)
+            }
+            Walk::ToShip => walk!("projections/orders/list_to_ship.sql"),
+            Walk::ToPay => walk!("projections/orders/list_to_pay.sql"),
+        };
     if filter.view == Some(OrderListView::Full) {
         add_details(&app, &mut walked).await?;
     }

@@ -3,5 +3,6 @@
 mod categories;
 mod headers;
 mod log_in;
+mod orders;
 mod products;
 mod roles;
