@@ -193,7 +193,7 @@ impl Action {
                 rows.push(row);
                 lines.push(line.line);
             }
-            if rows.is_empty() { Err(Problem::invalid("units", "are missing: enter how many")) } else { Ok(rows) }
+            if rows.is_empty() { Err(Problem::invalid("units", "enter how many")) } else { Ok(rows) }
         };
         let reason = form.optional("reason");
         let body = match self {
@@ -233,7 +233,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Move {
 }
 
 /// A refusal in plain words, at the fields of the form.
-pub fn explain(mut problem: Problem, lines: &[i64]) -> Problem {
+pub fn explain(mut problem: Problem, action: Option<Action>, lines: &[i64]) -> Problem {
     for error in &mut problem.errors {
         let place = error.field.strip_prefix("lines[").and_then(|rest| rest.split_once(']'));
         let line = place.and_then(|(index, _)| lines.get(index.parse::<usize>().ok()?));
@@ -245,7 +245,18 @@ pub fn explain(mut problem: Problem, lines: &[i64]) -> Problem {
         "address_missing" => "The order has no shipping address. Enter one, or mark that the buyer collects the goods.",
         "not_paid" => "The order is to be paid online, and the money is not here yet. Ship it when it is paid.",
         "order_refunded" => "Everything was refunded, or its refund is requested, so nothing of it is sent any more.",
-        "illegal_move" => "The order does not allow this in its state; perhaps it was changed in the meantime.",
+        "illegal_move" => match action {
+            Some(Action::Process) => "It is not new: packing has begun already, or it was cancelled.",
+            Some(Action::Ship) => {
+                "It is not being packed: start packing first, unless it was sent or cancelled already."
+            }
+            Some(Action::Cancel | Action::GiveUp) => "It was sent or cancelled already.",
+            Some(Action::Deliver) => "Nothing of it is on its way.",
+            Some(Action::Return) => "Nothing of it was sent.",
+            Some(Action::Refund) => "There is no money to refund.",
+            Some(Action::Pay) => "It is paid, cancelled or refunded, so there is nothing to pay.",
+            None => "The order does not allow this in its state.",
+        },
         "partly_shipped" => "A part of the order was sent already. Give up the other units instead.",
         "nothing_to_send" => "Everything was sent already, so a correction would reach no parcel.",
         "contact_erased" => "The personal data of the buyer was erased, and cannot be entered again.",

@@ -87,7 +87,9 @@ async fn run(staff: &Staff, form: &Form, preview: bool) -> Result<Vec<Row>, Prob
         let call = if preview { call.dry_run() } else { call.key(&format!("{}-{order_id}", form.key)) };
         let outcome = match call.read::<Moved>().await {
             Ok(reply) => Ok(sentences(&reply.data, &page)),
-            Err(problem) if problem.is_about_input() || problem.status == 404 => Err(explain(problem, &[]).sentence()),
+            Err(problem) if problem.is_about_input() || problem.status == 404 => {
+                Err(explain(problem, Some(action), &[]).sentence())
+            }
             Err(problem) => return Err(problem),
         };
         Ok(Row { order_id, name: form.value(&format!("name.{order_id}")).to_owned(), outcome })

@@ -67,7 +67,8 @@ impl OrderPage {
 
 /// `None` if the customer was erased.
 async fn read_customer(staff: &Staff, customer_id: i64) -> Result<Option<Customer>, Problem> {
-    match staff.api.get(format_args!("customer/{customer_id}")).read().await {
+    let call = staff.api.get(format_args!("customer/{customer_id}"));
+    match call.read().await {
         Ok(reply) => Ok(Some(reply.data)),
         Err(problem) if [404, 410].contains(&problem.status) => Ok(None),
         Err(problem) => Err(problem),
@@ -109,7 +110,7 @@ pub async fn save_notes(staff: Staff, Id(order_id): Id, form: Form) -> PageResul
     match saved {
         Ok(()) => staff.done(&format!("/admin/orders/{order_id}"), "The notes were saved."),
         Err(problem) if problem.is_about_input() => {
-            let problem = explain(problem, &[]);
+            let problem = explain(problem, None, &[]);
             let page = OrderPage::read(&staff, order_id, Some((form, problem.clone()))).await?;
             staff.show_refused(&problem, &page)
         }

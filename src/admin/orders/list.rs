@@ -62,8 +62,6 @@ struct OrderListPage {
     refunds: Vec<(String, String)>,
     periods: Vec<Choice>,
     daily: Vec<Choice>,
-    /// First and last day, as typed or of the period.
-    days: (String, String),
 }
 
 /// A list that a link leads to.
@@ -152,7 +150,8 @@ fn call(staff: &Staff) -> (Call, &'static [&'static str]) {
 /// The order with the searched number.
 async fn find_order(staff: &Staff) -> Result<Option<i64>, Problem> {
     let Search::Number(order_id, _) = Search::read(&staff.query) else { return Ok(None) };
-    match staff.api.get(format_args!("order/{order_id}/history")).query("limit", 1).read::<Value>().await {
+    let call = staff.api.get(format_args!("order/{order_id}/history")).query("limit", 1);
+    match call.read::<Value>().await {
         Ok(_) => Ok(Some(order_id)),
         Err(problem) if [400, 404].contains(&problem.status) => Ok(None),
         Err(problem) => Err(problem),
@@ -185,7 +184,6 @@ pub async fn show(staff: Staff) -> PageResult {
     });
     staff.show(&OrderListPage {
         page: staff.page("Orders"),
-        days: days(query, staff.today()),
         list,
         found,
         categories: categories.iter().map(CategoryOption::pair).collect(),

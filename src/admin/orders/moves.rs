@@ -72,7 +72,7 @@ pub async fn send(staff: Staff, Move(order_id, action): Move, form: Form) -> Pag
     if form.value("step") == "apply" {
         return match call(&form).key(&form.key).send_command().await {
             Ok(()) => staff.done(&address(order_id), action.done()),
-            Err(problem) => refuse(&staff, file, action, form, explain(problem, &command.lines)),
+            Err(problem) => refuse(&staff, file, action, form, explain(problem, Some(action), &command.lines)),
         };
     }
     match call(&form).dry_run().read::<Moved>().await {
@@ -80,7 +80,7 @@ pub async fn send(staff: Staff, Move(order_id, action): Move, form: Form) -> Pag
             let effect = Effect::of(action, &staff.page(""), &file, &moved.data);
             staff.show(&MovePage::new(&staff, file.order, action, form.with_new_key(), Some(effect)))
         }
-        Err(problem) => refuse(&staff, file, action, form, explain(problem, &command.lines)),
+        Err(problem) => refuse(&staff, file, action, form, explain(problem, Some(action), &command.lines)),
     }
 }
 

@@ -119,7 +119,7 @@ async fn save(
     match call.if_match(&form.etag).key(&form.key).send_command().await {
         Ok(()) => staff.done(&format!("/admin/orders/{order_id}"), done),
         Err(problem) if problem.is_about_input() => {
-            let problem = explain(problem, &[]);
+            let problem = explain(problem, None, &[]);
             let file = OrderFile::read(staff, order_id).await?;
             let refused = Refused { part, form, problem: problem.clone() };
             staff.show_refused(&problem, &RecipientsPage::new(staff, file, Some(refused)))

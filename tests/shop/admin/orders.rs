@@ -250,7 +250,7 @@ async fn chosen_orders_are_shipped_or_cancelled_after_a_preview_of_each() {
         fields
     };
     let preview = visitor.post("/admin/orders/bulk", &chosen("ship")).await;
-    has(&preview, &["This will change 2 of 3 orders.", "refused", "on its way", "The order does not allow this"]);
+    has(&preview, &["This will change 2 of 3 orders.", "refused", "on its way", "start packing first"]);
     assert_eq!(shop.read(&format!("order/{}/summary/", orders[0])).await["shipments"], json!([]));
     let applied = visitor.submit(&preview, "/admin/orders/bulk/apply", &[]).await;
     has(&applied, &["2 of 3 orders were changed", "Back to the list", "?status=processing"]);
