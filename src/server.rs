@@ -95,6 +95,7 @@ pub async fn serve(
     let payments_config = config.payments.config()?;
     let http_listener =
         TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
+    let media = MediaStore::open(&database_config.media())?;
     let database = Database::open(location).await?;
     if let Some(advice) = reader_state(&mut *database.pool.acquire().await?).await?.advice() {
         tracing::info!("{advice}");
@@ -124,14 +125,13 @@ pub async fn serve(
     let payment_policy = config.payment_policy(guest_invoices);
     let tasks = periodic_tasks(config, &engine, &accounts, &database.pool);
     let scheduler = Scheduler::start(database.connect.clone(), tasks, SchedulerOptions::default());
-    let media = MediaStore::open(&database_config.media())?;
     if let Err(error) = media.prepare_folder() {
         // A shop without its images still sells.
         tracing::error!(%error, "cannot create the media folder; images cannot be stored");
     }
     let files = MediaFiles::new(media.clone(), database.pool.clone());
     let context = task_context(&engine, &database.pool);
-    let scheduled = scheduled_tasks::build(&config.schedules, database_config, &context, &files)?;
+    let scheduled = scheduled_tasks::build(&config.schedules, database_config, &context, &files);
     // The writer ends when no journal is left.
     drop(context);
     forget_unscheduled(&database.pool, &scheduled.iter().map(|task| task.name).collect::<Vec<_>>()).await?;
