@@ -32,11 +32,11 @@ from cartwright_client.api.statistics import bestsellers
 from cartwright_client.api.webhooks import create_webhook, delete_webhook
 from cartwright_client.models import (
     Arrival,
-    CategoryName,
     FulfilmentState,
     GuestCheckout,
     Login,
     NewAddress,
+    NewCategory,
     NewItem,
     NewKey,
     NewProduct,
@@ -75,7 +75,7 @@ def main(address: str, password: str) -> None:
 
     # The catalogue. A repeated command with one key is executed once.
     run = uuid.uuid4().hex[:8]
-    category = create_category.sync(client=staff, body=CategoryName(category_name=f"Lamps {run}"))
+    category = create_category.sync(client=staff, body=NewCategory(category_name=f"Lamps {run}"))
     lamp = NewProduct(name=f"Lamp {run}", price="30.00", category=category.category_id, stock=2)
     made = [create_product.sync(client=staff, body=lamp, idempotency_key=f"lamp-{run}") for _ in range(2)]
     product_id = made[0].product_id

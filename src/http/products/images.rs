@@ -75,7 +75,8 @@ pub async fn list_images(
 ///
 /// A product has at most 50 images. The picture is stored before the command, and deleted when no image refers to it.
 #[utoipa::path(post, path = "/product/{product_id}/images", tag = "catalogue", security(("bearer" = ["editor"])),
-    request_body(content = PictureForm, content_type = "multipart/form-data"),
+    request_body(content((PictureForm = "multipart/form-data",
+        encoding(("image" = (content_type = "image/jpeg, image/png, image/webp")))))),
     params(("product_id" = ProductId, Path), CommandParams),
     responses((status = 201, body = ImageView), CommandProblems))]
 pub async fn add_image(
@@ -90,7 +91,8 @@ pub async fn add_image(
 
 /// Replace the picture of an image, which keeps its number and place
 #[utoipa::path(put, path = "/product/{product_id}/images/{image_id}", tag = "catalogue", security(("bearer" = ["editor"])),
-    request_body(content = PictureForm, content_type = "multipart/form-data"),
+    request_body(content((PictureForm = "multipart/form-data",
+        encoding(("image" = (content_type = "image/jpeg, image/png, image/webp")))))),
     params(("product_id" = ProductId, Path), ("image_id" = ImageId, Path), CommandParams),
     responses((status = 200, body = ImageView), CommandProblems))]
 pub async fn replace_image(
