@@ -18,7 +18,6 @@ pub mod catalogue;
 pub mod cli;
 pub mod clock;
 pub mod config;
-mod counted;
 pub mod csv_file;
 pub mod database;
 pub mod domain;

@@ -17,7 +17,7 @@ use serde::Serialize;
 use sqlx::PgPool;
 
 use crate::clock::{self, ClockVerdict};
-use crate::counted::counted;
+use crate::domain::counted::counted;
 use crate::domain::ids::CustomerId;
 use crate::domain::order::Status;
 use crate::failpoints::failpoint;

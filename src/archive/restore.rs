@@ -16,7 +16,7 @@ use uuid::Uuid;
 use zstd::stream::read::Decoder;
 
 use super::file::{FORMAT, Manifest, manifest_path};
-use crate::counted::counted;
+use crate::domain::counted::counted;
 use crate::journal::archive as journal;
 use crate::regular_file;
 

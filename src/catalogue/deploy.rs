@@ -16,7 +16,7 @@ use super::reading::{ReadRows, line_of, read_rows};
 use super::rows::DeployRow;
 use super::slices::{Application, ApplyError, MAX_SLICE_ROWS, OnRefusal, SlicedFile};
 use super::{CatalogueShop, Target, wait_for_read_tables};
-use crate::counted::counted;
+use crate::domain::counted::counted;
 use crate::domain::refusal::Refusal;
 use crate::files::MediaStore;
 use crate::journal::CommandError;

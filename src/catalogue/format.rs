@@ -6,7 +6,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use crate::counted::counted;
+use crate::domain::counted::counted;
 use crate::domain::product::Phone;
 use crate::shop::ImageUrls;
 

@@ -17,8 +17,8 @@ use crate::catalogue::{
     NOT_HELD, Problem,
 };
 use crate::config::DatabaseConfig;
-use crate::counted::counted;
 use crate::database::{Database, Location};
+use crate::domain::counted::counted;
 use crate::files::{MediaFiles, MediaStore};
 
 #[derive(Subcommand)]

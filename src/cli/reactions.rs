@@ -8,8 +8,8 @@ use sqlx::PgPool;
 
 use super::database::with_database;
 use super::output::print;
-use crate::counted::counted;
 use crate::database::{Database, Location};
+use crate::domain::counted::counted;
 use crate::reactors::{self, ReactionState};
 
 #[derive(Subcommand)]

@@ -6,8 +6,8 @@ use sqlx::PgPool;
 
 use super::database::with_database;
 use super::output::print;
-use crate::counted::counted;
 use crate::database::Location;
+use crate::domain::counted::counted;
 use crate::journal::{self, BegunGeneration, LogFile, LogIdentity, LogState};
 use crate::reactors;
 

@@ -17,7 +17,7 @@ use super::holds::{Deletion, MediaError, MediaFiles};
 use super::store::{picture_of, storage_path};
 use super::temporary::is_temporary;
 use crate::clock;
-use crate::counted::counted;
+use crate::domain::counted::counted;
 use crate::domain::picture::PictureName;
 
 /// What a clean-up may delete.

@@ -11,8 +11,8 @@ use sqlx::PgPool;
 use utoipa::ToSchema;
 
 use crate::clock::{self, ClockVerdict};
-use crate::counted::counted;
 use crate::database::failure::DatabaseFailure;
+use crate::domain::counted::counted;
 use crate::files::MediaStore;
 use crate::projector::{self, ProjectionState, ProjectionStatus, SetAsideView};
 use crate::reactors::{self, RestoredReactions};

@@ -18,8 +18,8 @@ use thiserror::Error;
 
 use super::progress::{Counts, FileKind};
 use super::slices::{Application, ApplyError, MAX_SLICE_ROWS, OnRefusal, SlicedFile};
-use crate::counted::counted;
 use crate::csv_file::{CsvError, CsvFile, CsvRow};
+use crate::domain::counted::counted;
 use crate::journal::{Actor, CommandError, Context, Journal};
 use crate::regular_file;
 use crate::shop::{AppliedProduct, Bulk, BulkRow, RowEffect};

@@ -101,7 +101,7 @@ fn a_command_that_is_refused_creates_no_shop() {
         (vec!["play", pipe], "it is a pipe, not a regular file"),
         (vec!["restore", pipe], "it is a pipe, not a regular file"),
         (vec!["serve", "--schedule", "dump=0 4 * * *;dump=0 5 * * *"], "names the task dump twice"),
-        (vec!["serve", "--media", "s3://"], "must name a bucket"),
+        (vec!["serve", "--media", "s3://"], "invalid value"),
     ] {
         let output = run(folder.path(), &args);
         let message = text(&output);
