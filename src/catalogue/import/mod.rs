@@ -122,7 +122,7 @@ pub async fn import_products(
     report.continued_after = application.applied_rows();
     progress.set_position(report.continued_after);
     for _ in 0..report.continued_after {
-        file.next()?.ok_or(ImportError::Changed)?;
+        file.next_row()?.ok_or(ImportError::Changed)?;
     }
     loop {
         let most = application.next_slice_rows();

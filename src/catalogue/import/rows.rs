@@ -28,7 +28,7 @@ pub(super) struct ImportProduct {
     product: ApplyProduct,
     /// Creates the category if there is none of its name.
     create_category: bool,
-    /// Digest of the row, by which it is recognised if it names no product; `None` creates a product in any case.
+    /// Digest of a row that names no product, by which it is recognised when it comes again.
     digest: Option<String>,
 }
 
@@ -63,12 +63,12 @@ impl<'a, R: Read> RowReader<'a, R> {
     }
 
     /// The next row; `None` at the end.
-    pub fn next(&mut self) -> Result<Option<ImportRow>, ImportError> {
+    pub fn next_row(&mut self) -> Result<Option<ImportRow>, ImportError> {
         let Some(CsvRow { line, fields }) = self.file.next_row()? else { return Ok(None) };
         let row = fields.map_err(|bad| bad.reason.to_owned()).and_then(|fields| self.columns.row(&fields));
         let command = row.and_then(|row| {
-            let digest = self.digest_of(&row);
-            let digest = (!self.options.again).then_some(digest);
+            let is_named = row.contains_key("product_id") || row.contains_key("sku");
+            let digest = (!is_named && !self.options.again).then(|| self.digest_of(&row));
             let create_category = self.options.create_categories;
             Ok(ImportProduct { product: read_product_row(row)?, create_category, digest })
         });
@@ -78,7 +78,7 @@ impl<'a, R: Read> RowReader<'a, R> {
     pub fn slice(&mut self, most: usize) -> Result<Vec<ImportRow>, ImportError> {
         let mut rows = Vec::with_capacity(most);
         while rows.len() < most
-            && let Some(row) = self.next()?
+            && let Some(row) = self.next_row()?
         {
             rows.push(row);
         }
