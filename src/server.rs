@@ -18,7 +18,7 @@ use crate::database::roles::reader_state;
 use crate::database::{Database, Location};
 use crate::domain::account::Role;
 use crate::domain::text::Email;
-use crate::files::{FileDeletion, MediaFiles, MediaStore};
+use crate::files::{FileDeletion, MediaError, MediaFiles, MediaStore};
 use crate::http::{self, App};
 use crate::journal::{Journal, JournalOptions, LogFile, WriterHandle};
 use crate::mail::{self, MailConfig, Mailer, OrderMails, StaffMails, Templates};
@@ -96,9 +96,21 @@ pub async fn serve(
     let http_listener =
         TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
     let media = MediaStore::open(&database_config.media())?;
+    if !Database::exists(location).await?
+        && let Err(error @ MediaError::Owned(_)) = media.check_unowned().await
+    {
+        return Err(error.into());
+    }
     let database = Database::open(location).await?;
     if let Some(advice) = reader_state(&mut *database.pool.acquire().await?).await?.advice() {
         tracing::info!("{advice}");
+    }
+    let files = MediaFiles::new(media.clone(), database.pool.clone());
+    match files.claim_store().await {
+        Err(MediaError::OtherOwner(error)) => return Err(error.into()),
+        // A shop without its images still sells; the store is compared before it is written.
+        Err(error) => tracing::error!(%error, "the media store cannot be used; images cannot be stored"),
+        Ok(()) => {}
     }
     let journal = JournalOptions {
         cache_entries: config.cache_entries,
@@ -125,11 +137,6 @@ pub async fn serve(
     let payment_policy = config.payment_policy(guest_invoices);
     let tasks = periodic_tasks(config, &engine, &accounts, &database.pool);
     let scheduler = Scheduler::start(database.connect.clone(), tasks, SchedulerOptions::default());
-    if let Err(error) = media.prepare_folder() {
-        // A shop without its images still sells.
-        tracing::error!(%error, "cannot create the media folder; images cannot be stored");
-    }
-    let files = MediaFiles::new(media.clone(), database.pool.clone());
     let context = task_context(&engine, &database.pool);
     let scheduled = scheduled_tasks::build(&config.schedules, database_config, &context, &files);
     // The writer ends when no journal is left.

@@ -100,6 +100,7 @@ pub async fn compare(
 
 /// Plans the deployment of a file into a shop that does not exist yet. Nothing is created.
 pub async fn plan_new_shop(store: &MediaStore, path: &Path, progress: ShowRows<'_>) -> anyhow::Result<DeployReport> {
+    store.check_unowned().await?;
     let (file, problems) = DumpFile::open(path)?;
     let mut planned = Planned::of(&file, problems);
     if planned.problems.is_empty() {

@@ -22,9 +22,9 @@ use crate::journal::{Actor, CommandError, Context, Interrupt, Journal, UnitOfWor
 /// The most rows of one slice. A file with no more rows is applied completely or not at all.
 pub const MAX_SLICE_ROWS: usize = 1_000;
 /// Rows of a slice of a longer file: so few that other commands wait for it no longer than for each other.
-const PACED_SLICE_ROWS: usize = 10;
+const PACED_SLICE_ROWS: usize = 5;
 /// Pause before the next slice, as a multiple of the time of the last one.
-const PAUSE_FACTOR: u32 = 2;
+const PAUSE_FACTOR: u32 = 3;
 /// Attempts for a slice: about half a minute if nothing answers.
 const ATTEMPTS: u32 = 12;
 const RETRIES: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));
@@ -158,7 +158,7 @@ impl Application {
     }
 
     /// Applies the next rows as one unit of work, and returns the rows that were left out. Before it, other commands get
-    /// twice the time that the last slice took.
+    /// three times the time that the last slice took.
     pub async fn apply<R: FileRow>(
         &mut self,
         rows: Vec<R>,

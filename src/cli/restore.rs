@@ -73,7 +73,7 @@ async fn list_content(pg_restore: &Path, file: &Path) -> anyhow::Result<String> 
     list.arg("--list").arg(file).stdin(Stdio::null()).stderr(Stdio::inherit());
     let listed = list.output().await.context("pg_restore cannot be started")?;
     let is_dump = listed.status.success();
-    ensure!(is_dump, "{} is no dump in the custom format of pg_dump; nothing was changed", file.display());
+    ensure!(is_dump, "{} is not a dump in the custom format of pg_dump; nothing was changed", file.display());
     Ok(String::from_utf8_lossy(&listed.stdout).into_owned())
 }
 

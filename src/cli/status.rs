@@ -18,7 +18,7 @@ use crate::database::failure::DatabaseFailure;
 use crate::database::roles::reader_state;
 use crate::database::{Database, Location};
 use crate::domain::counted::counted;
-use crate::files::MediaStore;
+use crate::files::{MediaFiles, MediaStore};
 use crate::health;
 use crate::journal::LogState;
 use crate::mail::{UnmailableOwners, find_unmailable};
@@ -101,7 +101,10 @@ async fn warning_lines(
     projections: &[ProjectionStatus],
 ) -> anyhow::Result<Lines> {
     let mut warnings = health::warnings(&database.pool, projections).await?;
-    warnings.extend(health::media_warning(&MediaStore::open(&config.media())?).await);
+    let media = MediaFiles::new(MediaStore::open(&config.media())?, database.pool.clone());
+    // What fails here is a warning below.
+    let _ = media.check_store().await;
+    warnings.extend(health::media_warning(&media.store).await);
     Ok(warnings.iter().map(|warning| format!("warning {warning}")).collect())
 }
 

@@ -72,8 +72,13 @@ const MAX_FAILURES: usize = 100;
 /// Files that are looked up together.
 const BATCH: usize = 1_000;
 
-/// Deletes what is old and unreferenced. Fails only if the database does.
-pub async fn clean_up(files: &MediaFiles, options: &CleanupOptions) -> Result<CleanupReport, sqlx::Error> {
+/// Deletes what is old and unreferenced. Fails if the database does, or if the store is another shop's or unavailable.
+pub async fn clean_up(files: &MediaFiles, options: &CleanupOptions) -> Result<CleanupReport, MediaError> {
+    if options.dry_run {
+        files.check_store().await?;
+    } else {
+        files.claim_store().await?;
+    }
     let is_own_folder = files.store.is_own_folder();
     let mut cleanup = Cleanup { files, is_own_folder, options, report: CleanupReport::default() };
     cleanup.report.dry_run = options.dry_run;

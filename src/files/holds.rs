@@ -19,6 +19,7 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::inspection::{BEGINNING_BYTES, inspect_named, name_of, read_other};
+use super::owner::{OtherOwner, OwnedStore};
 use super::pictures::{self, PictureError, PreparedPicture, THUMBNAIL_WIDTHS, Thumbnail};
 use super::store::{MediaStore, StoreError, storage_path, thumbnail_path};
 use crate::domain::picture::{Picture, PictureName};
@@ -60,6 +61,10 @@ pub enum MediaError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
+    OtherOwner(#[from] OtherOwner),
+    #[error(transparent)]
+    Owned(#[from] OwnedStore),
+    #[error(transparent)]
     Database(#[from] sqlx::Error),
     #[error(transparent)]
     File(#[from] std::io::Error),
@@ -96,6 +101,7 @@ impl MediaFiles {
 
     /// Stores a picture with its thumbnails, and holds it.
     pub async fn keep(&self, prepared: &PreparedPicture) -> Result<Hold, MediaError> {
+        self.require_own_store().await?;
         let name = prepared.picture.name();
         for _ in 0..ATTEMPTS {
             let (hold, incarnation) = self.hold(&name).await?;
@@ -126,6 +132,7 @@ impl MediaFiles {
     /// Finds a file of the store by its path and holds it. A file under another name than its hash is stored anew, as an
     /// upload is.
     pub async fn adopt(&self, path: &str) -> Result<Adoption, MediaError> {
+        self.require_own_store().await?;
         let Some(name) = name_of(path) else { return self.adopt_other(path).await };
         for _ in 0..ATTEMPTS {
             let (hold, incarnation) = self.hold(&name).await?;
@@ -191,6 +198,7 @@ impl MediaFiles {
     /// Deletes a file and its thumbnails, unless an image refers to it, an upload holds it, or it was touched within
     /// `min_age`.
     pub async fn delete_unreferenced(&self, name: &PictureName, min_age: Duration) -> Result<Deletion, MediaError> {
+        self.require_own_store().await?;
         let mut transaction = self.pool.begin().await?;
         // A file that only the store knows gets a row, so that an upload of the same content waits.
         sqlx::query("insert into media_file (name, touched_at) values ($1, '-infinity') on conflict do nothing")

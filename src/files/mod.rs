@@ -9,6 +9,7 @@ mod holds;
 mod image_urls;
 mod inspection;
 mod location;
+mod owner;
 mod pictures;
 mod reactor;
 mod store;
@@ -19,6 +20,7 @@ pub use holds::{Adoption, Deletion, Hold, MediaError, MediaFiles};
 pub use image_urls::{ImageUrlsReport, MissingFile, check_image_urls};
 pub use inspection::inspect;
 pub use location::MediaLocation;
+pub use owner::OtherOwner;
 pub use pictures::{
     MAX_PICTURE_BYTES, MAX_PIXELS, MAX_SIDE, PictureError, PreparedPicture, THUMBNAIL_WIDTHS, Thumbnail, prepare,
 };

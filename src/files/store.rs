@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind;
 use std::path::{Path as FilePath, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::stream::BoxStream;
@@ -28,6 +28,8 @@ pub struct MediaStore(Arc<StoreParts>);
 struct StoreParts {
     objects: Arc<dyn ObjectStore>,
     location: Option<MediaLocation>,
+    /// Whether the store is this shop's; `None` until it was compared.
+    is_own: StdMutex<Option<bool>>,
     /// When the store was last tried, and why it could not be written.
     probe: Mutex<Option<(Instant, Option<String>)>>,
 }
@@ -80,7 +82,25 @@ impl MediaStore {
     }
 
     fn of(objects: Arc<dyn ObjectStore>, location: Option<MediaLocation>) -> Self {
-        Self(Arc::new(StoreParts { objects, location, probe: Mutex::default() }))
+        Self(Arc::new(StoreParts { objects, location, is_own: StdMutex::default(), probe: Mutex::default() }))
+    }
+
+    pub(super) fn objects(&self) -> &dyn ObjectStore {
+        &*self.0.objects
+    }
+
+    /// Where the store is, for messages.
+    pub(super) fn name(&self) -> String {
+        self.0.location.as_ref().map_or_else(|| "in memory".to_owned(), MediaLocation::to_string)
+    }
+
+    /// Whether the store is this shop's; `None` until it was compared.
+    pub(super) fn is_own(&self) -> Option<bool> {
+        *self.0.is_own.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn set_own(&self, is_own: bool) {
+        *self.0.is_own.lock().unwrap_or_else(PoisonError::into_inner) = Some(is_own);
     }
 
     /// The folder, if the store is local.
@@ -153,6 +173,9 @@ impl MediaStore {
 
     /// Why the store cannot be written; `None` if it can. Tries it at most twice a minute.
     pub async fn problem(&self) -> Option<String> {
+        if self.is_own() == Some(false) {
+            return Some("it belongs to another shop".to_owned());
+        }
         let mut probe = self.0.probe.lock().await;
         if let Some((tried, problem)) = &*probe
             && tried.elapsed() < PROBE_KEPT

@@ -168,17 +168,10 @@ pub async fn list_categories(
     let list = RankedList { rank: &ranks::CATEGORIES, default_limit: DEFAULT_LIMIT, start: (String::new(), 0) };
     let key = |row: &CategoryRow| (row.category_name.clone(), row.category_id);
     request
-        .answer(
-            &app,
-            page,
-            list,
-            key,
-            |row| row,
-            |connection, (name, id), limit| {
-                sqlx::query_file_as!(CategoryRow, "projections/categories/list.sql", text_key(&name), id, limit)
-                    .fetch(connection)
-            },
-        )
+        .answer_rows(&app, page, list, key, |connection, (name, id), limit| {
+            sqlx::query_file_as!(CategoryRow, "projections/categories/list.sql", text_key(&name), id, limit)
+                .fetch(connection)
+        })
         .await
 }
 

@@ -114,23 +114,16 @@ pub async fn list_erasures(
         (row.requested_at, row.customer_id.unwrap_or_default(), row.order_id.unwrap_or_default())
     };
     request
-        .answer(
-            &app,
-            page,
-            list,
-            key,
-            |row| row,
-            |connection, (requested_at, customer_id, order_id), limit| {
-                sqlx::query_file_as!(
-                    WaitingErasure,
-                    "projections/customers/waiting.sql",
-                    requested_at,
-                    customer_id,
-                    order_id,
-                    limit
-                )
-                .fetch(connection)
-            },
-        )
+        .answer_rows(&app, page, list, key, |connection, (requested_at, customer_id, order_id), limit| {
+            sqlx::query_file_as!(
+                WaitingErasure,
+                "projections/customers/waiting.sql",
+                requested_at,
+                customer_id,
+                order_id,
+                limit
+            )
+            .fetch(connection)
+        })
         .await
 }

@@ -89,33 +89,19 @@ pub async fn low_stock(
             let list = RankedList { rank: &ranks::LOW_STOCK_OWN, default_limit: DEFAULT_LIMIT, start };
             let key = |row: &LowStock| (row.stock, row.product_id);
             return request
-                .answer(
-                    &app,
-                    page,
-                    list,
-                    key,
-                    |row| row,
-                    |connection, (stock, product_id), limit| {
-                        sqlx::query_file_as!(LowStock, "projections/low_stock/list_own.sql", stock, product_id, limit)
-                            .fetch(connection)
-                    },
-                )
+                .answer_rows(&app, page, list, key, |connection, (stock, product_id), limit| {
+                    sqlx::query_file_as!(LowStock, "projections/low_stock/list_own.sql", stock, product_id, limit)
+                        .fetch(connection)
+                })
                 .await;
         }
     };
     let list = RankedList { rank: &ranks::LOW_STOCK, default_limit: DEFAULT_LIMIT, start };
     let key = |row: &ProductRow| (row.stock, row.product_id);
     request
-        .answer(
-            &app,
-            page,
-            list,
-            key,
-            |row| row,
-            move |connection, (stock, product_id), limit| {
-                sqlx::query_file_as!(ProductRow, "projections/low_stock/list.sql", threshold, stock, product_id, limit)
-                    .fetch(connection)
-            },
-        )
+        .answer_rows(&app, page, list, key, move |connection, (stock, product_id), limit| {
+            sqlx::query_file_as!(ProductRow, "projections/low_stock/list.sql", threshold, stock, product_id, limit)
+                .fetch(connection)
+        })
         .await
 }

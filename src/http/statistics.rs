@@ -94,41 +94,34 @@ pub async fn bestsellers(
     let list = RankedList { rank: &ranks::BESTSELLERS, default_limit: DEFAULT_BESTSELLERS, start: (i64::MAX, 0) };
     let key = |row: &Bestseller| (row.total_sold, row.product_id);
     request
-        .answer(
-            &app,
-            page,
-            list,
-            key,
-            |row| row,
-            move |connection, (units, product_id), limit| {
-                let categories = categories.as_deref();
-                if !is_bounded {
-                    sqlx::query_file_as!(
-                        Bestseller,
-                        "projections/bestsellers/top.sql",
-                        categories,
-                        units,
-                        product_id,
-                        limit
-                    )
-                    .fetch(connection)
-                } else {
-                    sqlx::query_file_as!(
-                        Bestseller,
-                        "projections/bestsellers/top_between.sql",
-                        categories,
-                        units,
-                        product_id,
-                        limit,
-                        from,
-                        to,
-                        Period::Month.next_begin(from - TimeDelta::days(1)),
-                        Period::Month.begin(to + TimeDelta::days(1))
-                    )
-                    .fetch(connection)
-                }
-            },
-        )
+        .answer_rows(&app, page, list, key, move |connection, (units, product_id), limit| {
+            let categories = categories.as_deref();
+            if !is_bounded {
+                sqlx::query_file_as!(
+                    Bestseller,
+                    "projections/bestsellers/top.sql",
+                    categories,
+                    units,
+                    product_id,
+                    limit
+                )
+                .fetch(connection)
+            } else {
+                sqlx::query_file_as!(
+                    Bestseller,
+                    "projections/bestsellers/top_between.sql",
+                    categories,
+                    units,
+                    product_id,
+                    limit,
+                    from,
+                    to,
+                    Period::Month.next_begin(from - TimeDelta::days(1)),
+                    Period::Month.begin(to + TimeDelta::days(1))
+                )
+                .fetch(connection)
+            }
+        })
         .await
 }
 
@@ -143,17 +136,10 @@ pub async fn customer_stats(
     let list = RankedList { rank: &ranks::CUSTOMER_STATS, default_limit: DEFAULT_LIMIT, start: (Decimal::MAX, 0) };
     let key = |row: &CustomerStats| (row.total_spent.0, row.customer_id);
     request
-        .answer(
-            &app,
-            page,
-            list,
-            key,
-            |row| row,
-            |connection, (spent, customer_id), limit| {
-                sqlx::query_file_as!(CustomerStats, "projections/customer_stats/list.sql", spent, customer_id, limit)
-                    .fetch(connection)
-            },
-        )
+        .answer_rows(&app, page, list, key, |connection, (spent, customer_id), limit| {
+            sqlx::query_file_as!(CustomerStats, "projections/customer_stats/list.sql", spent, customer_id, limit)
+                .fetch(connection)
+        })
         .await
 }
 
@@ -192,23 +178,16 @@ pub async fn abandoned_carts(
     let list = RankedList { rank: &ranks::ABANDONED_CARTS, default_limit: DEFAULT_LIMIT, start };
     let key = |cart: &AbandonedCart| (cart.changed_at, cart.cart_id.clone());
     request
-        .answer(
-            &app,
-            page,
-            list,
-            key,
-            |row| row,
-            move |connection, (changed_at, cart_id), limit| {
-                sqlx::query_file_as!(
-                    AbandonedCart,
-                    "projections/carts/abandoned.sql",
-                    untouched_since,
-                    changed_at,
-                    cart_id,
-                    limit
-                )
-                .fetch(connection)
-            },
-        )
+        .answer_rows(&app, page, list, key, move |connection, (changed_at, cart_id), limit| {
+            sqlx::query_file_as!(
+                AbandonedCart,
+                "projections/carts/abandoned.sql",
+                untouched_since,
+                changed_at,
+                cart_id,
+                limit
+            )
+            .fetch(connection)
+        })
         .await
 }

@@ -37,14 +37,14 @@ pub trait PaymentProvider: Send + Sync + 'static {
     /// [`PaymentError::Declined`] if the instrument is refused or needs the holder's confirmation.
     fn authorise<'a>(&'a self, authorisation_request: &'a AuthorisationRequest) -> ProviderFuture<'a, Authorisation>;
 
-    /// Captures an authorised payment and returns the captured amount. A payment that is already captured is no error.
+    /// Captures an authorised payment and returns the captured amount; again, if it is captured already.
     ///
     /// # Errors
     ///
     /// [`PaymentError::Declined`] if the payment cannot be captured, for example because its authorisation expired.
     fn capture<'a>(&'a self, reference: &'a str, amount: Money) -> ProviderFuture<'a, Money>;
 
-    /// Voids an authorised payment: releases the held amount. A payment that is already void is no error.
+    /// Voids an authorised payment: releases the held amount. Succeeds if the payment is void already.
     ///
     /// # Errors
     ///
@@ -77,7 +77,7 @@ pub trait PaymentProvider: Send + Sync + 'static {
 
     /// Finds the payment that a request made, after its response was lost.
     ///
-    /// `None` is no proof that there is none: a search index may lag behind.
+    /// The payment may exist although the answer is `None`: a search index may lag behind.
     ///
     /// # Errors
     ///

@@ -20,7 +20,7 @@ pub(super) const OWNER_FILE: &str = "owner.lock";
 /// Folder of pictures that a new data folder may have.
 const PICTURES: &str = "media";
 /// What a media store has at its top.
-const STORE_ENTRIES: [&str; 4] = ["images", "thumbnails", "probes", ".cartwright-media"];
+const STORE_ENTRIES: [&str; 5] = ["images", "thumbnails", "probes", ".cartwright-media", ".cartwright-log-id"];
 
 /// How long to wait for the lock: a process that checks for a running server, or a killed owner that is still ending,
 /// may hold it for a moment.
@@ -109,7 +109,7 @@ impl DataFolder {
         let found = fs::symlink_metadata(path).map_err(EmbeddedError::file("look at", path))?;
         let owner = self.account.as_ref().map_or(geteuid().as_raw(), |account| account.uid);
         if !found.is_dir() || found.uid() != owner || found.mode() & 0o077 != 0 {
-            let reason = std::io::Error::other("it exists, but is no private folder of ours");
+            let reason = std::io::Error::other("it exists, and is not a folder of this account alone");
             return Err(EmbeddedError::file("use the folder", path)(reason));
         }
         Ok(())

@@ -6,6 +6,8 @@
 
 mod binaries;
 mod folder;
+mod initdb;
+mod pid_file;
 mod roles;
 mod server;
 mod server_log;
@@ -25,7 +27,8 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use folder::DataFolder;
-use server::{Cluster, PidFile, Server};
+use pid_file::PidFile;
+use server::{Cluster, Server};
 
 pub use folder::default_data_dir;
 pub use roles::ClusterRole;
@@ -182,7 +185,7 @@ pub fn check_passwords(data_dir: &Path) -> Result<(), EmbeddedError> {
 /// Folder of the socket of a server that runs on `data_dir`.
 pub fn socket_folder(data_dir: &Path) -> Result<PathBuf, EmbeddedError> {
     let real = data_dir.canonicalize().map_err(EmbeddedError::file("open the data folder", data_dir))?;
-    Ok(server::socket_folder(&real))
+    Ok(pid_file::socket_folder(&real))
 }
 
 /// Finds a client program of PostgreSQL: in the chosen folder, in `PATH`, or beside a server.

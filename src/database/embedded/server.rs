@@ -1,11 +1,9 @@
-//! One cluster and its server process: create, start, watch, stop.
+//! One cluster and its server process: start, watch, stop.
 //!
 //! Settings are passed as arguments, so that the configuration files stay as `initdb` wrote them.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io::{PipeWriter, Read, Seek, SeekFrom};
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -13,27 +11,22 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use sha2::{Digest, Sha256};
-use tokio::io::AsyncWriteExt;
 use tokio::process::Child;
 
 use super::binaries::{Binaries, SUPPORTED};
 use super::folder::DataFolder;
-use super::roles::{self, Authentication, HBA_FILE, SUPERUSER};
+use super::pid_file::{PidFile, socket_folder};
+use super::roles::{self, Authentication, HBA_FILE};
 use super::server_log::MAX_BYTES;
 use super::{Durability, EmbeddedError, NAME, PORT, connect_options};
 
 pub(super) const PGDATA: &str = "pgdata";
-const UNFINISHED_PGDATA: &str = "pgdata.new";
 const LOG: &str = "postgresql.log";
-const INITDB_LOG: &str = "initdb.log";
 
 /// A server that was killed first replays up to 2 GB of its journal.
 const READY_DEADLINE: Duration = Duration::from_secs(120);
-const STOP_DEADLINE: Duration = Duration::from_secs(60);
-const POLL: Duration = Duration::from_millis(3);
-/// The least of the supported systems (macOS), without the closing zero.
-const SOCKET_PATH_BYTES_MAX: usize = 103;
+pub(super) const STOP_DEADLINE: Duration = Duration::from_secs(60);
+pub(super) const POLL: Duration = Duration::from_millis(3);
 
 /// Leaves a watcher behind and becomes the server, whose process id is therefore the shell's.
 ///
@@ -79,10 +72,10 @@ pub(super) fn cluster_version(folder: &DataFolder) -> Result<Option<u32>, Embedd
 
 #[derive(Debug)]
 pub(super) struct Cluster {
-    folder: DataFolder,
-    binaries: Binaries,
-    durability: Durability,
-    authentication: Authentication,
+    pub(super) folder: DataFolder,
+    pub(super) binaries: Binaries,
+    pub(super) durability: Durability,
+    pub(super) authentication: Authentication,
     pub socket_folder: PathBuf,
 }
 
@@ -110,125 +103,10 @@ impl Cluster {
         &self.folder.path
     }
 
-    /// Makes the cluster and the database under another name first, so that a start that was broken
-    /// off leaves nothing that looks like a cluster.
-    pub async fn initialise(&self) -> Result<(), EmbeddedError> {
-        tracing::info!(folder = %self.folder.path.display(), "creating a postgresql cluster");
-        let log = self.lock_initdb_log().await?;
-        let unfinished = self.folder.join(UNFINISHED_PGDATA);
-        // Not every system has C.UTF-8. The C locale sorts alike, but knows only ASCII letters.
-        if let Err(error) = self.run_initdb("C.UTF-8", &log).await {
-            if !error.to_string().contains("invalid locale") {
-                return Err(error);
-            }
-            self.run_initdb("C", &log).await?;
-        }
-        self.run_alone(&unfinished, "template1", &self.authentication.statements(), &log).await?;
-        let create = format!("create database {NAME} owner {NAME};");
-        self.run_alone(&unfinished, "template1", &create, &log).await?;
-        fs::rename(&unfinished, self.folder.join(PGDATA)).map_err(EmbeddedError::file("rename", &unfinished))?;
-        File::open(&self.folder.path)
-            .and_then(|folder| folder.sync_all())
-            .map_err(EmbeddedError::file("sync", &self.folder.path))
-    }
-
-    /// Creates the roles of an older or restored cluster, whose server must not run.
-    pub async fn prepare_roles(&self) -> Result<(), EmbeddedError> {
-        tracing::info!(folder = %self.folder.path.display(), "creating the roles of the database");
-        let log = self.lock_initdb_log().await?;
-        let prepared = self.run_alone(&self.folder.join(PGDATA), NAME, &self.authentication.statements(), &log).await;
-        prepared.map_err(|error| match error {
-            EmbeddedError::NotInitialised { folder, reason } => EmbeddedError::NoRoles { folder, reason },
-            other => other,
-        })
-    }
-
     /// Why the roles of the running server are not as the shop makes them.
     pub async fn roles_difference(&self) -> Result<Option<String>, EmbeddedError> {
         let connect = |role| connect_options(self.data_dir(), &self.socket_folder, role, NAME);
         roles::difference(&self.folder, &self.authentication, connect).await
-    }
-
-    /// Waits for an `initdb` that outlived a killed shop: it has the lock with its output.
-    async fn lock_initdb_log(&self) -> Result<File, EmbeddedError> {
-        let path = self.folder.join(INITDB_LOG);
-        let log = self.folder.open_file(INITDB_LOG)?;
-        let deadline = Instant::now() + STOP_DEADLINE;
-        loop {
-            match log.try_lock() {
-                Ok(()) => break,
-                Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
-                    tokio::time::sleep(POLL).await;
-                }
-                Err(error) => return Err(EmbeddedError::file("lock", &path)(error.into())),
-            }
-        }
-        log.set_len(0).map_err(EmbeddedError::file("empty", &path))?;
-        Ok(log)
-    }
-
-    async fn run_initdb(&self, locale: &str, log: &File) -> Result<(), EmbeddedError> {
-        let unfinished = self.folder.join(UNFINISHED_PGDATA);
-        match fs::remove_dir_all(&unfinished) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(EmbeddedError::file("remove", &unfinished)(error));
-            }
-            _ => {}
-        }
-        let mut command = self.folder.command(&self.binaries.folder.join("initdb"));
-        command
-            .arg("--pgdata")
-            .arg(&unfinished)
-            .args(["--username", SUPERUSER, "--encoding=UTF8", "--locale", locale])
-            .args(["--auth-local=trust", "--auth-host=reject", "--data-checksums"]);
-        if self.durability == Durability::Volatile {
-            command.arg("--no-sync");
-        }
-        self.run_to_end(command.kill_on_drop(true), log, "").await
-    }
-
-    /// Runs statements in a stand-alone backend as the superuser, each in a transaction of its own.
-    async fn run_alone(
-        &self,
-        pgdata: &Path,
-        database: &str,
-        statements: &str,
-        log: &File,
-    ) -> Result<(), EmbeddedError> {
-        let mut command = self.folder.command(&self.binaries.folder.join("postgres"));
-        command.args(["--single", "-j", "-D"]).arg(pgdata);
-        if self.durability == Durability::Volatile {
-            command.arg("-F");
-        }
-        // A statement may hold a password, so that of an error is not logged.
-        for setting in ["exit_on_error=on", "log_min_error_statement=panic", "log_statement=none"] {
-            command.arg("-c").arg(setting);
-        }
-        command.arg(database).stdin(Stdio::piped());
-        self.run_to_end(command.kill_on_drop(true), log, &format!("{statements}\n\n")).await
-    }
-
-    async fn run_to_end(
-        &self,
-        command: &mut tokio::process::Command,
-        log: &File,
-        input: &str,
-    ) -> Result<(), EmbeddedError> {
-        let failed =
-            |reason: String| EmbeddedError::NotInitialised { folder: self.folder.path.display().to_string(), reason };
-        let run = async {
-            let mut child = command.stdout(log.try_clone()?).stderr(log.try_clone()?).spawn()?;
-            if let Some(mut stdin) = child.stdin.take() {
-                stdin.write_all(input.as_bytes()).await?;
-            }
-            child.wait().await
-        };
-        let status = run.await.map_err(|error| failed(error.to_string()))?;
-        if status.success() {
-            return Ok(());
-        }
-        let last_lines = last_lines(&self.folder.join(INITDB_LOG), 0);
-        Err(failed(format!("{status}: {last_lines}")))
     }
 
     /// Stops an orphaned server, whose watcher was killed together with its shop.
@@ -394,57 +272,8 @@ impl Server {
     }
 }
 
-/// The contents of `postmaster.pid`.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct PidFile {
-    pub pid: i32,
-    started_at: String,
-    pub socket_folder: PathBuf,
-    pub is_ready: bool,
-}
-
-impl PidFile {
-    pub fn read(pgdata: &Path) -> Option<Self> {
-        let bytes = fs::read(pgdata.join("postmaster.pid")).ok()?;
-        let text = String::from_utf8_lossy(&bytes);
-        let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
-        Some(Self {
-            pid: lines.first()?.parse().ok().filter(|pid| *pid > 0)?,
-            started_at: (*lines.get(2)?).to_owned(),
-            socket_folder: PathBuf::from(lines.get(4)?),
-            is_ready: lines.get(7) == Some(&"ready"),
-        })
-    }
-
-    /// Whether a server listens. Sessions that outlive their server do not.
-    pub fn answers(&self) -> bool {
-        UnixStream::connect(self.socket_folder.join(socket_name())).is_ok()
-    }
-
-    fn is_alive(&self) -> bool {
-        kill(Pid::from_raw(self.pid), None) != Err(Errno::ESRCH)
-    }
-}
-
-fn socket_name() -> String {
-    format!(".s.PGSQL.{PORT}")
-}
-
-/// Beside the data, unless the system or PostgreSQL could not cope with that path.
-pub(super) fn socket_folder(data_folder: &Path) -> PathBuf {
-    let beside_data = data_folder.join("run");
-    let path_bytes = beside_data.join(socket_name()).as_os_str().len();
-    let is_plain = beside_data.to_str().is_some_and(|path| !path.contains([',', '"']));
-    if is_plain && path_bytes <= SOCKET_PATH_BYTES_MAX {
-        return beside_data;
-    }
-    let hash = Sha256::digest(data_folder.as_os_str().as_bytes());
-    let short_hash: String = hash.iter().take(10).map(|byte| format!("{byte:02x}")).collect();
-    PathBuf::from(format!("/tmp/{NAME}-{short_hash}"))
-}
-
 /// The end of what was logged since `start_bytes`, in one line.
-fn last_lines(path: &Path, start_bytes: u64) -> String {
+pub(super) fn last_lines(path: &Path, start_bytes: u64) -> String {
     const LINES_MAX: usize = 6;
     const BYTES_MAX: u64 = 4096;
     let read = || -> std::io::Result<String> {

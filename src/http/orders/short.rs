@@ -49,24 +49,10 @@ pub async fn list_short_orders(
     let list = RankedList { rank: &ranks::SHORT_ORDERS, default_limit: DEFAULT_LIMIT, start: ShortKey::default() };
     let key = |row: &ShortOrder| ShortKey(row.product_id, row.order_id, row.upto);
     request
-        .answer(
-            &app,
-            page,
-            list,
-            key,
-            |row| row,
-            |connection, ShortKey(product_id, order_id, upto), limit| {
-                sqlx::query_file_as!(
-                    ShortOrder,
-                    "projections/products/short_orders.sql",
-                    product_id,
-                    order_id,
-                    upto,
-                    limit
-                )
+        .answer_rows(&app, page, list, key, |connection, ShortKey(product_id, order_id, upto), limit| {
+            sqlx::query_file_as!(ShortOrder, "projections/products/short_orders.sql", product_id, order_id, upto, limit)
                 .fetch(connection)
-            },
-        )
+        })
         .await
 }
 

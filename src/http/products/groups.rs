@@ -8,13 +8,13 @@ use axum::response::Response;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::domain::ids::{FamilyId, ProductId};
+use crate::domain::ids::{CategoryId, FamilyId, ProductId};
 use crate::domain::price_change::PriceChange;
 use crate::domain::product::Brand;
 use crate::domain::quantity::Quantity;
 use crate::domain::text::Reason;
 use crate::http::App;
-use crate::http::categories::CategoryField;
+use crate::http::categories::{CategoryField, with_subtrees};
 use crate::http::wire::body::body;
 use crate::http::wire::command::{Command, CommandProblems};
 use crate::http::wire::consistency::wait_for_position;
@@ -36,6 +36,8 @@ body! {
         pub percent: PriceChange,
         /// Products of this category.
         pub category: Option<CategoryField>,
+        /// `true` includes the categories below the category.
+        pub subtree: Option<bool>,
         /// Products of this family.
         pub family_id: Option<FamilyId>,
         /// Products of this brand; case and accents do not matter.
@@ -51,6 +53,8 @@ body! {
     pub struct ReceivedUnits {
         /// Products of this category.
         pub category: CategoryField,
+        /// `true` includes the categories below the category.
+        pub subtree: Option<bool>,
         /// Units that are added to each product.
         pub units: Quantity,
         pub reason: Option<Reason>,
@@ -135,9 +139,12 @@ where
     request_body = Reprice, params(ManyParams),
     responses((status = 200, content_type = "application/x-ndjson", body = RepricedProductResult), CommandProblems))]
 pub async fn reprice_products(State(app): State<App>, command: Command<Reprice>) -> Result<Response, ApiError> {
-    let Command { body: Reprice { percent, category, family_id, brand, all }, context } = command;
+    let Command { body: Reprice { percent, category, subtree, family_id, brand, all }, context } = command;
+    if subtree.is_some() && category.is_none() {
+        return Err(ApiError::invalid_field("subtree", "needs category"));
+    }
     let wanted = match (category, family_id, brand, all) {
-        (Some(CategoryField(category)), None, None, None) => Wanted::Category(category),
+        (Some(CategoryField(category)), None, None, None) => Wanted::Category(category, subtree),
         (None, Some(family_id), None, None) => Wanted::Family(family_id),
         (None, None, Some(brand), None) => Wanted::Brand(brand),
         (None, None, None, Some(true)) => Wanted::All,
@@ -157,9 +164,9 @@ pub async fn reprice_products(State(app): State<App>, command: Command<Reprice>)
     request_body = ReceivedUnits, params(ManyParams),
     responses((status = 200, content_type = "application/x-ndjson", body = ReceivedUnitsResult), CommandProblems))]
 pub async fn receive_units(State(app): State<App>, command: Command<ReceivedUnits>) -> Result<Response, ApiError> {
-    let Command { body: ReceivedUnits { category: CategoryField(category), units, reason }, context } = command;
+    let Command { body: ReceivedUnits { category, subtree, units, reason }, context } = command;
     let change = StockChange::By(units.get());
-    run(app, context, Wanted::Category(category), move |product_id| AdjustStock {
+    run(app, context, Wanted::Category(category.0, subtree), move |product_id| AdjustStock {
         product_id,
         change,
         reason: reason.clone(),
@@ -170,7 +177,8 @@ pub async fn receive_units(State(app): State<App>, command: Command<ReceivedUnit
 /// The group that a request names.
 enum Wanted {
     All,
-    Category(CategoryKey),
+    /// Also of the categories below it, if asked for.
+    Category(CategoryKey, Option<bool>),
     Family(FamilyId),
     Brand(Brand),
 }
@@ -184,11 +192,11 @@ async fn run<Row: UseCase<Answer: RowAnswer>>(
 ) -> Result<Response, ApiError> {
     refuse_if_match(&context)?;
     let permit = app.whole_lists.admit_rows()?;
-    let (category_id, family_id, brand) = match wanted {
+    let (category, family_id, brand) = match wanted {
         Wanted::All => (None, None, None),
-        Wanted::Category(category) => {
+        Wanted::Category(category, subtree) => {
             let found = app.journal.run(FindCategory(category), Context::of(context.actor.clone())).await?;
-            (Some(found.answer.category_id), None, None)
+            (Some((found.answer.category_id, subtree)), None, None)
         }
         Wanted::Family(family_id) => {
             app.journal.run(FindFamily(family_id), Context::of(context.actor.clone())).await?;
@@ -197,21 +205,25 @@ async fn run<Row: UseCase<Answer: RowAnswer>>(
         Wanted::Brand(brand) => (None, None, Some(text_key(brand.as_str()))),
     };
     wait_for_position(&app, &context.principal, 0).await?;
+    let categories = match category {
+        Some((category_id, subtree)) => with_subtrees(&app, Some(vec![category_id.0]), subtree).await?,
+        None => None,
+    };
     let rows = sqlx::query_file!(
         "projections/products/in_group.sql",
-        category_id.map(|category_id| category_id.0),
+        categories.as_deref(),
         brand,
         family_id.map(|family_id| family_id.0)
     )
     .fetch_all(&app.pool)
     .await?;
-    let group_of = |own_brand: Option<String>| match (category_id, family_id, &brand) {
-        (Some(category_id), ..) => ProductGroup::Category(category_id),
+    let group_of = |own_category: i64, own_brand: Option<String>| match (category, family_id, &brand) {
+        (Some(_), ..) => ProductGroup::Category(CategoryId(own_category)),
         (_, Some(family_id), _) => ProductGroup::Family(family_id),
         (_, _, Some(_)) => ProductGroup::Brand(own_brand.unwrap_or_default()),
         (None, None, None) => ProductGroup::All,
     };
-    let products = rows.into_iter().map(|row| (row.product_id, group_of(row.brand))).collect();
+    let products = rows.into_iter().map(|row| (row.product_id, group_of(row.category_id, row.brand))).collect();
     let source = ProductsOfGroup { products, make, _row: PhantomData };
     RowsRun { app, source, context, all_or_nothing: false, slice_rows: SLICE_ROWS }.answer(permit).await
 }

@@ -30,7 +30,7 @@ use crate::http::wire::error::ApiError;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Rule {
     public: bool,
-    /// Ignores tokens, so an invalid token is no error.
+    /// Ignores tokens, valid or not.
     ignores_tokens: bool,
     user: bool,
     owner: bool,

@@ -94,7 +94,7 @@ pub enum CommandProblems {
     /// The resource has changed since the version in `If-Match`
     #[response(status = 412, content_type = "application/problem+json")]
     Stale(#[to_schema] Problem),
-    /// The body is larger than 1 MiB, or an image larger than 10 MiB
+    /// The body is larger than 1 MiB, or an image or rows larger than 10 MiB
     #[response(status = 413, content_type = "application/problem+json")]
     TooLarge(#[to_schema] Problem),
     /// The body is not of the media type of the route, or is compressed

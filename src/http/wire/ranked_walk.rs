@@ -127,6 +127,25 @@ impl RankedPage {
 }
 
 impl ListRequest {
+    /// As [`Self::answer`], for rows that clients see as they are.
+    pub async fn answer_rows<Key, Row, Query>(
+        self,
+        app: &App,
+        page: RankedPage,
+        list: RankedList<Key>,
+        key: impl Fn(&Row) -> Key,
+        query: Query,
+    ) -> Result<Response, ApiError>
+    where
+        Key: Serialize + DeserializeOwned + Send + 'static,
+        Row: Serialize + Send + 'static,
+        Query: for<'c> Fn(&'c mut PgConnection, Key, Option<i64>) -> BoxStream<'c, Result<Row, sqlx::Error>>
+            + Send
+            + 'static,
+    {
+        self.answer(app, page, list, key, |row| row, query).await
+    }
+
     /// Reads a page of the list, or streams all of it.
     ///
     /// `query` reads the rows after a key, all of them without a limit; `key` is that of a row, and `show` what the client

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use sqlx::Executor;
 
 use crate::support::archived::{AT_ONCE, archive_all, cancel, counts, order, places, seen};
+use crate::support::guests::{address, as_guest};
 use crate::support::{TestShop, fresh_database};
 
 #[tokio::test]
@@ -77,6 +78,82 @@ async fn archived_orders_and_carts_read_and_continue_as_before() {
     assert!(archive_all(&shop).await.orders >= 1);
     shop.check_log().await;
     shop.verify().await;
+}
+
+/// Commands on closed orders: 1 is completed, 2 is cancelled, 3 is a guest's and completed. Each kind of move is among them.
+fn commands_on_closed_orders() -> Vec<(&'static str, &'static str, Value)> {
+    let units = |quantity: i64, refund: bool| json!({ "lines": [{ "line": 1, "quantity": quantity, "restock": true }], "refund": refund });
+    let kinds = ["process", "pay", "ship", "deliver", "cancel", "return", "refund"];
+    let refused = kinds.map(|kind| ("POST", kind));
+    let mut commands = vec![
+        ("POST", "order/1/return/", units(1, false)),
+        ("POST", "order/1/refund/", json!({ "amount": "3.00", "reason": "scratched" })),
+        ("POST", "order/1/return/", units(1, true)),
+        ("POST", "order/1/return/", units(9, false)),
+        ("PATCH", "order/1/", json!({ "metadata": { "crm": "17" } })),
+        ("PUT", "order/1/addresses/", json!({ "shipping": address("Ada", "GB") })),
+        ("PUT", "order/3/contact/", json!({ "name": "Grace Miller" })),
+        ("POST", "order/3/refund/", json!({ "amount": "1.00" })),
+        ("DELETE", "order/3/contact/", Value::Null),
+        ("DELETE", "order/3/contact/erasure/", Value::Null),
+    ];
+    for (order, (method, kind)) in [1, 2, 3].into_iter().flat_map(|order| refused.map(|refused| (order, refused))) {
+        let path: &'static str = format!("order/{order}/{kind}/").leak();
+        commands.push((method, path, if kind == "return" { units(100, false) } else { Value::Null }));
+    }
+    commands
+}
+
+/// An answer without times and random ids.
+fn comparable(answer: &Value) -> Value {
+    match answer {
+        Value::String(text) if chrono::DateTime::parse_from_rfc3339(text).is_ok() => json!("a time"),
+        Value::String(text) if text.parse::<uuid::Uuid>().is_ok() => json!("an id"),
+        Value::Array(items) => items.iter().map(comparable).collect(),
+        Value::Object(fields) => {
+            let fields = fields.iter().map(|(name, value)| (name.clone(), comparable(value)));
+            fields.collect::<serde_json::Map<_, _>>().into()
+        }
+        other => other.clone(),
+    }
+}
+
+#[tokio::test]
+async fn each_command_on_an_archived_order_answers_as_on_one_that_is_not() {
+    let shops = [TestShop::new().await, TestShop::new().await];
+    for shop in &shops {
+        let kettle = shop.product("Kettle", "20.00", 100).await;
+        let customers = shop.customers(2).await;
+        order(shop, customers[0], kettle).await;
+        shop.complete_order(1).await;
+        cancel(shop, order(shop, customers[1], kettle).await).await;
+        let cart = shop.guest_cart(kettle).await;
+        let placed = shop.send_without_token("POST", &format!("{cart}checkout/"), as_guest("Grace")).await;
+        assert_eq!(placed.body["order_id"], 3, "{}", placed.body);
+        shop.complete_order(3).await;
+        shop.settle().await;
+    }
+    let [archived, other] = &shops;
+    let mut done = 0;
+    for (method, path, body) in commands_on_closed_orders() {
+        archive_all(archived).await;
+        let number = path.split('/').nth(1).unwrap().parse().unwrap();
+        assert!(places(&archived.pool, "Order", number).await[1].is_none(), "{path}: the whole order is archived");
+        let answers =
+            [archived.send(method, path, body.clone(), &[]).await, other.send(method, path, body.clone(), &[]).await];
+        let [first, second] = answers.map(|answer| (answer.status, comparable(&answer.body)));
+        assert_eq!(first, second, "{method} {path} {body}");
+        done += i32::from(first.0.is_success());
+    }
+    assert!(done >= 6, "only {done} commands were carried out");
+    for shop in &shops {
+        shop.settle().await;
+    }
+    for ((_, first), (_, second)) in seen(archived).await.iter().zip(seen(other).await) {
+        assert_eq!(comparable(first), comparable(&second));
+    }
+    archived.check_log().await;
+    archived.verify().await;
 }
 
 #[tokio::test]

@@ -45,6 +45,15 @@ async fn a_killed_archiver_continues_and_a_file_brings_the_events_back() {
     };
     killed(&to_file, "archive-file-written");
     assert_eq!(counts(&shop.pool).await, (total, 0));
+    // A folder in which not even root may write; a folder that does not exist; a file in place of a folder.
+    let (absent, inside) =
+        (folder.path().join("absent/x.jsonl.zst"), folder.path().join("first.jsonl.zst/x.jsonl.zst"));
+    for target in ["/sys/x.jsonl.zst", absent.to_str().unwrap(), inside.to_str().unwrap()] {
+        let refused = run_archive(&database, folder.path(), &["--older-than", "0s", "--to", target]);
+        let said = text(&refused);
+        assert!(refused.status.code() == Some(1) && said.contains(&format!("cannot write {target}")), "{said}");
+        assert_eq!(counts(&shop.pool).await, (total, 0), "{target}");
+    }
     let refused = run_archive(&database, folder.path(), &to_file);
     assert!(text(&refused).contains("first.jsonl.zst exists; archive files are not overwritten"), "{refused:?}");
     killed(&everything, "archive-slice-decided");

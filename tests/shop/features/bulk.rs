@@ -200,8 +200,25 @@ async fn rows_are_all_or_nothing_previewed_and_replayed() {
     let received = json!({ "category": "Kitchen", "units": 4, "reason": "delivery 4711" }).to_string();
     let answered = post(&shop, "stock/receive/", "application/json", received, None).await;
     assert_eq!((answered.lines.len(), &answered.lines[0]["on_hand"]), (251, &json!(9)));
+    // Categories below are included where asked for.
+    let kitchen = shop.read("categories/").await[0]["category_id"].clone();
+    shop.done("categories/", json!({ "category_name": "Pans", "parent_id": kitchen })).await;
+    shop.done("products/", json!({ "name": "Pan", "price": "9.00", "category": "Pans" })).await;
+    for (subtree, products) in [(json!(null), 251), (json!(false), 251), (json!(true), 252)] {
+        let group = json!({ "category": "Kitchen", "subtree": subtree });
+        for (path, key, value) in [("products/reprice/", "percent", json!("5")), ("stock/receive/", "units", json!(1))]
+        {
+            let mut body = group.clone();
+            body[key] = value;
+            let path = format!("{path}?dry_run=true");
+            let answered = post(&shop, &path, "application/json", body.to_string(), None).await;
+            assert_eq!(answered.lines.len(), products, "{path} {body}");
+            assert!(answered.lines.iter().all(|line| line["status"] == 200), "{body}: {:?}", answered.lines.last());
+        }
+    }
     for (body, status) in [
         (json!({ "percent": "5" }), StatusCode::BAD_REQUEST),
+        (json!({ "percent": "5", "all": true, "subtree": true }), StatusCode::BAD_REQUEST),
         (json!({ "percent": "-100", "all": true }), StatusCode::BAD_REQUEST),
         (json!({ "percent": "5", "all": true, "category": "Kitchen" }), StatusCode::BAD_REQUEST),
         (json!({ "percent": "5", "category": "Nowhere" }), StatusCode::CONFLICT),

@@ -88,6 +88,10 @@ fn a_command_that_is_refused_creates_no_shop() {
     let pipe = files.path().join("pipe");
     nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
     let pipe = pipe.to_str().unwrap();
+    std::fs::create_dir(files.path().join("media")).unwrap();
+    std::fs::write(files.path().join("media/.cartwright-log-id"), "17\n").unwrap();
+    let owned = files.path().join("media");
+    let owned = owned.to_str().unwrap();
     let skipped = files.path().join("skipped.csv");
     let skipped_csv = skipped.to_str().unwrap();
     for (args, expected) in [
@@ -102,6 +106,8 @@ fn a_command_that_is_refused_creates_no_shop() {
         (vec!["restore", pipe], "it is a pipe, not a regular file"),
         (vec!["serve", "--schedule", "dump=0 4 * * *;dump=0 5 * * *"], "names the task dump twice"),
         (vec!["serve", "--media", "s3://"], "invalid value"),
+        (vec!["serve", "--listen", "127.0.0.1:0", "--media", owned], "belongs to the shop with the log 17"),
+        (vec!["products", "deploy", "--media", owned, &good], "belongs to the shop with the log 17"),
     ] {
         let output = run(folder.path(), &args);
         let message = text(&output);

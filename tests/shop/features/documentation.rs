@@ -217,6 +217,43 @@ fn every_link_and_every_path_in_the_documentation_leads_somewhere() {
     assert!(missing.is_empty(), "{missing:#?}");
 }
 
+/// Names of files without a folder, such as `moves.rs`.
+fn named_files(page: &str) -> Vec<&str> {
+    let code = page.split('`').skip(1).step_by(2);
+    let ends = [".rs", ".sql"];
+    code.filter(|code| ends.iter().any(|end| code.ends_with(end)) && !code.contains(['/', '<', '*', ' '])).collect()
+}
+
+#[test]
+fn every_file_and_every_room_that_the_documentation_names_exists() {
+    let files: Vec<String> = ["src", "projections", "tests", "database", "migrations", "benches"]
+        .into_iter()
+        .flat_map(|folder| file_names(&root().join(folder)))
+        .collect();
+    let mut missing = Vec::new();
+    for path in all() {
+        let text = page(path.to_str().unwrap());
+        let absent = named_files(&text).into_iter().filter(|named| files.iter().all(|file| file != named));
+        missing.extend(absent.map(|file| format!("{}: {file}", path.display())));
+    }
+    let architecture = page("docs/architecture.md");
+    let rooms = std::fs::read_dir(root().join("src")).unwrap().map(|entry| entry.unwrap().file_name());
+    let rooms = rooms.map(|room| room.into_string().unwrap()).filter(|room| room != "lib.rs");
+    let absent = rooms.filter(|room| !architecture.contains(&format!("`src/{room}")));
+    missing.extend(absent.map(|room| format!("docs/architecture.md does not name src/{room}")));
+    assert!(missing.is_empty(), "{missing:#?}");
+}
+
+/// The names of the files in a folder and its folders.
+fn file_names(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let names = entries.flat_map(|path| match path.is_dir() {
+        true => file_names(&path),
+        false => vec![path.file_name().unwrap().to_str().unwrap().to_owned()],
+    });
+    names.collect()
+}
+
 /// The text of every file in a folder of the repository, with string literals on one line.
 fn sources(folder: &Path) -> String {
     let mut text = String::new();

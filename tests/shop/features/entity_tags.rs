@@ -233,7 +233,7 @@ async fn after_any_history_the_writer_computes_the_tag_that_the_read_shows() {
         shop.done("products/", product).await;
     }
     shop.customers(CUSTOMERS).await;
-    let steps = proptest::collection::vec(step(), 120).new_tree(&mut TestRunner::deterministic()).unwrap().current();
+    let steps = proptest::collection::vec(step(), 80).new_tree(&mut TestRunner::deterministic()).unwrap().current();
     let mut seen: BTreeMap<String, (String, Value)> = BTreeMap::new();
     for step in steps {
         take(&shop, step.clone()).await;

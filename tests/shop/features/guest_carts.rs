@@ -25,12 +25,12 @@ async fn issue(shop: &TestShop) -> String {
 }
 
 #[tokio::test]
-async fn ten_thousand_opened_carts_leave_the_log_unchanged() {
+async fn a_thousand_opened_carts_leave_the_log_unchanged() {
     let shop = TestShop::new().await;
     let kettle = shop.product("Kettle", "20.00", 5).await;
     let position = shop.engine.journal.position();
     let mut token = String::new();
-    for _ in 0..10_000 {
+    for _ in 0..1_000 {
         token = issue(&shop).await;
     }
     let log: i64 = sqlx::query_scalar("select position from journal_head").fetch_one(&shop.pool).await.unwrap();

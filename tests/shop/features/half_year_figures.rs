@@ -81,15 +81,12 @@ async fn half_a_year_of_a_real_shop_gives_the_expected_figures() {
         assert_eq!(found, *expected);
     }
 
-    let position = shop.engine.journal.position();
-    let again = play_file(&shop, &file, true).await;
-    assert_eq!((again.orders, json!(again.already_played)), (0, expected["orders"].clone()));
-    assert_eq!(shop.engine.journal.position(), position, "playing again changes nothing");
-
+    // The same sales, which add no order, and the cancellations.
     let taken = play_file(&shop, &file, false).await;
     shop.settle().await;
     let kept = kept(&file);
     let units: i64 = kept.products.values().map(|(units, _)| units).sum();
+    assert_eq!(json!(taken.already_played), expected["orders"]);
     assert_eq!((taken.orders, taken.units_returned), (0, expected["units"].as_i64().unwrap() - units));
     let rejected = expected["rejected_rows"].as_i64().unwrap();
     assert_eq!(taken.skipped.len() as i64, rejected - kept.rows_taken_back);

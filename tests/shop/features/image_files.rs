@@ -6,7 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use cartwright::domain::picture::PictureName;
 use cartwright::files::{
-    Adoption, CleanupOptions, CleanupReport, FileDeletion, MediaFiles, MediaStore, clean_up, storage_path,
+    Adoption, CleanupOptions, CleanupReport, FileDeletion, MediaFiles, MediaLocation, MediaStore, clean_up,
+    storage_path,
 };
 use futures_util::future::join;
 use image::ImageFormat;
@@ -14,6 +15,7 @@ use serde_json::{Value, json};
 
 use crate::support::TestShop;
 use crate::support::pictures::{picture, upload};
+use crate::support::program::{command, text, url};
 use crate::support::reactors::{eventually, start_all, wait_until_drained};
 
 fn name(image: &Value) -> PictureName {
@@ -165,8 +167,56 @@ async fn a_clean_up_deletes_what_is_old_and_unreferenced_and_nothing_else() {
     memory.release(memory.keep(&prepared).await.unwrap()).await.unwrap();
     let options = CleanupOptions { max_age: Duration::ZERO, dry_run: false, temporary_folder: None };
     let report = clean_up(&memory, &options).await.unwrap();
-    assert_eq!((report.deleted, report.failed, report.kept), (2, 0, 0), "a picture and its thumbnail");
+    assert_eq!(
+        (report.deleted, report.failed, report.kept),
+        (2, 0, 1),
+        "a picture and its thumbnail, not the mark of the shop"
+    );
     assert!(memory.find(&prepared.picture.name(), None).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_store_serves_one_shop_alone() {
+    let (shop, other) = (TestShop::new().await, TestShop::new().await);
+    sqlx::query("update log_identity set log_id = gen_random_uuid()").execute(&other.pool).await.unwrap();
+    let open = |folder: &Path| MediaStore::open(&MediaLocation::Folder(folder.to_owned())).unwrap();
+    let product = shop.product("Kettle", "20.00", 5).await;
+    let path = format!("product/{product}/images/");
+    let image = upload(&shop, "POST", &path, &picture(400, 300, [1, 2, 3], ImageFormat::Jpeg)).await.body;
+    shop.media.claim_store().await.unwrap();
+
+    let foreign = MediaFiles::new(open(&shop.media_dir), other.pool.clone());
+    let before = files_below(&shop.media_dir);
+    let now = CleanupOptions { max_age: Duration::ZERO, dry_run: false, temporary_folder: None };
+    let prepared = foreign.prepare(picture(200, 100, [6, 6, 6], ImageFormat::Png)).await.unwrap().unwrap();
+    let refused = [
+        foreign.claim_store().await.unwrap_err(),
+        foreign.check_store().await.unwrap_err(),
+        foreign.keep(&prepared).await.unwrap_err(),
+        foreign.adopt(&storage_path(&name(&image))).await.map(drop).unwrap_err(),
+        foreign.delete_unreferenced(&name(&image), Duration::ZERO).await.unwrap_err(),
+        clean_up(&foreign, &now).await.unwrap_err(),
+        clean_up(&foreign, &CleanupOptions { dry_run: true, ..now.clone() }).await.unwrap_err(),
+    ];
+    for error in refused {
+        assert!(error.to_string().contains("belongs to the shop with the log "), "{error}");
+    }
+    assert_eq!(foreign.store.problem().await.as_deref(), Some("it belongs to another shop"));
+    assert_eq!(files_below(&shop.media_dir), before);
+    let folder = tempfile::tempdir().unwrap();
+    let mut serve = command(folder.path());
+    serve.env("DATABASE_URL", url(&other.pool.connect_options())).args(["--listen", "127.0.0.1:0", "--media"]);
+    let ended = serve.arg(&shop.media_dir).output().unwrap();
+    assert!(!ended.status.success() && text(&ended).contains("give each shop a store of its own"), "{}", text(&ended));
+
+    // Of two that start at once with a new store, one gets it; without its mark, the store is the next one's.
+    let shared = folder.path().join("shared");
+    let both = [&shop, &other].map(|shop| MediaFiles::new(open(&shared), shop.pool.clone()));
+    let claims = join(both[0].claim_store(), both[1].claim_store()).await;
+    assert_eq!([claims.0.is_ok(), claims.1.is_ok()].iter().filter(|claimed| **claimed).count(), 1);
+    std::fs::remove_file(shared.join(".cartwright-log-id")).unwrap();
+    both[1].claim_store().await.unwrap();
+    assert!(both[0].claim_store().await.is_err() && shared.join(".cartwright-media").exists());
 }
 
 async fn clean(shop: &TestShop, temporary: &Path, dry_run: bool) -> CleanupReport {

@@ -2,25 +2,29 @@
 
 use std::path::Path;
 
+use sqlx::postgres::PgConnectOptions;
+
+use crate::support::fresh_database;
 use crate::support::pages::root;
-use crate::support::program::{data_dir, run, text, verify};
+use crate::support::program::{command, data_dir, text, url};
 
 const HEADER: &str = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n";
 
 /// Imports a file; returns the exit code and everything that was printed.
-fn import(folder: &Path, content: &[u8], more: &[&str]) -> (i32, String) {
+fn import(database: &PgConnectOptions, folder: &Path, content: &[u8], more: &[&str]) -> (i32, String) {
     let file = folder.join("sales.csv");
     std::fs::write(&file, content).unwrap();
-    let output = run(&folder.join("shop"), &[&["play", file.to_str().unwrap()], more].concat());
+    let mut play = command(&folder.join("shop"));
+    let output = play.env("DATABASE_URL", url(database)).arg("play").arg(file).args(more).output().unwrap();
     // Columns of the report are aligned with spaces.
     let printed = text(&output).split_whitespace().collect::<Vec<_>>().join(" ");
     (output.status.code().unwrap(), printed)
 }
 
-#[test]
-fn files_with_mistakes_are_refused_or_imported_without_the_faulty_rows() {
-    let folder = data_dir();
-    let import = |content: &[u8], more: &[&str]| import(folder.path(), content, more);
+#[tokio::test(flavor = "multi_thread")]
+async fn files_with_mistakes_are_refused_or_imported_without_the_faulty_rows() {
+    let (folder, database) = (data_dir(), fresh_database().await);
+    let import = |content: &[u8], more: &[&str]| import(&database, folder.path(), content, more);
     let rows = |rows: &str| format!("{HEADER}{rows}").into_bytes();
 
     let unclosed: String = (0..30)
@@ -97,5 +101,9 @@ fn files_with_mistakes_are_refused_or_imported_without_the_faulty_rows() {
                      P001,Z1,Mug,1,2009-12-01 07:45:00,2.50,305.0,France\n";
     assert_eq!(import(published.as_bytes(), &[]).0, 0);
     assert_eq!(import(&rows("P002,Z1,Mug,1,12/1/2010 8:26,2.50,305,France\n"), &[]).0, 0);
-    verify(&folder.path().join("shop"));
+    for rules in [&[][..], &["--log"]] {
+        let mut verify = command(folder.path());
+        let verified = verify.env("DATABASE_URL", url(&database)).arg("verify").args(rules).output().unwrap();
+        assert!(verified.status.success(), "{}", text(&verified));
+    }
 }

@@ -118,8 +118,20 @@ async fn a_server_runs_tasks_at_the_times_of_its_settings() {
         assert_eq!(found.len(), 1, "{name}");
         assert!(found[0].file_name().into_string().unwrap().starts_with(files));
     }
+    // A run that fails is shown with its reason until one succeeds.
+    let dumps = folder.path().join("dumps");
+    std::fs::remove_dir_all(&dumps).unwrap();
+    std::fs::write(&dumps, "in the way").unwrap();
+    assert!(run_now(&pool, "dump").await.unwrap());
+    let failed = wait_for("the failure", || find("dump").filter(|task| !task["last_error"].is_null()));
+    assert!(failed["last_error"].as_str().unwrap().contains("/dumps"), "{failed}");
     let status = run_with(&database, folder.path(), &["status"]);
     assert!(status.contains(" (30 3 * * * Europe/Berlin)"), "{status}");
+    assert!(status.contains("/dumps"), "{status}");
+    std::fs::remove_file(&dumps).unwrap();
+    assert!(run_now(&pool, "dump").await.unwrap());
+    wait_for("a run that succeeds", || find("dump").filter(|task| task["last_error"].is_null()));
+    assert_eq!(std::fs::read_dir(&dumps).unwrap().count(), 1);
 }
 
 fn run_with(database: &PgConnectOptions, folder: &Path, arguments: &[&str]) -> String {

@@ -246,7 +246,7 @@ fn refuse_what_is_no_shop(shop: &Path) {
     std::fs::write(used.path().join("owner.lock"), "").unwrap();
     let missing = files.path().join("new");
     for (file, folder, expected) in [
-        ("text", &*missing, "is no dump in the custom format"),
+        ("text", &*missing, "is not a dump in the custom format"),
         ("part", &*missing, "pg_restore failed"),
         ("part", used.path(), "pg_restore failed"),
         ("part", shop, "pg_restore failed; the shop is unchanged"),

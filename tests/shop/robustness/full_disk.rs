@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use crate::support::program::{Server, command, data_dir, text, wait_for};
+use crate::support::program::{PROGRAM, Server, command, data_dir, text, wait_for};
 
 /// A shop on a disk of its own, which only its processes see.
 struct SmallDisk {
@@ -150,6 +150,33 @@ fn fill_cart(address: &str, customer: usize, seen: &Seen) -> usize {
     acknowledged
 }
 
+/// Nothing is moved and no file is left while the disk is full; the same commands succeed when there is room.
+fn archive_on_a_full_disk(disk: &SmallDisk) {
+    let file = disk.folder.join("closed.jsonl.zst");
+    let archive = |arguments: &[&str]| disk.run(PROGRAM, &[&["archive", "--older-than", "0s"], arguments].concat());
+    let to_file = ["--to", file.to_str().unwrap()];
+    let would = text(&archive(&["--dry-run"]));
+    assert!(would.starts_with("would archive ") && !would.contains(" 0 orders "), "{would}");
+    disk.fill();
+    for arguments in [&to_file[..], &[]] {
+        let refused = archive(arguments);
+        let said = text(&refused);
+        assert!(refused.status.code() == Some(1) && said.contains("No space left on device"), "{arguments:?}: {said}");
+    }
+    fs::remove_file(disk.path("ballast")).unwrap();
+    let again =
+        wait_for("a database with room", || Some(archive(&["--dry-run"])).filter(|ended| ended.status.success()));
+    assert_eq!(text(&again), would, "nothing was archived");
+    let left = fs::read_dir(disk.path("")).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert_eq!(left.filter(|name| name.contains("jsonl")).collect::<Vec<_>>(), [""; 0]);
+    let done = archive(&to_file);
+    assert!(
+        done.status.success() && text(&done).starts_with(&would.replace("would archive", "archived")),
+        "{}",
+        text(&done)
+    );
+}
+
 #[test]
 #[ignore = "needs the right to mount a disk, and psql"]
 fn acknowledged_commands_survive_a_full_disk_under_load() {
@@ -186,8 +213,9 @@ fn acknowledged_commands_survive_a_full_disk_under_load() {
         let cart = call(address, &format!("/shop/api/customer/{customer}/cart/"), &[]).unwrap();
         assert_eq!(cart["items"][0]["quantity"], acknowledged);
     }
+    archive_on_a_full_disk(&disk);
     for args in [&["verify"][..], &["verify", "--log"]] {
-        let verified = disk.run(command(folder.path()).get_program().to_str().unwrap(), args);
+        let verified = disk.run(PROGRAM, args);
         assert!(verified.status.success(), "{}", text(&verified));
     }
     disk.server.signal(Signal::SIGTERM);

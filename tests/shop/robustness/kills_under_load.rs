@@ -8,9 +8,9 @@ use nix::unistd::Pid;
 use crate::support::load::Load;
 use crate::support::program::{Server, ask, command, data_dir, embedded_database, verify, wait_for};
 
-const ROUNDS: usize = 10;
+const ROUNDS: usize = 6;
 
-/// Runs `kill_one` ten times while buyers order; then the log must hold exactly the acknowledged commands.
+/// Runs `kill_one` six times while buyers order; then the log must hold exactly the acknowledged commands.
 fn survives(mut kill_one: impl FnMut(&Path, &mut Server)) {
     let folder = data_dir();
     let mut server = Server::spawn(command(folder.path()).args(["--no-seeds", "--listen", "127.0.0.1:0"]));
