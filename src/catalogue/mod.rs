@@ -21,6 +21,7 @@ mod file;
 mod folder;
 mod format;
 mod import;
+mod pace;
 mod pictures;
 mod plan;
 mod progress;
