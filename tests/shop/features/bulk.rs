@@ -294,7 +294,7 @@ async fn a_number_that_would_be_kept_as_another_is_refused_with_its_field() {
     let answered = rows(&shop, "products/bulk/", &[unnamed]).await;
     assert_eq!(answered.lines[0]["problem"]["errors"][0]["field"], "product_id");
     assert_eq!(position(&shop).await, before);
-    let kept = "[18446744073709551615,-9007199254740993,0.1,1e22]";
+    let kept = "[18446744073709551615,-9007199254740993,0.1]";
     let body = format!("\u{feff}{}", row(kept));
     let answered = post(&shop, "products/bulk/", "application/x-ndjson", body, None).await;
     assert_eq!(answered.lines[0]["effect"], "changed", "{:?}", answered.lines);
