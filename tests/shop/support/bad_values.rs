@@ -89,8 +89,8 @@ fn shown(bad: &str) -> String {
 fn values(field: &str, schema: &Value, required: bool) -> Vec<String> {
     let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
     let mut values = texts(&["{}", "[[[[1]]]]", "1.5", "1e400", "-1e400", "18446744073709551616"]);
-    values.push("[".repeat(100) + &"]".repeat(100));
-    values.push("{\"a\":".repeat(500) + "1" + &"}".repeat(500));
+    values.push(["[".repeat(100), "]".repeat(100)].concat());
+    values.push(["{\"a\":".repeat(500), "1".to_owned(), "}".repeat(500)].concat());
     if required {
         values.extend(texts(&["null", "\"\""]));
     }

@@ -117,6 +117,13 @@ pub async fn fresh_database() -> PgConnectOptions {
     create_database("template1").await
 }
 
+/// An empty, migrated database that all tests of the run may share: it lasts as long as the server.
+pub async fn lasting_database() -> PgConnectOptions {
+    let connect = create_database("template1").await;
+    DATABASES.with_borrow_mut(|databases| databases.0.retain(|name| Some(name.as_str()) != connect.get_database()));
+    connect
+}
+
 /// A database without any table.
 pub async fn bare_database() -> PgConnectOptions {
     create_database("template0").await

@@ -3,10 +3,12 @@
 pub mod accounts;
 pub mod archived;
 pub mod bad_values;
+pub mod browser;
 pub mod card_stub;
 pub mod client;
 mod database;
 pub mod dumps;
+pub mod ending;
 pub mod failpoints;
 pub mod furnished;
 pub mod guests;
@@ -23,5 +25,5 @@ pub mod shifted_clock;
 mod shop;
 pub mod tokens;
 
-pub use database::{POOL_SIZE, as_superuser, bare_database, check_log, fresh_database, pool};
+pub use database::{POOL_SIZE, as_superuser, bare_database, check_log, fresh_database, lasting_database, pool};
 pub use shop::{Answer, TestShop};

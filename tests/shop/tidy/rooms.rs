@@ -194,7 +194,7 @@ fn routes_come_before_layers(path: &str, text: &str) -> Option<String> {
     code.split([';', '}']).filter_map(late).next()
 }
 
-const SHELVES: [&str; 4] = ["features", "robustness", "security", "api"];
+const SHELVES: [&str; 5] = ["features", "robustness", "security", "api", "browser"];
 
 fn shelves_share_only_support(path: &str, text: &str) -> Option<String> {
     let mut folders = path.strip_prefix("tests/shop/")?.split('/');
