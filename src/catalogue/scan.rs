@@ -241,7 +241,7 @@ mod tests {
             ("{\"products\": {}}", "line 1, column 14: must be a list of elements, not an object"),
             ("{\"product\": []}", "line 1, column 11: there is no section `product`"),
             ("{\"images\": [],\n\"images\": []}", "line 2, column 9: the section `images` appears twice"),
-            ("{\"images\": [{\"a\": 1, \"a\": 2}]}", "line 1, column 28: an object has a repeated key"),
+            ("{\"images\": [{\"a\": 1, \"a\": 2}]}", "line 1, column 29: an object has a repeated key"),
             ("{\"images\": 1}", "line 1, column 12: must be a list of elements, not a number"),
             ("{\"images\": [{\"a\": 1e999}]}", "line 1, column 25: number out of range"),
             ("\u{feff}[]", "line 1, column 1: must be an object with"),
