@@ -77,6 +77,7 @@
     const text = form.querySelector("[data-count]");
     if (text) text.textContent = chosen === 0 ? "Choose rows to change them:" : `${chosen} chosen:`;
     all("button", form).forEach((button) => (button.disabled = chosen === 0));
+    form.classList.toggle("idle", chosen === 0);
     const whole = document.querySelector("[data-all]");
     if (whole) {
       whole.checked = chosen > 0 && chosen === boxes(form).length;
@@ -87,6 +88,13 @@
     document.addEventListener("change", (event) => {
       if (event.target.matches("[data-all]")) boxes(form).forEach((box) => (box.checked = event.target.checked));
       count(form);
+    });
+    // Enter in a field means the button beside it, not the first one of the form.
+    form.addEventListener("keydown", (event) => {
+      const button = event.key === "Enter" && event.target.closest(".group")?.querySelector("button");
+      if (!button || event.target.closest("button")) return;
+      event.preventDefault();
+      if (!button.disabled) button.click();
     });
     // Names of rows that were not chosen need not be sent.
     form.addEventListener("formdata", (event) => {

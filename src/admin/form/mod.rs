@@ -83,7 +83,7 @@ impl Form {
     pub fn error(&self, name: &str) -> Option<String> {
         let errors = self.problem.as_ref()?.errors.iter();
         let messages: Vec<_> = errors.filter(|error| error.field == name).map(|error| error.message.as_str()).collect();
-        (!messages.is_empty()).then(|| capitalized(&messages.join("; ")))
+        (!messages.is_empty()).then(|| capitalized(&in_a_form(&messages.join("; "))))
     }
 
     /// What a field holds now, if it differs from what was typed.
@@ -140,6 +140,11 @@ fn find<'a>(values: &'a [(String, String)], name: &str) -> Option<&'a str> {
 
 fn new_key() -> String {
     uuid::Uuid::new_v4().to_string()
+}
+
+/// What the API says about its JSON, for a reader who sees a field.
+fn in_a_form(message: &str) -> String {
+    message.replace(" in a string", "")
 }
 
 /// With a large first letter, as a sentence.

@@ -15,9 +15,9 @@ fn a_form_keeps_what_was_typed_and_shows_errors_at_their_fields() {
     assert_eq!((form.etag.as_str(), form.key.as_str()), ("\"3\"", "k1"));
     assert_eq!((form.text("name"), form.value("csrf")), (json!("Tea pot"), ""));
     assert_eq!(form.all("ids"), ["1", "2"]);
-    let form = form.refused(problem(400, &[("price", "must be a number"), ("sku", "is taken")]));
+    let form = form.refused(problem(400, &[("price", "must be a decimal number in a string"), ("sku", "is taken")]));
     assert_eq!((form.value("name"), form.value("price")), (" Tea pot", "abc"));
-    assert_eq!(form.error("price").as_deref(), Some("Must be a number"));
+    assert_eq!(form.error("price").as_deref(), Some("Must be a decimal number"));
     assert_eq!(form.error("name"), None);
     assert_eq!(form.summary().as_deref(), Some("sku: is taken"), "the form has no such field");
     assert_ne!(form.key, "k1", "the next attempt is another command");
