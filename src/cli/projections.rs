@@ -95,7 +95,8 @@ async fn verify_tables(projections: &[&'static Projection], database: &Database)
         bar.finish_and_clear();
         record_finding(&database.pool, Finding::Rows(found.name, found.different)).await?;
         let verdict = if found.different == 0 { "equal".to_owned() } else { format!("{} DIFFERENT", found.different) };
-        print(&format!("{:16} {:>9} rows at position {}: {verdict}", found.name, found.rows, found.position));
+        let rows = if found.rows == 1 { "row" } else { "rows" };
+        print(&format!("{:16} {:>9} {rows} at position {}: {verdict}", found.name, found.rows, found.position));
         for difference in &found.examples {
             let side = if difference.live { "only live   " } else { "only rebuilt" };
             print(&format!("    {side} {} {}", difference.table, difference.row));

@@ -62,6 +62,8 @@ pub use edge::cors::AllowedOrigins;
 pub use edge::rate_limits::RateLimits;
 pub use products::bulk::read_product_row;
 pub use wire::error::ApiError;
+pub use wire::input::UNKNOWN_FIELD;
+pub use wire::json_input::from_json;
 pub use wire::response_cache::ResponseCacheLimits;
 pub use wire::whole_list::WholeListLimits;
 
@@ -133,11 +135,13 @@ pub fn router(app: App) -> Router {
         .with_state(RouterState(app.clone()));
     let api = NormalizePathLayer::trim_trailing_slash().layer(router);
     // The pages of `/docs` need their own slashes; every other path answers with and without a trailing slash.
-    let router = Router::new()
+    let documents = Router::new()
         .merge(pages::router())
         .merge(problem_pages::router())
         .merge(SwaggerUi::new("/docs").url("/openapi.json", openapi::complete(document)))
-        .layer(from_fn_with_state(app.clone(), answer_unchanged))
+        .layer(from_fn_with_state(app.clone(), answer_unchanged));
+    let router = Router::new()
+        .merge(documents)
         .merge(admin_pages::router(&app, api.clone(), roles))
         .fallback_service(api)
         .layer(from_fn(body::refuse_encoded_body))

@@ -5,6 +5,7 @@ pub mod cells;
 pub mod detail;
 pub mod family;
 pub mod list;
+pub mod low_stock;
 
 use serde::Deserialize;
 
