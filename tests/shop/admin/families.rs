@@ -92,9 +92,10 @@ async fn a_product_is_put_into_a_family_from_its_own_page() {
     let choice = visitor.visit(&format!("{path}/family")).await;
     assert!(choice.html.contains("Choose the family") && choice.html.contains(">Phone X</option>"), "{}", choice.html);
     let page = visitor.visit(&format!("{path}/family?family_id=1")).await;
-    let refused = visitor.submit(&page, &format!("{path}/family"), &[("options.storage", "")]).await;
+    let save = format!("{path}/family/save");
+    let refused = visitor.submit(&page, &save, &[("options.storage", "")]).await;
     assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{}", refused.html);
-    let saved = visitor.submit(&refused, &format!("{path}/family"), &[("options.storage", "64 GB")]).await;
+    let saved = visitor.submit(&refused, &save, &[("options.storage", "64 GB")]).await;
     visitor.follow(&saved).await;
     let detail = visitor.visit(&path).await;
     assert!(detail.html.contains("<dt>storage</dt><dd>64 GB</dd>"), "{}", detail.html);

@@ -53,13 +53,15 @@ async fn a_product_is_created_with_its_details_and_copied() {
 
     let copy = visitor.visit("/admin/products/new?copy=1").await.form(new);
     assert_eq!((copy.value("name"), copy.value("spec_key"), copy.value("imei")), ("Kettle <b>", "power", ""));
+    shop.settle().await;
     let reader = Visitor::logged_in(&shop, Role::Reader).await;
     let page = reader.visit("/admin/products/1").await;
     for text in ["<dt>Specifications</dt>", "power: 2200 W", "<dt>Storage in GB</dt>", "The price after each"] {
         assert!(page.html.contains(text), "{text}: {}", page.html);
     }
     assert!(!page.html.contains("356938035643809"), "only editors see the IMEI: {}", page.html);
-    assert_eq!(page.forms().len(), 1, "the log-out: {:?}", page.forms());
+    let changes: Vec<_> = page.forms().into_iter().filter(|form| form.method == "post").collect();
+    assert_eq!(changes.len(), 1, "the log-out: {changes:?}");
 }
 
 #[tokio::test]
@@ -86,6 +88,7 @@ async fn a_form_saves_what_was_changed_and_shows_what_others_changed() {
     assert_eq!((kept.value("phone.ram"), kept.value("weight_g"), kept.value("on_sale")), ("much", "x", ""));
 
     shop.send("PATCH", "product/1/", json!({ "price": "20.00", "specifications": { "power": 2000 } }), &[]).await;
+    shop.settle().await;
     let stale = visitor.submit(&page, path, &[("price", "19.00"), ("spec_value", "2400")]).await;
     assert_eq!(stale.status, StatusCode::PRECONDITION_FAILED);
     for text in ["changed in the meantime", "Stored now: 20.00", "Stored now: power: 2000"] {
@@ -133,6 +136,7 @@ async fn stock_is_changed_and_a_product_is_withdrawn() {
     let back = visitor.follow(&visitor.submit(&page, "/admin/products/1/relist", &[]).await).await;
     assert!(back.html.contains(">on sale</span>"), "{}", back.html);
     shop.send("PATCH", "product/1/", json!({ "price": "20.00" }), &[]).await;
+    shop.settle().await;
     let stale = visitor.submit(&back, "/admin/products/1/delete", &[]).await;
     assert_eq!(stale.status, StatusCode::PRECONDITION_FAILED);
     assert!(stale.html.contains("so nothing was done"), "{}", stale.html);
