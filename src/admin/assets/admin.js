@@ -174,6 +174,7 @@
   const start = (root) => {
     all("[data-add-pair]", root).forEach(startPairs);
     all("[data-drop]", root).forEach(startDrop);
+    all("[data-print]", root).forEach((button) => button.addEventListener("click", () => window.print()));
     all("[data-selection]", root).forEach(startSelection);
     all("[data-order]", root).forEach(startOrder);
     all("[data-guard]", root).forEach(startGuard);

@@ -4,6 +4,7 @@ mod categories;
 mod families;
 mod headers;
 mod log_in;
+mod orders;
 mod product_detail;
 mod products;
 mod roles;
