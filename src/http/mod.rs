@@ -332,7 +332,7 @@ fn log() -> Routes {
 
 /// The only route without a time limit.
 fn event_stream() -> Routes {
-    Routes::new().routes(routes!(events::stream_events))
+    Routes::new().routes(routes!(events::stream::stream_events))
 }
 
 fn operation() -> Routes {
@@ -340,6 +340,8 @@ fn operation() -> Routes {
         Routes::new()
             .routes(routes!(operations::list_projections))
             .routes(routes!(operations::rebuild_projection))
+            .routes(routes!(operations::verify_projection))
+            .routes(routes!(operations::show_status))
             .routes(routes!(operations::show_clock))
             .routes(routes!(operations::list_tasks))
             .routes(routes!(operations::run_task)),
@@ -362,6 +364,7 @@ fn reactions() -> Routes {
         Routes::new()
             .routes(routes!(reactions::list_reactors))
             .routes(routes!(reactions::list_reactions))
+            .routes(routes!(reactions::decide_reactions))
             .routes(routes!(reactions::retry_reaction))
             .routes(routes!(reactions::drop_reaction))
             .routes(routes!(reactions::list_reaction_decisions)),

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::definition::Projection;
 use super::install::run;
 use super::layout::InService;
-use super::shadow::{Progress, Shadow, fold_range, live_position};
+use super::shadow::{Progress, Recorded, Shadow, fold_range, live_position};
 use crate::database::failure::DatabaseFailure;
 use crate::failpoints::failpoint;
 
@@ -54,8 +54,17 @@ pub async fn verify(
     let schema = format!("verify_{}_{}", projection.name, Uuid::new_v4().simple());
     let shadow = Shadow::create(pool, projection, schema).await?;
     // The schema name is random, so no other session can hold its lock.
-    let mut shadow = shadow.ok_or_else(|| sqlx::Error::Protocol("another session verifies here".to_owned()))?;
-    let compared = match shadow.fold(progress, false).await {
+    let shadow = shadow.ok_or_else(|| sqlx::Error::Protocol("another session verifies here".to_owned()))?;
+    verify_in(shadow, progress, Recorded::Nowhere).await
+}
+
+/// Fills the new tables, compares them with those in service, and drops them.
+pub(super) async fn verify_in(
+    mut shadow: Shadow,
+    progress: &(dyn Fn(Progress) + Sync),
+    recorded: Recorded,
+) -> Result<Verification, VerifyError> {
+    let compared = match shadow.fold(progress, recorded).await {
         Ok(()) => {
             failpoint!("verify-folded");
             compare(&mut shadow).await
