@@ -1,5 +1,7 @@
 //! Many products in one request: rows, their results, all or nothing, dry runs, keys, new prices and received units.
 
+use std::collections::BTreeSet;
+
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use serde_json::{Value, json};
@@ -200,6 +202,22 @@ async fn rows_are_all_or_nothing_previewed_and_replayed() {
     let received = json!({ "category": "Kitchen", "units": 4, "reason": "delivery 4711" }).to_string();
     let answered = post(&shop, "stock/receive/", "application/json", received, None).await;
     assert_eq!((answered.lines.len(), &answered.lines[0]["on_hand"]), (251, &json!(9)));
+    // A list of products, each once and in order; an unknown one is refused alone.
+    let listed = json!({ "percent": "100", "product_ids": [4711, 2, 1, 2] }).to_string();
+    let answered = post(&shop, "products/reprice/", "application/json", listed, None).await;
+    let shown = answered.lines.iter().map(|line| (line["product_id"].clone(), line["status"].clone()));
+    assert_eq!(
+        shown.collect::<Vec<_>>(),
+        [(1, 200), (2, 200), (4711, 404)].map(|(id, status)| (json!(id), json!(status)))
+    );
+    assert_eq!(answered.lines[2]["problem"]["code"], "product_not_found");
+    let listed = json!({ "units": 1, "product_ids": [1] }).to_string();
+    let answered = post(&shop, "stock/receive/", "application/json", listed, None).await;
+    assert_eq!((answered.lines.len(), &answered.lines[0]["on_hand"]), (1, &json!(10)));
+    for body in [json!({ "units": 1 }), json!({ "units": 1, "product_ids": [1], "category": "Kitchen" })] {
+        let answered = post(&shop, "stock/receive/", "application/json", body.to_string(), None).await;
+        assert_eq!(answered.status, StatusCode::BAD_REQUEST, "{body}");
+    }
     // Categories below are included where asked for.
     let kitchen = shop.read("categories/").await[0]["category_id"].clone();
     shop.done("categories/", json!({ "category_name": "Pans", "parent_id": kitchen })).await;
@@ -217,6 +235,9 @@ async fn rows_are_all_or_nothing_previewed_and_replayed() {
         }
     }
     for (body, status) in [
+        (json!({ "percent": "5", "product_ids": [] }), StatusCode::BAD_REQUEST),
+        (json!({ "percent": "5", "product_ids": (1..=1_001).collect::<Vec<_>>() }), StatusCode::BAD_REQUEST),
+        (json!({ "percent": "5", "product_ids": [1], "all": true }), StatusCode::BAD_REQUEST),
         (json!({ "percent": "5" }), StatusCode::BAD_REQUEST),
         (json!({ "percent": "5", "all": true, "subtree": true }), StatusCode::BAD_REQUEST),
         (json!({ "percent": "-100", "all": true }), StatusCode::BAD_REQUEST),
@@ -226,5 +247,33 @@ async fn rows_are_all_or_nothing_previewed_and_replayed() {
         let answered = post(&shop, "products/reprice/", "application/json", body.to_string(), None).await;
         assert_eq!(answered.status, status, "{body}: {:?}", answered.lines);
     }
+    shop.check_log().await;
+}
+
+#[tokio::test]
+async fn a_unit_of_work_creates_many_products_of_one_name_whose_slugs_are_taken() {
+    let shop = TestShop::new().await;
+    shop.category("Kitchen").await;
+    let named = |name: &str| json!({ "name": name, "price": "2.00", "category": "Kitchen" });
+    let create = async |products: Vec<Value>| {
+        let answered = rows(&shop, "products/bulk/?atomic=true", &products).await;
+        assert_eq!(answered.status, StatusCode::OK, "{:?}", answered.lines);
+        assert!(answered.lines.iter().all(|line| line["status"] == 201), "{:?}", answered.lines);
+    };
+    // The slugs with a number are those of the next products.
+    let taken = |number: i64| {
+        let slugs = [format!("mug-{number}"), format!("mug-{number}-2")];
+        slugs.map(|slug| json!({ "name": format!("Cup {slug}"), "price": "2.00", "category": "Kitchen", "slug": slug }))
+    };
+    create(vec![named("Kettle"); 32]).await;
+    create(vec![named("Kettle"); 200]).await;
+    create((433..533).flat_map(taken).collect()).await;
+    create([vec![named("Mug"); 100], (0..70).map(|number| named(&format!("Pot {}", number % 7))).collect()].concat())
+        .await;
+    let products = shop.read("products/?view=full&limit=1000").await;
+    let slug = |product: &Value| product["slug"].as_str().unwrap().to_owned();
+    let slugs: BTreeSet<_> = products.as_array().unwrap().iter().map(slug).collect();
+    assert_eq!((slugs.len(), products.as_array().unwrap().len()), (602, 602));
+    assert!(slugs.contains("mug") && slugs.contains("mug-434-3") && slugs.contains("mug-532-3"), "{slugs:?}");
     shop.check_log().await;
 }
