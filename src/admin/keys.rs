@@ -81,7 +81,7 @@ pub async fn create(staff: Staff, form: Form) -> PageResult {
 
 pub async fn revoke(staff: Staff, path: Result<Path<Uuid>, PathRejection>) -> PageResult {
     let Path(key_id) = path.map_err(|_| Problem::not_found())?;
-    staff.api.delete(format_args!("key/{key_id}")).send_command().await?;
+    staff.api.delete(format!("key/{key_id}")).send_command().await?;
     staff.done("/admin/keys", "The key was revoked. Requests with it are refused from now on.")
 }
 

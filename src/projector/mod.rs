@@ -224,7 +224,7 @@ impl Projector {
         pass_on: impl FnOnce(Verification) -> F + Send + 'static,
     ) -> Result<bool, sqlx::Error>
     where
-        F: Future<Output = ()> + Send,
+        F: Future<Output = ()> + Send + 'static,
     {
         let Ok(permit) = Arc::clone(&self.verifications).try_acquire_owned() else { return Ok(false) };
         let Some(shadow) = verifications::begin(&self.pool, projection).await? else { return Ok(false) };

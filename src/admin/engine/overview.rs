@@ -132,10 +132,9 @@ impl OverviewPage {
 
 pub async fn show(staff: Staff) -> PageResult {
     let status = async { Ok::<_, Problem>(staff.api.get("status").read::<Status>().await?.data) };
-    let reactors = async {
-        if staff.may("list_reactors") { reactions::read_reactors(&staff).await } else { Ok(Vec::new()) }
-    };
+    let reactors =
+        async { if staff.may("list_reactors") { reactions::read_reactors(&staff).await } else { Ok(Vec::new()) } };
     let (status, tables, tasks, reactors) =
         tokio::try_join!(status, projections::read(&staff), tasks::read(&staff), reactors)?;
-    staff.show(&OverviewPage { page: staff.page("Engine room"), status, tables, tasks, reactors })
+    staff.show(&OverviewPage { page: staff.page("Health"), status, tables, tasks, reactors })
 }

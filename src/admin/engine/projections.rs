@@ -190,7 +190,7 @@ pub async fn rebuild(staff: Staff, form: Form) -> PageResult {
     let name = form.value("name");
     let before = read(&staff).await?.iter().find(|row| row.name == name).map(built_at);
     let before = before.ok_or_else(Problem::not_found)?;
-    staff.api.post(format_args!("projections/{name}/rebuild")).send_command().await?;
+    staff.api.post(format!("projections/{name}/rebuild")).send_command().await?;
     let to = format!("/admin/projections?rebuild={name}&before={before}");
     staff.done(&to, format!("The rebuild of {name} has begun. The table in service stays until it is done."))
 }
@@ -200,7 +200,7 @@ pub async fn verify(staff: Staff, form: Form) -> PageResult {
     if !read(&staff).await?.iter().any(|row| row.name == name) {
         return Err(Problem::not_found());
     }
-    match staff.api.post(format_args!("projections/{name}/verify")).send_command().await {
+    match staff.api.post(format!("projections/{name}/verify")).send_command().await {
         Ok(()) => staff.done("/admin/projections", format!("The verification of {name} has begun.")),
         Err(problem) if problem.is_about_input() => {
             let (page, rows) = (staff.page("Projections"), read(&staff).await?);

@@ -111,8 +111,7 @@ pub async fn read_reactors(staff: &Staff) -> Result<Vec<Reactor>, Problem> {
 pub async fn show(staff: Staff) -> PageResult {
     let call = staff.api.get("reactions");
     let call = if staff.query.has("state") { call } else { call.query("state", "parked") };
-    let (reactors, list) =
-        tokio::try_join!(read_reactors(&staff), Listing::<Reaction>::read(&staff, call, &FILTERS))?;
+    let (reactors, list) = tokio::try_join!(read_reactors(&staff), Listing::<Reaction>::read(&staff, call, &FILTERS))?;
     let names = reactors.iter().map(|reactor| (reactor.name.clone(), reactor.name.clone())).collect();
     staff.show(&ReactionsPage { page: staff.page("Deliveries"), reactors, list, names })
 }

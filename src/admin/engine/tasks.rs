@@ -94,7 +94,7 @@ pub async fn run(staff: Staff, form: Form) -> PageResult {
     if !read(&staff).await?.iter().any(|task| task.name == name) {
         return Err(Problem::not_found());
     }
-    match staff.api.post(format_args!("scheduler/{name}/run")).send_command().await {
+    match staff.api.post(format!("scheduler/{name}/run")).send_command().await {
         Ok(()) => staff.done("/admin/tasks", format!("{} runs within a second.", in_words(name))),
         Err(problem) if problem.is_about_input() => {
             staff.show_refused(&problem, &TasksPage::read(&staff, Some(problem.clone())).await?)

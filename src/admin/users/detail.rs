@@ -58,7 +58,7 @@ pub async fn enable(staff: Staff, Id(account_id): Id, form: Form) -> PageResult 
 }
 
 async fn change(staff: &Staff, account_id: i64, form: Form, body: &Value, done: &str) -> PageResult {
-    let call = staff.api.patch(format_args!("user/{account_id}")).json(body).key(&form.key);
+    let call = staff.api.patch(format!("user/{account_id}")).json(body).key(&form.key);
     match call.send_command().await {
         Ok(()) => staff.done(&format!("/admin/users/{account_id}"), done),
         Err(problem) => show_refused(staff, account_id, form, problem).await,
@@ -67,7 +67,7 @@ async fn change(staff: &Staff, account_id: i64, form: Form, body: &Value, done: 
 
 /// Mails a link with which the owner sets a password.
 pub async fn mail_link(staff: Staff, Id(account_id): Id, form: Form) -> PageResult {
-    let user = staff.api.get(format_args!("user/{account_id}")).read::<User>().await?.data;
+    let user = staff.api.get(format!("user/{account_id}")).read::<User>().await?.data;
     match staff.api.post("auth/reset").json(&json!({ "email": user.email })).send_command().await {
         Ok(()) => {
             let to = format!("/admin/users/{account_id}");

@@ -50,10 +50,9 @@ impl Delivery {
 impl WebhookPage {
     /// `refused` is a form that was sent, and why it was refused.
     async fn read(staff: &Staff, webhook_id: i64, refused: Option<(Form, Problem)>) -> Result<Self, Problem> {
-        let webhook = async {
-            Ok::<_, Problem>(staff.api.get(format_args!("webhook/{webhook_id}")).read::<Webhook>().await?.data)
-        };
-        let deliveries = staff.api.get(format_args!("webhook/{webhook_id}/deliveries"));
+        let webhook =
+            async { Ok::<_, Problem>(staff.api.get(format!("webhook/{webhook_id}")).read::<Webhook>().await?.data) };
+        let deliveries = staff.api.get(format!("webhook/{webhook_id}/deliveries"));
         let (webhook, list) = tokio::try_join!(webhook, Listing::<Delivery>::read(staff, deliveries, &[]))?;
         let stored = stored_form(&webhook);
         let form = match refused {
@@ -116,7 +115,7 @@ pub async fn resume(staff: Staff, Id(webhook_id): Id, form: Form) -> PageResult 
 }
 
 async fn change(staff: &Staff, webhook_id: i64, form: Form, body: &Value, done: &str) -> PageResult {
-    let call = staff.api.patch(format_args!("webhook/{webhook_id}")).json(body).key(&form.key);
+    let call = staff.api.patch(format!("webhook/{webhook_id}")).json(body).key(&form.key);
     match call.send_command().await {
         Ok(()) => staff.done(&address(webhook_id), done),
         Err(problem) => show_refused(staff, webhook_id, form, problem).await,
@@ -124,7 +123,7 @@ async fn change(staff: &Staff, webhook_id: i64, form: Form, body: &Value, done: 
 }
 
 pub async fn rotate(staff: Staff, Id(webhook_id): Id, form: Form) -> PageResult {
-    let call = staff.api.post(format_args!("webhook/{webhook_id}/secret")).key(&form.key);
+    let call = staff.api.post(format!("webhook/{webhook_id}/secret")).key(&form.key);
     match call.read::<NewSecret>().await {
         Ok(rotated) => {
             let page = staff.page("New secret").below("Webhooks", "/admin/webhooks");
@@ -136,7 +135,7 @@ pub async fn rotate(staff: Staff, Id(webhook_id): Id, form: Form) -> PageResult 
 }
 
 pub async fn delete(staff: Staff, Id(webhook_id): Id, form: Form) -> PageResult {
-    match staff.api.delete(format_args!("webhook/{webhook_id}")).send_command().await {
+    match staff.api.delete(format!("webhook/{webhook_id}")).send_command().await {
         Ok(()) => staff.done("/admin/webhooks", "The webhook was deleted, and its pending deliveries were dropped."),
         Err(problem) => show_refused(&staff, webhook_id, form, problem).await,
     }
@@ -144,7 +143,7 @@ pub async fn delete(staff: Staff, Id(webhook_id): Id, form: Form) -> PageResult 
 
 pub async fn redeliver(staff: Staff, Id(webhook_id): Id, form: Form) -> PageResult {
     let event_id: Uuid = form.value("event_id").parse().map_err(|_| Problem::not_found())?;
-    let call = staff.api.post(format_args!("webhook/{webhook_id}/deliveries/{event_id}/redeliver"));
+    let call = staff.api.post(format!("webhook/{webhook_id}/deliveries/{event_id}/redeliver"));
     match call.send_command().await {
         Ok(()) => staff.done(&address(webhook_id), "The event is delivered again within seconds."),
         Err(problem) => show_refused(&staff, webhook_id, form, problem).await,

@@ -1,7 +1,9 @@
 //! The staff's pages, without a browser: sessions, rights, and what pages show and change.
 
 mod categories;
+mod engine;
 mod headers;
 mod log_in;
+mod operators;
 mod products;
 mod roles;
