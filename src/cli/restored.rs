@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use super::database::with_database;
 use super::output::print;
 use crate::database::Location;
+use crate::domain::counted::counted;
 use crate::journal::{self, BegunGeneration, LogFile, LogIdentity};
 use crate::reactors::{self, RestoredReactions};
 use crate::status_report::LogReport;
@@ -45,9 +46,12 @@ pub(super) fn restored_lines(waiting: &[RestoredReactions]) -> Vec<String> {
         let RestoredReactions { reactor, parked, not_enqueued } = reactions;
         let more = match not_enqueued {
             0 => String::new(),
-            events => format!(", and those of {events} events that are not enqueued yet"),
+            events => {
+                format!(", and those of {} not enqueued yet", counted(*events, "event that is", "events that are"))
+            }
         };
-        format!("{reactor}: {parked} reactions wait for a decision since the restore{more}")
+        let parked = counted(*parked, "reaction waits", "reactions wait");
+        format!("{reactor}: {parked} for a decision since the restore{more}")
     });
     let decide = (!waiting.is_empty()).then(|| decide.to_owned());
     lines.chain(decide).collect()

@@ -47,7 +47,7 @@ pub use shadow::Progress;
 pub use status::{ProjectionState, ProjectionStatus, serves_other_tables, status};
 pub use text_key::text_key;
 pub use verifications::{VerificationState, VerificationStatus};
-pub use verify::{Difference, Verification, VerifyError, verify};
+pub use verify::{Difference, Verification, Verifier, VerifyError, verify};
 
 /// The projector of this node. Cheap to clone.
 #[derive(Clone)]
@@ -227,13 +227,14 @@ impl Projector {
         F: Future<Output = ()> + Send + 'static,
     {
         let Ok(permit) = Arc::clone(&self.verifications).try_acquire_owned() else { return Ok(false) };
-        let Some(shadow) = verifications::begin(&self.pool, projection).await? else { return Ok(false) };
+        let Some(mut shadow) = verifications::begin(&self.pool, projection).await? else { return Ok(false) };
         let pool = self.pool.clone();
         self.spawn(async move {
-            if let Some(found) = verifications::finish(&pool, shadow).await {
+            if let Some(found) = verifications::finish(&pool, &mut shadow).await {
                 pass_on(found).await;
             }
             drop(permit);
+            verifications::end(shadow).await;
         });
         Ok(true)
     }

@@ -83,7 +83,7 @@ pub async fn status(pool: &PgPool) -> Result<Vec<ProjectionStatus>, sqlx::Error>
             verification.position as verified_position, verification.target as verified_target,
             verification.started_at as verification_started_at, verification.finished_at as verification_finished_at,
             verification.rows as verified_rows, verification.different as different_rows,
-            verification.error as verification_error, verification.finished_at is null and exists (
+            verification.error as verification_error, exists (
                 -- The lock of the session that verifies.
                 select from pg_locks as held
                 where held.locktype = 'advisory' and held.granted

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::definition::Projection;
 use super::shadow::{Recorded, Shadow};
-use super::verify::{Verification, verify_in};
+use super::verify::{Verification, fill_and_compare};
 
 /// The last verification that an admin started.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -56,7 +56,7 @@ pub(super) struct VerificationRow {
 impl VerificationRow {
     pub fn status(self) -> Option<VerificationStatus> {
         let state = match (self.verification_finished_at, &self.verification_error, self.different_rows) {
-            (None, ..) if self.verification_runs == Some(true) => VerificationState::Running,
+            _ if self.verification_runs == Some(true) => VerificationState::Running,
             (None, ..) => VerificationState::Interrupted,
             (_, Some(_), _) => VerificationState::Failed,
             (_, None, Some(0)) => VerificationState::Equal,
@@ -94,9 +94,9 @@ pub(super) async fn begin(pool: &PgPool, projection: &'static Projection) -> Res
 }
 
 /// Verifies, and records the result. `None` if it failed.
-pub(super) async fn finish(pool: &PgPool, shadow: Shadow) -> Option<Verification> {
+pub(super) async fn finish(pool: &PgPool, shadow: &mut Shadow) -> Option<Verification> {
     let name = shadow.projection.name;
-    let verified = verify_in(shadow, &|_| (), Recorded::Verification).await;
+    let verified = fill_and_compare(shadow, &|_| (), Recorded::Verification).await;
     match &verified {
         Ok(found) if found.different == 0 => tracing::info!(name, rows = found.rows, "verified, equal to the log"),
         Ok(found) => tracing::error!(name, different = found.different, "verified, differs from the log"),
@@ -123,4 +123,12 @@ pub(super) async fn finish(pool: &PgPool, shadow: Shadow) -> Option<Verification
         tracing::warn!(name, %error, "the result of a verification cannot be recorded");
     }
     found
+}
+
+/// Drops the tables and releases the lock, which marks a verification that runs.
+pub(super) async fn end(shadow: Shadow) {
+    let name = shadow.projection.name;
+    if let Err(error) = shadow.drop_schema().await {
+        tracing::debug!(name, %error, "the tables of a verification are removed later");
+    }
 }

@@ -26,6 +26,8 @@ const MAX_WORDS: usize = 16;
 const MAX_CONTAINING: usize = 500;
 /// Products that a filter by words finds by their documents; of more, the list reads its index in order.
 const MAX_FOUND: usize = 2_000;
+/// Products of the rarest word up to which its documents are read instead of all texts.
+const MAX_NARROWED: i64 = 20_000;
 
 /// Products that a page looks up beyond its limit, because some may be deleted meanwhile.
 pub const SPARE: i64 = 20;
@@ -119,24 +121,29 @@ async fn find_containing(app: &App, words: &[String]) -> Result<Containing, ApiE
     parts.sort_by(|part, other| other.len().cmp(&part.len()).then_with(|| part.cmp(other)));
     parts.dedup();
     parts.truncate(MAX_WORDS);
-    let mut containing: Vec<Vec<String>> = parts.iter().map(|_| vec![]).collect();
+    let mut containing: Vec<(Vec<String>, i64)> = parts.iter().map(|_| (vec![], 0)).collect();
     let rows = sqlx::query_file!("projections/product_search/narrow.sql", &parts).fetch_all(&app.pool).await?;
     for row in rows {
         let place = usize::try_from(row.place).ok().and_then(|place| place.checked_sub(1));
-        if let Some(words) = place.and_then(|place| containing.get_mut(place)) {
+        if let Some((words, products)) = place.and_then(|place| containing.get_mut(place)) {
             words.push(format!("'{}'|", row.word));
+            *products += row.products;
         }
     }
-    let narrowing = containing.into_iter().filter(|words| words.len() <= MAX_CONTAINING);
-    // A word that is too long for a document may contain the part.
-    let narrowing: Vec<_> = narrowing.map(|words| format!("({}'/long')", words.concat())).collect();
-    if narrowing.is_empty() {
+    containing.retain(|(words, _)| words.len() <= MAX_CONTAINING);
+    let Some(rarest) = containing.iter().map(|(_, products)| *products).min() else {
         return Ok(Containing::Many(None));
-    }
+    };
+    // A word that is too long for a document may contain the part.
+    let narrowing: Vec<_> = containing.iter().map(|(words, _)| format!("({}'/long')", words.concat())).collect();
     let documents = narrowing.join("&");
     let found = sqlx::query_file_scalar!("projections/product_search/contain.sql", documents, words);
     let found = found.fetch_all(&app.pool).await?;
-    Ok(if found.len() <= MAX_FOUND { Containing::Products(found) } else { Containing::Many(Some(documents)) })
+    Ok(if found.len() <= MAX_FOUND {
+        Containing::Products(found)
+    } else {
+        Containing::Many(Some(documents).filter(|_| rarest <= MAX_NARROWED))
+    })
 }
 
 /// The products that a text means, ranked; `None` if it holds no word.
