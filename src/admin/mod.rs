@@ -130,6 +130,8 @@ fn product_pages() -> Router<Site> {
     Router::new()
         .route("/admin/products", get(products::list::show))
         .route("/admin/products/csv", get(products::list::csv))
+        .route("/admin/products/low-stock", get(products::low_stock::show))
+        .route("/admin/products/low-stock/csv", get(products::low_stock::csv))
         .route("/admin/products/bulk", post(products::bulk::preview))
         .route("/admin/products/bulk/apply", post(products::bulk::apply))
         .route("/admin/products/{product_id}/price", get(products::cells::edit_price).post(products::cells::save_price))

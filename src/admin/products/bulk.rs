@@ -23,7 +23,7 @@ struct BulkPage {
     rows: Vec<Row>,
     /// Whether the changes were made, and some were refused.
     applied: bool,
-    /// The query of the list to return to.
+    /// The address of the list to return to.
     back: String,
 }
 
@@ -143,9 +143,11 @@ fn chosen(form: &Form) -> Result<Vec<i64>, Problem> {
     }
 }
 
+/// The list to return to.
 fn back(form: &Form) -> String {
-    let query = form.value("back");
-    if query.starts_with('?') { query.to_owned() } else { String::new() }
+    let address = form.value("back");
+    let is_list = address.starts_with("/admin/products") && !address.contains(char::is_control);
+    if is_list { address.to_owned() } else { "/admin/products".to_owned() }
 }
 
 pub async fn preview(staff: Staff, form: Form) -> PageResult {
@@ -162,13 +164,13 @@ pub async fn apply(staff: Staff, form: Form) -> PageResult {
     if outcomes.iter().any(|outcome| outcome.problem.is_some()) {
         return show(&staff, action, form, outcomes, true);
     }
-    let (count, to) = (outcomes.len(), format!("/admin/products{}", back(&form)));
+    let (count, to) = (outcomes.len(), back(&form));
     staff.done(&to, format!("{}: {count} products changed.", action.title(&form)))
 }
 
 fn show(staff: &Staff, action: Action, form: Form, outcomes: Vec<Outcome>, applied: bool) -> PageResult {
     let (product_ids, back) = (chosen(&form)?, back(&form));
-    let page = staff.page(action.title(&form)).below("Products", format!("/admin/products{back}"));
+    let page = staff.page(action.title(&form)).below("Products", back.clone());
     let names: Vec<(i64, String)> =
         product_ids.iter().map(|id| (*id, form.value(&format!("name.{id}")).to_owned())).collect();
     let names = names.iter().filter(|(_, name)| !name.is_empty()).map(|(id, name)| (*id, name.as_str())).collect();

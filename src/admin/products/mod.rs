@@ -3,6 +3,7 @@
 pub mod bulk;
 pub mod cells;
 pub mod list;
+pub mod low_stock;
 
 use serde::Deserialize;
 

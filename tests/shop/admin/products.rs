@@ -34,6 +34,10 @@ async fn the_list_filters_sorts_and_pages() {
     assert!(second.html.contains("rel=\"prev\"") && !second.html.contains("rel=\"next\""), "{}", second.html);
     assert!(second.links().contains(&"?search=cup".to_owned()), "{:?}", second.links());
 
+    let low = visitor.visit("/admin/products/low-stock").await;
+    assert!(low.html.contains("Kettle") && !low.html.contains("Cup 0"), "{}", low.html);
+    assert!(visitor.visit("/admin/products/low-stock/csv").await.html.contains("Kettle"));
+
     let none = visitor.visit("/admin/products?search=nothing").await;
     assert!(none.html.contains("Nothing matches the filters."), "{}", none.html);
     let refused = visitor.visit("/admin/products?min_price=cheap").await;
