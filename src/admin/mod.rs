@@ -148,7 +148,8 @@ fn category_pages() -> Router<Site> {
 
 fn user_pages() -> Router<Site> {
     Router::new()
-        .route("/admin/users", get(users::list::show).post(users::list::create))
+        .route("/admin/users", get(users::list::show))
+        .route("/admin/users/new", get(users::list::show).post(users::list::create))
         .route("/admin/users/csv", get(users::list::csv))
         .route("/admin/users/{account_id}", get(users::detail::show))
         .route("/admin/users/{account_id}/role", post(users::detail::change_role))
