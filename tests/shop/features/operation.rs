@@ -70,7 +70,7 @@ async fn the_report_names_the_log_the_files_and_what_waits() {
     sqlx::raw_sql(
         "insert into applied_file
          select kind, decode(repeat(digest, 32), 'hex'), name, 10, applied, '{\"products\": {\"created\": 3, \"changed\": 1,
-             \"unchanged\": 2}}', '[{\"row\": 4, \"reason\": \"no price\"}]', 'backup.jsonl', clock_timestamp(), changed_at::timestamptz
+             \"unchanged\": 2}}'::jsonb, '[{\"row\": 4, \"reason\": \"no price\"}]'::jsonb, 'backup.jsonl', clock_timestamp(), changed_at::timestamptz
          from (values
              ('import', 'aa', 'old.csv', 10, '2026-01-01'),
              ('import', 'bb', 'new.csv', 10, '2026-03-01'),

@@ -4,6 +4,9 @@ use super::TestShop;
 
 /// Parks a delivery of each of the first events of the log.
 pub async fn park_deliveries(shop: &TestShop, count: i64, reason: &str) {
+    for number in 0..count {
+        shop.category(&format!("Parked {number}")).await;
+    }
     sqlx::raw_sql(
         "insert into reactor (name, position, started_at) values ('webhooks', 0, clock_timestamp())
          on conflict (name) do nothing",
