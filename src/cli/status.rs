@@ -163,7 +163,9 @@ async fn task_lines(database: &Database) -> anyhow::Result<Lines> {
             Some(error) => format!(", failed: {error}"),
         };
         let schedule = task.schedule.as_ref().map_or(String::new(), |schedule| format!(" ({schedule})"));
-        format!("{:17} {last}, next run {}{schedule}{error}", task.name, task.due_at.format("%F %T"))
+        let report =
+            task.last_report.as_ref().map_or(String::new(), |report| format!("; {}", report.replace('\n', "; ")));
+        format!("{:17} {last}, next run {}{schedule}{error}{report}", task.name, task.due_at.format("%F %T"))
     });
     Ok(lines.collect())
 }

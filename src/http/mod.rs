@@ -77,11 +77,9 @@ use wire::access::{Rules, check_access, least_roles};
 use wire::consistency::{explain_unfit_queries, read_your_writes, refuse_malformed_position};
 use wire::json_lines::ROWS_BODY_BYTES;
 use wire::negotiation::{Offers, negotiate};
-use wire::openapi::Document;
+use wire::openapi::{self, Document};
 use wire::query::{QueryParameters, refuse_unknown_parameters};
-use wire::snapshot::RouterState;
-use wire::unchanged::answer_unchanged;
-use wire::{body, fallbacks, openapi, responses};
+use wire::{body, fallbacks, responses, snapshot::RouterState, unchanged::answer_unchanged};
 
 use crate::files::MAX_PICTURE_BYTES;
 
