@@ -41,4 +41,5 @@ pub mod scheduler;
 pub mod seeds;
 pub mod server;
 pub mod shop;
+pub mod status_report;
 pub mod webhooks;

@@ -49,7 +49,8 @@ pub fn archive(pool: &PgPool, older_than: Duration) -> Task {
         let options = ArchiveOptions { most_events: Some(ARCHIVED_EVENTS), ..ArchiveOptions::older_than(older_than) };
         let report = archive::run(&pool, &options).await?;
         tracing::info!("{report}");
-        Ok(RunReport { handled: report.orders + report.carts, more: report.more })
+        let handled = report.orders + report.carts;
+        Ok(RunReport { handled, more: report.more, report: Some(report.to_string()) })
     })
 }
 
@@ -60,9 +61,11 @@ pub fn dump_products(name: &'static str, context: &TaskContext, options: DumpOpt
         async move {
             let TaskContext { journal, projector, pool } = &context;
             let report = catalogue::dump(journal, projector, pool, &options, &|_| ()).await?;
-            let elements = report.elements.iter().map(|(_, count)| count).sum();
+            let elements: u64 = report.elements.iter().map(|(_, count)| count).sum();
             tracing::info!(path = %report.path.display(), elements, position = report.position, "dumped the products");
-            Ok(RunReport { handled: elements, more: false })
+            let written =
+                format!("{elements} elements at position {}, written to {}", report.position, report.path.display());
+            Ok(RunReport { handled: elements, more: false, report: Some(written) })
         }
     })
 }
@@ -77,7 +80,7 @@ pub fn clean_up(files: &MediaFiles, options: CleanupOptions) -> Task {
                 tracing::warn!(path = failure.path, reason = failure.reason, "cannot delete a file");
             }
             tracing::info!("{report}");
-            Ok(RunReport { handled: report.deleted, more: false })
+            Ok(RunReport { handled: report.deleted, more: false, report: Some(report.to_string()) })
         }
     })
 }

@@ -39,9 +39,20 @@ pub struct ApiKey {
     pub last_used_at: Option<DateTime<Utc>>,
 }
 
+impl User {
+    pub fn is_customer(&self) -> bool {
+        self.role == Role::Customer.as_str()
+    }
+}
+
 /// Lists the accounts above number `after`, in the order of their numbers.
 pub async fn list_users(pool: &PgPool, after: i64, limit: i64) -> Result<Vec<User>, sqlx::Error> {
     sqlx::query_file_as!(User, "src/accounts/queries/list_users.sql", after, limit).fetch_all(pool).await
+}
+
+/// Lists the accounts of the staff above number `after`, in the order of their numbers.
+pub async fn list_staff(pool: &PgPool, after: i64, limit: i64) -> Result<Vec<User>, sqlx::Error> {
+    sqlx::query_file_as!(User, "src/accounts/queries/list_staff.sql", after, limit).fetch_all(pool).await
 }
 
 /// Finds the account with an e-mail address.
@@ -65,6 +76,17 @@ impl Accounts {
     /// See [`list_users`].
     pub async fn list_users(&self, after: i64, limit: i64) -> Result<Vec<User>, sqlx::Error> {
         list_users(self.pool(), after, limit).await
+    }
+
+    /// See [`list_staff`].
+    pub async fn list_staff(&self, after: i64, limit: i64) -> Result<Vec<User>, sqlx::Error> {
+        list_staff(self.pool(), after, limit).await
+    }
+
+    pub async fn find_user_by_email(&self, email: &str) -> Result<Option<User>, sqlx::Error> {
+        sqlx::query_file_as!(User, "src/accounts/queries/find_user_by_email.sql", email)
+            .fetch_optional(self.pool())
+            .await
     }
 
     pub async fn find_user(&self, account_id: AccountId) -> Result<Option<User>, sqlx::Error> {

@@ -23,6 +23,7 @@ mod categories;
 mod chart;
 mod cookies;
 mod csrf;
+mod engine;
 mod errors;
 mod families;
 mod flash;
@@ -31,6 +32,7 @@ mod format;
 mod headers;
 mod history;
 mod home;
+mod keys;
 mod list;
 mod log_in;
 mod navigation;
@@ -39,8 +41,11 @@ mod page;
 mod products;
 mod query;
 mod session;
+mod shop_settings;
 mod staff;
 mod stock_movements;
+mod users;
+mod webhooks;
 
 pub use api::ApiService;
 
@@ -94,6 +99,10 @@ pub fn router(admin: Admin) -> Router {
         product_detail_pages(),
         family_pages(),
         category_pages(),
+        user_pages(),
+        key_pages(),
+        webhook_pages(),
+        engine_pages(),
     ];
     let pages = pages
         .into_iter()
@@ -191,4 +200,57 @@ fn category_pages() -> Router<Site> {
         .route("/admin/categories/csv", get(categories::list::csv))
         .route("/admin/categories/{category_id}", get(categories::detail::show).post(categories::detail::save))
         .route("/admin/categories/{category_id}/delete", post(categories::detail::delete))
+}
+
+fn user_pages() -> Router<Site> {
+    Router::new()
+        .route("/admin/users", get(users::list::show))
+        .route("/admin/users/new", get(users::list::show).post(users::list::create))
+        .route("/admin/users/csv", get(users::list::csv))
+        .route("/admin/users/{account_id}", get(users::detail::show))
+        .route("/admin/users/{account_id}/role", post(users::detail::change_role))
+        .route("/admin/users/{account_id}/disable", post(users::detail::disable))
+        .route("/admin/users/{account_id}/enable", post(users::detail::enable))
+        .route("/admin/users/{account_id}/mail", post(users::detail::mail_link))
+        .route("/admin/settings", get(shop_settings::show).post(shop_settings::save))
+}
+
+fn key_pages() -> Router<Site> {
+    Router::new()
+        .route("/admin/keys", get(keys::show).post(keys::create))
+        .route("/admin/keys/csv", get(keys::csv))
+        .route("/admin/keys/{key_id}/revoke", post(keys::revoke))
+}
+
+fn webhook_pages() -> Router<Site> {
+    Router::new()
+        .route("/admin/webhooks", get(webhooks::list::show).post(webhooks::list::create))
+        .route("/admin/webhooks/csv", get(webhooks::list::csv))
+        .route("/admin/webhooks/{webhook_id}", get(webhooks::detail::show).post(webhooks::detail::save))
+        .route("/admin/webhooks/{webhook_id}/pause", post(webhooks::detail::pause))
+        .route("/admin/webhooks/{webhook_id}/resume", post(webhooks::detail::resume))
+        .route("/admin/webhooks/{webhook_id}/rotate", post(webhooks::detail::rotate))
+        .route("/admin/webhooks/{webhook_id}/delete", post(webhooks::detail::delete))
+        .route("/admin/webhooks/{webhook_id}/redeliver", post(webhooks::detail::redeliver))
+}
+
+fn engine_pages() -> Router<Site> {
+    Router::new()
+        .route("/admin/engine", get(engine::overview::show))
+        .route("/admin/events", get(engine::events::show))
+        .route("/admin/events/csv", get(engine::events::csv))
+        .route("/admin/events/{position}", get(engine::events::show_one))
+        .route("/admin/projections", get(engine::projections::show))
+        .route("/admin/projections/rebuild", post(engine::projections::rebuild))
+        .route("/admin/projections/verify", post(engine::projections::verify))
+        .route("/admin/reactions", get(engine::reactions::show))
+        .route("/admin/reactions/retry", post(engine::reactions::retry))
+        .route("/admin/reactions/drop-preview", post(engine::reactions::preview_drop))
+        .route("/admin/reactions/drop", post(engine::reactions::drop_chosen))
+        .route("/admin/reactions/decisions", get(engine::reactions::show_decisions))
+        .route("/admin/reactions/decisions/csv", get(engine::reactions::decisions_csv))
+        .route("/admin/tasks", get(engine::tasks::show))
+        .route("/admin/tasks/run", post(engine::tasks::run))
+        .route("/admin/sign-ins", get(engine::sign_ins::show))
+        .route("/admin/sign-ins/csv", get(engine::sign_ins::csv))
 }

@@ -31,6 +31,24 @@ pub static NAVIGATION: [NavigationGroup; 5] = [
         ],
     },
     NavigationGroup { title: "Customers", items: &[] },
-    NavigationGroup { title: "Settings", items: &[] },
-    NavigationGroup { title: "Engine room", items: &[] },
+    NavigationGroup {
+        title: "Settings",
+        items: &[
+            item("Users", "/admin/users", "list_accounts"),
+            item("API keys", "/admin/keys", "list_keys"),
+            item("Webhooks", "/admin/webhooks", "list_webhooks"),
+            item("Shop settings", "/admin/settings", "find_settings"),
+        ],
+    },
+    NavigationGroup {
+        title: "Engine room",
+        items: &[
+            item("Health", "/admin/engine", "show_status"),
+            item("Events", "/admin/events", "list_events"),
+            item("Projections", "/admin/projections", "list_projections"),
+            item("Deliveries", "/admin/reactions", "list_reactions"),
+            item("Tasks", "/admin/tasks", "list_tasks"),
+            item("Sign-ins", "/admin/sign-ins", "list_sign_ins"),
+        ],
+    },
 ];

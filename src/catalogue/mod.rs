@@ -37,7 +37,7 @@ pub use format::{NOT_HELD, Problem, Section};
 pub use import::{
     ColumnError, ColumnOptions, ImportError, ImportOptions, ImportReport, ProductColumns, RefusedLine, import_products,
 };
-pub use progress::{AppliedFile, Counts, FileKind, RefusedRow, SectionCounts, unfinished_files};
+pub use progress::{AppliedFile, Counts, FileKind, RefusedRow, SectionCounts, latest_files};
 pub use slices::{Application, ApplyError, FileRow, MAX_SLICE_ROWS, OnRefusal, SlicedFile};
 
 /// The parts of a shop that these commands work with.

@@ -126,7 +126,13 @@ pub(super) async fn find(pool: &PgPool, kind: FileKind, digest: &str) -> Result<
         .await
 }
 
-/// Files that a command began and did not finish, the last one first. At most one of each kind.
-pub async fn unfinished_files(pool: &PgPool) -> Result<Vec<AppliedFile>, sqlx::Error> {
-    sqlx::query_file_as!(AppliedFile, "src/catalogue/queries/unfinished_files.sql").fetch_all(pool).await
+/// The files that were applied last; those that a command began and did not finish come first, at most one of each kind.
+pub async fn latest_files(pool: &PgPool, limit: i64) -> Result<Vec<AppliedFile>, sqlx::Error> {
+    sqlx::query_file_as!(AppliedFile, "src/catalogue/queries/latest_files.sql", limit).fetch_all(pool).await
+}
+
+impl AppliedFile {
+    pub fn is_finished(&self) -> bool {
+        self.applied_rows >= self.total_rows
+    }
 }

@@ -2,14 +2,13 @@
 
 use std::process::ExitCode;
 
-use sqlx::PgPool;
-
 use super::database::with_database;
 use super::output::print;
 use crate::database::Location;
 use crate::domain::counted::counted;
-use crate::journal::{self, BegunGeneration, LogFile, LogIdentity, LogState};
-use crate::reactors;
+use crate::journal::{self, BegunGeneration, LogFile, LogIdentity};
+use crate::reactors::{self, RestoredReactions};
+use crate::status_report::LogReport;
 
 pub(super) async fn declare_restored(location: &Location) -> anyhow::Result<ExitCode> {
     let lines = with_database(location, async |database| {
@@ -21,7 +20,7 @@ pub(super) async fn declare_restored(location: &Location) -> anyhow::Result<Exit
             format!("generation {generation} of log {log_id} {begins} after position {}", state.began_after),
             "readers of earlier generations get 410; accounts must log in again".to_owned(),
         ];
-        lines.extend(restored_lines(&database.pool).await?);
+        lines.extend(restored_lines(&reactors::restored(&database.pool).await?));
         Ok(lines)
     })
     .await?;
@@ -30,8 +29,8 @@ pub(super) async fn declare_restored(location: &Location) -> anyhow::Result<Exit
 }
 
 /// Identity of the log, for `status`.
-pub(super) fn identity_line(state: &LogState) -> String {
-    let LogState { identity: LogIdentity { log_id, generation }, began_at, began_after, .. } = state;
+pub(super) fn identity_line(log: &LogReport) -> String {
+    let LogReport { log_id, generation, began_at, began_after, .. } = log;
     let since = match generation {
         1 => String::new(),
         _ => format!(", restored {} at position {began_after}", began_at.format("%F %T UTC")),
@@ -40,12 +39,11 @@ pub(super) fn identity_line(state: &LogState) -> String {
 }
 
 /// Reactions that wait for an operator since a restore.
-pub(super) async fn restored_lines(pool: &PgPool) -> anyhow::Result<Vec<String>> {
-    let waiting = reactors::restored(pool).await?;
+pub(super) fn restored_lines(waiting: &[RestoredReactions]) -> Vec<String> {
     let decide = "they may have been carried out before the restore: `cartwright reactions retry --restored` \
         or `cartwright reactions drop --restored` decides, with --reactor NAME for one kind";
     let lines = waiting.iter().map(|reactions| {
-        let reactors::RestoredReactions { reactor, parked, not_enqueued } = reactions;
+        let RestoredReactions { reactor, parked, not_enqueued } = reactions;
         let more = match not_enqueued {
             0 => String::new(),
             events => {
@@ -56,5 +54,5 @@ pub(super) async fn restored_lines(pool: &PgPool) -> anyhow::Result<Vec<String>>
         format!("{reactor}: {parked} for a decision since the restore{more}")
     });
     let decide = (!waiting.is_empty()).then(|| decide.to_owned());
-    Ok(lines.chain(decide).collect())
+    lines.chain(decide).collect()
 }

@@ -12,19 +12,16 @@ use super::clock::clock_lines;
 use super::database::with_database;
 use super::output::print;
 use super::restored::{identity_line, restored_lines};
-use crate::catalogue::{self, AppliedFile};
 use crate::config::DatabaseConfig;
-use crate::database::failure::DatabaseFailure;
 use crate::database::roles::reader_state;
 use crate::database::{Database, Location};
 use crate::domain::counted::counted;
 use crate::files::{MediaFiles, MediaStore};
 use crate::health;
-use crate::journal::LogState;
 use crate::mail::{UnmailableOwners, find_unmailable};
-use crate::payments;
 use crate::projector::{self, ProjectionState, ProjectionStatus};
 use crate::scheduler;
+use crate::status_report::{self, AppliedFileReport, MissingStock, StatusReport, WaitingErasures};
 
 /// The lines of one part of the report.
 type Lines = Vec<String>;
@@ -54,21 +51,25 @@ async fn report(
     projections: &[ProjectionStatus],
 ) -> anyhow::Result<Vec<Lines>> {
     let pool = &database.pool;
+    let report = status_report::read(pool).await?;
+    let of_tables = |part: &str, lines: Option<Lines>| {
+        lines.unwrap_or_else(|| vec![format!("{part}: shown when the read tables are rebuilt")])
+    };
     Ok(vec![
         summary(location, config, projections),
-        log_lines(database).await?,
+        log_lines(&report),
         reader_lines(database).await?,
         warning_lines(database, config, projections).await?,
         clock_lines(&database.pool).await?,
-        guest_lines(database).await?,
-        file_lines(database).await?,
-        of_tables(database, "orders paid in part", part_payment_lines(pool).await).await?,
-        of_tables(database, "missing stock", missing_stock_lines(pool).await).await?,
-        of_tables(database, "waiting erasures", erasure_lines(pool).await).await?,
+        guest_lines(&report),
+        file_lines(&report.applied_files),
+        of_tables("orders paid in part", report.part_paid_orders.map(part_payment_lines)),
+        of_tables("missing stock", report.missing_stock.map(missing_stock_lines)),
+        of_tables("waiting erasures", report.waiting_erasures.map(erasure_lines)),
         projection_lines(projections),
         task_lines(database).await?,
         unmailable_lines(&find_unmailable(&database.pool).await?),
-        of_tables(database, "equal names", same_name_lines(pool).await).await?,
+        of_tables("equal names", status_report::of_tables(pool, same_name_lines(pool)).await?),
     ])
 }
 
@@ -83,10 +84,8 @@ fn summary(location: &Location, config: &DatabaseConfig, projections: &[Projecti
 }
 
 /// Identity of the log, and what waits for an operator since a restore.
-async fn log_lines(database: &Database) -> anyhow::Result<Lines> {
-    let state = LogState::read(&mut *database.pool.acquire().await?, None).await?;
-    let waiting = restored_lines(&database.pool).await?;
-    Ok([identity_line(&state)].into_iter().chain(waiting).collect())
+fn log_lines(report: &StatusReport) -> Lines {
+    [identity_line(&report.log)].into_iter().chain(restored_lines(&report.restored_reactions)).collect()
 }
 
 /// What keeps people from reading with SQL.
@@ -108,27 +107,14 @@ async fn warning_lines(
     Ok(warnings.iter().map(|warning| format!("warning {warning}")).collect())
 }
 
-/// The lines of a part that reads tables, or a note while one of them is of another version of the program.
-async fn of_tables(database: &Database, part: &str, lines: Result<Lines, sqlx::Error>) -> anyhow::Result<Lines> {
-    match lines {
-        Err(error)
-            if DatabaseFailure::of(&error).may_be_of_other_tables()
-                && projector::serves_other_tables(&database.pool).await =>
-        {
-            Ok(vec![format!("{part}: shown when the read tables are rebuilt")])
-        }
-        lines => Ok(lines?),
-    }
-}
-
 /// Reserved units that are not on hand.
-async fn missing_stock_lines(pool: &PgPool) -> Result<Lines, sqlx::Error> {
-    let missing = sqlx::query_file!("projections/products/missing_units.sql").fetch_one(pool).await?;
+fn missing_stock_lines(missing: MissingStock) -> Lines {
+    let MissingStock { units, products } = missing;
     let line = format!(
-        "reserved units that are not on hand: {}, products: {}; GET orders/short/ lists the orders that must wait",
-        missing.units, missing.products
+        "reserved units that are not on hand: {units}, products: {products}; GET orders/short/ lists the orders that must \
+         wait"
     );
-    Ok(if missing.products > 0 { vec![line] } else { vec![] })
+    if products > 0 { vec![line] } else { vec![] }
 }
 
 /// Unique names that are equal by the current rule.
@@ -144,13 +130,11 @@ async fn same_name_lines(pool: &PgPool) -> Result<Lines, sqlx::Error> {
 }
 
 /// Erasures that wait for open orders.
-async fn erasure_lines(pool: &PgPool) -> Result<Lines, sqlx::Error> {
-    let limit = chrono::DateTime::UNIX_EPOCH;
-    let found = sqlx::query_file!("projections/customers/waiting_count.sql", limit).fetch_one(pool).await?;
-    let (erasures, since) =
-        (found.waiting, found.since.map_or_else(String::new, |since| since.format("%F").to_string()));
+fn erasure_lines(waiting: WaitingErasures) -> Lines {
+    let WaitingErasures { erasures, since } = waiting;
+    let since = since.map_or_else(String::new, |since| since.format("%F").to_string());
     let line = format!("erasures that wait for open orders: {erasures}, the first since {since}; see GET erasures/");
-    Ok(if erasures > 0 { vec![line] } else { vec![] })
+    if erasures > 0 { vec![line] } else { vec![] }
 }
 
 /// Position and lag of each read table.
@@ -179,16 +163,17 @@ async fn task_lines(database: &Database) -> anyhow::Result<Lines> {
             Some(error) => format!(", failed: {error}"),
         };
         let schedule = task.schedule.as_ref().map_or(String::new(), |schedule| format!(" ({schedule})"));
-        format!("{:17} {last}, next run {}{schedule}{error}", task.name, task.due_at.format("%F %T"))
+        let report =
+            task.last_report.as_ref().map_or(String::new(), |report| format!("; {}", report.replace('\n', "; ")));
+        format!("{:17} {last}, next run {}{schedule}{error}{report}", task.name, task.due_at.format("%F %T"))
     });
     Ok(lines.collect())
 }
 
 /// Files that were begun and not finished.
-async fn file_lines(database: &Database) -> anyhow::Result<Lines> {
-    let unfinished = catalogue::unfinished_files(&database.pool).await?;
-    let lines = unfinished.iter().map(|file| {
-        let AppliedFile { kind, name, applied_rows, total_rows, changed_at, .. } = file;
+fn file_lines(files: &[AppliedFileReport]) -> Lines {
+    let lines = files.iter().filter(|file| !file.is_finished()).map(|file| {
+        let AppliedFileReport { kind, name, applied_rows, total_rows, changed_at, .. } = file;
         format!(
             "unfinished {kind} of {name}: applied {applied_rows} of {}, the last {}; \
              `cartwright products {kind} {name}` finishes it",
@@ -196,24 +181,22 @@ async fn file_lines(database: &Database) -> anyhow::Result<Lines> {
             changed_at.format("%F %T")
         )
     });
-    Ok(lines.collect())
+    lines.collect()
 }
 
 /// Whether guests may pay by invoice if no setting says so.
-async fn guest_lines(database: &Database) -> anyhow::Result<Lines> {
-    let guests = match payments::guest_invoices_by_default(&database.pool).await? {
+fn guest_lines(report: &StatusReport) -> Lines {
+    let guests = match report.guest_invoices_by_default {
         true => "by default guests may pay by invoice, because the shop is older than --guest-invoices; =false ends it",
         false => "by default guests may not pay by invoice; --guest-invoices=true offers it",
     };
-    Ok(vec![guests.to_owned()])
+    vec![guests.to_owned()]
 }
 
 /// Orders that are paid in part.
-async fn part_payment_lines(pool: &PgPool) -> Result<Lines, sqlx::Error> {
-    let waiting = "select count(*) from live.orders where payment = 'partially_paid' and status <> 'cancelled'";
-    let waiting: i64 = sqlx::query_scalar(waiting).fetch_one(pool).await?;
+fn part_payment_lines(waiting: i64) -> Lines {
     let line = format!("orders paid in part: {waiting}; see GET orders/?payment=partially_paid");
-    Ok(if waiting > 0 { vec![line] } else { vec![] })
+    if waiting > 0 { vec![line] } else { vec![] }
 }
 
 /// Numbers that one line shows at most.

@@ -77,11 +77,9 @@ use wire::access::{Rules, check_access, least_roles};
 use wire::consistency::{explain_unfit_queries, read_your_writes, refuse_malformed_position};
 use wire::json_lines::ROWS_BODY_BYTES;
 use wire::negotiation::{Offers, negotiate};
-use wire::openapi::Document;
+use wire::openapi::{self, Document};
 use wire::query::{QueryParameters, refuse_unknown_parameters};
-use wire::snapshot::RouterState;
-use wire::unchanged::answer_unchanged;
-use wire::{body, fallbacks, openapi, responses};
+use wire::{body, fallbacks, responses, snapshot::RouterState, unchanged::answer_unchanged};
 
 use crate::files::MAX_PICTURE_BYTES;
 
@@ -342,7 +340,7 @@ fn log() -> Routes {
 
 /// The only route without a time limit.
 fn event_stream() -> Routes {
-    Routes::new().routes(routes!(events::stream_events))
+    Routes::new().routes(routes!(events::stream::stream_events))
 }
 
 fn operation() -> Routes {
@@ -350,6 +348,8 @@ fn operation() -> Routes {
         Routes::new()
             .routes(routes!(operations::list_projections))
             .routes(routes!(operations::rebuild_projection))
+            .routes(routes!(operations::verify_projection))
+            .routes(routes!(operations::show_status))
             .routes(routes!(operations::show_clock))
             .routes(routes!(operations::list_tasks))
             .routes(routes!(operations::run_task)),
@@ -372,6 +372,7 @@ fn reactions() -> Routes {
         Routes::new()
             .routes(routes!(reactions::list_reactors))
             .routes(routes!(reactions::list_reactions))
+            .routes(routes!(reactions::decide_reactions))
             .routes(routes!(reactions::retry_reaction))
             .routes(routes!(reactions::drop_reaction))
             .routes(routes!(reactions::list_reaction_decisions)),

@@ -8,13 +8,14 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::clock::{self, ClockReading, ClockVerdict};
-use crate::health::{self, Warning, WarningCode};
+use crate::health::{self, Finding, Warning, WarningCode};
 use crate::http::App;
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::Ids;
 use crate::metrics;
-use crate::projector::{Projection, ProjectionState, ProjectionStatus};
+use crate::projector::{Projection, ProjectionState, ProjectionStatus, Verification};
 use crate::scheduler::{self, TaskStatus};
+use crate::status_report::{self, StatusReport};
 
 /// List the projections: state, position and lag of each read table
 #[utoipa::path(get, path = "/projections", tag = "operation", security(("bearer" = ["reader"])),
@@ -23,7 +24,7 @@ pub async fn list_projections(State(app): State<App>) -> Result<Json<Vec<Project
     Ok(Json(app.projector.status().await?))
 }
 
-/// A rebuild or a task that runs by itself from now on.
+/// A rebuild, verification or task that runs by itself from now on.
 #[derive(Serialize, ToSchema)]
 pub struct StartedWork {
     /// Name of the projection or of the task.
@@ -35,6 +36,7 @@ pub struct StartedWork {
 #[serde(rename_all = "snake_case")]
 pub enum WorkState {
     Rebuilding,
+    Verifying,
     /// The next free node runs the task.
     Due,
 }
@@ -47,11 +49,63 @@ pub async fn rebuild_projection(
     State(app): State<App>,
     Ids(name): Ids<String>,
 ) -> Result<(StatusCode, Json<StartedWork>), ApiError> {
-    let Some(projection) = Projection::find(&name) else {
-        return Err(ApiError::not_found("projection_not_found", "Projection not found"));
-    };
-    app.projector.start_rebuild(projection);
+    app.projector.start_rebuild(require_projection(&name)?);
     Ok((StatusCode::ACCEPTED, Json(StartedWork { name, state: WorkState::Rebuilding })))
+}
+
+/// Compare a read table row by row with one built anew from the log
+///
+/// The verification runs in the background: `verification` of `GET projections/` shows its progress and its result. One
+/// of each projection runs at a time, and one on each node. `cartwright verify` also shows the rows that differ.
+#[utoipa::path(post, path = "/projections/{name}/verify", tag = "operation", security(("bearer" = ["admin"])),
+    params(("name" = String, Path)),
+    responses((status = 202, body = StartedWork), (status = 404, body = Problem), (status = 409, body = Problem)))]
+pub async fn verify_projection(
+    State(app): State<App>,
+    Ids(name): Ids<String>,
+) -> Result<(StatusCode, Json<StartedWork>), ApiError> {
+    let projection = require_projection(&name)?;
+    let pool = app.pool.clone();
+    let record = move |found: Verification| async move {
+        if let Err(error) = health::record_finding(&pool, Finding::Rows(found.name, found.different)).await {
+            tracing::warn!(found.name, %error, "the finding of a verification cannot be recorded");
+        }
+    };
+    if !app.projector.start_verification(projection, record).await? {
+        let detail = "a verification of this projection, or another one on this node, is running";
+        return Err(ApiError::new(StatusCode::CONFLICT, "verification_running", "Verification running", detail));
+    }
+    Ok((StatusCode::ACCEPTED, Json(StartedWork { name, state: WorkState::Verifying })))
+}
+
+fn require_projection(name: &str) -> Result<&'static Projection, ApiError> {
+    Projection::find(name).ok_or_else(|| ApiError::not_found("projection_not_found", "Projection not found"))
+}
+
+/// What an operator should know about the shop.
+#[derive(Serialize, ToSchema)]
+pub struct StatusView {
+    /// Number of events that are not in the read tables yet.
+    pub lag: i64,
+    /// Whether this node stores commands.
+    pub writes: bool,
+    /// What an operator should see to, as in `/health/ready`.
+    pub warnings: Vec<Warning>,
+    #[serde(flatten)]
+    pub report: StatusReport,
+}
+
+/// Report what an operator should know: warnings, the log, applied files, and what waits
+///
+/// `cartwright status` prints the same. Tables and tasks have lists of their own: `projections/`, `scheduler/`.
+#[utoipa::path(get, path = "/status", tag = "operation", security(("bearer" = ["reader"])),
+    responses((status = 200, body = StatusView), (status = 503, body = Problem)))]
+pub async fn show_status(State(app): State<App>) -> Result<Json<StatusView>, ApiError> {
+    let projections = app.projector.status().await?;
+    let (warnings, report) = tokio::try_join!(warnings(&app, &projections), status_report::read(&app.pool))?;
+    let lag = projections.first().map_or(0, |projection| projection.lag);
+    let writes = app.journal.write_state().refused().is_none();
+    Ok(Json(StatusView { lag, writes, warnings, report }))
 }
 
 /// List scheduled tasks: when each ran and runs next

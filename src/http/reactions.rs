@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::http::App;
+use crate::http::wire::body::{PlainBody, body};
 use crate::http::wire::caller::Caller;
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params};
@@ -89,6 +90,57 @@ pub async fn drop_reaction(
         return Err(reaction_not_found());
     }
     Ok(StatusCode::NO_CONTENT)
+}
+
+body! {
+    /// A decision about several reactions.
+    #[schema(examples(json!({ "reaction_ids": [17, 18], "decision": "retry" })))]
+    pub struct ReactionsDecision {
+        #[schema(min_items = 1, max_items = 1000)]
+        pub reaction_ids: Vec<i64>,
+        pub decision: DecisionKind,
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DecisionKind {
+    /// Attempt them now, with their full number of attempts.
+    Retry,
+    /// Delete them for good.
+    Drop,
+}
+
+/// The reactions that a decision found.
+#[derive(Serialize, ToSchema)]
+pub struct DecidedReactions {
+    /// How many of the reactions were there; others were carried out or dropped before.
+    pub decided: u64,
+}
+
+/// The most reactions of one decision.
+const MAX_DECIDED: usize = 1_000;
+
+/// Retry or drop several reactions; records who decided
+#[utoipa::path(post, path = "/reactions/decide", tag = "operation", security(("bearer" = ["admin"])),
+    request_body = ReactionsDecision,
+    responses((status = 200, body = DecidedReactions), (status = 400, body = Problem)))]
+pub async fn decide_reactions(
+    State(app): State<App>,
+    caller: Caller,
+    PlainBody(body): PlainBody<ReactionsDecision>,
+) -> Result<Json<DecidedReactions>, ApiError> {
+    let ReactionsDecision { reaction_ids, decision } = body;
+    if reaction_ids.is_empty() || reaction_ids.len() > MAX_DECIDED {
+        let message = format!("must name 1 to {MAX_DECIDED} reactions");
+        return Err(ApiError::invalid_field("reaction_ids", message));
+    }
+    let actor = caller.actor().id;
+    let decided = match decision {
+        DecisionKind::Retry => reactors::retry_several(&app.pool, &reaction_ids, &actor).await?,
+        DecisionKind::Drop => reactors::drop_several(&app.pool, &reaction_ids, &actor).await?,
+    };
+    Ok(Json(DecidedReactions { decided }))
 }
 
 /// List decisions about reactions, newest first

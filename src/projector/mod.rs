@@ -31,6 +31,7 @@ mod schemas;
 mod shadow;
 mod status;
 mod text_key;
+mod verifications;
 mod verify;
 mod worker;
 
@@ -45,6 +46,7 @@ pub use schemas::kept_relations;
 pub use shadow::Progress;
 pub use status::{ProjectionState, ProjectionStatus, serves_other_tables, status};
 pub use text_key::text_key;
+pub use verifications::{VerificationState, VerificationStatus};
 pub use verify::{Difference, Verification, Verifier, VerifyError, verify};
 
 /// The projector of this node. Cheap to clone.
@@ -58,6 +60,8 @@ pub struct Projector {
     worker: Arc<Mutex<Option<JoinHandle<()>>>>,
     /// Limits concurrent rebuilds: each keeps a core of the database busy.
     rebuilds: Arc<Semaphore>,
+    /// Admits one verification at a time.
+    verifications: Arc<Semaphore>,
 }
 
 #[derive(Clone, Debug)]
@@ -105,7 +109,16 @@ impl Projector {
         let worker = tokio::spawn(worker.run());
         let rebuilds = Arc::new(Semaphore::new(PARALLEL_REBUILDS));
         let worker = Arc::new(Mutex::new(Some(worker)));
-        let projector = Self { pool, position, changes, leads, stopper, worker, rebuilds };
+        let projector = Self {
+            pool,
+            position,
+            changes,
+            leads,
+            stopper,
+            worker,
+            rebuilds,
+            verifications: Arc::new(Semaphore::new(1)),
+        };
         projector.start_removing_abandoned();
         projector.start_retrying();
         projector.install_fact_schema().await;
@@ -201,6 +214,29 @@ impl Projector {
                 }
             }
         });
+    }
+
+    /// Verifies a projection in the background, and passes the result on. Returns `false` and does nothing while a node
+    /// verifies this projection, or this node another one.
+    pub async fn start_verification<F>(
+        &self,
+        projection: &'static Projection,
+        pass_on: impl FnOnce(Verification) -> F + Send + 'static,
+    ) -> Result<bool, sqlx::Error>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let Ok(permit) = Arc::clone(&self.verifications).try_acquire_owned() else { return Ok(false) };
+        let Some(mut shadow) = verifications::begin(&self.pool, projection).await? else { return Ok(false) };
+        let pool = self.pool.clone();
+        self.spawn(async move {
+            if let Some(found) = verifications::finish(&pool, &mut shadow).await {
+                pass_on(found).await;
+            }
+            drop(permit);
+            verifications::end(shadow).await;
+        });
+        Ok(true)
     }
 
     /// Repeats failed rebuilds when they are due, and makes missing views again.

@@ -9,7 +9,7 @@ use super::definition::Projection;
 use super::install::{put_in_service, run};
 use super::layout::{adopt, publish};
 use super::long_reads::{LongReads, ReadLimits};
-use super::shadow::{Progress, Shadow, fold_range, forget_progress};
+use super::shadow::{Progress, Recorded, Shadow, fold_range, forget_progress};
 use super::{dependents, failures, schemas};
 use crate::database::failure::DatabaseFailure;
 use crate::failpoints::failpoint;
@@ -69,7 +69,7 @@ async fn build_and_swap(
     drop(connection);
     let shadow = Shadow::create(pool, projection, schema).await?;
     let mut shadow = shadow.ok_or(RebuildError::Running(projection.name))?;
-    let swapped = match shadow.fold(progress, true).await {
+    let swapped = match shadow.fold(progress, Recorded::Rebuild).await {
         Ok(()) => {
             failpoint!("rebuild-folded");
             swap_when_unread(&mut shadow, limits).await

@@ -24,6 +24,14 @@ pub struct Progress {
     pub left: Duration,
 }
 
+/// Where the progress of a build is recorded for other nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Recorded {
+    Nowhere,
+    Rebuild,
+    Verification,
+}
+
 /// Tables that are being built. The build lives as long as its own connection.
 pub(super) struct Shadow {
     pub connection: PgConnection,
@@ -64,12 +72,12 @@ impl Shadow {
     }
 
     /// Folds ranges of events until the tables have nearly reached the live ones, then creates the indexes.
-    /// Reports to `progress` after each range, and to other nodes if the build is `recorded`.
-    pub async fn fold(&mut self, progress: &(dyn Fn(Progress) + Sync), recorded: bool) -> Result<(), sqlx::Error> {
+    /// Reports to `progress` after each range, and to other nodes where it is `recorded`.
+    pub async fn fold(&mut self, progress: &(dyn Fn(Progress) + Sync), recorded: Recorded) -> Result<(), sqlx::Error> {
         loop {
             let target = live_position(&mut self.connection).await?;
-            if recorded && self.position == 0 {
-                record_progress(&mut self.connection, self.projection, 0, target).await?;
+            if self.position == 0 {
+                record_progress(&mut self.connection, recorded, self.projection, 0, target).await?;
             }
             if target - self.position < RANGE / 10 || target <= self.position {
                 break;
@@ -77,9 +85,7 @@ impl Shadow {
             let upto = target.min(self.position + RANGE);
             let mut transaction = self.connection.begin().await?;
             fold_range(&mut transaction, &self.schema, self.projection, self.position, upto).await?;
-            if recorded {
-                record_progress(&mut transaction, self.projection, upto, target).await?;
-            }
+            record_progress(&mut transaction, recorded, self.projection, upto, target).await?;
             transaction.commit().await?;
             self.position = upto;
             progress(self.progress(target));
@@ -206,20 +212,20 @@ pub(super) async fn fold_range(
 
 async fn record_progress(
     connection: &mut PgConnection,
+    recorded: Recorded,
     projection: &Projection,
     position: i64,
     target: i64,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "insert into projection_rebuild (name, position, target, started_at, updated_at)
-         values ($1, $2, $3, transaction_timestamp(), clock_timestamp())
-         on conflict (name) do update
-         set position = excluded.position, target = excluded.target, updated_at = excluded.updated_at",
-    )
-    .bind(projection.name)
-    .bind(position)
-    .bind(target)
-    .execute(connection)
-    .await
-    .map(drop)
+    let statement = match recorded {
+        Recorded::Nowhere => return Ok(()),
+        Recorded::Verification => "update projection_verification set position = $2, target = $3 where name = $1",
+        Recorded::Rebuild => {
+            "insert into projection_rebuild (name, position, target, started_at, updated_at)
+             values ($1, $2, $3, transaction_timestamp(), clock_timestamp())
+             on conflict (name) do update
+             set position = excluded.position, target = excluded.target, updated_at = excluded.updated_at"
+        }
+    };
+    sqlx::query(statement).bind(projection.name).bind(position).bind(target).execute(connection).await.map(drop)
 }

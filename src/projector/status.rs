@@ -6,6 +6,7 @@ use sqlx::{PgExecutor, PgPool};
 use utoipa::ToSchema;
 
 use super::definition::PROJECTIONS;
+use super::verifications::{VerificationRow, VerificationStatus};
 use crate::database::locks;
 
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
@@ -34,6 +35,8 @@ pub struct ProjectionStatus {
     pub rebuild_attempts: Option<i32>,
     /// When a failed rebuild is tried again.
     pub rebuild_retry_at: Option<DateTime<Utc>>,
+    /// The last verification that an admin started; null if there was none.
+    pub verification: Option<VerificationStatus>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -62,6 +65,8 @@ struct StatusRow {
     rebuild_error: Option<String>,
     rebuild_attempts: Option<i32>,
     rebuild_retry_at: Option<DateTime<Utc>>,
+    #[sqlx(flatten)]
+    verification: VerificationRow,
 }
 
 /// Status of every projection of this program, by name.
@@ -74,12 +79,24 @@ pub async fn status(pool: &PgPool) -> Result<Vec<ProjectionStatus>, sqlx::Error>
             rebuild.position as rebuild_position,
             (rebuild.position / nullif(extract(epoch from rebuild.updated_at - rebuild.started_at), 0))::float8 as rate,
             coalesce(projection.fingerprint = wanted.fingerprint, false) as is_current,
-            failure.error as rebuild_error, failure.attempts as rebuild_attempts, failure.retry_at as rebuild_retry_at
+            failure.error as rebuild_error, failure.attempts as rebuild_attempts, failure.retry_at as rebuild_retry_at,
+            verification.position as verified_position, verification.target as verified_target,
+            verification.started_at as verification_started_at, verification.finished_at as verification_finished_at,
+            verification.rows as verified_rows, verification.different as different_rows,
+            verification.error as verification_error, exists (
+                -- The lock of the session that verifies.
+                select from pg_locks as held
+                where held.locktype = 'advisory' and held.granted
+                    and held.database = (select oid from pg_database where datname = current_database())
+                    and held.classid = $2::integer::oid
+                    and held.objid = hashtext('verify_' || verification.name || '_' || repeat('0', 32))::oid
+            ) as verification_runs
          from unnest($1::text[], $3::text[]) as wanted (name, fingerprint)
          cross join projector_lease as lease
          cross join journal_head as head
          left join projection on projection.name = wanted.name
          left join projection_failure as failure on failure.name = wanted.name
+         left join projection_verification as verification on verification.name = wanted.name
          left join projection_rebuild as rebuild on rebuild.name = wanted.name and exists (
              -- The lock of the session that rebuilds: without it the rebuild is abandoned.
              select from pg_locks as held
@@ -143,6 +160,7 @@ impl From<StatusRow> for ProjectionStatus {
             rebuild_error: row.rebuild_error,
             rebuild_attempts: row.rebuild_attempts,
             rebuild_retry_at: row.rebuild_retry_at,
+            verification: row.verification.status(),
         }
     }
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::definition::Projection;
 use super::install::run;
 use super::layout::InService;
-use super::shadow::{Progress, Shadow, fold_range, live_position};
+use super::shadow::{Progress, Recorded, Shadow, fold_range, live_position};
 use crate::database::failure::DatabaseFailure;
 use crate::failpoints::failpoint;
 
@@ -79,16 +79,21 @@ impl<'a> Verifier<'a> {
         let shadow = Shadow::create_on(connection, projection, schema).await?;
         // The schema name is random, so no other session can hold its lock.
         let mut shadow = shadow.ok_or_else(|| sqlx::Error::Protocol("another session verifies here".to_owned()))?;
-        let compared = match shadow.fold(progress, false).await {
-            Ok(()) => {
-                failpoint!("verify-folded");
-                compare(&mut shadow).await
-            }
-            Err(error) => Err(error.into()),
-        };
+        let compared = fill_and_compare(&mut shadow, progress, Recorded::Nowhere).await;
         self.connection = Some(shadow.end().await?);
         compared
     }
+}
+
+/// Fills the new tables, and compares them with those in service.
+pub(super) async fn fill_and_compare(
+    shadow: &mut Shadow,
+    progress: &(dyn Fn(Progress) + Sync),
+    recorded: Recorded,
+) -> Result<Verification, VerifyError> {
+    shadow.fold(progress, recorded).await?;
+    failpoint!("verify-folded");
+    compare(shadow).await
 }
 
 async fn compare(shadow: &mut Shadow) -> Result<Verification, VerifyError> {

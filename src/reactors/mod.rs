@@ -27,7 +27,8 @@ mod sweep;
 
 pub use operations::{
     Decision, ReactionState, ReactionView, ReactorStatus, RestoredReactions, awaited_streams, decisions, drop_one,
-    drop_restored, list, react_again, restored, retry, retry_all, retry_restored, status, was_retried,
+    drop_restored, drop_several, list, react_again, restored, retry, retry_all, retry_restored, retry_several, status,
+    was_retried,
 };
 pub use options::ReactorOptions;
 pub use reactor::{Failure, Reaction, Reactor, RecordedEvent};

@@ -102,17 +102,22 @@ pub async fn decisions(pool: &PgPool, before: i64, limit: i64) -> Result<Vec<Dec
 
 /// Makes a reaction due now, with a full number of attempts. Returns `false` if there is no such reaction.
 pub async fn retry(pool: &PgPool, reaction_id: i64, actor: &str) -> Result<bool, sqlx::Error> {
-    Ok(make_due(pool, Some(reaction_id), None, actor).await? > 0)
+    Ok(make_due(pool, &[reaction_id], None, actor).await? > 0)
 }
 
 /// Makes all parked reactions of a reactor due now, and returns their number.
 pub async fn retry_all(pool: &PgPool, reactor: &str, actor: &str) -> Result<u64, sqlx::Error> {
-    make_due(pool, None, Some(reactor), actor).await
+    make_due(pool, &[], Some(reactor), actor).await
+}
+
+/// Makes reactions due now, and returns how many of them there are.
+pub async fn retry_several(pool: &PgPool, reaction_ids: &[i64], actor: &str) -> Result<u64, sqlx::Error> {
+    make_due(pool, reaction_ids, None, actor).await
 }
 
 async fn make_due(
     pool: &PgPool,
-    reaction_id: Option<i64>,
+    reaction_ids: &[i64],
     parked_by: Option<&str>,
     actor: &str,
 ) -> Result<u64, sqlx::Error> {
@@ -120,13 +125,13 @@ async fn make_due(
         "with retried as (
             update reaction
             set attempts = 0, due_at = clock_timestamp(), parked_at = null, restored_in = null
-            where reaction_id = $1 or (reactor = $2 and parked_at is not null)
+            where reaction_id = any($1) or (reactor = $2 and parked_at is not null)
             returning reactor, position, target, reason
         )
         insert into reaction_decision (decided_at, actor, decision, reactor, position, target, reason)
         select clock_timestamp(), $3, 'retry', reactor, position, target, reason from retried",
     )
-    .bind(reaction_id)
+    .bind(reaction_ids)
     .bind(parked_by)
     .bind(actor)
     .execute(pool)
@@ -147,22 +152,27 @@ pub async fn was_retried(pool: &PgPool, reactor: &str, position: i64, reason: &s
 
 /// Deletes a reaction for good. Returns `false` if there is no such reaction.
 pub async fn drop_one(pool: &PgPool, reaction_id: i64, actor: &str) -> Result<bool, sqlx::Error> {
+    Ok(drop_several(pool, &[reaction_id], actor).await? > 0)
+}
+
+/// Deletes reactions for good, and returns how many of them there were.
+pub async fn drop_several(pool: &PgPool, reaction_ids: &[i64], actor: &str) -> Result<u64, sqlx::Error> {
     let done = sqlx::query(
         "with dropped as (
-            delete from reaction where reaction_id = $1 returning reactor, position, target, reason
+            delete from reaction where reaction_id = any($1) returning reactor, position, target, reason
         )
         insert into reaction_decision (decided_at, actor, decision, reactor, position, target, reason)
         select clock_timestamp(), $2, 'drop', reactor, position, target, reason from dropped",
     )
-    .bind(reaction_id)
+    .bind(reaction_ids)
     .bind(actor)
     .execute(pool)
     .await?;
-    Ok(done.rows_affected() > 0)
+    Ok(done.rows_affected())
 }
 
 /// Reactions of a reactor that were pending when an older database was restored, and wait for an operator.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct RestoredReactions {
     pub reactor: String,
     pub parked: i64,

@@ -45,12 +45,14 @@ pub struct Task {
 }
 
 /// The result of a run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RunReport {
     /// How many things the run handled.
     pub handled: u64,
     /// Whether more remains than one run handles; the next run starts at once.
     pub more: bool,
+    /// What the run did, in words.
+    pub report: Option<String>,
 }
 
 /// How a node polls and limits runs.
@@ -102,6 +104,12 @@ enum RunOutcome {
 impl Default for SchedulerOptions {
     fn default() -> Self {
         Self { poll_interval: Duration::from_secs(1), time_limit: Duration::from_secs(60) }
+    }
+}
+
+impl RunReport {
+    pub fn of(handled: u64, more: bool) -> Self {
+        Self { handled, more, report: None }
     }
 }
 
@@ -289,13 +297,13 @@ impl SchedulerNode {
             Some(schedule) => schedule.next_after(database_time(connection).await?),
             None => None,
         };
-        let (wait, handled, error) = match end {
-            RunOutcome::Done(RunReport { handled, more }) => {
-                (if more { Duration::ZERO } else { every }, Some(handled), None)
+        let (wait, handled, report, error) = match end {
+            RunOutcome::Done(RunReport { handled, more, report }) => {
+                (if more { Duration::ZERO } else { every }, Some(handled), report, None)
             }
             RunOutcome::Failed(error) => {
                 let doubled = FIRST_RETRY * 2_u32.pow(claimed.failures.clamp(0, 10).unsigned_abs());
-                (doubled.min(every), None, Some(error))
+                (doubled.min(every), None, None, Some(error))
             }
             RunOutcome::Interrupted => {
                 let free = "update scheduler_task set holder = null where name = $1 and epoch = $2";
@@ -312,6 +320,7 @@ impl SchedulerNode {
                  end,
                  last_run_at = clock_timestamp(),
                  last_handled = coalesce($4, task.last_handled),
+                 last_report = case when $5 is null then $7 else task.last_report end,
                  last_error = $5,
                  failures = case when $5 is null then 0 else task.failures + 1 end
              where task.name = $1 and task.epoch = $2",
@@ -322,6 +331,7 @@ impl SchedulerNode {
         .bind(handled.map(|handled| i64::try_from(handled).unwrap_or(i64::MAX)))
         .bind(error)
         .bind(next)
+        .bind(report)
         .execute(connection)
         .await?;
         Ok(())

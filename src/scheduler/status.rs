@@ -20,6 +20,9 @@ pub struct TaskStatus {
     pub last_run_at: Option<DateTime<Utc>>,
     /// Number of carts, orders or records that the last successful run handled.
     pub last_handled: Option<i64>,
+    /// What the last successful run did, in words: the files that a dump wrote, or what an archiving run moved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_report: Option<String>,
     /// Why the last run failed; null if it succeeded.
     pub last_error: Option<String>,
     /// Failed runs since the last successful one.

@@ -46,7 +46,7 @@ pub const ERASURE_OVERDUE_DAYS: u32 = 30;
 pub fn forget_answers(context: &TaskContext, most: u32) -> Task {
     Task::with("forget_answers", TEN_MINUTES, context, move |context| async move {
         let (handled, more) = context.journal.forget_answers(most).await?;
-        Ok(RunReport { handled, more })
+        Ok(RunReport::of(handled, more))
     })
 }
 
@@ -62,7 +62,7 @@ pub fn sweep_accounts(accounts: &Accounts, audit_days: u32) -> Task {
 pub fn sweep_deliveries(context: &TaskContext, days: u32) -> Task {
     Task::with("sweep_deliveries", TEN_MINUTES, context, move |context| async move {
         let Swept { deleted, more } = webhooks::sweep(&context.pool, days, MAX_DELIVERIES).await?;
-        Ok(RunReport { handled: deleted, more })
+        Ok(RunReport::of(deleted, more))
     })
 }
 
@@ -70,7 +70,7 @@ pub fn sweep_deliveries(context: &TaskContext, days: u32) -> Task {
 pub fn sweep_reactions(context: &TaskContext, days: u32) -> Task {
     Task::with("sweep_reactions", TEN_MINUTES, context, move |context| async move {
         let (handled, more) = reactors::sweep(&context.pool, &mail::REACTORS, days, MAX_PARKED).await?;
-        Ok(RunReport { handled, more })
+        Ok(RunReport::of(handled, more))
     })
 }
 
@@ -85,14 +85,14 @@ pub fn tend_webhooks(context: &TaskContext, off_days: u32) -> Task {
         let disabled =
             context.run_commands(failing.into_iter().map(|disable| (disable, None)), false, |()| true).await?;
         let retried = webhooks::retry_kept(&context.pool).await?;
-        Ok(RunReport { handled: disabled.handled + retried, more: retried > 0 })
+        Ok(RunReport::of(disabled.handled + retried, retried > 0))
     })
 }
 
 /// Deletes payment instruments that were never used.
 pub fn sweep_instruments(context: &TaskContext) -> Task {
     Task::with("sweep_instruments", TEN_MINUTES, context, |context| async move {
-        Ok(RunReport { handled: payments::sweep_instruments(&context.pool).await?, more: false })
+        Ok(RunReport::of(payments::sweep_instruments(&context.pool).await?, false))
     })
 }
 
@@ -147,7 +147,7 @@ pub fn erase_when_closed(context: &TaskContext) -> Task {
         let commands =
             guests.into_iter().map(|row| (EraseContact { order_id: OrderId(row.order_id), when_closed: false }, None));
         let of_guests = context.run_commands(commands, full, |erasure| !erasure.waiting).await?;
-        Ok(RunReport { handled: erased.handled + of_guests.handled, more: erased.more || of_guests.more })
+        Ok(RunReport::of(erased.handled + of_guests.handled, erased.more || of_guests.more))
     })
 }
 
@@ -164,7 +164,7 @@ pub fn warn_of_erasures(context: &TaskContext) -> Task {
             let (overdue, since) = (count.overdue, count.since);
             tracing::warn!(overdue, ?since, "erasures wait for open orders for more than {ERASURE_OVERDUE_DAYS} days");
         }
-        Ok(RunReport { handled: count.overdue.unsigned_abs(), more: false })
+        Ok(RunReport::of(count.overdue.unsigned_abs(), false))
     })
 }
 
@@ -195,7 +195,7 @@ impl TaskContext {
             self.projector.wait_for(*last, CATCH_UP_TIMEOUT).await;
         }
         // A full batch without effect would be found again at once, so the next run waits for its interval.
-        Ok(RunReport { handled: positions.len() as u64, more: full && !positions.is_empty() })
+        Ok(RunReport::of(positions.len() as u64, full && !positions.is_empty()))
     }
 }
 

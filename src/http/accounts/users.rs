@@ -2,6 +2,8 @@
 
 use axum::Json;
 use axum::extract::{OriginalUri, State};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use crate::accounts::{ClientInfo, MailRequest, SignIn, User};
 use crate::domain::account::Role;
@@ -34,16 +36,34 @@ body! {
     }
 }
 
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct AccountFilter {
+    /// `true` returns the accounts of the staff only.
+    staff: Option<bool>,
+    /// Only the account with this e-mail address.
+    email: Option<String>,
+}
+
 /// List accounts
-#[utoipa::path(get, path = "/users", tag = "accounts", security(("bearer" = ["admin"])), params(Page),
-    responses((status = 200, body = Vec<User>)))]
+#[utoipa::path(get, path = "/users", tag = "accounts", security(("bearer" = ["admin"])), params(AccountFilter, Page),
+    responses((status = 200, body = Vec<User>), (status = 400, body = Problem)))]
 pub async fn list_accounts(
     State(app): State<App>,
     OriginalUri(uri): OriginalUri,
+    Params(filter): Params<AccountFilter>,
     Params(page): Params<Page>,
 ) -> Result<PageOf<User>, ApiError> {
     let limit = page.limit(DEFAULT_LIMIT)?;
-    let rows = app.accounts.list_users(page.after()?.unwrap_or(0), limit + 1).await?;
+    let (after, only_staff) = (page.after()?.unwrap_or(0), filter.staff == Some(true));
+    let rows = match &filter.email {
+        Some(email) => {
+            let found = app.accounts.find_user_by_email(email).await?;
+            found.into_iter().filter(|user| user.account_id > after && !(only_staff && user.is_customer())).collect()
+        }
+        None if only_staff => app.accounts.list_staff(after, limit + 1).await?,
+        None => app.accounts.list_users(after, limit + 1).await?,
+    };
     Ok(PageOf::new(&uri, rows, limit, |user| user.account_id))
 }
 

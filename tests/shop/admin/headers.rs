@@ -35,6 +35,18 @@ async fn every_page_has_a_strict_policy_and_its_assets_are_kept() {
         "/admin/products".to_owned(),
         format!("/admin/products/{product}/price"),
         "/admin/categories".to_owned(),
+        "/admin/engine".to_owned(),
+        "/admin/events".to_owned(),
+        "/admin/events/1".to_owned(),
+        "/admin/projections".to_owned(),
+        "/admin/reactions".to_owned(),
+        "/admin/reactions/decisions".to_owned(),
+        "/admin/tasks".to_owned(),
+        "/admin/sign-ins".to_owned(),
+        "/admin/users".to_owned(),
+        "/admin/keys".to_owned(),
+        "/admin/webhooks".to_owned(),
+        "/admin/settings".to_owned(),
         format!("/admin/categories/{category}"),
     ] {
         let page = visitor.visit(&path).await;

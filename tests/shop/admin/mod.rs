@@ -1,9 +1,11 @@
 //! The staff's pages, without a browser: sessions, rights, and what pages show and change.
 
 mod categories;
+mod engine;
 mod families;
 mod headers;
 mod log_in;
+mod operators;
 mod orders;
 mod product_detail;
 mod products;

@@ -15,7 +15,7 @@ const PARTS: [&str; 3] = ["limit", "cursor", "all"];
 const ELSEWHERE: [&str; 3] = ["/media/{picture}", "/shop/api/events/stream", "/shop/api/reactions"];
 
 /// Each read, with its parameters in the form `base&parameter=value`: the answer differs from that of `base` alone.
-const EFFECTS: [(&str, &[&str]); 14] = [
+const EFFECTS: [(&str, &[&str]); 15] = [
     ("/shop/api/abandoned-carts", &["&days=0"]),
     (
         "/shop/api/bestsellers",
@@ -29,7 +29,7 @@ const EFFECTS: [(&str, &[&str]); 14] = [
         &["&search=zzz", "&email=zzz@example.com", "&registered_from=2099-01-01", "&registered_to=2001-01-01"],
     ),
     ("/shop/api/event-types", &["&type=OrderPlaced"]),
-    ("/shop/api/events", &["&after=1", "&type=OrderPlaced", "&stream=Order/1"]),
+    ("/shop/api/events", &["&after=1", "&type=OrderPlaced", "&stream=Order/1", "&newest_first=true"]),
     ("/shop/api/low-stock", &["&threshold=1000"]),
     (
         "/shop/api/orders",
@@ -50,6 +50,7 @@ const EFFECTS: [(&str, &[&str]); 14] = [
     ("/shop/api/products/facets", &FACET_FILTERS),
     ("/shop/api/sales", &["&from=2026-01-01", "&to=2001-01-01", "&by=month"]),
     ("/shop/api/stock-movements", &["&product_id=99", "&from=2099-01-01", "&to=2001-01-01"]),
+    ("/shop/api/users", &["&staff=true", "&email=zzz@example.com"]),
 ];
 
 const PRODUCT_FILTERS: [&str; 22] = [
@@ -112,6 +113,9 @@ async fn every_parameter_of_a_read_changes_its_answer() {
     assert_eq!(moved.status, StatusCode::OK, "{}", moved.body);
     // Before the kettle by name, and below it in price.
     shop.product("Anvil", "5.00", 3).await;
+    let customer = "insert into account (account_id, email, role, customer_id, opened_at)
+        values (900, 'customer@example.com', 'customer', 900, clock_timestamp())";
+    sqlx::raw_sql(customer).execute(&shop.pool).await.unwrap();
     shop.settle().await;
     let document = shop.call(Request::get("/openapi.json").body(Body::empty()).unwrap()).await.body;
     let (mut ignored, mut untried) = (Vec::new(), Vec::new());
@@ -120,7 +124,9 @@ async fn every_parameter_of_a_read_changes_its_answer() {
         let names =
             parameters.filter(|parameter| parameter["in"] == "query").filter_map(|query| query["name"].as_str());
         let described: BTreeSet<_> = names.filter(|name| !PARTS.contains(name)).collect();
-        if described.is_empty() || ELSEWHERE.contains(&path.as_str()) {
+        // Some histories have one event here; `features::history` reads them in both orders.
+        let is_elsewhere = ELSEWHERE.contains(&path.as_str()) || path.ends_with("/history");
+        if described.is_empty() || is_elsewhere {
             continue;
         }
         let effects = EFFECTS.iter().find(|(read, _)| read == path).map_or(&[][..], |(_, effects)| effects);

@@ -1,7 +1,7 @@
 //! Files that are applied in slices: all or nothing, resumed where they stopped, and never twice at once.
 
 use cartwright::catalogue::{
-    Application, ApplyError, Counts, FileKind, FileRow, OnRefusal, SlicedFile, unfinished_files,
+    Application, AppliedFile, ApplyError, Counts, FileKind, FileRow, OnRefusal, SlicedFile, latest_files,
 };
 use cartwright::domain::text::Name;
 use cartwright::journal::{CommandError, Interrupt, UnitOfWork, UseCase};
@@ -44,7 +44,7 @@ async fn a_file_is_applied_in_whole_slices_and_continued_where_it_stopped() {
     assert!(refused.to_string().starts_with("row 41: the name already belongs to category"), "{refused}");
     assert_eq!(shop.log_position().await, position, "the slice changes nothing");
     drop(first);
-    let unfinished = unfinished_files(&shop.pool).await.unwrap();
+    let unfinished = latest_files(&shop.pool, 10).await.unwrap();
     assert_eq!((unfinished.len(), unfinished[0].applied_rows, unfinished[0].total_rows), (1, 30, 1_100));
 
     let mut second = retry(async || begin(file("a", 1_100)).await.ok()).await;
@@ -55,7 +55,7 @@ async fn a_file_is_applied_in_whole_slices_and_continued_where_it_stopped() {
         second.apply(rows(from..1_100.min(from + 1_000)), OnRefusal::Stop).await.unwrap();
     }
     assert_eq!((second.next_slice_rows(), second.counts().0["categories"].created), (0, 1_099));
-    assert!(unfinished_files(&shop.pool).await.unwrap().is_empty());
+    assert!(latest_files(&shop.pool, 10).await.unwrap().iter().all(AppliedFile::is_finished));
     drop(second);
 
     let mut again = retry(async || begin(file("c", 5)).await.ok()).await;

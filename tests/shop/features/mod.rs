@@ -39,6 +39,7 @@ mod low_stock;
 mod mails;
 mod metadata;
 mod name_order;
+mod operation;
 mod order_walkthrough;
 mod orders;
 mod part_payments;

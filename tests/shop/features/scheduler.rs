@@ -72,7 +72,7 @@ async fn a_task_runs_on_one_node_at_a_time_while_another_node_runs_the_rest() {
             async move {
                 started.fetch_add(1, Ordering::SeqCst);
                 gate.acquire().await?.forget();
-                Ok(RunReport { handled: 3, more: false })
+                Ok(RunReport::of(3, false))
             }
         })
     };
@@ -108,7 +108,7 @@ async fn a_task_runs_on_one_node_at_a_time_while_another_node_runs_the_rest() {
 async fn a_full_batch_is_followed_by_the_next_and_a_failure_is_shown_and_retried_later() {
     let connect = fresh_database().await;
     let pool = pool(&connect).await;
-    let (full, runs) = counted("full", HOUR, |run| Ok(RunReport { handled: 1, more: run < 4 }));
+    let (full, runs) = counted("full", HOUR, |run| Ok(RunReport::of(1, run < 4)));
     let (failing, failed) = counted("failing", HOUR, |_| Err(anyhow::anyhow!("the moon is in the way")));
     let (panicking, _) = counted("panicking", HOUR, |_| panic!("oh"));
     let slow = Task::new("slow", HOUR, std::future::pending);
@@ -235,7 +235,7 @@ async fn untouched_carts_expire_and_their_customers_can_shop_again() {
     assert_eq!(expire.run().await.unwrap(), RunReport::default(), "it is not time yet");
     age(&shop, 2).await;
     assert_eq!(expire_carts(&tools(&shop), 0).run().await.unwrap(), RunReport::default(), "0 is never");
-    assert_eq!(expire.run().await.unwrap(), RunReport { handled: 3, more: false });
+    assert_eq!(expire.run().await.unwrap(), RunReport::of(3, false));
     assert_eq!(expire.run().await.unwrap(), RunReport::default(), "once");
 
     for gone in [&filled, &empty] {
@@ -288,8 +288,8 @@ async fn more_carts_than_a_batch_expire_in_several_runs() {
     }
     age(&shop, 31).await;
     let expire = expire_carts(&tools(&shop), 30);
-    assert_eq!(expire.run().await.unwrap(), RunReport { handled: 200, more: true });
-    assert_eq!(expire.run().await.unwrap(), RunReport { handled: 5, more: false });
+    assert_eq!(expire.run().await.unwrap(), RunReport::of(200, true));
+    assert_eq!(expire.run().await.unwrap(), RunReport::of(5, false));
 }
 
 #[tokio::test]
@@ -351,7 +351,7 @@ async fn orders_not_paid_in_time_are_cancelled_and_release_their_stock() {
     shop.done(&format!("order/{sent}/ship/"), json!({ "collected": true })).await;
     shop.settle().await;
     let cancel = cancel_unpaid(&tools(&shop));
-    assert_eq!(cancel.run().await.unwrap(), RunReport { handled: 2, more: false });
+    assert_eq!(cancel.run().await.unwrap(), RunReport::of(2, false));
     assert_eq!(cancel.run().await.unwrap(), RunReport::default(), "once");
     for (order, status) in
         [(late, "cancelled"), (packed, "cancelled"), (paid, "pending"), (sent, "shipped"), (in_time, "pending")]

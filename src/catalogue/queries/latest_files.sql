@@ -10,6 +10,5 @@ select
     began_at,
     changed_at
 from applied_file
-where applied_rows < total_rows
-order by changed_at desc, kind
-limit 10
+order by (applied_rows < total_rows) desc, changed_at desc
+limit $1

@@ -1,0 +1,4 @@
+select account_id, email, role, customer_id, disabled_at is not null as "disabled!",
+    password_hash is not null as "has_password!", opened_at
+from account
+where lower(email) = lower($1)
