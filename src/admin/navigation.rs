@@ -20,7 +20,10 @@ const fn item(title: &'static str, address: &'static str, operation: &'static st
 
 /// In the order of the page.
 pub static NAVIGATION: [NavigationGroup; 5] = [
-    NavigationGroup { title: "Sales", items: &[] },
+    NavigationGroup {
+        title: "Sales",
+        items: &[item("Dashboard", "/admin/", "sales"), item("Statistics", "/admin/statistics", "sales")],
+    },
     NavigationGroup {
         title: "Catalogue",
         items: &[
