@@ -30,22 +30,11 @@ pub fn list(page: &Page, figures: &Figures) -> Vec<ToDo> {
         let complete = chosen().all(|states| states.complete);
         to_do(page, title, count, !complete, address, tone)
     });
-    let rows = |title, counted: &Counted<_>, address| {
-        to_do(page, title, i64::try_from(counted.count).unwrap_or(i64::MAX), counted.more, address, "bad")
-    };
     let mut list: Vec<ToDo> = orders.collect();
-    list.push(rows("Orders short of stock", &figures.short, "/admin/orders/short"));
-    let (low, more) = (figures.low_stock.count, figures.low_stock.more);
-    list.push(to_do(
-        page,
-        "Products with low stock",
-        i64::try_from(low).unwrap_or(i64::MAX),
-        more,
-        "/admin/products/low-stock",
-        "warn",
-    ));
+    list.push(rows(page, "Orders short of stock", &figures.short, "/admin/orders/short", "bad"));
+    list.push(rows(page, "Products with low stock", &figures.low_stock, "/admin/products/low-stock", "warn"));
     if let Some(parked) = &figures.parked {
-        list.push(rows("Parked deliveries", parked, "/admin/reactions?state=parked"));
+        list.push(rows(page, "Parked deliveries", parked, "/admin/reactions?state=parked", "bad"));
     }
     let warnings = i64::try_from(figures.warnings).unwrap_or(i64::MAX);
     list.push(to_do(page, "Warnings of the shop", warnings, false, "/admin/engine", "bad"));
