@@ -8,6 +8,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use crate::admin::api::{Call, Problem};
 use crate::admin::days::Days;
 use crate::admin::staff::Staff;
+use crate::admin::statistics::customer_page;
 use crate::admin::statistics::sales::{self, Sales};
 
 /// Everything that the dashboard shows.
@@ -91,6 +92,19 @@ pub struct AbandonedCart {
     pub units: i64,
     pub value: String,
     pub changed_at: DateTime<Utc>,
+}
+
+impl BestCustomer {
+    pub fn address(&self) -> String {
+        customer_page(self.customer_id)
+    }
+}
+
+impl AbandonedCart {
+    /// The page of the customer; empty for a guest.
+    pub fn address(&self) -> String {
+        self.customer_id.map(customer_page).unwrap_or_default()
+    }
 }
 
 #[derive(Deserialize)]

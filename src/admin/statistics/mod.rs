@@ -144,6 +144,11 @@ pub fn money(page: &Page, amount: Decimal) -> String {
     page.money(&format!("{amount:.2}"))
 }
 
+/// The page of a customer.
+pub fn customer_page(customer_id: i64) -> String {
+    format!("/admin/customers/{customer_id}")
+}
+
 /// A report as CSV, every row of it.
 pub async fn csv(staff: Staff, Path(report): Path<String>) -> PageResult {
     let found = FILES.iter().find(|(name, ..)| *name == report);

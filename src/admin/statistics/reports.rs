@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use serde::Deserialize;
 
-use super::{Choice, Report, money, number, text, time};
+use super::{Choice, Report, customer_page, money, number, text, time};
 use crate::admin::categories::{CategoryOption, read_options};
 use crate::admin::dashboard::reads::{BestCustomer, Bestseller, Buyers, CategorySales, OrderStates};
 use crate::admin::dashboard::shares::{INCOMPLETE, word_of_status};
@@ -201,7 +201,7 @@ pub async fn show_customers(staff: Staff) -> PageResult {
     let page = &report.page;
     let row = |customer: &BestCustomer| {
         vec![
-            text(customer.name.as_str()).to(format!("/admin/customers/{}", customer.customer_id)),
+            text(customer.name.as_str()).to(customer_page(customer.customer_id)),
             number(page.quantity(&customer.total_orders))
                 .to(format!("/admin/orders?customer_id={}", customer.customer_id)),
             number(page.money(&customer.total_spent)),
@@ -245,7 +245,7 @@ pub async fn show_abandoned_carts(staff: Staff) -> PageResult {
     let page = &report.page;
     let row = |cart: &AbandonedCart| {
         let buyer = match cart.customer_id {
-            Some(customer_id) => text(format!("Customer {customer_id}")).to(format!("/admin/customers/{customer_id}")),
+            Some(customer_id) => text(format!("Customer {customer_id}")).to(customer_page(customer_id)),
             None => text("Guest"),
         };
         vec![
