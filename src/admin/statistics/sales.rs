@@ -82,7 +82,7 @@ pub async fn show(staff: Staff) -> PageResult {
     let mut report = Report::new(
         &staff,
         "Sales",
-        "Orders of these days (UTC) without cancelled ones, minus what was given back; beside them, as many days before.",
+        "Orders of these days (UTC) without cancelled ones, minus credits; beside them, as many days before.",
     );
     let page = &report.page;
     let mut rows: Vec<Vec<Cell>> = now
