@@ -23,6 +23,8 @@ mod categories;
 mod chart;
 mod cookies;
 mod csrf;
+mod dashboard;
+mod days;
 mod engine;
 mod errors;
 mod families;
@@ -31,7 +33,6 @@ mod form;
 mod format;
 mod headers;
 mod history;
-mod home;
 mod keys;
 mod list;
 mod log_in;
@@ -43,6 +44,7 @@ mod query;
 mod session;
 mod shop_settings;
 mod staff;
+mod statistics;
 mod stock_movements;
 mod users;
 mod webhooks;
@@ -92,7 +94,7 @@ const BODY_LIMIT_BYTES: usize = 11 * 1024 * 1024;
 pub fn router(admin: Admin) -> Router {
     let site = Site(Arc::new(SiteParts { sessions: Sessions::new(admin.accounts.clone()), admin }));
     let pages = [
-        home(),
+        dashboard_pages(),
         account_pages(),
         order_pages(),
         product_pages(),
@@ -120,8 +122,20 @@ pub fn router(admin: Admin) -> Router {
     pages.merge(open).merge(unknown).layer(from_fn(headers::set_headers)).with_state(site)
 }
 
-fn home() -> Router<Site> {
-    Router::new().route("/admin/", get(home::show)).route("/admin/sales/csv", get(home::sales_csv))
+fn dashboard_pages() -> Router<Site> {
+    use statistics::reports;
+    Router::new()
+        .route("/admin/", get(dashboard::show))
+        .route("/admin/statistics", get(statistics::sales::show))
+        .route("/admin/statistics/orders", get(reports::show_orders))
+        .route("/admin/statistics/bestsellers", get(reports::show_bestsellers))
+        .route("/admin/statistics/category-sales", get(reports::show_category_sales))
+        .route("/admin/statistics/categories", get(reports::show_categories))
+        .route("/admin/statistics/buyers", get(reports::show_buyers))
+        .route("/admin/statistics/customers", get(reports::show_customers))
+        .route("/admin/statistics/never-ordered", get(reports::show_never_ordered))
+        .route("/admin/statistics/abandoned-carts", get(reports::show_abandoned_carts))
+        .route("/admin/statistics/{report}/csv", get(statistics::csv))
 }
 
 fn account_pages() -> Router<Site> {

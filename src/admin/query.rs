@@ -41,6 +41,11 @@ impl Query {
         self.changed(&[(name, value)], &PLACE)
     }
 
+    /// The query with other values, from the first page on.
+    pub fn with_all(&self, changes: &[(&str, &str)]) -> String {
+        self.changed(changes, &PLACE)
+    }
+
     /// The same query for another page of the list.
     pub fn at(&self, cursor: &str, trail: &str) -> String {
         self.changed(&[("cursor", cursor), ("trail", trail)], &[])

@@ -34,6 +34,7 @@ mod erasures;
 mod event_types;
 mod events;
 mod families;
+mod figures;
 mod history;
 mod low_stock;
 mod media;
@@ -315,6 +316,9 @@ fn statistics(app: &App) -> Routes {
         .routes(routes!(statistics::customer_stats))
         .routes(routes!(category_stats::category_stats))
         .routes(routes!(sales::sales))
+        .routes(routes!(figures::count_order_states))
+        .routes(routes!(figures::count_buyers))
+        .routes(routes!(figures::list_category_sales))
         .routes(routes!(statistics::never_ordered))
         .routes(routes!(statistics::abandoned_carts));
     in_time(consistent(app, routes))

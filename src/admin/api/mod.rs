@@ -98,6 +98,11 @@ impl Api {
         self.call(Method::DELETE, path)
     }
 
+    /// Begins a read outside `/shop/api/`, such as `/health/ready`.
+    pub fn get_outside(&self, path: &str) -> Call {
+        Call { path: path.to_owned(), ..self.get("") }
+    }
+
     fn call(&self, method: Method, path: impl Display) -> Call {
         let path = format!("/shop/api/{}/", path.to_string().trim_matches('/'));
         Call { api: self.clone(), method, path, query: Vec::new(), headers: HeaderMap::new(), body: Ok(Bytes::new()) }

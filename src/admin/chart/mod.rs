@@ -51,6 +51,10 @@ const BOTTOM: f64 = 28.0;
 /// Labels that fit below the chart.
 const MAX_LABELS: usize = 12;
 const TICKS: u32 = 4;
+/// The pattern of the second series.
+const STRIPES: &str = "<defs><pattern id=\"stripes\" width=\"6\" height=\"6\" patternUnits=\"userSpaceOnUse\" \
+                       patternTransform=\"rotate(45)\"><rect class=\"stripe-back\" width=\"6\" height=\"6\"/>\
+                       <rect class=\"stripe\" width=\"2\" height=\"6\"/></pattern></defs>";
 
 impl Chart {
     pub fn bars(title: impl Into<String>, description: impl Into<String>, series: &[&str]) -> Self {
@@ -86,11 +90,7 @@ impl Chart {
         write!(svg, "<svg class=\"chart\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\">")?;
         write!(svg, "<title>{}</title><desc>{}</desc>", escape(&self.title), escape(&self.description))?;
         if self.kind == ChartKind::Bars && self.series.len() > 1 {
-            svg.push_str(
-                "<defs><pattern id=\"stripes\" width=\"6\" height=\"6\" patternUnits=\"userSpaceOnUse\" \
-                 patternTransform=\"rotate(45)\"><rect class=\"stripe-back\" width=\"6\" height=\"6\"/>\
-                 <rect class=\"stripe\" width=\"2\" height=\"6\"/></pattern></defs>",
-            );
+            svg.push_str(STRIPES);
         }
         for tick in scale.ticks() {
             let y = scale.y(tick);

@@ -32,6 +32,7 @@ async fn every_page_has_a_strict_policy_and_its_assets_are_kept() {
     for path in [
         "/admin/".to_owned(),
         "/admin/account".to_owned(),
+        "/admin/statistics".to_owned(),
         "/admin/products".to_owned(),
         format!("/admin/products/{product}/price"),
         "/admin/categories".to_owned(),

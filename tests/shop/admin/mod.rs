@@ -1,6 +1,7 @@
 //! The staff's pages, without a browser: sessions, rights, and what pages show and change.
 
 mod categories;
+mod dashboard;
 mod engine;
 mod families;
 mod headers;

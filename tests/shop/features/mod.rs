@@ -27,6 +27,7 @@ mod fact_schema;
 mod facts;
 mod failing_webhooks;
 mod families;
+mod figures;
 mod finding;
 mod guest_carts;
 mod half_year_figures;
