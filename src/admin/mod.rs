@@ -19,10 +19,13 @@ use chrono_tz::Tz;
 mod account;
 mod api;
 mod assets;
+mod carts;
 mod categories;
 mod chart;
 mod cookies;
 mod csrf;
+mod customers;
+mod discounts;
 mod errors;
 mod flash;
 mod form;
@@ -33,7 +36,9 @@ mod home;
 mod list;
 mod log_in;
 mod navigation;
+mod notes;
 mod page;
+mod pricing;
 mod products;
 mod query;
 mod session;
@@ -83,7 +88,7 @@ const BODY_LIMIT_BYTES: usize = 11 * 1024 * 1024;
 /// Every page, one function per noun.
 pub fn router(admin: Admin) -> Router {
     let site = Site(Arc::new(SiteParts { sessions: Sessions::new(admin.accounts.clone()), admin }));
-    let pages = [home(), account_pages(), product_pages(), category_pages()];
+    let pages = [home(), account_pages(), product_pages(), category_pages(), customer_pages(), pricing_pages()];
     let pages = pages
         .into_iter()
         .fold(Router::new(), Router::merge)
@@ -130,4 +135,43 @@ fn category_pages() -> Router<Site> {
         .route("/admin/categories/csv", get(categories::list::csv))
         .route("/admin/categories/{category_id}", get(categories::detail::show).post(categories::detail::save))
         .route("/admin/categories/{category_id}/delete", post(categories::detail::delete))
+}
+
+fn customer_pages() -> Router<Site> {
+    use customers::{addresses, best, create, detail, erase, erasures, export, list};
+
+    Router::new()
+        .route("/admin/customers", get(list::show))
+        .route("/admin/customers/csv", get(list::csv))
+        .route("/admin/customers/new", get(create::show).post(create::create))
+        .route("/admin/customers/best", get(best::show))
+        .route("/admin/customers/best/csv", get(best::csv))
+        .route("/admin/customers/erasures", get(erasures::show))
+        .route("/admin/customers/erasures/csv", get(erasures::csv))
+        .route("/admin/customers/erasures/{order_id}/withdraw", post(erasures::withdraw_guest))
+        .route("/admin/customers/{customer_id}", get(detail::show).post(detail::save))
+        .route("/admin/customers/{customer_id}/notes", post(detail::save_notes))
+        .route("/admin/customers/{customer_id}/export", get(export::send))
+        .route("/admin/customers/{customer_id}/erase", get(erase::show).post(erase::erase))
+        .route("/admin/customers/{customer_id}/keep", post(erasures::withdraw))
+        .route("/admin/customers/{customer_id}/addresses/new", get(addresses::show_new).post(addresses::add))
+        .route("/admin/customers/{customer_id}/addresses/{address_id}", get(addresses::show).post(addresses::save))
+        .route("/admin/customers/{customer_id}/addresses/{address_id}/delete", post(addresses::delete))
+        .route("/admin/carts", get(carts::list::show))
+        .route("/admin/carts/csv", get(carts::list::csv))
+        .route("/admin/carts/{cart_id}", get(carts::detail::show))
+}
+
+fn pricing_pages() -> Router<Site> {
+    use discounts::{create, detail, list};
+
+    Router::new()
+        .route("/admin/discounts", get(list::show))
+        .route("/admin/discounts.csv", get(list::csv))
+        .route("/admin/new-discount", get(create::show).post(create::create))
+        .route("/admin/discounts/{code}", get(detail::show).post(detail::save))
+        .route("/admin/discounts/{code}/end", post(detail::end))
+        .route("/admin/pricing", get(pricing::overview::show))
+        .route("/admin/pricing/shipping", get(pricing::shipping::show).post(pricing::shipping::save))
+        .route("/admin/pricing/taxes", get(pricing::taxes::show).post(pricing::taxes::save))
 }

@@ -28,7 +28,14 @@ pub static NAVIGATION: [NavigationGroup; 5] = [
             item("Categories", "/admin/categories", "list_categories"),
         ],
     },
-    NavigationGroup { title: "Customers", items: &[] },
-    NavigationGroup { title: "Settings", items: &[] },
+    NavigationGroup {
+        title: "Customers",
+        items: &[
+            item("Customers", "/admin/customers", "list_customers"),
+            item("Carts", "/admin/carts", "abandoned_carts"),
+            item("Discounts", "/admin/discounts", "list_discounts"),
+        ],
+    },
+    NavigationGroup { title: "Settings", items: &[item("Taxes and fees", "/admin/pricing", "find_tax_rates")] },
     NavigationGroup { title: "Engine room", items: &[] },
 ];

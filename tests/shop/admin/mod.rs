@@ -1,7 +1,9 @@
 //! The staff's pages, without a browser: sessions, rights, and what pages show and change.
 
 mod categories;
+mod customers;
 mod headers;
 mod log_in;
+mod pricing;
 mod products;
 mod roles;

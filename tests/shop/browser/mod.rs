@@ -1,4 +1,5 @@
 //! The pages in a real browser: journeys of staff, and a crawl of every page.
 
 mod checks;
+mod customers;
 mod public_pages;
