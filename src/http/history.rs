@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::routes;
 use uuid::Uuid;
 
 use crate::domain::Decider;
@@ -20,9 +21,9 @@ use crate::domain::order::Order;
 use crate::domain::pricing::{Pricing, SHOP};
 use crate::domain::product::Product;
 use crate::domain::wishlist::Wishlist;
-use crate::http::App;
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params};
+use crate::http::{App, Routes};
 
 /// The requested part of a history.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
@@ -79,6 +80,21 @@ struct HistoryRow {
     event_version: String,
     payload: Value,
     metadata: Value,
+}
+
+/// The routes of all histories.
+pub fn routes() -> Routes {
+    Routes::new()
+        .routes(routes!(order_history))
+        .routes(routes!(product_history))
+        .routes(routes!(family_history))
+        .routes(routes!(category_history))
+        .routes(routes!(customer_history))
+        .routes(routes!(cart_history))
+        .routes(routes!(wishlist_history))
+        .routes(routes!(discount_history))
+        .routes(routes!(pricing_history))
+        .routes(routes!(account_history))
 }
 
 /// List the events of an order and what they changed

@@ -331,16 +331,7 @@ fn log() -> Routes {
             .routes(routes!(events::list_events))
             .routes(routes!(stock_movements::list_stock_movements))
             .routes(routes!(event_types::list_event_types))
-            .routes(routes!(history::order_history))
-            .routes(routes!(history::product_history))
-            .routes(routes!(history::family_history))
-            .routes(routes!(history::category_history))
-            .routes(routes!(history::customer_history))
-            .routes(routes!(history::cart_history))
-            .routes(routes!(history::wishlist_history))
-            .routes(routes!(history::discount_history))
-            .routes(routes!(history::pricing_history))
-            .routes(routes!(history::account_history)),
+            .merge(history::routes()),
     )
 }
 

@@ -86,12 +86,12 @@ impl AddressPage {
 
 /// The customer, with the tag of all their data.
 async fn read_customer(staff: &Staff, customer_id: i64) -> Result<(Customer, String), Problem> {
-    let reply = staff.api.get(format_args!("customer/{customer_id}")).read::<Customer>().await?;
+    let reply = staff.api.get(format!("customer/{customer_id}")).read::<Customer>().await?;
     Ok((reply.data, reply.etag))
 }
 
 async fn read_address(staff: &Staff, customer_id: i64, address_id: i64) -> Result<(Customer, Form), Problem> {
-    let addresses = staff.api.get(format_args!("customer/{customer_id}/addresses")).query("limit", MAX_ADDRESSES);
+    let addresses = staff.api.get(format!("customer/{customer_id}/addresses")).query("limit", MAX_ADDRESSES);
     let ((customer, etag), addresses) =
         tokio::try_join!(read_customer(staff, customer_id), addresses.read::<Vec<Address>>())?;
     let found = addresses.data.into_iter().find(|address| address.address_id == address_id);
@@ -116,7 +116,7 @@ pub async fn show_new(staff: Staff, Id(customer_id): Id) -> PageResult {
 }
 
 pub async fn add(staff: Staff, Id(customer_id): Id, form: Form) -> PageResult {
-    let call = staff.api.post(format_args!("customer/{customer_id}/addresses")).json(&body(&form, true));
+    let call = staff.api.post(format!("customer/{customer_id}/addresses")).json(&body(&form, true));
     match call.key(&form.key).send_command().await {
         Ok(()) => staff.done(&address(customer_id), "The address was added."),
         Err(problem) if problem.is_about_input() => {

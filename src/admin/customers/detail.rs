@@ -103,7 +103,7 @@ impl Order {
 impl CustomerPage {
     async fn read(staff: &Staff, customer_id: i64, mut refused: Option<Refused>) -> Result<Self, Problem> {
         let subject = format!("customer/{customer_id}");
-        let part = |name: &str| staff.api.get(format_args!("{subject}/{name}"));
+        let part = |name: &str| staff.api.get(format!("{subject}/{name}"));
         let (customer, figures, orders, addresses, cart, wishes, history) = tokio::try_join!(
             staff.api.get(&subject).read::<Customer>(),
             part("figures").read::<Figures>(),
@@ -182,7 +182,7 @@ async fn change(
 ) -> PageResult {
     let changed = match body {
         Ok(body) => {
-            let call = staff.api.patch(format_args!("customer/{customer_id}")).json(&body);
+            let call = staff.api.patch(format!("customer/{customer_id}")).json(&body);
             call.if_match(&form.etag).key(&form.key).send_command().await
         }
         Err(problem) => Err(problem),

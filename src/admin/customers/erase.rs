@@ -19,13 +19,13 @@ struct ErasePage {
 }
 
 fn call(staff: &Staff, customer_id: i64) -> Call {
-    staff.api.delete(format_args!("customer/{customer_id}"))
+    staff.api.delete(format!("customer/{customer_id}"))
 }
 
 impl ErasePage {
     async fn read(staff: &Staff, customer_id: i64, form: Form) -> Result<Self, Problem> {
         let customer = async {
-            let reply = staff.api.get(format_args!("customer/{customer_id}")).read::<Customer>().await?;
+            let reply = staff.api.get(format!("customer/{customer_id}")).read::<Customer>().await?;
             Ok::<_, Problem>(reply.data)
         };
         let open_orders = async {
@@ -52,7 +52,7 @@ pub async fn erase(staff: Staff, Id(customer_id): Id, form: Form) -> PageResult 
     let call = call(&staff, customer_id).key(&form.key);
     let call = if waits { call.query("when", "orders_closed") } else { call };
     match call.send_command().await {
-        Ok(()) => match staff.api.get(format_args!("customer/{customer_id}")).read::<Customer>().await {
+        Ok(()) => match staff.api.get(format!("customer/{customer_id}")).read::<Customer>().await {
             Ok(_) => staff.done(&address(customer_id), "The erasure waits until the last open order is closed."),
             Err(problem) if problem.status == 404 => {
                 staff.done("/admin/customers", "The personal data of the customer was erased.")

@@ -40,12 +40,12 @@ pub async fn csv(staff: Staff) -> Result<Response, Problem> {
 }
 
 pub async fn withdraw(staff: Staff, Id(customer_id): Id) -> PageResult {
-    staff.api.delete(format_args!("customer/{customer_id}/erasure")).send_command().await?;
+    staff.api.delete(format!("customer/{customer_id}/erasure")).send_command().await?;
     staff.done(&address(customer_id), "The erasure was withdrawn. The customer can order again.")
 }
 
 /// The same for the contact of a guest's order.
 pub async fn withdraw_guest(staff: Staff, Id(order_id): Id) -> PageResult {
-    staff.api.delete(format_args!("order/{order_id}/contact/erasure")).send_command().await?;
+    staff.api.delete(format!("order/{order_id}/contact/erasure")).send_command().await?;
     staff.done(ADDRESS, format!("The erasure of the contact of order {order_id} was withdrawn."))
 }

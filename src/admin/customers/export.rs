@@ -17,7 +17,7 @@ pub async fn send(staff: Staff, Id(customer_id): Id) -> PageResult {
     let mut file = Map::new();
     let mut cursor = None;
     for _ in 0..MAX_PAGES {
-        let call = staff.api.get(format_args!("customer/{customer_id}/export"));
+        let call = staff.api.get(format!("customer/{customer_id}/export"));
         let call = match &cursor {
             Some(cursor) => call.query("cursor", cursor),
             None => call,

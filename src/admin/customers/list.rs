@@ -27,7 +27,7 @@ impl CustomerListPage {
 
 /// Whether a customer has the number.
 async fn has_number(staff: &Staff, customer_id: i64) -> Result<bool, Problem> {
-    match staff.api.get(format_args!("customer/{customer_id}")).read::<Customer>().await {
+    match staff.api.get(format!("customer/{customer_id}")).read::<Customer>().await {
         Ok(_) => Ok(true),
         Err(problem) if [400, 404].contains(&problem.status) => Ok(false),
         Err(problem) => Err(problem),

@@ -30,7 +30,7 @@ fn code_of(path: CodePath) -> Result<DiscountCode, Problem> {
 }
 
 async fn read_discount(staff: &Staff, code: &DiscountCode) -> Result<(Discount, Form), Problem> {
-    let reply = staff.api.get(format_args!("discount/{code}")).read::<Discount>().await?;
+    let reply = staff.api.get(format!("discount/{code}")).read::<Discount>().await?;
     let form = reply.data.form(staff).about(&reply.etag);
     Ok((reply.data, form))
 }
@@ -57,7 +57,7 @@ pub async fn show(staff: Staff, path: CodePath) -> PageResult {
 
 pub async fn save(staff: Staff, path: CodePath, form: Form) -> PageResult {
     let code = code_of(path)?;
-    let call = staff.api.patch(format_args!("discount/{code}")).json(&terms(&staff, &form));
+    let call = staff.api.patch(format!("discount/{code}")).json(&terms(&staff, &form));
     match call.if_match(&form.etag).key(&form.key).send_command().await {
         Ok(()) => staff.done(&address(code.as_str()), "The discount was saved."),
         Err(problem) => show_refused(&staff, &code, form, problem).await,
@@ -66,7 +66,7 @@ pub async fn save(staff: Staff, path: CodePath, form: Form) -> PageResult {
 
 pub async fn end(staff: Staff, path: CodePath, form: Form) -> PageResult {
     let code = code_of(path)?;
-    match staff.api.delete(format_args!("discount/{code}")).if_match(&form.etag).send_command().await {
+    match staff.api.delete(format!("discount/{code}")).if_match(&form.etag).send_command().await {
         Ok(()) => staff.done(&address(code.as_str()), "The discount was ended."),
         Err(problem) => {
             // The form of the page, not that of the button, shows why.

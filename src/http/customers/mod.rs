@@ -11,7 +11,6 @@ use axum::extract::{OriginalUri, State};
 use axum::response::Response;
 use axum::{Extension, Json};
 use chrono::{DateTime, NaiveDate, Utc};
-use rust_decimal::Decimal;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -54,7 +53,7 @@ pub struct CustomerFigures {
     pub customer_id: i64,
     /// Number of orders that were not cancelled.
     pub total_orders: i64,
-    /// What they are worth, without what was taken or given back.
+    /// What they are worth, without what was cancelled or refunded.
     pub total_spent: Amount,
 }
 
@@ -210,10 +209,14 @@ pub async fn find_customer_figures(
     State(app): State<App>,
     Ids(customer_id): Ids<CustomerId>,
 ) -> Result<Json<CustomerFigures>, ApiError> {
-    let query = "select total_orders, total_spent from customer_stats where customer_id = $1";
-    let found: Option<(i64, Decimal)> = sqlx::query_as(query).bind(customer_id.0).fetch_optional(&app.pool).await?;
-    let (total_orders, total_spent) = found.ok_or_else(customer_not_found)?;
-    Ok(Json(CustomerFigures { customer_id: customer_id.0, total_orders, total_spent: total_spent.into() }))
+    let found =
+        sqlx::query_file!("projections/customer_stats/find.sql", customer_id.0).fetch_optional(&app.pool).await?;
+    let row = found.ok_or_else(customer_not_found)?;
+    Ok(Json(CustomerFigures {
+        customer_id: customer_id.0,
+        total_orders: row.total_orders,
+        total_spent: row.total_spent.into(),
+    }))
 }
 
 /// List a customer's orders, newest first
