@@ -4,6 +4,7 @@ mod categories;
 mod customers;
 mod headers;
 mod log_in;
+mod orders;
 mod pricing;
 mod products;
 mod roles;
