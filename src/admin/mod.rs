@@ -19,12 +19,15 @@ use chrono_tz::Tz;
 mod account;
 mod api;
 mod assets;
+mod carts;
 mod categories;
 mod chart;
 mod cookies;
 mod csrf;
+mod customers;
 mod dashboard;
 mod days;
+mod discounts;
 mod engine;
 mod errors;
 mod families;
@@ -37,8 +40,10 @@ mod keys;
 mod list;
 mod log_in;
 mod navigation;
+mod notes;
 mod orders;
 mod page;
+mod pricing;
 mod products;
 mod query;
 mod session;
@@ -101,6 +106,8 @@ pub fn router(admin: Admin) -> Router {
         product_detail_pages(),
         family_pages(),
         category_pages(),
+        customer_pages(),
+        pricing_pages(),
         user_pages(),
         key_pages(),
         webhook_pages(),
@@ -267,4 +274,43 @@ fn engine_pages() -> Router<Site> {
         .route("/admin/tasks/run", post(engine::tasks::run))
         .route("/admin/sign-ins", get(engine::sign_ins::show))
         .route("/admin/sign-ins/csv", get(engine::sign_ins::csv))
+}
+
+fn customer_pages() -> Router<Site> {
+    use customers::{addresses, best, create, detail, erase, erasures, export, list};
+
+    Router::new()
+        .route("/admin/customers", get(list::show))
+        .route("/admin/customers/csv", get(list::csv))
+        .route("/admin/customers/new", get(create::show).post(create::create))
+        .route("/admin/customers/best", get(best::show))
+        .route("/admin/customers/best/csv", get(best::csv))
+        .route("/admin/customers/erasures", get(erasures::show))
+        .route("/admin/customers/erasures/csv", get(erasures::csv))
+        .route("/admin/customers/erasures/{order_id}/withdraw", post(erasures::withdraw_guest))
+        .route("/admin/customers/{customer_id}", get(detail::show).post(detail::save))
+        .route("/admin/customers/{customer_id}/notes", post(detail::save_notes))
+        .route("/admin/customers/{customer_id}/export", get(export::send))
+        .route("/admin/customers/{customer_id}/erase", get(erase::show).post(erase::erase))
+        .route("/admin/customers/{customer_id}/keep", post(erasures::withdraw))
+        .route("/admin/customers/{customer_id}/addresses/new", get(addresses::show_new).post(addresses::add))
+        .route("/admin/customers/{customer_id}/addresses/{address_id}", get(addresses::show).post(addresses::save))
+        .route("/admin/customers/{customer_id}/addresses/{address_id}/delete", post(addresses::delete))
+        .route("/admin/carts", get(carts::list::show))
+        .route("/admin/carts/csv", get(carts::list::csv))
+        .route("/admin/carts/{cart_id}", get(carts::detail::show))
+}
+
+fn pricing_pages() -> Router<Site> {
+    use discounts::{create, detail, list};
+
+    Router::new()
+        .route("/admin/discounts", get(list::show))
+        .route("/admin/discounts.csv", get(list::csv))
+        .route("/admin/new-discount", get(create::show).post(create::create))
+        .route("/admin/discounts/{code}", get(detail::show).post(detail::save))
+        .route("/admin/discounts/{code}/end", post(detail::end))
+        .route("/admin/pricing", get(pricing::overview::show))
+        .route("/admin/pricing/shipping", get(pricing::shipping::show).post(pricing::shipping::save))
+        .route("/admin/pricing/taxes", get(pricing::taxes::show).post(pricing::taxes::save))
 }

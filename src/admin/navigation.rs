@@ -37,10 +37,18 @@ pub static NAVIGATION: [NavigationGroup; 5] = [
             item("Stock movements", "/admin/stock-movements", "list_stock_movements"),
         ],
     },
-    NavigationGroup { title: "Customers", items: &[] },
+    NavigationGroup {
+        title: "Customers",
+        items: &[
+            item("Customers", "/admin/customers", "list_customers"),
+            item("Carts", "/admin/carts", "abandoned_carts"),
+            item("Discounts", "/admin/discounts", "list_discounts"),
+        ],
+    },
     NavigationGroup {
         title: "Settings",
         items: &[
+            item("Taxes and fees", "/admin/pricing", "find_tax_rates"),
             item("Users", "/admin/users", "list_accounts"),
             item("API keys", "/admin/keys", "list_keys"),
             item("Webhooks", "/admin/webhooks", "list_webhooks"),

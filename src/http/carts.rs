@@ -100,7 +100,24 @@ pub async fn find_customer_cart(
     Ids(customer_id): Ids<CustomerId>,
     Params(query): Params<CartQuery>,
 ) -> Result<Versioned<CartView>, ApiError> {
-    find_cart(&app, CartId::Customer(customer_id).into(), query.view).await
+    read_cart(&app, CartId::Customer(customer_id).into(), query.view).await
+}
+
+/// Get the cart of a customer or guest by its id in the log
+///
+/// `cart_id` is the number of a customer, or the id of a guest's cart in the log, which is not its token.
+#[utoipa::path(get, path = "/cart/{cart_id}", tag = "carts", security(("bearer" = ["reader"])),
+    params(("cart_id" = String, Path), CartQuery),
+    responses((status = 200, body = CartView), (status = 400, body = Problem), (status = 404, body = Problem)))]
+pub async fn find_cart(
+    State(app): State<App>,
+    Ids(cart_id): Ids<String>,
+    Params(query): Params<CartQuery>,
+) -> Result<Versioned<CartView>, ApiError> {
+    let cart_id: CartId = cart_id.parse().map_err(|_| {
+        ApiError::invalid_field("cart_id", "must be the number of a customer or the id of a guest's cart in the log")
+    })?;
+    read_cart(&app, RequestedCart { cart_id, issued: false }, query.view).await
 }
 
 /// Get a guest's cart
@@ -112,7 +129,7 @@ pub async fn find_guest_cart(
     Ids(token): Ids<Uuid>,
     Params(query): Params<CartQuery>,
 ) -> Result<Versioned<CartView>, ApiError> {
-    find_cart(&app, app.guest_cart(token), query.view).await
+    read_cart(&app, app.guest_cart(token), query.view).await
 }
 
 /// Add units of a product to a customer's cart
@@ -257,7 +274,7 @@ impl App {
     }
 }
 
-async fn find_cart(app: &App, cart: RequestedCart, shown: Option<CartShown>) -> Result<Versioned<CartView>, ApiError> {
+async fn read_cart(app: &App, cart: RequestedCart, shown: Option<CartShown>) -> Result<Versioned<CartView>, ApiError> {
     let (cart_id, id) = (cart.cart_id, cart.cart_id.to_string());
     // One snapshot for all queries, so that the version matches the items.
     let mut transaction = snapshot(&app.pool, "carts, cart_items, products, products_deleted").await?;

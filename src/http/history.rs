@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::routes;
 use uuid::Uuid;
 
 use crate::domain::Decider;
@@ -13,14 +14,16 @@ use crate::domain::account::Account;
 use crate::domain::cart::Cart;
 use crate::domain::category::Category;
 use crate::domain::customer::Customer;
+use crate::domain::discount::{Discount, DiscountCode};
 use crate::domain::family::Family;
 use crate::domain::ids::{AccountId, CategoryId, CustomerId, FamilyId, OrderId, ProductId};
 use crate::domain::order::Order;
+use crate::domain::pricing::{Pricing, SHOP};
 use crate::domain::product::Product;
 use crate::domain::wishlist::Wishlist;
-use crate::http::App;
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params};
+use crate::http::{App, Routes};
 
 /// The requested part of a history.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
@@ -34,6 +37,21 @@ pub struct HistoryPage {
     /// `true` lists the newest event first.
     newest_first: Option<bool>,
 }
+
+/// The requested part of the history of the price tables, whose entries are as long as the tables.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct PricingHistoryPage {
+    /// Maximum number of items, 1 to 20.
+    #[param(minimum = 1, maximum = 20)]
+    limit: Option<i64>,
+    /// Start of the page, from the `Link` header of the previous page.
+    cursor: Option<String>,
+    /// `true` lists the newest event first.
+    newest_first: Option<bool>,
+}
+
+const DEFAULT_PRICING_CHANGES: i64 = 20;
 
 /// An event, and the fields of the state that it changed.
 #[derive(Serialize, ToSchema)]
@@ -62,6 +80,21 @@ struct HistoryRow {
     event_version: String,
     payload: Value,
     metadata: Value,
+}
+
+/// The routes of all histories.
+pub fn routes() -> Routes {
+    Routes::new()
+        .routes(routes!(order_history))
+        .routes(routes!(product_history))
+        .routes(routes!(family_history))
+        .routes(routes!(category_history))
+        .routes(routes!(customer_history))
+        .routes(routes!(cart_history))
+        .routes(routes!(wishlist_history))
+        .routes(routes!(discount_history))
+        .routes(routes!(pricing_history))
+        .routes(routes!(account_history))
 }
 
 /// List the events of an order and what they changed
@@ -170,6 +203,43 @@ pub async fn cart_history(
     history::<Cart>(&app, &uri, &cart_id, &page, unknown).await
 }
 
+/// List the events of a discount and what they changed
+#[utoipa::path(get, path = "/discount/{code}/history", tag = "log", security(("bearer" = ["reader"])),
+    params(("code" = DiscountCode, Path), HistoryPage),
+    responses((status = 200, body = Vec<HistoryEntry>), (status = 404, body = Problem)))]
+pub async fn discount_history(
+    State(app): State<App>,
+    OriginalUri(uri): OriginalUri,
+    Ids(code): Ids<DiscountCode>,
+    Params(page): Params<HistoryPage>,
+) -> Result<PageOf<HistoryEntry>, ApiError> {
+    let unknown = ApiError::not_found("discount_not_found", "Discount not found");
+    history_of::<Discount>(&app, &uri, &code.folded(), &page, unknown, discount_fields).await
+}
+
+/// List the changes of the shipping fees and tax rates
+///
+/// Each entry has the changed tables before and after it. Without a change the list is empty.
+#[utoipa::path(get, path = "/pricing/history", tag = "log", security(("bearer" = ["reader"])), params(PricingHistoryPage),
+    responses((status = 200, body = Vec<HistoryEntry>), (status = 400, body = Problem)))]
+pub async fn pricing_history(
+    State(app): State<App>,
+    OriginalUri(uri): OriginalUri,
+    Params(page): Params<PricingHistoryPage>,
+) -> Result<PageOf<HistoryEntry>, ApiError> {
+    let PricingHistoryPage { limit, cursor, newest_first } = page;
+    let limit = limit.unwrap_or(DEFAULT_PRICING_CHANGES);
+    if !(1..=DEFAULT_PRICING_CHANGES).contains(&limit) {
+        return Err(ApiError::invalid_field("limit", format!("must be from 1 to {DEFAULT_PRICING_CHANGES}")));
+    }
+    if last_sequence::<Pricing>(&app, SHOP).await?.is_none() {
+        return Ok(PageOf::with_next(&uri, Vec::new(), None::<i64>));
+    }
+    let page = HistoryPage { limit: Some(limit), cursor, newest_first };
+    let unknown = ApiError::not_found("pricing_not_found", "Pricing not found");
+    history_of::<Pricing>(&app, &uri, SHOP, &page, unknown, plain_fields).await
+}
+
 /// List the events of a customer's wishlist and what they changed
 #[utoipa::path(get, path = "/customer/{customer_id}/wishlist/history", tag = "log", security(("bearer" = ["reader"])),
     params(("customer_id" = CustomerId, Path), HistoryPage),
@@ -184,6 +254,9 @@ pub async fn wishlist_history(
     history::<Wishlist>(&app, &uri, &customer_id.to_string(), &page, unknown).await
 }
 
+/// The fields of a state that a history shows.
+type Shown<A> = fn(&A) -> Result<Map<String, Value>, ApiError>;
+
 /// Reads the page, and the state before it from the last snapshot on: the cost does not grow with the stream.
 async fn history<A: Decider>(
     app: &App,
@@ -191,6 +264,18 @@ async fn history<A: Decider>(
     id: &str,
     history_page: &HistoryPage,
     unknown: ApiError,
+) -> Result<PageOf<HistoryEntry>, ApiError> {
+    history_of::<A>(app, uri, id, history_page, unknown, state_fields).await
+}
+
+/// The same, with the fields of the state that `shown` names.
+async fn history_of<A: Decider>(
+    app: &App,
+    uri: &Uri,
+    id: &str,
+    history_page: &HistoryPage,
+    unknown: ApiError,
+    shown: Shown<A>,
 ) -> Result<PageOf<HistoryEntry>, ApiError> {
     let HistoryPage { limit, cursor, newest_first } = history_page.clone();
     let page = Page { limit, cursor };
@@ -203,11 +288,11 @@ async fn history<A: Decider>(
         };
         // Sequences have no gaps.
         let after = last.saturating_sub(limit).max(0);
-        let (_, mut changes) = read_changes::<A>(app, id, after, last.saturating_sub(after).max(0)).await?;
+        let (_, mut changes) = read_changes::<A>(app, id, after, last.saturating_sub(after).max(0), shown).await?;
         changes.reverse();
         return Ok(PageOf::with_next(uri, changes, (after > 0).then_some(after + 1)));
     }
-    let (events_before, changes) = read_changes::<A>(app, id, cursor.unwrap_or(0).max(0), limit + 1).await?;
+    let (events_before, changes) = read_changes::<A>(app, id, cursor.unwrap_or(0).max(0), limit + 1, shown).await?;
     if changes.is_empty() && events_before == 0 {
         return Err(unknown);
     }
@@ -225,17 +310,18 @@ async fn read_changes<A: Decider>(
     id: &str,
     after: i64,
     count: i64,
+    shown: Shown<A>,
 ) -> Result<(i64, Vec<HistoryEntry>), ApiError> {
     let (events_before, mut aggregate) = app.journal.read_upto::<A>(id, after).await?;
     let rows = sqlx::query_file_as!(HistoryRow, "src/http/queries/history.sql", A::TYPE, id, events_before, count)
         .fetch_all(&app.pool)
         .await?;
-    let mut before = if events_before == 0 { Map::new() } else { state_fields(&aggregate)? };
+    let mut before = if events_before == 0 { Map::new() } else { shown(&aggregate)? };
     let mut changes = Vec::with_capacity(rows.len());
     for row in rows {
         let event = A::read_event(&row.event_version, &row.payload).map_err(ApiError::internal)?;
         aggregate.evolve(&event);
-        let state = state_fields(&aggregate)?;
+        let state = shown(&aggregate)?;
         changes.push(changed_fields(row, &before, &state));
         before = state;
     }
@@ -276,4 +362,22 @@ fn state_fields(aggregate: &impl Serialize) -> Result<Map<String, Value>, ApiErr
         other => drop(flat.insert("state".to_owned(), other)),
     }
     Ok(flat)
+}
+
+/// The fields of a state without variants.
+fn plain_fields<A: Serialize>(aggregate: &A) -> Result<Map<String, Value>, ApiError> {
+    match serde_json::to_value(aggregate).map_err(ApiError::internal)? {
+        Value::Object(fields) => Ok(fields),
+        _ => Ok(Map::new()),
+    }
+}
+
+/// Terms and uses of a discount, without the uses of each customer, which grow with the number of customers.
+fn discount_fields(discount: &Discount) -> Result<Map<String, Value>, ApiError> {
+    let Discount::Created(discount) = discount else { return Ok(Map::new()) };
+    let mut fields = plain_fields(&discount.terms)?;
+    fields.insert("code".to_owned(), Value::from(discount.code.as_str()));
+    fields.insert("uses".to_owned(), Value::from(discount.uses));
+    fields.insert("ended".to_owned(), Value::from(discount.ended));
+    Ok(fields)
 }

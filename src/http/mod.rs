@@ -242,6 +242,7 @@ fn customers(app: &App) -> Routes {
         .routes(routes!(customer_list::list_customers, customers::register_customer))
         .routes(routes!(customers::find_customer, customers::change_customer, customers::erase_customer))
         .routes(routes!(customers::list_customer_orders))
+        .routes(routes!(customers::find_customer_figures))
         .routes(routes!(export::export_customer))
         .routes(routes!(erasures::withdraw_customer_erasure))
         .routes(routes!(erasures::list_erasures))
@@ -254,6 +255,7 @@ fn customers(app: &App) -> Routes {
 
 fn carts(app: &App) -> Routes {
     let routes = Routes::new()
+        .routes(routes!(carts::find_cart))
         .routes(routes!(carts::find_customer_cart, carts::empty_cart, metadata::change_cart_metadata))
         .routes(routes!(carts::add_item))
         .routes(routes!(carts::set_item, carts::remove_item))
@@ -331,14 +333,7 @@ fn log() -> Routes {
             .routes(routes!(events::list_events))
             .routes(routes!(stock_movements::list_stock_movements))
             .routes(routes!(event_types::list_event_types))
-            .routes(routes!(history::order_history))
-            .routes(routes!(history::product_history))
-            .routes(routes!(history::family_history))
-            .routes(routes!(history::category_history))
-            .routes(routes!(history::customer_history))
-            .routes(routes!(history::cart_history))
-            .routes(routes!(history::wishlist_history))
-            .routes(routes!(history::account_history)),
+            .merge(history::routes()),
     )
 }
 

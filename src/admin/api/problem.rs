@@ -14,6 +14,8 @@ pub struct Problem {
     pub title: String,
     pub detail: String,
     pub errors: Vec<FieldProblem>,
+    /// Orders that stand in the way of an erasure.
+    pub order_ids: Vec<i64>,
     /// Seconds to wait before the next attempt.
     #[serde(skip)]
     pub retry_after: Option<u64>,

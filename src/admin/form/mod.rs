@@ -82,6 +82,11 @@ impl Form {
         find(&self.values, name).unwrap_or_default()
     }
 
+    /// The names of the fields.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.values.iter().map(|(name, _)| name.as_str())
+    }
+
     /// Every value of a field with several.
     pub fn all(&self, name: &str) -> Vec<&str> {
         self.values.iter().filter(|(found, _)| found == name).map(|(_, value)| value.as_str()).collect()

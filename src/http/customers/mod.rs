@@ -7,9 +7,9 @@ pub mod wishlist;
 
 use std::collections::BTreeMap;
 
-use axum::Extension;
 use axum::extract::{OriginalUri, State};
 use axum::response::Response;
+use axum::{Extension, Json};
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -45,6 +45,16 @@ pub struct CustomerView {
     /// Since when the customer waits to be erased, until the last open order is closed; absent otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub erasure_requested_at: Option<DateTime<Utc>>,
+}
+
+/// The orders of a customer in total.
+#[derive(Serialize, ToSchema)]
+pub struct CustomerFigures {
+    pub customer_id: i64,
+    /// Number of orders that were not cancelled.
+    pub total_orders: i64,
+    /// What they are worth, without what was cancelled or refunded.
+    pub total_spent: Amount,
 }
 
 /// An order in a customer's list.
@@ -189,6 +199,24 @@ pub async fn erase_customer(
     // Refuses the customer's access tokens at once, not only after the database has notified this node.
     app.accounts.refresh().await?;
     Ok(erasure_response(erased))
+}
+
+/// Get what a customer has ordered in total; cancelled orders do not count
+#[utoipa::path(get, path = "/customer/{customer_id}/figures", tag = "customers", security(("bearer" = ["reader"])),
+    params(("customer_id" = CustomerId, Path)),
+    responses((status = 200, body = CustomerFigures), (status = 404, body = Problem)))]
+pub async fn find_customer_figures(
+    State(app): State<App>,
+    Ids(customer_id): Ids<CustomerId>,
+) -> Result<Json<CustomerFigures>, ApiError> {
+    let found =
+        sqlx::query_file!("projections/customer_stats/find.sql", customer_id.0).fetch_optional(&app.pool).await?;
+    let row = found.ok_or_else(customer_not_found)?;
+    Ok(Json(CustomerFigures {
+        customer_id: customer_id.0,
+        total_orders: row.total_orders,
+        total_spent: row.total_spent.into(),
+    }))
 }
 
 /// List a customer's orders, newest first
