@@ -264,6 +264,15 @@ where event_type in (
     'ProductCreated', 'ProductChanged', 'ProductSkuChanged', 'ProductDetailsChanged', 'ProductDeleted'
 );
 
+-- Every event of a product, or of its place in a family, that changes what it is counted by in facets.
+create view fact.product_facet_event as
+select position, coalesce(payload ->> 'product_id', aggregate_id)::bigint as product_id
+from fact.event
+where event_type in (
+    'ProductCreated', 'ProductChanged', 'ProductRepriced', 'ProductDiscontinued', 'ProductRelisted',
+    'ProductDetailsChanged', 'ProductDeleted', 'FamilyProductAdded', 'FamilyProductChanged', 'FamilyProductRemoved'
+);
+
 -- What every stock event has in common: the figures after it. One pass over the batch instead of six.
 create view fact.stock_level as
 select position, recorded_at, sequence, aggregate_id::bigint as product_id,

@@ -31,8 +31,21 @@ from last
 on conflict (product_id) do update
 set slug = excluded.slug,
     brand = excluded.brand,
-    filter_keys = excluded.filter_keys,
+    filter_keys = excluded.filter_keys
+        || jsonb_strip_nulls(jsonb_build_object('options', product.filter_keys -> 'options')),
     details = excluded.details;
+
+update product_details as product
+set filter_keys = product.filter_keys - 'options' || jsonb_strip_nulls(jsonb_build_object('options', (
+        select jsonb_agg(jsonb_build_object('name', fact.text_key(name), 'value', fact.text_key(value)) order by name collate "C")
+        from jsonb_each_text(last.options) as option (name, value)
+    )))
+from (
+    select distinct on (product_id) product_id, options
+    from fact.family_place
+    order by product_id, position desc
+) as last
+where product.product_id = last.product_id;
 
 update product_details as product
 set updated_at = last.recorded_at

@@ -9,7 +9,7 @@ create table product_details (
 comment on table product_details is 'catalogue data that sales do not change: products, which every sale updates, stays narrow';
 comment on column product_details.slug is 'null for a product from before there were slugs: its slug is made of its name and number';
 comment on column product_details.brand is 'of the product, or else of the phone';
-comment on column product_details.filter_keys is 'what products are found by: number, supplier_id, storage, ram, and the text_key of brands, model and color';
+comment on column product_details.filter_keys is 'what products are found by: number, supplier_id, storage, ram, and the text_key of brands, model, color, and of the options in the family';
 comment on column product_details.details is 'all details, as in the event';
 comment on column product_details.updated_at is 'when catalogue data of the product last changed; stock does not count';
 create index product_details_slug on product_details (slug) where slug is not null;

@@ -1,5 +1,6 @@
--- Words of the documents that contain each part $1 of what a client searches for; of more than 500, 501.
-select asked.place as "place!", known.word as "word!"
+-- Words of the documents that contain each part $1 of what a client searches for, and how many products have them; of more
+-- than 500 words, 501.
+select asked.place as "place!", known.word as "word!", known.products as "products!"
 from unnest($1::text[]) with ordinality as asked (part, place)
 cross join lateral (
     select array(
@@ -10,7 +11,7 @@ cross join lateral (
 ) as inner_trigrams
 cross join lateral (
     (
-        select word
+        select word, products
         from product_search_words
         where length(asked.part) >= 3
             and (trigrams @> plain or trigrams @> coded)
@@ -19,7 +20,7 @@ cross join lateral (
     )
     union all
     (
-        select word
+        select word, products
         from product_search_words
         where length(asked.part) < 3
             and strpos(word, asked.part) > 0

@@ -16,6 +16,7 @@ comment on column product_search.description_key is 'text_key of the description
 comment on column product_search.document is 'words of all texts, with the weights A to D in the order of the columns; also /word for a word of the name, #number for the category, and /long beside words that are not indexed';
 comment on column product_search.next_document is 'the next document while a batch is applied, else null';
 create index product_search_document on product_search using gin (document);
+create index product_search_name on product_search ((name_key collate "C"), product_id);
 
 create table product_search_words (
     word text collate "C" primary key,

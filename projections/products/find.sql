@@ -19,7 +19,13 @@ select
         from product_images as image
         where image.product_id = product.product_id
     ) as images,
-    (select media_base from settings limit 1) as media_base
+    (select media_base from settings limit 1) as media_base,
+    (
+        select jsonb_build_object('family_id', family.family_id, 'name', family.name, 'options', member.options)
+        from family_members as member
+        join families as family using (family_id)
+        where member.product_id = product.product_id
+    ) as "family: Json<FamilyPlace>"
 from products as product
 join categories as category using (category_id)
 join product_details as detail using (product_id)

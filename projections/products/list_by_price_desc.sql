@@ -33,25 +33,23 @@ select
     product.on_hand,
     product.reserved,
     product.sku,
-    case when $11 then (
-        select jsonb_build_object(
-            'family_id', family.family_id,
-            'name', family.name,
-            'products', range.products,
-            'min_price', range.min_price,
-            'max_price', range.max_price,
-            'in_stock', range.in_stock
-        )
+    case when $11 or $14 then (
+        select jsonb_build_object('family_id', family.family_id, 'name', family.name, 'options', member.options, 'range', (
+            select jsonb_build_object(
+                'products', count(*),
+                'min_price', min(listed.price)::text,
+                'max_price', max(listed.price)::text,
+                'in_stock', coalesce(bool_or(listed.stock > 0), false),
+                'available', coalesce(bool_or(listed.stock > 0 and listed.on_sale), false)
+            )
+            from family_members as other
+            join products as listed using (product_id)
+            where $11
+                and other.family_id = family.family_id
+                and not listed.discontinued
+        ))
         from family_members as member
         join families as family using (family_id)
-        cross join lateral (
-            select count(*) as products, min(sold.price)::text as min_price, max(sold.price)::text as max_price,
-                coalesce(bool_or(sold.stock > 0 and sold.on_sale), false) as in_stock
-            from family_members as other
-            join products as sold using (product_id)
-            where other.family_id = family.family_id
-                and not sold.discontinued
-        ) as range
         where member.product_id = product.product_id
     ) end as "family: _",
     case when $14::boolean then (

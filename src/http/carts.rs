@@ -293,7 +293,7 @@ async fn find_cart(app: &App, cart: RequestedCart, shown: Option<CartShown>) -> 
     });
     let mut body = CartView::of_items(cart_id.customer(), items);
     body.metadata = shown.map(|CartShown::Full| metadata.unwrap_or_default());
-    Ok(Versioned { tag: EntityTag { version, digest: Some(body.digest()) }, body })
+    Ok(Versioned::new(EntityTag { version, digest: Some(body.digest()) }, body))
 }
 
 async fn add(app: &App, cart: RequestedCart, command: Command<NewItem>) -> Result<CommandResponse<CartView>, ApiError> {

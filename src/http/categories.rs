@@ -191,7 +191,7 @@ pub async fn find_category(
         product_count: row.product_count,
         parent_id: row.parent_id,
     };
-    Ok(Versioned { tag: EntityTag::of_version(row.version), body })
+    Ok(Versioned::new(EntityTag::of_version(row.version), body))
 }
 
 /// Create a category

@@ -163,7 +163,7 @@ pub async fn find_discount(
     let found = sqlx::query_file_as!(DiscountRow, "projections/discounts/find.sql", code.folded());
     let found = found.fetch_optional(&app.pool).await?;
     let row = found.ok_or_else(|| ApiError::not_found("discount_not_found", "Discount not found"))?;
-    Ok(Versioned { tag: EntityTag::of_version(row.version), body: row.view() })
+    Ok(Versioned::new(EntityTag::of_version(row.version), row.view()))
 }
 
 /// Create a discount

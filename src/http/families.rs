@@ -123,7 +123,7 @@ pub async fn create_family(
 /// Get a family with its products, their options, prices and stock
 ///
 /// A family has at most 500 products, sorted by their options. A discontinued product keeps its place, with
-/// `available: false` and the reason.
+/// `available: false` and the reason. The `ETag` changes with the stock too; `If-Match` ignores the stock.
 #[utoipa::path(get, path = "/family/{family_id}", tag = "catalogue", security((), ("bearer" = [])),
     params(("family_id" = FamilyId, Path)),
     responses((status = 200, body = FamilyView), (status = 404, body = Problem)))]
@@ -147,12 +147,14 @@ pub async fn find_family(
         options: row.options.0,
         price: row.price,
         sku: row.sku,
+        stock: if row.discontinued { 0 } else { row.stock },
         supply: Supply::new(UnavailableReason::of_withdrawn(false, row.discontinued, row.on_sale), row.stock),
     });
     let mut body = FamilyView::new(family_id, family.name, family.options.0, members.collect());
     let tag = EntityTag { version: family.version, digest: Some(body.digest()) };
+    let stocks: Vec<_> = body.products.iter().map(|product| product.stock.to_string()).collect();
     sort_by_options(&body.options, &mut body.products);
-    Ok(Versioned { tag, body })
+    Ok(Versioned::new(tag, body).with_remark(stocks))
 }
 
 /// Sorts products by their value of each option.

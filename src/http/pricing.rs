@@ -62,9 +62,9 @@ body! {
 pub async fn find_shipping_fees(State(app): State<App>) -> Result<Versioned<ShippingFeesView>, ApiError> {
     let found = sqlx::query_file!("projections/pricing/find.sql", SHOP).fetch_optional(&app.pool).await?;
     let Some(row) = found else {
-        return Ok(Versioned { tag: EntityTag::of_version(0), body: ShippingFeesView::default() });
+        return Ok(Versioned::new(EntityTag::of_version(0), ShippingFeesView::default()));
     };
-    Ok(Versioned { tag: EntityTag::of_version(row.version), body: ShippingFeesView { fees: parse_rows(row.fees)? } })
+    Ok(Versioned::new(EntityTag::of_version(row.version), ShippingFeesView { fees: parse_rows(row.fees)? }))
 }
 
 /// Replace the shipping fees
@@ -88,12 +88,10 @@ pub async fn change_shipping_fees(
 pub async fn find_tax_rates(State(app): State<App>) -> Result<Versioned<TaxRatesView>, ApiError> {
     let found = sqlx::query_file!("projections/pricing/find.sql", SHOP).fetch_optional(&app.pool).await?;
     let Some(row) = found else {
-        return Ok(Versioned { tag: EntityTag::of_version(0), body: TaxRatesView::default() });
+        return Ok(Versioned::new(EntityTag::of_version(0), TaxRatesView::default()));
     };
-    Ok(Versioned {
-        tag: EntityTag::of_version(row.version),
-        body: TaxRatesView { inclusive: row.inclusive, rates: parse_rows(row.rates)? },
-    })
+    let body = TaxRatesView { inclusive: row.inclusive, rates: parse_rows(row.rates)? };
+    Ok(Versioned::new(EntityTag::of_version(row.version), body))
 }
 
 /// Replace the tax rates

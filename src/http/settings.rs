@@ -29,10 +29,10 @@ pub async fn find_settings(State(app): State<App>) -> Result<Versioned<SettingsV
     let found = sqlx::query_file!("projections/settings/find.sql", SHOP).fetch_optional(&app.pool).await?;
     let Some(row) = found else {
         let body = SettingsView::of(&ShopSettings::default());
-        return Ok(Versioned { tag: EntityTag::of_version(0), body });
+        return Ok(Versioned::new(EntityTag::of_version(0), body));
     };
     let body = SettingsView { search_language: row.search_language, low_stock_threshold: row.low_stock_threshold };
-    Ok(Versioned { tag: EntityTag::of_version(row.version), body })
+    Ok(Versioned::new(EntityTag::of_version(row.version), body))
 }
 
 /// Change the settings of the shop

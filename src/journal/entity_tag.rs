@@ -9,7 +9,8 @@ use super::context::sha256;
 
 /// The tag of a resource: `ETag` of a read, `If-Match` of a command.
 ///
-/// Written as `3`, or as `3-91b2c0e5d7a84f16` with a digest.
+/// Written as `3`, or as `3-91b2c0e5d7a84f16` with a digest. A read may append `~` and a digest of what no command can be
+/// stale about, such as units in stock or the actions of the caller: `If-None-Match` compares it, `If-Match` does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EntityTag {
     /// Version of the resource's stream.
@@ -48,9 +49,15 @@ impl fmt::Display for EntityTag {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.version.fmt(formatter)?;
         match self.digest {
-            Some(ViewDigest(digest)) => write!(formatter, "-{digest:016x}"),
+            Some(digest) => write!(formatter, "-{digest}"),
             None => Ok(()),
         }
+    }
+}
+
+impl fmt::Display for ViewDigest {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{:016x}", self.0)
     }
 }
 
@@ -58,15 +65,19 @@ impl FromStr for EntityTag {
     type Err = MalformedTag;
 
     fn from_str(text: &str) -> Result<Self, MalformedTag> {
+        let parse_digest = |digest: &str| {
+            let is_digest = digest.len() == 16 && digest.bytes().all(|byte| byte.is_ascii_hexdigit());
+            let digest = u64::from_str_radix(digest, 16).ok().filter(|_| is_digest);
+            digest.map(ViewDigest).ok_or(MalformedTag)
+        };
+        let text = match text.split_once('~') {
+            Some((tag, remark)) => parse_digest(remark).map(|_| tag)?,
+            None => text,
+        };
         let (version, digest) = text.split_once('-').map_or((text, None), |(version, digest)| (version, Some(digest)));
         let is_version = !version.is_empty() && version.bytes().all(|byte| byte.is_ascii_digit());
         let version = version.parse().ok().filter(|_| is_version).ok_or(MalformedTag)?;
-        let is_digest = |digest: &&str| digest.len() == 16 && digest.bytes().all(|byte| byte.is_ascii_hexdigit());
-        let digest = digest
-            .map(|digest| Some(digest).filter(is_digest).and_then(|digest| u64::from_str_radix(digest, 16).ok()))
-            .map(|digest| digest.map(ViewDigest).ok_or(MalformedTag))
-            .transpose()?;
-        Ok(Self { version, digest })
+        Ok(Self { version, digest: digest.map(parse_digest).transpose()? })
     }
 }
 
@@ -79,10 +90,22 @@ mod tests {
         let digest = Some(ViewDigest::of(["Kettle", "20.00"]));
         for tag in [EntityTag::of_version(0), EntityTag { version: 17, digest }] {
             assert_eq!(tag.to_string().parse(), Ok(tag));
+            assert_eq!(format!("{tag}~{}", ViewDigest::of(["5"])).parse(), Ok(tag));
         }
-        for text in
-            ["", "-", "x", "3-", "+3", "3-1", "-3", "3-91b2c0e5d7a84f1g", "3-91b2c0e5d7a84f16-2", "3-+1b2c0e5d7a84f16"]
-        {
+        for text in [
+            "",
+            "-",
+            "x",
+            "3-",
+            "+3",
+            "3-1",
+            "-3",
+            "3-91b2c0e5d7a84f1g",
+            "3-91b2c0e5d7a84f16-2",
+            "3-+1b2c0e5d7a84f16",
+            "3~",
+            "3~5",
+        ] {
             assert_eq!(text.parse::<EntityTag>(), Err(MalformedTag), "{text}");
         }
     }

@@ -63,7 +63,7 @@ pub struct FamilyRow {
 }
 
 /// The family of a product, and the product's options.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FamilyPlace {
     pub family_id: i64,
     /// Name of the family.
@@ -79,12 +79,14 @@ pub struct FamilyView {
     pub name: String,
     /// Names of the options, in the order in which they are shown.
     pub options: Vec<String>,
-    /// Lowest and highest price of the products that are not withdrawn; `null` if there are none.
+    /// Lowest and highest price of the products that are not discontinued; `null` if there are none.
     pub price_range: Option<PriceRange>,
-    /// Units of all products that can be sold.
+    /// Units in stock of the products that are not discontinued.
     pub stock: i64,
-    /// Whether a unit of any product can be ordered now.
+    /// Whether any of these products has stock, on sale or not.
     pub in_stock: bool,
+    /// Whether a unit of any product can be ordered now.
+    pub available: bool,
     /// The products, by their options.
     pub products: Vec<FamilyProduct>,
 }
@@ -103,7 +105,7 @@ pub struct FamilyProduct {
     /// The product's value of each option.
     pub options: BTreeMap<String, String>,
     pub price: String,
-    /// Units that can be sold.
+    /// Units in stock, also while the product is not on sale; 0 if it is discontinued.
     pub stock: i64,
     /// Whether a unit can be ordered now.
     pub available: bool,
@@ -120,6 +122,7 @@ pub struct FamilyMember {
     pub options: BTreeMap<String, String>,
     pub price: Decimal,
     pub sku: Option<String>,
+    pub stock: i64,
     pub supply: Supply,
 }
 
@@ -223,13 +226,14 @@ fn find_place(work: &UnitOfWork<'_>, product_id: ProductId) -> Result<Option<Fam
 impl FamilyView {
     /// The family with its products in the given order.
     pub fn new(family_id: FamilyId, name: String, options: Vec<String>, members: Vec<FamilyMember>) -> Self {
-        let sold = || members.iter().filter(|member| !member.supply.is_withdrawn()).map(|member| member.price);
-        let price_range = sold().min().zip(sold().max());
+        let discontinued = Some(UnavailableReason::Discontinued);
+        let listed = members.iter().filter(|member| member.supply.refuse(0) != discontinued);
+        let price_range = listed.clone().map(|member| member.price).min().zip(listed.map(|member| member.price).max());
         let price_range = price_range.map(|(min, max)| PriceRange { min: two_decimals(min), max: two_decimals(max) });
-        let stock = members.iter().map(|member| member.supply.units()).sum();
+        let stock = members.iter().map(|member| member.stock).sum();
         let products: Vec<_> = members.into_iter().map(FamilyProduct::from).collect();
-        let in_stock = products.iter().any(|product| product.available);
-        Self { family_id: family_id.0, name, options, price_range, stock, in_stock, products }
+        let available = products.iter().any(|product| product.available);
+        Self { family_id: family_id.0, name, options, price_range, stock, in_stock: stock > 0, available, products }
     }
 
     /// Digest of what a read shows beyond the family's stream, of products in the order of their numbers.
@@ -243,14 +247,14 @@ impl FamilyView {
 
 impl From<FamilyMember> for FamilyProduct {
     fn from(member: FamilyMember) -> Self {
-        let FamilyMember { product_id, name, options, price, sku, supply } = member;
+        let FamilyMember { product_id, name, options, price, sku, stock, supply } = member;
         let reason = supply.refuse(1);
         Self {
             product_id: product_id.0,
             name,
             options,
             price: two_decimals(price),
-            stock: supply.units(),
+            stock,
             available: reason.is_none(),
             reason,
             sku,
@@ -271,6 +275,7 @@ fn family_view_digest(work: &UnitOfWork<'_>, family_id: FamilyId) -> Result<Opti
             options: options.as_map().clone(),
             price: listing.price.amount(),
             sku: listing.sku.clone(),
+            stock: listing.stock.available(),
             supply: product.supply(),
         })
     });

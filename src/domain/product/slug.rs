@@ -51,11 +51,22 @@ impl Slug {
         &self.0
     }
 
+    /// Slugs that are tried for a product without a given one.
+    pub const CANDIDATES: usize = 1_000;
+
     /// Slugs for a product without a given one, in the order in which they are tried.
     pub fn candidates(name: &str, product_id: ProductId) -> impl Iterator<Item = Self> {
-        let numbered = Self::of_older(name, product_id);
-        let more = numbered.0.clone();
-        [Self::of_name(name), numbered].into_iter().chain((2..1_000).map(move |next| Self(format!("{more}-{next}"))))
+        (0..Self::CANDIDATES).map(move |taken| Self::candidate(name, product_id, taken))
+    }
+
+    /// The slug that is tried for a product after `taken` others: its name, its name and number, and then with a further
+    /// number.
+    pub fn candidate(name: &str, product_id: ProductId, taken: usize) -> Self {
+        match taken {
+            0 => Self::of_name(name),
+            1 => Self::of_older(name, product_id),
+            next => Self(format!("{}-{next}", Self::of_older(name, product_id).0)),
+        }
     }
 
     /// Slug of a product from before there were slugs, which no event holds: made of its name and number.

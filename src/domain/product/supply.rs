@@ -44,11 +44,6 @@ impl Supply {
         Self { withdrawn, units: if withdrawn.is_some() { 0 } else { stock.max(0) } }
     }
 
-    /// Whether the product is not sold at all, whatever its stock.
-    pub fn is_withdrawn(self) -> bool {
-        self.withdrawn.is_some()
-    }
-
     /// Units that can be sold.
     pub fn units(self) -> i64 {
         self.units

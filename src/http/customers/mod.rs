@@ -128,7 +128,7 @@ pub async fn find_customer(
         metadata: Some(serde_json::from_value(row.metadata).map_err(ApiError::internal)?),
         erasure_requested_at: row.erasure_requested_at,
     };
-    Ok(Versioned { tag: EntityTag::of_version(row.version), body })
+    Ok(Versioned::new(EntityTag::of_version(row.version), body))
 }
 
 /// Change a customer's name or metadata, or the e-mail address of a customer without an account

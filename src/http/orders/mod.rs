@@ -130,7 +130,7 @@ pub async fn list_order_lines(
         price_per_unit: row.price_per_unit.into(),
         subtotal: row.subtotal.into(),
     });
-    Ok(Versioned { tag, body: lines.collect() })
+    Ok(Versioned::new(tag, lines.collect()))
 }
 
 pub fn order_not_found() -> ApiError {

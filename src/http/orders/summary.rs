@@ -238,7 +238,9 @@ pub async fn read_summary(app: &App, order_id: OrderId, movers: &Movers) -> Resu
         metadata: serde_json::from_value(order.metadata).map_err(ApiError::internal)?,
         allowed,
     };
-    Ok(Versioned { tag, body })
+    let actions: Vec<_> = body.allowed.iter().map(|action| action.as_str()).collect();
+    // What the caller may do follows from the role as well.
+    Ok(Versioned::new(tag, body).with_remark(actions))
 }
 
 /// The reason of the last failed payment attempt, from the provider or the shop.

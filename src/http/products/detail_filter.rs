@@ -1,9 +1,13 @@
 //! Filters of the list of products by catalogue details.
 
-use serde::Deserialize;
+use std::collections::BTreeMap;
+
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 use utoipa::IntoParams;
 
+use crate::domain::family::OptionValues;
 use crate::domain::product::Slug;
 use crate::http::App;
 use crate::http::wire::error::ApiError;
@@ -31,8 +35,24 @@ pub struct DetailFilter {
     ram: Option<i64>,
     /// `true` returns only products on sale, `false` only those that are shown and cannot be bought.
     pub on_sale: Option<bool>,
-    /// Number of a supplier.
-    supplier_id: Option<i64>,
+    /// Number of a supplier. For staff.
+    pub supplier_id: Option<i64>,
+    /// Options of families that the product must have, as a JSON object of names and values; case and accents do not matter.
+    #[param(value_type = Option<String>, example = "{\"storage\": \"128 GB\", \"color\": \"Black\"}")]
+    options: Option<OptionsFilter>,
+}
+
+/// Values of options, in the form of the body of `PUT product/{product_id}/family/`.
+struct OptionsFilter(OptionValues);
+
+impl<'de> Deserialize<'de> for OptionsFilter {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let values: BTreeMap<String, String> = serde_json::from_str(&text).map_err(|_| {
+            D::Error::custom("must be a JSON object of names and values, such as {\"color\": \"Black\"}")
+        })?;
+        OptionValues::try_from(values).map(Self).map_err(D::Error::custom)
+    }
 }
 
 /// A product that may have a slug.
@@ -45,7 +65,7 @@ struct SlugRow {
 impl DetailFilter {
     /// The object that `filter_keys` of a product must contain; `None` without such a filter.
     pub async fn keys(self, app: &App) -> Result<Option<Value>, ApiError> {
-        let Self { slug, brand, model, color, storage, ram, supplier_id, on_sale: _ } = self;
+        let Self { slug, brand, model, color, storage, ram, supplier_id, options, on_sale: _ } = self;
         let mut keys = Map::new();
         let mut require = |key: &str, value: Option<Value>| {
             if let Some(value) = value {
@@ -58,6 +78,8 @@ impl DetailFilter {
         require("storage", storage.map(Value::from));
         require("ram", ram.map(Value::from));
         require("supplier_id", supplier_id.map(Value::from));
+        let pair = |(name, value): (&String, &String)| json!({ "name": text_key(name), "value": text_key(value) });
+        require("options", options.map(|OptionsFilter(options)| options.as_map().iter().map(pair).collect()));
         if let Some(slug) = slug {
             // No product has the number 0.
             require("product_id", Some(json!(find_by_slug(app, &slug).await?.unwrap_or(0))));

@@ -9,8 +9,10 @@ use crate::domain::money::Money;
 use crate::http::App;
 use crate::http::categories::{find_categories, with_subtrees};
 use crate::http::products::detail_filter::DetailFilter;
-use crate::http::products::list::{ProductSort, find_members};
+use crate::http::products::list::{ProductSort, find_members, require_staff};
 use crate::http::products::search::{Found, ProductConditions};
+use crate::http::wire::caller::Caller;
+use crate::http::wire::consistency::planned_read;
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::Params;
 
@@ -40,9 +42,16 @@ pub struct FacetFilter {
     in_stock: Option<bool>,
     /// Number of a family.
     family: Option<i64>,
-    /// `relevance` counts what the search finds by relevance, at most 1,000 products; other orders change nothing.
+    /// `relevance` counts what the search finds by relevance, at most 1,000 products.
     #[param(inline)]
-    sort: Option<ProductSort>,
+    sort: Option<FacetSort>,
+}
+
+/// The order decides what a search finds; other orders find the same.
+#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum FacetSort {
+    Relevance,
 }
 
 /// Numbers of products, the largest groups first.
@@ -52,11 +61,11 @@ pub struct FacetsView {
     pub products: i64,
     /// At most 100.
     pub categories: Vec<CategoryFacet>,
-    /// At most 100; products without a brand are left out.
+    /// At most 100; products without a brand are left out. Spellings of one brand count together, under the most used one.
     pub brands: Vec<BrandFacet>,
     /// By price; bands without products are left out.
     pub prices: Vec<PriceFacet>,
-    /// Options of families, with at most 500 values together.
+    /// Options of families, with at most 500 values together; spellings of one value count together.
     pub options: Vec<OptionFacet>,
 }
 
@@ -110,14 +119,19 @@ struct FacetRow {
 
 /// Count products by category, brand, band of the price, and option
 ///
-/// Counts the products that `GET products/` lists with the same filters.
+/// Counts the products that `GET products/` lists with the same filters. With a value of a facet as a further filter
+/// (`category_id`, `brand`, `min_price` and `max_price`, `options`), the list has as many products as the facet counts.
 #[utoipa::path(get, path = "/products/facets", tag = "catalogue", security((), ("bearer" = [])), params(FacetFilter, DetailFilter),
     responses((status = 200, body = FacetsView), (status = 400, body = Problem)))]
 pub async fn count_facets(
     State(app): State<App>,
+    caller: Caller,
     Params(filter): Params<FacetFilter>,
     Params(detail_filter): Params<DetailFilter>,
 ) -> Result<Json<FacetsView>, ApiError> {
+    if detail_filter.supplier_id.is_some() {
+        require_staff(&caller)?;
+    }
     let on_sale = detail_filter.on_sale;
     let detail_keys = detail_filter.keys(&app).await?;
     let categories = find_categories(&app, filter.category.as_deref(), filter.category_id).await?;
@@ -137,51 +151,34 @@ pub async fn count_facets(
         detail_keys: detail_keys.as_ref(),
         on_sale,
     };
-    let found = Found::of(&app, filter.search.as_deref(), filter.sort, conditions).await?;
-    let category_ids = categories.as_deref();
-    let needs_other_tables =
-        filter.in_stock.is_some() || found.words.is_some() || detail_keys.is_some() || on_sale.is_some();
-    let rows = if let Some(product_ids) = found.product_ids {
-        let among = sqlx::query_file_as!(
-            FacetRow,
-            "projections/product_facets/count_among.sql",
-            &product_ids,
-            false,
-            category_ids,
-            min_price,
-            max_price,
-            filter.in_stock,
-            found.words.as_deref(),
-            detail_keys,
-            on_sale
-        );
-        among.fetch_all(&app.pool).await?
-    } else if needs_other_tables {
-        let any = sqlx::query_file_as!(
-            FacetRow,
-            "projections/product_facets/count.sql",
-            false,
-            category_ids,
-            min_price,
-            max_price,
-            filter.in_stock,
-            found.words.as_deref(),
-            detail_keys,
-            on_sale
-        );
-        any.fetch_all(&app.pool).await?
-    } else {
-        let short = sqlx::query_file_as!(
-            FacetRow,
-            "projections/product_facets/count_short.sql",
-            false,
-            category_ids,
-            min_price,
-            max_price
-        );
-        short.fetch_all(&app.pool).await?
-    };
-    Ok(Json(FacetsView::of(rows)))
+    let sort = filter.sort.map(|FacetSort::Relevance| ProductSort::Relevance);
+    let Found { product_ids, words, documents, .. } =
+        Found::of(&app, filter.search.as_deref(), sort, conditions).await?;
+    let filters_products = min_price.is_some()
+        || max_price.is_some()
+        || filter.in_stock.is_some()
+        || words.is_some()
+        || detail_keys.is_some()
+        || on_sale.is_some()
+        || product_ids.is_some();
+    let mut read = planned_read(&app.pool).await?;
+    let rows = sqlx::query_file_as!(
+        FacetRow,
+        "projections/product_facets/count.sql",
+        categories.as_deref(),
+        min_price,
+        max_price,
+        filter.in_stock,
+        words.as_deref(),
+        detail_keys,
+        on_sale,
+        product_ids.as_deref(),
+        filters_products,
+        documents
+    );
+    let facets = FacetsView::of(rows.fetch_all(&mut *read).await?);
+    read.commit().await?;
+    Ok(Json(facets))
 }
 
 impl FacetsView {

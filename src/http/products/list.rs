@@ -1,6 +1,5 @@
 //! The list of products: filters for shoppers, and more for staff.
 
-use std::future::ready;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -12,13 +11,13 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::detail_filter::DetailFilter;
-use super::listed::{ListedProduct, ProductListRow, ProductListView};
+use super::listed::{ListedColumns, ListedProduct, ProductListRow, ProductListView};
 use crate::domain::account::Role;
 use crate::domain::money::Money;
 use crate::domain::text::Sku;
 use crate::http::App;
 use crate::http::categories::{find_categories, with_subtrees};
-use crate::http::products::search::{Found, ProductConditions, in_order};
+use crate::http::products::search::{Found, ProductConditions, SPARE, both, in_order, page_of};
 use crate::http::ranks;
 use crate::http::wire::caller::Caller;
 use crate::http::wire::error::{ApiError, Problem};
@@ -83,7 +82,7 @@ pub enum ProductSort {
 
 /// List products
 ///
-/// `sku`, `discontinued` and `view=stock` are for staff: 401 for guests, 403 for customers.
+/// `sku`, `discontinued`, `supplier_id` and `view=stock` are for staff: 401 for guests, 403 for customers.
 #[utoipa::path(get, path = "/products", tag = "catalogue", security((), ("bearer" = [])),
     params(ProductFilter, DetailFilter, RankedPage),
     responses((status = 200, body = Vec<ListedProduct>), (status = 400, body = Problem), (status = 403, body = Problem)))]
@@ -95,7 +94,11 @@ pub async fn list_products(
     Params(detail_filter): Params<DetailFilter>,
     Params(page): Params<RankedPage>,
 ) -> Result<Response, ApiError> {
-    if filter.sku.is_some() || filter.discontinued.is_some() || filter.view == Some(ProductListView::Stock) {
+    let is_for_staff = filter.sku.is_some()
+        || filter.discontinued.is_some()
+        || filter.view == Some(ProductListView::Stock)
+        || detail_filter.supplier_id.is_some();
+    if is_for_staff {
         require_staff(&caller)?;
     }
     let (view, on_sale) = (filter.view, detail_filter.on_sale);
@@ -107,10 +110,7 @@ pub async fn list_products(
     let collapse = filter.collapse == Some(ProductCollapse::Family);
     let categories = find_categories(&app, filter.category.as_deref(), filter.category_id).await?;
     let categories = with_subtrees(&app, categories, filter.subtree).await?;
-    let members = match filter.family {
-        Some(family_id) => Some(find_members(&app, family_id).await?),
-        None => None,
-    };
+    let named = find_named(&app, filter.family, filter.sku.as_ref()).await?;
     let (min_price, max_price) = (filter.min_price.map(Money::amount), filter.max_price.map(Money::amount));
     let (in_stock, discontinued) = (filter.in_stock, filter.discontinued.unwrap_or(false));
     let unfiltered = categories.is_none()
@@ -118,7 +118,7 @@ pub async fn list_products(
         && max_price.is_none()
         && filter.search.is_none()
         && in_stock.is_none()
-        && members.is_none()
+        && named.is_none()
         && !collapse
         && !by_details
         && !discontinued;
@@ -128,18 +128,22 @@ pub async fn list_products(
         min_price,
         max_price,
         in_stock,
-        among: members.as_deref(),
+        among: named.as_deref(),
         detail_keys: detail_keys.as_ref(),
         on_sale,
     };
-    let Found { ranks, product_ids, words } =
+    let Found { ranks, product_ids, words, .. } =
         Found::of(&app, filter.search.as_deref(), filter.sort, conditions).await?;
-    let show = move |row: ProductListRow| row.into_listed(view, collapse);
+    let columns = ListedColumns { view, collapse, for_staff: caller.is_staff() };
+    let show = move |row: ProductListRow| row.into_listed(columns);
     macro_rules! rows {
         ($connection:expr, $file:literal, $($after:expr),*) => {
+            rows!($connection, [categories, words, detail_keys], $file, $($after),*)
+        };
+        ($connection:expr, [$categories:ident, $words:ident, $detail_keys:ident], $file:literal, $($after:expr),*) => {
             sqlx::query_file_as!(
-                ProductListRow, $file, categories.as_deref(), min_price, max_price, in_stock, words.as_deref(), $($after,)*
-                detail_keys.clone(), on_sale, full
+                ProductListRow, $file, $categories.as_deref(), min_price, max_price, in_stock, $words.as_deref(),
+                $($after,)* $detail_keys.clone(), on_sale, full
             )
             .fetch($connection)
         };
@@ -152,20 +156,6 @@ pub async fn list_products(
     }
     let by_name = |row: &ProductListRow| (row.name.clone(), row.product_id);
     let by_price = |row: &ProductListRow| (row.price.0, row.product_id);
-    if let Some(sku) = filter.sku {
-        let key = text_key(sku.as_str());
-        return list!((String::new(), 0_i64), by_name, move |connection, (name, id), _| {
-            let (sku, after) = (sku.clone(), (text_key(&name), id));
-            // The text_key ignores accents, which make another SKU.
-            let is_next = move |row: &ProductListRow| {
-                let stored = row.sku.as_ref().map(|stored| Sku::stored(stored.as_str()).folded());
-                ready(stored == Some(sku.folded()) && (text_key(&row.name), row.product_id) > after)
-            };
-            let found =
-                rows!(connection, "projections/products/list_by_sku.sql", key, discontinued, product_ids.as_deref());
-            found.try_filter(is_next).boxed()
-        });
-    }
     if let Some(ranks) = ranks {
         let by_relevance = {
             let ranks = Arc::clone(&ranks);
@@ -173,6 +163,8 @@ pub async fn list_products(
         };
         return list!((i64::MAX, 0_i64), by_relevance, move |connection, after, limit| {
             let ranks = Arc::clone(&ranks);
+            // Which product of a family comes first depends on all that match.
+            let product_ids = if collapse { product_ids.clone() } else { Some(page_of(&ranks, after, limit)) };
             let found = rows!(
                 connection,
                 "projections/products/list_by_name.sql",
@@ -198,16 +190,44 @@ pub async fn list_products(
         // A search without a word has nothing to rank by.
         ProductSort::Name | ProductSort::Relevance => {
             list!((String::new(), 0_i64), by_name, move |connection, (name, id), limit| {
-                rows!(
-                    connection,
-                    "projections/products/list_by_name.sql",
-                    text_key(&name),
-                    id,
-                    limit,
-                    discontinued,
-                    product_ids.as_deref(),
-                    collapse
-                )
+                let key = text_key(&name);
+                let (categories, words, detail_keys) = (categories.clone(), words.clone(), detail_keys.clone());
+                let product_ids = product_ids.clone();
+                let page = async move {
+                    let product_ids = match (limit, &words) {
+                        (Some(limit), Some(words)) if product_ids.is_none() && !collapse => {
+                            let next = sqlx::query_file_scalar!(
+                                "projections/product_search/next_by_name.sql",
+                                words.as_slice(),
+                                key,
+                                id,
+                                limit + SPARE,
+                                discontinued,
+                                categories.as_deref(),
+                                min_price,
+                                max_price,
+                                in_stock,
+                                detail_keys.clone(),
+                                on_sale
+                            );
+                            Some(next.fetch_all(&mut *connection).await?)
+                        }
+                        _ => product_ids,
+                    };
+                    let found = rows!(
+                        connection,
+                        [categories, words, detail_keys],
+                        "projections/products/list_by_name.sql",
+                        key,
+                        id,
+                        limit,
+                        discontinued,
+                        product_ids.as_deref(),
+                        collapse
+                    );
+                    Ok::<_, sqlx::Error>(found)
+                };
+                page.try_flatten_stream().boxed()
             })
         }
         ProductSort::PriceAsc => {
@@ -254,6 +274,24 @@ pub async fn list_products(
     }
 }
 
+/// The products that the parameters `family` and `sku` name; `None` without these.
+async fn find_named(app: &App, family: Option<i64>, sku: Option<&Sku>) -> Result<Option<Vec<i64>>, sqlx::Error> {
+    let members = match family {
+        Some(family_id) => Some(find_members(app, family_id).await?),
+        None => None,
+    };
+    let Some(sku) = sku else { return Ok(members) };
+    let key = text_key(sku.as_str());
+    let rows = sqlx::query_file!("projections/products/find_by_sku.sql", key).fetch_all(&app.pool).await?;
+    // The text_key ignores accents, which make another SKU.
+    let found = rows.into_iter().filter(|row| Sku::stored(row.sku.as_str()).folded() == sku.folded());
+    let found: Vec<i64> = found.map(|row| row.product_id).collect();
+    Ok(Some(match members {
+        Some(members) => both(members, &found),
+        None => found,
+    }))
+}
+
 /// The products of a family, as the parameter of a query.
 pub async fn find_members(app: &App, family_id: i64) -> Result<Vec<i64>, sqlx::Error> {
     sqlx::query_file_scalar!("projections/families/member_ids.sql", family_id).fetch_all(&app.pool).await
@@ -275,9 +313,11 @@ impl ProductFilter {
     }
 }
 
-fn require_staff(caller: &Caller) -> Result<(), ApiError> {
+pub fn require_staff(caller: &Caller) -> Result<(), ApiError> {
     match caller.identity()?.role {
-        Role::Customer => Err(ApiError::forbidden("the parameters sku, discontinued and view=stock are for staff")),
+        Role::Customer => {
+            Err(ApiError::forbidden("the parameters sku, discontinued, supplier_id and view=stock are for staff"))
+        }
         _ => Ok(()),
     }
 }

@@ -22,12 +22,13 @@ use crate::domain::text::Reason;
 use crate::http::App;
 use crate::http::wire::amount::Amount;
 use crate::http::wire::body::{NoBody, body};
+use crate::http::wire::caller::Caller;
 use crate::http::wire::command::{Command, CommandParams, CommandProblems, CommandResponse};
 use crate::http::wire::error::{ApiError, FieldError, Problem};
 use crate::http::wire::page::{Ids, Versioned};
 use crate::journal::EntityTag;
 use crate::shop::{
-    AdjustStock, DeleteProduct, ImageUrls, ProductRef, ProductView, StockChange, StockView, product_digest,
+    AdjustStock, DeleteProduct, FamilyPlace, ImageUrls, ProductRef, ProductView, StockChange, StockView, product_digest,
 };
 
 pub use bodies::{NewProduct, ProductChange, ProductPatch};
@@ -57,11 +58,14 @@ body! {
 }
 
 /// Get a product
+///
+/// Units on hand and reserved, supplier, metadata and the threshold for low stock are for staff; others do not see these fields.
 #[utoipa::path(get, path = "/product/{product_id}", tag = "catalogue", security((), ("bearer" = [])),
     params(("product_id" = ProductId, Path)),
     responses((status = 200, body = ProductView), (status = 404, body = Problem)))]
 pub async fn find_product(
     State(app): State<App>,
+    caller: Caller,
     Ids(product_id): Ids<ProductId>,
 ) -> Result<Versioned<ProductView>, ApiError> {
     let found = sqlx::query_file!("projections/products/find.sql", product_id.0).fetch_optional(&app.pool).await?;
@@ -77,17 +81,26 @@ pub async fn find_product(
         category: row.category,
         description: row.description,
         sku: row.sku,
-        on_hand: row.on_hand,
-        reserved: row.reserved,
+        on_hand: Some(row.on_hand),
+        reserved: Some(row.reserved),
         discontinued: row.discontinued,
-        low_stock_threshold: row.low_stock_threshold,
+        low_stock_threshold: Some(row.low_stock_threshold),
+        family: Some(row.family.map(|family| family.0)),
         created_at: Some(row.created_at),
         updated_at: Some(row.updated_at),
         image_urls: ImageUrls::of(row.media_base.as_deref(), row.images.iter().flatten()),
         ..ProductView::default()
     };
     let body = body.with_details(details);
-    Ok(Versioned { tag, body })
+    let for_staff = caller.is_staff();
+    // No command on the product can be stale about its family, or about what the caller may see.
+    let family = body.family.iter().flatten().flat_map(|family| {
+        let options = family.options.iter().flat_map(|(name, value)| [name.clone(), value.clone()]);
+        [family.family_id.to_string(), family.name.clone()].into_iter().chain(options)
+    });
+    let remark: Vec<_> = family.chain((!for_staff).then(String::new)).collect();
+    let shown = Versioned::new(tag, if for_staff { body } else { body.for_shoppers() });
+    Ok(if remark.is_empty() { shown } else { shown.with_remark(remark) })
 }
 
 /// Create a product

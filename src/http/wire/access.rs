@@ -11,7 +11,7 @@ use std::sync::Arc;
 use axum::extract::{FromRequestParts, MatchedPath, RawPathParams, Request, State};
 use axum::http::header::{AUTHORIZATION, CACHE_CONTROL};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Method};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
@@ -97,6 +97,13 @@ impl Rules {
     }
 
     /// `None` for a method that a documented path does not have. An undocumented path admits no caller.
+    /// Whether a read admits every caller, and no secret in its path names one.
+    fn is_public_read(&self, path: Option<&MatchedPath>, method: &Method) -> bool {
+        let path = path.map_or("", MatchedPath::as_str);
+        let is_read = [Method::GET, Method::HEAD].contains(method) && !path.contains("{cart_token}");
+        is_read && self.0.contains_key(path) && self.find(path, method).is_some_and(|rule| rule.public)
+    }
+
     fn find(&self, path: &str, method: &Method) -> Option<Rule> {
         let Some(methods) = self.0.get(path) else { return Some(Rule::default()) };
         methods.get(if method == Method::HEAD { &Method::GET } else { method }).copied()
@@ -147,17 +154,19 @@ pub async fn check_access(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let mut response = match admit(&app, &rules, path.as_ref(), &mut request).await {
-        Ok(authenticated) => {
-            let mut response = next.run(request).await;
-            if authenticated {
-                // Responses to authenticated callers must not be cached by shared proxies.
-                response.headers_mut().entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-            }
-            response
-        }
-        Err(error) => error.into_response(),
+    let is_public = rules.is_public_read(path.as_ref(), request.method());
+    let (mut response, authenticated) = match admit(&app, &rules, path.as_ref(), &mut request).await {
+        Ok(authenticated) => (next.run(request).await, authenticated),
+        Err(error) => (error.into_response(), false),
     };
+    // Without the header, caches may keep an answer for as long as they guess.
+    let is_kept = is_public && [StatusCode::OK, StatusCode::NOT_MODIFIED].contains(&response.status());
+    let default = match (is_kept, authenticated) {
+        (false, _) => "no-store",
+        (true, false) => "no-cache",
+        (true, true) => "private, no-cache",
+    };
+    response.headers_mut().entry(CACHE_CONTROL).or_insert(HeaderValue::from_static(default));
     // The label of the request's metrics.
     if let Some(path) = path {
         response.extensions_mut().insert(path);

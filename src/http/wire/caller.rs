@@ -68,6 +68,11 @@ impl Caller {
         self.identity.map(|identity| identity.role)
     }
 
+    /// Whether the caller has an account of staff.
+    pub fn is_staff(&self) -> bool {
+        self.role().is_some_and(|role| role != Role::Customer)
+    }
+
     /// The account and its credential; 401 for a guest, whom only routes with `()` admit.
     pub fn identity(&self) -> Result<Identity, ApiError> {
         self.identity.ok_or_else(|| {

@@ -80,6 +80,14 @@ pub async fn snapshot(pool: &PgPool, tables: &str) -> Result<Transaction<'static
     Ok(transaction)
 }
 
+/// Begins a read whose statements are planned for the values of their parameters.
+///
+/// PostgreSQL replaces the plans of a statement that has run five times by one for any values if it expects that to be no
+/// slower. A statement with filters that may all be absent is far slower then.
+pub async fn planned_read(pool: &PgPool) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+    pool.begin_with("begin read only; set local plan_cache_mode = force_custom_plan").await
+}
+
 /// The position that the request demands, or 0.
 fn min_position(headers: &HeaderMap) -> Result<StreamPosition, ApiError> {
     let Some(value) = headers.get(MIN_POSITION) else { return Ok(StreamPosition { generation: None, position: 0 }) };

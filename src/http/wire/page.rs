@@ -15,7 +15,7 @@ use utoipa::IntoParams;
 
 use crate::http::wire::error::ApiError;
 use crate::http::wire::text_input::{from_path, from_query};
-use crate::journal::EntityTag;
+use crate::journal::{EntityTag, ViewDigest};
 
 /// The requested part of a list.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
@@ -135,14 +135,28 @@ impl<T: Serialize> IntoResponse for PageOf<T> {
 
 /// A resource with its tag as `ETag`.
 pub struct Versioned<T> {
-    pub tag: EntityTag,
-    pub body: T,
+    tag: EntityTag,
+    /// Digest of what is shown and no command can be stale about.
+    remark: Option<ViewDigest>,
+    body: T,
+}
+
+impl<T> Versioned<T> {
+    pub fn new(tag: EntityTag, body: T) -> Self {
+        Self { tag, remark: None, body }
+    }
+
+    /// Adds to the tag what is shown beyond it: `If-None-Match` compares it, `If-Match` does not.
+    pub fn with_remark<Part: AsRef<[u8]>>(self, parts: impl IntoIterator<Item = Part>) -> Self {
+        Self { remark: Some(ViewDigest::of(parts)), ..self }
+    }
 }
 
 impl<T: Serialize> IntoResponse for Versioned<T> {
     fn into_response(self) -> Response {
         let mut response = Json(self.body).into_response();
-        if let Ok(etag) = HeaderValue::from_str(&format!("\"{}\"", self.tag)) {
+        let remark = self.remark.map(|digest| format!("~{digest}")).unwrap_or_default();
+        if let Ok(etag) = HeaderValue::from_str(&format!("\"{}{remark}\"", self.tag)) {
             response.headers_mut().insert(ETAG, etag);
         }
         response

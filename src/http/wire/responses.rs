@@ -222,15 +222,17 @@ fn note_formats(document: &mut OpenApi) {
 }
 
 /// The reads whose `ETag` is the version of what they show; that of any other read is a digest.
-const TAGGED: [&str; 11] = [
+const TAGGED: [&str; 13] = [
     "find_category",
     "find_customer",
     "find_customer_cart",
     "find_discount",
+    "find_family",
     "find_guest_cart",
     "find_guest_order",
     "find_order_summary",
     "find_product",
+    "find_settings",
     "find_shipping_fees",
     "find_tax_rates",
     "list_order_lines",

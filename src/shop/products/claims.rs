@@ -5,11 +5,11 @@ use crate::domain::ids::ProductId;
 use crate::domain::product::{Product, ProductCommand, Slug};
 use crate::domain::refusal::Refusal;
 use crate::domain::text::{Name, Sku};
-use crate::journal::{Interrupt, UnitOfWork};
+use crate::journal::{AggregateRef, Interrupt, UnitOfWork};
 use crate::shop::names::{find_holder, release_name, release_previous_name, take_name};
 
-/// Slugs that are loaded together where a name is taken.
-const SLUGS_AT_ONCE: i64 = 64;
+/// Slugs that are loaded together where a name is taken: those of the products of one block of numbers.
+const SLUGS_AT_ONCE: i64 = 128;
 
 /// Loads the claims of a new product together.
 pub(super) fn load_claims(
@@ -19,8 +19,8 @@ pub(super) fn load_claims(
     name: &Name,
     product_id: ProductId,
 ) -> Result<(), Interrupt> {
-    let slug = slug.cloned().or_else(|| Slug::candidates(name.as_str(), product_id).next());
-    let claims = [sku.map(ClaimIds::product_sku), slug.as_ref().map(ClaimIds::product_slug)];
+    let slug = slug.cloned().unwrap_or_else(|| Slug::candidate(name.as_str(), product_id, 0));
+    let claims = [sku.map(ClaimIds::product_sku), Some(ClaimIds::product_slug(&slug))];
     work.get_all::<Claim, _>(claims.iter().flatten().flat_map(ClaimIds::all)).map(drop)
 }
 
@@ -53,35 +53,64 @@ pub(super) fn claim_slug(work: &mut UnitOfWork<'_>, slug: &Slug, product_id: Pro
     }
 }
 
-/// Takes the first of the slugs that is free.
+/// Takes the `kept` slug, or else the first free slug that is made of the name.
 pub(super) fn make_slug(
     work: &mut UnitOfWork<'_>,
-    candidates: impl Iterator<Item = Slug>,
+    name: &str,
+    kept: Option<Slug>,
     product_id: ProductId,
 ) -> Result<Slug, Interrupt> {
-    let mut candidates = candidates.peekable();
-    if let Some(first) = candidates.peek()
-        && find_slug_holder(work, first)?.is_some_and(|holder| holder != product_id)
+    if let Some(kept) = kept
+        && take_free_slug(work, &kept, product_id)?
     {
-        load_numbered_slugs(work, first, product_id)?;
+        return Ok(kept);
     }
-    for slug in candidates {
-        if find_slug_holder(work, &slug)?.is_none_or(|holder| holder == product_id) {
-            take_name(work, &ClaimIds::product_slug(&slug), product_id.0)?;
-            return Ok(slug);
+    for taken in 0..Slug::CANDIDATES {
+        let slug = Slug::candidate(name, product_id, taken);
+        match take_free_slug(work, &slug, product_id) {
+            Ok(true) => return Ok(slug),
+            Ok(false) => {}
+            Err(Interrupt::Missing(missing)) if taken > 0 => {
+                return Err(Interrupt::Missing([missing, missing_candidates(work, name, product_id, taken)?].concat()));
+            }
+            Err(other) => return Err(other),
         }
     }
     Err(Interrupt::Broken("every slug for the product is taken".to_owned()))
 }
 
-/// Loads together what the next products of one name would need: a unit of work may create many, and one after the other
-/// would find its own slug missing.
-fn load_numbered_slugs(work: &UnitOfWork<'_>, slug: &Slug, product_id: ProductId) -> Result<(), Interrupt> {
-    let slugs: Vec<_> =
-        (product_id.0..product_id.0 + SLUGS_AT_ONCE).map(|number| slug.numbered(ProductId(number))).collect();
-    work.get_all::<Product, _>(slugs.iter().filter_map(Slug::older_product))?;
+/// Takes a slug; `false` if another product has it.
+fn take_free_slug(work: &mut UnitOfWork<'_>, slug: &Slug, product_id: ProductId) -> Result<bool, Interrupt> {
+    if find_slug_holder(work, slug)?.is_some_and(|holder| holder != product_id) {
+        return Ok(false);
+    }
+    take_name(work, &ClaimIds::product_slug(slug), product_id.0)?;
+    Ok(true)
+}
+
+/// What the products of one name would miss whose numbers are in the same block: a unit of work may create many, and each
+/// round of loading would otherwise serve one of them.
+fn missing_candidates(
+    work: &UnitOfWork<'_>,
+    name: &str,
+    product_id: ProductId,
+    taken: usize,
+) -> Result<Vec<AggregateRef>, Interrupt> {
+    let first = product_id.0 - product_id.0 % SLUGS_AT_ONCE;
+    let numbers = first.max(1)..first + SLUGS_AT_ONCE;
+    let slugs: Vec<_> = numbers.map(|number| Slug::candidate(name, ProductId(number), taken)).collect();
     let claims: Vec<_> = slugs.iter().map(ClaimIds::product_slug).collect();
-    work.get_all::<Claim, _>(claims.iter().flat_map(ClaimIds::all)).map(drop)
+    let products = work.get_all::<Product, _>(slugs.iter().filter_map(Slug::older_product)).map(drop);
+    let claims = work.get_all::<Claim, _>(claims.iter().flat_map(ClaimIds::all)).map(drop);
+    let mut missing = Vec::new();
+    for loaded in [products, claims] {
+        match loaded {
+            Ok(()) => {}
+            Err(Interrupt::Missing(references)) => missing.extend(references),
+            Err(other) => return Err(other),
+        }
+    }
+    Ok(missing)
 }
 
 /// The product with a slug, by a claim or, for a product from before there were slugs, by its name and number.

@@ -100,7 +100,7 @@ impl UseCase for CreateProduct {
         let mut details = self.details.clone();
         match &details.slug {
             Some(slug) => claim_slug(work, slug, product_id)?,
-            None => details.slug = Some(make_slug(work, Slug::candidates(self.name.as_str(), product_id), product_id)?),
+            None => details.slug = Some(make_slug(work, self.name.as_str(), None, product_id)?),
         }
         let create = ProductCommand::Create {
             name: self.name.clone(),
@@ -184,8 +184,7 @@ impl ChangeProduct {
         let is_renamed = self.name.as_ref().is_some_and(|name| name.as_str() != listing.name);
         if details.slug.is_none() && listing.details.slug.is_none() && is_renamed {
             let kept = Slug::of_older(&listing.name, product_id);
-            let others = Slug::candidates(&listing.name, product_id);
-            details.slug = Some(make_slug(work, [kept].into_iter().chain(others), product_id)?);
+            details.slug = Some(make_slug(work, &listing.name, Some(kept), product_id)?);
         } else if let Some(slug) = &details.slug {
             claim_slug(work, slug, product_id)?;
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
@@ -13,6 +13,7 @@ use crate::domain::picture::MediaBase;
 use crate::domain::product::{Phone, Product, ProductDetails, Slug};
 use crate::domain::settings::{SHOP, ShopSettings};
 use crate::journal::{Interrupt, UnitOfWork, ViewDigest};
+use crate::shop::families::FamilyPlace;
 use crate::shop::images::ImageUrls;
 
 /// Digest of what reads of a product show beyond its stream: the name of its category, and where images are.
@@ -43,8 +44,12 @@ pub struct ProductView {
     pub category: String,
     pub description: String,
     pub sku: Option<String>,
-    pub on_hand: i64,
-    pub reserved: i64,
+    /// Units in the warehouse. For staff.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_hand: Option<i64>,
+    /// Units that open orders reserve. For staff.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reserved: Option<i64>,
     pub discontinued: bool,
     /// Name in web addresses; unique among products.
     #[serde(default)]
@@ -61,23 +66,35 @@ pub struct ProductView {
     pub weight_g: Option<i64>,
     #[serde(default)]
     pub dimensions: Option<String>,
-    #[serde(default)]
-    pub supplier_id: Option<i64>,
-    #[serde(default)]
-    pub metadata: BTreeMap<String, String>,
+    /// For staff.
+    #[serde(default, deserialize_with = "shown", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<i64>)]
+    pub supplier_id: Option<Option<i64>>,
+    /// For staff.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<BTreeMap<String, String>>,
     #[serde(default)]
     pub phone: Option<PhoneView>,
-    /// Stock below it is low; `null`: the threshold of the shop counts.
-    #[serde(default)]
-    pub low_stock_threshold: Option<i64>,
+    /// Stock below it is low; `null`: the threshold of the shop counts. For staff.
+    #[serde(default, deserialize_with = "shown", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<i64>)]
+    pub low_stock_threshold: Option<Option<i64>>,
     #[serde(default)]
     pub image_urls: ImageUrls,
-    /// In reads; absent from answers of commands.
+    /// The family and the product's options; `null` without one. In reads, as everything below; absent from answers of commands.
+    #[serde(default, deserialize_with = "shown", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<FamilyPlace>)]
+    pub family: Option<Option<FamilyPlace>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_at: Option<DateTime<Utc>>,
-    /// When the catalogue data last changed; stock does not count. In reads.
+    /// When the catalogue data last changed; stock does not count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<DateTime<Utc>>,
+}
+
+/// Reads a field that a stored answer has, also if it is `null`.
+fn shown<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 /// Stored answers from before products could be off sale.
@@ -110,10 +127,10 @@ impl ProductView {
             category: category.name()?.to_owned(),
             description: listing.description.clone(),
             sku: listing.sku.clone(),
-            on_hand: listing.stock.on_hand,
-            reserved: listing.stock.reserved,
+            on_hand: Some(listing.stock.on_hand),
+            reserved: Some(listing.stock.reserved),
             discontinued: matches!(*product, Product::Discontinued(_)),
-            low_stock_threshold: listing.low_stock_threshold.map(i64::from),
+            low_stock_threshold: Some(listing.low_stock_threshold.map(i64::from)),
             image_urls: ImageUrls::of(media_base, listing.images.iter().map(|image| image.picture.name().to_string())),
             ..Self::default()
         };
@@ -126,6 +143,13 @@ impl ProductView {
         let ProductDetails { supplier_id, metadata, phone, .. } = details;
         let slug = shown_slug(slug.as_deref(), &self.name, self.product_id);
         let phone = phone.map(PhoneView);
+        let (supplier_id, metadata) = (Some(supplier_id), Some(metadata));
         Self { slug, brand, on_sale, specifications, weight_g, dimensions, supplier_id, metadata, phone, ..self }
+    }
+
+    /// The view without what only staff may see.
+    pub fn for_shoppers(self) -> Self {
+        let (supplier_id, metadata, low_stock_threshold) = (None, None, None);
+        Self { on_hand: None, reserved: None, supplier_id, metadata, low_stock_threshold, ..self }
     }
 }

@@ -6,5 +6,6 @@ mod documented_reads;
 mod dry_runs;
 mod golden;
 mod openapi;
+mod parameters;
 mod problems;
 mod tags;

@@ -2,6 +2,7 @@
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
+use serde_json::json;
 
 use crate::support::TestShop;
 use crate::support::furnished::{fill, furnished};
@@ -50,4 +51,38 @@ async fn every_read_has_a_tag_and_is_not_sent_again_to_a_client_that_knows_it() 
         }
     }
     assert!(answered > 55 && refused.len() < 6, "{answered} reads have a tag; refused: {refused:?}");
+}
+
+/// Reads that are kept for every caller, and those of personal data.
+#[tokio::test]
+async fn every_read_says_how_long_caches_may_keep_it() {
+    let (shop, token) = furnished().await;
+    let document = shop.call(Request::get("/openapi.json").body(Body::empty()).unwrap()).await.body;
+    let reads = document["paths"].as_object().unwrap().iter().filter_map(|(path, item)| Some((path, item.get("get")?)));
+    let mut wrong = Vec::new();
+    for (path, operation) in reads.filter(|(path, _)| *path != STREAM) {
+        let is_public = operation["security"].as_array().unwrap().contains(&json!({}));
+        let names_caller = path.contains("{cart_token}");
+        let url = fill(path, &token);
+        let request = |accept: &str| Request::get(&url).header("accept", accept).body(Body::empty()).unwrap();
+        for accept in ["*/*", "text/csv, */*;q=0.1"] {
+            let (guest, staff) = (shop.send_unchanged(request(accept)).await, shop.call(request(accept)).await);
+            for (caller, answer) in [("guest", guest), ("staff", staff)] {
+                let header = answer.header("cache-control").to_owned();
+                let expected: &[&str] = match (answer.status, is_public && !names_caller, caller) {
+                    (StatusCode::OK, true, _) if path.starts_with("/media/") => {
+                        &["public, max-age=31536000, immutable"]
+                    }
+                    (StatusCode::OK, true, "guest") => &["no-cache"],
+                    (StatusCode::OK, true, _) => &["no-cache", "private, no-cache"],
+                    (StatusCode::OK, false, "staff") => &["no-store", "private, no-cache"],
+                    _ => &["no-store"],
+                };
+                if !expected.contains(&header.as_str()) {
+                    wrong.push(format!("{path} for {caller}, {accept}: {} {header:?}", answer.status));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }

@@ -1,5 +1,7 @@
 //! Many products in one request: rows, their results, all or nothing, dry runs, keys, new prices and received units.
 
+use std::collections::BTreeSet;
+
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use serde_json::{Value, json};
@@ -226,5 +228,33 @@ async fn rows_are_all_or_nothing_previewed_and_replayed() {
         let answered = post(&shop, "products/reprice/", "application/json", body.to_string(), None).await;
         assert_eq!(answered.status, status, "{body}: {:?}", answered.lines);
     }
+    shop.check_log().await;
+}
+
+#[tokio::test]
+async fn a_unit_of_work_creates_many_products_of_one_name_whose_slugs_are_taken() {
+    let shop = TestShop::new().await;
+    shop.category("Kitchen").await;
+    let named = |name: &str| json!({ "name": name, "price": "2.00", "category": "Kitchen" });
+    let create = async |products: Vec<Value>| {
+        let answered = rows(&shop, "products/bulk/?atomic=true", &products).await;
+        assert_eq!(answered.status, StatusCode::OK, "{:?}", answered.lines);
+        assert!(answered.lines.iter().all(|line| line["status"] == 201), "{:?}", answered.lines);
+    };
+    // The slugs with a number are those of the next products.
+    let taken = |number: i64| {
+        let slugs = [format!("mug-{number}"), format!("mug-{number}-2")];
+        slugs.map(|slug| json!({ "name": format!("Cup {slug}"), "price": "2.00", "category": "Kitchen", "slug": slug }))
+    };
+    create(vec![named("Kettle"); 32]).await;
+    create(vec![named("Kettle"); 200]).await;
+    create((433..533).flat_map(taken).collect()).await;
+    create([vec![named("Mug"); 100], (0..70).map(|number| named(&format!("Pot {}", number % 7))).collect()].concat())
+        .await;
+    let products = shop.read("products/?view=full&limit=1000").await;
+    let slug = |product: &Value| product["slug"].as_str().unwrap().to_owned();
+    let slugs: BTreeSet<_> = products.as_array().unwrap().iter().map(slug).collect();
+    assert_eq!((slugs.len(), products.as_array().unwrap().len()), (602, 602));
+    assert!(slugs.contains("mug") && slugs.contains("mug-434-3") && slugs.contains("mug-532-3"), "{slugs:?}");
     shop.check_log().await;
 }

@@ -127,6 +127,7 @@ async fn every_sample_is_read_back_through_its_fact() {
     // Views over several types have rows of each of them.
     for (view, expected) in [
         ("stock_level", 6),
+        ("product_facet_event", 12),
         ("cart_change", 9),
         ("wishlist_change", 3),
         ("order_step", 27),

@@ -61,7 +61,7 @@ async fn a_family_lists_its_products_by_option_with_price_range_and_stock() {
     };
     let expected = json!({
         "family_id": 1, "name": "Phone X", "options": ["storage", "color"],
-        "price_range": { "min": "199.00", "max": "499.00" }, "stock": 8, "in_stock": true,
+        "price_range": { "min": "199.00", "max": "499.00" }, "stock": 8, "in_stock": true, "available": true,
         "products": [
             row(3, "X 128", ["64 GB", "Black"], "299.50", 5, None),
             row(4, "X red", ["64 GB", "Red"], "99.00", 0, Some("discontinued")),
@@ -207,7 +207,7 @@ async fn a_collapsed_list_shows_one_product_of_each_family_in_every_order_and_on
     let collapsed = shop.read("products/?collapse=family").await;
     let expected = json!({
         "product_id": 2, "name": "B", "price": "9.00", "stock": 0, "category": "Goods",
-        "family": { "family_id": x, "name": "X", "products": 3, "min_price": "1.00", "max_price": "9.00", "in_stock": true },
+        "family": { "family_id": x, "name": "X", "products": 3, "min_price": "1.00", "max_price": "9.00", "in_stock": true, "available": true },
     });
     let shown = collapsed.as_array().unwrap().iter().find(|row| row["product_id"] == 2).unwrap();
     let mut expected = expected;
@@ -222,4 +222,47 @@ async fn a_collapsed_list_shows_one_product_of_each_family_in_every_order_and_on
     let next = page.header("link").split(['<', '>']).nth(1).unwrap().strip_prefix("/shop/api/").unwrap().to_owned();
     shop.send("DELETE", "product/2/family/", Value::Null, &[]).await;
     assert_eq!(shop.get(&next).await.headers["walk-moved"], "true");
+}
+
+#[tokio::test]
+async fn stock_counts_what_is_not_on_sale_and_available_says_what_can_be_ordered() {
+    let shop = TestShop::new().await;
+    let x = family(&shop, "X").await;
+    for (product, stock) in [(1, 3), (2, 0), (3, 4)] {
+        shop.product(&format!("X {product}"), &format!("{product}.00"), stock).await;
+        put(&shop, product, x, &product.to_string(), "Red").await;
+    }
+    let change = |product: i64, change: Value| {
+        let path = format!("product/{product}/");
+        let shop = &shop;
+        async move { assert_eq!(shop.send("PATCH", &path, change, &[]).await.status, StatusCode::OK) }
+    };
+    // Products, lowest and highest price, stock in any product, and whether a unit can be ordered.
+    let both = async |range: (i64, &str, &str), stock: i64, in_stock: bool, available: bool| {
+        let listed = shop.read("products/?collapse=family&sort=price_asc").await[0]["family"].clone();
+        let (products, min, max) = range;
+        let expected = json!({
+            "family_id": x, "name": "X", "products": products, "min_price": min, "max_price": max,
+            "in_stock": in_stock, "available": available,
+        });
+        assert_eq!(listed, expected);
+        let page = shop.read(&format!("family/{x}/")).await;
+        let shown = ["price_range", "stock", "in_stock", "available"].map(|field| page[field].clone());
+        assert_eq!(json!(shown), json!([{ "min": min, "max": max }, stock, in_stock, available]));
+        for row in shop.read(&format!("products/?family={x}")).await.as_array().unwrap() {
+            let same = page["products"].as_array().unwrap().iter().find(|same| same["product_id"] == row["product_id"]);
+            assert_eq!(same.unwrap()["stock"], row["stock"]);
+        }
+        let filtered = shop.read("products/?collapse=family&in_stock=true").await;
+        assert_eq!(filtered.as_array().unwrap().len(), usize::from(in_stock));
+    };
+    both((3, "1.00", "3.00"), 7, true, true).await;
+    change(1, json!({ "on_sale": false })).await;
+    both((3, "1.00", "3.00"), 7, true, true).await;
+    change(3, json!({ "on_sale": false })).await;
+    both((3, "1.00", "3.00"), 7, true, false).await;
+    change(1, json!({ "discontinued": true })).await;
+    both((2, "2.00", "3.00"), 4, true, false).await;
+    shop.done("product/3/stock/", json!({ "count": 0 })).await;
+    both((2, "2.00", "3.00"), 0, false, false).await;
 }

@@ -22,6 +22,7 @@ mod earlier_text;
 mod email_changes;
 mod entity_tags;
 mod erasures;
+mod facets;
 mod fact_schema;
 mod facts;
 mod failing_webhooks;

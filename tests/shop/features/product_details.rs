@@ -1,6 +1,7 @@
 //! Catalogue details of products: slugs, phones, sale, IMEI, and numbers of other systems.
 
-use axum::http::StatusCode;
+use axum::body::{Body, to_bytes};
+use axum::http::{Request, StatusCode};
 use cartwright::domain::account::Role;
 use cartwright::domain::ids::ProductId;
 use cartwright::domain::money::Money;
@@ -8,9 +9,11 @@ use cartwright::domain::text::Name;
 use cartwright::journal::{Actor, Context};
 use cartwright::shop::{CategoryKey, CreateProduct};
 use serde_json::{Value, json};
+use tower::ServiceExt;
 
-use crate::support::accounts::api_key;
-use crate::support::{Answer, TestShop, check_log};
+use crate::support::accounts::{PASSWORD, access, api_key};
+use crate::support::furnished::{fill, furnished};
+use crate::support::{Answer, TestShop, check_log, tokens};
 
 async fn patch(shop: &TestShop, product: i64, body: Value) -> Answer {
     shop.send("PATCH", &format!("product/{product}/"), body, &[]).await
@@ -265,13 +268,87 @@ async fn products_are_found_by_their_details_and_shown_with_all_of_them() {
     }
     let listed = shop.send_without_token("GET", "products/?view=full&brand=samsung", Value::Null).await;
     assert_eq!(listed.status, StatusCode::OK);
-    let (mut row, mut shown) = (listed.body[0].clone(), shop.read(&format!("product/{galaxy}/")).await);
-    for value in [&mut row, &mut shown] {
-        value.as_object_mut().unwrap().sort_keys();
+    let alone = format!("product/{galaxy}/");
+    let to_guests = shop.send_without_token("GET", &alone, Value::Null).await.body;
+    let for_staff = shop.read("products/?view=full&brand=samsung").await;
+    for (listed, alone) in [(listed.body, to_guests), (for_staff, shop.read(&alone).await)] {
+        let (mut row, mut shown) = (listed[0].clone(), alone);
+        for value in [&mut row, &mut shown] {
+            value.as_object_mut().unwrap().sort_keys();
+        }
+        assert_eq!(row, shown, "`view=full` shows what the product shows");
     }
-    assert_eq!(row, shown, "`view=full` shows what the product shows");
     let stock = shop.send_without_token("GET", "products/?view=stock", Value::Null).await;
     assert_eq!(stock.status, StatusCode::UNAUTHORIZED);
     let all = shop.read("products/?view=full&all=true").await;
     assert_eq!((all[1]["on_sale"].clone(), all[1]["phone"].clone()), (json!(true), phone()["phone"].clone()));
+}
+
+/// Fields of a product that shoppers do not see.
+const FOR_STAFF: [&str; 5] = ["on_hand", "reserved", "supplier_id", "metadata", "low_stock_threshold"];
+
+/// The bytes of an answer to a guest, or to the caller of a token.
+async fn text(shop: &TestShop, path: &str, token: Option<&str>, accept: &str) -> (StatusCode, String, String) {
+    let mut request = Request::get(path).header("accept", accept);
+    if let Some(token) = token {
+        request = request.header("authorization", format!("Bearer {token}"));
+    }
+    let answer = shop.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    let status = answer.status();
+    let tag = answer.headers().get("etag").map(|tag| tag.to_str().unwrap().to_owned()).unwrap_or_default();
+    let bytes = to_bytes(answer.into_body(), usize::MAX).await.unwrap();
+    (status, tag, String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[tokio::test]
+async fn only_staff_see_suppliers_metadata_thresholds_and_units_on_hand() {
+    let (shop, cart) = furnished().await;
+    let details = json!({ "supplier_id": 12, "metadata": { "shelf": "A 3" }, "low_stock_threshold": 7 });
+    assert_eq!(patch(&shop, 1, details).await.status, StatusCode::OK);
+    shop.member("Zoe").await;
+    let customer = access(&shop.log_in("zoe@example.com", PASSWORD).await).to_owned();
+    let document = shop.call(Request::get("/openapi.json").body(Body::empty()).unwrap()).await.body;
+    let reads = document["paths"].as_object().unwrap().iter().filter_map(|(path, item)| Some((path, item.get("get")?)));
+    let public = reads.filter(|(_, read)| read["security"].as_array().unwrap().contains(&json!({})));
+    let mut paths: Vec<_> = public.map(|(path, _)| fill(path, &cart)).collect();
+    // Reads of a guest's own cart and order have metadata of their own.
+    paths.retain(|path| path.starts_with("/shop/api/") && !path.contains(&cart));
+    let full =
+        ["view=full", "view=full&all=true", "view=full&search=kettle&sort=relevance", "view=full&collapse=family"];
+    paths.extend(full.map(|query| format!("/shop/api/products/?{query}")));
+    for path in &paths {
+        for accept in ["application/json", "application/x-ndjson", "text/csv"] {
+            // Staff read first: nothing that is kept for them reaches others.
+            let (.., for_staff) = text(&shop, path, Some(tokens::ADMIN.as_str()), accept).await;
+            for token in [None, Some(customer.as_str())] {
+                let (_, _, shown) = text(&shop, path, token, accept).await;
+                let leaked: Vec<_> = FOR_STAFF.iter().filter(|field| shown.contains(*field)).collect();
+                assert!(leaked.is_empty(), "{path} shows {leaked:?}: {shown}");
+            }
+            let is_full = path.contains("view=full") || path.ends_with("/product/1");
+            let is_json = accept == "application/json";
+            if is_full && (is_json || path.contains("view=full")) {
+                let missing: Vec<_> = FOR_STAFF.iter().filter(|field| !for_staff.contains(*field)).collect();
+                assert!(missing.is_empty(), "{path} lacks {missing:?}: {for_staff}");
+            }
+        }
+    }
+    let tags = [None, Some(customer.as_str()), Some(tokens::ADMIN.as_str())];
+    let mut of = Vec::new();
+    for token in tags {
+        of.push(text(&shop, "/shop/api/product/1/", token, "*/*").await.1);
+    }
+    assert_eq!((&of[0], of[1] != of[2]), (&of[1], true), "a guest who logs in as staff reads anew");
+    for path in ["products/", "products/facets/"] {
+        let path = format!("/shop/api/{path}?supplier_id=12");
+        for (token, status) in tags.into_iter().zip([401, 403, 200]) {
+            assert_eq!(text(&shop, &path, token, "*/*").await.0.as_u16(), status, "{path}");
+        }
+    }
+    // A product shows its family to all.
+    let family = json!({ "family_id": 1, "name": "Phone X", "options": { "storage": "128 GB", "color": "Black" } });
+    assert_eq!(shop.send_without_token("GET", "product/1/", Value::Null).await.body["family"], family);
+    assert_eq!(shop.send_without_token("GET", "products/?view=full", Value::Null).await.body[0]["family"], family);
+    shop.send("DELETE", "product/1/family/", Value::Null, &[]).await;
+    assert_eq!(shop.read("product/1/").await["family"], Value::Null);
 }

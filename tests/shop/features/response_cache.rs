@@ -212,3 +212,31 @@ async fn the_response_cache_can_be_disabled_and_its_answers_expire() {
     assert_eq!(without.get("products/").await.body[0]["name"], "Pot");
     wait_until(&brief, "products/", |list| list[0]["name"] == "Pot").await;
 }
+
+#[tokio::test]
+async fn another_node_shows_a_change_within_100_milliseconds_and_at_once_to_a_client_that_names_its_position() {
+    let connect = fresh_database().await;
+    let (first, second) = (TestShop::on(connect.clone()).await, TestShop::on(connect).await);
+    let path = format!("product/{}/", first.product("Kettle", "20.00", 5).await);
+    second.settle().await;
+    for round in 0..8 {
+        let price = format!("{}.00", 30 + round);
+        for path in [path.as_str(), "products/"] {
+            assert_eq!(second.get(path).await.status, StatusCode::OK);
+        }
+        let changed = first.send("PATCH", &path, json!({ "price": price }), &[]).await;
+        assert_eq!(changed.status, StatusCode::OK, "{}", changed.body);
+        if round % 2 == 0 {
+            let named = [("min-position", changed.header("journal-position"))];
+            let read = second.send("GET", "products/", Value::Null, &named).await;
+            assert_eq!(read.body[0]["price"], price, "{:?}", read.headers);
+        } else {
+            assert_eq!(first.get(&path).await.body["price"], price, "the own write on the own node");
+            sleep(Duration::from_millis(100)).await;
+        }
+        // Once the node has shown it, it shows nothing older to any caller.
+        assert_eq!(second.get("products/").await.body[0]["price"], price);
+        let shown = as_guest(&second, &path).await;
+        assert_eq!(shown.body["price"], price, "{:?}", shown.headers);
+    }
+}

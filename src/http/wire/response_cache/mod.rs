@@ -1,8 +1,9 @@
 //! Answers that are kept as finished bytes until a table that they were read from changes.
 //!
 //! A request comes here after the access check, and after it has waited for its caller's own writes. A kept answer is
-//! served only if the node knows, from a moment ago, that no table of the answer has changed since it was computed. So it
-//! is never older than the tables. What names people is never kept: `rules.rs` lists what is.
+//! served only if the node knows, from at most 100 milliseconds ago, that no table of the answer has changed since it was
+//! computed. So it has the caller's own commands on this node and `Min-Position`, and lacks at most what another node has
+//! projected in these milliseconds. What names people is never kept: `rules.rs` lists what is.
 //!
 //! `docs/decisions/response-cache.md` explains the choices.
 

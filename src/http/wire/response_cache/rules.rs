@@ -27,11 +27,12 @@ macro_rules! rules {
 
 rules! {
     "/products" => [
+        "product_search/next_by_name",
         "products/list",
         "products/list_by_name",
         "products/list_by_price_asc",
         "products/list_by_price_desc",
-        "products/list_by_sku",
+        "products/find_by_sku",
         "products/list_newest",
         "product_details/find_by_slug",
         "categories/find_named",
@@ -44,8 +45,6 @@ rules! {
     ],
     "/products/facets" => [
         "product_facets/count",
-        "product_facets/count_among",
-        "product_facets/count_short",
         "product_details/find_by_slug",
         "categories/find_named",
         "categories/subtree",
