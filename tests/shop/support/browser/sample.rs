@@ -98,11 +98,13 @@ async fn family(api: &Api) -> i64 {
 
 async fn returned_order(api: &Api, product: i64) -> i64 {
     let order = api.order(product, 3).await;
+    let reason = "The lid does not fit the pot. ".repeat(6);
     for (action, body) in [
         ("pay", json!({})),
         ("process", Value::Null),
         ("ship", json!({ "carrier": "Post", "tracking_number": "0".repeat(100) })),
         ("deliver", Value::Null),
+        ("return", json!({ "lines": [{ "line": 1, "quantity": 1 }], "refund": true, "reason": reason.trim() })),
     ] {
         api.post(&format!("order/{order}/{action}/"), body).await;
     }
@@ -125,7 +127,7 @@ async fn parked_reaction(api: &Api) -> i64 {
         "url": "http://127.0.0.1:9/hooks", "event_types": ["CategoryCreated"], "description": "a till that is switched off",
     });
     let webhook = api.post("webhooks/", hook).await["webhook_id"].as_i64().unwrap();
-    api.post("categories/", json!({ "category_name": "Garden" })).await;
+    api.post("categories/", json!({ "category_name": "Haberdashery" })).await;
     eventually("a parked reaction", async || {
         let reactors = api.read("reactors/").await;
         reactors.as_array().unwrap().iter().any(|reactor| reactor["parked"] == 1).then_some(())
