@@ -252,7 +252,7 @@ select position, recorded_at, aggregate_id::bigint as product_id
 from fact.event
 where event_type in (
     'ProductCreated', 'ProductChanged', 'ProductRepriced', 'ProductDiscontinued', 'ProductRelisted',
-    'ProductSkuChanged', 'ProductDetailsChanged', 'ProductImeiChanged',
+    'ProductSkuChanged', 'ProductDetailsChanged', 'ProductImeiChanged', 'ProductLowStockThresholdChanged',
     'ProductImageAdded', 'ProductImageReplaced', 'ProductImageRemoved', 'ProductImagesReordered'
 );
 

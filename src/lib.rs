@@ -33,6 +33,7 @@ pub mod payments;
 pub mod play;
 pub mod projector;
 pub mod reactors;
+mod regular_file;
 pub mod scheduled_tasks;
 pub mod scheduler;
 pub mod seeds;

@@ -4,7 +4,6 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::ensure;
 use sqlx::PgPool;
 
 use crate::archive::{self, ArchiveOptions};
@@ -18,19 +17,13 @@ use crate::scheduler::{CronSchedule, RunReport, ScheduleArgs, ScheduleSetting, S
 const ARCHIVED_EVENTS: i64 = 100_000;
 const ONE_HOUR: Duration = Duration::from_secs(3_600);
 
-/// The tasks of the settings; a task that is named twice is refused.
-pub fn build(
-    config: &ScheduleArgs,
-    database: &DatabaseConfig,
-    context: &TaskContext,
-    files: &MediaFiles,
-) -> anyhow::Result<Vec<Task>> {
+/// The tasks of the settings.
+pub fn build(config: &ScheduleArgs, database: &DatabaseConfig, context: &TaskContext, files: &MediaFiles) -> Vec<Task> {
     let dump = |name: DumpName, folder: &Path| {
         let (folder, keep) = (folder.to_owned(), NonZeroUsize::new(config.keep_dumps));
         dump_products(name.task(), context, DumpOptions { folder, name, with_categories: true, keep, in_use: None })
     };
-    let mut scheduled: Vec<Task> = Vec::new();
-    for ScheduleSetting { task, times } in &config.schedule {
+    let scheduled = config.schedule.iter().map(|ScheduleSetting { task, times }| {
         let schedule = CronSchedule::new(times.clone(), config.schedule_zone);
         let task = match task {
             ScheduledTask::Archive => archive(&context.pool, config.archive_older_than),
@@ -45,10 +38,9 @@ pub fn build(
             ScheduledTask::Dump => dump(DumpName::Dump, &database.dumps_dir),
             ScheduledTask::Backup => dump(DumpName::Backup, &database.backups_dir),
         };
-        ensure!(scheduled.iter().all(|other| other.name != task.name), "--schedule names {} twice", task.name);
-        scheduled.push(task.at(schedule));
-    }
-    Ok(scheduled)
+        task.at(schedule)
+    });
+    scheduled.collect()
 }
 
 /// Archives closed orders and dead carts whose last event is older than `older_than`.

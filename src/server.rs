@@ -95,11 +95,16 @@ pub async fn serve(
     let payments_config = config.payments.config()?;
     let http_listener =
         TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
+    let media = MediaStore::open(&database_config.media())?;
+    if !Database::exists(location).await?
+        && let Err(error @ MediaError::Owned(_)) = media.check_unowned().await
+    {
+        return Err(error.into());
+    }
     let database = Database::open(location).await?;
     if let Some(advice) = reader_state(&mut *database.pool.acquire().await?).await?.advice() {
         tracing::info!("{advice}");
     }
-    let media = MediaStore::open(&database_config.media())?;
     let files = MediaFiles::new(media.clone(), database.pool.clone());
     match files.claim_store().await {
         Err(MediaError::OtherOwner(error)) => return Err(error.into()),
@@ -133,7 +138,7 @@ pub async fn serve(
     let tasks = periodic_tasks(config, &engine, &accounts, &database.pool);
     let scheduler = Scheduler::start(database.connect.clone(), tasks, SchedulerOptions::default());
     let context = task_context(&engine, &database.pool);
-    let scheduled = scheduled_tasks::build(&config.schedules, database_config, &context, &files)?;
+    let scheduled = scheduled_tasks::build(&config.schedules, database_config, &context, &files);
     // The writer ends when no journal is left.
     drop(context);
     forget_unscheduled(&database.pool, &scheduled.iter().map(|task| task.name).collect::<Vec<_>>()).await?;

@@ -17,6 +17,7 @@ use serde::Serialize;
 use sqlx::PgPool;
 
 use crate::clock::{self, ClockVerdict};
+use crate::domain::counted::counted;
 use crate::domain::ids::CustomerId;
 use crate::domain::order::Status;
 use crate::failpoints::failpoint;
@@ -100,6 +101,10 @@ pub async fn run(pool: &PgPool, options: &ArchiveOptions) -> anyhow::Result<Arch
         Some(path) => {
             let mut writer = ArchiveWriter::create(path, run.log_id().await?)?;
             let slices = run.plan(Some(&mut writer)).await.map(|()| std::mem::take(&mut run.planned))?;
+            if slices.is_empty() {
+                // The name stays free for a run that archives something.
+                return Ok(run.report);
+            }
             writer.finish(&run.cutoff)?;
             failpoint!("archive-file-written");
             run.report = ArchiveReport { file: Some(path.clone()), ..run.empty_report() };
@@ -281,10 +286,9 @@ impl fmt::Display for ArchiveReport {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { orders, carts, events, kept, .. } = self;
         let verb = if self.dry_run { "would archive" } else { "archived" };
-        write!(
-            formatter,
-            "{verb} {orders} orders and {carts} carts, {events} events; kept {kept} that are not closed"
-        )?;
+        let (orders, carts) = (counted(*orders, "order", "orders"), counted(*carts, "cart", "carts"));
+        let (events, kept) = (counted(*events, "event", "events"), counted(*kept, "that is", "that are"));
+        write!(formatter, "{verb} {orders} and {carts}, {events}; kept {kept} not closed")?;
         if let Some(follower) = &self.limited_by {
             write!(formatter, "\nnothing is archived that {follower} has not read yet")?;
         }

@@ -4,7 +4,6 @@
 //! the same.
 
 use std::fmt;
-use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 
@@ -17,7 +16,9 @@ use uuid::Uuid;
 use zstd::stream::read::Decoder;
 
 use super::file::{FORMAT, Manifest, manifest_path};
+use crate::domain::counted::counted;
 use crate::journal::archive as journal;
+use crate::regular_file;
 
 /// What a restore has done.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -56,9 +57,9 @@ pub async fn restore(pool: &PgPool, path: &Path) -> anyhow::Result<RestoreReport
     }
     ensure!(
         report.events == manifest.events,
-        "{} has {} events, not {}",
+        "{} has {}, not {}",
         path.display(),
-        report.events,
+        counted(report.events, "event", "events"),
         manifest.events
     );
     if let Some(stream) = journal::finish_restore(&mut transaction).await? {
@@ -71,9 +72,10 @@ pub async fn restore(pool: &PgPool, path: &Path) -> anyhow::Result<RestoreReport
 
 fn read_manifest(path: &Path) -> anyhow::Result<Manifest> {
     let beside = manifest_path(path);
-    let text = fs::read_to_string(&beside).with_context(|| format!("cannot read the manifest {}", beside.display()))?;
-    let manifest: Manifest =
-        serde_json::from_str(&text).with_context(|| format!("{} is not a manifest", beside.display()))?;
+    let text = regular_file::open(&beside).and_then(io::read_to_string);
+    let text = text.with_context(|| format!("cannot read the manifest {}", beside.display()))?;
+    let manifest: Option<Manifest> = serde_json::from_str(&text).ok();
+    let manifest = manifest.with_context(|| format!("{} is not a manifest", beside.display()))?;
     ensure!(manifest.format == FORMAT, "{} has the unknown format {}", beside.display(), manifest.format);
     Ok(manifest)
 }
@@ -81,7 +83,7 @@ fn read_manifest(path: &Path) -> anyhow::Result<Manifest> {
 /// Compares size and checksum of the whole file before anything is stored.
 fn check_content(path: &Path, manifest: &Manifest) -> anyhow::Result<()> {
     let context = || format!("cannot read {}", path.display());
-    let mut file = File::open(path).with_context(context)?;
+    let mut file = regular_file::open(path).with_context(context)?;
     let mut digest = Sha256::new();
     let bytes = io::copy(&mut file, &mut digest).with_context(context)?;
     let same = bytes == manifest.bytes && hex::encode(digest.finalize()) == manifest.sha256;
@@ -91,7 +93,7 @@ fn check_content(path: &Path, manifest: &Manifest) -> anyhow::Result<()> {
 
 fn open_lines(path: &Path) -> anyhow::Result<impl BufRead + use<>> {
     let context = || format!("cannot read {}", path.display());
-    let file = File::open(path).with_context(context)?;
+    let file = regular_file::open(path).with_context(context)?;
     Ok(BufReader::new(Decoder::new(file).with_context(context)?))
 }
 
@@ -113,6 +115,8 @@ fn read_rows(lines: &mut impl BufRead, read: u64, path: &Path) -> anyhow::Result
 impl fmt::Display for RestoreReport {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { events, restored, present } = self;
-        write!(formatter, "{events} events in the file: restored {restored}, {present} were there already")
+        let events = counted(*events, "event", "events");
+        let present = counted(*present, "was", "were");
+        write!(formatter, "{events} in the file: restored {restored}, {present} there already")
     }
 }

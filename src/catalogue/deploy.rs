@@ -15,8 +15,10 @@ use super::progress::{Counts, FileKind};
 use super::reading::{ReadRows, line_of, read_rows};
 use super::rows::DeployRow;
 use super::slices::{Application, ApplyError, MAX_SLICE_ROWS, OnRefusal, SlicedFile};
-use super::{CatalogueShop, wait_for_read_tables};
+use super::{CatalogueShop, Target, wait_for_read_tables};
+use crate::domain::counted::counted;
 use crate::domain::refusal::Refusal;
+use crate::files::MediaStore;
 use crate::journal::CommandError;
 
 /// How to deploy.
@@ -91,9 +93,20 @@ pub async fn compare(
     let (file, problems) = DumpFile::open(path)?;
     let mut planned = Planned::of(&file, problems);
     if planned.problems.is_empty() {
-        planned.plan_all(shop, &file, 0, progress).await?;
+        planned.plan_all(Target::Shop(shop), &file, 0, progress).await?;
     }
     Ok(planned.into_comparison(&file))
+}
+
+/// Plans the deployment of a file into a shop that does not exist yet. Nothing is created.
+pub async fn plan_new_shop(store: &MediaStore, path: &Path, progress: ShowRows<'_>) -> anyhow::Result<DeployReport> {
+    store.check_unowned().await?;
+    let (file, problems) = DumpFile::open(path)?;
+    let mut planned = Planned::of(&file, problems);
+    if planned.problems.is_empty() {
+        planned.plan_all(Target::NewShop(store), &file, 0, progress).await?;
+    }
+    Ok(planned.into_deployment(&file, 0, 0))
 }
 
 /// Checks a file and deploys it. A file with a problem changes nothing. A file of at most 1,000 products is deployed
@@ -110,7 +123,7 @@ pub async fn deploy(
         return Ok(planned.into_deployment(&file, 0, shop.journal.position()));
     }
     if options.dry_run {
-        planned.plan_all(shop, &file, 0, progress).await?;
+        planned.plan_all(Target::Shop(shop), &file, 0, progress).await?;
         return Ok(planned.into_deployment(&file, 0, shop.journal.position()));
     }
     let mut application = Application::begin(shop.journal, shop.connect, shop.pool, sliced(&file)).await?;
@@ -119,7 +132,7 @@ pub async fn deploy(
     if resumed_after == 0 && !options.force && options.backup.is_none() {
         ensure_no_products(shop).await?;
     }
-    planned.plan_all(shop, &file, resumed_after, progress).await?;
+    planned.plan_all(Target::Shop(shop), &file, resumed_after, progress).await?;
     let mut report = planned.into_deployment(&file, resumed_after, shop.journal.position());
     if !report.check.problems.is_empty() {
         return Ok(report);
@@ -163,7 +176,7 @@ async fn apply_slices(
     application: &mut Application,
     progress: ShowRows<'_>,
 ) -> anyhow::Result<()> {
-    let total = sliced(file).total_rows;
+    let (total, target) = (sliced(file).total_rows, Target::Shop(shop));
     loop {
         let first = application.applied_rows();
         progress(first, total);
@@ -171,18 +184,19 @@ async fn apply_slices(
         if count == 0 {
             return Ok(());
         }
-        let ReadRows { rows, problems, pictures, .. } = read_rows(shop, file, first, count).await?;
+        let ReadRows { rows, problems, pictures, .. } = read_rows(target, file, first, count).await?;
         if let Some(problem) = problems.first() {
-            pictures.release(shop.media).await;
-            bail!("{problem}; {first} of {total} rows are applied");
+            pictures.release(target).await;
+            bail!("{problem}; applied {first} of {}", counted(total, "row", "rows"));
         }
         let applied = application.apply(rows, OnRefusal::Stop).await;
-        pictures.release(shop.media).await;
+        pictures.release(target).await;
         match applied {
             Ok(_) => {}
             Err(ApplyError::Command(CommandError::Refused(Refusal::Row { row, refusal }))) => {
                 let line = line_of(file, row.saturating_sub(1));
-                bail!("line {line}: {refusal}; {first} of {total} rows are applied, and this slice changed nothing");
+                let rows = counted(total, "row", "rows");
+                bail!("line {line}: {refusal}; applied {first} of {rows}, and this slice changed nothing");
             }
             Err(error) => return Err(error.into()),
         }
@@ -208,7 +222,7 @@ impl Planned {
     /// Plans the rows from `first` on. Products see the categories of the file.
     async fn plan_all(
         &mut self,
-        shop: &CatalogueShop<'_>,
+        target: Target<'_>,
         file: &DumpFile,
         first: u64,
         progress: ShowRows<'_>,
@@ -223,10 +237,10 @@ impl Planned {
             // A part holds categories alone, or products alone.
             let (before, end) = if next < own_categories { (&none, own_categories) } else { (&categories, total) };
             let count = usize::try_from(end - next)?.min(if next < own_categories { usize::MAX } else { PLANNED_ROWS });
-            let ReadRows { rows, places, problems, pictures } = read_rows(shop, file, next, count).await?;
+            let ReadRows { rows, places, problems, pictures } = read_rows(target, file, next, count).await?;
             next += rows.len() as u64;
-            let planned = plan(shop.journal, before, rows).await;
-            pictures.release(shop.media).await;
+            let planned = plan(target, before, rows).await;
+            pictures.release(target).await;
             let PlannedPart { counts, refused, differing } = planned?;
             self.problems.extend(problems);
             self.counts.add(&counts);

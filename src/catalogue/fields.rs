@@ -5,6 +5,9 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::format::{Problem, Section};
+use crate::http::{UNKNOWN_FIELD, from_json};
+
+const NO_SUCH_FIELD: &str = "the format has no such field";
 
 /// The fields of one element that are not read yet.
 pub(super) struct Fields<'a> {
@@ -96,15 +99,12 @@ impl<'a> Fields<'a> {
     /// Everything that is left, as one value.
     pub fn rest<T: DeserializeOwned>(&mut self) -> Option<T> {
         let left = std::mem::take(&mut self.fields);
-        // Field by field first, so that each problem names its field.
-        match serde_json::from_value(Value::Object(left.clone())) {
+        match from_json(Value::Object(left.clone())) {
             Ok(value) => Some(value),
             Err(_) => {
+                // Field by field, so that each problem is found.
                 for (name, value) in left {
-                    let alone = Map::from_iter([(name.clone(), value)]);
-                    if let Err(error) = serde_json::from_value::<T>(Value::Object(alone)) {
-                        self.note::<()>(&name, &describe(&error));
-                    }
+                    let _ = self.read::<T>("", Value::Object(Map::from_iter([(name, value)])));
                 }
                 None
             }
@@ -115,26 +115,20 @@ impl<'a> Fields<'a> {
     pub fn end(mut self) {
         let left: Vec<String> = self.fields.keys().cloned().collect();
         for name in left {
-            self.note::<()>(&name, "the format has no such field");
+            self.note::<()>(&name, NO_SUCH_FIELD);
         }
     }
 
     fn read<T: DeserializeOwned>(&mut self, name: &str, value: Value) -> Option<T> {
-        match serde_json::from_value(value) {
+        match from_json(value) {
             Ok(value) => Some(value),
-            Err(error) => self.note(name, &describe(&error)),
+            Err(errors) => {
+                for error in errors.within(name).into_fields() {
+                    let message = if error.message == UNKNOWN_FIELD { NO_SUCH_FIELD } else { &error.message };
+                    self.note::<()>(error.field.trim_start_matches('.'), message);
+                }
+                None
+            }
         }
     }
-}
-
-/// An error of a value without the words for Rust types.
-fn describe(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    let expected = [
-        ("expected i64", "expected a whole number"),
-        ("expected a boolean", "expected true or false"),
-        ("expected a map", "expected an object"),
-        ("expected a sequence", "expected a list"),
-    ];
-    expected.iter().fold(text, |text, (rust, plain)| text.replace(rust, plain))
 }

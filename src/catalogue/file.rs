@@ -11,13 +11,15 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use serde_json::Value;
 
 use super::format::{Problem, Section};
 use super::rows::{CategoryRow, FileNames, ImageRow, PhoneRow, ProductRow};
 use super::scan::{ScanError, Scanned, Span, scan};
 use crate::domain::ids::{CategoryId, ProductId};
+use crate::json::find_inexact_number;
+use crate::regular_file;
 
 /// A file that was read completely.
 pub(super) struct DumpFile {
@@ -65,17 +67,16 @@ impl DumpFile {
     /// Reads and checks a file; everything that is wrong in it is returned with its place.
     pub fn open(path: &Path) -> anyhow::Result<(Self, Vec<Problem>)> {
         let cannot_read = || format!("cannot read {}", path.display());
-        let file = File::open(path).with_context(cannot_read)?;
-        if !file.metadata().with_context(cannot_read)?.is_file() {
-            bail!("{} is not a file", path.display());
-        }
+        let file = regular_file::open(path).with_context(cannot_read)?;
         let version = version(&file).with_context(cannot_read)?;
         let mut index = Index::default();
-        let Scanned { digest, sections } = scan(&file, &mut |section, span, element| index.add(section, span, element))
-            .map_err(|error| match error {
-                ScanError::Malformed { .. } => anyhow::Error::from(error).context(path.display().to_string()),
-                ScanError::Unreadable(error) => anyhow::Error::from(error).context(cannot_read()),
-            })?;
+        let Scanned { digest, sections } =
+            scan(&file, &mut |section, span, text, element| index.add(section, span, text, element)).map_err(
+                |error| match error {
+                    ScanError::Malformed { .. } => anyhow::Error::from(error).context(path.display().to_string()),
+                    ScanError::Unreadable(error) => anyhow::Error::from(error).context(cannot_read()),
+                },
+            )?;
         for section in Section::REQUIRED.into_iter().filter(|section| !sections.contains(section)) {
             index
                 .problems
@@ -146,9 +147,15 @@ struct Index {
 }
 
 impl Index {
-    fn add(&mut self, section: Section, span: Span, element: Value) {
+    fn add(&mut self, section: Section, span: Span, text: &str, element: Value) {
         *self.elements.entry(section).or_default() += 1;
         let pk = element.get("pk").and_then(Value::as_i64);
+        if let Some(inexact) = find_inexact_number(text.as_bytes())
+            && let Some(field) = inexact.path.strip_prefix("fields.")
+        {
+            let (line, section, field) = (Some(span.line), Some(section), Some(field.to_owned()));
+            self.problems.push(Problem { line, section, pk, field, message: inexact.to_string() });
+        }
         match section {
             Section::Categories => self.add_category(span, element),
             Section::Products => self.add_product(span, pk, element),

@@ -6,6 +6,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
+use crate::domain::counted::counted;
 use crate::domain::product::Phone;
 use crate::shop::ImageUrls;
 
@@ -19,9 +20,9 @@ pub enum Section {
 }
 
 /// What a dump of products does not hold.
-pub const NOT_HELD: &str = "the format does not hold: metadata, families, IMEI numbers, thresholds of low stock, \
+pub const NOT_HELD: &str = "the format does not hold: metadata, families, IMEI numbers, low_stock_threshold, \
     whether a product is discontinued (it is dumped as not available), reserved units, picture files, \
-    orders, carts and customers";
+    and everything else of the shop: settings, discounts, orders, carts and customers";
 
 impl Section {
     /// The sections that every dump has.
@@ -35,6 +36,17 @@ impl Section {
             Self::Phones => "phones",
             Self::Images => "images",
         }
+    }
+
+    /// A number of its elements, in words.
+    pub fn counted(self, count: u64) -> String {
+        let one = match self {
+            Self::Categories => "category",
+            Self::Products => "product",
+            Self::Phones => "phone",
+            Self::Images => "image",
+        };
+        counted(count, one, self.name())
     }
 
     pub fn model(self) -> &'static str {
@@ -181,5 +193,54 @@ impl fmt::Display for Problem {
             write!(formatter, "{field}: ")?;
         }
         formatter.write_str(&self.message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ids::CategoryId;
+    use crate::domain::money::Money;
+    use crate::domain::product::{Images, Listing, ProductDetails, Stock};
+
+    #[test]
+    fn everything_of_a_product_is_in_the_format_or_named_as_missing() {
+        let listing = Listing {
+            name: String::new(),
+            description: String::new(),
+            price: Money::ZERO,
+            category_id: CategoryId(1),
+            sku: None,
+            stock: Stock::default(),
+            ordered: false,
+            images: Images::default(),
+            details: ProductDetails::default().into(),
+            has_imei: false,
+            low_stock_threshold: None,
+        };
+        let fields = |state: Value| state.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+        let of_listing = fields(serde_json::to_value(&listing).unwrap());
+        // A field of the state that is not here needs a place in the format, or a word in the line.
+        let written = ["name", "description", "price", "category_id", "sku", "images", "details"];
+        let named = [("stock", "reserved units"), ("ordered", "orders"), ("has_imei", "IMEI numbers")];
+        for field in of_listing {
+            let word = named.iter().find(|(name, _)| *name == field).map_or(field.as_str(), |(_, word)| word);
+            assert!(written.contains(&field.as_str()) || NOT_HELD.contains(word), "{field}");
+        }
+        for word in ["low_stock_threshold", "metadata", "families", "discontinued", "picture files"] {
+            assert!(NOT_HELD.contains(word), "{word}");
+        }
+        // A new detail does not compile until it is written, or named here.
+        let ProductDetails {
+            slug: _,
+            brand: _,
+            on_sale: _,
+            specifications: _,
+            weight_g: _,
+            dimensions: _,
+            supplier_id: _,
+            metadata: _,
+            phone: _,
+        } = ProductDetails::default();
     }
 }

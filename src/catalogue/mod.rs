@@ -9,7 +9,7 @@ use anyhow::bail;
 use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 
-use crate::files::MediaFiles;
+use crate::files::{MediaFiles, MediaStore};
 use crate::journal::Journal;
 use crate::projector::Projector;
 
@@ -21,6 +21,7 @@ mod file;
 mod folder;
 mod format;
 mod import;
+mod pace;
 mod pictures;
 mod plan;
 mod progress;
@@ -29,7 +30,7 @@ mod rows;
 mod scan;
 mod slices;
 
-pub use deploy::{CheckReport, ComparisonReport, DeployOptions, DeployReport, check, compare, deploy};
+pub use deploy::{CheckReport, ComparisonReport, DeployOptions, DeployReport, check, compare, deploy, plan_new_shop};
 pub use dump::{DumpOptions, DumpReport, dump};
 pub use folder::{DumpName, newest_dump};
 pub use format::{NOT_HELD, Problem, Section};
@@ -48,6 +49,14 @@ pub struct CatalogueShop<'a> {
     pub pool: &'a PgPool,
     /// The files of images.
     pub media: &'a MediaFiles,
+}
+
+/// What a file is planned on: a shop as it is, or the one that it would create.
+#[derive(Clone, Copy)]
+enum Target<'a> {
+    Shop(&'a CatalogueShop<'a>),
+    /// With the files of its images.
+    NewShop(&'a MediaStore),
 }
 
 /// Interval of checks whether the projector has stopped.

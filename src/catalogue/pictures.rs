@@ -6,12 +6,13 @@ use chrono::{DateTime, Utc};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use sqlx::PgPool;
 
+use super::Target;
 use super::apply::RowOutcome;
 use super::rows::ImageRow;
 use crate::domain::ids::{ImageId, ProductId};
 use crate::domain::picture::{Picture, PictureName};
 use crate::domain::product::Product;
-use crate::files::{Adoption, Hold, MediaFiles, storage_path};
+use crate::files::{Adoption, Hold, MediaFiles, PictureError, inspect, storage_path};
 use crate::journal::{Interrupt, UnitOfWork, UseCase};
 use crate::shop::{AddImage, PictureFile, ReorderImages, ReplaceImage};
 
@@ -34,12 +35,31 @@ pub(super) struct FoundPictures {
 const CONCURRENT_FILES: usize = 8;
 
 impl FoundPictures {
-    /// Finds the pictures of images. An image that the shop has with the same picture needs no look into the store.
-    pub async fn find(media: &MediaFiles, pool: &PgPool, images: &[ImageRow]) -> anyhow::Result<Self> {
+    /// Finds the pictures of images. A new shop holds none of them yet.
+    pub async fn find(target: Target<'_>, images: &[ImageRow]) -> anyhow::Result<Self> {
         let mut found = Self::default();
-        if images.is_empty() {
-            return Ok(found);
+        match target {
+            _ if images.is_empty() => {}
+            Target::Shop(shop) => found.adopt(shop.media, shop.pool, images).await?,
+            Target::NewShop(store) => {
+                let inspected = images
+                    .iter()
+                    .map(|image| async move { Ok::<_, anyhow::Error>((image, inspect(store, &image.path).await?)) });
+                let mut inspected = stream::iter(inspected).buffered(CONCURRENT_FILES);
+                while let Some((image, inspected)) = inspected.try_next().await? {
+                    let picture = match inspected {
+                        Some(picture) => picture.map_err(|error| unfit(image, &error)),
+                        None => Err(missing(image)),
+                    };
+                    found.pictures.insert(image.image_id, picture);
+                }
+            }
         }
+        Ok(found)
+    }
+
+    /// Holds the pictures of images. An image that the shop has with the same picture needs no look into the store.
+    async fn adopt(&mut self, media: &MediaFiles, pool: &PgPool, images: &[ImageRow]) -> anyhow::Result<()> {
         let ids: Vec<i64> = images.iter().map(|image| image.image_id).collect();
         let known = sqlx::query_file!("src/catalogue/queries/known_pictures.sql", &ids).fetch_all(pool).await?;
         let mut known: HashMap<i64, Picture> = known
@@ -67,16 +87,16 @@ impl FoundPictures {
         while let Some((image, adoption)) = adopted.try_next().await? {
             let picture = match adoption {
                 Adoption::Adopted(picture, hold) => {
-                    found.holds.push(hold);
+                    self.holds.push(hold);
                     Ok(picture)
                 }
-                Adoption::Missing => Err(format!("{} is not in the media store", image.path)),
-                Adoption::Unfit(error) => Err(format!("{}: {error}", image.path)),
+                Adoption::Missing => Err(missing(image)),
+                Adoption::Unfit(error) => Err(unfit(image, &error)),
             };
-            found.pictures.insert(image.image_id, picture);
+            self.pictures.insert(image.image_id, picture);
         }
-        found.pictures.extend(known.into_iter().map(|(id, picture)| (id, Ok(picture))));
-        Ok(found)
+        self.pictures.extend(known.into_iter().map(|(id, picture)| (id, Ok(picture))));
+        Ok(())
     }
 
     /// The image with its picture, or why it has none.
@@ -88,18 +108,27 @@ impl FoundPictures {
                 created_at: image.created_at,
             }),
             Some(Err(error)) => Err(error.clone()),
-            None => Err(format!("{} is not in the media store", image.path)),
+            None => Err(missing(image)),
         }
     }
 
     /// Ends the holds, once the rows are applied or given up. A hold that is not ended ends by itself.
-    pub async fn release(self, media: &MediaFiles) {
+    pub async fn release(self, target: Target<'_>) {
+        let Target::Shop(shop) = target else { return };
         for hold in self.holds {
-            if let Err(error) = media.release(hold).await {
+            if let Err(error) = shop.media.release(hold).await {
                 tracing::debug!(%error, "a held picture is released later");
             }
         }
     }
+}
+
+fn missing(image: &ImageRow) -> String {
+    format!("{} is not in the media store", image.path)
+}
+
+fn unfit(image: &ImageRow, error: &PictureError) -> String {
+    format!("{}: {error}", image.path)
 }
 
 /// Gives a product the images of the file, in their order. Other images of the product stay, behind them.

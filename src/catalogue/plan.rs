@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::Target;
 use super::progress::Counts;
 use super::rows::DeployRow;
-use crate::journal::{Actor, CommandError, Context, Interrupt, Journal, UnitOfWork, UseCase};
+use crate::clock::node_time;
+use crate::journal::{Actor, CommandError, Context, Interrupt, UnitOfWork, UseCase, decide_on_empty_log};
 
 /// Rows that are planned at once.
 pub(super) const PLANNED_ROWS: usize = 500;
@@ -28,13 +30,21 @@ struct PlanRows {
 
 /// Plans `rows` on the state after `before`.
 pub(super) async fn plan(
-    journal: &Journal,
+    target: Target<'_>,
     before: &Arc<Vec<DeployRow>>,
     rows: Vec<DeployRow>,
 ) -> Result<PlannedPart, CommandError> {
-    let context = Context::of(Actor { id: "deploy".to_owned(), role: "admin" });
-    let planned = journal.run(PlanRows { before: Arc::clone(before), rows }, context).await?;
-    Ok(planned.answer)
+    let use_case = PlanRows { before: Arc::clone(before), rows };
+    match target {
+        Target::Shop(shop) => {
+            let context = Context::of(Actor { id: "deploy".to_owned(), role: "admin" });
+            Ok(shop.journal.run(use_case, context).await?.answer)
+        }
+        Target::NewShop(_) => decide_on_empty_log(&use_case, node_time()).map_err(|interrupt| match interrupt {
+            Interrupt::Refused(refusal) => refusal.into(),
+            Interrupt::Missing(_) | Interrupt::Broken(_) => CommandError::Internal(format!("{interrupt:?}")),
+        }),
+    }
 }
 
 impl UseCase for PlanRows {

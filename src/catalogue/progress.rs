@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 use sqlx::types::Json;
 
+use super::format::Section;
 use crate::domain::refusal::Refusal;
 use crate::journal::SideWrite;
 
@@ -27,7 +28,7 @@ pub struct SectionCounts {
     pub unchanged: u64,
 }
 
-/// What became of everything in a file, by section.
+/// What became of everything in a file, by section. They are shown in the order of the format.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Counts(pub BTreeMap<String, SectionCounts>);
@@ -99,7 +100,9 @@ impl Counts {
 
 impl fmt::Display for Counts {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (place, (name, counts)) in self.0.iter().enumerate() {
+        let mut sections: Vec<_> = self.0.iter().collect();
+        sections.sort_by_key(|(name, _)| Section::ALL.iter().position(|section| section.name() == name.as_str()));
+        for (place, (name, counts)) in sections.into_iter().enumerate() {
             let SectionCounts { created, changed, unchanged } = counts;
             let separator = if place > 0 { "\n" } else { "" };
             write!(formatter, "{separator}{name}: {created} created, {changed} changed, {unchanged} unchanged")?;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::CatalogueShop;
+use super::Target;
 use super::file::{DumpFile, IndexedProduct, ReadProduct};
 use super::format::{Problem, Section};
 use super::pictures::FoundPictures;
@@ -18,7 +18,7 @@ pub(super) struct ReadRows {
 
 /// Reads rows of the file. The pictures of their images are held until they are released.
 pub(super) async fn read_rows(
-    shop: &CatalogueShop<'_>,
+    target: Target<'_>,
     file: &DumpFile,
     first: u64,
     count: usize,
@@ -33,7 +33,7 @@ pub(super) async fn read_rows(
     let indexed = file.products.iter().skip(skipped).take(count - rows.len());
     let read: Vec<ReadProduct> = indexed.clone().map(|indexed| file.read(indexed)).collect::<anyhow::Result<_>>()?;
     let images: Vec<_> = read.iter().flat_map(|product| &product.images).map(|(image, _)| image.clone()).collect();
-    let pictures = FoundPictures::find(shop.media, shop.pool, &images).await?;
+    let pictures = FoundPictures::find(target, &images).await?;
     for (product, indexed) in read.into_iter().zip(indexed) {
         let mut wanted = Vec::with_capacity(product.images.len());
         for (image, line) in &product.images {

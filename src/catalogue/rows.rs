@@ -15,6 +15,9 @@ use crate::domain::money::Money;
 use crate::domain::product::{Brand, Dimensions, PhoneDraft, Slug, Specifications, Stock, SupplierNumber, WeightGrams};
 use crate::domain::text::{Description, Name, Sku};
 
+/// Longest path of a file in the media store, as S3 has it.
+const MAX_PATH_BYTES: usize = 1_024;
+
 /// A category of a file.
 #[derive(Clone, Debug)]
 pub(super) struct CategoryRow {
@@ -95,6 +98,12 @@ struct ImageUrlsRead {
     _main: Option<String>,
     #[serde(rename = "gallery")]
     _gallery: Vec<String>,
+}
+
+/// Whether a text can be the path of a file in the media store, from its root.
+fn is_store_path(path: &str) -> bool {
+    let is_name = |name: &str| !matches!(name, "" | "." | "..") && !name.chars().any(char::is_control);
+    path.len() <= MAX_PATH_BYTES && path.split('/').all(is_name)
 }
 
 impl CategoryRow {
@@ -179,8 +188,14 @@ impl ImageRow {
     pub fn read(line: u64, element: Value, problems: &mut Vec<Problem>) -> Option<Self> {
         let mut fields = Fields::open(Section::Images, line, element, problems)?;
         let image_id = fields.pk();
-        let (product_id, path, place) =
-            (fields.required("product_id"), fields.required("image"), fields.required("ordre"));
+        let (product_id, place) = (fields.required("product_id"), fields.required("ordre"));
+        let path = fields.required::<String>("image").filter(|path| {
+            let is_path = is_store_path(path);
+            if !is_path {
+                fields.note::<()>("image", "must be the path of a file in the media store, such as images/ab/name.jpg");
+            }
+            is_path
+        });
         let created_at = fields.time("created_at");
         fields.time("updated_at");
         fields.end();

@@ -6,11 +6,12 @@ use std::io::{BufReader, Read};
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::format::Section;
-use crate::json::Unambiguous;
+use crate::json::{Unambiguous, without_byte_order_mark};
 
 /// Position of an element in its file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,12 +38,23 @@ pub(super) struct Scanned {
     pub sections: Vec<Section>,
 }
 
-/// Calls `visit` with each element of each section, in the order of the file.
-pub(super) fn scan(file: impl Read, visit: &mut dyn FnMut(Section, Span, Value)) -> Result<Scanned, ScanError> {
+/// Gets each element of each section, with its text.
+pub(super) type Visit<'a> = &'a mut dyn FnMut(Section, Span, &str, Value);
+
+/// Calls `visit` with each element of each section, in the order of the file. A byte order mark is skipped.
+pub(super) fn scan(file: impl Read, visit: Visit<'_>) -> Result<Scanned, ScanError> {
     let seen = Seen::default();
     let mut hashed = Hashed { inner: file, digest: Sha256::new() };
     let sections = {
-        let counted = Counted { inner: BufReader::with_capacity(64 * 1024, &mut hashed), seen: &seen };
+        let mut begin = Vec::new();
+        hashed.by_ref().take(3).read_to_end(&mut begin)?;
+        if begin.starts_with(b"\xff\xfe") || begin.starts_with(b"\xfe\xff") {
+            let message = "the file is UTF-16; save it as UTF-8".to_owned();
+            return Err(ScanError::Malformed { line: 1, column: 1, message });
+        }
+        let text = without_byte_order_mark(&begin);
+        seen.bytes.set((begin.len() - text.len()) as u64);
+        let counted = Counted { inner: text.chain(BufReader::with_capacity(64 * 1024, &mut hashed)), seen: &seen };
         let mut deserializer = serde_json::Deserializer::from_reader(counted);
         let mut sections = Vec::new();
         let file = FileVisitor { seen: &seen, visit, sections: &mut sections };
@@ -60,7 +72,26 @@ fn explain(error: serde_json::Error) -> ScanError {
     }
     let message = error.to_string();
     let place = format!(" at line {line} column {column}");
-    ScanError::Malformed { line, column, message: message.strip_suffix(&place).unwrap_or(&message).to_owned() }
+    let message = in_plain_words(message.strip_suffix(&place).unwrap_or(&message));
+    ScanError::Malformed { line, column, message }
+}
+
+/// The parser's words for a value of another kind, as words of JSON.
+fn in_plain_words(message: &str) -> String {
+    let Some((given, expected)) =
+        message.strip_prefix("invalid type: ").and_then(|rest| rest.split_once(", expected "))
+    else {
+        return message.to_owned();
+    };
+    let given = match given.split(' ').next().unwrap_or_default() {
+        "sequence" => "a list",
+        "map" => "an object",
+        "string" => "a string",
+        "boolean" => "true or false",
+        "null" | "unit" => "null",
+        _ => "a number",
+    };
+    format!("must be {expected}, not {given}")
 }
 
 /// What the parser has taken of the file.
@@ -100,7 +131,7 @@ impl<R: Read> Read for Hashed<R> {
 
 struct FileVisitor<'a> {
     seen: &'a Seen,
-    visit: &'a mut dyn FnMut(Section, Span, Value),
+    visit: Visit<'a>,
     sections: &'a mut Vec<Section>,
 }
 
@@ -128,7 +159,7 @@ impl<'de> Visitor<'de> for FileVisitor<'_> {
 struct ElementList<'a> {
     section: Section,
     seen: &'a Seen,
-    visit: &'a mut dyn FnMut(Section, Span, Value),
+    visit: Visit<'a>,
 }
 
 impl<'de> DeserializeSeed<'de> for ElementList<'_> {
@@ -147,24 +178,28 @@ impl<'de> Visitor<'de> for ElementList<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
-        while let Some((span, value)) = elements.next_element_seed(Place(self.seen))? {
-            (self.visit)(self.section, span, value);
+        while let Some((span, text)) = elements.next_element_seed(Place(self.seen))? {
+            let Unambiguous(value) = serde_json::from_str(text.get()).map_err(|error| {
+                let message = error.to_string();
+                A::Error::custom(message.split(" at line ").next().unwrap_or_default())
+            })?;
+            (self.visit)(self.section, span, text.get(), value);
         }
         Ok(())
     }
 }
 
-/// Reads a value and notes where it stands: the parser has taken its first byte, and none after it.
+/// Reads the text of a value and notes where it stands: the parser has taken its first byte, and none after it.
 struct Place<'a>(&'a Seen);
 
 impl<'de> DeserializeSeed<'de> for Place<'_> {
-    type Value = (Span, Value);
+    type Value = (Span, Box<RawValue>);
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(Span, Value), D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         let offset = self.0.bytes.get().saturating_sub(1);
         let line = self.0.line_ends.get() + 1;
-        let Unambiguous(value) = serde::Deserialize::deserialize(deserializer)?;
-        Ok((Span { offset, length: self.0.bytes.get() - offset, line }, value))
+        let text: Box<RawValue> = serde::Deserialize::deserialize(deserializer)?;
+        Ok((Span { offset, length: text.get().len() as u64, line }, text))
     }
 }
 
@@ -174,13 +209,19 @@ mod tests {
 
     fn spans(text: &str) -> Result<Vec<(Section, Span, Value)>, ScanError> {
         let mut found = Vec::new();
-        scan(text.as_bytes(), &mut |section, span, value| found.push((section, span, value)))?;
+        scan(text.as_bytes(), &mut |section, span, _, value| found.push((section, span, value)))?;
         Ok(found)
     }
 
     #[test]
     fn every_element_has_its_line_and_its_bytes() {
         let text = "{\n \"products\": [\n  {\"pk\": 1},\n\n  {\n   \"pk\": \"é\"}], \"phones\": [ {\"pk\":[2]} ],\n\"images\":[]}\n";
+        for text in [text.to_owned(), format!("\u{feff}{text}")] {
+            check_spans(&text);
+        }
+    }
+
+    fn check_spans(text: &str) {
         let found = spans(text).unwrap();
         let lines: Vec<_> = found.iter().map(|(section, span, _)| (section.name(), span.line)).collect();
         assert_eq!(lines, [("products", 3), ("products", 5), ("phones", 6)]);
@@ -196,11 +237,14 @@ mod tests {
         for (text, place) in [
             ("{\n\"products\": [\n{\"pk\": 1,}\n]}", "line 3, column 10: trailing comma"),
             ("{\"products\": [", "line 1, column 14: EOF while parsing a list"),
-            ("[]", "line 1, column 1: invalid type: sequence, expected an object with the sections"),
-            ("{\"products\": {}}", "line 1, column 14: invalid type: map, expected a list of elements"),
+            ("[]", "line 1, column 1: must be an object with the sections products, phones and images, not a list"),
+            ("{\"products\": {}}", "line 1, column 14: must be a list of elements, not an object"),
             ("{\"product\": []}", "line 1, column 11: there is no section `product`"),
             ("{\"images\": [],\n\"images\": []}", "line 2, column 9: the section `images` appears twice"),
             ("{\"images\": [{\"a\": 1, \"a\": 2}]}", "line 1, column 28: an object has a repeated key"),
+            ("{\"images\": 1}", "line 1, column 12: must be a list of elements, not a number"),
+            ("{\"images\": [{\"a\": 1e999}]}", "line 1, column 25: number out of range"),
+            ("\u{feff}[]", "line 1, column 1: must be an object with"),
             ("{} x", "line 1, column 4: trailing characters"),
             ("", "line 1, column 0: EOF while parsing a value"),
         ] {

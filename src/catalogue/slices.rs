@@ -12,6 +12,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, PgConnection, PgPool};
 use thiserror::Error;
 
+use super::pace::Pace;
 use super::progress::{self, AppliedFile, Counts, FileKind, RecordAppliedRows, RefusedRow};
 use crate::background::Backoff;
 use crate::database::locks;
@@ -22,9 +23,7 @@ use crate::journal::{Actor, CommandError, Context, Interrupt, Journal, UnitOfWor
 /// The most rows of one slice. A file with no more rows is applied completely or not at all.
 pub const MAX_SLICE_ROWS: usize = 1_000;
 /// Rows of a slice of a longer file: so few that other commands wait for it no longer than for each other.
-const PACED_SLICE_ROWS: usize = 10;
-/// Pause before the next slice, as a multiple of the time of the last one.
-const PAUSE_FACTOR: u32 = 2;
+const PACED_SLICE_ROWS: usize = 5;
 /// Attempts for a slice: about half a minute if nothing answers.
 const ATTEMPTS: u32 = 12;
 const RETRIES: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));
@@ -86,7 +85,7 @@ pub struct Application {
     applied_rows: u64,
     counts: Counts,
     refused: Vec<RefusedRow>,
-    pause: Duration,
+    pace: Pace,
     _lock: PgConnection,
 }
 
@@ -107,6 +106,7 @@ impl Application {
         let found = progress::find(pool, file.kind, &file.digest).await?;
         let unfinished = found.filter(|found| found.applied_rows < found.total_rows);
         let (journal, pool) = (journal.clone(), pool.clone());
+        let pace = Pace::new(journal.position(), Instant::now());
         let mut begun = Self {
             journal,
             pool,
@@ -116,7 +116,7 @@ impl Application {
             applied_rows: 0,
             counts: Counts::default(),
             refused: Vec::new(),
-            pause: Duration::ZERO,
+            pace,
             _lock: lock,
         };
         if let Some(unfinished) = unfinished {
@@ -158,13 +158,13 @@ impl Application {
     }
 
     /// Applies the next rows as one unit of work, and returns the rows that were left out. Before it, other commands get
-    /// twice the time that the last slice took.
+    /// their time.
     pub async fn apply<R: FileRow>(
         &mut self,
         rows: Vec<R>,
         on_refusal: OnRefusal,
     ) -> Result<Vec<RefusedRow>, ApplyError> {
-        tokio::time::sleep(self.pause).await;
+        tokio::time::sleep(self.pace.pause).await;
         let applied_rows = self.applied_rows + rows.len() as u64;
         let slice = Arc::new(Slice {
             file: self.file.clone(),
@@ -176,13 +176,13 @@ impl Application {
             on_refusal,
         });
         let started = Instant::now();
-        let SliceAnswer { counts, refused } = match self.send(&slice).await {
+        let SliceAnswer { counts, refused, events } = match self.send(&slice).await {
             Ok(answer) => answer,
             // A slice whose answer was lost is refused the second time.
             Err(CommandError::Refused(Refusal::FileAppliedElsewhere)) => self.stored_answer(applied_rows).await?,
             Err(error) => return Err(error.into()),
         };
-        self.pause = started.elapsed() * PAUSE_FACTOR;
+        self.pace.end_slice(self.journal.position(), events, started.elapsed(), Instant::now());
         failpoint!("slice-applied");
         self.applied_rows = applied_rows;
         self.counts = counts;
@@ -211,7 +211,7 @@ impl Application {
         let found = progress::find(&self.pool, self.file.kind, &self.file.digest).await?;
         let found = found.filter(|found| found.applied_rows.unsigned_abs() == applied_rows);
         let found = found.ok_or(ApplyError::Command(Refusal::FileAppliedElsewhere.into()))?;
-        Ok(SliceAnswer { counts: found.counts.0, refused: found.refused.0 })
+        Ok(SliceAnswer { counts: found.counts.0, refused: found.refused.0, events: 0 })
     }
 
     fn adopt(&mut self, unfinished: AppliedFile) {
@@ -241,6 +241,8 @@ struct ApplySlice<R>(Arc<Slice<R>>);
 struct SliceAnswer {
     counts: Counts,
     refused: Vec<RefusedRow>,
+    /// Number of events of the slice.
+    events: usize,
 }
 
 impl<R: FileRow> UseCase for ApplySlice<R> {
@@ -282,6 +284,6 @@ impl<R: FileRow> UseCase for ApplySlice<R> {
             refused: &refused,
             backup: slice.backup.as_deref(),
         })?;
-        Ok(SliceAnswer { counts, refused })
+        Ok(SliceAnswer { counts, refused, events: work.event_count() })
     }
 }

@@ -25,6 +25,7 @@ mod product_import;
 mod products;
 mod projections;
 mod reactions;
+mod report_file;
 mod restore;
 mod restored;
 mod sql;
@@ -106,6 +107,17 @@ impl Cli {
     }
 
     fn read_from(arguments: &[OsString]) -> Result<Self, clap::Error> {
+        let cli = Self::parse_from_any_order(arguments)?;
+        let serve = match &cli.command {
+            Some(Command::Serve(serve)) => serve,
+            _ => &cli.serve,
+        };
+        let checked = serve.schedules.check();
+        checked.map_err(|message| Self::command().error(ErrorKind::ValueValidation, message))?;
+        Ok(cli)
+    }
+
+    fn parse_from_any_order(arguments: &[OsString]) -> Result<Self, clap::Error> {
         Self::try_parse_from(arguments).or_else(|error| {
             let commands = Self::command();
             let is_command = |argument: &OsString| commands.get_subcommands().any(|one| argument == one.get_name());
@@ -205,5 +217,25 @@ mod tests {
         assert_eq!(listen(&["serve", "--listen", "8402", "--data-dir", "/tmp/x"]), Some(8402));
         assert_eq!(listen(&["--listen", "8402", "status"]), None, "no setting is ignored");
         assert_eq!(listen(&["serve", "serve"]), None);
+    }
+
+    #[test]
+    fn a_schedule_is_checked_before_anything_is_started() {
+        let read = |schedules: &[&str]| {
+            let flags = schedules.iter().map(|schedule| format!("--schedule={schedule}"));
+            let arguments: Vec<_> = ["cartwright".to_owned(), "serve".to_owned()].into_iter().chain(flags).collect();
+            let flags_alone: Vec<_> = arguments.iter().filter(|argument| *argument != "serve").cloned().collect();
+            let read = [arguments, flags_alone].map(|arguments| {
+                let arguments: Vec<_> = arguments.iter().map(OsString::from).collect();
+                Cli::read_from(&arguments).err().map(|error| error.to_string())
+            });
+            assert_eq!(read[0].is_some(), read[1].is_some(), "{read:?}");
+            read[0].clone()
+        };
+        assert_eq!(read(&["archive=30 3 * * *", "dump=0 4 * * *;backup=0 5 * * *"]), None);
+        for twice in [&["dump=0 4 * * *", "dump=0 5 * * *"][..], &["dump=0 4 * * *;cleanup=0 5 * * *;dump=0 4 * * *"]] {
+            assert!(read(twice).unwrap().contains("--schedule names the task dump twice"), "{twice:?}");
+        }
+        assert!(read(&["dump=@daily"]).unwrap().contains("is not a cron expression of five fields"));
     }
 }

@@ -1,9 +1,7 @@
 //! `cartwright play`: imports a sales history.
 
-use std::fs::{File, OpenOptions};
 use std::io::BufReader;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -13,9 +11,11 @@ use indicatif::ProgressBar;
 
 use super::database::{start_engine, wait_for_rebuild, with_new_database};
 use super::output::{bar_style, print};
+use super::report_file::ReportFile;
 use crate::accounts::convert_stored_domains;
 use crate::database::{Database, Location};
-use crate::play::{PlayOptions, PlayReport, play};
+use crate::play::{self, History, PlayOptions, PlayReport};
+use crate::regular_file;
 use crate::server::Engine;
 
 /// Exit code of an import that left something out.
@@ -41,29 +41,23 @@ pub(super) struct PlayArgs {
 }
 
 pub(super) async fn play_file(args: &PlayArgs, location: &Location) -> anyhow::Result<ExitCode> {
-    let file = File::open(&args.file).with_context(|| format!("cannot read {}", args.file.display()))?;
-    let mut skipped = match &args.skipped {
-        Some(path) => Some(create_report(path).with_context(|| format!("cannot write {}", path.display()))?),
-        None => None,
-    };
-    let report = with_new_database(location, async |database| play_into(database, file, args).await).await?;
-    if let Some(skipped) = &mut skipped {
-        report.write_skipped(skipped).context("cannot write the skipped rows")?;
+    let file = regular_file::open(&args.file).with_context(|| format!("cannot read {}", args.file.display()))?;
+    let skipped = args.skipped.as_deref().map(|path| ReportFile::open(path, &args.file)).transpose()?;
+    // A file that cannot be used creates no shop.
+    let history = play::read(BufReader::new(file))?;
+    let report = with_new_database(location, async |database| play_into(database, history, args).await).await?;
+    if let Some(skipped) = skipped {
+        skipped.write(|file| report.write_skipped(file))?;
     }
     print(&report.to_string());
     let is_success = report.is_complete() || args.allow_skipped;
     Ok(if is_success { ExitCode::SUCCESS } else { ExitCode::from(INCOMPLETE) })
 }
 
-/// Other users of the machine cannot read the file, because rows name buyers.
-fn create_report(path: &Path) -> std::io::Result<File> {
-    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
-}
-
 /// The read tables that an import reads.
 const TABLES_READ: [&str; 2] = ["orders", "order_lines"];
 
-async fn play_into(database: &Database, file: File, args: &PlayArgs) -> anyhow::Result<PlayReport> {
+async fn play_into(database: &Database, history: History, args: &PlayArgs) -> anyhow::Result<PlayReport> {
     convert_stored_domains(&database.pool).await?;
     let engine = start_engine(database).await?;
     for table in TABLES_READ {
@@ -72,8 +66,8 @@ async fn play_into(database: &Database, file: File, args: &PlayArgs) -> anyhow::
     let style = bar_style("{msg:12} {wide_bar} {pos}/{len} orders, {per_sec}, {eta} left")?;
     let bar = ProgressBar::new(0).with_style(style);
     let options = PlayOptions { concurrency: args.concurrency, sales_only: args.sales_only };
-    let file = BufReader::new(file);
-    let played = play(&engine.journal, &engine.projector, &database.pool, file, &bar, &options).await;
+    let (journal, projector, pool) = (&engine.journal, &engine.projector, &database.pool);
+    let played = play::play_history(journal, projector, pool, history, &bar, &options).await;
     bar.finish_and_clear();
     let position = engine.journal.position();
     if played.is_ok() {

@@ -1,16 +1,14 @@
 //! `cartwright products import`: products from a CSV file.
 
-use std::fs::OpenOptions;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context;
 use clap::Args;
 use indicatif::ProgressBar;
 
 use super::database::{start_engine, with_database};
 use super::output::{bar_style, print};
+use super::report_file::ReportFile;
 use crate::catalogue::{ColumnOptions, ImportOptions, ImportReport, import_products};
 use crate::database::{Database, Location};
 
@@ -33,7 +31,7 @@ pub(super) struct ImportArgs {
     /// Show what each column is and what would change, and change nothing
     #[arg(long)]
     dry_run: bool,
-    /// Import a finished file again although its rows name no product: each creates a product again
+    /// Create a product for each row without product_id and sku, although such a row was imported before
     #[arg(long)]
     again: bool,
     /// Write every row that was left out to this file, with its line number and reason
@@ -50,16 +48,10 @@ fn parse_mapping(text: &str) -> Result<(String, String), String> {
 }
 
 pub(super) async fn import_file(args: &ImportArgs, location: &Location) -> anyhow::Result<ExitCode> {
-    let skipped = match &args.skipped {
-        Some(path) => {
-            let options = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
-            Some(options.with_context(|| format!("cannot write {}", path.display()))?)
-        }
-        None => None,
-    };
+    let skipped = args.skipped.as_deref().map(|path| ReportFile::open(path, &args.file)).transpose()?;
     let report = with_database(location, async |database| import_into(database, args).await).await?;
     if let Some(skipped) = skipped {
-        report.write_skipped(skipped).context("cannot write the rows that were left out")?;
+        skipped.write(|file| Ok(report.write_skipped(file)?))?;
     }
     print(&report.to_string());
     let is_success = report.is_complete() || args.allow_skipped;

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use indicatif::ProgressBar;
 
@@ -18,6 +18,7 @@ use crate::catalogue::{
 };
 use crate::config::DatabaseConfig;
 use crate::database::{Database, Location};
+use crate::domain::counted::counted;
 use crate::files::{MediaFiles, MediaStore};
 
 #[derive(Subcommand)]
@@ -108,9 +109,13 @@ pub(super) async fn run_products_command(
                 keep: args.keep,
                 dry_run: args.dry_run,
             };
-            let deploy = async |database: &Database| deploy(database, media, &file, &options).await;
-            // A dump fills a shop that does not exist yet; a dry run creates nothing.
-            if args.dry_run { with_database(location, deploy).await } else { with_new_database(location, deploy).await }
+            // A dump fills a shop that does not exist yet, if nothing is wrong with it.
+            if !Database::exists(location).await?
+                && let Some(end) = plan_new_shop(&media, &file, &options, location).await?
+            {
+                return Ok(end);
+            }
+            with_new_database(location, async |database| deploy(database, media, &file, &options).await).await
         }
     }
 }
@@ -150,7 +155,7 @@ async fn dump(database: &Database, media: MediaStore, options: &DumpOptions) -> 
     .await?;
     bar.finish_and_clear();
     let DumpReport { path, position, elements, deleted } = report;
-    let elements: Vec<_> = elements.iter().map(|(section, count)| format!("{count} {section}")).collect();
+    let elements: Vec<_> = elements.iter().map(|(section, count)| section.counted(*count)).collect();
     print(&format!("{}: {} at position {position}", path.display(), elements.join(", ")));
     print_deleted(&deleted);
     print(NOT_HELD);
@@ -180,8 +185,39 @@ async fn compare(database: &Database, media: MediaStore, file: &Path) -> anyhow:
         print(&format!("the shop holds what {} says", file.display()));
         return Ok(ExitCode::SUCCESS);
     }
-    print_error(&format!("the shop differs from {} in {} lines", file.display(), differences.len()));
+    let lines = counted(differences.len(), "line", "lines");
+    print_error(&format!("the shop differs from {} in {lines}", file.display()));
     Ok(ExitCode::FAILURE)
+}
+
+/// Plans a deployment that creates the shop; prints why it does not, and whether it does.
+async fn plan_new_shop(
+    media: &MediaStore,
+    file: &Path,
+    options: &DeployOptions,
+    location: &Location,
+) -> anyhow::Result<Option<ExitCode>> {
+    if options.backup.is_some() {
+        bail!(
+            "there is no shop yet ({}), and nothing to back up; without --backup one is created",
+            location.describe()
+        );
+    }
+    let bar = row_bar("check")?;
+    let report = catalogue::plan_new_shop(media, file, &|done, of| show(&bar, done, of)).await?;
+    bar.finish_and_clear();
+    let DeployReport { check, counts, .. } = &report;
+    if !check.problems.is_empty() {
+        return Ok(Some(print_check(check)));
+    }
+    if options.dry_run {
+        print(&counts.to_string());
+        print(&format!("dry run: nothing was changed; the deployment creates a shop ({})", location.describe()));
+        print(NOT_HELD);
+        return Ok(Some(ExitCode::SUCCESS));
+    }
+    print(&format!("creates a shop ({})", location.describe()));
+    Ok(None)
 }
 
 async fn deploy(
@@ -204,7 +240,7 @@ async fn deploy(
     }
     print_deleted(deleted);
     if *resumed_after > 0 {
-        print(&format!("continued after {resumed_after} rows"));
+        print(&format!("continued after {}", counted(*resumed_after, "row", "rows")));
     }
     print(&counts.to_string());
     match options.dry_run {
@@ -218,13 +254,14 @@ async fn deploy(
 fn print_check(report: &CheckReport) -> ExitCode {
     let CheckReport { file, elements, problems } = report;
     print_problems(problems);
-    let elements: Vec<_> = elements.iter().map(|(section, count)| format!("{count} {section}")).collect();
+    let elements: Vec<_> = elements.iter().map(|(section, count)| section.counted(*count)).collect();
     let elements = if elements.is_empty() { "nothing".to_owned() } else { elements.join(", ") };
     if problems.is_empty() {
         print(&format!("{}: {elements}, no problems", file.display()));
         return ExitCode::SUCCESS;
     }
-    print_error(&format!("{}: {elements}, {} problems; nothing was changed", file.display(), problems.len()));
+    let problems = counted(problems.len(), "problem", "problems");
+    print_error(&format!("{}: {elements}, {problems}; nothing was changed", file.display()));
     ExitCode::FAILURE
 }
 

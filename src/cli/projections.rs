@@ -12,7 +12,7 @@ use super::output::{print, rebuild_bar, show_progress};
 use crate::database::{Database, Location};
 use crate::health::{Finding, record_finding};
 use crate::journal;
-use crate::projector::{self, PROJECTIONS, Projection};
+use crate::projector::{self, PROJECTIONS, Projection, Verifier};
 
 #[derive(Args)]
 pub(super) struct ReplayArgs {
@@ -87,14 +87,16 @@ async fn verify_tables(projections: &[&'static Projection], database: &Database)
     let engine = start_engine(database).await?;
     let bars = MultiProgress::new();
     let mut different = 0;
+    let mut verifier = Verifier::new(&database.pool);
     for projection in projections {
         let bar = bars.add(rebuild_bar(projection.name));
         wait_for_rebuild(database, projection.name).await?;
-        let found = projector::verify(&database.pool, projection, &|progress| show_progress(&bar, progress)).await?;
+        let found = verifier.verify(projection, &|progress| show_progress(&bar, progress)).await?;
         bar.finish_and_clear();
         record_finding(&database.pool, Finding::Rows(found.name, found.different)).await?;
         let verdict = if found.different == 0 { "equal".to_owned() } else { format!("{} DIFFERENT", found.different) };
-        print(&format!("{:16} {:>9} rows at position {}: {verdict}", found.name, found.rows, found.position));
+        let rows = if found.rows == 1 { "row" } else { "rows" };
+        print(&format!("{:16} {:>9} {rows} at position {}: {verdict}", found.name, found.rows, found.position));
         for difference in &found.examples {
             let side = if difference.live { "only live   " } else { "only rebuilt" };
             print(&format!("    {side} {} {}", difference.table, difference.row));

@@ -9,6 +9,7 @@ use sqlx::PgPool;
 use super::database::with_database;
 use super::output::print;
 use crate::database::{Database, Location};
+use crate::domain::counted::counted;
 use crate::reactors::{self, ReactionState};
 
 #[derive(Subcommand)]
@@ -73,16 +74,19 @@ async fn run_on(command: &ReactionsCommand, database: &Database) -> anyhow::Resu
         }
         ReactionsCommand::Retry { restored: true, reactor, .. } => {
             let retried = reactors::retry_restored(pool, known_reactor(pool, reactor).await?, ACTOR).await?;
-            print(&format!("{retried} reactions that waited since the restore will be retried"));
+            let reactions = counted(retried, "reaction", "reactions");
+            print(&format!("{reactions} that waited since the restore will be retried"));
         }
         ReactionsCommand::Drop { restored: true, reactor, .. } => {
             let dropped = reactors::drop_restored(pool, known_reactor(pool, reactor).await?, ACTOR).await?;
-            print(&format!("{dropped} reactions that waited since the restore were dropped"));
+            let (one, many) =
+                ("reaction that waited since the restore was", "reactions that waited since the restore were");
+            print(&format!("{} dropped", counted(dropped, one, many)));
         }
         ReactionsCommand::Retry { reaction_id: None, reactor, .. } => {
             let reactor = known_reactor(pool, reactor).await?.unwrap_or_default();
             let retried = reactors::retry_all(pool, reactor, ACTOR).await?;
-            print(&format!("{retried} reactions of {reactor} will be retried"));
+            print(&format!("{} of {reactor} will be retried", counted(retried, "reaction", "reactions")));
         }
         ReactionsCommand::Drop { reaction_id, .. } => {
             let reaction_id = reaction_id.unwrap_or_default();
@@ -109,7 +113,8 @@ async fn list_reactions(database: &Database, state: ReactionState, reactor: Opti
     const PAGE_SIZE: i64 = 1_000;
     for reactor in reactors::status(&database.pool).await? {
         let reactors::ReactorStatus { name, position, lag, due, parked, .. } = reactor;
-        print(&format!("{name:16} at {position}, {lag} events behind, {due} due, {parked} parked"));
+        let lag = counted(lag, "event", "events");
+        print(&format!("{name:16} at {position}, {lag} behind, {due} due, {parked} parked"));
     }
     let mut after = 0;
     loop {
@@ -120,8 +125,12 @@ async fn list_reactions(database: &Database, state: ReactionState, reactor: Opti
             let target = if row.target.is_empty() { String::new() } else { format!(" for {}", row.target) };
             let reason = row.reason.unwrap_or_default();
             print(&format!(
-                "{:>9} {}{target}: {} at position {}, {} attempts; {reason}",
-                row.reaction_id, row.reactor, row.event_type, row.position, row.attempts
+                "{:>9} {}{target}: {} at position {}, {}; {reason}",
+                row.reaction_id,
+                row.reactor,
+                row.event_type,
+                row.position,
+                counted(row.attempts, "attempt", "attempts")
             ));
         }
     }

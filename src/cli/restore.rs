@@ -18,6 +18,7 @@ use crate::clock::node_time;
 use crate::database::Location;
 use crate::database::embedded::{self, ClusterRole, EmbeddedOptions, EmbeddedPostgres};
 use crate::database::roles::READER;
+use crate::regular_file;
 
 #[derive(Args)]
 pub(super) struct RestoreArgs {
@@ -34,8 +35,7 @@ pub(super) async fn restore_dump(args: &RestoreArgs, location: &Location) -> any
     let Location::Embedded(options) = location else {
         bail!("this shop has a database of its own: restore it with pg_restore, then run `cartwright restored`");
     };
-    let found = fs::metadata(&args.file).with_context(|| format!("cannot read {}", args.file.display()))?;
-    ensure!(found.is_file(), "{} is not a file", args.file.display());
+    regular_file::open(&args.file).with_context(|| format!("cannot read {}", args.file.display()))?;
     ensure!(embedded::running_socket_folder(&options.data_dir).is_none(), "the shop is running; stop it first");
     let pg_restore = embedded::find_client("pg_restore", options.binaries.as_deref()).await;
     let pg_restore = pg_restore.context("pg_restore was not found; install the client programs of PostgreSQL")?;

@@ -7,6 +7,7 @@ use sqlx::PgPool;
 use super::database::with_database;
 use super::output::print;
 use crate::database::Location;
+use crate::domain::counted::counted;
 use crate::journal::{self, BegunGeneration, LogFile, LogIdentity, LogState};
 use crate::reactors;
 
@@ -47,9 +48,12 @@ pub(super) async fn restored_lines(pool: &PgPool) -> anyhow::Result<Vec<String>>
         let reactors::RestoredReactions { reactor, parked, not_enqueued } = reactions;
         let more = match not_enqueued {
             0 => String::new(),
-            events => format!(", and those of {events} events that are not enqueued yet"),
+            events => {
+                format!(", and those of {} not enqueued yet", counted(*events, "event that is", "events that are"))
+            }
         };
-        format!("{reactor}: {parked} reactions wait for a decision since the restore{more}")
+        let parked = counted(*parked, "reaction waits", "reactions wait");
+        format!("{reactor}: {parked} for a decision since the restore{more}")
     });
     let decide = (!waiting.is_empty()).then(|| decide.to_owned());
     Ok(lines.chain(decide).collect())

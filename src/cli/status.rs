@@ -17,6 +17,7 @@ use crate::config::DatabaseConfig;
 use crate::database::failure::DatabaseFailure;
 use crate::database::roles::reader_state;
 use crate::database::{Database, Location};
+use crate::domain::counted::counted;
 use crate::files::{MediaFiles, MediaStore};
 use crate::health;
 use crate::journal::LogState;
@@ -162,7 +163,7 @@ fn projection_lines(projections: &[ProjectionStatus]) -> Lines {
             ProjectionState::Missing => "missing",
         };
         let ProjectionStatus { name, position, lag, .. } = projection;
-        format!("{name:17} {state:10} at {position}, {lag} events behind")
+        format!("{name:17} {state:10} at {position}, {} behind", counted(*lag, "event", "events"))
     };
     projections.iter().map(line).collect()
 }
@@ -189,8 +190,9 @@ async fn file_lines(database: &Database) -> anyhow::Result<Lines> {
     let lines = unfinished.iter().map(|file| {
         let AppliedFile { kind, name, applied_rows, total_rows, changed_at, .. } = file;
         format!(
-            "unfinished {kind} of {name}: {applied_rows} of {total_rows} rows are applied, the last {}; \
+            "unfinished {kind} of {name}: applied {applied_rows} of {}, the last {}; \
              `cartwright products {kind} {name}` finishes it",
+            counted(*total_rows, "row", "rows"),
             changed_at.format("%F %T")
         )
     });
@@ -219,12 +221,16 @@ const MAX_SHOWN: usize = 20;
 
 /// The owners of e-mail addresses to which no mail is sent.
 fn unmailable_lines(owners: &UnmailableOwners) -> Lines {
-    let kinds =
-        [("customers", &owners.customers), ("accounts", &owners.accounts), ("orders of guests", &owners.orders)];
-    let lines = kinds.into_iter().filter(|(_, ids)| !ids.is_empty()).map(|(kind, ids)| {
+    let kinds = [
+        ("customer has", "customers have", &owners.customers),
+        ("account has", "accounts have", &owners.accounts),
+        ("order of a guest has", "orders of guests have", &owners.orders),
+    ];
+    let lines = kinds.into_iter().filter(|(.., ids)| !ids.is_empty()).map(|(one, many, ids)| {
         let shown: Vec<_> = ids.iter().take(MAX_SHOWN).map(ToString::to_string).collect();
         let more = if ids.len() > MAX_SHOWN { ", …" } else { "" };
-        format!("{} {kind} have an e-mail address that cannot be mailed: {}{more}", ids.len(), shown.join(", "))
+        let owners = counted(ids.len(), one, many);
+        format!("{owners} an e-mail address that cannot be mailed: {}{more}", shown.join(", "))
     });
     lines.collect()
 }

@@ -99,14 +99,18 @@ impl Database {
 
     /// As [`Database::open`], but fails if there is no shop yet, and creates nothing.
     pub async fn open_existing(location: &Location) -> anyhow::Result<Self> {
-        let exists = match location {
-            Location::Url { url, password_file, .. } => {
-                has_migrations(&external_options(url, password_file.as_deref())?).await?
-            }
-            Location::Embedded(options) => embedded::has_cluster(&options.data_dir)?,
-        };
-        ensure!(exists, no_shop(location));
+        ensure!(Self::exists(location).await?, no_shop(location));
         Self::join(location).await
+    }
+
+    /// Whether a shop has been created.
+    pub async fn exists(location: &Location) -> anyhow::Result<bool> {
+        match location {
+            Location::Url { url, password_file, .. } => {
+                has_migrations(&external_options(url, password_file.as_deref())?).await
+            }
+            Location::Embedded(options) => Ok(embedded::has_cluster(&options.data_dir)?),
+        }
     }
 
     /// As [`Database::open`], but joins the embedded server of a running process.

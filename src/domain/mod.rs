@@ -13,6 +13,7 @@ pub mod account;
 pub mod cart;
 pub mod category;
 pub mod claim;
+pub mod counted;
 pub mod customer;
 pub mod discount;
 mod event;

@@ -17,6 +17,7 @@ use super::holds::{Deletion, MediaError, MediaFiles};
 use super::store::{picture_of, storage_path};
 use super::temporary::is_temporary;
 use crate::clock;
+use crate::domain::counted::counted;
 use crate::domain::picture::PictureName;
 
 /// What a clean-up may delete.
@@ -357,6 +358,6 @@ impl fmt::Display for CleanupReport {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { deleted, kept, failed, bytes, dry_run, .. } = self;
         let verb = if *dry_run { "to delete" } else { "deleted" };
-        write!(formatter, "{verb} {deleted}, kept {kept}, failed {failed}, {bytes} bytes")
+        write!(formatter, "{verb} {deleted}, kept {kept}, failed {failed}, {}", counted(*bytes, "byte", "bytes"))
     }
 }

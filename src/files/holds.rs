@@ -18,8 +18,9 @@ use thiserror::Error;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-use super::owner::OtherOwner;
-use super::pictures::{self, MAX_PICTURE_BYTES, PictureError, PreparedPicture, THUMBNAIL_WIDTHS, Thumbnail};
+use super::inspection::{BEGINNING_BYTES, inspect_named, name_of, read_other};
+use super::owner::{OtherOwner, OwnedStore};
+use super::pictures::{self, PictureError, PreparedPicture, THUMBNAIL_WIDTHS, Thumbnail};
 use super::store::{MediaStore, StoreError, storage_path, thumbnail_path};
 use crate::domain::picture::{Picture, PictureName};
 use crate::failpoints::failpoint;
@@ -62,6 +63,8 @@ pub enum MediaError {
     #[error(transparent)]
     OtherOwner(#[from] OtherOwner),
     #[error(transparent)]
+    Owned(#[from] OwnedStore),
+    #[error(transparent)]
     Database(#[from] sqlx::Error),
     #[error(transparent)]
     File(#[from] std::io::Error),
@@ -81,8 +84,6 @@ const DECODER_WAIT: Duration = Duration::from_secs(4);
 const HOLD: Duration = Duration::from_secs(600);
 /// How often storing starts anew because the file was deleted meanwhile.
 const ATTEMPTS: usize = 5;
-/// Where the format and the size of a picture end, at the latest.
-const BEGINNING_BYTES: u64 = 256 * 1024;
 
 impl MediaFiles {
     pub fn new(store: MediaStore, pool: PgPool) -> Self {
@@ -132,44 +133,31 @@ impl MediaFiles {
     /// upload is.
     pub async fn adopt(&self, path: &str) -> Result<Adoption, MediaError> {
         self.require_own_store().await?;
-        let named = path.rsplit('/').next().and_then(|file| file.parse::<PictureName>().ok());
-        let Some(name) = named.filter(|name| storage_path(name) == path) else {
-            return self.adopt_other(path).await;
-        };
+        let Some(name) = name_of(path) else { return self.adopt_other(path).await };
         for _ in 0..ATTEMPTS {
             let (hold, incarnation) = self.hold(&name).await?;
-            let (head, beginning) = match self.store.head(path).await? {
-                Some(head) => (head, self.store.beginning(path, BEGINNING_BYTES).await?.unwrap_or_default()),
-                None => {
-                    self.release(hold).await?;
-                    return Ok(Adoption::Missing);
+            let unfit = match inspect_named(&self.store, path, name.clone()).await? {
+                Some(Ok(picture)) => {
+                    if self.mark_stored(&name, incarnation).await? {
+                        return Ok(Adoption::Adopted(picture, hold));
+                    }
+                    continue;
                 }
+                Some(Err(error)) => Adoption::Unfit(error),
+                None => Adoption::Missing,
             };
-            let (extension, width, height) = match pictures::measure(&beginning) {
-                Ok(measured) => measured,
-                Err(error) => {
-                    self.release(hold).await?;
-                    return Ok(Adoption::Unfit(error));
-                }
-            };
-            if extension != name.extension {
-                self.release(hold).await?;
-                return Ok(Adoption::Unfit(PictureError::UnknownFormat));
-            }
-            if self.mark_stored(&name, incarnation).await? {
-                let picture = Picture { hash: name.hash, extension, width, height, bytes: head.size };
-                return Ok(Adoption::Adopted(picture, hold));
-            }
+            self.release(hold).await?;
+            return Ok(unfit);
         }
         Err(MediaError::Contended)
     }
 
     async fn adopt_other(&self, path: &str) -> Result<Adoption, MediaError> {
-        let Some(found) = self.store.get(path).await? else { return Ok(Adoption::Missing) };
-        if found.meta.size > MAX_PICTURE_BYTES as u64 {
-            return Ok(Adoption::Unfit(PictureError::TooManyBytes));
-        }
-        let content = found.bytes().await.map_err(StoreError::from)?.to_vec();
+        let content = match read_other(&self.store, path).await? {
+            Some(Ok(content)) => content,
+            Some(Err(error)) => return Ok(Adoption::Unfit(error)),
+            None => return Ok(Adoption::Missing),
+        };
         match self.prepare(content).await? {
             Ok(prepared) => {
                 let hold = self.keep(&prepared).await?;

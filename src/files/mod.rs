@@ -7,6 +7,7 @@
 mod cleanup;
 mod holds;
 mod image_urls;
+mod inspection;
 mod location;
 mod owner;
 mod pictures;
@@ -17,6 +18,7 @@ mod temporary;
 pub use cleanup::{CleanupOptions, CleanupReport, FailedFile, clean_up};
 pub use holds::{Adoption, Deletion, Hold, MediaError, MediaFiles};
 pub use image_urls::{ImageUrlsReport, MissingFile, check_image_urls};
+pub use inspection::inspect;
 pub use location::MediaLocation;
 pub use owner::OtherOwner;
 pub use pictures::{

@@ -23,6 +23,17 @@ pub struct OtherOwner {
     own: Uuid,
 }
 
+/// The store belongs to a shop, and a new shop is to use it.
+#[derive(Debug, Error)]
+#[error(
+    "the media store {store} belongs to the shop with the log {owner}; give a new shop a store of its own with --media; \
+     if the store is a copy for the new shop, delete its file {OWNER}"
+)]
+pub struct OwnedStore {
+    store: String,
+    owner: String,
+}
+
 /// The file with the id of the log, hidden in a folder.
 const OWNER: &str = ".cartwright-log-id";
 /// More than the file of any shop.
@@ -63,6 +74,14 @@ impl MediaFiles {
 }
 
 impl MediaStore {
+    /// Fails if a shop has marked the store, before a new shop is created.
+    pub async fn check_unowned(&self) -> Result<(), MediaError> {
+        match self.owner().await? {
+            Some(owner) => Err(OwnedStore { store: self.name(), owner }.into()),
+            None => Ok(()),
+        }
+    }
+
     /// The id of the log that the store is marked with.
     async fn owner(&self) -> Result<Option<String>, StoreError> {
         let found = self.beginning(OWNER, OWNER_BYTES).await?;

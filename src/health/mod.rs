@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 
 use crate::clock::{self, ClockVerdict};
 use crate::database::failure::DatabaseFailure;
+use crate::domain::counted::counted;
 use crate::files::MediaStore;
 use crate::projector::{self, ProjectionState, ProjectionStatus, SetAsideView};
 use crate::reactors::{self, RestoredReactions};
@@ -164,8 +165,10 @@ async fn view_warnings(pool: &PgPool) -> Result<Vec<Warning>, sqlx::Error> {
 async fn restored_warnings(pool: &PgPool) -> Result<Vec<Warning>, sqlx::Error> {
     let waiting = reactors::restored(pool).await?.into_iter().map(|waiting| {
         let RestoredReactions { reactor, parked, not_enqueued } = waiting;
+        let parked = counted(parked, "reaction waits", "reactions wait");
+        let events = counted(not_enqueued, "event that is", "events that are");
         let detail = format!(
-            "{reactor}: {parked} reactions wait since a restore, and those of {not_enqueued} events that are not enqueued; \
+            "{reactor}: {parked} since a restore, and those of {events} not enqueued; \
              `cartwright reactions retry --restored` or `drop --restored` decides"
         );
         Warning::new(WarningCode::RestoredReactions, detail)

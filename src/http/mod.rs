@@ -61,6 +61,8 @@ pub use edge::cors::AllowedOrigins;
 pub use edge::rate_limits::RateLimits;
 pub use products::bulk::read_product_row;
 pub use wire::error::ApiError;
+pub use wire::input::UNKNOWN_FIELD;
+pub use wire::json_input::from_json;
 pub use wire::response_cache::ResponseCacheLimits;
 pub use wire::whole_list::WholeListLimits;
 

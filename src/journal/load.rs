@@ -62,6 +62,11 @@ impl AggregateRef {
         Self { stream: StreamId::of::<A>(id), read: load_state::<A>, empty: Some(|| Arc::new(A::default())) }
     }
 
+    /// The state before the first event; `None` for what is not a stream of events.
+    pub(super) fn first_state(&self) -> Option<VersionedState> {
+        Some(VersionedState { version: 0, state: (self.empty?)() })
+    }
+
     /// The answer stored under an idempotency key.
     pub(super) fn answer(stream: StreamId) -> Self {
         Self { stream, read: answers::read_answer, empty: None }

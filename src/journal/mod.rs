@@ -32,6 +32,7 @@ mod batch;
 mod cache;
 mod check;
 mod context;
+mod empty_log;
 mod entity_tag;
 mod error;
 mod identity;
@@ -50,6 +51,7 @@ mod writer;
 
 pub use check::{CheckedRule, LogFinding, check_log};
 pub use context::{Actor, Context, IdempotencyKey};
+pub use empty_log::decide_on_empty_log;
 pub use entity_tag::{EntityTag, ViewDigest};
 pub use error::CommandError;
 pub use identity::{

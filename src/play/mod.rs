@@ -65,10 +65,7 @@ const CHUNK: usize = 500;
 /// Interval of checks whether the projector has stopped.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Imports `file`; `progress` counts orders.
-///
-/// The projector must run, because cancellations find earlier orders in the read tables. Orders are numbered in the order
-/// of the file, unless other clients order at the same time.
+/// Imports a file, as [`play_history`] does.
 pub async fn play(
     journal: &Journal,
     projector: &Projector,
@@ -78,7 +75,22 @@ pub async fn play(
     options: &PlayOptions,
 ) -> Result<PlayReport, PlayError> {
     progress.set_message("reading");
-    let History { invoices, cancellations, goods, buyers, refused, skipped } = read(file)?;
+    play_history(journal, projector, pool, read(file)?, progress, options).await
+}
+
+/// Imports a history that was read; `progress` counts orders.
+///
+/// The projector must run, because cancellations find earlier orders in the read tables. Orders are numbered in the order
+/// of the file, unless other clients order at the same time.
+pub async fn play_history(
+    journal: &Journal,
+    projector: &Projector,
+    pool: &PgPool,
+    history: History,
+    progress: &ProgressBar,
+    options: &PlayOptions,
+) -> Result<PlayReport, PlayError> {
+    let History { invoices, cancellations, goods, buyers, refused, skipped } = history;
     let mut report = PlayReport { refused, skipped, ..PlayReport::default() };
     let (due, imported) = not_yet_played(journal, invoices).await?;
     report.already_played = imported.len();

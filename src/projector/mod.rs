@@ -45,7 +45,7 @@ pub use schemas::kept_relations;
 pub use shadow::Progress;
 pub use status::{ProjectionState, ProjectionStatus, serves_other_tables, status};
 pub use text_key::text_key;
-pub use verify::{Difference, Verification, VerifyError, verify};
+pub use verify::{Difference, Verification, Verifier, VerifyError, verify};
 
 /// The projector of this node. Cheap to clone.
 #[derive(Clone)]

@@ -41,7 +41,15 @@ impl Shadow {
         projection: &'static Projection,
         schema: String,
     ) -> Result<Option<Self>, sqlx::Error> {
-        let mut connection = pool.acquire().await?.detach();
+        Self::create_on(pool.acquire().await?.detach(), projection, schema).await
+    }
+
+    /// As [`Self::create`], on a connection that the build has alone.
+    pub async fn create_on(
+        mut connection: PgConnection,
+        projection: &'static Projection,
+        schema: String,
+    ) -> Result<Option<Self>, sqlx::Error> {
         if !lock(&mut connection, &schema).await? {
             return Ok(None);
         }
@@ -87,9 +95,20 @@ impl Shadow {
         Progress { position: self.position, of, events_per_second, left: Duration::from_secs_f64(left) }
     }
 
-    pub async fn drop_schema(mut self) -> Result<(), sqlx::Error> {
+    pub async fn drop_schema(self) -> Result<(), sqlx::Error> {
+        self.end().await?.close().await
+    }
+
+    /// Drops the schema, and returns the connection as it was before the build.
+    pub async fn end(mut self) -> Result<PgConnection, sqlx::Error> {
         remove(&mut self.connection, self.projection.name, &self.schema).await?;
-        self.connection.close().await
+        run(&mut self.connection, "reset search_path").await?;
+        sqlx::query("select pg_advisory_unlock($1, hashtext($2))")
+            .bind(locks::BUILD_SCHEMA)
+            .bind(&self.schema)
+            .execute(&mut self.connection)
+            .await?;
+        Ok(self.connection)
     }
 }
 

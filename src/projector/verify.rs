@@ -1,7 +1,7 @@
 //! Verification: compares the live tables row by row with tables built anew from the log.
 
 use serde_json::Value;
-use sqlx::{Connection, PgPool};
+use sqlx::{Connection, PgConnection, PgPool};
 use thiserror::Error;
 use uuid::Uuid;
 
@@ -44,6 +44,12 @@ pub enum VerifyError {
 /// Differences shown for each table and side.
 const EXAMPLES: i64 = 10;
 
+/// Verifies projections one after the other, on one connection.
+pub struct Verifier<'a> {
+    pool: &'a PgPool,
+    connection: Option<PgConnection>,
+}
+
 /// Compares one projection with the log. The projector continues meanwhile: the last events are folded and the rows
 /// compared on one snapshot of the database.
 pub async fn verify(
@@ -51,19 +57,38 @@ pub async fn verify(
     projection: &'static Projection,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Verification, VerifyError> {
-    let schema = format!("verify_{}_{}", projection.name, Uuid::new_v4().simple());
-    let shadow = Shadow::create(pool, projection, schema).await?;
-    // The schema name is random, so no other session can hold its lock.
-    let mut shadow = shadow.ok_or_else(|| sqlx::Error::Protocol("another session verifies here".to_owned()))?;
-    let compared = match shadow.fold(progress, false).await {
-        Ok(()) => {
-            failpoint!("verify-folded");
-            compare(&mut shadow).await
-        }
-        Err(error) => Err(error.into()),
-    };
-    shadow.drop_schema().await?;
-    compared
+    Verifier::new(pool).verify(projection, progress).await
+}
+
+impl<'a> Verifier<'a> {
+    pub fn new(pool: &'a PgPool) -> Self {
+        Self { pool, connection: None }
+    }
+
+    /// As [`verify`].
+    pub async fn verify(
+        &mut self,
+        projection: &'static Projection,
+        progress: &(dyn Fn(Progress) + Sync),
+    ) -> Result<Verification, VerifyError> {
+        let schema = format!("verify_{}_{}", projection.name, Uuid::new_v4().simple());
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.pool.acquire().await?.detach(),
+        };
+        let shadow = Shadow::create_on(connection, projection, schema).await?;
+        // The schema name is random, so no other session can hold its lock.
+        let mut shadow = shadow.ok_or_else(|| sqlx::Error::Protocol("another session verifies here".to_owned()))?;
+        let compared = match shadow.fold(progress, false).await {
+            Ok(()) => {
+                failpoint!("verify-folded");
+                compare(&mut shadow).await
+            }
+            Err(error) => Err(error.into()),
+        };
+        self.connection = Some(shadow.end().await?);
+        compared
+    }
 }
 
 async fn compare(shadow: &mut Shadow) -> Result<Verification, VerifyError> {

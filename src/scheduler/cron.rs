@@ -19,12 +19,15 @@ pub struct CronSchedule {
     zone: Tz,
 }
 
-/// A cron expression of five fields: minute, hour, day of the month, month, day of the week.
+/// A cron expression of exactly five fields: minute, hour, day of the month, month, day of the week. Names of whole
+/// expressions, such as `@daily`, are refused.
 #[derive(Clone, Debug)]
 pub struct CronTimes {
     cron: Cron,
     text: String,
 }
+
+const FIELDS: usize = 5;
 
 impl FromStr for CronTimes {
     type Err = String;
@@ -32,6 +35,9 @@ impl FromStr for CronTimes {
     fn from_str(text: &str) -> Result<Self, String> {
         let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
         let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        if text.split(' ').count() != FIELDS {
+            return Err(format!("`{text}` is not a cron expression of five fields, such as `30 3 * * *`"));
+        }
         let cron = parser.parse(&text).map_err(|error| format!("`{text}` is not a cron expression: {error}"))?;
         let times = Self { cron, text };
         match times.cron.find_next_occurrence(&DateTime::<Utc>::UNIX_EPOCH, false) {
@@ -121,10 +127,28 @@ mod tests {
     }
 
     #[test]
+    fn days_are_counted_from_the_end_of_a_month_and_by_their_place_in_it() {
+        let from = "2026-01-10T00:00:00Z";
+        assert_eq!(times(&schedule("0 4 L * *", "UTC"), from), ["2026-01-31 04:00", "2026-02-28 04:00"]);
+        assert_eq!(times(&schedule("0 4 * * fri#2", "UTC"), from), ["2026-02-13 04:00", "2026-03-13 04:00"]);
+        // Two days that are named: one of them is enough.
+        assert_eq!(times(&schedule("0 4 12 * wed", "UTC"), from), ["2026-01-12 04:00", "2026-01-14 04:00"]);
+    }
+
+    #[test]
     fn a_bad_expression_is_refused() {
-        for text in
-            ["", "nonsense", "60 3 * * *", "* * * *", "0 30 3 * * *", "0 3 30 2 *", "0 25 * * *", "30 3 * * * *"]
-        {
+        for text in [
+            "",
+            "nonsense",
+            "60 3 * * *",
+            "* * * *",
+            "0 30 3 * * *",
+            "0 3 30 2 *",
+            "0 25 * * *",
+            "30 3 * * * *",
+            "@daily",
+            "@ d a i ly",
+        ] {
             let error = text.parse::<CronTimes>().map(|times| times.text).unwrap_err();
             assert!(error.starts_with(&format!("`{text}` ")), "{error}");
         }

@@ -58,6 +58,18 @@ impl ScheduledTask {
     }
 }
 
+impl ScheduleArgs {
+    /// Fails if a task is named twice.
+    pub fn check(&self) -> Result<(), String> {
+        for (place, ScheduleSetting { task, .. }) in self.schedule.iter().enumerate() {
+            if self.schedule[..place].iter().any(|earlier| earlier.task == *task) {
+                return Err(format!("--schedule names the task {} twice", task.name()));
+            }
+        }
+        Ok(())
+    }
+}
+
 impl FromStr for ScheduleSetting {
     type Err = String;
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::names::find_holder;
+use super::names::{find_holder, take_name};
 use super::products::{ChangeProduct, CreateProduct};
 use super::stock::{AdjustStock, StockChange, StockView, low_stock_threshold};
 use crate::domain::claim::ClaimIds;
@@ -61,8 +61,15 @@ impl UseCase for ApplyProduct {
     type Answer = AppliedProduct;
 
     fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<AppliedProduct, Interrupt> {
-        let before = work.event_count();
         let found = self.key.as_ref().map(|key| key.find(work)).transpose()?.flatten();
+        self.apply_to(found, work)
+    }
+}
+
+impl ApplyProduct {
+    /// Changes the product `found`, or creates one.
+    fn apply_to(&self, found: Option<ProductId>, work: &mut UnitOfWork<'_>) -> Result<AppliedProduct, Interrupt> {
+        let before = work.event_count();
         let (product_id, created) = match (found, &self.create) {
             (Some(product_id), _) => {
                 ChangeProduct { product_id, ..self.change.clone() }.decide(work)?;
@@ -89,6 +96,21 @@ impl UseCase for ApplyProduct {
         };
         let sku = work.get::<Product>(product_id)?.listing()?.sku.clone();
         Ok(AppliedProduct { product_id: product_id.0, sku, effect })
+    }
+
+    /// As a row of a file that may be imported again: a row that names no product creates one the first time, and changes
+    /// that product when a row with the same digest comes again.
+    pub fn apply_once(&self, digest: &str, work: &mut UnitOfWork<'_>) -> Result<AppliedProduct, Interrupt> {
+        if self.key.is_some() {
+            return self.decide(work);
+        }
+        let ids = ClaimIds::import_row(digest);
+        let found = find_holder(work, &ids)?.map(ProductId);
+        let applied = self.apply_to(found, work)?;
+        if found.is_none() {
+            take_name(work, &ids, applied.product_id)?;
+        }
+        Ok(applied)
     }
 }
 

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 
 use crate::csv_file::without_guard;
+use crate::json::{Unambiguous, find_inexact_number};
 
 /// How the text of a cell becomes JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,11 +149,6 @@ impl ProductColumns {
         Ok(Self { columns })
     }
 
-    /// Whether rows name the product that they change, so that a repeated import creates nothing twice.
-    pub fn name_products(&self) -> bool {
-        self.columns.iter().any(|(_, field)| matches!(field, Some("product_id" | "sku")))
-    }
-
     /// The row as a client would send it; an error names the column.
     pub fn row(&self, record: &StringRecord) -> Result<Map<String, Value>, String> {
         let mut row = Map::new();
@@ -198,7 +194,13 @@ fn value_of(cell: &str, kind: CellKind) -> Result<Value, String> {
             "false" | "no" | "0" => Ok(Value::Bool(false)),
             _ => Err(format!("must be true or false, and is {cell:?}")),
         },
-        Json => serde_json::from_str(cell).map_err(|_| "must be a JSON object".to_owned()),
+        Json => match serde_json::from_str(cell) {
+            Ok(Unambiguous(value @ Value::Object(_))) => match find_inexact_number(cell.as_bytes()) {
+                None => Ok(value),
+                Some(inexact) => Err(format!("at {} {inexact}", inexact.path)),
+            },
+            _ => Err("must be a JSON object without a repeated key".to_owned()),
+        },
     }
 }
 
@@ -237,7 +239,6 @@ mod tests {
         let columns = find("SKU,Title,Preis,Weight-G,Phone.RAM", &[("price", "preis")], false).unwrap();
         let fields: Vec<_> = columns.columns.iter().map(|(_, field)| field.unwrap()).collect();
         assert_eq!(fields, ["sku", "name", "price", "weight_g", "phone.ram"]);
-        assert!(columns.name_products());
         let record = StringRecord::from(vec!["T-1", "'=Tea", "2.50", "", "8"]);
         let row = Value::Object(columns.row(&record).unwrap());
         assert_eq!(row, json!({ "sku": "T-1", "name": "=Tea", "price": "2.50", "phone": { "ram": 8 } }));
@@ -260,7 +261,13 @@ mod tests {
         let reason = |cells: [&str; 4]| columns.row(&StringRecord::from(cells.to_vec())).unwrap_err();
         assert_eq!(reason(["1.5", "", "", ""]), "Stock must be a whole number, and is \"1.5\"");
         assert_eq!(reason(["", "maybe", "", ""]), "on sale must be true or false, and is \"maybe\"");
-        assert_eq!(reason(["", "", "{", ""]), "specifications must be a JSON object");
+        for cell in ["{", "[]", r#"{"a":1,"a":2}"#] {
+            assert_eq!(reason(["", "", cell, ""]), "specifications must be a JSON object without a repeated key");
+        }
+        assert_eq!(
+            reason(["", "", r#"{"width":0.10}"#, ""]),
+            "specifications at width is the number 0.10, which would be kept as 0.1; write 0.1, or a string"
+        );
         assert_eq!(reason(["", "", " ", ""]), "the row is empty");
     }
 }

@@ -16,18 +16,20 @@ use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 use thiserror::Error;
 
-use super::progress::{self, Counts, FileKind};
-use super::slices::{Application, ApplyError, FileRow, MAX_SLICE_ROWS, OnRefusal, SlicedFile};
+use super::progress::{Counts, FileKind};
+use super::slices::{Application, ApplyError, MAX_SLICE_ROWS, OnRefusal, SlicedFile};
 use crate::csv_file::{CsvError, CsvFile, CsvRow};
-use crate::domain::claim::ClaimIds;
-use crate::domain::refusal::Refusal;
-use crate::http::read_product_row;
-use crate::journal::{Actor, CommandError, Context, Interrupt, Journal, UnitOfWork, UseCase};
-use crate::shop::{AppliedProduct, ApplyProduct, Bulk, BulkRow, CategoryKey, CreateCategory, RowEffect, find_holder};
+use crate::domain::counted::counted;
+use crate::journal::{Actor, CommandError, Context, Journal};
+use crate::regular_file;
+use crate::shop::{AppliedProduct, Bulk, BulkRow, RowEffect};
 
 mod columns;
+mod rows;
 
 pub use columns::{ColumnError, ColumnOptions, ProductColumns};
+
+use rows::{ImportRow, RowReader};
 
 #[derive(Clone, Debug, Default)]
 pub struct ImportOptions {
@@ -36,7 +38,7 @@ pub struct ImportOptions {
     pub create_categories: bool,
     /// Changes nothing, and reports what would change.
     pub dry_run: bool,
-    /// Imports a finished file again although its rows do not name products.
+    /// Creates a product for each row that names none, although such a row was imported before.
     pub again: bool,
 }
 
@@ -50,11 +52,6 @@ pub enum ImportError {
     Columns(#[from] ColumnError),
     #[error("the file has no rows")]
     NoRows,
-    #[error(
-        "this file was imported before, and its rows name no product by product_id or sku: each would create a product \
-         again; --again does it"
-    )]
-    ImportedBefore,
     #[error("the file was changed while it was read")]
     Changed,
     #[error(transparent)]
@@ -113,15 +110,11 @@ pub async fn import_products(
         refused: Vec::new(),
         dry_run: options.dry_run,
     };
-    let mut file = CsvFile::open(open(path)?)?;
+    let columns = report.columns.clone();
+    let mut file = RowReader::new(CsvFile::open(open(path)?)?, columns, options);
     if options.dry_run {
-        preview(journal, &mut file, options, &mut report, progress).await?;
+        preview(journal, &mut file, &mut report, progress).await?;
         return Ok(report);
-    }
-    let found = progress::find(pool, FileKind::Import, &digest).await?;
-    let is_finished = found.is_some_and(|found| found.applied_rows >= found.total_rows);
-    if is_finished && !report.columns.name_products() && !options.again {
-        return Err(ImportError::ImportedBefore);
     }
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let sliced = SlicedFile::new(FileKind::Import, digest, name, rows);
@@ -136,7 +129,7 @@ pub async fn import_products(
         if most == 0 {
             break;
         }
-        let slice = read_slice(&mut file, &report.columns, options, most)?;
+        let slice = file.slice(most)?;
         if slice.len() < most {
             return Err(ImportError::Changed);
         }
@@ -174,7 +167,9 @@ async fn apply_slice(application: &mut Application, slice: Vec<ImportRow>) -> Re
 }
 
 fn open(path: &Path) -> Result<BufReader<File>, ImportError> {
-    File::open(path).map(BufReader::new).map_err(|error| ImportError::Unreadable { path: path.to_owned(), error })
+    regular_file::open(path)
+        .map(BufReader::new)
+        .map_err(|error| ImportError::Unreadable { path: path.to_owned(), error })
 }
 
 /// Reads the whole file: its columns, the lines of its rows, and its digest.
@@ -212,59 +207,6 @@ impl<R: Read> Read for Digested<R> {
     }
 }
 
-/// A row of the file: a command, or why it is none.
-struct ImportRow {
-    line: u64,
-    command: Result<ImportProduct, String>,
-}
-
-/// Applies the product of a row, after its category.
-struct ImportProduct {
-    product: ApplyProduct,
-    /// Creates the category if there is none of its name.
-    create_category: bool,
-}
-
-impl UseCase for ImportProduct {
-    type Answer = AppliedProduct;
-
-    fn decide(&self, work: &mut UnitOfWork<'_>) -> Result<AppliedProduct, Interrupt> {
-        if let (true, Some(CategoryKey::Name(name))) = (self.create_category, &self.product.change.category)
-            && find_holder(work, &ClaimIds::category_name(name))?.is_none()
-        {
-            CreateCategory { name: name.clone(), parent_id: None }.decide(work)?;
-        }
-        self.product.decide(work)
-    }
-}
-
-fn read_slice<R: Read>(
-    file: &mut CsvFile<R>,
-    columns: &ProductColumns,
-    options: &ImportOptions,
-    most: usize,
-) -> Result<Vec<ImportRow>, ImportError> {
-    let mut rows = Vec::with_capacity(most);
-    while rows.len() < most
-        && let Some(CsvRow { line, fields }) = file.next_row()?
-    {
-        let row = fields.map_err(|bad| bad.reason.to_owned()).and_then(|fields| columns.row(&fields));
-        let command = row.and_then(read_product_row);
-        let command = command.map(|product| ImportProduct { product, create_category: options.create_categories });
-        rows.push(ImportRow { line, command });
-    }
-    Ok(rows)
-}
-
-impl FileRow for Arc<ImportRow> {
-    fn carry_out(&self, work: &mut UnitOfWork<'_>, counts: &mut Counts) -> Result<(), Interrupt> {
-        let command = self.command.as_ref().map_err(|reason| Refusal::UnreadableRow(reason.clone()))?;
-        let applied = command.decide(work)?;
-        count(counts, &applied);
-        Ok(())
-    }
-}
-
 fn count(counts: &mut Counts, applied: &AppliedProduct) {
     let section = counts.section("products");
     match applied.effect {
@@ -277,13 +219,12 @@ fn count(counts: &mut Counts, applied: &AppliedProduct) {
 /// Decides every row and stores nothing, up to 1,000 rows at once.
 async fn preview<R: Read>(
     journal: &Journal,
-    file: &mut CsvFile<R>,
-    options: &ImportOptions,
+    file: &mut RowReader<'_, R>,
     report: &mut ImportReport,
     progress: &ProgressBar,
 ) -> Result<(), ImportError> {
     loop {
-        let slice = read_slice(file, &report.columns, options, MAX_SLICE_ROWS)?;
+        let slice = file.slice(MAX_SLICE_ROWS)?;
         if slice.is_empty() {
             return Ok(());
         }
@@ -335,13 +276,16 @@ impl fmt::Display for ImportReport {
             writeln!(formatter, "continued after row {}", self.continued_after)?;
         }
         let would = if self.dry_run { " (dry run: nothing was changed)" } else { "" };
-        writeln!(formatter, "{} rows{would}\n{}", self.rows, self.counts)?;
+        writeln!(formatter, "{}{would}\n{}", counted(self.rows, "row", "rows"), self.counts)?;
         for RefusedLine { line, reason } in self.refused.iter().take(SHOWN) {
             writeln!(formatter, "line {line}: {reason}")?;
         }
         match self.refused.len().saturating_sub(SHOWN) {
             0 => Ok(()),
-            more => writeln!(formatter, "and {more} more rows that were left out; --skipped FILE writes all"),
+            more => {
+                let more = counted(more, "more row that was", "more rows that were");
+                writeln!(formatter, "and {more} left out; --skipped FILE writes all")
+            }
         }
     }
 }

@@ -17,6 +17,11 @@ use super::EmbeddedError;
 
 pub(super) const OWNER_FILE: &str = "owner.lock";
 
+/// Folder of pictures that a new data folder may have.
+const PICTURES: &str = "media";
+/// What a media store has at its top.
+const STORE_ENTRIES: [&str; 5] = ["images", "thumbnails", "probes", ".cartwright-media", ".cartwright-log-id"];
+
 /// How long to wait for the lock: a process that checks for a running server, or a killed owner that is still ending,
 /// may hold it for a moment.
 const OWNER_TIMEOUT: Duration = Duration::from_secs(1);
@@ -176,7 +181,8 @@ fn account_for(path: &Path) -> Result<Option<OsAccount>, EmbeddedError> {
     // Changing the owner and mode of a shared folder such as `/etc` would be a disaster.
     let mut names = fs::read_dir(path)
         .map_err(EmbeddedError::file("read the folder", path))?
-        .filter_map(|entry| Some(entry.ok()?.file_name()));
+        .filter_map(|entry| Some(entry.ok()?.file_name()))
+        .filter(|name| name != PICTURES || !holds_only_pictures(&path.join(name)));
     let owner_file = path.join(OWNER_FILE);
     let is_ours = owner_file.try_exists().map_err(EmbeddedError::file("look at", &owner_file))?;
     if names.any(|name| name != "lost+found") && !is_ours {
@@ -187,6 +193,13 @@ fn account_for(path: &Path) -> Result<Option<OsAccount>, EmbeddedError> {
         .find_map(|name| User::from_name(name).ok().flatten())
         .map(|user| Some(OsAccount::from(user)))
         .ok_or(EmbeddedError::NoAccount)
+}
+
+/// Whether a folder is a media store, which was copied here before the first start of the shop.
+fn holds_only_pictures(folder: &Path) -> bool {
+    let Ok(entries) = fs::read_dir(folder) else { return false };
+    let names: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.file_name())).collect();
+    !names.is_empty() && names.iter().all(|name| STORE_ENTRIES.iter().any(|own| name == own))
 }
 
 impl From<User> for OsAccount {

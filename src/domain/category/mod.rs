@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::Decider;
+use super::counted::counted;
 use super::event::events;
 use super::ids::{CategoryId, ProductId};
 use super::text::Name;
@@ -93,9 +94,9 @@ pub enum CategoryError {
     NotFound,
     #[error("the category already exists")]
     AlreadyExists,
-    #[error("the category has {product_count} products")]
+    #[error("the category has {}", counted(*.product_count, "product", "products"))]
     HasProducts { product_count: i64 },
-    #[error("{0} categories are below the category")]
+    #[error("{} below the category", counted(*.0, "category is", "categories are"))]
     HasChildren(usize),
     #[error("a category cannot be below itself")]
     BelowItself,

@@ -1,5 +1,5 @@
 //! A unique name with at most one holder: a category's name, a product's SKU or slug, or an order's reference. The family
-//! of a product holds the product's number in the same way.
+//! of a product holds the product's number in the same way, and so does a row of an imported file that names no product.
 //!
 //! The stream id is made of the kind and the folded name ([`ClaimIds`]): two holders cannot both win, and loading the claim
 //! finds the holder of a name.
@@ -68,6 +68,12 @@ impl ClaimIds {
     /// The place of a product in a family; the family is its holder.
     pub fn family_place(product_id: ProductId) -> Self {
         let id = format!("product-family:{product_id}");
+        Self { all: vec![id.clone()], current: id }
+    }
+
+    /// A row of an imported file, by the digest of its content.
+    pub fn import_row(digest: &str) -> Self {
+        let id = format!("import-row:{digest}");
         Self { all: vec![id.clone()], current: id }
     }
 

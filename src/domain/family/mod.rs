@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::Decider;
+use super::counted::counted;
 use super::event::events;
 use super::ids::ProductId;
 use super::text::Name;
@@ -79,7 +80,7 @@ pub enum FamilyError {
     NotFound,
     #[error("the family already exists")]
     AlreadyExists,
-    #[error("the family has {0} products; remove them first")]
+    #[error("the family has {}; remove them first", counted(*.0, "product", "products"))]
     HasProducts(usize),
     #[error("{}", describe_difference(.0))]
     OptionsDiffer(OptionDifference),

@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use super::{Action, Order, PlacedOrder};
+use crate::domain::counted::counted;
 use crate::domain::customer::Country;
 use crate::domain::ids::CustomerId;
 use crate::domain::money::Money;
@@ -26,11 +27,17 @@ pub enum OrderError {
     UnknownLine(i64),
     #[error("line {0} is named twice")]
     DuplicateLine(i64),
-    #[error("line {line} has {available} units left, not {requested}")]
+    #[error("line {line} has {} left, not {requested}", counted(*.available, "unit", "units"))]
     TooManyUnits { line: i64, requested: i64, available: i64 },
-    #[error("line {line} has {shipped} shipped units left, not {requested}; use cancel for units that are not shipped")]
+    #[error(
+        "line {line} has {} left, not {requested}; use cancel for units that are not shipped",
+        counted(*.shipped, "shipped unit", "shipped units")
+    )]
     NotShipped { line: i64, requested: i64, shipped: i64 },
-    #[error("line {line} has {unshipped} unshipped units, not {requested}; use return for shipped units")]
+    #[error(
+        "line {line} has {}, not {requested}; use return for shipped units",
+        counted(*.unshipped, "unshipped unit", "unshipped units")
+    )]
     AlreadyShipped { line: i64, requested: i64, unshipped: i64 },
     #[error("units of the order are already shipped; cancel the others by their lines")]
     PartlyShipped,

@@ -73,7 +73,12 @@ pub struct ProductRow(ApplyProduct);
 impl FromObject for ProductRow {
     fn from_object(mut object: Map<String, Value>) -> Result<Self, Vec<FieldError>> {
         let mut errors = Vec::new();
+        let is_null = object.get("product_id") == Some(&Value::Null);
         let product_id = take_field::<Option<ProductId>>(&mut object, "product_id", &mut errors).flatten();
+        if is_null {
+            let message = "must not be null; a row without it creates a product".to_owned();
+            errors.push(FieldError { field: "product_id".to_owned(), message });
+        }
         let stock = read_stock(&object, &mut errors);
         let key = match (product_id, object.get("sku")) {
             (Some(product_id), _) => Some(ProductKey::Id(product_id)),

@@ -189,7 +189,7 @@ impl From<MediaError> for ApiError {
             MediaError::Database(error) => error.into(),
             MediaError::Panicked | MediaError::File(_) => Self::internal(error),
             MediaError::Busy | MediaError::Contended => Self::unavailable("media_busy", error.to_string()),
-            MediaError::Store(_) | MediaError::OtherOwner(_) => {
+            MediaError::Store(_) | MediaError::OtherOwner(_) | MediaError::Owned(_) => {
                 tracing::error!(%error, "the media store cannot be used");
                 Self::unavailable("media_unavailable", "the store of images cannot be used")
             }

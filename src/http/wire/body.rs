@@ -16,7 +16,7 @@ use crate::http::wire::fallbacks;
 use crate::http::wire::input::UNKNOWN_FIELD;
 use crate::http::wire::json_input::from_json;
 use crate::http::wire::snapshot::RouterState;
-use crate::json::Unambiguous;
+use crate::json::{Unambiguous, find_inexact_number, without_byte_order_mark};
 
 /// A body that is parsed from a JSON object.
 pub trait FromObject: Sized {
@@ -91,17 +91,24 @@ pub async fn read_bytes(request: Request, app: &App) -> Result<Bytes, ApiError> 
 
 /// Parses a body; an empty body counts as an empty object.
 pub fn parse_body<T: FromObject>(headers: &HeaderMap, bytes: &[u8]) -> Result<T, ApiError> {
-    let object = if bytes.is_empty() {
-        Map::new()
-    } else {
-        check_content_type(headers)?;
-        parse_object(bytes)?
-    };
-    T::from_object(object).map_err(ApiError::invalid)
+    if bytes.is_empty() {
+        return T::from_object(Map::new()).map_err(ApiError::invalid);
+    }
+    check_content_type(headers)?;
+    read_object(bytes)
 }
 
-/// Parses a JSON object.
-pub fn parse_object(bytes: &[u8]) -> Result<Map<String, Value>, ApiError> {
+/// Reads a JSON object. A number that the shop would keep as another one is refused.
+pub fn read_object<T: FromObject>(bytes: &[u8]) -> Result<T, ApiError> {
+    let bytes = without_byte_order_mark(bytes);
+    let read = T::from_object(parse_object(bytes)?).map_err(ApiError::invalid)?;
+    match find_inexact_number(bytes) {
+        None => Ok(read),
+        Some(inexact) => Err(ApiError::invalid_field(&*inexact.path, inexact.to_string())),
+    }
+}
+
+fn parse_object(bytes: &[u8]) -> Result<Map<String, Value>, ApiError> {
     let Unambiguous(value) = serde_json::from_slice(bytes).map_err(|error| invalid_json(bytes, &error))?;
     match value {
         Value::Object(object) => Ok(object),

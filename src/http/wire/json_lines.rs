@@ -9,7 +9,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterIn};
 
-use crate::http::wire::body::{FromObject, parse_object, read_bytes};
+use crate::http::wire::body::{FromObject, read_bytes, read_object};
 use crate::http::wire::command::{CommandHead, CommandParams};
 use crate::http::wire::error::ApiError;
 use crate::http::wire::page::read_query;
@@ -111,10 +111,7 @@ fn read_rows<T: FromObject>(bytes: &[u8]) -> Vec<(u64, Result<T, Value>)> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let lines = bytes.split(|byte| *byte == b'\n').zip(1..);
     let lines = lines.filter(|(line, _)| !line.trim_ascii().is_empty());
-    let rows = lines.map(|(line, number)| {
-        let row = parse_object(line).and_then(|object| T::from_object(object).map_err(ApiError::invalid));
-        (number, row.map_err(|error| error.problem()))
-    });
+    let rows = lines.map(|(line, number)| (number, read_object(line).map_err(|error| error.problem())));
     rows.collect()
 }
 

@@ -91,7 +91,7 @@ schemas! {
     Imei = "Imei": string("15 or 16 digits; spaces and `-` are ignored.")
         .pattern(Some("^[0-9 -]{15,32}$")).examples(["356938035643809"]);
     Specifications = "Specifications": ObjectBuilder::new().schema_type(Type::Object)
-        .description(Some("A JSON object of the merchant's own, with at most 16384 bytes and nested at most 5 deep."))
+        .description(Some("A JSON object of the merchant's own, with at most 16384 bytes and nested at most 5 deep. A number that would not be kept as it is written, such as `0.10`, is refused."))
         .additional_properties(Some(AdditionalProperties::FreeForm(true))).examples([serde_json::json!({ "power": "2200 W" })]);
     Metadata = "Metadata": ObjectBuilder::new().schema_type(Type::Object)
         .description(Some("At most 50 pairs of texts: keys of 1 to 40 characters, values of at most 500."))

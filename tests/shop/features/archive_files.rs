@@ -69,13 +69,21 @@ async fn a_killed_archiver_continues_and_a_file_brings_the_events_back() {
     );
     shop.check_log().await;
 
+    let none = folder.path().join("none.jsonl.zst");
+    let ended = run_archive(&database, folder.path(), &["--older-than", "3650d", "--to", none.to_str().unwrap()]);
+    assert!(text(&ended).starts_with("archived 0 orders and 0 carts, 0 events"), "{ended:?}");
+    let left = std::fs::read_dir(folder.path())
+        .unwrap()
+        .filter(|entry| entry.as_ref().unwrap().file_name().to_str().unwrap().starts_with("none."));
+    assert_eq!(left.count(), 0, "the name stays free");
+
     // A second file for what came later, and a database that has lost its archive.
     cancel(&shop, order(&shop, customers[1], kettle).await).await;
     shop.settle().await;
     let later = folder.path().join("later.jsonl.zst");
     let later = later.to_str().unwrap();
     let ended = run_archive(&database, folder.path(), &["--older-than", "0s", "--to", later]);
-    assert!(text(&ended).starts_with("archived 1 orders and 1 carts, "), "{ended:?}");
+    assert!(text(&ended).starts_with("archived 1 order and 1 cart, "), "{ended:?}");
     assert!(folder.path().join("later.jsonl.zst.manifest.json").exists());
     let before = seen(&shop).await;
     let present = run_archive(&database, folder.path(), &["restore", file]);
@@ -97,6 +105,10 @@ async fn a_killed_archiver_continues_and_a_file_brings_the_events_back() {
     let section = page.split("\n## ").find(|section| section.starts_with("Archive\n")).unwrap();
     let commands: String = section.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
     assert_eq!(commands.matches("cartwright ").count(), 7);
+    // The file is of an order that was just cancelled.
+    cancel(&shop, order(&shop, customers[1], kettle).await).await;
+    shop.settle().await;
+    let commands = commands.replace("365d --to", "0s --to");
     let programs = Path::new(PROGRAM).parent().unwrap().to_owned();
     let path = std::env::split_paths(&std::env::var_os("PATH").unwrap()).collect::<Vec<_>>();
     let path = std::env::join_paths([programs].into_iter().chain(path)).unwrap();

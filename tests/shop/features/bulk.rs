@@ -232,6 +232,80 @@ async fn rows_are_all_or_nothing_previewed_and_replayed() {
 }
 
 #[tokio::test]
+async fn the_products_of_a_brand_or_of_a_family_get_new_prices() {
+    let shop = TestShop::new().await;
+    for (name, brand) in [("Kettle", "Café"), ("Cup", "CAFE"), ("Pot", "Other"), ("Old pot", "Café")] {
+        let id = shop.product(name, "10.00", 1).await;
+        let changed = shop.send("PATCH", &format!("product/{id}/"), json!({ "brand": brand }), &[]).await;
+        assert_eq!(changed.status, StatusCode::OK, "{}", changed.body);
+    }
+    assert!(shop.send("PATCH", "product/4/", json!({ "discontinued": true }), &[]).await.status.is_success());
+    shop.done("families/", json!({ "name": "Pots", "options": ["size"] })).await;
+    for (product, size) in [(2, "S"), (3, "L")] {
+        let place = json!({ "family_id": 1, "options": { "size": size } });
+        assert!(shop.send("PUT", &format!("product/{product}/family/"), place, &[]).await.status.is_success());
+    }
+    shop.settle().await;
+    for (group, expected) in [
+        // Without regard to case and accents, and without discontinued products.
+        (json!({ "brand": "cafe" }), vec![(1, "11.00"), (2, "11.00")]),
+        (json!({ "family_id": 1 }), vec![(2, "12.10"), (3, "11.00")]),
+        (json!({ "all": true }), vec![(1, "12.10"), (2, "13.31"), (3, "12.10")]),
+    ] {
+        let mut body = group.clone();
+        body["percent"] = json!("10");
+        let answered = post(&shop, "products/reprice/", "application/json", body.to_string(), None).await;
+        let prices = answered
+            .lines
+            .iter()
+            .map(|line| (line["product_id"].as_i64().unwrap(), line["price"].as_str().unwrap().to_owned()));
+        let expected: Vec<_> = expected.into_iter().map(|(product, price)| (product, price.to_owned())).collect();
+        assert_eq!(prices.collect::<Vec<_>>(), expected, "{group}");
+        shop.settle().await;
+    }
+    for group in [json!({ "brand": "Nothing" }), json!({ "family_id": 9 })] {
+        let mut body = group.clone();
+        body["percent"] = json!("10");
+        let before = position(&shop).await;
+        let answered = post(&shop, "products/reprice/", "application/json", body.to_string(), None).await;
+        assert!(answered.status.is_client_error() || answered.lines.is_empty(), "{group}: {:?}", answered.lines);
+        assert_eq!(position(&shop).await, before, "{group}");
+    }
+    shop.check_log().await;
+}
+
+#[tokio::test]
+async fn a_number_that_would_be_kept_as_another_is_refused_with_its_field() {
+    let shop = TestShop::new().await;
+    let kettle = shop.product("Kettle", "20.00", 5).await;
+    let before = position(&shop).await;
+    let row = |number: &str| format!("{{\"product_id\":{kettle},\"specifications\":{{\"a\":[1,{number}]}}}}");
+    for number in ["12345678901234567890123", "0.1000", "-0", "1.0000000000000000001"] {
+        let answered = post(&shop, "products/bulk/", "application/x-ndjson", row(number), None).await;
+        let error = &answered.lines[0]["problem"]["errors"][0];
+        assert_eq!(error["field"], "specifications.a[1]", "{:?}", answered.lines);
+        assert!(error["message"].as_str().unwrap().contains(&format!("the number {number}, which would be kept as")));
+    }
+    let body = "{\"specifications\":{\"a\":0.1000},\"on_sale\":true}".to_owned();
+    let patch = Request::patch(format!("/shop/api/product/{kettle}/")).header("content-type", "application/json");
+    let patch = patch.header("authorization", format!("Bearer {}", *tokens::ADMIN));
+    let refused = shop.router.clone().oneshot(patch.body(Body::from(body)).unwrap()).await.unwrap();
+    assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
+    // Null is no number of a product.
+    let unnamed = json!({ "product_id": null, "name": "Cup", "price": "1.00", "category": "Kitchen" });
+    let answered = rows(&shop, "products/bulk/", &[unnamed]).await;
+    assert_eq!(answered.lines[0]["problem"]["errors"][0]["field"], "product_id");
+    assert_eq!(position(&shop).await, before);
+    let kept = "[18446744073709551615,-9007199254740993,0.1]";
+    let body = format!("\u{feff}{}", row(kept));
+    let answered = post(&shop, "products/bulk/", "application/x-ndjson", body, None).await;
+    assert_eq!(answered.lines[0]["effect"], "changed", "{:?}", answered.lines);
+    let product = shop.read(&format!("product/{kettle}/")).await;
+    assert_eq!(product["specifications"]["a"][1].to_string(), kept);
+    shop.check_log().await;
+}
+
+#[tokio::test]
 async fn a_unit_of_work_creates_many_products_of_one_name_whose_slugs_are_taken() {
     let shop = TestShop::new().await;
     shop.category("Kitchen").await;

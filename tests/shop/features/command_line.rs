@@ -68,8 +68,55 @@ fn the_documented_commands_work_from_the_first_start_to_the_last() {
 }
 
 #[test]
-fn only_serve_and_play_create_a_shop() {
+fn a_command_that_is_refused_creates_no_shop() {
     let folder = data_dir();
+    let files = tempfile::tempdir().unwrap();
+    let file = |name: &str, content: &str| {
+        std::fs::write(files.path().join(name), content).unwrap();
+        files.path().join(name).to_str().unwrap().to_owned()
+    };
+    let csv = file("products.csv", "name,price,category\nCup,1.00,Kitchen\n");
+    let dump = |category: i64, images: &str| {
+        format!(
+            r#"{{"categories":[{{"model":"product.category","pk":1,"fields":{{"name":"Tea"}}}}],
+                "products":[{{"model":"product.product","pk":1,"fields":{{"title":"Tea","price":"1.00","category_id":{category}}}}}],
+                "phones":[],"images":[{images}]}}"#
+        )
+    };
+    let image = r#"{"model":"product.imageproduct","pk":1,"fields":{"product_id":1,"image":"images/a.jpg","ordre":0}}"#;
+    let good = file("good.json", &dump(1, ""));
+    let pipe = files.path().join("pipe");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let pipe = pipe.to_str().unwrap();
+    std::fs::create_dir(files.path().join("media")).unwrap();
+    std::fs::write(files.path().join("media/.cartwright-log-id"), "17\n").unwrap();
+    let owned = files.path().join("media");
+    let owned = owned.to_str().unwrap();
+    let skipped = files.path().join("skipped.csv");
+    let skipped_csv = skipped.to_str().unwrap();
+    for (args, expected) in [
+        (vec!["products", "deploy", &file("category.json", &dump(2, ""))], "products 1: category 2 not found"),
+        (vec!["products", "deploy", &file("image.json", &dump(1, image))], "images/a.jpg is not in the media store"),
+        (vec!["products", "deploy", &file("broken.json", "{")], "EOF while parsing"),
+        (vec!["products", "deploy", "--backup", &good], "and nothing to back up"),
+        (vec!["products", "deploy", pipe], "it is a pipe, not a regular file"),
+        (vec!["products", "deploy", "--force", "/nowhere.json"], "cannot read /nowhere.json"),
+        (vec!["play", &csv, "--skipped", skipped_csv], "the file has no column"),
+        (vec!["play", pipe], "it is a pipe, not a regular file"),
+        (vec!["restore", pipe], "it is a pipe, not a regular file"),
+        (vec!["serve", "--schedule", "dump=0 4 * * *;dump=0 5 * * *"], "names the task dump twice"),
+        (vec!["serve", "--media", "s3://"], "invalid value"),
+        (vec!["serve", "--listen", "127.0.0.1:0", "--media", owned], "belongs to the shop with the log 17"),
+        (vec!["products", "deploy", "--media", owned, &good], "belongs to the shop with the log 17"),
+    ] {
+        let output = run(folder.path(), &args);
+        let message = text(&output);
+        assert!(!output.status.success() && message.contains(expected), "{args:?}: {message}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "{args:?} created something");
+    }
+    assert!(!skipped.exists());
+    let planned = run(folder.path(), &["products", "deploy", "--dry-run", &good]);
+    assert!(planned.status.success() && text(&planned).contains("products: 1 created"), "{}", text(&planned));
     for place in [folder.path().to_owned(), folder.path().join("missing")] {
         for args in [
             &["status"][..],
@@ -77,7 +124,20 @@ fn only_serve_and_play_create_a_shop() {
             &["verify", "--log"],
             &["replay"],
             &["users", "list"],
+            &["keys", "rotate"],
             &["reactions", "list"],
+            &["restored"],
+            &["sql"],
+            &["clock"],
+            &["views", "list"],
+            &["archive", "--older-than", "1d"],
+            &["archive", "restore", &csv],
+            &["cleanup"],
+            &["products", "dump"],
+            &["products", "check", &good],
+            &["products", "check", "--against", &good],
+            &["products", "import", &csv, "--skipped", skipped_csv],
+            &["products", "update-image-urls"],
         ] {
             let output = run(&place, args);
             let message = text(&output);
@@ -86,6 +146,7 @@ fn only_serve_and_play_create_a_shop() {
         }
     }
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing was created");
+    assert!(!skipped.exists());
 }
 
 #[tokio::test]

@@ -92,11 +92,59 @@ async fn rows_become_products_and_faulty_ones_are_named_with_their_lines() {
     let creating = ImportOptions { create_categories: true, ..ImportOptions::default() };
     assert_eq!(counts(&import.report(garden, &creating).await), "products: 2 created, 0 changed, 0 unchanged");
 
-    // Without a number or an SKU, a repeated import would create each product again.
-    let nameless = "name,price,category\nSpade,9.00,Garden\n";
-    assert!(import.report(nameless, &ImportOptions::default()).await.is_complete());
-    let again = import.run(nameless.as_bytes(), &ImportOptions::default()).await;
-    assert!(matches!(again, Err(ImportError::ImportedBefore)), "{again:?}");
+    shop.check_log().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_names_no_product_creates_it_once() {
+    let shop = TestShop::new().await;
+    shop.category("Garden").await;
+    let import = Import { shop: &shop, folder: tempfile::tempdir().unwrap() };
+    let plain = ImportOptions::default();
+    // Equal rows are a product each. One row has an SKU, and one an error.
+    let rows = "sku,name,price,category,imei\n,Spade,9.00,Garden,\nR-1,Rake,9.00,Garden,\n,Spade,9.00,Garden,\n,Hoe,x,Garden,\n";
+    let created = import.report(rows, &plain).await;
+    assert_eq!((counts(&created).as_str(), created.refused.len()), ("products: 3 created, 0 changed, 0 unchanged", 1));
+    let position = shop.log_position().await;
+    let previewed = import.report(rows, &ImportOptions { dry_run: true, ..plain.clone() }).await;
+    for report in [previewed, import.report(rows, &plain).await] {
+        assert_eq!(counts(&report), "products: 0 created, 0 changed, 3 unchanged");
+    }
+    // The columns are in another order, and the row with the error is mended: the others are recognised.
+    let mended =
+        "name,price,category,sku\nHoe,8.00,Garden,\nSpade,9.00,Garden,\nSpade,9.00,Garden,\nRake,9.00,Garden,R-1\n";
+    assert_eq!(counts(&import.report(mended, &plain).await), "products: 1 created, 0 changed, 3 unchanged");
+    assert_eq!(shop.log_position().await, position + 4, "category, product, slug and row");
+    // A column without any key.
+    let nameless = "name,price,category\nSpade,9.00,Garden\nPot,1.00,Garden\n";
+    assert_eq!(counts(&import.report(nameless, &plain).await), "products: 1 created, 0 changed, 1 unchanged");
+    let again = ImportOptions { again: true, ..plain };
+    assert_eq!(counts(&import.report(nameless, &again).await), "products: 2 created, 0 changed, 0 unchanged");
+    assert_eq!(shop.read("products/").await.as_array().unwrap().len(), 7);
+    shop.check_log().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_a_constraint_refuses_is_left_out_and_the_others_of_its_slice_are_imported() {
+    let shop = TestShop::new().await;
+    let kettle = shop.product("Kettle", "20.00", 5).await;
+    let device = serde_json::json!({ "imei": "356938035643809" });
+    assert!(shop.send("PATCH", &format!("product/{kettle}/"), device, &[]).await.status.is_success());
+    let import = Import { shop: &shop, folder: tempfile::tempdir().unwrap() };
+    let rows = "sku,name,price,category,imei\nA,Phone A,1.00,Kitchen,490154203237518\nB,Phone B,1.00,Kitchen,356938035643809\n\
+                C,Phone C,1.00,Kitchen,\n";
+    // The log does not know whether an IMEI is another one, so setting it again is a change.
+    for (expected, round) in
+        [("products: 2 created, 0 changed, 0 unchanged", 1), ("products: 0 created, 1 changed, 1 unchanged", 2)]
+    {
+        let report = import.report(rows, &ImportOptions::default()).await;
+        let refused: Vec<_> = report.refused.iter().map(|refused| (refused.line, refused.reason.as_str())).collect();
+        assert_eq!((counts(&report).as_str(), refused.len()), (expected, 1), "round {round}: {refused:?}");
+        assert!(refused[0].0 == 3 && refused[0].1.contains("IMEI"), "{refused:?}");
+    }
+    let events: Vec<String> =
+        sqlx::query_scalar("select payload::text from events").fetch_all(&shop.pool).await.unwrap();
+    assert!(events.iter().all(|event| !event.contains("356938035643809") && !event.contains("490154203237518")));
     shop.check_log().await;
 }
 

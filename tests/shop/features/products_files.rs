@@ -137,7 +137,13 @@ async fn a_dump_fills_an_empty_shop_whose_dump_is_the_same() {
     let below = json!({ "parent_id": top });
     assert!(shop.send("PATCH", "categories/1/", below, &[]).await.status.is_success());
     let files = Files::of(&shop);
+    let before = files.dump_to("before", 1).await;
+    let threshold = json!({ "low_stock_threshold": 3 });
+    assert!(shop.send("PATCH", &format!("product/{first}/"), threshold, &[]).await.status.is_success());
     let dumped = files.dump_to("a", 1).await;
+    let times = |path: &Path| read(path)["products"][0]["fields"]["updated_at"].as_str().unwrap().to_owned();
+    assert!(times(&before) < times(&dumped), "a threshold of its own is a change of the product");
+    assert_eq!(carried(&before), carried(&dumped));
     let again = files.dump_to("b", 1).await;
     assert_eq!(std::fs::read(&dumped).unwrap(), std::fs::read(&again).unwrap(), "equal byte for byte");
     assert_eq!(std::fs::metadata(&dumped).unwrap().permissions().mode() & 0o777, 0o600);
@@ -160,6 +166,9 @@ async fn a_dump_fills_an_empty_shop_whose_dump_is_the_same() {
     let target = Files::of(&other);
     let planned = DeployOptions { dry_run: true, ..DeployOptions::default() };
     let planned = target.deploy(&dumped, &planned).await.unwrap();
+    let lines: Vec<_> =
+        planned.counts.to_string().lines().map(|line| line.split(':').next().unwrap().to_owned()).collect();
+    assert_eq!(lines, ["categories", "products", "phones"], "in the order of the format");
     assert_eq!((counts(&planned, "products"), other.log_position().await), ((2, 0, 0), 0), "a dry run changes nothing");
     let deployed = target.deploy(&dumped, &DeployOptions::default()).await.unwrap();
     assert_eq!((counts(&deployed, "products"), counts(&deployed, "phones")), ((2, 0, 0), (1, 0, 0)));
@@ -229,18 +238,24 @@ async fn every_problem_of_a_file_is_listed_with_its_place_and_changes_nothing() 
         (13, json!({})),
         (gone, json!({})),
         (15, json!({ "title": " ", "slug": "No Slug", "specifications": [], "image_urls": { "main": 1 } })),
+        (17, json!({ "specifications": { "sizes": [2.5, "NUMBER"] } })),
+        (18, json!({ "image_urls": "x" })),
     ]);
     file["products"].as_array_mut().unwrap().push(json!({ "model": "product.phone", "pk": 16, "fields": {} }));
     file["products"].as_array_mut().unwrap().push(json!({ "model": "product.product", "pk": "x", "fields": {} }));
     file["phones"] = json!([
-        { "model": "product.phone", "pk": 1, "fields": { "product_id": 13, "storage": "big", "imei": "1", "ram": 8 } },
+        { "model": "product.phone", "pk": 1, "fields": { "product_id": 13, "storage": "big", "imei": "1", "ram": 8, "colour": "red" } },
     ]);
-    let problems = files.problems(&serde_json::to_string_pretty(&file).unwrap()).await;
+    let image = |pk: i64, path: &str| json!({ "model": "product.imageproduct", "pk": pk, "fields": { "product_id": 13, "image": path, "ordre": pk } });
+    file["images"] = json!([image(1, ""), image(2, "images/../../x.jpg")]);
+    // Some programs write a byte order mark.
+    let text = format!("\u{feff}{}", serde_json::to_string_pretty(&file).unwrap()).replace("\"NUMBER\"", "0.10");
+    let problems = files.problems(&text).await;
     let expected = [
-        "products 10: price: invalid type: floating point `1.5`, expected a string",
-        "products 10: is_available: invalid type: null, expected true or false",
+        "products 10: price: must be a string, not a number with decimals",
+        "products 10: is_available: must be true or false, not null",
         "products 10: stock: must be a whole number from 0 to",
-        "products 10: weight: invalid type: string \"heavy\", expected a whole number",
+        "products 10: weight: must be a whole number, not a string",
         "products 10: colour: the format has no such field",
         "products 12: created_at: must be a time",
         "products 14: sku: product 13 of the file has this SKU too",
@@ -248,18 +263,24 @@ async fn every_problem_of_a_file_is_listed_with_its_place_and_changes_nothing() 
         "products 13: pk: appears twice in the file",
         "products 15: title: must not be empty",
         "products 15: slug: must have only lower-case letters",
-        "products 15: image_urls: ",
-        "products 15: specifications: ",
+        "products 15: image_urls.main: must be a string, not a number",
+        "products 15: specifications: must be an object, not an array",
+        "products 17: specifications.sizes[1]: is the number 0.10, which would be kept as 0.1",
+        "products 18: image_urls: must be an object, not a string",
         "products 16: model: must be \"product.product\"",
         "products: pk: must be a whole number above 0",
         "phones 1: imei: is stored apart from dumps",
-        "phones 1: storage: ",
+        "phones 1: storage: must be a whole number, not a string",
+        "phones 1: colour: the format has no such field",
+        "images 1: image: must be the path of a file in the media store",
+        "images 2: image: must be the path of a file in the media store",
     ];
     for expected in expected {
         assert!(problems.iter().any(|problem| problem.contains(expected)), "{expected} is not in {problems:#?}");
     }
     assert!(problems.iter().all(|problem| problem.starts_with("line ")), "{problems:#?}");
     assert_eq!(problems.len(), expected.len(), "{problems:#?}");
+    assert!(problems.iter().all(|problem| !problem.contains("struct") && !problem.contains("i64")), "{problems:#?}");
 
     let mut file = file_of(&[(11, json!({ "sku": "T-1" })), (12, json!({ "category_id": 99 })), (gone, json!({}))]);
     file["phones"] = json!([{ "model": "product.phone", "pk": 1, "fields": { "product_id": 500, "ram": 8 } }]);

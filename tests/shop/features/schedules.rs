@@ -90,7 +90,8 @@ async fn a_server_runs_tasks_at_the_times_of_its_settings() {
     for (schedule, expected) in [
         ("archive=30 25 * * *", "`30 25 * * *` is not a cron expression"),
         ("bake=30 3 * * *", "`bake` is not a task"),
-        ("archive=0 3 * * *;archive=0 4 * * *", "--schedule names archive twice"),
+        ("archive=0 3 * * *;archive=0 4 * * *", "--schedule names the task archive twice"),
+        ("dump=@daily", "is not a cron expression of five fields"),
     ] {
         let refused = serve(&["--schedule", schedule]).output().unwrap();
         assert!(!refused.status.success() && text(&refused).contains(expected), "{refused:?}");

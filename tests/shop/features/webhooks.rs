@@ -349,7 +349,7 @@ fn parked_reactions_are_listed_retried_and_dropped_on_the_command_line() {
     assert_eq!(reactions(&["retry", &id]), (Some(0), format!("reaction {id} will be retried\n")));
     parked("the webhook is inactive");
     let all = ["retry", "--all", "--reactor", "webhooks"];
-    assert_eq!(reactions(&all), (Some(0), "1 reactions of webhooks will be retried\n".to_owned()));
+    assert_eq!(reactions(&all), (Some(0), "1 reaction of webhooks will be retried\n".to_owned()));
     parked("the webhook is inactive");
     assert_eq!(reactions(&["drop", &id]), (Some(0), format!("reaction {id} was dropped\n")));
     let (code, listed) = reactions(&["list", "--state", "parked"]);

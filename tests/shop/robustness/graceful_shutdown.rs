@@ -10,7 +10,7 @@ use crate::support::client::{Client, Lost, Reply};
 use crate::support::program::{Server, command, data_dir, verify, wait_for};
 
 const CLIENTS: usize = 16;
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 3;
 
 /// A command and its outcome.
 struct Sent {

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::support::TestShop;
 
-const ROUNDS: usize = 30;
+const ROUNDS: usize = 20;
 
 /// Repeats `look` while projections are rebuilt.
 async fn while_rebuilt(shop: &TestShop, names: &[&str], look: impl AsyncFn()) {

@@ -28,7 +28,7 @@ fn wait_long<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 
 #[test]
 fn a_receiver_has_every_event_once_by_its_id_although_servers_are_killed_under_load() {
-    const ROUNDS: usize = 6;
+    const ROUNDS: usize = 4;
     let runtime = tokio::runtime::Runtime::new().unwrap();
     // The receiver refuses one event in a hundred at first.
     let receiver = runtime.block_on(Receiver::answering(|before, message| {
@@ -90,7 +90,7 @@ fn a_receiver_has_every_event_once_by_its_id_although_servers_are_killed_under_l
     );
     let delivered_before = delivered_before_a_kill.iter().any(|delivered| *delivered > 0);
     assert!(delivered_before && interrupted_by_a_kill > 0, "no server was killed during a delivery");
-    assert!(expected.len() > 500, "only {} events", expected.len());
+    assert!(expected.len() > 300, "only {} events", expected.len());
     server.signal(Signal::SIGTERM);
     assert_eq!(server.wait(), Some(0));
 }

@@ -266,8 +266,8 @@ async fn stored_addresses_that_cannot_be_mailed_are_shown_and_park_nothing() {
     let status = Command::new(PROGRAM).arg("status").env("DATABASE_URL", url.as_str()).output().unwrap();
     let printed = text(&status);
     for line in [
-        format!("1 customers have an e-mail address that cannot be mailed: {zoe}\n"),
-        format!("1 orders of guests have an e-mail address that cannot be mailed: {order}\n"),
+        format!("1 customer has an e-mail address that cannot be mailed: {zoe}\n"),
+        format!("1 order of a guest has an e-mail address that cannot be mailed: {order}\n"),
     ] {
         assert!(printed.contains(&line), "{printed}");
     }

@@ -12,7 +12,7 @@ use cartwright::files::{MediaFiles, MediaLocation, MediaStore};
 use cartwright::http::{App, AppSettings, Edge, WholeListLimits, router};
 use cartwright::journal::JournalOptions;
 use cartwright::payments::{Payments, PaymentsConfig};
-use cartwright::projector::{PROJECTIONS, ProjectorOptions, verify};
+use cartwright::projector::{PROJECTIONS, ProjectorOptions, Verifier};
 use cartwright::server::Engine;
 use cartwright::shop::PaymentPolicy;
 use serde_json::{Value, json};
@@ -276,8 +276,9 @@ impl TestShop {
 
     /// Rebuilds every read table and checks that it equals the live one.
     pub async fn verify(&self) {
+        let mut verifier = Verifier::new(&self.pool);
         for projection in PROJECTIONS {
-            let found = verify(&self.pool, projection, &|_| ()).await.unwrap();
+            let found = verifier.verify(projection, &|_| ()).await.unwrap();
             assert_eq!(found.different, 0, "{}: {:?}", projection.name, found.examples);
         }
     }

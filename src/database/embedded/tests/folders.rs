@@ -108,6 +108,11 @@ async fn a_folder_that_is_not_ours_is_left_alone() {
         fs::write(parent.path().join("theirs"), "").unwrap();
         let error = start_error(parent.path()).await;
         assert!(error.contains("is not empty and is not a data folder of this shop"), "{error}");
+        // A folder named as that of the pictures, with something else in it.
+        let other = parent.path().join("other");
+        fs::create_dir_all(other.join("media/videos")).unwrap();
+        let error = start_error(&other).await;
+        assert!(error.contains("is not empty and is not a data folder of this shop"), "{error}");
         fs::set_permissions(parent.path(), fs::Permissions::from_mode(0o700)).unwrap();
         let error = start_error(&parent.path().join("below")).await;
         assert!(error.contains("cannot enter") && error.contains("choose a folder"), "{error}");
