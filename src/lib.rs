@@ -5,13 +5,15 @@
 //! `projections/`, and queries read those tables. [`reactors`] run side effects outside the database: [`payments`],
 //! [`mail`] and [`webhooks`]. The [`scheduler`] runs periodic tasks. The [`clock`] is the database's. [`accounts`] authenticates callers.
 //! [`health`] collects the warnings that operators see. [`catalogue`] dumps, checks and deploys the products.
+//! [`admin`] is the staff's pages, a client of the API inside the process.
 //! [`csv_file`] reads the files that operators import. [`archive`] moves closed orders out of the table of live events.
 //!
 //! - `domain` is pure: no I/O, no clock, no randomness, no configuration.
-//! - Only `journal` writes to the log; only `projections/*/apply.sql` write read tables; only `http` knows axum.
+//! - Only `journal` writes to the log; only `projections/*/apply.sql` write read tables; only `http` and `admin` know axum.
 //! - A read table holds nothing that cannot be rebuilt from the log and the tables of personal data.
 
 pub mod accounts;
+pub mod admin;
 pub mod archive;
 mod background;
 pub mod catalogue;

@@ -165,6 +165,7 @@ pub async fn serve(
             cart_days: config.cart_days,
             media: Some(media),
             response_cache: config.response_cache(),
+            time_zone: config.schedules.schedule_zone,
             ..http::AppSettings::default()
         },
         metrics::install(),

@@ -14,7 +14,7 @@ use crate::journal::Context;
 use crate::shop::ChangePassword;
 
 /// Lifetime of a session without use.
-const SESSION_LIFE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+pub(super) const SESSION_LIFE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// The most used refresh tokens of a session that are remembered; using one of them again ends the session.
 pub const MAX_USED_TOKENS: i32 = 100;

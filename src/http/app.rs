@@ -3,6 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use chrono_tz::Tz;
 use metrics_exporter_prometheus::PrometheusHandle;
 use sqlx::PgPool;
 use tokio::sync::watch;
@@ -38,6 +39,8 @@ pub struct AppParts {
     pub(super) payment_policy: PaymentPolicy,
     /// Days after which an unused token of a guest's cart expires; 0 means never.
     pub(super) cart_days: u32,
+    /// Time zone of the staff's pages.
+    pub(super) time_zone: Tz,
     pub(super) metrics: Option<PrometheusHandle>,
     /// Becomes true when the server begins to stop; event streams end then.
     pub(super) stopping: watch::Receiver<bool>,
@@ -55,6 +58,8 @@ pub struct AppSettings {
     /// Where pictures are stored; in memory if absent.
     pub media: Option<MediaStore>,
     pub response_cache: ResponseCacheLimits,
+    /// Time zone of the staff's pages; UTC by default.
+    pub time_zone: Tz,
 }
 
 impl Deref for App {
@@ -77,7 +82,8 @@ impl App {
         stopping: watch::Receiver<bool>,
     ) -> Self {
         let recent_writes = Arc::default();
-        let AppSettings { edge, payment_policy, payments, cart_days, whole_lists, media, response_cache } = settings;
+        let AppSettings { edge, payment_policy, payments, cart_days, whole_lists, media, response_cache, time_zone } =
+            settings;
         let media = MediaFiles::new(media.unwrap_or_else(MediaStore::in_memory), pool.clone());
         Self(Arc::new(AppParts {
             journal,
@@ -92,6 +98,7 @@ impl App {
             edge,
             payment_policy,
             cart_days,
+            time_zone,
             metrics,
             stopping,
         }))

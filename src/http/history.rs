@@ -3,9 +3,9 @@
 use axum::extract::{OriginalUri, State};
 use axum::http::Uri;
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::domain::Decider;
@@ -21,6 +21,19 @@ use crate::domain::wishlist::Wishlist;
 use crate::http::App;
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::{DEFAULT_LIMIT, Ids, Page, PageOf, Params};
+
+/// The requested part of a history.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct HistoryPage {
+    /// Maximum number of items, 1 to 1000.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<i64>,
+    /// Start of the page, from the `Link` header of the previous page.
+    cursor: Option<String>,
+    /// `true` lists the newest event first.
+    newest_first: Option<bool>,
+}
 
 /// An event, and the fields of the state that it changed.
 #[derive(Serialize, ToSchema)]
@@ -53,13 +66,13 @@ struct HistoryRow {
 
 /// List the events of an order and what they changed
 #[utoipa::path(get, path = "/order/{order_id}/history", tag = "log", security(("bearer" = ["reader"])),
-    params(("order_id" = OrderId, Path), Page),
+    params(("order_id" = OrderId, Path), HistoryPage),
     responses((status = 200, body = Vec<HistoryEntry>), (status = 404, body = Problem)))]
 pub async fn order_history(
     State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Ids(order_id): Ids<OrderId>,
-    Params(page): Params<Page>,
+    Params(page): Params<HistoryPage>,
 ) -> Result<PageOf<HistoryEntry>, ApiError> {
     let unknown = ApiError::not_found("order_not_found", "Order not found");
     history::<Order>(&app, &uri, &order_id.to_string(), &page, unknown).await
@@ -67,13 +80,13 @@ pub async fn order_history(
 
 /// List the events of a product and what they changed
 #[utoipa::path(get, path = "/product/{product_id}/history", tag = "log", security(("bearer" = ["reader"])),
-    params(("product_id" = ProductId, Path), Page),
+    params(("product_id" = ProductId, Path), HistoryPage),
     responses((status = 200, body = Vec<HistoryEntry>), (status = 404, body = Problem)))]
 pub async fn product_history(
     State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Ids(product_id): Ids<ProductId>,
-    Params(page): Params<Page>,
+    Params(page): Params<HistoryPage>,
 ) -> Result<PageOf<HistoryEntry>, ApiError> {
     let unknown = ApiError::not_found("product_not_found", "Product not found");
     history::<Product>(&app, &uri, &product_id.to_string(), &page, unknown).await
@@ -81,13 +94,13 @@ pub async fn product_history(
 
 /// List the events of a family and what they changed
 #[utoipa::path(get, path = "/family/{family_id}/history", tag = "log", security(("bearer" = ["reader"])),
-    params(("family_id" = FamilyId, Path), Page),
+    params(("family_id" = FamilyId, Path), HistoryPage),
     responses((status = 200, body = Vec<HistoryEntry>), (status = 404, body = Problem)))]
 pub async fn family_history(
     State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Ids(family_id): Ids<FamilyId>,
-    Params(page): Params<Page>,
+    Params(page): Params<HistoryPage>,
 ) -> Result<PageOf<HistoryEntry>, ApiError> {
     let unknown = ApiError::not_found("family_not_found", "Family not found");
     history::<Family>(&app, &uri, &family_id.to_string(), &page, unknown).await
@@ -95,13 +108,13 @@ pub async fn family_history(
 
 /// List the events of a category and what they changed
 #[utoipa::path(get, path = "/categories/{category_id}/history", tag = "log", security(("bearer" = ["reader"])),
-    params(("category_id" = CategoryId, Path), Page),
+    params(("category_id" = CategoryId, Path), HistoryPage),
     responses((status = 200, body = Vec<HistoryEntry>), (status = 404, body = Problem)))]
 pub async fn category_history(
     State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Ids(category_id): Ids<CategoryId>,
-    Params(page): Params<Page>,
+    Params(page): Params<HistoryPage>,
 ) -> Result<PageOf<HistoryEntry>, ApiError> {
     let unknown = ApiError::not_found("category_not_found", "Category not found");
     history::<Category>(&app, &uri, &category_id.to_string(), &page, unknown).await
@@ -109,13 +122,13 @@ pub async fn category_history(
 
 /// List the events of a customer and what they changed, without personal data
 #[utoipa::path(get, path = "/customer/{customer_id}/history", tag = "log", security(("bearer" = ["reader"])),
-    params(("customer_id" = CustomerId, Path), Page),
+    params(("customer_id" = CustomerId, Path), HistoryPage),
     responses((status = 200, body = Vec<HistoryEntry>), (status = 404, body = Problem)))]
 pub async fn customer_history(
     State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Ids(customer_id): Ids<CustomerId>,
-    Params(page): Params<Page>,
+    Params(page): Params<HistoryPage>,
 ) -> Result<PageOf<HistoryEntry>, ApiError> {
     let unknown = ApiError::not_found("customer_not_found", "Customer not found");
     history::<Customer>(&app, &uri, &customer_id.to_string(), &page, unknown).await
@@ -123,13 +136,13 @@ pub async fn customer_history(
 
 /// List the events of an account: roles, keys, passwords
 #[utoipa::path(get, path = "/user/{account_id}/history", tag = "log", security(("bearer" = ["admin"])),
-    params(("account_id" = AccountId, Path), Page),
+    params(("account_id" = AccountId, Path), HistoryPage),
     responses((status = 200, body = Vec<HistoryEntry>), (status = 404, body = Problem)))]
 pub async fn account_history(
     State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Ids(account_id): Ids<AccountId>,
-    Params(page): Params<Page>,
+    Params(page): Params<HistoryPage>,
 ) -> Result<PageOf<HistoryEntry>, ApiError> {
     let unknown = ApiError::not_found("account_not_found", "Account not found");
     history::<Account>(&app, &uri, &account_id.to_string(), &page, unknown).await
@@ -139,13 +152,13 @@ pub async fn account_history(
 ///
 /// `cart_id` is the number of a customer, or the id of a guest's cart in the log.
 #[utoipa::path(get, path = "/cart/{cart_id}/history", tag = "log", security(("bearer" = ["reader"])),
-    params(("cart_id" = String, Path), Page),
+    params(("cart_id" = String, Path), HistoryPage),
     responses((status = 200, body = Vec<HistoryEntry>), (status = 400, body = Problem), (status = 404, body = Problem)))]
 pub async fn cart_history(
     State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Ids(cart_id): Ids<String>,
-    Params(page): Params<Page>,
+    Params(page): Params<HistoryPage>,
 ) -> Result<PageOf<HistoryEntry>, ApiError> {
     let unknown = ApiError::not_found("cart_not_found", "Cart not found");
     if cart_id.parse::<i64>().is_err() && cart_id.parse::<Uuid>().is_err() {
@@ -159,13 +172,13 @@ pub async fn cart_history(
 
 /// List the events of a customer's wishlist and what they changed
 #[utoipa::path(get, path = "/customer/{customer_id}/wishlist/history", tag = "log", security(("bearer" = ["reader"])),
-    params(("customer_id" = CustomerId, Path), Page),
+    params(("customer_id" = CustomerId, Path), HistoryPage),
     responses((status = 200, body = Vec<HistoryEntry>), (status = 404, body = Problem)))]
 pub async fn wishlist_history(
     State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Ids(customer_id): Ids<CustomerId>,
-    Params(page): Params<Page>,
+    Params(page): Params<HistoryPage>,
 ) -> Result<PageOf<HistoryEntry>, ApiError> {
     let unknown = ApiError::not_found("wishlist_not_found", "Wishlist not found");
     history::<Wishlist>(&app, &uri, &customer_id.to_string(), &page, unknown).await
@@ -176,18 +189,47 @@ async fn history<A: Decider>(
     app: &App,
     uri: &Uri,
     id: &str,
-    page: &Page,
+    history_page: &HistoryPage,
     unknown: ApiError,
 ) -> Result<PageOf<HistoryEntry>, ApiError> {
+    let HistoryPage { limit, cursor, newest_first } = history_page.clone();
+    let page = Page { limit, cursor };
     let limit = page.limit(DEFAULT_LIMIT)?;
-    let after: i64 = page.after()?.unwrap_or(0).max(0);
-    let (events_before, mut aggregate) = app.journal.read_upto::<A>(id, after).await?;
-    let rows = sqlx::query_file_as!(HistoryRow, "src/http/queries/history.sql", A::TYPE, id, events_before, limit + 1)
-        .fetch_all(&app.pool)
-        .await?;
-    if rows.is_empty() && events_before == 0 {
+    let cursor: Option<i64> = page.after()?;
+    if newest_first == Some(true) {
+        let last = match cursor {
+            Some(above) => above.saturating_sub(1),
+            None => last_sequence::<A>(app, id).await?.ok_or(unknown)?,
+        };
+        // Sequences have no gaps.
+        let after = last.saturating_sub(limit).max(0);
+        let (_, mut changes) = read_changes::<A>(app, id, after, last.saturating_sub(after).max(0)).await?;
+        changes.reverse();
+        return Ok(PageOf::with_next(uri, changes, (after > 0).then_some(after + 1)));
+    }
+    let (events_before, changes) = read_changes::<A>(app, id, cursor.unwrap_or(0).max(0), limit + 1).await?;
+    if changes.is_empty() && events_before == 0 {
         return Err(unknown);
     }
+    Ok(PageOf::new(uri, changes, limit, |change| change.sequence))
+}
+
+async fn last_sequence<A: Decider>(app: &App, id: &str) -> Result<Option<i64>, sqlx::Error> {
+    let query = "select max(sequence) from event_log where aggregate_type = $1 and aggregate_id = $2";
+    sqlx::query_scalar(query).bind(A::TYPE).bind(id).fetch_one(&app.pool).await
+}
+
+/// At most `count` changes after event `after`, and how many events there are up to it.
+async fn read_changes<A: Decider>(
+    app: &App,
+    id: &str,
+    after: i64,
+    count: i64,
+) -> Result<(i64, Vec<HistoryEntry>), ApiError> {
+    let (events_before, mut aggregate) = app.journal.read_upto::<A>(id, after).await?;
+    let rows = sqlx::query_file_as!(HistoryRow, "src/http/queries/history.sql", A::TYPE, id, events_before, count)
+        .fetch_all(&app.pool)
+        .await?;
     let mut before = if events_before == 0 { Map::new() } else { state_fields(&aggregate)? };
     let mut changes = Vec::with_capacity(rows.len());
     for row in rows {
@@ -197,7 +239,7 @@ async fn history<A: Decider>(
         changes.push(changed_fields(row, &before, &state));
         before = state;
     }
-    Ok(PageOf::new(uri, changes, limit, |change| change.sequence))
+    Ok((events_before, changes))
 }
 
 fn changed_fields(row: HistoryRow, before: &Map<String, Value>, after: &Map<String, Value>) -> HistoryEntry {

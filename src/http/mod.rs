@@ -1,4 +1,4 @@
-//! The shop over HTTP, and the only room that knows axum.
+//! The shop over HTTP. Only this room and `admin`, which it serves, know axum.
 //!
 //! This file shows every route: one function per noun, each with its own layers. `edge/` is what happens before the
 //! router, `wire/` is what all routes share, and the other files are handlers. A handler reads typed input, builds a
@@ -21,6 +21,7 @@ use utoipa_axum::routes;
 use utoipa_swagger_ui::SwaggerUi;
 
 mod accounts;
+mod admin_pages;
 mod app;
 mod carts;
 mod categories;
@@ -66,13 +67,13 @@ pub use wire::json_input::from_json;
 pub use wire::response_cache::ResponseCacheLimits;
 pub use wire::whole_list::WholeListLimits;
 
-use accounts::{auth, email_changes, keys, users};
+use accounts::{auth, email_changes, keys, sessions, users};
 use customers::{addresses, export, list as customer_list, wishlist};
 use edge::drain::DRAIN_DELAY;
 use edge::rate_limits::per_credential_source;
 use orders::{guest, list as order_list, moves, recipients, short, summary};
 use products::{bulk, facets, groups, images, list as product_list};
-use wire::access::{Rules, check_access};
+use wire::access::{Rules, check_access, least_roles};
 use wire::consistency::{explain_unfit_queries, read_your_writes, refuse_malformed_position};
 use wire::json_lines::ROWS_BODY_BYTES;
 use wire::negotiation::{Offers, negotiate};
@@ -120,6 +121,7 @@ pub fn router(app: App) -> Router {
         .merge(media::routes())
         .merge(health())
         .split_for_parts();
+    let roles = least_roles(&document);
     let (rules, parameters) = (Rules::of(&document), QueryParameters::of(&document));
     let offers = Offers::of(app.clone(), &document);
     let router = router
@@ -131,13 +133,15 @@ pub fn router(app: App) -> Router {
         .layer(from_fn_with_state(app.clone(), explain_unfit_queries))
         .fallback(fallbacks::not_found)
         .with_state(RouterState(app.clone()));
+    let api = NormalizePathLayer::trim_trailing_slash().layer(router);
     // The pages of `/docs` need their own slashes; every other path answers with and without a trailing slash.
     let router = Router::new()
         .merge(pages::router())
         .merge(problem_pages::router())
         .merge(SwaggerUi::new("/docs").url("/openapi.json", openapi::complete(document)))
         .layer(from_fn_with_state(app.clone(), answer_unchanged))
-        .fallback_service(NormalizePathLayer::trim_trailing_slash().layer(router))
+        .merge(admin_pages::router(&app, api.clone(), roles))
+        .fallback_service(api)
         .layer(from_fn(body::refuse_encoded_body))
         .layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES))
         .layer(CatchPanicLayer::custom(fallbacks::panicked));
@@ -174,6 +178,8 @@ fn accounts(app: &App) -> Routes {
         .routes(routes!(auth::reset_password))
         .routes(routes!(email_changes::confirm_email_change))
         .routes(routes!(auth::find_own_account))
+        .routes(routes!(sessions::list_sessions))
+        .routes(routes!(sessions::end_session))
         .routes(routes!(users::list_accounts, users::create_account))
         .routes(routes!(users::find_account, users::change_account))
         .routes(routes!(keys::list_keys, keys::create_key))

@@ -14,7 +14,7 @@ pub struct ScheduleArgs {
     /// Run a task at set times: its name, `=` and a cron expression, such as `archive=30 3 * * *`; repeat it for further tasks, or separate them with `;`
     #[arg(long, env = "SHOP_SCHEDULE", value_name = "TASK=CRON", value_delimiter = ';')]
     pub schedule: Vec<ScheduleSetting>,
-    /// Time zone of the schedules, such as Europe/Berlin
+    /// Time zone of the schedules and of the staff's pages, such as Europe/Berlin
     #[arg(long, env = "SHOP_SCHEDULE_ZONE", default_value = "UTC", value_parser = parse_zone)]
     pub schedule_zone: Tz,
     /// Age of the last event of what the scheduled task `archive` archives: a number with s, m, h or d

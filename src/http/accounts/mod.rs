@@ -15,6 +15,7 @@ use crate::http::wire::error::ApiError;
 pub mod auth;
 pub mod email_changes;
 pub mod keys;
+pub mod sessions;
 pub mod users;
 
 /// The part of the client's address and user agent that a login record keeps.

@@ -37,6 +37,10 @@ impl ClientAddress {
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub IpAddr);
 
+/// Whether the client speaks TLS, as a trusted proxy reports. In the extensions of every request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SecureTransport(pub bool);
+
 /// Proxies whose `X-Forwarded-For` is believed. Cheap to clone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrustedProxies(Arc<[IpNet]>);
@@ -78,6 +82,15 @@ impl TrustedProxies {
     }
 }
 
+impl TrustedProxies {
+    /// Whether the trusted proxy that sent the request received it over TLS. A header of any other peer is not believed.
+    fn is_secure(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
+        let last = headers.get_all("x-forwarded-proto").iter().next_back();
+        let last = last.and_then(|line| line.as_bytes().rsplit(|byte| *byte == b',').next());
+        self.trusts(peer) && last.is_some_and(|scheme| scheme.trim_ascii().eq_ignore_ascii_case(b"https"))
+    }
+}
+
 /// An address, with a port or without.
 fn parse_hop(entry: &[u8]) -> Option<IpAddr> {
     let entry = str::from_utf8(entry).ok()?.trim();
@@ -86,7 +99,7 @@ fn parse_hop(entry: &[u8]) -> Option<IpAddr> {
     entry.parse().ok().or_else(bracketed).or_else(with_port).map(|address: IpAddr| address.to_canonical())
 }
 
-/// A layer: puts the [`ClientAddress`] into the extensions of a request.
+/// A layer: puts the [`ClientAddress`] and the [`SecureTransport`] into the extensions of a request.
 pub async fn resolve_client_address(
     State(proxies): State<TrustedProxies>,
     mut request: Request,
@@ -94,7 +107,9 @@ pub async fn resolve_client_address(
 ) -> Response {
     let peer = request.extensions().get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |peer| peer.0);
     let client = proxies.client(peer, request.headers());
+    let secure = SecureTransport(proxies.is_secure(peer, request.headers()));
     request.extensions_mut().insert(client);
+    request.extensions_mut().insert(secure);
     next.run(request).await
 }
 
@@ -187,6 +202,20 @@ mod tests {
             assert_eq!(client.shortened().to_string(), shortened);
             assert_eq!(client.rate_limit_unit().to_string(), unit);
         }
+    }
+
+    #[test]
+    fn only_a_trusted_proxy_reports_tls() {
+        let proxies: TrustedProxies = "10.0.0.1".parse().unwrap();
+        let is_secure = |peer: &str, scheme: &'static str| {
+            let headers =
+                HeaderMap::from_iter([("x-forwarded-proto".parse().unwrap(), HeaderValue::from_static(scheme))]);
+            proxies.is_secure(peer.parse().unwrap(), &headers)
+        };
+        assert!(is_secure("10.0.0.1", "https") && is_secure("10.0.0.1", "http, HTTPS"));
+        assert!(!is_secure("10.0.0.1", "http") && !is_secure("10.0.0.1", "https, http"));
+        assert!(!is_secure("192.0.2.1", "https"), "another peer is not believed");
+        assert!(!proxies.is_secure(IpAddr::from([10, 0, 0, 1]), &HeaderMap::new()));
     }
 
     #[test]

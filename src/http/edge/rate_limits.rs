@@ -87,6 +87,10 @@ impl RateLimits {
     }
 }
 
+/// In the extensions of a request: its caller is already counted, by an earlier request of the same page.
+#[derive(Clone, Copy, Debug)]
+pub struct CallerCounted;
+
 /// A counted mail. It stays counted when dropped.
 #[must_use]
 pub struct ReservedMail(Option<CountedMail>);

@@ -42,19 +42,23 @@ body! {
         pub family_id: Option<FamilyId>,
         /// Products of this brand; case and accents do not matter.
         pub brand: Option<Brand>,
+        /// These products, at most 1,000.
+        pub product_ids: Option<Vec<ProductId>>,
         /// `true`: all products.
         pub all: Option<bool>,
     }
 }
 
 body! {
-    /// Units that each product of a category receives.
+    /// Units that each product of a category or a list receives: exactly one of `category` and `product_ids`.
     #[schema(examples(json!({ "category": "Kitchen", "units": 10, "reason": "delivery 4711" })))]
     pub struct ReceivedUnits {
         /// Products of this category.
-        pub category: CategoryField,
+        pub category: Option<CategoryField>,
         /// `true` includes the categories below the category.
         pub subtree: Option<bool>,
+        /// These products, at most 1,000.
+        pub product_ids: Option<Vec<ProductId>>,
         /// Units that are added to each product.
         pub units: Quantity,
         pub reason: Option<Reason>,
@@ -127,7 +131,7 @@ where
     }
 }
 
-/// Change the prices of a category, a family, a brand or all products by a percentage
+/// Change the prices of a category, a family, a brand, a list of products or all products by a percentage
 ///
 /// The answer is JSON lines (`application/x-ndjson`), one line a product, by number; `dry_run=true` is a preview of all of
 /// them. Discontinued products keep their prices. A price is rounded to whole cents, half away from zero (1.005 becomes
@@ -139,21 +143,24 @@ where
     request_body = Reprice, params(ManyParams),
     responses((status = 200, content_type = "application/x-ndjson", body = RepricedProductResult), CommandProblems))]
 pub async fn reprice_products(State(app): State<App>, command: Command<Reprice>) -> Result<Response, ApiError> {
-    let Command { body: Reprice { percent, category, subtree, family_id, brand, all }, context } = command;
-    if subtree.is_some() && category.is_none() {
-        return Err(ApiError::invalid_field("subtree", "needs category"));
-    }
-    let wanted = match (category, family_id, brand, all) {
-        (Some(CategoryField(category)), None, None, None) => Wanted::Category(category, subtree),
-        (None, Some(family_id), None, None) => Wanted::Family(family_id),
-        (None, None, Some(brand), None) => Wanted::Brand(brand),
-        (None, None, None, Some(true)) => Wanted::All,
-        _ => return Err(ApiError::invalid_field("category", "or one of family_id, brand and all=true is required")),
+    let Command { body, context } = command;
+    let Reprice { percent, category, subtree, family_id, brand, product_ids, all } = body;
+    refuse_lone_subtree(subtree, category.as_ref())?;
+    let wanted = match (category, family_id, brand, product_ids, all) {
+        (Some(CategoryField(category)), None, None, None, None) => Wanted::Category(category, subtree),
+        (None, Some(family_id), None, None, None) => Wanted::Family(family_id),
+        (None, None, Some(brand), None, None) => Wanted::Brand(brand),
+        (None, None, None, Some(product_ids), None) => Wanted::listed(product_ids)?,
+        (None, None, None, None, Some(true)) => Wanted::All,
+        _ => {
+            let message = "or one of family_id, brand, product_ids and all=true is required";
+            return Err(ApiError::invalid_field("category", message));
+        }
     };
     run(app, context, wanted, move |product_id| RepriceProduct { product_id, percent }).await
 }
 
-/// Add units to the stock of each product of a category
+/// Add units to the stock of each product of a category or a list
 ///
 /// The answer is JSON lines (`application/x-ndjson`), one line a product, by number; `dry_run=true` is a preview of all of
 /// them. Discontinued products receive nothing.
@@ -164,14 +171,22 @@ pub async fn reprice_products(State(app): State<App>, command: Command<Reprice>)
     request_body = ReceivedUnits, params(ManyParams),
     responses((status = 200, content_type = "application/x-ndjson", body = ReceivedUnitsResult), CommandProblems))]
 pub async fn receive_units(State(app): State<App>, command: Command<ReceivedUnits>) -> Result<Response, ApiError> {
-    let Command { body: ReceivedUnits { category, subtree, units, reason }, context } = command;
+    let Command { body: ReceivedUnits { category, subtree, product_ids, units, reason }, context } = command;
     let change = StockChange::By(units.get());
-    run(app, context, Wanted::Category(category.0, subtree), move |product_id| AdjustStock {
-        product_id,
-        change,
-        reason: reason.clone(),
-    })
-    .await
+    refuse_lone_subtree(subtree, category.as_ref())?;
+    let wanted = match (category, product_ids) {
+        (Some(CategoryField(category)), None) => Wanted::Category(category, subtree),
+        (None, Some(product_ids)) => Wanted::listed(product_ids)?,
+        _ => return Err(ApiError::invalid_field("category", "or product_ids is required, and not both")),
+    };
+    run(app, context, wanted, move |product_id| AdjustStock { product_id, change, reason: reason.clone() }).await
+}
+
+fn refuse_lone_subtree(subtree: Option<bool>, category: Option<&CategoryField>) -> Result<(), ApiError> {
+    match (subtree, category) {
+        (Some(_), None) => Err(ApiError::invalid_field("subtree", "needs category")),
+        _ => Ok(()),
+    }
 }
 
 /// The group that a request names.
@@ -181,6 +196,22 @@ enum Wanted {
     Category(CategoryKey, Option<bool>),
     Family(FamilyId),
     Brand(Brand),
+    /// In ascending order, each once.
+    Listed(Vec<ProductId>),
+}
+
+/// The most products of a list.
+const MAX_LISTED: usize = 1_000;
+
+impl Wanted {
+    fn listed(mut product_ids: Vec<ProductId>) -> Result<Self, ApiError> {
+        if product_ids.is_empty() || product_ids.len() > MAX_LISTED {
+            return Err(ApiError::invalid_field("product_ids", format!("must have 1 to {MAX_LISTED} numbers")));
+        }
+        product_ids.sort_by_key(|product_id| product_id.0);
+        product_ids.dedup();
+        Ok(Self::Listed(product_ids))
+    }
 }
 
 /// Runs a command on each product that the caller can see in the group.
@@ -203,6 +234,13 @@ async fn run<Row: UseCase<Answer: RowAnswer>>(
             (None, Some(family_id), None)
         }
         Wanted::Brand(brand) => (None, None, Some(text_key(brand.as_str()))),
+        Wanted::Listed(product_ids) => {
+            let products = product_ids.into_iter().map(|product_id| (product_id.0, ProductGroup::All)).collect();
+            let source = ProductsOfGroup { products, make, _row: PhantomData };
+            return RowsRun { app, source, context, all_or_nothing: false, slice_rows: SLICE_ROWS }
+                .answer(permit)
+                .await;
+        }
     };
     wait_for_position(&app, &context.principal, 0).await?;
     let categories = match category {

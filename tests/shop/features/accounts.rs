@@ -55,6 +55,31 @@ async fn a_reused_refresh_token_ends_its_session() {
 }
 
 #[tokio::test]
+async fn an_account_lists_its_sessions_and_ends_one() {
+    let shop = TestShop::new().await;
+    shop.member("Zoe").await;
+    shop.member("Amy").await;
+    let (first, second) =
+        (shop.log_in("zoe@example.com", PASSWORD).await, shop.log_in("zoe@example.com", PASSWORD).await);
+    let amy = shop.log_in("amy@example.com", PASSWORD).await;
+    let list = async |tokens| shop.send_with_token(access(tokens), "GET", "auth/sessions/", Value::Null).await.body;
+    let sessions = list(&second).await;
+    let current: Vec<_> = sessions.as_array().unwrap().iter().map(|session| session["current"].clone()).collect();
+    assert_eq!(current, [json!(true), json!(false)], "newest first: {sessions}");
+    let path = format!("auth/session/{}/", sessions[1]["session_id"].as_str().unwrap());
+    let end = async |tokens| shop.send_with_token(access(tokens), "DELETE", &path, Value::Null).await;
+    assert_eq!(end(&amy).await.problem(), "session_not_found", "another account's session");
+    assert_eq!(end(&second).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(end(&second).await.problem(), "session_not_found");
+    let me = shop.send_with_token(access(&first), "GET", "auth/me/", Value::Null).await;
+    assert_eq!(me.problem(), "token_revoked");
+    assert_eq!(shop.refresh(&first.body["refresh_token"]).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(list(&second).await.as_array().map(Vec::len), Some(1));
+    let key = api_key(&shop, "robot", Role::Admin).await.2;
+    assert_eq!(shop.send_with_token(&key, "DELETE", &path, Value::Null).await.status, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
 async fn no_response_reveals_whether_an_account_exists() {
     let shop = TestShop::new().await;
     shop.member("Zoe").await;

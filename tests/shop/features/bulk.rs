@@ -202,6 +202,22 @@ async fn rows_are_all_or_nothing_previewed_and_replayed() {
     let received = json!({ "category": "Kitchen", "units": 4, "reason": "delivery 4711" }).to_string();
     let answered = post(&shop, "stock/receive/", "application/json", received, None).await;
     assert_eq!((answered.lines.len(), &answered.lines[0]["on_hand"]), (251, &json!(9)));
+    // A list of products, each once and in order; an unknown one is refused alone.
+    let listed = json!({ "percent": "100", "product_ids": [4711, 2, 1, 2] }).to_string();
+    let answered = post(&shop, "products/reprice/", "application/json", listed, None).await;
+    let shown = answered.lines.iter().map(|line| (line["product_id"].clone(), line["status"].clone()));
+    assert_eq!(
+        shown.collect::<Vec<_>>(),
+        [(1, 200), (2, 200), (4711, 404)].map(|(id, status)| (json!(id), json!(status)))
+    );
+    assert_eq!(answered.lines[2]["problem"]["code"], "product_not_found");
+    let listed = json!({ "units": 1, "product_ids": [1] }).to_string();
+    let answered = post(&shop, "stock/receive/", "application/json", listed, None).await;
+    assert_eq!((answered.lines.len(), &answered.lines[0]["on_hand"]), (1, &json!(10)));
+    for body in [json!({ "units": 1 }), json!({ "units": 1, "product_ids": [1], "category": "Kitchen" })] {
+        let answered = post(&shop, "stock/receive/", "application/json", body.to_string(), None).await;
+        assert_eq!(answered.status, StatusCode::BAD_REQUEST, "{body}");
+    }
     // Categories below are included where asked for.
     let kitchen = shop.read("categories/").await[0]["category_id"].clone();
     shop.done("categories/", json!({ "category_name": "Pans", "parent_id": kitchen })).await;
@@ -219,6 +235,9 @@ async fn rows_are_all_or_nothing_previewed_and_replayed() {
         }
     }
     for (body, status) in [
+        (json!({ "percent": "5", "product_ids": [] }), StatusCode::BAD_REQUEST),
+        (json!({ "percent": "5", "product_ids": (1..=1_001).collect::<Vec<_>>() }), StatusCode::BAD_REQUEST),
+        (json!({ "percent": "5", "product_ids": [1], "all": true }), StatusCode::BAD_REQUEST),
         (json!({ "percent": "5" }), StatusCode::BAD_REQUEST),
         (json!({ "percent": "5", "all": true, "subtree": true }), StatusCode::BAD_REQUEST),
         (json!({ "percent": "-100", "all": true }), StatusCode::BAD_REQUEST),

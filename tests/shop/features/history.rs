@@ -99,3 +99,29 @@ async fn snapshots(shop: &TestShop) -> Vec<Value> {
     let stored = "select to_jsonb(sequence) from stream_snapshot where aggregate_type = 'Product' order by sequence";
     sqlx::query_scalar(stored).fetch_all(&shop.pool).await.unwrap()
 }
+
+#[tokio::test]
+async fn a_history_is_read_from_its_end_too() {
+    let shop = TestShop::new().await;
+    let product = shop.product("Kettle", "1.00", 1).await;
+    for price in 2..=9 {
+        shop.send("PATCH", &format!("product/{product}/"), json!({ "price": format!("{price}.00") }), &[]).await;
+    }
+    let path = format!("product/{product}/history/");
+    let forward = shop.read(&path).await;
+    let mut expected = forward.as_array().unwrap().clone();
+    expected.reverse();
+    assert_eq!(shop.read(&format!("{path}?newest_first=true")).await, json!(expected));
+    // Page by page.
+    let (mut walked, mut next) = (Vec::new(), format!("{path}?newest_first=true&limit=4"));
+    while !next.is_empty() {
+        let page = shop.get(&next).await;
+        walked.extend(page.body.as_array().unwrap().clone());
+        let link = page.header("link").split(['<', '>']).nth(1).unwrap_or_default().to_owned();
+        next = link.strip_prefix("/shop/api/").unwrap_or_default().to_owned();
+    }
+    assert_eq!(walked, expected);
+    assert_eq!(shop.get("product/4711/history/?newest_first=true").await.problem(), "product_not_found");
+    let csv = shop.get(&format!("{path}?newest_first=perhaps")).await;
+    assert_eq!(csv.status, StatusCode::BAD_REQUEST);
+}

@@ -46,6 +46,8 @@ const MATRIX: &[(&str, &str, Open)] = &[
     ("POST", "auth/reset", Blind),
     ("POST", "auth/reset/confirm", Blind),
     ("GET", "auth/me", User),
+    ("GET", "auth/sessions", User),
+    ("DELETE", "auth/session/{session_id}", User),
     ("GET", "users", Admin),
     ("POST", "users", Admin),
     ("GET", "user/{account_id}", Admin),

@@ -24,6 +24,7 @@ pub mod receiver;
 pub mod shifted_clock;
 mod shop;
 pub mod tokens;
+pub mod visitor;
 
 pub use database::{POOL_SIZE, as_superuser, bare_database, check_log, fresh_database, lasting_database, pool};
 pub use shop::{Answer, TestShop};

@@ -62,7 +62,7 @@ fn a_projection_is_named_for_its_table(path: &str, text: &str) -> Option<String>
 }
 
 /// Where types mirror a format from outside under the noun's own name: bodies of the API, and files that are read.
-const FORMATS: [&str; 3] = ["src/http/", "src/seeds.rs", "src/play/"];
+const FORMATS: [&str; 4] = ["src/http/", "src/admin/", "src/seeds.rs", "src/play/"];
 
 #[test]
 fn no_type_name_has_two_meanings() {

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use super::{Tried, contains_name, is_test, product_code, source_files};
 
-pub const RULES: [Tried; 7] = [
+pub const RULES: [Tried; 8] = [
     (
         journal_names_no_foreign_table,
         "src/journal/x.rs",
@@ -34,6 +34,17 @@ pub const RULES: [Tried; 7] = [
             "let x = uri.query();",
         ],
         &["#[into_params(parameter_in = Query)]", "query: ErasureQuery", "// as Query does"],
+    ),
+    (
+        pages_use_the_api_alone,
+        "src/admin/x.rs",
+        &[
+            "use crate::shop::CreateCategory;",
+            "use crate::journal::Journal;",
+            "sqlx::query_file!(\"x.sql\")",
+            "use crate::http::App;",
+        ],
+        &["use crate::domain::account::Role;", "use crate::accounts::Accounts;", "// see crate::http::router"],
     ),
     (
         routes_come_before_layers,
@@ -179,6 +190,19 @@ fn only_the_shared_room_reads_queries(path: &str, text: &str) -> Option<String> 
     let code = product_code(text).replace("parameter_in = Query", "");
     let reads = ["Query", "RawQuery"].iter().any(|name| contains_name(&code, name)) || code.contains(".query()");
     (is_handler && reads).then(|| "reads the query itself".to_owned())
+}
+
+/// The pages of the staff are a client of the API: they know sessions and the words of the domain, and nothing that stores.
+fn pages_use_the_api_alone(path: &str, text: &str) -> Option<String> {
+    if !path.starts_with("src/admin/") {
+        return None;
+    }
+    let code = product_code(text);
+    let known = ["admin", "accounts", "clock", "domain", "payments"];
+    let rooms = imports(&code, "crate::").into_iter();
+    let foreign = rooms.map(|import| import.split(':').next().unwrap_or_default().to_owned());
+    let foreign = foreign.filter(|room| !known.contains(&room.as_str())).next();
+    foreign.map(|room| format!("uses the room {room}")).or(code.contains("sqlx").then(|| "uses sqlx".to_owned()))
 }
 
 fn routes_come_before_layers(path: &str, text: &str) -> Option<String> {

@@ -1,0 +1,119 @@
+//! The history of a page's subject: who changed what, when, from what to what.
+
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::api::Problem;
+use super::format::in_words;
+use super::staff::Staff;
+
+/// The latest changes of a subject. Templates show it with `admin/history.html`.
+pub struct History {
+    pub entries: Vec<Entry>,
+    /// Whether there are older entries.
+    pub has_more: bool,
+}
+
+/// An event as the API returns it.
+#[derive(Deserialize)]
+struct Event {
+    recorded_at: DateTime<Utc>,
+    event_type: String,
+    actor: Option<String>,
+    role: Option<String>,
+    before: Map<String, Value>,
+    after: Map<String, Value>,
+}
+
+pub struct Entry {
+    pub time: DateTime<Utc>,
+    pub event: String,
+    pub actor: String,
+    pub role: String,
+    pub changes: Vec<Change>,
+}
+
+/// A field that an event changed.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Change {
+    pub field: String,
+    pub before: String,
+    pub after: String,
+}
+
+/// Entries of a page.
+const SHOWN: usize = 20;
+const MAX_TEXT: usize = 300;
+
+/// Reads the latest changes; `subject` is the path of its read, such as `categories/7`.
+pub async fn read(staff: &Staff, subject: &str) -> Result<History, Problem> {
+    let call = staff.api.get(format!("{subject}/history")).query("limit", SHOWN).query("newest_first", true);
+    let reply = call.read::<Vec<Event>>().await?;
+    let entries = reply.data.into_iter().map(Entry::from).collect();
+    Ok(History { entries, has_more: reply.next.is_some() })
+}
+
+impl From<Event> for Entry {
+    fn from(event: Event) -> Self {
+        Self {
+            time: event.recorded_at,
+            event: in_words(&event.event_type),
+            actor: event.actor.unwrap_or_default(),
+            role: event.role.unwrap_or_default(),
+            changes: changes(&event.before, &event.after),
+        }
+    }
+}
+
+fn changes(before: &Map<String, Value>, after: &Map<String, Value>) -> Vec<Change> {
+    let removed = before.keys().filter(|field| !after.contains_key(*field));
+    let fields = after.keys().chain(removed);
+    let change = |field: &String| Change {
+        field: in_words(field),
+        before: before.get(field).map_or_else(String::new, shown),
+        after: after.get(field).map_or_else(String::new, shown),
+    };
+    fields.map(change).filter(|change| change.before != change.after).collect()
+}
+
+/// A value in a line.
+fn shown(value: &Value) -> String {
+    let text = match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Bool(true) => "yes".to_owned(),
+        Value::Bool(false) => "no".to_owned(),
+        other => other.to_string(),
+    };
+    match text.char_indices().nth(MAX_TEXT) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn changes_name_each_field_once_with_both_values() {
+        let map = |value: Value| value.as_object().cloned().unwrap();
+        let before = map(json!({ "category_name": "Tea", "parent_id": 3, "on_sale": true }));
+        let after = map(json!({ "category_name": "Coffee", "parent_id": null, "on_sale": false, "tags": ["a"] }));
+        let change = |field: &str, before: &str, after: &str| Change {
+            field: field.to_owned(),
+            before: before.to_owned(),
+            after: after.to_owned(),
+        };
+        let expected = [
+            change("Category name", "Tea", "Coffee"),
+            change("Parent id", "3", ""),
+            change("On sale", "yes", "no"),
+            change("Tags", "", "[\"a\"]"),
+        ];
+        assert_eq!(changes(&before, &after), expected);
+    }
+}
