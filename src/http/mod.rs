@@ -135,11 +135,13 @@ pub fn router(app: App) -> Router {
         .with_state(RouterState(app.clone()));
     let api = NormalizePathLayer::trim_trailing_slash().layer(router);
     // The pages of `/docs` need their own slashes; every other path answers with and without a trailing slash.
-    let router = Router::new()
+    let documents = Router::new()
         .merge(pages::router())
         .merge(problem_pages::router())
         .merge(SwaggerUi::new("/docs").url("/openapi.json", openapi::complete(document)))
-        .layer(from_fn_with_state(app.clone(), answer_unchanged))
+        .layer(from_fn_with_state(app.clone(), answer_unchanged));
+    let router = Router::new()
+        .merge(documents)
         .merge(admin_pages::router(&app, api.clone(), roles))
         .fallback_service(api)
         .layer(from_fn(body::refuse_encoded_body))
