@@ -57,6 +57,8 @@ impl Page {
         self.set_scheme("dark").await;
         self.save(&format!("{name}-desktop-dark")).await;
         self.set_screen(PHONE).await;
+        // A page may look at the screen when it is loaded.
+        self.reload().await;
         self.save(&format!("{name}-phone-dark")).await;
         let violations = self.violations().await;
         self.set_scheme("light").await;
