@@ -20,7 +20,7 @@ const fn item(title: &'static str, address: &'static str, operation: &'static st
 
 /// In the order of the page.
 pub static NAVIGATION: [NavigationGroup; 5] = [
-    NavigationGroup { title: "Sales", items: &[] },
+    NavigationGroup { title: "Sales", items: &[item("Orders", "/admin/orders", "list_orders")] },
     NavigationGroup {
         title: "Catalogue",
         items: &[

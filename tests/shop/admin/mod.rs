@@ -5,5 +5,6 @@ mod engine;
 mod headers;
 mod log_in;
 mod operators;
+mod orders;
 mod products;
 mod roles;
