@@ -10,9 +10,10 @@ pub mod tasks;
 use super::page::Page;
 
 /// The pages of aggregates: type, address in front of the id, and the `operationId` of the page's read.
-const SUBJECTS: [(&str, &str, &str); 3] = [
+const SUBJECTS: [(&str, &str, &str); 4] = [
     ("Account", "/admin/users/", "find_account"),
     ("Category", "/admin/categories/", "find_category"),
+    ("Order", "/admin/orders/", "find_order_summary"),
     ("Webhook", "/admin/webhooks/", "find_webhook"),
 ];
 
