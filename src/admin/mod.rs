@@ -34,6 +34,7 @@ mod history;
 mod list;
 mod log_in;
 mod navigation;
+mod orders;
 mod page;
 mod products;
 mod query;
@@ -85,7 +86,7 @@ const BODY_LIMIT_BYTES: usize = 11 * 1024 * 1024;
 /// Every page, one function per noun.
 pub fn router(admin: Admin) -> Router {
     let site = Site(Arc::new(SiteParts { sessions: Sessions::new(admin.accounts.clone()), admin }));
-    let pages = [dashboard_pages(), account_pages(), product_pages(), category_pages()];
+    let pages = [dashboard_pages(), account_pages(), order_pages(), product_pages(), category_pages()];
     let pages = pages
         .into_iter()
         .fold(Router::new(), Router::merge)
@@ -124,6 +125,26 @@ fn account_pages() -> Router<Site> {
         .route("/admin/account/password", post(account::change_password))
         .route("/admin/account/sessions/{session_id}/end", post(account::end_session))
         .route("/admin/log-out", post(log_in::log_out))
+}
+
+fn order_pages() -> Router<Site> {
+    use orders::{bulk, detail, list, moves, recipients, short, slip};
+
+    Router::new()
+        .route("/admin/orders", get(list::show))
+        .route("/admin/orders/csv", get(list::csv))
+        .route("/admin/orders/short", get(short::show))
+        .route("/admin/orders/short/csv", get(short::csv))
+        .route("/admin/orders/bulk", post(bulk::preview))
+        .route("/admin/orders/bulk/apply", post(bulk::apply))
+        .route("/admin/orders/{order_id}", get(detail::show))
+        .route("/admin/orders/{order_id}/notes", post(detail::save_notes))
+        .route("/admin/orders/{order_id}/slip", get(slip::show))
+        .route("/admin/orders/{order_id}/recipients", get(recipients::show))
+        .route("/admin/orders/{order_id}/addresses/shipping", post(recipients::save_shipping))
+        .route("/admin/orders/{order_id}/addresses/billing", post(recipients::save_billing))
+        .route("/admin/orders/{order_id}/contact", post(recipients::save_contact))
+        .route("/admin/orders/{order_id}/{action}", get(moves::show).post(moves::send))
 }
 
 fn product_pages() -> Router<Site> {

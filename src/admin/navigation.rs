@@ -22,7 +22,11 @@ const fn item(title: &'static str, address: &'static str, operation: &'static st
 pub static NAVIGATION: [NavigationGroup; 5] = [
     NavigationGroup {
         title: "Sales",
-        items: &[item("Dashboard", "/admin/", "sales"), item("Statistics", "/admin/statistics", "sales")],
+        items: &[
+            item("Dashboard", "/admin/", "sales"),
+            item("Orders", "/admin/orders", "list_orders"),
+            item("Statistics", "/admin/statistics", "sales"),
+        ],
     },
     NavigationGroup {
         title: "Catalogue",

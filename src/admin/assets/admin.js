@@ -137,6 +137,7 @@
   };
 
   const start = (root) => {
+    all("[data-print]", root).forEach((button) => button.addEventListener("click", () => window.print()));
     all("[data-selection]", root).forEach(startSelection);
     all("[data-order]", root).forEach(startOrder);
     all("[data-guard]", root).forEach(startGuard);

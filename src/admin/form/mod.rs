@@ -36,6 +36,11 @@ impl Form {
         Self { etag: etag.to_owned(), ..self }
     }
 
+    /// Every field with its value, in order.
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.values.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// The same for another command.
     pub fn with_new_key(self) -> Self {
         Self { key: new_key(), ..self }

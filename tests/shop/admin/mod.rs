@@ -4,5 +4,6 @@ mod categories;
 mod dashboard;
 mod headers;
 mod log_in;
+mod orders;
 mod products;
 mod roles;
