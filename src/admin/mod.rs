@@ -26,6 +26,7 @@ mod csrf;
 mod dashboard;
 mod days;
 mod errors;
+mod families;
 mod flash;
 mod form;
 mod format;
@@ -41,6 +42,7 @@ mod query;
 mod session;
 mod staff;
 mod statistics;
+mod stock_movements;
 
 pub use api::ApiService;
 
@@ -86,7 +88,15 @@ const BODY_LIMIT_BYTES: usize = 11 * 1024 * 1024;
 /// Every page, one function per noun.
 pub fn router(admin: Admin) -> Router {
     let site = Site(Arc::new(SiteParts { sessions: Sessions::new(admin.accounts.clone()), admin }));
-    let pages = [dashboard_pages(), account_pages(), order_pages(), product_pages(), category_pages()];
+    let pages = [
+        dashboard_pages(),
+        account_pages(),
+        order_pages(),
+        product_pages(),
+        product_detail_pages(),
+        family_pages(),
+        category_pages(),
+    ];
     let pages = pages
         .into_iter()
         .fold(Router::new(), Router::merge)
@@ -157,6 +167,36 @@ fn product_pages() -> Router<Site> {
         .route("/admin/products/bulk/apply", post(products::bulk::apply))
         .route("/admin/products/{product_id}/price", get(products::cells::edit_price).post(products::cells::save_price))
         .route("/admin/products/{product_id}/stock", get(products::cells::edit_stock).post(products::cells::save_stock))
+}
+
+fn product_detail_pages() -> Router<Site> {
+    use products::{detail, family};
+
+    Router::new()
+        .route("/admin/products/new", get(detail::new::show).post(detail::new::create))
+        .route("/admin/products/{product_id}", get(detail::show).post(detail::commands::save))
+        .route("/admin/products/{product_id}/stock/adjust", post(detail::commands::adjust_stock))
+        .route("/admin/products/{product_id}/discontinue", post(detail::commands::discontinue))
+        .route("/admin/products/{product_id}/relist", post(detail::commands::relist))
+        .route("/admin/products/{product_id}/delete", post(detail::commands::delete))
+        .route("/admin/products/{product_id}/images", post(detail::images::upload))
+        .route("/admin/products/{product_id}/images/order", post(detail::images::reorder))
+        .route("/admin/products/{product_id}/images/{image_id}/delete", post(detail::images::delete))
+        .route("/admin/products/{product_id}/family", get(family::edit))
+        .route("/admin/products/{product_id}/family/save", post(family::save))
+        .route("/admin/products/{product_id}/family/leave", post(detail::commands::leave_family))
+        .route("/admin/stock-movements", get(stock_movements::show))
+        .route("/admin/stock-movements/csv", get(stock_movements::csv))
+}
+
+fn family_pages() -> Router<Site> {
+    Router::new()
+        .route("/admin/families", get(families::list::show).post(families::list::create))
+        .route("/admin/families/csv", get(families::list::csv))
+        .route("/admin/families/{family_id}", get(families::detail::show).post(families::detail::save))
+        .route("/admin/families/{family_id}/add", post(families::detail::add))
+        .route("/admin/families/{family_id}/remove", post(families::detail::remove))
+        .route("/admin/families/{family_id}/delete", post(families::detail::delete))
 }
 
 fn category_pages() -> Router<Site> {

@@ -32,7 +32,9 @@ pub static NAVIGATION: [NavigationGroup; 5] = [
         title: "Catalogue",
         items: &[
             item("Products", "/admin/products", "list_products"),
+            item("Families", "/admin/families", "list_families"),
             item("Categories", "/admin/categories", "list_categories"),
+            item("Stock movements", "/admin/stock-movements", "list_stock_movements"),
         ],
     },
     NavigationGroup { title: "Customers", items: &[] },

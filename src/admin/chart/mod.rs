@@ -89,7 +89,7 @@ impl Chart {
     fn write(&self, svg: &mut String, scale: &Scale) -> std::fmt::Result {
         write!(svg, "<svg class=\"chart\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\">")?;
         write!(svg, "<title>{}</title><desc>{}</desc>", escape(&self.title), escape(&self.description))?;
-        if self.series.len() > 1 {
+        if self.kind == ChartKind::Bars && self.series.len() > 1 {
             svg.push_str(STRIPES);
         }
         for tick in scale.ticks() {

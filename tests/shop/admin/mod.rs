@@ -2,8 +2,10 @@
 
 mod categories;
 mod dashboard;
+mod families;
 mod headers;
 mod log_in;
 mod orders;
+mod product_detail;
 mod products;
 mod roles;
