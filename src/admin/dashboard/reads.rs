@@ -120,6 +120,7 @@ const COUNTED: usize = 100;
 impl Figures {
     pub async fn read(staff: &Staff, days: &Days) -> Result<Self, Problem> {
         let api = &staff.api;
+        let (part, previous) = (days.part(), days.previous(days.part()));
         let of_days = |path| days.bound(api.get(path));
         let (
             sales,
@@ -136,8 +137,8 @@ impl Figures {
             parked,
             warnings,
         ) = tokio::try_join!(
-            sales::read(staff, days, days.part()),
-            sales::read(staff, &days.previous(days.part()), days.part()),
+            sales::read(staff, days, part),
+            sales::read(staff, &previous, part),
             rows(of_days("order-states")),
             rows(api.get("order-states").query("open", true)),
             rows(of_days("category-sales").query("limit", 1_000)),

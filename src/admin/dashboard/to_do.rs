@@ -41,6 +41,10 @@ pub fn list(page: &Page, figures: &Figures) -> Vec<ToDo> {
     list
 }
 
+fn rows<T>(page: &Page, title: &'static str, rows: &Counted<T>, address: &'static str, tone: &'static str) -> ToDo {
+    to_do(page, title, i64::try_from(rows.count).unwrap_or(i64::MAX), rows.more, address, tone)
+}
+
 fn to_do(page: &Page, title: &'static str, count: i64, more: bool, address: &'static str, tone: &'static str) -> ToDo {
     let sign = if more { "+" } else { "" };
     ToDo {
