@@ -235,14 +235,14 @@ mod tests {
     fn a_broken_file_is_named_with_its_place() {
         let mut others = Vec::new();
         for (text, place) in [
-            ("{\n\"products\": [\n{\"pk\": 1,}\n]}", "line 3, column 10: trailing comma"),
+            ("{\n\"products\": [\n{\"pk\": 1,}\n]}", "line 3, column 10: key must be a string"),
             ("{\"products\": [", "line 1, column 14: EOF while parsing a list"),
             ("[]", "line 1, column 1: must be an object with the sections products, phones and images, not a list"),
             ("{\"products\": {}}", "line 1, column 14: must be a list of elements, not an object"),
             ("{\"product\": []}", "line 1, column 11: there is no section `product`"),
             ("{\"images\": [],\n\"images\": []}", "line 2, column 9: the section `images` appears twice"),
-            ("{\"images\": [{\"a\": 1, \"a\": 2}]}", "line 1, column 28: an object has a repeated key"),
-            ("{\"images\": 1}", "line 1, column 12: must be a list of elements, not a number"),
+            ("{\"images\": [{\"a\": 1, \"a\": 2}]}", "line 1, column 29: an object has a repeated key"),
+            ("{\"images\": 1}", "line 1, column 13: must be a list of elements, not a number"),
             ("{\"images\": [{\"a\": 1e999}]}", "line 1, column 25: number out of range"),
             ("\u{feff}[]", "line 1, column 1: must be an object with"),
             ("{} x", "line 1, column 4: trailing characters"),
