@@ -41,6 +41,11 @@ impl Page {
         operations.iter().any(|operation| self.may(operation))
     }
 
+    /// Whether a script puts this into a page that is shown already.
+    pub fn is_fragment(&self) -> bool {
+        self.staff.is_fragment
+    }
+
     pub fn email(&self) -> &str {
         &self.staff.email
     }

@@ -94,6 +94,15 @@ impl Staff {
         least.is_some_and(|least| self.role >= *least)
     }
 
+    /// Refuses the page of a form that the API would refuse.
+    pub fn require(&self, operation: &str) -> Result<(), Problem> {
+        if self.may(operation) {
+            return Ok(());
+        }
+        let detail = format!("The role {} does not allow this.", self.role);
+        Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", "Forbidden", &detail))
+    }
+
     /// The day by which the API counts.
     pub fn today(&self) -> NaiveDate {
         self.site.admin.clock.database_time().date_naive()

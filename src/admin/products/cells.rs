@@ -62,6 +62,14 @@ impl Cell {
         }
     }
 
+    /// The `operationId` of the change.
+    fn operation(self) -> &'static str {
+        match self {
+            Self::Price => "change_product",
+            Self::Stock => "adjust_stock",
+        }
+    }
+
     fn form(self, product: &ProductCell, etag: &str) -> Form {
         let value = match self {
             Self::Price => product.price.clone(),
@@ -80,6 +88,7 @@ pub async fn edit_stock(staff: Staff, Id(product_id): Id) -> PageResult {
 }
 
 async fn edit(staff: Staff, product_id: i64, cell: Cell) -> PageResult {
+    staff.require(cell.operation())?;
     let Reply { data: product, etag, .. } = staff.api.get(format!("product/{product_id}")).read().await?;
     // `cancel` shows the value again.
     let form = (!staff.query.has("cancel")).then(|| cell.form(&product, &etag));

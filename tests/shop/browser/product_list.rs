@@ -24,11 +24,11 @@ async fn an_editor_changes_price_and_stock_in_the_list() {
         assert_eq!(page.api().read(&path).await["price"], "1234.50");
 
         page.press_cell("Sauceboat", "Stock").await;
-        page.fill("Units of Sauceboat on hand", "40").await;
+        page.fill("Units on hand of Sauceboat", "40").await;
         page.key(Key::Escape).await;
         page.see_cell("Sauceboat", "Stock", "3").await;
         page.press_cell("Sauceboat", "Stock").await;
-        page.fill("Units of Sauceboat on hand", "40").await;
+        page.fill("Units on hand of Sauceboat", "40").await;
         page.press("Save").await;
         page.see_cell("Sauceboat", "Stock", "40").await;
         assert_eq!(page.api().read(&path).await["stock"], 40);

@@ -49,15 +49,11 @@ async fn a_reader_sees_no_way_to_change_anything_and_is_refused_politely() {
         page.visit("/admin/products?search=butter+dish+of+the+reader").await;
         assert_eq!(page.cell("Butter dish of the reader", "Price").await, "12.50 EUR");
         assert!(!page.has_button("Change prices").await);
-        page.open(&format!("/admin/products/{product}/price")).await;
-        if page.has_button("Save").await {
-            page.fill("Price of Butter dish of the reader", "0.01").await;
-            page.press("Save").await;
-        }
+        assert_eq!(page.open(&format!("/admin/products/{product}/price")).await, 403);
+        assert!(!page.has_button("Save").await);
         page.see("Not allowed for your role").await;
         page.see("Ask an admin if you need this.").await;
         page.assert_accessible().await;
-        assert_eq!(page.api().read(&format!("product/{product}/")).await["price"], "12.50");
     })
     .await;
 }

@@ -132,7 +132,7 @@ async fn parked_reaction(api: &Api) -> i64 {
     api.post("categories/", json!({ "category_name": "Haberdashery" })).await;
     eventually("a parked reaction", async || {
         let reactors = api.read("reactors/").await;
-        reactors.as_array().unwrap().iter().any(|reactor| reactor["parked"] == 1).then_some(())
+        reactors.as_array().unwrap().iter().any(|reactor| reactor["parked"] != 0).then_some(())
     })
     .await;
     webhook
