@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::format::in_words;
 
 /// A cart as the API returns it.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 pub struct Cart {
     pub items: Vec<CartLine>,
     /// Of the items that can be ordered.

@@ -109,7 +109,7 @@ impl CustomerPage {
             part("figures").read::<Figures>(),
             part("orders").query("limit", SHOWN).read::<Vec<Order>>(),
             part("addresses").query("limit", MAX_ADDRESSES).read::<Vec<Address>>(),
-            part("cart").query("view", "full").read::<Cart>(),
+            read_cart(staff, customer_id),
             part("wishlist").query("limit", SHOWN).read::<Vec<Wish>>(),
             history::read(staff, &subject),
         )?;
@@ -135,7 +135,7 @@ impl CustomerPage {
             has_more_orders: orders.next.is_some(),
             orders: orders.data,
             addresses: addresses.data,
-            cart: cart.data,
+            cart,
             has_more_wishes: wishes.next.is_some(),
             wishes: wishes.data,
             form,
@@ -151,6 +151,15 @@ impl CustomerPage {
 
     fn lines(&self) -> &[CartLine] {
         &self.cart.items
+    }
+}
+
+/// The cart of a customer, empty before the first item.
+async fn read_cart(staff: &Staff, customer_id: i64) -> Result<Cart, Problem> {
+    match staff.api.get(format!("customer/{customer_id}/cart")).query("view", "full").read().await {
+        Ok(reply) => Ok(reply.data),
+        Err(problem) if problem.code == "cart_not_found" => Ok(Cart::default()),
+        Err(problem) => Err(problem),
     }
 }
 

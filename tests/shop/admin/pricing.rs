@@ -46,7 +46,7 @@ async fn a_discount_is_created_changed_and_ended() {
     assert!(page.html.contains("<del>") && page.html.contains("by account/"), "{}", page.html);
     let ended = visitor.submit(&page, "/admin/discounts/Spring-24/end", &[]).await;
     let page = visitor.follow(&ended).await;
-    assert!(page.html.contains(">ended<") && page.forms().iter().all(|form| form.action != action), "{}", page.html);
+    assert!(page.html.contains(">ended<") && !page.html.contains(">Save<"), "{}", page.html);
 
     // The code in other letters is the same discount.
     assert!(visitor.visit("/admin/discounts/SPRING-24").await.html.contains("<h1>Spring-24</h1>"));
@@ -95,8 +95,8 @@ async fn the_tables_of_prices_are_replaced_and_two_admins_are_warned() {
         assert!(page.html.contains(text), "{text}: {}", page.html);
     }
 
-    let theirs = admin.visit(fees).await;
-    let saved = admin.submit(&theirs, fees, &[("fees[0].from", "0"), ("fees[0].fee", "4.90")]).await;
+    let (ours, theirs) = (admin.visit(fees).await, admin.visit(fees).await);
+    let saved = admin.submit(&ours, fees, &[("fees[0].from", "0"), ("fees[0].fee", "4.90")]).await;
     assert!(admin.follow(&saved).await.html.contains("The shipping fees were saved."));
     let stale = admin.submit(&theirs, fees, &[("fees[0].from", "0"), ("fees[0].fee", "5.90")]).await;
     assert_eq!(stale.status, StatusCode::PRECONDITION_FAILED);
