@@ -1,4 +1,4 @@
--- As list.sql, among the orders of customer $13, the orders $14, and those with the reference $15; each by its index.
+-- As list.sql, among the orders of customer $16, the orders $17, and those with the reference $18; each by its index.
 select
     order_id,
     placed_at,
@@ -29,6 +29,19 @@ from (
                 select from order_contact as contact
                 where contact.order_id = placed.order_id and lower(contact.email) = lower($11)
             ))
+            and ($13::bigint is null or exists (
+                select from order_lines as line
+                where line.order_id = placed.order_id and line.category_id = $13
+            ))
+            and ($14::text is null or exists (
+                select from order_address as address
+                where address.order_id = placed.order_id and address.kind = 'shipping'
+                    and lower(address.city) = lower($14)
+            ))
+            and ($15::text is null or exists (
+                select from refunds as refund
+                where refund.order_id = placed.order_id and refund.state = $15
+            ))
         ) is true as found
     from (
         select *
@@ -37,16 +50,16 @@ from (
                 (
                     select own.order_id
                     from orders as own
-                    where own.customer_id = $13
+                    where own.customer_id = $16
                         and (own.placed_at, own.order_id) < ($1, $2)
                         and own.placed_at >= $3
                     order by own.placed_at desc, own.order_id desc
                     limit 10000
                 )
                 union
-                select unnest($14::bigint[])
+                select unnest($17::bigint[])
                 union
-                select named.order_id from orders as named where named.reference_key = $15
+                select named.order_id from orders as named where named.reference_key = $18
             )
             and (placed.placed_at, placed.order_id) < ($1, $2)
             and placed.placed_at >= $3

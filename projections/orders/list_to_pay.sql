@@ -29,6 +29,19 @@ from (
                 select from order_contact as contact
                 where contact.order_id = placed.order_id and lower(contact.email) = lower($11)
             ))
+            and ($13::bigint is null or exists (
+                select from order_lines as line
+                where line.order_id = placed.order_id and line.category_id = $13
+            ))
+            and ($14::text is null or exists (
+                select from order_address as address
+                where address.order_id = placed.order_id and address.kind = 'shipping'
+                    and lower(address.city) = lower($14)
+            ))
+            and ($15::text is null or exists (
+                select from refunds as refund
+                where refund.order_id = placed.order_id and refund.state = $15
+            ))
         ) is true as found
     from (
         select *

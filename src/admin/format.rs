@@ -29,6 +29,12 @@ impl Format {
         grouped(&count.to_string())
     }
 
+    /// A difference with its sign; empty if there is none.
+    pub fn change(&self, difference: i64) -> String {
+        let plus = if difference > 0 { "+" } else { "" };
+        if difference == 0 { String::new() } else { format!("{plus}{}", self.quantity(&difference)) }
+    }
+
     /// A percentage with one decimal, of a part and a whole; empty without a whole.
     pub fn percent(&self, part: &Decimal, whole: &Decimal) -> String {
         let share = (*part * Decimal::ONE_HUNDRED).checked_div(*whole);
@@ -131,6 +137,7 @@ mod tests {
             assert_eq!(format.money(amount), shown);
         }
         assert_eq!(format.quantity(&1_000_000), "1,000,000");
+        assert_eq!([5, 0, -1_000].map(|units| format.change(units)), ["+5", "", "\u{2212}1,000"]);
         assert_eq!(format.percent(&Decimal::from(1), &Decimal::from(3)), "33.3\u{a0}%");
         assert_eq!(format.percent(&Decimal::from(1), &Decimal::ZERO), "");
     }

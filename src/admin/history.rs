@@ -67,14 +67,31 @@ impl From<Event> for Entry {
 }
 
 fn changes(before: &Map<String, Value>, after: &Map<String, Value>) -> Vec<Change> {
-    let removed = before.keys().filter(|field| !after.contains_key(*field));
-    let fields = after.keys().chain(removed);
-    let change = |field: &String| Change {
-        field: in_words(field),
-        before: before.get(field).map_or_else(String::new, shown),
-        after: after.get(field).map_or_else(String::new, shown),
+    let (before, after) = (flat(before), flat(after));
+    let find = |values: &[(String, String)], field: &str| {
+        values.iter().find(|(found, _)| found == field).map(|(_, value)| value.clone())
     };
-    fields.map(change).filter(|change| change.before != change.after).collect()
+    let removed = before.iter().filter(|(field, _)| find(&after, field).is_none());
+    let change = |(field, _): &(String, String)| Change {
+        field: in_words(field),
+        before: find(&before, field).unwrap_or_default(),
+        after: find(&after, field).unwrap_or_default(),
+    };
+    after.iter().chain(removed).map(change).filter(|change| change.before != change.after).collect()
+}
+
+/// The fields with those of objects inside them: `details.brand`.
+fn flat(fields: &Map<String, Value>) -> Vec<(String, String)> {
+    let mut values = Vec::new();
+    for (name, value) in fields {
+        match value {
+            Value::Object(inner) => {
+                values.extend(flat(inner).into_iter().map(|(field, value)| (format!("{name}.{field}"), value)));
+            }
+            _ => values.push((name.clone(), shown(value))),
+        }
+    }
+    values
 }
 
 /// A value in a line.
@@ -101,8 +118,12 @@ mod tests {
     #[test]
     fn changes_name_each_field_once_with_both_values() {
         let map = |value: Value| value.as_object().cloned().unwrap();
-        let before = map(json!({ "category_name": "Tea", "parent_id": 3, "on_sale": true }));
-        let after = map(json!({ "category_name": "Coffee", "parent_id": null, "on_sale": false, "tags": ["a"] }));
+        let before = map(
+            json!({ "category_name": "Tea", "parent_id": 3, "on_sale": true, "stock": { "on_hand": 3, "reserved": 1 } }),
+        );
+        let after = map(
+            json!({ "category_name": "Coffee", "parent_id": null, "on_sale": false, "tags": ["a"], "stock": { "on_hand": 5, "reserved": 1 } }),
+        );
         let change = |field: &str, before: &str, after: &str| Change {
             field: field.to_owned(),
             before: before.to_owned(),
@@ -113,6 +134,7 @@ mod tests {
             change("Parent id", "3", ""),
             change("On sale", "yes", "no"),
             change("Tags", "", "[\"a\"]"),
+            change("Stock on hand", "3", "5"),
         ];
         assert_eq!(changes(&before, &after), expected);
     }

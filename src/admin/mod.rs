@@ -24,6 +24,7 @@ mod chart;
 mod cookies;
 mod csrf;
 mod errors;
+mod families;
 mod flash;
 mod form;
 mod format;
@@ -33,11 +34,13 @@ mod home;
 mod list;
 mod log_in;
 mod navigation;
+mod orders;
 mod page;
 mod products;
 mod query;
 mod session;
 mod staff;
+mod stock_movements;
 
 pub use api::ApiService;
 
@@ -83,7 +86,15 @@ const BODY_LIMIT_BYTES: usize = 11 * 1024 * 1024;
 /// Every page, one function per noun.
 pub fn router(admin: Admin) -> Router {
     let site = Site(Arc::new(SiteParts { sessions: Sessions::new(admin.accounts.clone()), admin }));
-    let pages = [home(), account_pages(), product_pages(), category_pages()];
+    let pages = [
+        home(),
+        account_pages(),
+        order_pages(),
+        product_pages(),
+        product_detail_pages(),
+        family_pages(),
+        category_pages(),
+    ];
     let pages = pages
         .into_iter()
         .fold(Router::new(), Router::merge)
@@ -112,6 +123,26 @@ fn account_pages() -> Router<Site> {
         .route("/admin/log-out", post(log_in::log_out))
 }
 
+fn order_pages() -> Router<Site> {
+    use orders::{bulk, detail, list, moves, recipients, short, slip};
+
+    Router::new()
+        .route("/admin/orders", get(list::show))
+        .route("/admin/orders/csv", get(list::csv))
+        .route("/admin/orders/short", get(short::show))
+        .route("/admin/orders/short/csv", get(short::csv))
+        .route("/admin/orders/bulk", post(bulk::preview))
+        .route("/admin/orders/bulk/apply", post(bulk::apply))
+        .route("/admin/orders/{order_id}", get(detail::show))
+        .route("/admin/orders/{order_id}/notes", post(detail::save_notes))
+        .route("/admin/orders/{order_id}/slip", get(slip::show))
+        .route("/admin/orders/{order_id}/recipients", get(recipients::show))
+        .route("/admin/orders/{order_id}/addresses/shipping", post(recipients::save_shipping))
+        .route("/admin/orders/{order_id}/addresses/billing", post(recipients::save_billing))
+        .route("/admin/orders/{order_id}/contact", post(recipients::save_contact))
+        .route("/admin/orders/{order_id}/{action}", get(moves::show).post(moves::send))
+}
+
 fn product_pages() -> Router<Site> {
     Router::new()
         .route("/admin/products", get(products::list::show))
@@ -122,6 +153,36 @@ fn product_pages() -> Router<Site> {
         .route("/admin/products/bulk/apply", post(products::bulk::apply))
         .route("/admin/products/{product_id}/price", get(products::cells::edit_price).post(products::cells::save_price))
         .route("/admin/products/{product_id}/stock", get(products::cells::edit_stock).post(products::cells::save_stock))
+}
+
+fn product_detail_pages() -> Router<Site> {
+    use products::{detail, family};
+
+    Router::new()
+        .route("/admin/products/new", get(detail::new::show).post(detail::new::create))
+        .route("/admin/products/{product_id}", get(detail::show).post(detail::commands::save))
+        .route("/admin/products/{product_id}/stock/adjust", post(detail::commands::adjust_stock))
+        .route("/admin/products/{product_id}/discontinue", post(detail::commands::discontinue))
+        .route("/admin/products/{product_id}/relist", post(detail::commands::relist))
+        .route("/admin/products/{product_id}/delete", post(detail::commands::delete))
+        .route("/admin/products/{product_id}/images", post(detail::images::upload))
+        .route("/admin/products/{product_id}/images/order", post(detail::images::reorder))
+        .route("/admin/products/{product_id}/images/{image_id}/delete", post(detail::images::delete))
+        .route("/admin/products/{product_id}/family", get(family::edit))
+        .route("/admin/products/{product_id}/family/save", post(family::save))
+        .route("/admin/products/{product_id}/family/leave", post(detail::commands::leave_family))
+        .route("/admin/stock-movements", get(stock_movements::show))
+        .route("/admin/stock-movements/csv", get(stock_movements::csv))
+}
+
+fn family_pages() -> Router<Site> {
+    Router::new()
+        .route("/admin/families", get(families::list::show).post(families::list::create))
+        .route("/admin/families/csv", get(families::list::csv))
+        .route("/admin/families/{family_id}", get(families::detail::show).post(families::detail::save))
+        .route("/admin/families/{family_id}/add", post(families::detail::add))
+        .route("/admin/families/{family_id}/remove", post(families::detail::remove))
+        .route("/admin/families/{family_id}/delete", post(families::detail::delete))
 }
 
 fn category_pages() -> Router<Site> {

@@ -20,12 +20,14 @@ const fn item(title: &'static str, address: &'static str, operation: &'static st
 
 /// In the order of the page.
 pub static NAVIGATION: [NavigationGroup; 5] = [
-    NavigationGroup { title: "Sales", items: &[] },
+    NavigationGroup { title: "Sales", items: &[item("Orders", "/admin/orders", "list_orders")] },
     NavigationGroup {
         title: "Catalogue",
         items: &[
             item("Products", "/admin/products", "list_products"),
+            item("Families", "/admin/families", "list_families"),
             item("Categories", "/admin/categories", "list_categories"),
+            item("Stock movements", "/admin/stock-movements", "list_stock_movements"),
         ],
     },
     NavigationGroup { title: "Customers", items: &[] },

@@ -74,6 +74,18 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
     }
 }
 
+/// Two numbers in an address.
+pub struct Ids(pub i64, pub i64);
+
+impl<S: Send + Sync> FromRequestParts<S> for Ids {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let read = Path::<(i64, i64)>::from_request_parts(parts, state).await;
+        read.map(|Path((first, second))| Self(first, second)).map_err(|_| Problem::not_found())
+    }
+}
+
 impl Staff {
     /// Whether the API admits this member to an operation, by its `operationId`.
     pub fn may(&self, operation: &str) -> bool {

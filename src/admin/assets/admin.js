@@ -144,7 +144,45 @@
     });
   };
 
+  // Another row of a table of names and values.
+  const startPairs = (button) => {
+    button.hidden = false;
+    button.addEventListener("click", () => {
+      const rows = button.parentElement.querySelectorAll(".pair");
+      const row = rows[rows.length - 1].cloneNode(true);
+      all("input, textarea", row).forEach((field) => {
+        field.value = "";
+        field.setAttribute("aria-label", field.getAttribute("aria-label").replace(/\d+$/, String(rows.length + 1)));
+      });
+      button.before(row);
+      row.querySelector("input").focus();
+    });
+  };
+
+  // Files that are dropped on an upload are sent at once.
+  const startDrop = (form) => {
+    const input = form.querySelector('input[type="file"]');
+    all("[data-scripted]", form).forEach((text) => (text.hidden = false));
+    const isFile = (event) => event.dataTransfer?.types.includes("Files");
+    form.addEventListener("dragover", (event) => {
+      if (!isFile(event)) return;
+      event.preventDefault();
+      form.classList.add("over");
+    });
+    form.addEventListener("dragleave", () => form.classList.remove("over"));
+    form.addEventListener("drop", (event) => {
+      form.classList.remove("over");
+      if (!isFile(event)) return;
+      event.preventDefault();
+      input.files = event.dataTransfer.files;
+      form.requestSubmit();
+    });
+  };
+
   const start = (root) => {
+    all("[data-add-pair]", root).forEach(startPairs);
+    all("[data-drop]", root).forEach(startDrop);
+    all("[data-print]", root).forEach((button) => button.addEventListener("click", () => window.print()));
     all("[data-selection]", root).forEach(startSelection);
     all("[data-order]", root).forEach(startOrder);
     all("[data-guard]", root).forEach(startGuard);

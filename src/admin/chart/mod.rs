@@ -85,11 +85,13 @@ impl Chart {
     fn write(&self, svg: &mut String, scale: &Scale) -> std::fmt::Result {
         write!(svg, "<svg class=\"chart\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\">")?;
         write!(svg, "<title>{}</title><desc>{}</desc>", escape(&self.title), escape(&self.description))?;
-        svg.push_str(
-            "<defs><pattern id=\"stripes\" width=\"6\" height=\"6\" patternUnits=\"userSpaceOnUse\" \
-             patternTransform=\"rotate(45)\"><rect class=\"stripe-back\" width=\"6\" height=\"6\"/>\
-             <rect class=\"stripe\" width=\"2\" height=\"6\"/></pattern></defs>",
-        );
+        if self.kind == ChartKind::Bars && self.series.len() > 1 {
+            svg.push_str(
+                "<defs><pattern id=\"stripes\" width=\"6\" height=\"6\" patternUnits=\"userSpaceOnUse\" \
+                 patternTransform=\"rotate(45)\"><rect class=\"stripe-back\" width=\"6\" height=\"6\"/>\
+                 <rect class=\"stripe\" width=\"2\" height=\"6\"/></pattern></defs>",
+            );
+        }
         for tick in scale.ticks() {
             let y = scale.y(tick);
             write!(

@@ -36,6 +36,23 @@ impl Form {
         Self { etag: etag.to_owned(), ..self }
     }
 
+    /// The same with another value of a field.
+    pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.values.retain(|(found, _)| found != name);
+        self.values.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// Every field with its value, in order.
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.values.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// Whether a field whose name begins like this holds anything.
+    pub fn has_any(&self, prefix: &str) -> bool {
+        self.pairs().any(|(name, value)| name.starts_with(prefix) && !value.is_empty())
+    }
+
     /// The same for another command.
     pub fn with_new_key(self) -> Self {
         Self { key: new_key(), ..self }
@@ -68,6 +85,11 @@ impl Form {
     /// Every value of a field with several.
     pub fn all(&self, name: &str) -> Vec<&str> {
         self.values.iter().filter(|(found, _)| found == name).map(|(_, value)| value.as_str()).collect()
+    }
+
+    /// Whether a field holds this value.
+    pub fn is(&self, name: &str, value: &str) -> bool {
+        self.value(name) == value
     }
 
     pub fn is_checked(&self, name: &str) -> bool {

@@ -10,6 +10,7 @@ use super::super::page::Page;
 use super::super::query::Query;
 use super::super::staff::{PageResult, Staff};
 use crate::admin::categories::{CategoryOption, read_options};
+use crate::admin::families::read_family_options;
 
 /// Parameters of the API's list that the address may have.
 const FILTERS: [&str; 11] = [
@@ -31,7 +32,8 @@ const FILTERS: [&str; 11] = [
 struct ProductListPage {
     page: Page,
     list: Listing<Row>,
-    categories: Vec<(String, String)>,
+    categories: Vec<CategoryOption>,
+    families: Vec<(String, String)>,
 }
 
 /// A product as the list shows it.
@@ -66,6 +68,16 @@ impl Row {
 }
 
 impl ProductListPage {
+    fn category_choices(&self) -> Vec<(String, String)> {
+        self.categories.iter().map(CategoryOption::pair).collect()
+    }
+
+    /// The address of a category, by its name.
+    fn category_address(&self, name: &str) -> Option<String> {
+        let found = self.categories.iter().find(|option| option.category.category_name == name)?;
+        Some(format!("/admin/categories/{}", found.category_id))
+    }
+
     fn is_filtered(&self) -> bool {
         self.list.query.has_any(&FILTERS[..10])
     }
@@ -74,10 +86,11 @@ impl ProductListPage {
 pub async fn show(staff: Staff) -> PageResult {
     let call = staff.api.get("products").query("view", "full");
     let call = if staff.query.has("category_id") { call.query("subtree", true) } else { call };
-    let (list, categories) = tokio::try_join!(Listing::<Row>::read(&staff, call, &FILTERS), read_options(&staff))?;
+    let list = Listing::<Row>::read(&staff, call, &FILTERS);
+    let (list, categories, families) = tokio::try_join!(list, read_options(&staff), read_family_options(&staff))?;
     let images = list.rows.iter().filter_map(|row| row.image_urls.main.clone()).collect();
-    let categories = categories.iter().map(CategoryOption::pair).collect();
-    let mut response = staff.show(&ProductListPage { page: staff.page("Products"), list, categories })?;
+    let page = staff.page("Products");
+    let mut response = staff.show(&ProductListPage { page, list, categories, families })?;
     response.extensions_mut().insert(ShownImages(images));
     Ok(response)
 }

@@ -1,7 +1,9 @@
-//! Products: the list, its cells and its bulk actions.
+//! Products: the list with its cells and bulk actions, and each product.
 
 pub mod bulk;
 pub mod cells;
+pub mod detail;
+pub mod family;
 pub mod list;
 pub mod low_stock;
 

@@ -1,15 +1,18 @@
 //! The list of orders, and what staff find orders by.
 
+use std::collections::HashMap;
+
 use axum::extract::{OriginalUri, State};
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::domain::ids::{CustomerId, ProductId};
+use crate::domain::ids::{CategoryId, CustomerId, ProductId};
 use crate::domain::order::{Fulfilment, Payment, Status};
-use crate::domain::text::{Email, Reference};
+use crate::domain::text::{Email, Name, Reference};
 use crate::http::App;
 use crate::http::customers::list::EmailFilter;
+use crate::http::orders::summary::RefundState;
 use crate::http::wire::amount::Amount;
 use crate::http::wire::error::{ApiError, Problem};
 use crate::http::wire::page::{DEFAULT_LIMIT, Day, LAST_MOMENT, Page, PageOf, Params, Walked, check_range};
@@ -31,6 +34,23 @@ pub struct OrderRow {
     pub customer_id: Option<i64>,
     pub reference: Option<String>,
     pub line_count: i64,
+    /// With `view=full`: name of the customer or guest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub customer_name: Option<String>,
+    /// With `view=full`: ordered units of all lines.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub units: Option<i64>,
+    /// With `view=full`: city of the shipping address; empty without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub city: Option<String>,
+}
+
+/// What the list shows of each order.
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum OrderListView {
+    /// Adds `customer_name`, `units` and `city`.
+    Full,
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -57,6 +77,18 @@ pub struct OrderFilter {
     /// Earlier name of `customer_id`.
     #[param(inline)]
     customer: Option<CustomerId>,
+    /// A category that a product of the order had when it was ordered.
+    #[param(inline)]
+    category_id: Option<CategoryId>,
+    /// The whole name of the city of the shipping address; case does not matter.
+    #[param(inline)]
+    city: Option<Name>,
+    /// Orders with a refund in this state; `requested` finds the refunds that a provider has not executed yet.
+    #[param(inline)]
+    refund: Option<RefundState>,
+    /// `full` adds `customer_name`, `units` and `city`.
+    #[param(inline)]
+    view: Option<OrderListView>,
     /// Placed on or after this day, UTC.
     #[param(inline)]
     from: Option<Day>,
@@ -68,7 +100,10 @@ pub struct OrderFilter {
 /// Guests' orders with one e-mail address that are found by the address. If there are more, they are found by the date.
 const GUEST_ORDERS: i64 = 1_000;
 
-/// The orders with an e-mail address.
+/// Orders with a requested refund that are found by the refund. If there are more, they are found by the date.
+const REQUESTED_REFUNDS: i64 = 1_000;
+
+/// The orders with an e-mail address, or with a requested refund.
 struct Ordered {
     customer_id: Option<i64>,
     guest_orders: Vec<i64>,
@@ -77,7 +112,7 @@ struct Ordered {
 /// The index that a list of orders follows.
 enum Walk {
     ByDate,
-    /// Among orders with an index of their own: of a customer, with an e-mail address, with a reference.
+    /// Among orders with an index of their own: of a customer, with an e-mail address, a reference or a requested refund.
     Among(Ordered, Option<String>),
     ToShip,
     ToPay,
@@ -85,8 +120,8 @@ enum Walk {
 
 /// List orders, newest first
 ///
-/// Orders of a customer, with a `reference` or an `email`, and those in an open state (`status` pending or processing,
-/// `payment` before paid) are found at once. Any other filter searches a limited number of orders per page: the page may
+/// Orders of a customer, with a `reference`, an `email` or a requested refund, and those in an open state (`status`
+/// pending or processing, `payment` before paid) are found at once. Any other filter searches a limited number of orders per page: the page may
 /// be short, or even empty, and still have a next page.
 #[utoipa::path(get, path = "/orders", tag = "orders", security(("bearer" = ["reader"])), params(OrderFilter, Page),
     responses((status = 200, body = Vec<OrderRow>), (status = 400, body = Problem)))]
@@ -130,7 +165,10 @@ pub async fn list_orders(
                 customer_id,
                 filter.product_id.map(|product_id| product_id.0),
                 email,
-                email_customer
+                email_customer,
+                filter.category_id.map(|category_id| category_id.0),
+                filter.city.as_ref().map(Name::as_str),
+                filter.refund.map(RefundState::as_str)
                 $(, $key)*
             )
             .fetch_all(&app.pool)
@@ -149,20 +187,57 @@ pub async fn list_orders(
                     customer_id: row.customer_id,
                     reference: row.reference,
                     line_count: row.line_count,
+                    customer_name: None,
+                    units: None,
+                    city: None,
                 },
             })
             .collect()
         };
     }
-    let walked: Vec<Walked<OrderRow>> = match choose_walk(&filter, customer_id, reference.as_ref(), ordered) {
-        Walk::ByDate => walk!("projections/orders/list.sql"),
-        Walk::Among(Ordered { customer_id, guest_orders }, reference) => {
-            walk!("projections/orders/list_among.sql", customer_id, &guest_orders, reference)
-        }
-        Walk::ToShip => walk!("projections/orders/list_to_ship.sql"),
-        Walk::ToPay => walk!("projections/orders/list_to_pay.sql"),
+    let refunds = match filter.refund {
+        Some(RefundState::Requested) => find_requested_refunds(&app).await?,
+        _ => None,
     };
+    let mut walked: Vec<Walked<OrderRow>> =
+        match choose_walk(&filter, customer_id, reference.as_ref(), ordered, refunds) {
+            Walk::ByDate => walk!("projections/orders/list.sql"),
+            Walk::Among(Ordered { customer_id, guest_orders }, reference) => {
+                walk!("projections/orders/list_among.sql", customer_id, &guest_orders, reference)
+            }
+            Walk::ToShip => walk!("projections/orders/list_to_ship.sql"),
+            Walk::ToPay => walk!("projections/orders/list_to_pay.sql"),
+        };
+    if filter.view == Some(OrderListView::Full) {
+        add_details(&app, &mut walked).await?;
+    }
     Ok(PageOf::of_walk(&uri, walked, limit, |row| (row.placed_at, row.order_id)))
+}
+
+/// The orders with a requested refund; `None` if there are too many.
+async fn find_requested_refunds(app: &App) -> Result<Option<Ordered>, ApiError> {
+    let found = sqlx::query_scalar!(
+        "select distinct order_id from refunds where state = 'requested' order by order_id desc limit $1",
+        REQUESTED_REFUNDS + 1
+    );
+    let guest_orders = found.fetch_all(&app.pool).await?;
+    let too_many = guest_orders.len() > REQUESTED_REFUNDS as usize;
+    Ok((!too_many).then_some(Ordered { customer_id: None, guest_orders }))
+}
+
+/// Adds what `view=full` shows, with one query for all orders of the page.
+async fn add_details(app: &App, walked: &mut [Walked<OrderRow>]) -> Result<(), ApiError> {
+    let order_ids: Vec<i64> = walked.iter().map(|walked| walked.row.order_id).collect();
+    let shown = sqlx::query_file!("projections/orders/shown.sql", &order_ids).fetch_all(&app.pool).await?;
+    let mut shown: HashMap<i64, _> = shown.into_iter().map(|shown| (shown.order_id, shown)).collect();
+    for Walked { row, .. } in walked {
+        if let Some(shown) = shown.remove(&row.order_id) {
+            row.customer_name = Some(shown.customer_name);
+            row.units = Some(shown.units);
+            row.city = Some(shown.city.unwrap_or_default());
+        }
+    }
+    Ok(())
 }
 
 /// The index with the fewest orders. Every other filter applies to what the walk reads.
@@ -171,13 +246,15 @@ fn choose_walk(
     customer_id: Option<i64>,
     reference: Option<&String>,
     ordered: Option<Ordered>,
+    refunds: Option<Ordered>,
 ) -> Walk {
     let of_customer = |customer_id| Ordered { customer_id, guest_orders: vec![] };
     let many = |ordered: &Ordered| ordered.guest_orders.len() > GUEST_ORDERS as usize;
-    match (reference, ordered, customer_id) {
+    match (reference, ordered, customer_id, refunds) {
         (Some(reference), ..) => Walk::Among(of_customer(None), Some(reference.clone())),
-        (None, Some(ordered), _) if !many(&ordered) => Walk::Among(ordered, None),
-        (None, _, Some(customer_id)) => Walk::Among(of_customer(Some(customer_id)), None),
+        (None, Some(ordered), ..) if !many(&ordered) => Walk::Among(ordered, None),
+        (None, _, Some(customer_id), _) => Walk::Among(of_customer(Some(customer_id)), None),
+        (None, _, None, Some(refunds)) => Walk::Among(refunds, None),
         _ if matches!(filter.status, Some(Status::Pending | Status::Processing)) => Walk::ToShip,
         _ if filter.payment.is_some_and(is_open) => Walk::ToPay,
         _ => Walk::ByDate,

@@ -79,6 +79,7 @@ async fn nothing_that_was_typed_is_lost_and_two_editors_are_warned() {
     // Both have opened the page; the second saves first.
     let theirs = second.visit("/admin/categories/1").await;
     second.submit(&theirs, "/admin/categories/1", &[("category_name", "Cuisine")]).await;
+    shop.settle().await;
     let stale = first.submit(&page, "/admin/categories/1", &[("category_name", "Galley")]).await;
     assert_eq!(stale.status, StatusCode::PRECONDITION_FAILED);
     assert_eq!(stale.form("/admin/categories/1").value("category_name"), "Galley");

@@ -26,11 +26,11 @@ async fn the_list_filters_sorts_and_pages() {
     assert_eq!(list.forms()[1].value("search"), "kettle", "the filters stay in their fields");
 
     let first = visitor.visit("/admin/products?search=cup").await;
-    assert_eq!(first.html.matches("<th scope=\"row\">Cup").count(), 100);
+    assert_eq!(first.html.matches("data-open>Cup").count(), 100);
     let next = first.links().into_iter().find(|link| link.contains("cursor=")).unwrap();
     assert!(next.starts_with("?search=cup&cursor="), "{next}");
     let second = visitor.visit(&format!("/admin/products{next}")).await;
-    assert_eq!(second.html.matches("<th scope=\"row\">Cup").count(), 20);
+    assert_eq!(second.html.matches("data-open>Cup").count(), 20);
     assert!(second.html.contains("rel=\"prev\"") && !second.html.contains("rel=\"next\""), "{}", second.html);
     assert!(second.links().contains(&"?search=cup".to_owned()), "{:?}", second.links());
 

@@ -75,6 +75,13 @@ async fn staff_find_orders_by_state_customer_address_reference_product_and_day()
         ("customer_id=99", vec![]),
         ("from=2026-01-31&to=2026-01-31", vec![january]),
         ("to=2026-01-30", vec![]),
+        ("category_id=1", vec![paid, guest, cancelled, refunded, january]),
+        ("category_id=99", vec![]),
+        ("city=MILLTOWN", vec![guest]),
+        ("city=Mill", vec![]),
+        ("refund=done", vec![refunded]),
+        ("refund=requested", vec![]),
+        ("refund=failed", vec![]),
         ("from=2026-02-01", vec![paid, guest, cancelled, refunded]),
     ] {
         let found = shop.read(&format!("orders/?{filter}")).await;
@@ -89,12 +96,23 @@ async fn staff_find_orders_by_state_customer_address_reference_product_and_day()
         ("reference=", "reference"),
         ("product_id=kettle", "product_id"),
         ("customer=1&customer_id=2", "customer"),
+        ("category_id=Kitchen", "category_id"),
+        ("city=", "city"),
+        ("refund=paid", "refund"),
+        ("view=stock", "view"),
         ("from=31.01.2026", "from"),
     ] {
         let refused = shop.get(&format!("orders/?{filter}")).await;
         assert_eq!((refused.status, refused.problem()), (StatusCode::BAD_REQUEST, "invalid_request"), "{filter}");
         assert_eq!(refused.body["errors"][0]["field"], field, "{}", refused.body);
     }
+    let full = shop.read("orders/?view=full").await;
+    let shown = |order: i64| {
+        let row = full.as_array().unwrap().iter().find(|row| row["order_id"] == order).unwrap();
+        [row["customer_name"].clone(), row["units"].clone(), row["city"].clone()]
+    };
+    assert_eq!(shown(guest), [json!("Jo Miller"), json!(1), json!("Milltown")]);
+    assert_eq!(shown(refunded), [json!("Bruno Miller"), json!(1), json!("")]);
     // The address of a guest is found until it is erased.
     shop.complete_order(guest).await;
     let erased = shop.send("DELETE", &format!("order/{guest}/contact/"), Value::Null, &[]).await;

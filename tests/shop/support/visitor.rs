@@ -106,6 +106,26 @@ impl<'a> Visitor<'a> {
         self.send("POST", &form.action, Some(form.encoded()), &headers).await
     }
 
+    /// Sends files with the form of a page.
+    pub async fn upload(&self, page: &VisitedPage, action: &str, files: &[&[u8]]) -> VisitedPage {
+        let boundary = "boundary-of-the-visitor";
+        let mut body = Vec::new();
+        for (name, value) in page.form(action).fields {
+            let head = format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+            body.extend_from_slice(head.as_bytes());
+        }
+        for file in files {
+            let head = "Content-Disposition: form-data; name=\"image\"; filename=\"a file\"\r\n\r\n";
+            body.extend_from_slice(format!("--{boundary}\r\n{head}").as_bytes());
+            body.extend_from_slice(file);
+            body.extend_from_slice(b"\r\n");
+        }
+        body.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
+        let kind = format!("multipart/form-data; boundary={boundary}");
+        let headers = [("sec-fetch-site", "same-origin"), ("content-type", kind.as_str())];
+        self.send_bytes("POST", action, Some(body), &headers).await
+    }
+
     /// Follows the redirect of a page.
     pub async fn follow(&self, page: &VisitedPage) -> VisitedPage {
         assert_eq!(page.status, StatusCode::SEE_OTHER, "{}", page.html);
@@ -113,6 +133,16 @@ impl<'a> Visitor<'a> {
     }
 
     pub async fn send(&self, method: &str, path: &str, body: Option<String>, headers: &[(&str, &str)]) -> VisitedPage {
+        self.send_bytes(method, path, body.map(String::into_bytes), headers).await
+    }
+
+    async fn send_bytes(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<Vec<u8>>,
+        headers: &[(&str, &str)],
+    ) -> VisitedPage {
         let path = path.split('#').next().unwrap();
         let mut request = Request::builder().method(method).uri(path).header("host", "shop.example.com");
         for (name, value) in &self.headers {
@@ -233,7 +263,9 @@ fn fields_of(html: &str) -> Vec<(String, String)> {
 /// What a browser sends for an input; nothing for a box that is not checked.
 fn field(tag: &str) -> Option<(String, String)> {
     let is_box = attribute(tag, "type").is_some_and(|kind| kind == "checkbox" || kind == "radio");
-    let name = attribute(tag, "name").filter(|_| !is_box || tag.contains(" checked"))?;
+    let is_sent = !is_box || tag.contains(" checked");
+    let is_file = attribute(tag, "type").is_some_and(|kind| kind == "file");
+    let name = attribute(tag, "name").filter(|_| is_sent && !is_file)?;
     Some((name, attribute(tag, "value").unwrap_or_default()))
 }
 
