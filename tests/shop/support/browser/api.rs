@@ -1,10 +1,15 @@
 //! The API as a test prepares and checks what the pages show.
 
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 
 use crate::support::pictures;
 use crate::support::tokens::ADMIN;
+
+/// Where the log ended with the last command.
+static POSITION: AtomicI64 = AtomicI64::new(0);
 
 /// A client of the shop's API, as an admin.
 pub struct Api {
@@ -66,6 +71,12 @@ impl Api {
         self.post("orders/", body).await["order_id"].as_i64().unwrap()
     }
 
+    /// Waits until every reader sees the commands so far: pages are read by another caller.
+    pub async fn catch_up(&self) {
+        let position = POSITION.load(Ordering::Relaxed);
+        answer(self.request(Method::GET, "products/?limit=1").header("min-position", position)).await;
+    }
+
     async fn send(&self, method: Method, path: &str, body: Value) -> Value {
         let request = self.request(method, path);
         let request = match body {
@@ -89,6 +100,9 @@ pub fn address(name: &str) -> Value {
 async fn answer(request: RequestBuilder) -> Value {
     let response = request.send().await.unwrap();
     let (url, status) = (response.url().clone(), response.status());
+    let position =
+        response.headers().get("journal-position").and_then(|position| position.to_str().ok()?.parse::<i64>().ok());
+    POSITION.fetch_max(position.unwrap_or(0), Ordering::Relaxed);
     let body = response.text().await.unwrap();
     assert!(status.is_success(), "{url}: {status} {body}");
     serde_json::from_str(&body).unwrap_or_default()

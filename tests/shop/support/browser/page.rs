@@ -87,6 +87,7 @@ impl Page {
 
     /// Opens a page; returns the status of its answer.
     pub async fn open(&self, path: &str) -> u64 {
+        self.api().catch_up().await;
         self.session.goto(format!("{}{path}", self.shop.address)).await.unwrap();
         self.settle().await;
         self.status().await

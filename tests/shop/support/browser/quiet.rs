@@ -18,6 +18,8 @@ struct Logged {
     noise: Vec<String>,
     /// Address of each request, by its number.
     addresses: HashMap<String, String>,
+    /// Whether the last page can be loaded again without sending a form again.
+    is_repeatable: bool,
     /// The content security policy of the last page.
     policy: Option<String>,
 }
@@ -40,6 +42,16 @@ impl Page {
     pub async fn policy(&self) -> String {
         self.read_logs().await;
         self.traffic.0.lock().unwrap().policy.clone().unwrap_or_default()
+    }
+
+    /// Loads the page again, unless that would send a form again.
+    pub(super) async fn reload(&self) {
+        self.read_logs().await;
+        let is_repeatable = self.traffic.0.lock().unwrap().is_repeatable;
+        if is_repeatable {
+            self.session.refresh().await.unwrap();
+            self.settle().await;
+        }
     }
 
     /// The messages of the console so far.
@@ -82,6 +94,9 @@ impl Logged {
                     self.noise.push(format!("a request has left the shop: {url}"));
                 }
                 self.addresses.insert(number.to_owned(), url.to_owned());
+                if kind == "Document" {
+                    self.is_repeatable = parameters["request"]["method"] == "GET" && url.starts_with(shop);
+                }
             }
             "Network.responseReceived" => {
                 let response = &parameters["response"];

@@ -32,21 +32,23 @@ const LINES: usize = 1_000;
 const PICTURES: u8 = 10;
 
 pub async fn load(api: &Api) -> Sample {
-    let category =
-        api.post("categories/", json!({ "category_name": "Spare parts without a single product yet" })).await;
-    let product = long_product(api).await;
-    let foreign = api.product("إبريق شاي من الخزف 🫖🍵 — чайник — 茶壶", "1234567.89", 3).await;
-    let customer = long_customer(api).await;
-    let new_customer = api.customer("Li", "O").await;
-    let cart = json!({ "product_id": foreign, "quantity": 1 });
-    api.post(&format!("customer/{customer}/cart/items/"), cart).await;
-    let family = family(api).await;
-    let returned_order = returned_order(api, product).await;
-    let long_order = long_order(api, product, customer).await;
-    let webhook = parked_reaction(api).await;
+    let empty = json!({ "category_name": "Spare parts without a single product yet" });
+    let (category, product, foreign_product, customer, new_customer, family, webhook) = tokio::join!(
+        api.post("categories/", empty),
+        long_product(api),
+        api.product("إبريق شاي من الخزف 🫖🍵 — чайник — 茶壶", "1234567.89", 3),
+        long_customer(api),
+        api.customer("Li", "O"),
+        family(api),
+        parked_reaction(api),
+    );
+    let (cart, item) =
+        (format!("customer/{customer}/cart/items/"), json!({ "product_id": foreign_product, "quantity": 1 }));
+    let (_, returned_order, long_order) =
+        tokio::join!(api.post(&cart, item), returned_order(api, product), long_order(api, product, customer));
     Sample {
         product,
-        foreign_product: foreign,
+        foreign_product,
         family,
         empty_category: category["category_id"].as_i64().unwrap(),
         customer,
@@ -98,11 +100,13 @@ async fn family(api: &Api) -> i64 {
 
 async fn returned_order(api: &Api, product: i64) -> i64 {
     let order = api.order(product, 3).await;
+    let reason = "The lid does not fit the pot. ".repeat(6);
     for (action, body) in [
         ("pay", json!({})),
         ("process", Value::Null),
         ("ship", json!({ "carrier": "Post", "tracking_number": "0".repeat(100) })),
         ("deliver", Value::Null),
+        ("return", json!({ "lines": [{ "line": 1, "quantity": 1 }], "refund": true, "reason": reason.trim() })),
     ] {
         api.post(&format!("order/{order}/{action}/"), body).await;
     }
@@ -125,10 +129,10 @@ async fn parked_reaction(api: &Api) -> i64 {
         "url": "http://127.0.0.1:9/hooks", "event_types": ["CategoryCreated"], "description": "a till that is switched off",
     });
     let webhook = api.post("webhooks/", hook).await["webhook_id"].as_i64().unwrap();
-    api.post("categories/", json!({ "category_name": "Garden" })).await;
+    api.post("categories/", json!({ "category_name": "Haberdashery" })).await;
     eventually("a parked reaction", async || {
         let reactors = api.read("reactors/").await;
-        reactors.as_array().unwrap().iter().any(|reactor| reactor["parked"] == 1).then_some(())
+        reactors.as_array().unwrap().iter().any(|reactor| reactor["parked"] != 0).then_some(())
     })
     .await;
     webhook
