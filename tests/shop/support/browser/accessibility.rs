@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::LazyLock;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::page::Page;
 
@@ -17,8 +17,8 @@ static AXE: LazyLock<String> = LazyLock::new(|| {
 });
 
 const CHECK: &str = "
-    const done = arguments[arguments.length - 1];
-    axe.run(document, { resultTypes: ['violations'] })
+    const [rules, done] = arguments;
+    axe.run(document, { resultTypes: ['violations'], ...(rules && { runOnly: rules }) })
         .then(({ violations }) => done(violations.map(({ id, impact, help, nodes }) => ({
             id, impact, help,
             nodes: nodes.slice(0, 5).map(({ target, any, all }) =>
@@ -35,10 +35,19 @@ impl Page {
 
     /// All violations, if one of them is serious or critical.
     pub async fn violations(&self) -> Vec<String> {
+        self.violations_of(Value::Null).await
+    }
+
+    /// The same for the contrast of colours alone.
+    pub(super) async fn low_contrasts(&self) -> Vec<String> {
+        self.violations_of(json!(["color-contrast"])).await
+    }
+
+    async fn violations_of(&self, rules: Value) -> Vec<String> {
         if self.ask("return typeof axe").await == "undefined" {
             self.session.execute(AXE.as_str(), Vec::new()).await.unwrap();
         }
-        let found = self.ask_async(CHECK, &[]).await;
+        let found = self.ask_async(CHECK, &[rules]).await;
         let found = found.as_array().unwrap_or_else(|| panic!("axe failed: {found}"));
         let is_grave = |violation: &Value| violation["impact"] == "serious" || violation["impact"] == "critical";
         if found.iter().any(is_grave) { found.iter().map(describe).collect() } else { Vec::new() }
