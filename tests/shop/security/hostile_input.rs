@@ -262,4 +262,6 @@ async fn json_that_is_deep_large_or_ambiguous_is_refused_quickly() {
         }
     }
     assert_eq!(shop.read("categories/").await, json!([]));
+    let marked = "\u{feff}{\"category_name\":\"A\"}".to_owned();
+    assert_eq!(call(&shop, "POST", "/shop/api/categories", marked).await.status, StatusCode::CREATED);
 }
