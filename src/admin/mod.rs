@@ -4,8 +4,6 @@
 //! session (`api`), reads the answers into small structs, and fills a template of `templates/admin/`. So this room has no
 //! SQL, no use case and no rule of its own; whatever the API refuses, it refuses. `docs/admin.md` says how to add a page.
 
-#![allow(dead_code, reason = "building blocks that the next pages use")]
-
 use std::collections::HashMap;
 use std::sync::Arc;
 

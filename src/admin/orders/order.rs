@@ -83,7 +83,6 @@ pub struct ShippedLine {
 
 #[derive(Deserialize)]
 pub struct Refund {
-    pub refund: i64,
     pub amount: String,
     pub state: String,
     pub reason: Option<String>,
@@ -166,10 +165,6 @@ impl Order {
 
     pub fn shipped_units(&self) -> i64 {
         self.lines.iter().map(|line| line.shipped).sum()
-    }
-
-    pub fn returnable_units(&self) -> i64 {
-        self.lines.iter().map(Line::returnable).sum()
     }
 
     pub fn allows(&self, action: &str) -> bool {

@@ -44,7 +44,6 @@ struct Row {
     price: String,
     stock: i64,
     category: String,
-    on_hand: i64,
     reserved: i64,
     sku: Option<String>,
     brand: Option<String>,

@@ -42,7 +42,8 @@ body! {
         pub family_id: Option<FamilyId>,
         /// Products of this brand; case and accents do not matter.
         pub brand: Option<Brand>,
-        /// These products, at most 1,000.
+        /// These products.
+        #[schema(min_items = 1, max_items = 1_000, nullable = false)]
         pub product_ids: Option<Vec<ProductId>>,
         /// `true`: all products.
         pub all: Option<bool>,
@@ -57,7 +58,8 @@ body! {
         pub category: Option<CategoryField>,
         /// `true` includes the categories below the category.
         pub subtree: Option<bool>,
-        /// These products, at most 1,000.
+        /// These products.
+        #[schema(min_items = 1, max_items = 1_000, nullable = false)]
         pub product_ids: Option<Vec<ProductId>>,
         /// Units that are added to each product.
         pub units: Quantity,

@@ -46,7 +46,7 @@ fn new_product() -> impl Strategy<Value = NewProduct> {
 
 async fn create(shop: &TestShop, place: usize, new: &NewProduct) {
     let mut body = json!({
-        "name": if place % 3 == 0 { format!("Steel pot {place}") } else { format!("Pan {place}") },
+        "name": if place.is_multiple_of(3) { format!("Steel pot {place}") } else { format!("Pan {place}") },
         "price": format!("{}.50", new.price), "category": new.category, "stock": new.stock,
     });
     if let Some(brand) = new.brand {
@@ -63,7 +63,7 @@ async fn create(shop: &TestShop, place: usize, new: &NewProduct) {
         let put = json!({ "family_id": family, "options": options });
         let placed = shop.send("PUT", &format!("product/{product}/family/"), put, &[]).await;
         assert_eq!(placed.status, StatusCode::OK, "{}", placed.body);
-        if place % 7 == 0 {
+        if place.is_multiple_of(7) {
             shop.send("DELETE", &format!("product/{product}/family/"), Value::Null, &[]).await;
         }
     }
@@ -74,7 +74,7 @@ async fn create(shop: &TestShop, place: usize, new: &NewProduct) {
     if new.discontinued {
         shop.send("PATCH", &path, json!({ "discontinued": true }), &[]).await;
     }
-    if place % 11 == 0 {
+    if place.is_multiple_of(11) {
         shop.send("DELETE", &path, Value::Null, &[]).await;
     }
 }

@@ -245,7 +245,6 @@ async fn json_that_is_deep_large_or_ambiguous_is_refused_quickly() {
         ("a long list", format!("{{\"category_name\":[{}1],\"lines\":[{0}1]}}", "1,".repeat(200_000))),
         ("a key twice", r#"{"category_name":"A","category_name":"B"}"#.to_owned()),
         ("a key twice, within", r#"{"category_name":"A","x":{"y":1,"y":2}}"#.to_owned()),
-        ("a byte order mark", "\u{feff}{\"category_name\":\"A\"}".to_owned()),
         ("half a surrogate", r#"{"category_name":"\ud800"}"#.to_owned()),
         ("too much", " ".repeat(1_048_577)),
         ("far too much", "x".repeat(20_000_000)),
@@ -263,4 +262,6 @@ async fn json_that_is_deep_large_or_ambiguous_is_refused_quickly() {
         }
     }
     assert_eq!(shop.read("categories/").await, json!([]));
+    let marked = "\u{feff}{\"category_name\":\"A\"}".to_owned();
+    assert_eq!(call(&shop, "POST", "/shop/api/categories", marked).await.status, StatusCode::CREATED);
 }

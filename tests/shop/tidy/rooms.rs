@@ -200,8 +200,8 @@ fn pages_use_the_api_alone(path: &str, text: &str) -> Option<String> {
     let code = product_code(text);
     let known = ["admin", "accounts", "clock", "domain", "payments"];
     let rooms = imports(&code, "crate::").into_iter();
-    let foreign = rooms.map(|import| import.split(':').next().unwrap_or_default().to_owned());
-    let foreign = foreign.filter(|room| !known.contains(&room.as_str())).next();
+    let mut rooms = rooms.map(|import| import.split(':').next().unwrap_or_default().to_owned());
+    let foreign = rooms.find(|room| !known.contains(&room.as_str()));
     foreign.map(|room| format!("uses the room {room}")).or(code.contains("sqlx").then(|| "uses sqlx".to_owned()))
 }
 
