@@ -3,6 +3,7 @@
 use serde::de::DeserializeOwned;
 
 use super::api::{Call, Problem};
+use super::form::Form;
 use super::query::Query;
 use super::staff::Staff;
 
@@ -46,6 +47,16 @@ impl<T: DeserializeOwned> Listing<T> {
             }
             Err(problem) => Err(problem),
         }
+    }
+}
+
+/// The chosen rows of a page, by their numbers; `row` is what one of them is.
+pub fn chosen(form: &Form, row: &str) -> Result<Vec<i64>, Problem> {
+    let chosen = form.numbers("ids")?;
+    match chosen.len() {
+        0 => Err(Problem::invalid("ids", &format!("are missing: choose at least one {row}"))),
+        1..=PAGE_ROWS => Ok(chosen),
+        _ => Err(Problem::invalid("ids", &format!("are too many: choose at most {PAGE_ROWS} {row}s"))),
     }
 }
 

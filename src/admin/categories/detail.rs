@@ -41,8 +41,7 @@ impl CategoryPage {
         let (category, stored) = category;
         let form = match refused {
             None => stored,
-            Some((form, problem)) if problem.is_stale() => form.stale(problem, stored),
-            Some((form, problem)) => form.refused(problem).about(&stored.etag),
+            Some((form, problem)) => form.refused_beside(problem, stored),
         };
         let children = options.iter().map(|option: &CategoryOption| &option.category);
         let children = children.filter(|child| child.parent_id == Some(category_id)).cloned().collect();

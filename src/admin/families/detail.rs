@@ -48,8 +48,7 @@ impl FamilyPage {
         let mut member_form = Form::new(fields.map(|field| (field, String::new())));
         let mut trouble = None;
         match refused {
-            Some(Refused::Data(sent, problem)) if problem.is_stale() => form = sent.stale(problem, form),
-            Some(Refused::Data(sent, problem)) => form = sent.refused(problem).about(&form.etag),
+            Some(Refused::Data(sent, problem)) => form = sent.refused_beside(problem, form),
             Some(Refused::Member(sent, problem)) => member_form = sent.refused(problem),
             Some(Refused::Button(problem)) if problem.is_stale() => {
                 let text = "The family was changed in the meantime, so nothing was done. The page shows it as it is now; try again.";

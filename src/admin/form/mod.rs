@@ -71,10 +71,15 @@ impl Form {
         Self { problem: Some(problem), key: new_key(), ..self }
     }
 
-    /// The form after another change came first: it shows what the subject holds now, and the next attempt overwrites it.
-    pub fn stale(self, problem: Problem, current: Form) -> Self {
-        let etag = current.etag;
-        Self { etag, current: Some(current.values), ..self.refused(problem) }
+    /// The form again, where `stored` has what the subject holds now. If another change came first, both are shown and the
+    /// next attempt overwrites it; else the form keeps its tag, so that a change that comes first later is not overwritten.
+    pub fn refused_beside(self, problem: Problem, stored: Form) -> Self {
+        if problem.is_stale() {
+            let etag = stored.etag;
+            Self { etag, current: Some(stored.values), ..self.refused(problem) }
+        } else {
+            self.refused(problem)
+        }
     }
 
     /// What a field holds, or the empty text.
@@ -90,6 +95,12 @@ impl Form {
     /// Every value of a field with several.
     pub fn all(&self, name: &str) -> Vec<&str> {
         self.values.iter().filter(|(found, _)| found == name).map(|(_, value)| value.as_str()).collect()
+    }
+
+    /// The numbers of a field with several.
+    pub fn numbers(&self, name: &str) -> Result<Vec<i64>, Problem> {
+        let numbers = self.all(name).into_iter().map(str::parse).collect::<Result<_, _>>();
+        numbers.map_err(|_| Problem::invalid(name, "must be whole numbers"))
     }
 
     /// Whether a field holds this value.

@@ -35,9 +35,11 @@ fn a_rule_without_a_field_is_explained_above_the_form() {
 fn a_stale_form_shows_both_values() {
     let typed = Form::parse(b"name=Mine&note=same&etag=%223%22");
     let current = Form::new([("name", "Theirs".to_owned()), ("note", "same".to_owned())]).about("\"4\"");
-    let form = typed.stale(problem(412, &[]), current);
+    let form = typed.clone().refused_beside(problem(412, &[]), current.clone());
     assert_eq!((form.value("name"), form.now("name"), form.now("note")), ("Mine", Some("Theirs"), None));
     assert_eq!(form.etag, "\"4\"", "saving again overwrites what was read just now");
+    let form = typed.refused_beside(problem(409, &[]), current);
+    assert_eq!((form.now("name"), form.etag.as_str()), (None, "\"3\""), "saving again overwrites nothing unseen");
 }
 
 #[test]
@@ -47,4 +49,11 @@ fn values_become_json_of_the_type_that_the_api_expects() {
     assert_eq!(form.number("count"), json!("1.5"), "the API names the field");
     assert_eq!((form.flag("on_sale"), form.flag("absent")), (json!(true), json!(false)));
     assert_eq!((form.optional("brand"), form.text("brand")), (json!(null), json!("")));
+}
+
+#[test]
+fn a_number_that_is_none_is_refused_and_not_left_out() {
+    assert_eq!(Form::parse(b"ids=3&ids=1").numbers("ids").unwrap(), [3, 1]);
+    let problem = Form::parse(b"ids=3&ids=x").numbers("ids").unwrap_err();
+    assert_eq!(problem.errors[0].field, "ids");
 }

@@ -13,6 +13,7 @@ use super::order::amount;
 use super::states::OrderStates;
 use crate::admin::api::Problem;
 use crate::admin::form::Form;
+use crate::admin::list;
 use crate::admin::page::Page;
 use crate::admin::staff::{PageResult, Staff};
 
@@ -35,8 +36,6 @@ struct Row {
     outcome: Result<Vec<String>, String>,
 }
 
-/// Orders of one page of the list.
-const MAX_ORDERS: usize = 100;
 /// Calls at the same time.
 const AT_ONCE: usize = 8;
 /// Fields that the confirmation sends again.
@@ -56,15 +55,6 @@ fn action(form: &Form) -> Result<Action, Problem> {
     let chosen = [Action::Process, Action::Ship, Action::Cancel];
     let action = chosen.into_iter().find(|action| action.address() == form.value("action"));
     action.ok_or_else(|| Problem::invalid("action", "is unknown"))
-}
-
-fn chosen(form: &Form) -> Result<Vec<i64>, Problem> {
-    let chosen: Vec<i64> = form.all("ids").iter().filter_map(|id| id.parse().ok()).collect();
-    match chosen.len() {
-        0 => Err(Problem::invalid("ids", "are missing: choose at least one order")),
-        1..=MAX_ORDERS => Ok(chosen),
-        _ => Err(Problem::invalid("ids", "are too many: choose at most 100 orders")),
-    }
 }
 
 fn back(form: &Form) -> String {
@@ -94,7 +84,7 @@ async fn run(staff: &Staff, form: &Form, preview: bool) -> Result<Vec<Row>, Prob
         };
         Ok(Row { order_id, name: form.value(&format!("name.{order_id}")).to_owned(), outcome })
     };
-    let orders = chosen(form)?;
+    let orders = list::chosen(form, "order")?;
     let outcomes: Vec<Result<Row, Problem>> = stream::iter(orders).map(send).buffered(AT_ONCE).collect().await;
     outcomes.into_iter().collect()
 }

@@ -44,8 +44,7 @@ impl OrderPage {
         let stored = Form::new([("notes", notes(&order))]).about(&etag);
         let form = match refused {
             None => stored,
-            Some((form, problem)) if problem.is_stale() => form.stale(problem, stored),
-            Some((form, problem)) => form.refused(problem).about(&etag),
+            Some((form, problem)) => form.refused_beside(problem, stored),
         };
         let may = |action: &Action| staff.may(action.operation()) && action.is_open(&order);
         let actions = Action::ALL.into_iter().filter(may).collect();

@@ -88,10 +88,6 @@ fn refuse(staff: &Staff, file: OrderFile, action: Action, form: Form, problem: P
     if !problem.is_about_input() {
         return Err(problem);
     }
-    let form = if problem.is_stale() {
-        form.stale(problem.clone(), action.form(&file.order, &file.etag))
-    } else {
-        form.refused(problem.clone()).about(&file.etag)
-    };
+    let form = form.refused_beside(problem.clone(), action.form(&file.order, &file.etag));
     staff.show_refused(&problem, &MovePage::new(staff, file.order, action, form, None))
 }

@@ -51,8 +51,7 @@ impl RecipientsPage {
         let OrderFile { order, etag, .. } = file;
         let mut fill = |part: &str, stored: Form| match refused.take_if(|refused| refused.part == part) {
             None => stored,
-            Some(Refused { form, problem, .. }) if problem.is_stale() => form.stale(problem, stored),
-            Some(Refused { form, problem, .. }) => form.refused(problem).about(&etag),
+            Some(Refused { form, problem, .. }) => form.refused_beside(problem, stored),
         };
         let addresses = KINDS.map(|(kind, title)| {
             let form = address_form(kind, order.address(kind)).about(&etag);

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::admin::api::{Call, Problem};
 use crate::admin::form::Form;
+use crate::admin::list;
 use crate::admin::page::Page;
 use crate::admin::staff::{PageResult, Staff};
 
@@ -133,16 +134,6 @@ fn other(answer: &str) -> &'static str {
     if answer == "yes" { "no" } else { "yes" }
 }
 
-/// The numbers of the chosen products.
-fn chosen(form: &Form) -> Result<Vec<i64>, Problem> {
-    let chosen: Vec<i64> = form.all("ids").iter().filter_map(|id| id.parse().ok()).collect();
-    if chosen.is_empty() {
-        Err(Problem::invalid("ids", "are missing: choose at least one product"))
-    } else {
-        Ok(chosen)
-    }
-}
-
 /// The list to return to.
 fn back(form: &Form) -> String {
     let address = form.value("back");
@@ -151,7 +142,7 @@ fn back(form: &Form) -> String {
 }
 
 pub async fn preview(staff: Staff, form: Form) -> PageResult {
-    let (action, product_ids) = (Action::read(&form)?, chosen(&form)?);
+    let (action, product_ids) = (Action::read(&form)?, list::chosen(&form, "product")?);
     let outcomes = action.call(&staff, &form, &product_ids).dry_run().read_lines::<Outcome>().await?;
     // The key of the changes; the preview itself stores nothing.
     let form = form.with_new_key();
@@ -159,7 +150,7 @@ pub async fn preview(staff: Staff, form: Form) -> PageResult {
 }
 
 pub async fn apply(staff: Staff, form: Form) -> PageResult {
-    let (action, product_ids) = (Action::read(&form)?, chosen(&form)?);
+    let (action, product_ids) = (Action::read(&form)?, list::chosen(&form, "product")?);
     let outcomes = action.call(&staff, &form, &product_ids).key(&form.key).read_lines::<Outcome>().await?;
     if outcomes.iter().any(|outcome| outcome.problem.is_some()) {
         return show(&staff, action, form, outcomes, true);
@@ -169,7 +160,7 @@ pub async fn apply(staff: Staff, form: Form) -> PageResult {
 }
 
 fn show(staff: &Staff, action: Action, form: Form, outcomes: Vec<Outcome>, applied: bool) -> PageResult {
-    let (product_ids, back) = (chosen(&form)?, back(&form));
+    let (product_ids, back) = (list::chosen(&form, "product")?, back(&form));
     let page = staff.page(action.title(&form)).below("Products", back.clone());
     let names: Vec<(i64, String)> =
         product_ids.iter().map(|id| (*id, form.value(&format!("name.{id}")).to_owned())).collect();

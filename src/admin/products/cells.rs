@@ -146,7 +146,7 @@ async fn refuse(
 ) -> PageResult {
     let Reply { data: product, etag, .. } = staff.api.get(format!("product/{product_id}")).read().await?;
     let current = cell.form(&product, &etag);
-    let form = if problem.is_stale() { form.stale(problem.clone(), current) } else { form.refused(problem.clone()) };
+    let form = form.refused_beside(problem.clone(), current);
     let (page, form) = (staff.page(product.name.clone()), Some(form));
     if staff.is_fragment {
         staff.show_refused(&problem, &CellPart { page, product, cell, form, saved: false })

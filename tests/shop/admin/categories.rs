@@ -85,6 +85,11 @@ async fn nothing_that_was_typed_is_lost_and_two_editors_are_warned() {
     assert_eq!(stale.form("/admin/categories/1").value("category_name"), "Galley");
     assert!(stale.html.contains("Stored now: Cuisine"), "{}", stale.html);
     assert!(stale.html.contains("changed in the meantime"), "{}", stale.html);
+    // Refused for another reason, an old page keeps its tag: it does not overwrite unseen.
+    let refused = first.submit(&page, "/admin/categories/1", &[("category_name", "")]).await;
+    assert_eq!(refused.form("/admin/categories/1").value("etag"), page.form("/admin/categories/1").value("etag"));
+    let again = first.submit(&refused, "/admin/categories/1", &[("category_name", "Galley")]).await;
+    assert_eq!(again.status, StatusCode::PRECONDITION_FAILED, "{}", again.html);
     // Saving again overwrites it knowingly.
     let saved = first.submit(&stale, "/admin/categories/1", &[]).await;
     assert!(first.follow(&saved).await.html.contains("<h1>Galley</h1>"));

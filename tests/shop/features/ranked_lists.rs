@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode};
+use axum::response::Response;
 use cartwright::http::WholeListLimits;
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -260,37 +261,49 @@ async fn a_whole_list_is_json_or_lines_and_is_never_asked_for_in_part() {
 /// Rows beyond what waits for a client: chunks, and the buffers of connection and database.
 const MANY: i64 = 60_000;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_slow_client_holds_a_bounded_part_of_a_list_and_is_cut_off_in_time() {
-    let limits = WholeListLimits { time: Duration::from_secs(2), ..WholeListLimits::default() };
+async fn shop_of_many_customers(limits: WholeListLimits) -> TestShop {
     let shop = TestShop::with_whole_lists(limits).await;
     sqlx::query("insert into live.customer_stats select number, 0, 0 from generate_series(1, $1) as number")
         .bind(MANY)
         .execute(&shop.pool)
         .await
         .unwrap();
+    shop
+}
+
+/// Begins a whole list of all customers, and reads nothing of it.
+async fn open(shop: &TestShop) -> Response {
+    let request = Request::get("/shop/api/customer-stats/?all=true");
+    let request = request.header("authorization", format!("Bearer {}", *tokens::ADMIN)).body(Body::empty());
+    shop.router.clone().oneshot(request.unwrap()).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_reads_two_whole_lists_at_once_and_leaves_its_place_with_one_of_them() {
+    let shop = shop_of_many_customers(WholeListLimits::default()).await;
     let (_, _, body) = raw(&shop, "customer-stats/", "application/x-ndjson").await;
     assert_eq!(body.lines().count(), usize::try_from(MANY).unwrap());
-    let open = async || {
-        let request = Request::get("/shop/api/customer-stats/?all=true");
-        let request = request.header("authorization", format!("Bearer {}", *tokens::ADMIN)).body(Body::empty());
-        shop.router.clone().oneshot(request.unwrap()).await.unwrap()
-    };
-    let (first, second, third) = (open().await, open().await, open().await);
+    let (first, second, third) = (open(&shop).await, open(&shop).await, open(&shop).await);
     assert_eq!((first.status(), second.status()), (StatusCode::OK, StatusCode::OK));
     assert_eq!(
         (third.status(), &third.headers()["retry-after"]),
         (StatusCode::TOO_MANY_REQUESTS, &"5".parse().unwrap())
     );
-    // A client that leaves frees its place.
     drop(first);
-    let mut again = open().await;
+    let mut again = open(&shop).await;
     while again.status() == StatusCode::TOO_MANY_REQUESTS {
         tokio::task::yield_now().await;
-        again = open().await;
+        again = open(&shop).await;
     }
     assert_eq!(again.status(), StatusCode::OK);
-    // A client that does not read is cut off, and sees that the list is not complete.
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_does_not_read_its_list_is_cut_off_in_time() {
+    let limits = WholeListLimits { time: Duration::from_secs(2), ..WholeListLimits::default() };
+    let shop = shop_of_many_customers(limits).await;
+    let list = open(&shop).await;
+    assert_eq!(list.status(), StatusCode::OK);
     let mut held: i64 = 1;
     while held > 0 {
         held = sqlx::query_scalar(
@@ -303,7 +316,7 @@ async fn a_slow_client_holds_a_bounded_part_of_a_list_and_is_cut_off_in_time() {
         .unwrap();
         tokio::task::yield_now().await;
     }
-    assert!(to_bytes(second.into_body(), usize::MAX).await.is_err());
-    assert!(to_bytes(again.into_body(), usize::MAX).await.is_err());
-    assert_eq!(open().await.status(), StatusCode::OK);
+    // The client sees that the list is not complete.
+    assert!(to_bytes(list.into_body(), usize::MAX).await.is_err());
+    assert_eq!(open(&shop).await.status(), StatusCode::OK);
 }

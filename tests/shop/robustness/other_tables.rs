@@ -103,13 +103,14 @@ async fn reads_while_tables_of_another_version_are_in_service_are_never_500() {
     let answers = async || get(&shop, "/shop/api/bestsellers/").await.body;
     let before = answers().await;
 
-    // The older tables have other names of columns, then other types, then no values where this version wants some.
+    // The older tables have other names of columns, then other types, then their keys
+    // alone and no values where this version wants some.
     let changes = [
         "format('%I as %I', attname, 'older_' || attname)",
         "format('%I::text as %I', attname, attname)",
-        "format('nullif(%I, %I) as %I', attname, attname, attname)",
+        "case when attnum = 1 then quote_ident(attname) else format('nullif(%I, %I) as %I', attname, attname, attname) end",
     ];
-    for (change, least) in changes.into_iter().zip([10, 10, 1]) {
+    for (change, least) in changes.into_iter().zip([10, 10, 5]) {
         change_views(&shop, change).await;
         record_as(&shop, "older").await;
         let count = refused(&shop, &reads).await;

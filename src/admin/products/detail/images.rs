@@ -62,7 +62,7 @@ pub async fn upload(staff: Staff, Id(product_id): Id, upload: Upload) -> PageRes
 
 /// Stores the order that the list has, after one step of an image if a button asks for it.
 pub async fn reorder(staff: Staff, Id(product_id): Id, form: Form) -> PageResult {
-    let mut image_ids: Vec<i64> = form.all("image_ids").iter().filter_map(|id| id.parse().ok()).collect();
+    let mut image_ids = form.numbers("image_ids")?;
     let place_of = |field: &str| {
         let image_id: i64 = form.value(field).parse().ok()?;
         image_ids.iter().position(|other| *other == image_id)

@@ -112,8 +112,7 @@ impl ProductPage {
         let mut stock_form = Form::new(empty).about(&stored.etag);
         let mut refused = None;
         match sent {
-            Some((Part::Data, sent, problem)) if problem.is_stale() => form = sent.stale(problem, form),
-            Some((Part::Data, sent, problem)) => form = sent.refused(problem).about(&form.etag),
+            Some((Part::Data, sent, problem)) => form = sent.refused_beside(problem, form),
             Some((Part::Stock, sent, problem)) => stock_form = sent.refused(problem),
             Some((part, _, problem)) => refused = Some(Refused { part, problem }),
             None => {}
