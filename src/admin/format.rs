@@ -1,7 +1,7 @@
 //! How pages write money, quantities, percentages and times.
 
 use askama::filters::Safe;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use rust_decimal::Decimal;
 
@@ -36,10 +36,14 @@ impl Format {
     }
 
     /// A percentage with one decimal, of a part and a whole; empty without a whole.
-    #[allow(dead_code, reason = "for pages with shares of a whole")]
     pub fn percent(&self, part: &Decimal, whole: &Decimal) -> String {
         let share = (*part * Decimal::ONE_HUNDRED).checked_div(*whole);
         share.map_or_else(String::new, |share| format!("{}{NO_BREAK}%", grouped(&format!("{:.1}", share.round_dp(1)))))
+    }
+
+    /// A day: `28 Nov 2026`.
+    pub fn day(&self, day: &NaiveDate) -> String {
+        day.format("%-d %b %Y").to_string()
     }
 
     /// A time in the shop's zone: `28 Nov 2026, 14:05`; with seconds and zone as its title.

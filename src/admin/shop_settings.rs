@@ -46,8 +46,7 @@ impl SettingsPage {
         let stored = stored.about(&reply.etag);
         let form = match refused {
             None => stored,
-            Some((form, problem)) if problem.is_stale() => form.stale(problem, stored),
-            Some((form, problem)) => form.refused(problem).about(&stored.etag),
+            Some((form, problem)) => form.refused_beside(problem, stored),
         };
         let languages = SearchLanguage::ALL.iter().map(|word| (word.as_str().to_owned(), language(word.as_str())));
         Ok(Self { page: staff.page("Shop settings"), settings, languages: languages.collect(), form })

@@ -31,6 +31,7 @@ pub struct Staff(Arc<StaffParts>);
 pub struct StaffParts {
     /// The API in the name of this session.
     pub api: Api,
+    pub account_id: i64,
     pub email: String,
     pub role: Role,
     pub path: String,
@@ -211,6 +212,7 @@ async fn find_staff(site: &Site, parts: &Parts, cookie: &str, secure: bool) -> R
     let uri = uri_of(parts);
     Ok(Some(Staff(Arc::new(StaffParts {
         api: api.with_token(session.access_token.expose()),
+        account_id: session.identity.account_id.0,
         email: session.email.clone(),
         role: session.identity.role,
         path: uri.path().to_owned(),

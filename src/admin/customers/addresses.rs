@@ -142,10 +142,7 @@ pub async fn save(staff: Staff, path: AddressPath, form: Form) -> PageResult {
         Ok(()) => staff.done(&address(customer_id), "The address was saved."),
         Err(problem) if problem.is_about_input() => {
             let (customer, stored) = read_address(&staff, customer_id, address_id).await?;
-            let form = match problem.is_stale() {
-                true => form.stale(problem.clone(), stored),
-                false => form.refused(problem.clone()).about(&stored.etag),
-            };
+            let form = form.refused_beside(problem.clone(), stored);
             staff.show_refused(&problem, &AddressPage::new(&staff, &customer, Some(address_id), form))
         }
         Err(problem) => Err(problem),

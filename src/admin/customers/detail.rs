@@ -118,8 +118,7 @@ impl CustomerPage {
             let stored = stored.about(&etag);
             match refused.take_if(|refused| refused.part == part) {
                 None => stored,
-                Some(Refused { form, problem, .. }) if problem.is_stale() => form.stale(problem, stored),
-                Some(Refused { form, problem, .. }) => form.refused(problem).about(&etag),
+                Some(Refused { form, problem, .. }) => form.refused_beside(problem, stored),
             }
         };
         let data = [

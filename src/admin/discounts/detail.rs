@@ -43,8 +43,7 @@ impl DiscountPage {
             tokio::try_join!(read_discount(staff, code), history::read(staff, &subject))?;
         let form = match refused {
             None => stored,
-            Some((form, problem)) if problem.is_stale() => form.stale(problem, stored),
-            Some((form, problem)) => form.refused(problem).about(&stored.etag),
+            Some((form, problem)) => form.refused_beside(problem, stored),
         };
         let page = staff.page(discount.code.clone()).below("Discounts", "/admin/discounts");
         Ok(Self { page, discount, kinds: kinds(), form, history })

@@ -55,10 +55,7 @@ pub async fn save(staff: Staff, form: Form) -> PageResult {
         Ok(()) => staff.done(ADDRESS, "The shipping fees were saved."),
         Err(problem) if problem.is_about_input() => {
             let typed = form_of(&rows).about(&form.etag);
-            let form = match problem.is_stale() {
-                true => typed.stale(problem.clone(), read(&staff).await?),
-                false => typed.refused(problem.clone()),
-            };
+            let form = typed.refused_beside(problem.clone(), read(&staff).await?);
             staff.show_refused(&problem, &ShippingPage::new(&staff, form))
         }
         Err(problem) => Err(problem),
