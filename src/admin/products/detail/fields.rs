@@ -205,7 +205,7 @@ pub fn creation(form: &Form) -> Result<Value, Problem> {
     let stored = Form::new([("on_sale", "true".to_owned())]);
     let mut body = changed_fields(form, &stored, &Map::new())?;
     body.insert("stock".to_owned(), form.number("stock"));
-    body.retain(|_, value| !value.is_null() && *value != Value::from(""));
+    body.retain(|_, value| !value.is_null() && value.as_str() != Some(""));
     // Without them the API says that they are required.
     Ok(Value::Object(body))
 }
