@@ -31,7 +31,7 @@ async fn every_check_finds_its_offender() {
             assert!(noise.contains(offender), "{offender} is not in {noise}");
         }
 
-        page.visit("/account/confirm").await;
+        page.visit("/admin/log-in").await;
         page.ask("document.body.append(Object.assign(new Image(), { id: 'missing', src: '/missing.png' }))").await;
         page.until("load the picture", "return document.getElementById('missing').complete").await;
         let noise = page.noise().await.join("\n");

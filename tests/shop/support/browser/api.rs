@@ -100,7 +100,8 @@ pub fn address(name: &str) -> Value {
 async fn answer(request: RequestBuilder) -> Value {
     let response = request.send().await.unwrap();
     let (url, status) = (response.url().clone(), response.status());
-    let position = response.headers().get("journal-position").and_then(|position| position.to_str().ok()?.parse().ok());
+    let position =
+        response.headers().get("journal-position").and_then(|position| position.to_str().ok()?.parse::<i64>().ok());
     POSITION.fetch_max(position.unwrap_or(0), Ordering::Relaxed);
     let body = response.text().await.unwrap();
     assert!(status.is_success(), "{url}: {status} {body}");
