@@ -3,6 +3,8 @@
 mod categories;
 mod checks;
 mod crawl;
+mod images;
+mod orders;
 mod product_list;
 mod public_pages;
 mod sessions;

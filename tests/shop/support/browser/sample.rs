@@ -48,7 +48,7 @@ pub async fn load(api: &Api) -> Sample {
         (format!("customer/{customer}/cart/items/"), json!({ "product_id": foreign_product, "quantity": 1 }));
     let (_, open_order, returned_order, long_order) = tokio::join!(
         api.post(&cart, item),
-        api.order(foreign_product, 1),
+        api.order(&[(foreign_product, 1)]),
         returned_order(api, product),
         long_order(api, product, customer),
     );
@@ -106,7 +106,7 @@ async fn family(api: &Api) -> i64 {
 }
 
 async fn returned_order(api: &Api, product: i64) -> i64 {
-    let order = api.order(product, 3).await;
+    let order = api.order(&[(product, 3)]).await;
     let reason = "The lid does not fit the pot. ".repeat(6);
     for (action, body) in [
         ("pay", json!({})),
