@@ -5,6 +5,8 @@ mod checks;
 mod crawl;
 mod customers;
 mod engine;
+mod images;
+mod orders;
 mod product_list;
 mod public_pages;
 mod sessions;

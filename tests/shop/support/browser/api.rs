@@ -61,10 +61,11 @@ impl Api {
         self.post("customers/", body).await["customer_id"].as_i64().unwrap()
     }
 
-    /// Places an order of a guest in Milltown; returns its number.
-    pub async fn order(&self, product: i64, quantity: i64) -> i64 {
+    /// Places an order of a guest in Milltown for products and quantities; returns its number.
+    pub async fn order(&self, lines: &[(i64, i64)]) -> i64 {
+        let line = |(product, quantity): &(i64, i64)| json!({ "product_id": product, "quantity": quantity });
         let body = json!({
-            "lines": [{ "product_id": product, "quantity": quantity }],
+            "lines": lines.iter().map(line).collect::<Vec<_>>(),
             "contact": { "name": "Jo Miller", "email": "jo@example.com" },
             "shipping_address": address("Jo Miller"),
         });

@@ -3,8 +3,6 @@
 //! One shop and one ChromeDriver serve all tests of a run; each test has a browser with a profile of its own. A journey
 //! finds fields by label, buttons by name and cells by row and column, as a person does, and waits for conditions.
 
-#![allow(dead_code, reason = "pages that come later need the rest")]
-
 mod accessibility;
 mod api;
 mod driver;
@@ -16,3 +14,5 @@ mod screenshots;
 mod shop;
 
 pub use journey::{browse, browse_as};
+pub use page::Page;
+pub use sample::Sample;

@@ -21,6 +21,8 @@ pub struct Sample {
     pub customer: i64,
     /// A customer who has nothing yet.
     pub new_customer: i64,
+    /// An order of a guest that is still to be paid.
+    pub open_order: i64,
     /// An order with 1,000 lines.
     pub long_order: i64,
     /// An order that was paid, shipped, and returned in part.
@@ -44,8 +46,12 @@ pub async fn load(api: &Api) -> Sample {
     );
     let (cart, item) =
         (format!("customer/{customer}/cart/items/"), json!({ "product_id": foreign_product, "quantity": 1 }));
-    let (_, returned_order, long_order) =
-        tokio::join!(api.post(&cart, item), returned_order(api, product), long_order(api, product, customer));
+    let (_, open_order, returned_order, long_order) = tokio::join!(
+        api.post(&cart, item),
+        api.order(&[(foreign_product, 1)]),
+        returned_order(api, product),
+        long_order(api, product, customer),
+    );
     Sample {
         product,
         foreign_product,
@@ -53,6 +59,7 @@ pub async fn load(api: &Api) -> Sample {
         empty_category: category["category_id"].as_i64().unwrap(),
         customer,
         new_customer,
+        open_order,
         long_order,
         returned_order,
         webhook,
@@ -99,7 +106,7 @@ async fn family(api: &Api) -> i64 {
 }
 
 async fn returned_order(api: &Api, product: i64) -> i64 {
-    let order = api.order(product, 3).await;
+    let order = api.order(&[(product, 3)]).await;
     let reason = "The lid does not fit the pot. ".repeat(6);
     for (action, body) in [
         ("pay", json!({})),

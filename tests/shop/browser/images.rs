@@ -1,0 +1,45 @@
+//! Images of products: uploaded, and dragged into their order.
+
+use std::io::Write;
+
+use cartwright::domain::account::Role;
+use image::ImageFormat;
+
+use crate::support::browser::browse_as;
+use crate::support::pictures::picture;
+
+#[tokio::test]
+#[ignore = "needs Chromium and axe-core"]
+async fn an_editor_uploads_images_and_drags_them_into_order() {
+    let mut file = tempfile::Builder::new().suffix(".png").tempfile().unwrap();
+    file.write_all(&picture(64, 48, [200, 40, 40], ImageFormat::Png)).unwrap();
+    let mut text = tempfile::Builder::new().suffix(".png").tempfile().unwrap();
+    text.write_all(b"This is no picture.").unwrap();
+    browse_as(Role::Editor, async |page| {
+        let product = page.api().product("Cake stand", "20.00", 10).await;
+        for blue in [120, 240] {
+            page.api().upload(product, &picture(48, 64, [40, 40, blue], ImageFormat::Png)).await;
+        }
+        page.visit(&format!("/admin/products/{product}")).await;
+        page.fill("Add images", text.path().to_str().unwrap()).await;
+        page.press("Upload").await;
+        page.until("show why", "return document.querySelector('#images ~ [role=alert]')?.textContent").await;
+        page.assert_accessible().await;
+        page.fill("Add images", file.path().to_str().unwrap()).await;
+        page.press("Upload").await;
+        page.see("The image was added.").await;
+        let ids = "return [...document.querySelectorAll('.images input')].map((input) => input.value).join(' ')";
+        assert_eq!(page.ask(ids).await, "1 2 3");
+        page.drag(".images li:nth-child(3)", ".images li:nth-child(1)").await;
+        page.see("The order of the images was saved.").await;
+        assert_eq!(page.ask(ids).await, "3 1 2");
+        page.press("Move image 1 to the back").await;
+        page.until("move the image", "return document.querySelector('.images input').value === '1'").await;
+        page.press("Delete image 3").await;
+        page.see("Delete this image?").await;
+        page.press("Delete").await;
+        page.see("The image was deleted.").await;
+        assert_eq!(page.ask(ids).await, "1 3");
+    })
+    .await;
+}
