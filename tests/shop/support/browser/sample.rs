@@ -46,9 +46,10 @@ pub async fn load(api: &Api) -> Sample {
     );
     let (cart, item) =
         (format!("customer/{customer}/cart/items/"), json!({ "product_id": foreign_product, "quantity": 1 }));
+    let lines = [(foreign_product, 1)];
     let (_, open_order, returned_order, long_order) = tokio::join!(
         api.post(&cart, item),
-        api.order(&[(foreign_product, 1)]),
+        api.order(&lines),
         returned_order(api, product),
         long_order(api, product, customer),
     );
