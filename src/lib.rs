@@ -4,7 +4,8 @@
 //! and their events are appended by the [`journal`]. The [`projector`] folds the log into read tables with the SQL of
 //! `projections/`, and queries read those tables. [`reactors`] run side effects outside the database: [`payments`],
 //! [`mail`] and [`webhooks`]. The [`scheduler`] runs periodic tasks. The [`clock`] is the database's. [`accounts`] authenticates callers.
-//! [`health`] collects the warnings that operators see. [`catalogue`] dumps, checks and deploys the products.
+//! [`health`] collects the warnings that operators see. [`catalogue`] dumps, checks and deploys the products, and
+//! [`applied_files`] keeps how far a file is.
 //! [`admin`] is the staff's pages, a client of the API inside the process.
 //! [`csv_file`] reads the files that operators import. [`archive`] moves closed orders out of the table of live events.
 //!
@@ -14,6 +15,7 @@
 
 pub mod accounts;
 pub mod admin;
+pub mod applied_files;
 pub mod archive;
 mod background;
 pub mod catalogue;

@@ -9,7 +9,7 @@ use sqlx::PgPool;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::catalogue::{self, AppliedFile};
+use crate::applied_files::{self, AppliedFile};
 use crate::database::failure::DatabaseFailure;
 use crate::journal::{LogIdentity, LogState};
 use crate::payments;
@@ -101,7 +101,7 @@ const REFUSED_ROWS: usize = 10;
 pub async fn read(pool: &PgPool) -> Result<StatusReport, sqlx::Error> {
     let log = LogState::read(&mut *pool.acquire().await?, None).await?;
     let (files, restored_reactions, guest_invoices_by_default) = tokio::try_join!(
-        catalogue::latest_files(pool, FILES),
+        applied_files::latest_files(pool, FILES),
         reactors::restored(pool),
         payments::guest_invoices_by_default(pool)
     )?;

@@ -22,6 +22,7 @@ struct Event {
     event_type: String,
     actor: Option<String>,
     role: Option<String>,
+    reason: Option<String>,
     before: Map<String, Value>,
     after: Map<String, Value>,
 }
@@ -31,6 +32,8 @@ pub struct Entry {
     pub event: String,
     pub actor: String,
     pub role: String,
+    /// Why, as the actor said; often empty.
+    pub reason: String,
     pub changes: Vec<Change>,
 }
 
@@ -61,6 +64,7 @@ impl From<Event> for Entry {
             event: in_words(&event.event_type),
             actor: event.actor.unwrap_or_default(),
             role: event.role.unwrap_or_default(),
+            reason: event.reason.unwrap_or_default(),
             changes: changes(&event.before, &event.after),
         }
     }

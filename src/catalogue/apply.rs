@@ -1,9 +1,9 @@
 //! The rows of a deployed file as commands, and what they would change.
 
 use super::pictures;
-use super::progress::{Counts, SectionCounts};
 use super::rows::{CategoryRow, DeployRow, ProductParts, ProductRow};
 use super::slices::FileRow;
+use crate::applied_files::{Counts, SectionCounts};
 use crate::domain::category::{Category, CategoryError};
 use crate::domain::claim::ClaimIds;
 use crate::domain::ids::ProductId;

@@ -6,6 +6,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
+use crate::applied_files::{Counts, SectionCounts};
 use crate::domain::counted::counted;
 use crate::domain::product::Phone;
 use crate::shop::ImageUrls;
@@ -23,6 +24,19 @@ pub enum Section {
 pub const NOT_HELD: &str = "the format does not hold: metadata, families, IMEI numbers, low_stock_threshold, \
     whether a product is discontinued (it is dumped as not available), reserved units, picture files, \
     and everything else of the shop: settings, discounts, orders, carts and customers";
+
+impl fmt::Display for Counts {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut sections: Vec<_> = self.0.iter().collect();
+        sections.sort_by_key(|(name, _)| Section::ALL.iter().position(|section| section.name() == name.as_str()));
+        for (place, (name, counts)) in sections.into_iter().enumerate() {
+            let SectionCounts { created, changed, unchanged } = counts;
+            let separator = if place > 0 { "\n" } else { "" };
+            write!(formatter, "{separator}{name}: {created} created, {changed} changed, {unchanged} unchanged")?;
+        }
+        Ok(())
+    }
+}
 
 impl Section {
     /// The sections that every dump has.

@@ -24,7 +24,6 @@ mod import;
 mod pace;
 mod pictures;
 mod plan;
-mod progress;
 mod reading;
 mod rows;
 mod scan;
@@ -37,7 +36,6 @@ pub use format::{NOT_HELD, Problem, Section};
 pub use import::{
     ColumnError, ColumnOptions, ImportError, ImportOptions, ImportReport, ProductColumns, RefusedLine, import_products,
 };
-pub use progress::{AppliedFile, Counts, FileKind, RefusedRow, SectionCounts, latest_files};
 pub use slices::{Application, ApplyError, FileRow, MAX_SLICE_ROWS, OnRefusal, SlicedFile};
 
 /// The parts of a shop that these commands work with.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::Target;
-use super::progress::Counts;
 use super::rows::DeployRow;
+use crate::applied_files::Counts;
 use crate::clock::node_time;
 use crate::journal::{Actor, CommandError, Context, Interrupt, UnitOfWork, UseCase, decide_on_empty_log};
 

@@ -13,7 +13,7 @@ use sqlx::{ConnectOptions, PgConnection, PgPool};
 use thiserror::Error;
 
 use super::pace::Pace;
-use super::progress::{self, AppliedFile, Counts, FileKind, RecordAppliedRows, RefusedRow};
+use crate::applied_files::{self, AppliedFile, Counts, FileKind, RecordAppliedRows, RefusedRow};
 use crate::background::Backoff;
 use crate::database::locks;
 use crate::domain::refusal::Refusal;
@@ -103,7 +103,7 @@ impl Application {
             return Err(ApplyError::Running);
         }
         let actor = file.kind.as_str();
-        let found = progress::find(pool, file.kind, &file.digest).await?;
+        let found = applied_files::find(pool, file.kind, &file.digest).await?;
         let unfinished = found.filter(|found| found.applied_rows < found.total_rows);
         let (journal, pool) = (journal.clone(), pool.clone());
         let pace = Pace::new(journal.position(), Instant::now());
@@ -208,7 +208,7 @@ impl Application {
 
     /// The answer of a slice that is stored up to `applied_rows`, although it was refused.
     async fn stored_answer(&self, applied_rows: u64) -> Result<SliceAnswer, ApplyError> {
-        let found = progress::find(&self.pool, self.file.kind, &self.file.digest).await?;
+        let found = applied_files::find(&self.pool, self.file.kind, &self.file.digest).await?;
         let found = found.filter(|found| found.applied_rows.unsigned_abs() == applied_rows);
         let found = found.ok_or(ApplyError::Command(Refusal::FileAppliedElsewhere.into()))?;
         Ok(SliceAnswer { counts: found.counts.0, refused: found.refused.0, events: 0 })

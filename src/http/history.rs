@@ -64,6 +64,8 @@ pub struct HistoryEntry {
     pub actor: Option<String>,
     pub role: Option<String>,
     pub request_id: Option<String>,
+    /// Why, as the sender of the command said.
+    pub reason: Option<String>,
     /// The changed fields before the event; empty for the first event.
     #[schema(value_type = Object)]
     pub before: Map<String, Value>,
@@ -214,7 +216,7 @@ pub async fn discount_history(
     Params(page): Params<HistoryPage>,
 ) -> Result<PageOf<HistoryEntry>, ApiError> {
     let unknown = ApiError::not_found("discount_not_found", "Discount not found");
-    history_of::<Discount>(&app, &uri, &code.folded(), &page, unknown, discount_fields).await
+    history_of::<Discount>(&app, &uri, &code.folded(), &page, Some(unknown), discount_fields).await
 }
 
 /// List the changes of the shipping fees and tax rates
@@ -232,12 +234,8 @@ pub async fn pricing_history(
     if !(1..=DEFAULT_PRICING_CHANGES).contains(&limit) {
         return Err(ApiError::invalid_field("limit", format!("must be from 1 to {DEFAULT_PRICING_CHANGES}")));
     }
-    if last_sequence::<Pricing>(&app, SHOP).await?.is_none() {
-        return Ok(PageOf::with_next(&uri, Vec::new(), None::<i64>));
-    }
     let page = HistoryPage { limit: Some(limit), cursor, newest_first };
-    let unknown = ApiError::not_found("pricing_not_found", "Pricing not found");
-    history_of::<Pricing>(&app, &uri, SHOP, &page, unknown, plain_fields).await
+    history_of::<Pricing>(&app, &uri, SHOP, &page, None, plain_fields).await
 }
 
 /// List the events of a customer's wishlist and what they changed
@@ -265,16 +263,16 @@ async fn history<A: Decider>(
     history_page: &HistoryPage,
     unknown: ApiError,
 ) -> Result<PageOf<HistoryEntry>, ApiError> {
-    history_of::<A>(app, uri, id, history_page, unknown, state_fields).await
+    history_of::<A>(app, uri, id, history_page, Some(unknown), state_fields).await
 }
 
-/// The same, with the fields of the state that `shown` names.
+/// The same, with the fields of the state that `shown` names. Without an event and an error for that, the history is empty.
 async fn history_of<A: Decider>(
     app: &App,
     uri: &Uri,
     id: &str,
     history_page: &HistoryPage,
-    unknown: ApiError,
+    unknown: Option<ApiError>,
     shown: Shown<A>,
 ) -> Result<PageOf<HistoryEntry>, ApiError> {
     let HistoryPage { limit, cursor, newest_first } = history_page.clone();
@@ -284,7 +282,11 @@ async fn history_of<A: Decider>(
     if newest_first == Some(true) {
         let last = match cursor {
             Some(above) => above.saturating_sub(1),
-            None => last_sequence::<A>(app, id).await?.ok_or(unknown)?,
+            None => match (last_sequence::<A>(app, id).await?, unknown) {
+                (Some(last), _) => last,
+                (None, Some(unknown)) => return Err(unknown),
+                (None, None) => 0,
+            },
         };
         // Sequences have no gaps.
         let after = last.saturating_sub(limit).max(0);
@@ -293,7 +295,7 @@ async fn history_of<A: Decider>(
         return Ok(PageOf::with_next(uri, changes, (after > 0).then_some(after + 1)));
     }
     let (events_before, changes) = read_changes::<A>(app, id, cursor.unwrap_or(0).max(0), limit + 1, shown).await?;
-    if changes.is_empty() && events_before == 0 {
+    if let Some(unknown) = unknown.filter(|_| changes.is_empty() && events_before == 0) {
         return Err(unknown);
     }
     Ok(PageOf::new(uri, changes, limit, |change| change.sequence))
@@ -340,6 +342,7 @@ fn changed_fields(row: HistoryRow, before: &Map<String, Value>, after: &Map<Stri
         actor: text("actor"),
         role: text("role"),
         request_id: text("request_id"),
+        reason: row.payload.get("reason").and_then(Value::as_str).map(str::to_owned),
         before: changed(before, after),
         after: changed(after, before),
         event_type: row.event_type,

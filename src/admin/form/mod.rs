@@ -133,6 +133,11 @@ impl Form {
                         and below them what is stored now. Save again to overwrite it.";
             return Some(text.to_owned());
         }
+        if problem.code == "idempotency_key_reused" {
+            let text =
+                "This form was already sent once, and its changes were saved. Save again to send what it shows now.";
+            return Some(text.to_owned());
+        }
         let elsewhere = problem.errors.iter().filter(|error| find(&self.values, &error.field).is_none());
         let texts: Vec<_> = elsewhere.map(|error| format!("{}: {}", error.field, error.message)).collect();
         Some(match (problem.errors.is_empty(), texts.is_empty()) {

@@ -16,8 +16,8 @@ use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 use thiserror::Error;
 
-use super::progress::{Counts, FileKind};
 use super::slices::{Application, ApplyError, MAX_SLICE_ROWS, OnRefusal, SlicedFile};
+use crate::applied_files::{Counts, FileKind};
 use crate::csv_file::{CsvError, CsvFile, CsvRow};
 use crate::domain::counted::counted;
 use crate::journal::{Actor, CommandError, Context, Journal};

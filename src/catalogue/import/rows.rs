@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::{ImportError, ImportOptions, ProductColumns, count};
-use crate::catalogue::progress::Counts;
+use crate::applied_files::Counts;
 use crate::catalogue::slices::FileRow;
 use crate::csv_file::{CsvFile, CsvRow};
 use crate::domain::claim::ClaimIds;

@@ -138,6 +138,7 @@ async fn the_settings_are_saved_and_two_admins_are_warned() {
     let shop = TestShop::new().await;
     let visitor = Visitor::logged_in(&shop, Role::Admin).await;
     let page = visitor.visit("/admin/settings").await;
+    let other = visitor.visit("/admin/settings").await;
     let fields = [("search_language", "german"), ("low_stock_threshold", "5")];
     let saved = visitor.submit(&page, "/admin/settings", &fields).await;
     let now = visitor.follow(&saved).await;
@@ -145,7 +146,10 @@ async fn the_settings_are_saved_and_two_admins_are_warned() {
     let refused = visitor.submit(&now, "/admin/settings", &[("low_stock_threshold", "few")]).await;
     assert_eq!(refused.form("/admin/settings").value("low_stock_threshold"), "few");
     assert!(refused.html.contains("id=\"low_stock_threshold-error\""), "{}", refused.html);
-    let stale = visitor.submit(&page, "/admin/settings", &[("low_stock_threshold", "7")]).await;
+    let again = visitor.submit(&page, "/admin/settings", &[("low_stock_threshold", "8")]).await;
+    assert_eq!(again.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", again.html);
+    assert!(again.html.contains("already sent once"), "{}", again.html);
+    let stale = visitor.submit(&other, "/admin/settings", &[("low_stock_threshold", "7")]).await;
     assert_eq!(stale.status, StatusCode::PRECONDITION_FAILED, "{}", stale.html);
     assert!(stale.html.contains("Stored now: 5"), "{}", stale.html);
     let reader = Visitor::logged_in(&shop, Role::Reader).await;

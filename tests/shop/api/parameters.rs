@@ -15,13 +15,16 @@ const PARTS: [&str; 3] = ["limit", "cursor", "all"];
 const ELSEWHERE: [&str; 3] = ["/media/{picture}", "/shop/api/events/stream", "/shop/api/reactions"];
 
 /// Each read, with its parameters in the form `base&parameter=value`: the answer differs from that of `base` alone.
-const EFFECTS: [(&str, &[&str]); 15] = [
+const EFFECTS: [(&str, &[&str]); 19] = [
     ("/shop/api/abandoned-carts", &["&days=0"]),
     (
         "/shop/api/bestsellers",
         &["&from=2099-01-01", "&to=2001-01-01", "&category=Nowhere", "&category_id=99", "category_id=2&subtree=true"],
     ),
+    ("/shop/api/buyers", &["&from=2099-01-01", "&to=2001-01-01"]),
+    ("/shop/api/cart/{cart_id}", &["&view=full"]),
     ("/shop/api/carts/{cart_token}", &["&view=full"]),
+    ("/shop/api/category-sales", &["&from=2099-01-01", "&to=2001-01-01"]),
     ("/shop/api/category-stats", &["&subtree=true"]),
     ("/shop/api/customer/{customer_id}/cart", &["&view=full"]),
     (
@@ -31,6 +34,7 @@ const EFFECTS: [(&str, &[&str]); 15] = [
     ("/shop/api/event-types", &["&type=OrderPlaced"]),
     ("/shop/api/events", &["&after=1", "&type=OrderPlaced", "&stream=Order/1", "&newest_first=true"]),
     ("/shop/api/low-stock", &["&threshold=1000"]),
+    ("/shop/api/order-states", &["&from=2099-01-01", "&to=2001-01-01", "&open=true"]),
     (
         "/shop/api/orders",
         &[
@@ -117,6 +121,9 @@ async fn every_parameter_of_a_read_changes_its_answer() {
     assert_eq!(moved.status, StatusCode::OK, "{}", moved.body);
     // Before the kettle by name, and below it in price.
     shop.product("Anvil", "5.00", 3).await;
+    let lines = json!([{ "product_id": 1, "quantity": 1 }]);
+    let cancelled = shop.done("orders/", json!({ "customer_id": 1, "lines": lines })).await;
+    shop.done(&format!("order/{}/cancel/", cancelled["order_id"]), json!({})).await;
     let customer = "insert into account (account_id, email, role, customer_id, opened_at)
         values (900, 'customer@example.com', 'customer', 900, clock_timestamp())";
     sqlx::raw_sql(customer).execute(&shop.pool).await.unwrap();

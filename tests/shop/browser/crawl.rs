@@ -1,6 +1,7 @@
 //! Every page under `/admin/` that links lead to, by an admin and by a reader.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
 
 use cartwright::domain::account::Role;
 use serde_json::Value;
@@ -119,13 +120,19 @@ async fn crawl(page: &Page, check: impl AsyncFn(&Page, &str) -> Vec<String>) {
             let links = page.ask(LINKS).await;
             let (pages, downloads) = (texts(&links[0]), texts(&links[1]));
             // Further filters of a list that was seen, and downloads, must answer.
-            let further = pages.iter().filter(|link| link.contains('?')).chain(&downloads);
-            let further: Vec<String> =
-                further.filter(|link| fetched.insert(pattern_with_query(link))).cloned().collect();
-            let answered = page.ask_async(STATUSES, &[serde_json::json!(further)]).await;
+            let filters = pages.iter().filter(|link| link.contains('?'));
+            let filters: Vec<String> =
+                filters.filter(|link| fetched.insert(pattern_with_query(link))).cloned().collect();
+            let answered = page.ask_async(STATUSES, &[serde_json::json!(filters)]).await;
             let refused = answered.as_array().into_iter().flatten().filter(|answer| answer[1] != 200);
             offences
                 .extend(refused.map(|answer| format!("links to {} which is answered with {}", answer[0], answer[1])));
+            for link in downloads.iter().filter(|link| fetched.insert(pattern_with_query(link))) {
+                let status = download(page, link).await;
+                if status != 200 {
+                    offences.push(format!("downloads {link} which is answered with {status}"));
+                }
+            }
             waiting.extend(pages.into_iter().filter(|link| link.starts_with("/admin/")));
             if !offences.is_empty() {
                 wrong.insert(address, offences);
@@ -134,6 +141,23 @@ async fn crawl(page: &Page, check: impl AsyncFn(&Page, &str) -> Vec<String>) {
     }
     eprintln!("{visited} pages: {seen:?}");
     assert!(wrong.is_empty(), "{} of {visited} pages are wrong: {wrong:#?}", wrong.len());
+}
+
+/// Downloads a file with the session of the browser. Whole lists have a limit at once, so some have to wait for their turn.
+async fn download(page: &Page, address: &str) -> u16 {
+    let cookies = page.cookies().await.into_iter().map(|cookie| format!("{}={}", cookie.name, cookie.value));
+    let cookies = cookies.collect::<Vec<_>>().join("; ");
+    loop {
+        let request = reqwest::Client::new().get(format!("{}{address}", page.shop().address));
+        let answer = request.header("cookie", &cookies).send().await.unwrap();
+        let status = answer.status().as_u16();
+        let wait = answer.headers().get("retry-after").and_then(|seconds| seconds.to_str().ok()?.parse().ok());
+        answer.bytes().await.unwrap();
+        match wait {
+            Some(seconds) if [429, 503].contains(&status) => tokio::time::sleep(Duration::from_secs(seconds)).await,
+            _ => return status,
+        }
+    }
 }
 
 /// The addresses to visit for a pattern: the hard cases of its noun, or what was found.

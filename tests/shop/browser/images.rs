@@ -4,6 +4,7 @@ use std::io::Write;
 
 use cartwright::domain::account::Role;
 use image::ImageFormat;
+use serde_json::json;
 
 use crate::support::browser::browse_as;
 use crate::support::pictures::picture;
@@ -28,18 +29,23 @@ async fn an_editor_uploads_images_and_drags_them_into_order() {
         page.fill("Add images", file.path().to_str().unwrap()).await;
         page.press("Upload").await;
         page.see("The image was added.").await;
-        let ids = "return [...document.querySelectorAll('.images input')].map((input) => input.value).join(' ')";
-        assert_eq!(page.ask(ids).await, "1 2 3");
+        let ids = "return [...document.querySelectorAll('.images [name=image_ids]')].map((input) => input.value)";
+        let before = page.ask(ids).await;
+        let [first, second, third] = &before.as_array().unwrap()[..] else { panic!("not three images") };
         page.drag(".images li:nth-child(3)", ".images li:nth-child(1)").await;
         page.see("The order of the images was saved.").await;
-        assert_eq!(page.ask(ids).await, "3 1 2");
+        assert_eq!(page.ask(ids).await, json!([third, first, second]));
         page.press("Move image 1 to the back").await;
-        page.until("move the image", "return document.querySelector('.images input').value === '1'").await;
+        let moved = format!(
+            "return document.querySelector('.images [name=image_ids]').value === '{}'",
+            first.as_str().unwrap()
+        );
+        page.until("move the image", &moved).await;
         page.press("Delete image 3").await;
         page.see("Delete this image?").await;
         page.press("Delete").await;
         page.see("The image was deleted.").await;
-        assert_eq!(page.ask(ids).await, "1 3");
+        assert_eq!(page.ask(ids).await, json!([first, third]));
     })
     .await;
 }

@@ -65,7 +65,7 @@ async fn an_editor_reprices_two_products_after_a_preview() {
         page.fill("Change prices by", "-10").await;
         page.press("Change prices…").await;
         page.see("This will change 2 of 2 products. Nothing is changed yet.").await;
-        assert_eq!(page.cell("Trivet of slate", "after").await, "17.99 EUR");
+        assert_eq!(page.cell("Trivet of slate", "Price after").await, "17.99 EUR");
         page.assert_accessible().await;
         assert_eq!(page.shoot("admin-products-bulk").await, [""; 0]);
         page.press("Change 2 products").await;

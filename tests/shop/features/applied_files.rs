@@ -1,8 +1,7 @@
 //! Files that are applied in slices: all or nothing, resumed where they stopped, and never twice at once.
 
-use cartwright::catalogue::{
-    Application, AppliedFile, ApplyError, Counts, FileKind, FileRow, OnRefusal, SlicedFile, latest_files,
-};
+use cartwright::applied_files::{AppliedFile, Counts, FileKind, latest_files};
+use cartwright::catalogue::{Application, ApplyError, FileRow, OnRefusal, SlicedFile};
 use cartwright::domain::text::Name;
 use cartwright::journal::{CommandError, Interrupt, UnitOfWork, UseCase};
 use cartwright::shop::CreateCategory;

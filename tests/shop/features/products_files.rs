@@ -5,9 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use cartwright::catalogue::{
-    self, CatalogueShop, CheckReport, DeployOptions, DeployReport, DumpName, DumpOptions, SectionCounts,
-};
+use cartwright::applied_files::SectionCounts;
+use cartwright::catalogue::{self, CatalogueShop, CheckReport, DeployOptions, DeployReport, DumpName, DumpOptions};
 use image::ImageFormat;
 use serde_json::{Value, json};
 use sqlx::postgres::PgConnectOptions;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use cartwright::domain::account::Role;
 use serde_json::json;
+use sqlx::postgres::PgConnectOptions;
 use tokio::sync::OnceCell;
 
 use super::api::Api;
@@ -21,6 +22,7 @@ pub struct BrowsedShop {
     /// `http://127.0.0.1:<port>`
     pub address: String,
     pub sample: Sample,
+    pub database: PgConnectOptions,
     _server: Server,
     _ending: EndsWithThisRun,
 }
@@ -35,10 +37,10 @@ impl BrowsedShop {
         let folder = std::env::temp_dir().join(format!("cartwright-pages-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         let database = lasting_database().await;
-        let started = folder.clone();
+        let (started, url) = (folder.clone(), program::url(&database));
         let server = tokio::task::spawn_blocking(move || {
             let mut command = program::command(&started);
-            command.env("DATABASE_URL", program::url(&database)).env("SHOP_FIRST_ADMIN", "true");
+            command.env("DATABASE_URL", url).env("SHOP_FIRST_ADMIN", "true");
             command.env("SHOP_TEST_PAYMENTS", "true").env("SHOP_LOG", "error");
             // One failed attempt parks a reaction.
             command.env("SHOP_REACTION_ATTEMPTS", "1");
@@ -51,7 +53,7 @@ impl BrowsedShop {
             open_account(&api, role, &folder.join("mail")).await;
         }
         let sample = sample::load(&api).await;
-        Self { address: server.address.clone(), sample, _server: server, _ending: ending }
+        Self { address: server.address.clone(), sample, database, _server: server, _ending: ending }
     }
 }
 

@@ -1,14 +1,12 @@
-//! Progress of files that are applied slice by slice, stored in the commit of each slice.
+//! Files of products that are applied slice by slice: how far each is, stored in the commit of each slice.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 use sqlx::types::Json;
 
-use super::format::Section;
 use crate::domain::refusal::Refusal;
 use crate::journal::SideWrite;
 
@@ -60,7 +58,7 @@ pub struct AppliedFile {
 
 /// Side write of a slice: the rows that its commit applies.
 #[derive(Serialize)]
-pub(super) struct RecordAppliedRows<'a> {
+pub struct RecordAppliedRows<'a> {
     pub kind: FileKind,
     pub digest: &'a str,
     pub name: &'a str,
@@ -98,19 +96,6 @@ impl Counts {
     }
 }
 
-impl fmt::Display for Counts {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut sections: Vec<_> = self.0.iter().collect();
-        sections.sort_by_key(|(name, _)| Section::ALL.iter().position(|section| section.name() == name.as_str()));
-        for (place, (name, counts)) in sections.into_iter().enumerate() {
-            let SectionCounts { created, changed, unchanged } = counts;
-            let separator = if place > 0 { "\n" } else { "" };
-            write!(formatter, "{separator}{name}: {created} created, {changed} changed, {unchanged} unchanged")?;
-        }
-        Ok(())
-    }
-}
-
 impl SideWrite for RecordAppliedRows<'_> {
     const FUNCTION: &'static str = "record_applied_rows";
 
@@ -120,15 +105,15 @@ impl SideWrite for RecordAppliedRows<'_> {
 }
 
 /// How far a file is applied; `None` if it was never begun.
-pub(super) async fn find(pool: &PgPool, kind: FileKind, digest: &str) -> Result<Option<AppliedFile>, sqlx::Error> {
-    sqlx::query_file_as!(AppliedFile, "src/catalogue/queries/applied_file.sql", kind.as_str(), digest)
+pub async fn find(pool: &PgPool, kind: FileKind, digest: &str) -> Result<Option<AppliedFile>, sqlx::Error> {
+    sqlx::query_file_as!(AppliedFile, "src/applied_files/queries/applied_file.sql", kind.as_str(), digest)
         .fetch_optional(pool)
         .await
 }
 
 /// The files that were applied last; those that a command began and did not finish come first, at most one of each kind.
 pub async fn latest_files(pool: &PgPool, limit: i64) -> Result<Vec<AppliedFile>, sqlx::Error> {
-    sqlx::query_file_as!(AppliedFile, "src/catalogue/queries/latest_files.sql", limit).fetch_all(pool).await
+    sqlx::query_file_as!(AppliedFile, "src/applied_files/queries/latest_files.sql", limit).fetch_all(pool).await
 }
 
 impl AppliedFile {
