@@ -66,8 +66,8 @@ impl Days {
     /// The length of the parts in which these days are shown, as the API names it.
     pub fn part(&self) -> &'static str {
         match self.count() {
-            ..=MAX_BY_DAY => "day",
-            ..=MAX_BY_WEEK => "week",
+            count if count <= MAX_BY_DAY => "day",
+            count if count <= MAX_BY_WEEK => "week",
             _ => "month",
         }
     }

@@ -13,12 +13,12 @@ pub struct Problem {
     pub code: String,
     pub title: String,
     pub detail: String,
-    pub errors: Vec<FieldProblem>,
+    pub errors: Box<[FieldProblem]>,
     /// Orders that stand in the way of an erasure.
-    pub order_ids: Vec<i64>,
+    pub order_ids: Box<[i64]>,
     /// Seconds to wait before the next attempt.
     #[serde(skip)]
-    pub retry_after: Option<u64>,
+    pub retry_after: Option<u32>,
 }
 
 /// What is wrong with a field.
@@ -29,7 +29,7 @@ pub struct FieldProblem {
 }
 
 impl Problem {
-    pub(super) fn read(status: StatusCode, body: &[u8], retry_after: Option<u64>) -> Self {
+    pub(super) fn read(status: StatusCode, body: &[u8], retry_after: Option<u32>) -> Self {
         let read: Option<Self> = serde_json::from_slice(body).ok();
         let mut problem = read.unwrap_or_else(|| Self::new(status, "unreadable", "The shop did not answer", ""));
         problem.status = status.as_u16();
@@ -50,7 +50,7 @@ impl Problem {
     pub fn invalid(field: &str, message: &str) -> Self {
         let problem = Self::new(StatusCode::BAD_REQUEST, "invalid_request", "Invalid request", "");
         let error = FieldProblem { field: field.to_owned(), message: message.to_owned() };
-        Self { errors: vec![error], ..problem }
+        Self { errors: Box::new([error]), ..problem }
     }
 
     /// A defect: logged, not shown.

@@ -31,7 +31,7 @@ impl ErasePage {
         let open_orders = async {
             match call(staff, customer_id).dry_run().send_command().await {
                 Ok(()) => Ok(Vec::new()),
-                Err(problem) if problem.code == "open_orders" => Ok(problem.order_ids),
+                Err(problem) if problem.code == "open_orders" => Ok(problem.order_ids.into_vec()),
                 Err(problem) => Err(problem),
             }
         };

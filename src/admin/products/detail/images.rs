@@ -49,7 +49,7 @@ pub async fn upload(staff: Staff, Id(product_id): Id, upload: Upload) -> PageRes
                         place + 1,
                         problem.sentence()
                     );
-                    problem.errors.clear();
+                    problem.errors = Box::default();
                     problem.detail = text;
                 }
                 return show_refused(&staff, product_id, Part::Images, Form::default(), problem).await;
