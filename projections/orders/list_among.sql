@@ -1,4 +1,4 @@
--- As list.sql, among the orders of customer $16, the orders $17, and those with the reference $18; each by its index.
+-- As list.sql, among the orders of customer $18, the orders $19, and those with the reference $20; each by its index.
 select
     order_id,
     placed_at,
@@ -42,6 +42,17 @@ from (
                 select from refunds as refund
                 where refund.order_id = placed.order_id and refund.state = $15
             ))
+            and ($16::boolean is null or (placed.status = 'cancelled') = $16)
+            and ($17::text is null or $17 = case
+                when placed.customer_id is null then 'guest'
+                when exists (
+                    select from orders as earlier
+                    where earlier.customer_id = placed.customer_id
+                        and earlier.placed_at < $3
+                        and earlier.status <> 'cancelled'
+                ) then 'returning'
+                else 'new'
+            end)
         ) is true as found
     from (
         select *
@@ -50,16 +61,16 @@ from (
                 (
                     select own.order_id
                     from orders as own
-                    where own.customer_id = $16
+                    where own.customer_id = $18
                         and (own.placed_at, own.order_id) < ($1, $2)
                         and own.placed_at >= $3
                     order by own.placed_at desc, own.order_id desc
                     limit 10000
                 )
                 union
-                select unnest($17::bigint[])
+                select unnest($19::bigint[])
                 union
-                select named.order_id from orders as named where named.reference_key = $18
+                select named.order_id from orders as named where named.reference_key = $20
             )
             and (placed.placed_at, placed.order_id) < ($1, $2)
             and placed.placed_at >= $3

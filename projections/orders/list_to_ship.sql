@@ -42,6 +42,17 @@ from (
                 select from refunds as refund
                 where refund.order_id = placed.order_id and refund.state = $15
             ))
+            and ($16::boolean is null or (placed.status = 'cancelled') = $16)
+            and ($17::text is null or $17 = case
+                when placed.customer_id is null then 'guest'
+                when exists (
+                    select from orders as earlier
+                    where earlier.customer_id = placed.customer_id
+                        and earlier.placed_at < $3
+                        and earlier.status <> 'cancelled'
+                ) then 'returning'
+                else 'new'
+            end)
         ) is true as found
     from (
         select *

@@ -23,8 +23,8 @@ pub struct PeriodLink {
     pub is_current: bool,
 }
 
-const PERIODS: [(&str, &str); 4] =
-    [("today", "Today"), ("7days", "7 days"), ("30days", "30 days"), ("year", "12 months")];
+const PERIODS: [(&str, &str); 5] =
+    [("today", "Today"), ("yesterday", "Yesterday"), ("7days", "7 days"), ("30days", "30 days"), ("year", "12 months")];
 /// Days that are shown one by one; beyond them there are weeks.
 const MAX_BY_DAY: i64 = 92;
 /// Days that are shown by week; beyond them there are months.
@@ -47,6 +47,10 @@ impl Days {
     }
 
     fn of_period(name: &str, today: NaiveDate) -> Self {
+        if name == "yesterday" {
+            let day = before(today, 1);
+            return Self { from: day, to: day, period: "yesterday", problem: None };
+        }
         let (period, from) = match name {
             "today" => ("today", today),
             "7days" => ("7days", before(today, 6)),
@@ -103,6 +107,11 @@ impl Days {
         format!("from={}&to={}", self.from, self.to)
     }
 
+    /// The list of the orders that figures of these days count: cancelled ones do not.
+    pub fn orders(&self) -> String {
+        format!("/admin/orders?cancelled=false&{}", self.parameters())
+    }
+
     /// The read of these days.
     pub fn bound(&self, call: Call) -> Call {
         call.query("from", self.from).query("to", self.to)
@@ -157,6 +166,7 @@ mod tests {
         for (query, from, to, part) in [
             ("", "2026-10-30", "2026-11-28", "day"),
             ("period=today", "2026-11-28", "2026-11-28", "day"),
+            ("period=yesterday", "2026-11-27", "2026-11-27", "day"),
             ("period=7days", "2026-11-22", "2026-11-28", "day"),
             ("period=year", "2025-12-01", "2026-11-28", "month"),
             ("period=nonsense", "2026-10-30", "2026-11-28", "day"),
@@ -185,6 +195,7 @@ mod tests {
     fn the_previous_days_have_as_many_parts() {
         for (query, from, to) in [
             ("period=today", "2026-11-27", "2026-11-27"),
+            ("period=yesterday", "2026-11-27", "2026-11-27", "day"),
             ("period=7days", "2026-11-15", "2026-11-21"),
             ("period=year", "2024-12-01", "2025-11-28"),
             ("from=2026-01-05&to=2026-06-30", "2025-07-07", "2025-12-30"),

@@ -46,9 +46,14 @@ impl Format {
         day.format("%-d %b %Y").to_string()
     }
 
+    /// A time in the shop's zone as plain text: `28 Nov 2026, 14:05`.
+    pub fn moment(&self, time: &DateTime<Utc>) -> String {
+        self.local(time, "%-d %b %Y, %H:%M")
+    }
+
     /// A time in the shop's zone: `28 Nov 2026, 14:05`; with seconds and zone as its title.
     pub fn time(&self, time: &DateTime<Utc>) -> Safe<String> {
-        self.element(time, &self.local(time, "%-d %b %Y, %H:%M"))
+        self.element(time, &self.moment(time))
     }
 
     /// How long ago a time was; with the time as its title.

@@ -50,6 +50,19 @@ impl<T: DeserializeOwned> Listing<T> {
     }
 }
 
+impl<T> Listing<T> {
+    /// How many rows are shown, and whether they are all: `All 34 orders`, `100 orders on this page`.
+    pub fn count_in_words(&self, row: &str) -> String {
+        let plural = if self.rows.len() == 1 { "" } else { "s" };
+        let count = format!("{} {row}{plural}", self.rows.len());
+        match (self.pager.is_needed(), self.rows.len()) {
+            (true, _) => format!("{count} on this page"),
+            (false, 1) => count,
+            (false, _) => format!("All {count}"),
+        }
+    }
+}
+
 /// The chosen rows of a page, by their numbers; `row` is what one of them is.
 pub fn chosen(form: &Form, row: &str) -> Result<Vec<i64>, Problem> {
     let chosen = form.numbers("ids")?;

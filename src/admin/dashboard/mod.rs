@@ -78,7 +78,7 @@ fn tiles(page: &Page, days: &Days, now: &[Sales], before: &[Sales]) -> [Tile; 4]
         change: change(page, now, before),
         address: address.to_owned(),
     };
-    let orders = format!("/admin/orders?{}", days.parameters());
+    let orders = days.orders();
     let bestsellers = format!("/admin/statistics/bestsellers?{}", days.parameters());
     [
         tile("Revenue", money(page, now.revenue), now.revenue, before.revenue, &statistics),

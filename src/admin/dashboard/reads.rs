@@ -7,9 +7,10 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::admin::api::{Call, Problem};
 use crate::admin::days::Days;
+use crate::admin::page::Page;
 use crate::admin::staff::Staff;
-use crate::admin::statistics::customer_page;
 use crate::admin::statistics::sales::{self, Sales};
+use crate::admin::statistics::{customer_page, money};
 
 /// Everything that the dashboard shows.
 pub struct Figures {
@@ -67,7 +68,7 @@ pub struct Bestseller {
     pub product_id: i64,
     pub name: String,
     pub total_sold: i64,
-    pub total_revenue: String,
+    pub total_revenue: Decimal,
 }
 
 #[derive(Deserialize)]
@@ -82,6 +83,8 @@ pub struct LowStock {
 pub struct BestCustomer {
     pub customer_id: i64,
     pub name: String,
+    /// Empty for an erased customer, who has no page.
+    email: String,
     pub total_orders: i64,
     pub total_spent: String,
 }
@@ -94,9 +97,16 @@ pub struct AbandonedCart {
     pub changed_at: DateTime<Utc>,
 }
 
+impl Bestseller {
+    pub fn revenue(&self, page: &Page) -> String {
+        money(page, self.total_revenue)
+    }
+}
+
 impl BestCustomer {
+    /// The page of the customer; empty for an erased one.
     pub fn address(&self) -> String {
-        customer_page(self.customer_id)
+        if self.email.is_empty() { String::new() } else { customer_page(self.customer_id) }
     }
 }
 

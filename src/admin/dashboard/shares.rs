@@ -5,6 +5,7 @@ use rust_decimal::Decimal;
 use super::reads::{Buyers, CategorySales, OrderStates};
 use crate::admin::days::Days;
 use crate::admin::format::in_words;
+use crate::admin::orders::states;
 use crate::admin::page::Page;
 use crate::admin::statistics::money;
 
@@ -42,25 +43,19 @@ pub const INCOMPLETE: &str = "Only the newest 100,000 orders of these days count
 /// Categories that are shown one by one.
 const CATEGORIES: usize = 8;
 
-/// The words of the states on the pages of orders.
-const STATUS: [(&str, &str); 5] = [
-    ("pending", "New"),
-    ("processing", "Being packed"),
-    ("shipped", "Shipped"),
-    ("completed", "Completed"),
-    ("cancelled", "Cancelled"),
-];
+/// The states of an order, in their order.
+const STATUS: [&str; 5] = ["pending", "processing", "shipped", "completed", "cancelled"];
 
-pub fn word_of_status(status: &str) -> String {
-    let known = STATUS.iter().find(|(name, _)| *name == status);
-    known.map_or_else(|| in_words(status), |(_, word)| (*word).to_owned())
+/// A state as the pages of orders call it.
+pub fn word_of(field: &str, state: &str) -> String {
+    in_words(states::in_words(field, state).unwrap_or(state))
 }
 
-pub fn of_states(page: &Page, days: &Days, states: &[OrderStates]) -> Shares {
-    let part = |(status, _): (&str, &str)| {
-        let of_status = || states.iter().filter(move |states| states.status == status);
+pub fn of_states(page: &Page, days: &Days, counted: &[OrderStates]) -> Shares {
+    let part = |status: &str| {
+        let of_status = || counted.iter().filter(move |states| states.status == status);
         Part {
-            label: word_of_status(status),
+            label: word_of("status", status),
             link: format!("/admin/orders?status={status}&{}", days.parameters()),
             count: of_status().map(|states| states.orders).sum(),
             amount: of_status().map(|states| states.total_amount).sum(),
@@ -72,7 +67,7 @@ pub fn of_states(page: &Page, days: &Days, states: &[OrderStates]) -> Shares {
         heads: ["State", "Orders", "Worth"],
         rows: shares(page, parts),
         csv: format!("/admin/statistics/orders/csv?{}", days.parameters()),
-        remark: if states.iter().all(|states| states.complete) { "" } else { INCOMPLETE },
+        remark: if counted.iter().all(|states| states.complete) { "" } else { INCOMPLETE },
     }
 }
 
@@ -98,7 +93,7 @@ pub fn of_categories(page: &Page, days: &Days, categories: &[CategorySales]) -> 
         heads: ["Category", "Units", "Revenue"],
         rows: shares(page, parts),
         csv: format!("/admin/statistics/category-sales/csv?{}", days.parameters()),
-        remark: "",
+        remark: "Prices of the units that were kept, without shipping, discounts and added tax.",
     }
 }
 
@@ -109,7 +104,7 @@ pub fn of_buyers(page: &Page, days: &Days, buyers: &[Buyers]) -> Shares {
             "guest" => title.to_owned(),
             _ => format!("{title}: {}", page.quantity(&found.customers)),
         };
-        let link = format!("/admin/orders?{}", days.parameters());
+        let link = format!("{}&buyer={kind}", days.orders());
         Some(Part { label, link, count: found.orders, amount: found.total_amount })
     };
     let kinds = [("new", "New customers"), ("returning", "Returning customers"), ("guest", "Guests")];

@@ -16,7 +16,7 @@ pub struct ToDo {
 const ORDERS: [(&str, &str, &str, &str, &str); 5] = [
     ("Orders to pack", "pending", "paid", "/admin/orders?status=pending&payment=paid", "good"),
     ("Orders to ship", "processing", "", "/admin/orders?status=processing", "good"),
-    ("Orders not paid", "pending", "pending", "/admin/orders?status=pending&payment=pending", "warn"),
+    ("New orders not paid", "pending", "pending", "/admin/orders?status=pending&payment=pending", "warn"),
     ("Payments failed", "pending", "failed", "/admin/orders?status=pending&payment=failed", "warn"),
     ("Orders partly paid", "pending", "partially_paid", "/admin/orders?status=pending&payment=partially_paid", "warn"),
 ];

@@ -3,6 +3,7 @@
 use askama::Template;
 use axum::response::Response;
 use chrono::{DateTime, Datelike, Days, NaiveDate, Utc};
+use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -13,10 +14,13 @@ use crate::admin::list::Listing;
 use crate::admin::page::Page;
 use crate::admin::query::Query;
 use crate::admin::staff::{PageResult, Staff};
+use crate::admin::statistics::money;
 
 /// Parameters of the API's list that the address may have; the last two are also what the search looks for.
-const FILTERS: [&str; 10] = [
+const FILTERS: [&str; 12] = [
     "status",
+    "cancelled",
+    "buyer",
     "payment",
     "fulfilment",
     "category_id",
@@ -34,7 +38,7 @@ const OWN_FILTERS: [&str; 4] = ["search", "period", "from", "to"];
 const DAILY: [(&str, &str, &str); 7] = [
     ("To pack", "?status=pending&payment=paid", "Paid, and not begun"),
     ("To ship", "?status=processing", "Being packed"),
-    ("Unpaid from yesterday", "?status=pending&payment=pending&period=yesterday", "Placed yesterday, and not paid"),
+    ("Unpaid from yesterday", "?cancelled=false&payment=pending&period=yesterday", "Placed yesterday, and not paid"),
     ("Payment failed", "?status=pending&payment=failed", "The last card was declined"),
     ("Partly paid", "?payment=partially_paid", "Waiting for the rest of the money"),
     ("Returned, not refunded", "?fulfilment=returned&payment=paid", "Everything came back, nothing is refunded"),
@@ -46,8 +50,8 @@ const PERIODS: [(&str, &str); 6] = [
     ("today", "Today"),
     ("yesterday", "Yesterday"),
     ("week", "7 days"),
-    ("month", "Month"),
-    ("year", "Year"),
+    ("month", "This month"),
+    ("year", "This year"),
 ];
 
 #[derive(Template)]
@@ -60,6 +64,8 @@ struct OrderListPage {
     categories: Vec<(String, String)>,
     states: [Vec<(String, String)>; 3],
     refunds: Vec<(String, String)>,
+    buyers: Vec<(String, String)>,
+    sums: Sums,
     periods: Vec<Choice>,
     daily: Vec<Choice>,
 }
@@ -79,17 +85,70 @@ struct Row {
     placed_at: DateTime<Utc>,
     #[serde(flatten)]
     states: OrderStates,
-    total_amount: String,
+    total_amount: Decimal,
     customer_id: Option<i64>,
     reference: Option<String>,
     customer_name: String,
     units: i64,
     city: String,
+    credited: Decimal,
+    kept_units: i64,
+    /// Of the product that the list is filtered by.
+    product_units: Option<i64>,
+}
+
+/// The rows of a page together, so that a figure can be compared with its list.
+#[derive(Default)]
+struct Sums {
+    title: String,
+    units: String,
+    total: String,
+    /// What differs after cancellations, returns and refunds, and the units of the product.
+    remark: String,
+}
+
+impl Row {
+    fn worth(&self) -> Decimal {
+        self.total_amount - self.credited
+    }
+}
+
+impl Sums {
+    fn of(page: &Page, list: &Listing<Row>) -> Self {
+        let rows = &list.rows;
+        let total: Decimal = rows.iter().map(|row| row.total_amount).sum();
+        let worth: Decimal = rows.iter().map(Row::worth).sum();
+        let units: i64 = rows.iter().map(|row| row.units).sum();
+        let kept: i64 = rows.iter().map(|row| row.kept_units).sum();
+        let product_units = rows.iter().map(|row| row.product_units).sum::<Option<i64>>();
+        let mut remarks = Vec::new();
+        if total != worth || units != kept {
+            let (worth, kept) = (money(page, worth), page.quantity(&kept));
+            remarks.push(format!("After cancellations, returns and refunds: {worth} for {kept} units."));
+        }
+        if let Some(units) = product_units {
+            remarks.push(format!("Units of product {}: {}.", list.query.get("product_id"), page.quantity(&units)));
+        }
+        Self {
+            title: list.count_in_words("order"),
+            units: page.quantity(&units),
+            total: money(page, total),
+            remark: remarks.join(" "),
+        }
+    }
 }
 
 impl OrderListPage {
     fn is_filtered(&self) -> bool {
         self.list.query.has_any(&FILTERS) || self.list.query.has_any(&OWN_FILTERS)
+    }
+
+    fn total(&self, order: &Row) -> String {
+        money(&self.page, order.total_amount)
+    }
+
+    fn worth(&self, order: &Row) -> String {
+        money(&self.page, order.worth())
     }
 
     fn may_change(&self) -> bool {
@@ -142,8 +201,8 @@ fn call(staff: &Staff) -> (Call, &'static [&'static str]) {
     let call = staff.api.get("orders").query("view", "full").queries(of_days);
     match Search::read(&staff.query) {
         Search::Nothing => (call, &FILTERS),
-        Search::Email(email) => (call.query("email", email), &FILTERS[..8]),
-        Search::Number(_, text) | Search::Reference(text) => (call.query("reference", text), &FILTERS[..8]),
+        Search::Email(email) => (call.query("email", email), &FILTERS[..10]),
+        Search::Number(_, text) | Search::Reference(text) => (call.query("reference", text), &FILTERS[..10]),
     }
 }
 
@@ -182,8 +241,12 @@ pub async fn show(staff: Staff) -> PageResult {
         explanation,
         is_current: here == address,
     });
+    let page = staff.page("Orders");
+    let buyers = [("new", "new customers"), ("returning", "returning customers"), ("guest", "guests")];
     staff.show(&OrderListPage {
-        page: staff.page("Orders"),
+        sums: Sums::of(&page, &list),
+        buyers: buyers.map(|(kind, title)| (kind.to_owned(), title.to_owned())).into(),
+        page,
         list,
         found,
         categories: categories.iter().map(CategoryOption::pair).collect(),

@@ -77,6 +77,17 @@ pub fn refund(word: &str) -> Badge {
     badge(REFUND, word)
 }
 
+/// The text of a state; `None` for what is no state of an order.
+pub fn in_words(field: &str, word: &str) -> Option<&'static str> {
+    let states = match field {
+        "status" => STATUS,
+        "payment" => PAYMENT,
+        "fulfilment" => FULFILMENT,
+        _ => return None,
+    };
+    states.iter().find(|(found, ..)| *found == word).map(|(_, text, _)| *text)
+}
+
 fn badge(states: &States, word: &str) -> Badge {
     match states.iter().find(|(found, ..)| *found == word) {
         Some((_, text, tone)) => Badge { text: (*text).to_owned(), tone },

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::{Choice, Report, customer_page, money, number, text, time};
 use crate::admin::categories::{CategoryOption, read_options};
 use crate::admin::dashboard::reads::{BestCustomer, Bestseller, Buyers, CategorySales, OrderStates};
-use crate::admin::dashboard::shares::{INCOMPLETE, word_of_status};
+use crate::admin::dashboard::shares::{INCOMPLETE, word_of};
 use crate::admin::days::Days;
 use crate::admin::format::in_words;
 use crate::admin::list::Listing;
@@ -55,13 +55,21 @@ pub async fn show_orders(staff: Staff) -> PageResult {
     let row = |states: &OrderStates| {
         let link = format!("/admin/orders?status={}&payment={}&{}", states.status, states.payment, days.parameters());
         vec![
-            text(word_of_status(&states.status)),
-            text(in_words(&states.payment)),
+            text(word_of("status", &states.status)),
+            text(word_of("payment", &states.payment)),
             number(page.quantity(&states.orders)).to(link),
             number(money(page, states.total_amount)),
         ]
     };
     report.rows = states.iter().map(row).collect();
+    if !states.is_empty() {
+        let (orders, total) = states
+            .iter()
+            .fold((0, Decimal::ZERO), |(orders, total), row| (orders + row.orders, total + row.total_amount));
+        let all = format!("/admin/orders?{}", days.parameters());
+        let sum = [number(page.quantity(&orders)).to(all), number(money(page, total))];
+        report.rows.push([text("All orders"), text("")].into_iter().chain(sum).collect());
+    }
     report.heads = vec![text("State"), text("Payment"), number("Orders"), number("Worth")];
     report.remark = if states.iter().all(|states| states.complete) { "" } else { INCOMPLETE };
     report.csv = format!("/admin/statistics/orders/csv?{}", days.parameters());
@@ -85,14 +93,23 @@ pub async fn show_bestsellers(staff: Staff) -> PageResult {
         vec![
             text(product.name.as_str()).to(format!("/admin/products/{}", product.product_id)),
             number(page.quantity(&product.total_sold)).to(format!(
-                "/admin/orders?product_id={}&{}",
-                product.product_id,
-                days.parameters()
+                "{}&product_id={}",
+                days.orders(),
+                product.product_id
             )),
-            number(page.money(&product.total_revenue)),
+            number(money(page, product.total_revenue)),
         ]
     };
     report.rows = list.rows.iter().map(row).collect();
+    if !list.rows.is_empty() {
+        let units: i64 = list.rows.iter().map(|product| product.total_sold).sum();
+        let revenue = list.rows.iter().map(|product| product.total_revenue).sum();
+        report.rows.push(vec![
+            text(list.count_in_words("product")),
+            number(page.quantity(&units)),
+            number(money(page, revenue)),
+        ]);
+    }
     report.heads = vec![text("Product"), number("Units"), number("Revenue")];
     let category = staff.query.pairs(&["category_id"]).map(|(name, value)| format!("&{name}={value}"));
     report.csv = format!("/admin/statistics/bestsellers/csv?{}{}", days.parameters(), category.collect::<String>());
@@ -130,6 +147,15 @@ pub async fn show_category_sales(staff: Staff) -> PageResult {
         ]
     };
     report.rows = categories.iter().map(row).collect();
+    if !categories.is_empty() {
+        let units: i64 = categories.iter().map(|category| category.units).sum();
+        report.rows.push(vec![
+            text("All categories"),
+            number(page.quantity(&units)).to(format!("/admin/statistics/bestsellers?{}", days.parameters())),
+            number(money(page, whole)),
+            number(page.percent(&whole, &whole)),
+        ]);
+    }
     report.heads = vec![text("Category"), number("Units"), number("Revenue"), number("Share")];
     report.csv = format!("/admin/statistics/category-sales/csv?{}", days.parameters());
     report.empty = "Nothing was sold in these days.";
@@ -172,17 +198,27 @@ pub async fn show_buyers(staff: Staff) -> PageResult {
         "Who ordered in these days (UTC), without cancelled orders. A customer is new whose first order was in these days.",
     );
     let page = &report.page;
-    let orders = || format!("/admin/orders?{}", days.parameters());
+    let orders = |kind: &str| format!("{}&buyer={kind}", days.orders());
     let row = |buyers: &Buyers| {
         let customers = if buyers.kind == "guest" { String::new() } else { page.quantity(&buyers.customers) };
         vec![
             text(in_words(&buyers.kind)),
             number(customers),
-            number(page.quantity(&buyers.orders)).to(orders()),
+            number(page.quantity(&buyers.orders)).to(orders(&buyers.kind)),
             number(money(page, buyers.total_amount)),
         ]
     };
     report.rows = buyers.iter().map(row).collect();
+    if !buyers.is_empty() {
+        let orders: i64 = buyers.iter().map(|buyers| buyers.orders).sum();
+        let total = buyers.iter().map(|buyers| buyers.total_amount).sum();
+        report.rows.push(vec![
+            text("All buyers"),
+            text(""),
+            number(page.quantity(&orders)).to(days.orders()),
+            number(money(page, total)),
+        ]);
+    }
     report.heads = vec![text("Buyers"), number("Customers"), number("Orders"), number("Revenue")];
     report.remark = if buyers.iter().all(|buyers| buyers.complete) { "" } else { INCOMPLETE };
     report.csv = format!("/admin/statistics/buyers/csv?{}", days.parameters());
@@ -201,9 +237,12 @@ pub async fn show_customers(staff: Staff) -> PageResult {
     let page = &report.page;
     let row = |customer: &BestCustomer| {
         vec![
-            text(customer.name.as_str()).to(customer_page(customer.customer_id)),
+            match customer.address().as_str() {
+                "" => text(customer.name.as_str()),
+                address => text(customer.name.as_str()).to(address),
+            },
             number(page.quantity(&customer.total_orders))
-                .to(format!("/admin/orders?customer_id={}", customer.customer_id)),
+                .to(format!("/admin/orders?cancelled=false&customer_id={}", customer.customer_id)),
             number(page.money(&customer.total_spent)),
         ]
     };

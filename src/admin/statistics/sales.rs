@@ -42,6 +42,12 @@ pub fn total(sales: &[Sales]) -> Sales {
     })
 }
 
+/// The revenue of an order on average; empty without orders.
+fn average(page: &Page, sales: &Sales) -> String {
+    let average = sales.revenue.checked_div(sales.orders.into());
+    average.map_or_else(String::new, |average| money(page, average.round_dp(2)))
+}
+
 fn label(part: &str, sales: &Sales) -> String {
     let format = if part == "month" { "%b %Y" } else { "%-d %b" };
     let day = if part == "month" { sales.period } else { sales.from };
@@ -50,7 +56,7 @@ fn label(part: &str, sales: &Sales) -> String {
 
 /// The orders that a period counts.
 fn orders_of(sales: &Sales) -> String {
-    format!("/admin/orders?from={}&to={}", sales.from, sales.to)
+    format!("/admin/orders?cancelled=false&from={}&to={}", sales.from, sales.to)
 }
 
 pub fn chart(page: &Page, days: &Days, part: &str, now: &[Sales], before: &[Sales]) -> Chart {
@@ -100,7 +106,8 @@ pub async fn show(staff: Staff) -> PageResult {
                 number(page.quantity(&sales.orders)).to(orders_of(sales)),
                 number(page.quantity(&sales.units))
                     .to(format!("/admin/statistics/bestsellers?from={}&to={}", sales.from, sales.to)),
-                number(money(page, sales.revenue)),
+                number(money(page, sales.revenue)).to(orders_of(sales)),
+                number(average(page, sales)),
                 number(earlier),
             ]
         })
@@ -108,15 +115,23 @@ pub async fn show(staff: Staff) -> PageResult {
     let sum = total(&now);
     rows.push(vec![
         text("Sum"),
-        number(page.quantity(&sum.orders)).to(format!("/admin/orders?{}", days.parameters())),
-        number(page.quantity(&sum.units)),
-        number(money(page, sum.revenue)),
+        number(page.quantity(&sum.orders)).to(days.orders()),
+        number(page.quantity(&sum.units)).to(format!("/admin/statistics/bestsellers?{}", days.parameters())),
+        number(money(page, sum.revenue)).to(days.orders()),
+        number(average(page, &sum)),
         number(money(page, total(&before).revenue)),
     ]);
     let chart = chart(page, &days, part, &now, &before);
     report.csv = format!("/admin/statistics/sales/csv?{}&by={part}", days.parameters());
     report.chart = Some(chart);
-    report.heads = vec![text("Days"), number("Orders"), number("Units"), number("Revenue"), number("Revenue before")];
+    report.heads = vec![
+        text("Days"),
+        number("Orders"),
+        number("Units"),
+        number("Revenue"),
+        number("Average order"),
+        number("Revenue before"),
+    ];
     report.rows = rows;
     report.choices = vec![Choice {
         name: "by",

@@ -43,14 +43,44 @@ pub struct OrderRow {
     /// With `view=full`: city of the shipping address; empty without one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub city: Option<String>,
+    /// With `view=full`: total reduction since the order was placed, by returns, refunds and cancellation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credited: Option<Amount>,
+    /// With `view=full`: units that were not cancelled or returned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kept_units: Option<i64>,
+    /// With `view=full` and `product_id`: units of this product that were not cancelled or returned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub product_units: Option<i64>,
 }
 
 /// What the list shows of each order.
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum OrderListView {
-    /// Adds `customer_name`, `units` and `city`.
+    /// Adds the customer's name, the city, units and credits.
     Full,
+}
+
+/// Who placed an order, as `GET buyers` counts them.
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Buyer {
+    /// A customer without an order before `from`; cancelled orders do not count.
+    New,
+    /// A customer who had ordered before `from`.
+    Returning,
+    Guest,
+}
+
+impl Buyer {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Returning => "returning",
+            Self::Guest => "guest",
+        }
+    }
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -86,7 +116,13 @@ pub struct OrderFilter {
     /// Orders with a refund in this state; `requested` finds the refunds that a provider has not executed yet.
     #[param(inline)]
     refund: Option<RefundState>,
-    /// `full` adds `customer_name`, `units` and `city`.
+    /// `false` leaves cancelled orders out; `true` lists them alone.
+    cancelled: Option<bool>,
+    /// Who placed the order, as `GET buyers` counts: customers without an order before `from` (`new`), with one
+    /// (`returning`), and guests.
+    #[param(inline)]
+    buyer: Option<Buyer>,
+    /// `full` adds `customer_name`, `city`, `units`, `kept_units`, `credited`, and with `product_id` `product_units`.
     #[param(inline)]
     view: Option<OrderListView>,
     /// Placed on or after this day, UTC.
@@ -168,7 +204,9 @@ pub async fn list_orders(
                 email_customer,
                 filter.category_id.map(|category_id| category_id.0),
                 filter.city.as_ref().map(Name::as_str),
-                filter.refund.map(RefundState::as_str)
+                filter.refund.map(RefundState::as_str),
+                filter.cancelled,
+                filter.buyer.map(Buyer::as_str)
                 $(, $key)*
             )
             .fetch_all(&app.pool)
@@ -190,6 +228,9 @@ pub async fn list_orders(
                     customer_name: None,
                     units: None,
                     city: None,
+                    credited: None,
+                    kept_units: None,
+                    product_units: None,
                 },
             })
             .collect()
@@ -209,7 +250,7 @@ pub async fn list_orders(
             Walk::ToPay => walk!("projections/orders/list_to_pay.sql"),
         };
     if filter.view == Some(OrderListView::Full) {
-        add_details(&app, &mut walked).await?;
+        add_details(&app, &mut walked, filter.product_id).await?;
     }
     Ok(PageOf::of_walk(&uri, walked, limit, |row| (row.placed_at, row.order_id)))
 }
@@ -226,15 +267,23 @@ async fn find_requested_refunds(app: &App) -> Result<Option<Ordered>, ApiError> 
 }
 
 /// Adds what `view=full` shows, with one query for all orders of the page.
-async fn add_details(app: &App, walked: &mut [Walked<OrderRow>]) -> Result<(), ApiError> {
+async fn add_details(
+    app: &App,
+    walked: &mut [Walked<OrderRow>],
+    product_id: Option<ProductId>,
+) -> Result<(), ApiError> {
+    let product_id = product_id.map(|product_id| product_id.0);
     let order_ids: Vec<i64> = walked.iter().map(|walked| walked.row.order_id).collect();
-    let shown = sqlx::query_file!("projections/orders/shown.sql", &order_ids).fetch_all(&app.pool).await?;
+    let shown = sqlx::query_file!("projections/orders/shown.sql", &order_ids, product_id).fetch_all(&app.pool).await?;
     let mut shown: HashMap<i64, _> = shown.into_iter().map(|shown| (shown.order_id, shown)).collect();
     for Walked { row, .. } in walked {
         if let Some(shown) = shown.remove(&row.order_id) {
             row.customer_name = Some(shown.customer_name);
             row.units = Some(shown.units);
             row.city = Some(shown.city.unwrap_or_default());
+            row.credited = Some(shown.credited.into());
+            row.kept_units = Some(shown.kept_units);
+            row.product_units = product_id.map(|_| shown.product_units);
         }
     }
     Ok(())

@@ -6,6 +6,7 @@ use chrono::{Days, NaiveDate, Utc};
 use serde_json::json;
 
 use crate::support::TestShop;
+use crate::support::guests::as_guest;
 use crate::support::visitor::{VisitedPage, Visitor};
 
 async fn order(shop: &TestShop, customer: i64, product: i64, units: i64, day: NaiveDate) -> i64 {
@@ -64,7 +65,7 @@ async fn the_dashboard_shows_figures_with_the_lists_that_they_are_made_of() {
     assert!(!page.html.contains("<b>Kettle") && page.html.contains("Kettle"), "{}", page.html);
     for (title, count) in [
         ("Orders to pack", "1"),
-        ("Orders not paid", "2"),
+        ("New orders not paid", "2"),
         ("Orders to ship", "0"),
         ("Products with low stock", "1"),
         ("Warnings of the shop", "0"),
@@ -75,10 +76,11 @@ async fn the_dashboard_shows_figures_with_the_lists_that_they_are_made_of() {
     let links = page.links();
     let days = format!("from={}&to={today}", today - Days::new(29));
     for link in [
-        format!("/admin/orders?{days}"),
+        format!("/admin/orders?cancelled=false&{days}"),
+        format!("/admin/orders?cancelled=false&{days}&buyer=returning"),
         format!("/admin/orders?status=pending&{days}"),
-        format!("/admin/orders?from={today}&to={today}"),
-        format!("/admin/orders?product_id={kettle}&{days}"),
+        format!("/admin/orders?cancelled=false&from={today}&to={today}"),
+        format!("/admin/orders?cancelled=false&{days}&product_id={kettle}"),
         format!("/admin/statistics/category-sales/csv?{days}"),
         "/admin/orders?status=pending&payment=paid".to_owned(),
         "/admin/products/low-stock".to_owned(),
@@ -99,7 +101,7 @@ async fn the_dashboard_shows_figures_with_the_lists_that_they_are_made_of() {
 async fn check_reports(visitor: &Visitor<'_>, kettle: i64, days: &str) {
     for (address, shown, file, lines) in [
         ("?by=month&period=year", "Sum", format!("sales/csv?by=day&{days}"), 31),
-        ("/orders?period=30days", ">Paid<", format!("orders/csv?{days}"), 3),
+        ("/orders?period=30days", ">Not paid<", format!("orders/csv?{days}"), 3),
         ("/bestsellers?category_id=1", "Kettle", format!("bestsellers/csv?category_id=1&{days}"), 2),
         ("/never-ordered", "Unloved", "never-ordered/csv".to_owned(), 2),
         ("/category-sales", "Kitchen", format!("category-sales/csv?{days}"), 2),
@@ -122,4 +124,60 @@ async fn check_reports(visitor: &Visitor<'_>, kettle: i64, days: &str) {
     assert_eq!(visitor.get("/admin/statistics/nonsense/csv").await.status, StatusCode::NOT_FOUND);
     let refused = visitor.get("/admin/statistics/sales/csv?from=nonsense").await;
     assert_eq!(refused.status, StatusCode::BAD_REQUEST);
+}
+
+/// The last row of the table: the sum of a list.
+fn sums(page: &VisitedPage) -> &str {
+    let (_, foot) = page.html.split_once("<tfoot>").unwrap_or_else(|| panic!("no sum: {}", page.html));
+    foot
+}
+
+#[tokio::test]
+async fn each_figure_of_orders_is_the_sum_of_the_list_that_it_leads_to() {
+    let shop = TestShop::new().await;
+    let kettle = shop.product("Kettle", "20.00", 90).await;
+    let (ada, bob) = (shop.customer("Ada").await, shop.customer("Bob").await);
+    let today = Utc::now().date_naive();
+    order(&shop, ada, kettle, 1, today - Days::new(9)).await;
+    order(&shop, ada, kettle, 3, today).await;
+    order(&shop, bob, kettle, 5, today).await;
+    let short = order(&shop, bob, kettle, 4, today).await;
+    let lines = json!({ "reason": "broken", "lines": [{ "line": 1, "quantity": 1 }] });
+    shop.done(&format!("order/{short}/withdraw/"), lines).await;
+    let cancelled = order(&shop, ada, kettle, 7, today).await;
+    shop.done(&format!("order/{cancelled}/cancel/"), json!({ "reason": "by mistake" })).await;
+    let cart = shop.guest_cart(kettle).await;
+    shop.done(&format!("{cart}checkout/"), as_guest("Jo")).await;
+    shop.settle().await;
+    let visitor = Visitor::logged_in(&shop, Role::Reader).await;
+
+    // 3 + 5 + 3 + the guest's: what was cancelled is in no figure, and in no list of one.
+    let dashboard = visitor.visit("/admin/?period=today").await;
+    let all = format!("/admin/orders?cancelled=false&from={today}&to={today}");
+    let kinds = [("new", "All 2 orders", "160.00"), ("returning", "1 order", "60.00"), ("guest", "1 order", "20.00")];
+    assert!(dashboard.html.contains("240.00\u{a0}EUR") && dashboard.links().contains(&all), "{}", dashboard.html);
+    let list = visitor.visit(&all).await;
+    let sum = sums(&list);
+    assert!(sum.contains("All 4 orders") && sum.contains("13</td>") && sum.contains("260.00\u{a0}EUR"), "{sum}");
+    assert!(sum.contains("240.00\u{a0}EUR for 12 units"), "{sum}");
+    assert!(list.html.contains("now 60.00\u{a0}EUR") && list.html.contains("now 3<"), "{}", list.html);
+    for (kind, count, amount) in kinds {
+        let link = format!("{all}&buyer={kind}");
+        assert!(dashboard.links().contains(&link), "{link}: {:?}", dashboard.links());
+        let list = visitor.visit(&link).await;
+        assert!(sums(&list).contains(count) && sums(&list).contains(amount), "{kind}: {}", sums(&list));
+    }
+    let of_product = visitor.visit(&format!("{all}&product_id={kettle}")).await;
+    assert!(sums(&of_product).contains(&format!("Units of product {kettle}: 12.")), "{}", sums(&of_product));
+    for (report, shown) in [("", "60.00\u{a0}EUR"), ("/bestsellers", "1 product<"), ("/buyers", "All buyers")] {
+        let page = visitor.visit(&format!("/admin/statistics{report}?period=today")).await;
+        assert!(page.html.contains(shown) && page.html.contains("240.00\u{a0}EUR"), "{report}: {}", page.html);
+    }
+    let best = visitor.visit("/admin/statistics/customers").await;
+    let link = format!("/admin/orders?cancelled=false&customer_id={ada}");
+    assert!(best.links().contains(&link), "{:?}", best.links());
+    let list = visitor.visit(&link).await;
+    assert!(sums(&list).contains("All 2 orders") && sums(&list).contains("80.00"), "{}", sums(&list));
+    let refused = visitor.visit("/admin/orders?buyer=stranger").await;
+    assert!(refused.html.contains("role=\"alert\">buyer"), "{}", refused.html);
 }

@@ -51,6 +51,8 @@ const EFFECTS: [(&str, &[&str]); 19] = [
             "&category_id=99",
             "&city=zzz",
             "&refund=requested",
+            "&cancelled=true",
+            "&buyer=guest",
             "&view=full",
         ],
     ),
