@@ -153,7 +153,8 @@ impl Chart {
 
     fn write_line(&self, svg: &mut String, scale: &Scale, frame: &Frame, series: usize) -> std::fmt::Result {
         let places = self.points.iter().enumerate();
-        let marks = places.filter_map(|(place, point)| Some((self.middle(frame, place), point, point.values.get(series)?)));
+        let marks =
+            places.filter_map(|(place, point)| Some((self.middle(frame, place), point, point.values.get(series)?)));
         let marks: Vec<_> = marks.map(|(x, point, value)| (x, scale.y(to_f64(value.amount)), point, value)).collect();
         let path: Vec<_> = marks.iter().map(|(x, y, ..)| format!("{x:.1},{y:.1}")).collect();
         write!(svg, "<polyline class=\"line-{series}\" points=\"{}\"/>", path.join(" "))?;
