@@ -73,6 +73,14 @@ impl OrderStates {
     }
 }
 
+pub fn status(word: &str) -> Badge {
+    badge(STATUS, word)
+}
+
+pub fn payment(word: &str) -> Badge {
+    badge(PAYMENT, word)
+}
+
 pub fn refund(word: &str) -> Badge {
     badge(REFUND, word)
 }
