@@ -59,7 +59,7 @@ pub struct Change {
 const SHOWN: usize = 20;
 const MAX_TEXT: usize = 300;
 /// Changes of an entry; an order of 1,000 lines has as many.
-const MAX_CHANGES: usize = 20;
+const MAX_CHANGES: usize = 12;
 /// Ends of the names of fields that are amounts of money.
 const AMOUNTS: [&str; 9] =
     ["amount", "total", "subtotal", "price", "paid", "refunded", "credited", "minimum", "discount"];

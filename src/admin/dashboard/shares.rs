@@ -102,7 +102,7 @@ pub fn of_buyers(page: &Page, days: &Days, buyers: &[Buyers]) -> Shares {
         let found = buyers.iter().find(|buyers| buyers.kind == kind)?;
         let label = match kind {
             "guest" => title.to_owned(),
-            _ => format!("{title}: {}", page.quantity(&found.customers)),
+            _ => format!("{title}:\u{a0}{}", page.quantity(&found.customers)),
         };
         let link = format!("/admin/orders?{}", days.parameters());
         Some(Part { label, link, count: found.orders, amount: found.total_amount })

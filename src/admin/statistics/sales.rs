@@ -90,10 +90,11 @@ pub async fn show(staff: Staff) -> PageResult {
         .enumerate()
         .map(|(place, sales)| {
             let earlier = before.get(place).map_or_else(String::new, |sales| money(page, sales.revenue));
+            let day = |day: &NaiveDate| page.day(day).replace(' ', "\u{a0}");
             let days = if sales.from == sales.to {
-                page.day(&sales.from)
+                day(&sales.from)
             } else {
-                format!("{} – {}", page.day(&sales.from), page.day(&sales.to))
+                format!("{} – {}", day(&sales.from), day(&sales.to))
             };
             vec![
                 text(days),
