@@ -6,6 +6,7 @@ use cartwright::domain::money::Money;
 use cartwright::domain::product::{Brand, DetailsChange};
 use cartwright::domain::settings::SearchLanguage;
 use cartwright::domain::text::Description;
+use cartwright::http::{AppSettings, ResponseCacheLimits};
 use cartwright::journal::Journal;
 use cartwright::shop::{CategoryKey, ChangeSettings, CreateProduct};
 use futures_util::{StreamExt, stream};
@@ -32,7 +33,9 @@ pub async fn measure(report: &mut Report) {
     create_products(&engine.journal, products).await;
     settle(&engine).await;
     sqlx::raw_sql("vacuum analyze").execute(&database.pool).await.expect("tables can be vacuumed");
-    let shop = InProcess::start(&database, &engine, |router| router).await;
+    let response_cache = ResponseCacheLimits { bytes: 0, ..ResponseCacheLimits::default() };
+    let settings = AppSettings { response_cache, ..AppSettings::default() };
+    let shop = InProcess::start_with(&database, &engine, settings, |router| router).await;
     let mut client = Client::connect(&shop.host).await;
     for (what, path) in [
         ("`search=`, one word of many products", "products/?search=steel"),

@@ -29,6 +29,11 @@ impl Format {
         grouped(&count.to_string())
     }
 
+    /// A number of the API with its groups.
+    pub fn decimal(&self, number: &str) -> String {
+        grouped(number)
+    }
+
     /// A difference with its sign; empty if there is none.
     pub fn change(&self, difference: i64) -> String {
         let plus = if difference > 0 { "+" } else { "" };
@@ -46,14 +51,14 @@ impl Format {
         day.format("%-d %b %Y").to_string()
     }
 
-    /// A time in the shop's zone as plain text: `28 Nov 2026, 14:05`.
-    pub fn moment(&self, time: &DateTime<Utc>) -> String {
-        self.local(time, "%-d %b %Y, %H:%M")
-    }
-
     /// A time in the shop's zone: `28 Nov 2026, 14:05`; with seconds and zone as its title.
     pub fn time(&self, time: &DateTime<Utc>) -> Safe<String> {
-        self.element(time, &self.moment(time))
+        self.element(time, &self.clock_time(time))
+    }
+
+    /// A time in the shop's zone, as text: `28 Nov 2026, 14:05`.
+    pub fn clock_time(&self, time: &DateTime<Utc>) -> String {
+        self.local(time, "%-d %b %Y, %H:%M")
     }
 
     /// How long ago a time was; with the time as its title.

@@ -42,17 +42,25 @@ pub struct Value {
     pub text: String,
 }
 
-const WIDTH: f64 = 720.0;
+/// A chart is drawn twice, because text that shrinks with its picture cannot be read on a phone. The style sheet shows
+/// the one that fits.
+struct Frame {
+    class: &'static str,
+    width: f64,
+    /// Labels that fit below the chart.
+    max_labels: usize,
+}
+
+const BROAD: Frame = Frame { class: "broad", width: 720.0, max_labels: 12 };
+const NARROW: Frame = Frame { class: "narrow", width: 360.0, max_labels: 4 };
 const HEIGHT: f64 = 240.0;
 const LEFT: f64 = 64.0;
 const RIGHT: f64 = 8.0;
 const TOP: f64 = 12.0;
 const BOTTOM: f64 = 28.0;
-/// Labels that fit below the chart.
-const MAX_LABELS: usize = 12;
 const TICKS: u32 = 4;
-/// The pattern of the second series.
-const STRIPES: &str = "<defs><pattern id=\"stripes\" width=\"6\" height=\"6\" patternUnits=\"userSpaceOnUse\" \
+/// The pattern of the second series, after its name.
+const STRIPES: &str = "width=\"6\" height=\"6\" patternUnits=\"userSpaceOnUse\" \
                        patternTransform=\"rotate(45)\"><rect class=\"stripe-back\" width=\"6\" height=\"6\"/>\
                        <rect class=\"stripe\" width=\"2\" height=\"6\"/></pattern></defs>";
 
@@ -77,27 +85,30 @@ impl Chart {
         self.points.iter().flat_map(|point| &point.values).all(|value| value.amount.is_zero())
     }
 
-    /// The picture.
+    /// The picture, broad and narrow.
     pub fn svg(&self) -> Safe<String> {
         let scale = Scale::of(self.points.iter().flat_map(|point| &point.values).map(|value| value.amount));
         let mut svg = String::new();
-        // Writing to a text cannot fail.
-        let _ = self.write(&mut svg, &scale);
+        for frame in [&BROAD, &NARROW] {
+            // Writing to a text cannot fail.
+            let _ = self.write(&mut svg, &scale, frame);
+        }
         Safe(svg)
     }
 
-    fn write(&self, svg: &mut String, scale: &Scale) -> std::fmt::Result {
-        write!(svg, "<svg class=\"chart\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\">")?;
+    fn write(&self, svg: &mut String, scale: &Scale, frame: &Frame) -> std::fmt::Result {
+        let Frame { class, width, .. } = frame;
+        write!(svg, "<svg class=\"chart {class}\" viewBox=\"0 0 {width} {HEIGHT}\" role=\"img\">")?;
         write!(svg, "<title>{}</title><desc>{}</desc>", escape(&self.title), escape(&self.description))?;
         if self.kind == ChartKind::Bars && self.series.len() > 1 {
-            svg.push_str(STRIPES);
+            write!(svg, "<defs><pattern id=\"stripes-{class}\" {STRIPES}")?;
         }
         for tick in scale.ticks() {
             let y = scale.y(tick);
             write!(
                 svg,
                 "<line class=\"grid\" x1=\"{LEFT}\" x2=\"{:.1}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>",
-                WIDTH - RIGHT
+                width - RIGHT
             )?;
             let (x, y) = (LEFT - 8.0, y + 4.0);
             write!(svg, "<text class=\"tick\" x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"end\">{}</text>", short(tick))?;
@@ -105,13 +116,13 @@ impl Chart {
         // The second series is behind the first.
         for series in (0..self.series.len()).rev() {
             match self.kind {
-                ChartKind::Bars => self.write_bars(svg, scale, series)?,
-                ChartKind::Lines => self.write_line(svg, scale, series)?,
+                ChartKind::Bars => self.write_bars(svg, scale, frame, series)?,
+                ChartKind::Lines => self.write_line(svg, scale, frame, series)?,
             }
         }
-        let step = self.points.len().div_ceil(MAX_LABELS).max(1);
+        let step = self.points.len().div_ceil(frame.max_labels).max(1);
         for (place, point) in self.points.iter().enumerate().step_by(step) {
-            let (x, y) = (self.middle(place), HEIGHT - 8.0);
+            let (x, y) = (self.middle(frame, place), HEIGHT - 8.0);
             write!(
                 svg,
                 "<text class=\"label\" x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"middle\">{}</text>",
@@ -122,12 +133,12 @@ impl Chart {
         Ok(())
     }
 
-    fn write_bars(&self, svg: &mut String, scale: &Scale, series: usize) -> std::fmt::Result {
-        let slot = self.slot();
+    fn write_bars(&self, svg: &mut String, scale: &Scale, frame: &Frame, series: usize) -> std::fmt::Result {
+        let slot = self.slot(frame);
         let width = (slot * 0.7 / self.series.len() as f64).max(1.0);
         for (place, point) in self.points.iter().enumerate() {
             let Some(value) = point.values.get(series) else { continue };
-            let x = self.middle(place) - width * self.series.len() as f64 / 2.0 + width * series as f64;
+            let x = self.middle(frame, place) - width * self.series.len() as f64 / 2.0 + width * series as f64;
             let (zero, y) = (scale.y(0.0), scale.y(to_f64(value.amount)));
             let (top, height) = (y.min(zero), (zero - y).abs());
             let title = self.title_of(point, series, value);
@@ -140,9 +151,10 @@ impl Chart {
         Ok(())
     }
 
-    fn write_line(&self, svg: &mut String, scale: &Scale, series: usize) -> std::fmt::Result {
+    fn write_line(&self, svg: &mut String, scale: &Scale, frame: &Frame, series: usize) -> std::fmt::Result {
         let places = self.points.iter().enumerate();
-        let marks = places.filter_map(|(place, point)| Some((self.middle(place), point, point.values.get(series)?)));
+        let marks =
+            places.filter_map(|(place, point)| Some((self.middle(frame, place), point, point.values.get(series)?)));
         let marks: Vec<_> = marks.map(|(x, point, value)| (x, scale.y(to_f64(value.amount)), point, value)).collect();
         let path: Vec<_> = marks.iter().map(|(x, y, ..)| format!("{x:.1},{y:.1}")).collect();
         write!(svg, "<polyline class=\"line-{series}\" points=\"{}\"/>", path.join(" "))?;
@@ -162,12 +174,12 @@ impl Chart {
     }
 
     /// Width of a point.
-    fn slot(&self) -> f64 {
-        (WIDTH - LEFT - RIGHT) / self.points.len().max(1) as f64
+    fn slot(&self, frame: &Frame) -> f64 {
+        (frame.width - LEFT - RIGHT) / self.points.len().max(1) as f64
     }
 
-    fn middle(&self, place: usize) -> f64 {
-        LEFT + self.slot() * (place as f64 + 0.5)
+    fn middle(&self, frame: &Frame, place: usize) -> f64 {
+        LEFT + self.slot(frame) * (place as f64 + 0.5)
     }
 }
 

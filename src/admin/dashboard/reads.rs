@@ -83,8 +83,8 @@ pub struct LowStock {
 pub struct BestCustomer {
     pub customer_id: i64,
     pub name: String,
-    /// Empty for an erased customer, who has no page.
-    email: String,
+    /// Empty after an erasure.
+    pub email: String,
     pub total_orders: i64,
     pub total_spent: String,
 }
@@ -104,9 +104,9 @@ impl Bestseller {
 }
 
 impl BestCustomer {
-    /// The page of the customer; empty for an erased one.
-    pub fn address(&self) -> String {
-        if self.email.is_empty() { String::new() } else { customer_page(self.customer_id) }
+    /// The page of the customer; `None` after an erasure.
+    pub fn address(&self) -> Option<String> {
+        (!self.email.is_empty()).then(|| customer_page(self.customer_id))
     }
 }
 

@@ -73,19 +73,16 @@ impl OrderStates {
     }
 }
 
-pub fn refund(word: &str) -> Badge {
-    badge(REFUND, word)
+pub fn status(word: &str) -> Badge {
+    badge(STATUS, word)
 }
 
-/// The text of a state; `None` for what is no state of an order.
-pub fn in_words(field: &str, word: &str) -> Option<&'static str> {
-    let states = match field {
-        "status" => STATUS,
-        "payment" => PAYMENT,
-        "fulfilment" => FULFILMENT,
-        _ => return None,
-    };
-    states.iter().find(|(found, ..)| *found == word).map(|(_, text, _)| *text)
+pub fn payment(word: &str) -> Badge {
+    badge(PAYMENT, word)
+}
+
+pub fn refund(word: &str) -> Badge {
+    badge(REFUND, word)
 }
 
 fn badge(states: &States, word: &str) -> Badge {

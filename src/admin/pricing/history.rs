@@ -8,6 +8,7 @@ use super::overview::category_name;
 use super::{Fee, TaxRate};
 use crate::admin::api::{Problem, Reply};
 use crate::admin::format::in_words;
+use crate::admin::history::Actor;
 use crate::admin::staff::Staff;
 
 /// The latest changes of the tables.
@@ -19,7 +20,7 @@ pub struct PricingHistory {
 pub struct Entry {
     pub time: DateTime<Utc>,
     pub event: String,
-    pub actor: String,
+    pub actor: Actor,
     pub role: String,
     pub removed: Vec<String>,
     pub added: Vec<String>,
@@ -52,7 +53,7 @@ impl PricingHistory {
             Entry {
                 time: event.recorded_at,
                 event: in_words(&event.event_type),
-                actor: event.actor.unwrap_or_default(),
+                actor: Actor::of(event.actor),
                 role: event.role.unwrap_or_default(),
                 removed: without(&before, &after),
                 added: without(&after, &before),
