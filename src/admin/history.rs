@@ -138,7 +138,7 @@ fn add(values: &mut Vec<Field>, name: String, value: &Value, format: &Format) {
         Value::Object(inner) if inner.contains_key("product_name") && inner.contains_key("quantity") => {
             let product = inner["product_name"].as_str().unwrap_or_default();
             let text = shortened(&format!("{} × {product}", inner["quantity"]));
-            values.push(Field { name, text, is_nothing: false });
+            values.push(Field { name: name.replacen("lines.", "line.", 1), text, is_nothing: false });
         }
         Value::Object(inner) => {
             for (field, value) in inner {
@@ -180,7 +180,7 @@ fn shown(name: &str, value: &Value, format: &Format) -> String {
 
 /// Times in the zone of the shop, amounts with the currency, and states in words.
 fn string(name: &str, text: &str, format: &Format) -> String {
-    if name.ends_with("_at")
+    if text.contains('T')
         && let Ok(time) = text.parse::<DateTime<Utc>>()
     {
         return format.clock_time(&time);
@@ -244,7 +244,7 @@ mod tests {
         });
         let expected = [
             change("Placed at", "", "28 Nov 2026, 08:26"),
-            change("Lines 1", "", "3 × Tea pot"),
+            change("Line 1", "", "3 × Tea pot"),
             change("Bill total", "", "3,600.00\u{a0}EUR"),
             change("Units 1 shipped", "", "3"),
         ];
