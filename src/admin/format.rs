@@ -48,7 +48,12 @@ impl Format {
 
     /// A time in the shop's zone: `28 Nov 2026, 14:05`; with seconds and zone as its title.
     pub fn time(&self, time: &DateTime<Utc>) -> Safe<String> {
-        self.element(time, &self.local(time, "%-d %b %Y, %H:%M"))
+        self.element(time, &self.moment(time))
+    }
+
+    /// The same as text alone.
+    pub fn moment(&self, time: &DateTime<Utc>) -> String {
+        self.local(time, "%-d %b %Y, %H:%M")
     }
 
     /// How long ago a time was; with the time as its title.

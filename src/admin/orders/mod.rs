@@ -10,4 +10,4 @@ mod order;
 pub mod recipients;
 pub mod short;
 pub mod slip;
-mod states;
+pub mod states;

@@ -73,6 +73,16 @@ impl OrderStates {
     }
 }
 
+/// The words of a state: `status`, `payment` or `fulfilment`.
+pub fn in_words(field: &str, word: &str) -> String {
+    let states = match field {
+        "status" => STATUS,
+        "payment" => PAYMENT,
+        _ => FULFILMENT,
+    };
+    badge(states, word).text
+}
+
 pub fn refund(word: &str) -> Badge {
     badge(REFUND, word)
 }
