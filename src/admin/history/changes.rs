@@ -26,10 +26,23 @@ const LISTS: [(&str, &str, Option<&str>); 6] = [
 
 /// The fields of a state that another changed.
 pub fn of(before: &Map<String, Value>, after: &Map<String, Value>, format: &Format, link: Link<'_>) -> Vec<Change> {
-    let kind = after.get("kind").or_else(|| before.get("kind")).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let mut comparison = Comparison { values: Values { format, link, kind }, changes: Vec::new() };
-    comparison.fields("", "", Some(before).filter(|before| !before.is_empty()), Some(after));
+    let (before, after) = (with_unit(before, format), with_unit(after, format));
+    let mut comparison = Comparison { values: Values { format, link }, changes: Vec::new() };
+    comparison.fields("", "", Some(&before).filter(|before| !before.is_empty()), Some(&after));
     comparison.changes
+}
+
+/// The state with the unit of a discount's value, which its kind says.
+fn with_unit(state: &Map<String, Value>, format: &Format) -> Map<String, Value> {
+    let mut state = state.clone();
+    let text = |field: &str| state.get(field).and_then(Value::as_str);
+    let value = match (text("kind"), text("value")) {
+        (Some("percent"), Some(value)) => format!("{value}\u{a0}%"),
+        (Some("amount"), Some(value)) => format.money(value),
+        _ => return state,
+    };
+    state.insert("value".to_owned(), Value::from(value));
+    state
 }
 
 struct Comparison<'a> {

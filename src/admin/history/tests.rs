@@ -36,7 +36,7 @@ fn lists_show_the_items_that_changed() {
             json!({ "units": units(0, 0), "shipments": [true] }),
             json!({ "units": units(2, 1), "shipments": [true, false] })
         ),
-        ["Shipment 2:  → sent", "Line 2, shipped: 0 → 2", "Line 2, given up: 0 → 1"]
+        ["Line 2, shipped: 0 → 2", "Line 2, given up: 0 → 1", "Shipment 2:  → sent"]
     );
     let refund = json!([{ "amount": "1020.00", "state": "done", "attempt": null }]);
     assert_eq!(
@@ -93,6 +93,6 @@ fn what_members_name_themselves_stays_as_it_is() {
     let discount = |kind: &str, value: &str| json!({ "kind": kind, "value": value });
     assert_eq!(
         compared(discount("percent", "10"), discount("amount", "10.00")),
-        ["Kind: percent → amount", "Value: 10 → 10.00 EUR"]
+        ["Kind: percent → amount", "Value: 10 % → 10.00 EUR"]
     );
 }

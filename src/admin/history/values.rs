@@ -14,8 +14,6 @@ pub type Link<'a> = &'a dyn Fn(&str, &str) -> Option<String>;
 pub struct Values<'a> {
     pub format: &'a Format,
     pub link: Link<'a>,
-    /// What a discount takes off.
-    pub kind: String,
 }
 
 /// Fields that hold money.
@@ -101,11 +99,10 @@ impl Values<'_> {
     }
 
     fn string(&self, parent: &str, field: &str, text: &str) -> String {
-        let is_amount = AMOUNTS.contains(&field) || field == "value" && self.kind == "amount";
-        if is_amount && text.parse::<Decimal>().is_ok() {
+        if AMOUNTS.contains(&field) && text.parse::<Decimal>().is_ok() {
             return self.format.money(text);
         }
-        if field.ends_with("tax_rate") || field == "value" && self.kind == "percent" {
+        if field.ends_with("tax_rate") {
             return format!("{text}\u{a0}%");
         }
         if let (true, Ok(time)) = (text.contains('T'), text.parse::<DateTime<Utc>>()) {
