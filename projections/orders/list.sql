@@ -1,4 +1,5 @@
 -- Orders along the date, newest first: those that match among the next 10000, and the last of these, where the walk continues.
+-- With `offset 0`, each order is looked up by its own index; without it, PostgreSQL may read a whole table first.
 select
     order_id,
     placed_at,
@@ -24,23 +25,28 @@ from (
             and ($10::bigint is null or exists (
                 select from order_lines as line
                 where line.product_id = $10 and line.order_id = placed.order_id
+                offset 0
             ))
             and ($11::text is null or placed.customer_id = $12 or exists (
                 select from order_contact as contact
                 where contact.order_id = placed.order_id and lower(contact.email) = lower($11)
+                offset 0
             ))
             and ($13::bigint is null or exists (
                 select from order_lines as line
                 where line.order_id = placed.order_id and line.category_id = $13
+                offset 0
             ))
             and ($14::text is null or exists (
                 select from order_address as address
                 where address.order_id = placed.order_id and address.kind = 'shipping'
                     and lower(address.city) = lower($14)
+                offset 0
             ))
             and ($15::text is null or exists (
                 select from refunds as refund
                 where refund.order_id = placed.order_id and refund.state = $15
+                offset 0
             ))
         ) is true as found
     from (

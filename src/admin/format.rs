@@ -29,6 +29,11 @@ impl Format {
         grouped(&count.to_string())
     }
 
+    /// A number of the API with its groups.
+    pub fn decimal(&self, number: &str) -> String {
+        grouped(number)
+    }
+
     /// A difference with its sign; empty if there is none.
     pub fn change(&self, difference: i64) -> String {
         let plus = if difference > 0 { "+" } else { "" };
@@ -48,11 +53,11 @@ impl Format {
 
     /// A time in the shop's zone: `28 Nov 2026, 14:05`; with seconds and zone as its title.
     pub fn time(&self, time: &DateTime<Utc>) -> Safe<String> {
-        self.element(time, &self.moment(time))
+        self.element(time, &self.clock_time(time))
     }
 
-    /// The same as text alone.
-    pub fn moment(&self, time: &DateTime<Utc>) -> String {
+    /// A time in the shop's zone, as text: `28 Nov 2026, 14:05`.
+    pub fn clock_time(&self, time: &DateTime<Utc>) -> String {
         self.local(time, "%-d %b %Y, %H:%M")
     }
 

@@ -275,14 +275,12 @@ fn engine_pages() -> Router<Site> {
 }
 
 fn customer_pages() -> Router<Site> {
-    use customers::{addresses, best, create, detail, erase, erasures, export, list};
+    use customers::{addresses, create, detail, erase, erasures, export, list};
 
     Router::new()
         .route("/admin/customers", get(list::show))
         .route("/admin/customers/csv", get(list::csv))
         .route("/admin/customers/new", get(create::show).post(create::create))
-        .route("/admin/customers/best", get(best::show))
-        .route("/admin/customers/best/csv", get(best::csv))
         .route("/admin/customers/erasures", get(erasures::show))
         .route("/admin/customers/erasures/csv", get(erasures::csv))
         .route("/admin/customers/erasures/{order_id}/withdraw", post(erasures::withdraw_guest))

@@ -11,9 +11,9 @@ use super::{Customer, address};
 use crate::admin::api::Problem;
 use crate::admin::carts::{Cart, CartLine};
 use crate::admin::form::Form;
-use crate::admin::format::in_words;
 use crate::admin::history::{self, History};
 use crate::admin::notes;
+use crate::admin::orders::states::{self, Badge};
 use crate::admin::page::Page;
 use crate::admin::staff::{Id, PageResult, Staff};
 
@@ -86,17 +86,8 @@ impl Figures {
 }
 
 impl Order {
-    fn state(&self) -> String {
-        in_words(&self.status)
-    }
-
-    fn tone(&self) -> &'static str {
-        match self.status.as_str() {
-            "delivered" | "completed" => "good",
-            "cancelled" => "bad",
-            "pending" | "processing" => "warn",
-            _ => "calm",
-        }
+    fn badge(&self) -> Badge {
+        states::status(&self.status)
     }
 }
 

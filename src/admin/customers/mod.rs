@@ -1,7 +1,6 @@
 //! Customers: the list, each customer with addresses, and the erasure of personal data.
 
 pub mod addresses;
-pub mod best;
 pub mod create;
 pub mod detail;
 pub mod erase;

@@ -71,28 +71,36 @@ pub async fn show(staff: Staff) -> PageResult {
 fn tiles(page: &Page, days: &Days, now: &[Sales], before: &[Sales]) -> [Tile; 4] {
     let (now, before) = (sales::total(now), sales::total(before));
     let average = |total: &Sales| total.revenue.checked_div(total.orders.into()).unwrap_or_default().round_dp(2);
-    let statistics = format!("/admin/statistics?{}", days.parameters());
-    let tile = |title, text, now: Decimal, before: Decimal, address: &str| Tile {
+    let list = |list: &str| format!("/admin/{list}?{}", days.parameters());
+    let amount = |amount: Decimal| money(page, amount);
+    let count = |count: Decimal| page.decimal(&count.to_string());
+    let tile = |title, write: &dyn Fn(Decimal) -> String, now: Decimal, before: Decimal, address| Tile {
         title,
-        text,
-        change: change(page, now, before),
-        address: address.to_owned(),
+        text: write(now),
+        change: change(page, now, before, &write(before)),
+        address,
     };
-    let orders = format!("/admin/orders?{}", days.parameters());
-    let bestsellers = format!("/admin/statistics/bestsellers?{}", days.parameters());
     [
-        tile("Revenue", money(page, now.revenue), now.revenue, before.revenue, &statistics),
-        tile("Orders", page.quantity(&now.orders), now.orders.into(), before.orders.into(), &orders),
-        tile("Units", page.quantity(&now.units), now.units.into(), before.units.into(), &bestsellers),
-        tile("Average order", money(page, average(&now)), average(&now), average(&before), &statistics),
+        tile("Revenue", &amount, now.revenue, before.revenue, list("statistics")),
+        tile("Orders", &count, now.orders.into(), before.orders.into(), list("orders")),
+        tile("Units", &count, now.units.into(), before.units.into(), list("statistics/bestsellers")),
+        tile("Average order", &amount, average(&now), average(&before), list("statistics")),
     ]
 }
 
-/// How much more or less than before.
-fn change(page: &Page, now: Decimal, before: Decimal) -> String {
-    if before.is_zero() {
-        return if now.is_zero() { "as before".to_owned() } else { "none before".to_owned() };
+/// A growth beyond this percentage says less than the figure of the days before.
+const MAX_GROWTH: Decimal = Decimal::ONE_THOUSAND;
+
+/// The figure of the days before, and how much more or less it is now.
+fn change(page: &Page, now: Decimal, before: Decimal, written: &str) -> String {
+    let growth = ((now - before) * Decimal::ONE_HUNDRED).checked_div(before);
+    match growth {
+        None if now.is_zero() => "as before".to_owned(),
+        None => "none before".to_owned(),
+        Some(growth) if growth > MAX_GROWTH => format!("{written} before"),
+        Some(growth) => {
+            let sign = if growth > Decimal::ZERO { "+" } else { "" };
+            format!("{written} before, {sign}{}", page.percent(&(now - before), &before))
+        }
     }
-    let sign = if now > before { "+" } else { "" };
-    format!("{sign}{} against the days before", page.percent(&(now - before), &before))
 }

@@ -82,6 +82,8 @@ pub struct LowStock {
 pub struct BestCustomer {
     pub customer_id: i64,
     pub name: String,
+    /// Empty after an erasure.
+    pub email: String,
     pub total_orders: i64,
     pub total_spent: String,
 }
@@ -95,8 +97,9 @@ pub struct AbandonedCart {
 }
 
 impl BestCustomer {
-    pub fn address(&self) -> String {
-        customer_page(self.customer_id)
+    /// The page of the customer; `None` after an erasure.
+    pub fn address(&self) -> Option<String> {
+        (!self.email.is_empty()).then(|| customer_page(self.customer_id))
     }
 }
 

@@ -4,7 +4,8 @@ use rust_decimal::Decimal;
 
 use super::reads::{Buyers, CategorySales, OrderStates};
 use crate::admin::days::Days;
-use crate::admin::format::in_words;
+use crate::admin::form::capitalized;
+use crate::admin::orders::states::choices;
 use crate::admin::page::Page;
 use crate::admin::statistics::money;
 
@@ -42,34 +43,28 @@ pub const INCOMPLETE: &str = "Only the newest 100,000 orders of these days count
 /// Categories that are shown one by one.
 const CATEGORIES: usize = 8;
 
-/// The words of the states on the pages of orders.
-const STATUS: [(&str, &str); 5] = [
-    ("pending", "New"),
-    ("processing", "Being packed"),
-    ("shipped", "Shipped"),
-    ("completed", "Completed"),
-    ("cancelled", "Cancelled"),
-];
+/// Kinds of buyers: word of the API, and title.
+const BUYERS: [(&str, &str); 3] = [("new", "New customers"), ("returning", "Returning customers"), ("guest", "Guests")];
 
-pub fn word_of_status(status: &str) -> String {
-    let known = STATUS.iter().find(|(name, _)| *name == status);
-    known.map_or_else(|| in_words(status), |(_, word)| (*word).to_owned())
+pub fn word_of_buyers(kind: &str) -> &str {
+    BUYERS.iter().find(|(name, _)| *name == kind).map_or(kind, |(_, title)| title)
 }
 
 pub fn of_states(page: &Page, days: &Days, states: &[OrderStates]) -> Shares {
-    let part = |(status, _): (&str, &str)| {
-        let of_status = || states.iter().filter(move |states| states.status == status);
+    let part = |(status, word): (String, String)| {
+        let of_status = || states.iter().filter(|states| states.status == status);
         Part {
-            label: word_of_status(status),
+            label: capitalized(&word),
             link: format!("/admin/orders?status={status}&{}", days.parameters()),
             count: of_status().map(|states| states.orders).sum(),
             amount: of_status().map(|states| states.total_amount).sum(),
         }
     };
-    let parts = STATUS.into_iter().map(part).filter(|part| part.count > 0).collect();
+    let [statuses, ..] = choices();
+    let parts = statuses.into_iter().map(part).filter(|part| part.count > 0).collect();
     Shares {
         title: "Orders by state",
-        heads: ["State", "Orders", "Worth"],
+        heads: ["State", "Orders", "Value"],
         rows: shares(page, parts),
         csv: format!("/admin/statistics/orders/csv?{}", days.parameters()),
         remark: if states.iter().all(|states| states.complete) { "" } else { INCOMPLETE },
@@ -107,16 +102,15 @@ pub fn of_buyers(page: &Page, days: &Days, buyers: &[Buyers]) -> Shares {
         let found = buyers.iter().find(|buyers| buyers.kind == kind)?;
         let label = match kind {
             "guest" => title.to_owned(),
-            _ => format!("{title}: {}", page.quantity(&found.customers)),
+            _ => format!("{title}:\u{a0}{}", page.quantity(&found.customers)),
         };
         let link = format!("/admin/orders?{}", days.parameters());
         Some(Part { label, link, count: found.orders, amount: found.total_amount })
     };
-    let kinds = [("new", "New customers"), ("returning", "Returning customers"), ("guest", "Guests")];
     Shares {
         title: "New and returning customers",
         heads: ["Customers", "Orders", "Revenue"],
-        rows: shares(page, kinds.into_iter().filter_map(part).collect()),
+        rows: shares(page, BUYERS.into_iter().filter_map(part).collect()),
         csv: format!("/admin/statistics/buyers/csv?{}", days.parameters()),
         remark: if buyers.iter().all(|buyers| buyers.complete) { "" } else { INCOMPLETE },
     }

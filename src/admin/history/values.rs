@@ -106,7 +106,7 @@ impl Values<'_> {
             return format!("{text}\u{a0}%");
         }
         if let (true, Ok(time)) = (text.contains('T'), text.parse::<DateTime<Utc>>()) {
-            return self.format.moment(&time);
+            return self.format.clock_time(&time);
         }
         match (parent, field) {
             ("refunds", "state") => states::refund(text).text,

@@ -80,6 +80,19 @@ impl Action {
         }
     }
 
+    /// Title of its page.
+    pub fn heading(self, order_id: i64) -> String {
+        let what = match self {
+            Self::Pay => "Record a payment of",
+            Self::Deliver => "Record the delivery of",
+            Self::GiveUp => "Give up units of",
+            Self::Return => "Take back units of",
+            Self::Cancel => "Cancel",
+            Self::Process | Self::Ship | Self::Refund => self.title(),
+        };
+        format!("{what} order {order_id}")
+    }
+
     /// What the action is for, above its form.
     pub fn explanation(self) -> &'static str {
         match self {

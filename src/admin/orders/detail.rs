@@ -2,13 +2,14 @@
 
 use askama::Template;
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use super::action::{Action, explain};
 use super::order::{Order, OrderFile, Payment, method};
 use crate::admin::api::Problem;
 use crate::admin::form::Form;
 use crate::admin::history::{self, History};
+use crate::admin::notes;
 use crate::admin::page::Page;
 use crate::admin::staff::{Id, PageResult, Staff};
 
@@ -41,7 +42,7 @@ impl OrderPage {
             Some(customer_id) => read_customer(staff, customer_id).await?,
             None => None,
         };
-        let stored = Form::new([("notes", notes(&order))]).about(&etag);
+        let stored = Form::new([("metadata", notes::lines(&order.metadata))]).about(&etag);
         let form = match refused {
             None => stored,
             Some((form, problem)) => form.refused_beside(problem, stored),
@@ -59,8 +60,7 @@ impl OrderPage {
 
     /// Whether every note fits a line of the form.
     fn may_edit_notes(&self) -> bool {
-        let fits = |(name, text): (&String, &String)| !name.contains([':', '\n']) && !text.contains('\n');
-        self.page.may("change_order_metadata") && self.order.metadata.iter().all(fits)
+        self.page.may("change_order_metadata") && notes::fit_lines(&self.order.metadata)
     }
 }
 
@@ -74,32 +74,12 @@ async fn read_customer(staff: &Staff, customer_id: i64) -> Result<Option<Custome
     }
 }
 
-/// The metadata of an order, a pair a line.
-fn notes(order: &Order) -> String {
-    order.metadata.iter().map(|(name, text)| format!("{name}: {text}\n")).collect()
-}
-
-/// The metadata of a form.
-fn pairs(notes: &str) -> Result<Map<String, Value>, Problem> {
-    let mut pairs = Map::new();
-    for (place, line) in notes.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        let Some((name, text)) = line.split_once(':') else {
-            let message = format!("needs a name, a colon and a text in line {}, such as `gift: yes`", place + 1);
-            return Err(Problem::invalid("notes", &message));
-        };
-        if pairs.insert(name.trim().to_owned(), text.trim().into()).is_some() {
-            return Err(Problem::invalid("notes", &format!("have the name {} twice", name.trim())));
-        }
-    }
-    Ok(pairs)
-}
-
 pub async fn show(staff: Staff, Id(order_id): Id) -> PageResult {
     staff.show(&OrderPage::read(&staff, order_id, None).await?)
 }
 
 pub async fn save_notes(staff: Staff, Id(order_id): Id, form: Form) -> PageResult {
-    let saved = match pairs(form.value("notes")) {
+    let saved = match notes::pairs(form.value("metadata")) {
         Ok(metadata) => {
             let call = staff.api.patch(format_args!("order/{order_id}")).json(&json!({ "metadata": metadata }));
             call.if_match(&form.etag).key(&form.key).send_command().await
@@ -114,20 +94,5 @@ pub async fn save_notes(staff: Staff, Id(order_id): Id, form: Form) -> PageResul
             staff.show_refused(&problem, &page)
         }
         Err(problem) => Err(problem),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn notes_are_pairs_in_lines() {
-        let read = pairs("gift: yes\n\n wish : card: \"Happy birthday\"\n").unwrap();
-        assert_eq!(Value::from(read), json!({ "gift": "yes", "wish": "card: \"Happy birthday\"" }));
-        for (notes, part) in [("gift", "in line 1"), ("a: 1\nb", "in line 2"), ("a: 1\na: 2", "twice")] {
-            let problem = pairs(notes).unwrap_err();
-            assert!(problem.errors[0].message.contains(part), "{notes}: {problem:?}");
-        }
     }
 }

@@ -25,7 +25,7 @@ struct MovePage {
 impl MovePage {
     fn new(staff: &Staff, order: Order, action: Action, form: Form, effect: Option<Effect>) -> Self {
         let way = format!("Order {}", order.order_id);
-        let page = staff.page(format!("{}: order {}", action.title(), order.order_id));
+        let page = staff.page(action.heading(order.order_id));
         let page = page.below("Orders", "/admin/orders").below(way, address(order.order_id));
         let open = order.shipments.iter().filter(|shipment| shipment.delivered_at.is_none());
         let shipments = [(String::new(), "All shipments".to_owned())].into_iter().chain(open.map(|shipment| {

@@ -75,12 +75,20 @@ impl OrderStates {
 
 /// The words of a state: `status`, `payment` or `fulfilment`.
 pub fn in_words(field: &str, word: &str) -> String {
-    let states = match field {
-        "status" => STATUS,
-        "payment" => PAYMENT,
-        _ => FULFILMENT,
+    let badge = match field {
+        "status" => status(word),
+        "payment" => payment(word),
+        _ => badge(FULFILMENT, word),
     };
-    badge(states, word).text
+    badge.text
+}
+
+pub fn status(word: &str) -> Badge {
+    badge(STATUS, word)
+}
+
+pub fn payment(word: &str) -> Badge {
+    badge(PAYMENT, word)
 }
 
 pub fn refund(word: &str) -> Badge {

@@ -30,6 +30,8 @@ struct Report {
     chart: Option<Chart>,
     heads: Vec<Cell>,
     rows: Vec<Vec<Cell>>,
+    /// Whether the last row is the sum of the others.
+    has_sum: bool,
     pager: Pager,
     /// Why the API refused the filters.
     problem: Option<Problem>,
@@ -95,6 +97,7 @@ impl Report {
             chart: None,
             heads: Vec::new(),
             rows: Vec::new(),
+            has_sum: false,
             pager: Pager::default(),
             problem: None,
             csv: String::new(),

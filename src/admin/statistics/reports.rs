@@ -4,13 +4,14 @@ use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use serde::Deserialize;
 
-use super::{Choice, Report, customer_page, money, number, text, time};
+use super::{Cell, Choice, Report, customer_page, money, number, text, time};
 use crate::admin::categories::{CategoryOption, read_options};
 use crate::admin::dashboard::reads::{BestCustomer, Bestseller, Buyers, CategorySales, OrderStates};
-use crate::admin::dashboard::shares::{INCOMPLETE, word_of_status};
+use crate::admin::dashboard::shares::{INCOMPLETE, word_of_buyers};
 use crate::admin::days::Days;
-use crate::admin::format::in_words;
+use crate::admin::form::capitalized;
 use crate::admin::list::Listing;
+use crate::admin::orders::states;
 use crate::admin::staff::{PageResult, Staff};
 
 /// The most categories that the API lists.
@@ -44,7 +45,7 @@ struct AbandonedCart {
 }
 
 /// Days without a change after which a cart counts as abandoned.
-const CART_DAYS: [(&str, &str); 4] = [("1", "1 day"), ("3", "3 days"), ("7", "7 days"), ("30", "30 days")];
+const CART_DAYS: [(&str, &str); 3] = [("3", "3 days"), ("7", "7 days"), ("30", "30 days")];
 
 pub async fn show_orders(staff: Staff) -> PageResult {
     let days = Days::read(&staff.query, staff.today());
@@ -52,20 +53,20 @@ pub async fn show_orders(staff: Staff) -> PageResult {
     let mut report =
         Report::new(&staff, "Orders by state", "Orders that were placed in these days (UTC), by status and payment.");
     let page = &report.page;
-    let row = |states: &OrderStates| {
-        let link = format!("/admin/orders?status={}&payment={}&{}", states.status, states.payment, days.parameters());
+    let row = |row: &OrderStates| {
+        let link = format!("/admin/orders?status={}&payment={}&{}", row.status, row.payment, days.parameters());
         vec![
-            text(word_of_status(&states.status)),
-            text(in_words(&states.payment)),
-            number(page.quantity(&states.orders)).to(link),
-            number(money(page, states.total_amount)),
+            text(capitalized(&states::status(&row.status).text)),
+            text(capitalized(&states::payment(&row.payment).text)),
+            number(page.quantity(&row.orders)).to(link),
+            number(money(page, row.total_amount)),
         ]
     };
     report.rows = states.iter().map(row).collect();
-    report.heads = vec![text("State"), text("Payment"), number("Orders"), number("Worth")];
+    report.heads = vec![text("State"), text("Payment"), number("Orders"), number("Value")];
     report.remark = if states.iter().all(|states| states.complete) { "" } else { INCOMPLETE };
     report.csv = format!("/admin/statistics/orders/csv?{}", days.parameters());
-    report.empty = "No orders were placed in these days.";
+    report.empty = "No orders were placed in these days. Choose other days above.";
     report.days = Some(days);
     staff.show(&report)
 }
@@ -103,7 +104,7 @@ pub async fn show_bestsellers(staff: Staff) -> PageResult {
         options: categories.iter().map(CategoryOption::pair).collect(),
     }];
     (report.pager, report.problem) = (list.pager, list.problem);
-    report.empty = "Nothing was sold in these days.";
+    report.empty = "Nothing was sold in these days. Choose other days above.";
     report.days = Some(days);
     staff.show(&report)
 }
@@ -132,7 +133,7 @@ pub async fn show_category_sales(staff: Staff) -> PageResult {
     report.rows = categories.iter().map(row).collect();
     report.heads = vec![text("Category"), number("Units"), number("Revenue"), number("Share")];
     report.csv = format!("/admin/statistics/category-sales/csv?{}", days.parameters());
-    report.empty = "Nothing was sold in these days.";
+    report.empty = "Nothing was sold in these days. Choose other days above.";
     report.days = Some(days);
     staff.show(&report)
 }
@@ -159,7 +160,7 @@ pub async fn show_categories(staff: Staff) -> PageResult {
     report.heads = vec![text("Category"), number("Products"), number("Units in stock"), number("Average price")];
     (report.pager, report.problem) = (list.pager, list.problem);
     report.csv = "/admin/statistics/categories/csv".to_owned();
-    report.empty = "There are no categories yet.";
+    report.empty = "There are no categories yet. Create one under Categories.";
     staff.show(&report)
 }
 
@@ -169,14 +170,14 @@ pub async fn show_buyers(staff: Staff) -> PageResult {
     let mut report = Report::new(
         &staff,
         "New and returning",
-        "Who ordered in these days (UTC), without cancelled orders. A customer is new whose first order was in these days.",
+        "Buyers of these days (UTC), without cancelled orders. A customer is new if the first order was in these days.",
     );
     let page = &report.page;
     let orders = || format!("/admin/orders?{}", days.parameters());
     let row = |buyers: &Buyers| {
         let customers = if buyers.kind == "guest" { String::new() } else { page.quantity(&buyers.customers) };
         vec![
-            text(in_words(&buyers.kind)),
+            text(word_of_buyers(&buyers.kind)),
             number(customers),
             number(page.quantity(&buyers.orders)).to(orders()),
             number(money(page, buyers.total_amount)),
@@ -186,7 +187,7 @@ pub async fn show_buyers(staff: Staff) -> PageResult {
     report.heads = vec![text("Buyers"), number("Customers"), number("Orders"), number("Revenue")];
     report.remark = if buyers.iter().all(|buyers| buyers.complete) { "" } else { INCOMPLETE };
     report.csv = format!("/admin/statistics/buyers/csv?{}", days.parameters());
-    report.empty = "No orders were placed in these days.";
+    report.empty = "No orders were placed in these days. Choose other days above.";
     report.days = Some(days);
     staff.show(&report)
 }
@@ -201,23 +202,24 @@ pub async fn show_customers(staff: Staff) -> PageResult {
     let page = &report.page;
     let row = |customer: &BestCustomer| {
         vec![
-            text(customer.name.as_str()).to(customer_page(customer.customer_id)),
+            Cell { link: customer.address(), ..text(customer.name.as_str()) },
+            text(customer.email.as_str()),
             number(page.quantity(&customer.total_orders))
                 .to(format!("/admin/orders?customer_id={}", customer.customer_id)),
             number(page.money(&customer.total_spent)),
         ]
     };
     report.rows = list.rows.iter().map(row).collect();
-    report.heads = vec![text("Customer"), number("Orders"), number("Spent")];
+    report.heads = vec![text("Customer"), text("E-mail"), number("Orders"), number("Spent")];
     (report.pager, report.problem) = (list.pager, list.problem);
     report.csv = "/admin/statistics/customers/csv".to_owned();
-    report.empty = "There are no customers yet.";
+    report.empty = "There are no customers yet. They appear here after their first order.";
     staff.show(&report)
 }
 
 pub async fn show_never_ordered(staff: Staff) -> PageResult {
     let list = Listing::<NeverOrdered>::read(&staff, staff.api.get("never-ordered"), &[]).await?;
-    let mut report = Report::new(&staff, "Never ordered", "Products that no order ever had.");
+    let mut report = Report::new(&staff, "Never ordered", "Products that were never ordered.");
     let page = &report.page;
     let row = |product: &NeverOrdered| {
         vec![
@@ -263,10 +265,10 @@ pub async fn show_abandoned_carts(staff: Staff) -> PageResult {
     report.choices = vec![Choice {
         name: "days",
         label: "Unchanged for",
-        any: "Default (1 day)",
+        any: "1 day",
         options: CART_DAYS.map(|(days, title)| (days.to_owned(), title.to_owned())).to_vec(),
     }];
     (report.pager, report.problem) = (list.pager, list.problem);
-    report.empty = "There are no abandoned carts.";
+    report.empty = "There are no abandoned carts. A cart appears here when it was not changed for these days.";
     staff.show(&report)
 }

@@ -82,7 +82,7 @@ pub async fn show(staff: Staff) -> PageResult {
     let mut report = Report::new(
         &staff,
         "Sales",
-        "Orders of these days (UTC) without cancelled ones, minus credits; beside them, as many days before.",
+        "Orders of these days (UTC) without cancelled ones, minus credits, beside the same number of days before.",
     );
     let page = &report.page;
     let mut rows: Vec<Vec<Cell>> = now
@@ -90,10 +90,11 @@ pub async fn show(staff: Staff) -> PageResult {
         .enumerate()
         .map(|(place, sales)| {
             let earlier = before.get(place).map_or_else(String::new, |sales| money(page, sales.revenue));
+            let day = |day: &NaiveDate| page.day(day).replace(' ', "\u{a0}");
             let days = if sales.from == sales.to {
-                page.day(&sales.from)
+                day(&sales.from)
             } else {
-                format!("{} – {}", page.day(&sales.from), page.day(&sales.to))
+                format!("{} – {}", day(&sales.from), day(&sales.to))
             };
             vec![
                 text(days),
@@ -118,10 +119,11 @@ pub async fn show(staff: Staff) -> PageResult {
     report.chart = Some(chart);
     report.heads = vec![text("Days"), number("Orders"), number("Units"), number("Revenue"), number("Revenue before")];
     report.rows = rows;
+    report.has_sum = true;
     report.choices = vec![Choice {
         name: "by",
         label: "By",
-        any: "As fits",
+        any: "Automatic",
         options: PARTS.map(|(part, title)| (part.to_owned(), title.to_owned())).to_vec(),
     }];
     report.days = Some(days);

@@ -69,7 +69,7 @@ async fn a_customer_is_created_corrected_and_found() {
     assert!(refused.html.contains("role=\"alert\"") && !refused.html.contains("<b>"), "{}", refused.html);
     let csv = visitor.visit("/admin/customers/csv?search=ada").await;
     assert!(csv.html.contains("ada@example.com") && !csv.html.contains("jo@example.com"), "{}", csv.html);
-    assert!(visitor.visit("/admin/customers/best").await.html.contains("Jo Miller"));
+    assert!(visitor.visit("/admin/statistics/customers").await.html.contains("Jo Miller"));
     assert_eq!(visitor.get("/admin/customers/4711").await.status, StatusCode::NOT_FOUND);
 }
 
@@ -180,5 +180,5 @@ async fn an_erasure_names_the_open_orders_waits_for_them_and_can_be_withdrawn() 
     assert_eq!(erased.header("location"), "/admin/customers");
     assert!(visitor.follow(&erased).await.html.contains("was erased."));
     assert_eq!(visitor.get("/admin/customers/1").await.status, StatusCode::NOT_FOUND);
-    assert!(visitor.visit("/admin/customers/best").await.html.contains("Erased customer"));
+    assert!(visitor.visit("/admin/statistics/customers").await.html.contains("Erased customer"));
 }

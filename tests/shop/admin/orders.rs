@@ -213,9 +213,9 @@ async fn recipients_and_notes_are_corrected_and_refusals_keep_what_was_typed() {
     has(&visitor.follow(&saved).await, &["The contact was corrected.", "/admin/orders?email=jo%40example.com"]);
 
     let page = visitor.visit(&format!("/admin/orders/{order}")).await;
-    let refused = visitor.submit(&page, &at("notes"), &[("notes", "gift")]).await;
-    has(&refused, &["id=\"notes-error\"", "in line 1"]);
-    let saved = visitor.submit(&refused, &at("notes"), &[("notes", "gift: yes\nwish: card: \"Hi\"")]).await;
+    let refused = visitor.submit(&page, &at("notes"), &[("metadata", "gift")]).await;
+    has(&refused, &["id=\"metadata-error\"", "in line 1"]);
+    let saved = visitor.submit(&refused, &at("notes"), &[("metadata", "gift: yes\nwish: card: \"Hi\"")]).await;
     has(&visitor.follow(&saved).await, &["The notes were saved.", "gift: yes"]);
     let summary = shop.read(&format!("order/{order}/summary/")).await;
     assert_eq!(summary["metadata"], json!({ "gift": "yes", "wish": "card: \"Hi\"" }));

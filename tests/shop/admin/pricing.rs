@@ -103,8 +103,8 @@ async fn the_tables_of_prices_are_replaced_and_two_admins_are_warned() {
     assert!(stale.html.contains("Stored now: 4.90"), "{}", stale.html);
     let saved = admin.submit(&stale, fees, &[]).await;
     let page = admin.follow(&saved).await;
-    let fees = "<del>other countries, from 0.00\u{a0}EUR: 4.90\u{a0}EUR</del>";
-    assert!(page.html.contains(fees) && page.html.contains(">you</a> (admin)"), "{}", page.html);
+    let removed = "<del>other countries, from 0.00\u{a0}EUR: 4.90\u{a0}EUR</del>";
+    assert!(page.html.contains(removed) && page.html.contains(">you</a> (admin)"), "{}", page.html);
     assert_eq!(shop.read("pricing/shipping/").await["fees"][0]["fee"], "5.90");
     assert_eq!(shop.read("pricing/history/?newest_first=true&limit=1").await.as_array().unwrap().len(), 1);
     assert_eq!(shop.get("pricing/history/?limit=21").await.status, StatusCode::BAD_REQUEST);
