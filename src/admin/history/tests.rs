@@ -74,7 +74,7 @@ fn a_first_state_leaves_out_what_is_empty() {
     changes.sort();
     let expected = [
         "Customer:  → [Customer/7]",
-        "Line 1:  → [Product/32], Pot, quantity 3, unit price 0.01 EUR",
+        "Line 1:  → 3 × [Product/32], 0.01 EUR each",
         "Payment:  → partly paid",
         "Placed at:  → 28 Nov 2026, 07:26",
         "Status:  → new",

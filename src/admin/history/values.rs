@@ -47,8 +47,8 @@ const NUMBERS: [(&str, &str); 9] = [
     ("products", "Product"),
 ];
 
-/// Fields of an item that its summary leaves out: its label names it, or another field says it.
-const LEFT_OUT: [&str; 6] = ["line", "image_id", "hash", "bytes", "category_id", "subtotal"];
+/// Fields of an item that its summary leaves out: its label names it, or only machines read them.
+const LEFT_OUT: [&str; 3] = ["image_id", "hash", "bytes"];
 
 const MAX_TEXT: usize = 300;
 /// Items of a list.
@@ -132,6 +132,14 @@ impl Values<'_> {
         {
             let extension = fields.get("extension").and_then(Value::as_str).unwrap_or_default();
             return vec![Piece::text(format!("{width} × {height} pixels, {extension}"))];
+        }
+        if let (Some(name), Some(quantity)) =
+            (fields.get("product_name").and_then(Value::as_str), fields.get("quantity"))
+        {
+            let link = fields.get("product_id").and_then(|id| (self.link)("Product", &id.to_string()));
+            let each = fields.get("unit_price").and_then(Value::as_str).map(|price| self.format.money(price));
+            let pieces = [Piece::text(format!("{quantity} × ")), Piece { link, ..Piece::text(name) }];
+            return pieces.into_iter().chain(each.map(|each| Piece::text(format!(", {each} each")))).collect();
         }
         let is_shown = |(name, value): &(&String, &Value)| !LEFT_OUT.contains(&name.as_str()) && !is_nothing(value);
         let pieces = fields.iter().filter(is_shown).map(|(name, value)| {
