@@ -46,6 +46,18 @@ impl Page {
         self.staff.is_fragment
     }
 
+    /// The sender of a command as the pages name it: `account/7` is `account 7`, or the member who reads.
+    pub fn actor(&self, actor: &str) -> String {
+        let own = format!("account/{}", self.staff.account_id);
+        if actor == own { "you".to_owned() } else { actor.replacen('/', " ", 1) }
+    }
+
+    /// The page of the account that sent a command.
+    pub fn actor_page(&self, actor: &str) -> Option<String> {
+        let account_id = actor.strip_prefix("account/")?.split('/').next()?;
+        super::engine::page_of(self, "Account", account_id)
+    }
+
     pub fn email(&self) -> &str {
         &self.staff.email
     }

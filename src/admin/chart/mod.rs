@@ -47,17 +47,19 @@ pub struct Value {
 struct Frame {
     class: &'static str,
     width: f64,
-    /// Labels that fit below the chart.
-    max_labels: usize,
 }
 
-const BROAD: Frame = Frame { class: "broad", width: 720.0, max_labels: 12 };
-const NARROW: Frame = Frame { class: "narrow", width: 360.0, max_labels: 4 };
+const BROAD: Frame = Frame { class: "broad", width: 720.0 };
+const NARROW: Frame = Frame { class: "narrow", width: 360.0 };
 const HEIGHT: f64 = 240.0;
 const LEFT: f64 = 64.0;
 const RIGHT: f64 = 8.0;
 const TOP: f64 = 12.0;
 const BOTTOM: f64 = 28.0;
+/// Labels below the chart, and the widths of a letter and of the space between two labels.
+const MAX_LABELS: f64 = 12.0;
+const LETTER: f64 = 7.0;
+const SPACE: f64 = 12.0;
 const TICKS: u32 = 4;
 /// The pattern of the second series, after its name.
 const STRIPES: &str = "width=\"6\" height=\"6\" patternUnits=\"userSpaceOnUse\" \
@@ -120,7 +122,7 @@ impl Chart {
                 ChartKind::Lines => self.write_line(svg, scale, frame, series)?,
             }
         }
-        let step = self.points.len().div_ceil(frame.max_labels).max(1);
+        let step = self.points.len().div_ceil(self.labels(frame)).max(1);
         for (place, point) in self.points.iter().enumerate().step_by(step) {
             let (x, y) = (self.middle(frame, place), HEIGHT - 8.0);
             write!(
@@ -171,6 +173,13 @@ impl Chart {
     fn title_of(&self, point: &Point, series: usize, value: &Value) -> String {
         let name = self.series.get(series).map_or("", String::as_str);
         escape(&format!("{}, {name}: {}", point.label, value.text))
+    }
+
+    /// How many labels fit below the chart.
+    fn labels(&self, frame: &Frame) -> usize {
+        let letters = self.points.iter().map(|point| point.label.chars().count()).max().unwrap_or_default();
+        let fit = (frame.width - LEFT - RIGHT) / (letters as f64 * LETTER + SPACE);
+        fit.clamp(1.0, MAX_LABELS) as usize
     }
 
     /// Width of a point.

@@ -43,11 +43,11 @@ fn the_axis_ends_at_a_round_number() {
 
 #[test]
 fn many_points_share_few_labels_and_an_empty_chart_is_drawn_too() {
-    let days: Vec<String> = (0..92).map(|day| day.to_string()).collect();
+    let days: Vec<String> = (0..92).map(|day| format!("{day} May")).collect();
     let amounts: Vec<(&str, &[i64])> = days.iter().map(|day| (day.as_str(), &[1][..])).collect();
     let svg = chart(ChartKind::Lines, &amounts).svg().0;
     let (broad, narrow) = svg.split_once("<svg class=\"chart narrow\"").unwrap();
-    for (svg, labels) in [(broad, 6..=12), (narrow, 3..=4)] {
+    for (svg, labels) in [(broad, 6..=12), (narrow, 3..=5)] {
         assert!(labels.contains(&svg.matches("class=\"label\"").count()), "{svg}");
         assert_eq!(svg.matches("<circle").count(), 92);
     }

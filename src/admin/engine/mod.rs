@@ -9,21 +9,34 @@ pub mod tasks;
 
 use super::page::Page;
 
-/// The pages of aggregates: type, address in front of the id, and the `operationId` of the page's read.
-const SUBJECTS: [(&str, &str, &str); 4] = [
+/// The pages of aggregates with a number: type, address in front of it, and the `operationId` of the page's read.
+const SUBJECTS: [(&str, &str, &str); 8] = [
     ("Account", "/admin/users/", "find_account"),
     ("Category", "/admin/categories/", "find_category"),
+    ("Customer", "/admin/customers/", "find_customer"),
+    ("Family", "/admin/families/", "find_family"),
     ("Order", "/admin/orders/", "find_order_summary"),
+    ("Product", "/admin/products/", "find_product"),
     ("Webhook", "/admin/webhooks/", "find_webhook"),
+    ("Wishlist", "/admin/customers/", "find_customer"),
 ];
 
 /// The page of an aggregate; `None` if it has none, or if the member may not see it.
 pub fn page_of(page: &Page, aggregate_type: &str, aggregate_id: &str) -> Option<String> {
-    if aggregate_type == "ShopSettings" {
-        return page.may("find_settings").then(|| "/admin/settings".to_owned());
-    }
-    let (_, address, operation) = SUBJECTS.iter().find(|(subject, ..)| *subject == aggregate_type)?;
     // An id of another form has no page of its own.
-    let is_number = aggregate_id.bytes().all(|byte| byte.is_ascii_digit());
-    (is_number && page.may(operation)).then(|| format!("{address}{aggregate_id}"))
+    let is_number = !aggregate_id.is_empty() && aggregate_id.bytes().all(|byte| byte.is_ascii_digit());
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    let is_name = !aggregate_id.is_empty() && aggregate_id.bytes().all(is_plain);
+    let (address, operation) = match aggregate_type {
+        "ShopSettings" => ("/admin/settings".to_owned(), "find_settings"),
+        "Pricing" => ("/admin/pricing".to_owned(), "find_tax_rates"),
+        // Numbers of customers, and the ids of guests' carts.
+        "Cart" if is_name => (format!("/admin/carts/{aggregate_id}"), "cart_history"),
+        "Discount" if is_name => (format!("/admin/discounts/{aggregate_id}"), "find_discount"),
+        _ => {
+            let (_, address, operation) = SUBJECTS.iter().find(|(subject, ..)| *subject == aggregate_type)?;
+            (is_number.then(|| format!("{address}{aggregate_id}"))?, *operation)
+        }
+    };
+    page.may(operation).then_some(address)
 }

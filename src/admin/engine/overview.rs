@@ -8,6 +8,7 @@ use super::projections::{self, Projection, State};
 use super::reactions::{self, Reactor};
 use super::tasks::{self, Task};
 use crate::admin::api::Problem;
+use crate::admin::form::capitalized;
 use crate::admin::format::in_words;
 use crate::admin::page::Page;
 use crate::admin::staff::{PageResult, Staff};
@@ -95,6 +96,30 @@ struct WaitingErasures {
 impl Warning {
     fn title(&self) -> String {
         in_words(&self.code)
+    }
+
+    fn text(&self) -> String {
+        capitalized(&self.detail)
+    }
+
+    /// The page where an operator decides about it, with the text of the link.
+    fn page(&self, page: &Page) -> Option<(&'static str, &'static str)> {
+        let (operation, address, label) = match self.code.as_str() {
+            "reactions_parked" | "restored_reactions" => ("list_reactions", "/admin/reactions", "Show the deliveries"),
+            "webhook_disabled" => ("list_webhooks", "/admin/webhooks", "Show the webhooks"),
+            "rebuild_failed" | "table_outdated" | "verification_failed" => {
+                ("list_projections", "/admin/projections", "Show the projections")
+            }
+            "clock_implausible" => ("list_tasks", "/admin/tasks", "Show the tasks"),
+            _ => return None,
+        };
+        page.may(operation).then_some((address, label))
+    }
+}
+
+impl RestoredReactions {
+    fn title(&self) -> String {
+        in_words(&self.reactor)
     }
 }
 

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::page_of;
 use crate::admin::api::Problem;
 use crate::admin::form::Form;
+use crate::admin::format::in_words;
 use crate::admin::list::Listing;
 use crate::admin::page::Page;
 use crate::admin::staff::{PageResult, Staff};
@@ -82,7 +83,21 @@ struct Decided {
     decided: i64,
 }
 
+impl Reactor {
+    fn title(&self) -> String {
+        in_words(&self.name)
+    }
+}
+
 impl Reaction {
+    fn title(&self) -> String {
+        in_words(&self.reactor)
+    }
+
+    fn event(&self) -> String {
+        in_words(&self.event_type)
+    }
+
     fn subject(&self, page: &Page) -> Option<String> {
         page_of(page, &self.aggregate_type, &self.aggregate_id)
     }
@@ -90,6 +105,12 @@ impl Reaction {
     /// The page of the recipient.
     fn target_page(&self) -> Option<String> {
         (self.reactor == "webhooks" && !self.target.is_empty()).then(|| format!("/admin/webhooks/{}", self.target))
+    }
+}
+
+impl Decision {
+    fn title(&self) -> String {
+        in_words(&self.reactor)
     }
 }
 
@@ -112,7 +133,7 @@ pub async fn show(staff: Staff) -> PageResult {
     let call = staff.api.get("reactions");
     let call = if staff.query.has("state") { call } else { call.query("state", "parked") };
     let (reactors, list) = tokio::try_join!(read_reactors(&staff), Listing::<Reaction>::read(&staff, call, &FILTERS))?;
-    let names = reactors.iter().map(|reactor| (reactor.name.clone(), reactor.name.clone())).collect();
+    let names = reactors.iter().map(|reactor| (reactor.name.clone(), reactor.title())).collect();
     staff.show(&ReactionsPage { page: staff.page("Deliveries"), reactors, list, names })
 }
 

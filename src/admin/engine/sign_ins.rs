@@ -27,9 +27,39 @@ struct SignIn {
     user_agent: String,
 }
 
+/// Parts of a browser's name, the most specific first: most browsers name others too.
+const BROWSERS: [(&str, &str); 6] = [
+    ("Edg/", "Edge"),
+    ("OPR/", "Opera"),
+    ("Firefox/", "Firefox"),
+    ("CriOS/", "Chrome"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+];
+const SYSTEMS: [(&str, &str); 6] = [
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Windows", "Windows"),
+    ("Mac OS", "macOS"),
+    ("Linux", "Linux"),
+];
+const MAX_CLIENT: usize = 80;
+
 impl SignIn {
     fn text(&self) -> String {
         in_words(&self.outcome)
+    }
+
+    /// Browser and system, or the first words of another program.
+    fn client(&self) -> String {
+        let names = |known: &[(&str, &'static str)]| {
+            known.iter().find(|(part, _)| self.user_agent.contains(part)).map(|(_, name)| *name)
+        };
+        match (names(&BROWSERS), names(&SYSTEMS)) {
+            (Some(browser), Some(system)) => format!("{browser} on {system}"),
+            _ => self.user_agent.chars().take(MAX_CLIENT).collect(),
+        }
     }
 
     fn tone(&self) -> &'static str {

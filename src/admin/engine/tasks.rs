@@ -42,7 +42,11 @@ struct Clock {
 
 impl Task {
     pub fn title(&self) -> String {
-        in_words(&self.name)
+        title(&self.name)
+    }
+
+    pub fn is_running(&self) -> bool {
+        self.running
     }
 
     fn state(&self) -> &'static str {
@@ -61,6 +65,28 @@ impl Task {
             _ => "calm",
         }
     }
+}
+
+/// What a task does, in words.
+fn title(name: &str) -> String {
+    let text = match name {
+        "archive" => "Archive closed orders and old carts",
+        "backup" => "Back up the products",
+        "cancel_unpaid" => "Cancel unpaid orders",
+        "cleanup" => "Delete old files",
+        "dump" => "Dump the products",
+        "erase_when_closed" => "Erase customers without open orders",
+        "expire_carts" => "Empty old carts",
+        "forget_answers" => "Delete old answers of repeated commands",
+        "sweep_accounts" => "Delete expired sessions and links",
+        "sweep_deliveries" => "Delete old records of deliveries",
+        "sweep_instruments" => "Delete unused payment details",
+        "sweep_reactions" => "Drop old parked mails",
+        "tend_webhooks" => "Disable and retry failing webhooks",
+        "warn_of_erasures" => "Warn of overdue erasures",
+        _ => return in_words(name),
+    };
+    text.to_owned()
 }
 
 impl Clock {
@@ -95,7 +121,7 @@ pub async fn run(staff: Staff, form: Form) -> PageResult {
         return Err(Problem::not_found());
     }
     match staff.api.post(format!("scheduler/{name}/run")).send_command().await {
-        Ok(()) => staff.done("/admin/tasks", format!("{} runs within a second.", in_words(name))),
+        Ok(()) => staff.done("/admin/tasks", format!("The task starts within a second: {}.", title(name))),
         Err(problem) if problem.is_about_input() => {
             staff.show_refused(&problem, &TasksPage::read(&staff, Some(problem.clone())).await?)
         }

@@ -73,6 +73,16 @@ impl OrderStates {
     }
 }
 
+/// The words of a state: `status`, `payment` or `fulfilment`.
+pub fn in_words(field: &str, word: &str) -> String {
+    let badge = match field {
+        "status" => status(word),
+        "payment" => payment(word),
+        _ => badge(FULFILMENT, word),
+    };
+    badge.text
+}
+
 pub fn status(word: &str) -> Badge {
     badge(STATUS, word)
 }

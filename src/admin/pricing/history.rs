@@ -7,8 +7,7 @@ use serde_json::{Map, Value};
 use super::overview::category_name;
 use super::{Fee, TaxRate};
 use crate::admin::api::{Problem, Reply};
-use crate::admin::format::in_words;
-use crate::admin::history::Actor;
+use crate::admin::format::{Format, in_words};
 use crate::admin::staff::Staff;
 
 /// The latest changes of the tables.
@@ -20,7 +19,7 @@ pub struct PricingHistory {
 pub struct Entry {
     pub time: DateTime<Utc>,
     pub event: String,
-    pub actor: Actor,
+    pub actor: String,
     pub role: String,
     pub removed: Vec<String>,
     pub added: Vec<String>,
@@ -44,16 +43,16 @@ pub async fn read(staff: &Staff) -> Result<Reply<Vec<Event>>, Problem> {
 }
 
 impl PricingHistory {
-    pub fn of(reply: Reply<Vec<Event>>, categories: &[(i64, String)]) -> Self {
+    pub fn of(reply: Reply<Vec<Event>>, categories: &[(i64, String)], format: &Format) -> Self {
         let entry = |event: Event| {
-            let (before, after) = (lines(&event.before, categories), lines(&event.after, categories));
+            let (before, after) = (lines(&event.before, categories, format), lines(&event.after, categories, format));
             let without = |lines: &[String], others: &[String]| -> Vec<String> {
                 lines.iter().filter(|line| !others.contains(line)).cloned().collect()
             };
             Entry {
                 time: event.recorded_at,
                 event: in_words(&event.event_type),
-                actor: Actor::of(event.actor),
+                actor: event.actor.unwrap_or_default(),
                 role: event.role.unwrap_or_default(),
                 removed: without(&before, &after),
                 added: without(&after, &before),
@@ -64,13 +63,14 @@ impl PricingHistory {
 }
 
 /// The rows of the tables of a state, a line each.
-fn lines(state: &Map<String, Value>, categories: &[(i64, String)]) -> Vec<String> {
+fn lines(state: &Map<String, Value>, categories: &[(i64, String)], format: &Format) -> Vec<String> {
     fn rows<T: serde::de::DeserializeOwned>(state: &Map<String, Value>, table: &str) -> Vec<T> {
         let rows = state.get(table).cloned().unwrap_or_default();
         serde_json::from_value(rows).unwrap_or_default()
     }
     let country = |country: Option<String>| country.unwrap_or_else(|| "other countries".to_owned());
-    let fee = |fee: Fee| format!("{}, from {}: {}", country(fee.country), fee.from, fee.fee);
+    let fee =
+        |fee: Fee| format!("{}, from {}: {}", country(fee.country), format.money(&fee.from), format.money(&fee.fee));
     let rate = |rate: TaxRate| {
         let goods = rate.category_id.map(|category_id| category_name(categories, category_id));
         let goods = goods.unwrap_or_else(|| "other goods".to_owned());

@@ -38,7 +38,7 @@ pub async fn show(staff: Staff) -> PageResult {
         history::read(&staff)
     )?;
     let categories: Vec<_> = options.into_iter().map(|option| (option.category_id, option.way)).collect();
-    let history = PricingHistory::of(entries, &categories);
     let page = staff.page("Taxes and fees");
+    let history = PricingHistory::of(entries, &categories, &page);
     staff.show(&PricingPage { page, taxes: taxes.data, fees: fees.data, categories, history })
 }

@@ -30,7 +30,7 @@ async fn a_category_is_created_renamed_moved_and_deleted() {
         visitor.submit(&child, "/admin/categories/2", &[("category_name", "Tea kettles"), ("parent_id", "")]).await;
     let child = visitor.follow(&moved).await;
     // The history names both values and the member.
-    for text in ["<del>Kettles</del>", "<ins>Tea kettles</ins>", "by account ", "(editor)", "Category created"] {
+    for text in ["<del>Kettles</del>", "<ins>Tea kettles</ins>", "by you", "(editor)", "Category created"] {
         assert!(child.html.contains(text), "{text}: {}", child.html);
     }
     let renamed = child.html.find("Tea kettles</ins>").unwrap();

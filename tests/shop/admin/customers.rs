@@ -46,7 +46,7 @@ async fn a_customer_is_created_corrected_and_found() {
     assert_eq!(stale.form("/admin/customers/1/notes").value("metadata").trim(), "since: 2020");
     let saved = visitor.submit(&stale, "/admin/customers/1/notes", &[]).await;
     let page = visitor.follow(&saved).await;
-    assert!(page.html.contains("since: 2020") && page.html.contains("by account "), "{}", page.html);
+    assert!(page.html.contains("since: 2020") && page.html.contains("by you"), "{}", page.html);
     let bad = visitor.submit(&page, "/admin/customers/1/notes", &[("metadata", "nonsense")]).await;
     assert_eq!(bad.status, StatusCode::BAD_REQUEST);
     assert!(bad.html.contains("in line 1"), "{}", bad.html);

@@ -35,7 +35,7 @@ async fn an_editor_uploads_images_and_drags_them_into_order() {
         page.drag(".images li:nth-child(3)", ".images li:nth-child(1)").await;
         page.see("The order of the images was saved.").await;
         assert_eq!(page.ask(ids).await, json!([third, first, second]));
-        page.press("Move image 1 to the back").await;
+        page.press("Move image 1 one place back").await;
         let moved = format!(
             "return document.querySelector('.images [name=image_ids]').value === '{}'",
             first.as_str().unwrap()

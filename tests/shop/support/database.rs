@@ -1,63 +1,36 @@
 //! The PostgreSQL of a test run, with a fresh database for each test.
 
 use std::cell::RefCell;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::PathBuf;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use cartwright::database::embedded::{ClusterRole, Durability, EmbeddedOptions, EmbeddedPostgres};
 use cartwright::database::{migrate, pool_options, prepared};
 use cartwright::journal;
-use nix::sys::statvfs::statvfs;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, Executor, PgPool};
 use tokio::runtime::Runtime;
 
-/// The server of this run: in memory where there is any, with `template1` migrated.
+use super::folders;
+
+/// The server of this run, with `template1` migrated.
 ///
 /// It is watched by a runtime of its own, because each test's runtime ends with the test.
 static SERVER: LazyLock<TestServer> = LazyLock::new(|| {
     let runtime = Runtime::new().unwrap();
-    let data_dir = data_dir();
-    let start = || runtime.block_on(start_server(&data_dir));
+    let start = || runtime.block_on(start_server(folders::server_dir()));
     let postgres = std::thread::scope(|scope| scope.spawn(start).join().unwrap());
-    let _sweeper = start_sweeper(&data_dir);
-    TestServer { runtime, postgres, _sweeper }
+    TestServer { runtime, postgres }
 });
 
 struct TestServer {
     runtime: Runtime,
     postgres: EmbeddedPostgres,
-    /// Removes the folder when this process has ended.
-    _sweeper: Child,
 }
 
-const PREFIX: &str = "cartwright-tests-";
-
-/// More than the server of a run occupies: it came to 435 MB at most.
-const NEEDED_BYTES: u64 = 1 << 30;
-
-/// A folder in memory if enough of it is free, else one on the disk.
-fn data_dir() -> PathBuf {
-    let (memory, disk) = (PathBuf::from("/dev/shm"), std::env::temp_dir());
-    clear_leftovers(&memory);
-    clear_leftovers(&disk);
-    let folder = if free_memory(&memory) >= NEEDED_BYTES { memory } else { disk };
-    folder.join(format!("{PREFIX}{}", std::process::id()))
-}
-
-/// The bytes that can be written to a folder in memory: its own limit often exceeds the memory of the machine.
-fn free_memory(folder: &Path) -> u64 {
-    let free = statvfs(folder).map_or(0, |limit| limit.blocks_available() * limit.fragment_size());
-    let memory = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let available = memory.lines().find_map(|line| line.strip_prefix("MemAvailable:")?.trim().strip_suffix("kB"));
-    let kilobytes: u64 = available.and_then(|number| number.trim().parse().ok()).unwrap_or(0);
-    free.min(kilobytes * 1024)
-}
-
-async fn start_server(data_dir: &Path) -> EmbeddedPostgres {
-    let options = EmbeddedOptions { data_dir: data_dir.to_owned(), durability: Durability::Volatile, binaries: None };
+async fn start_server(data_dir: PathBuf) -> EmbeddedPostgres {
+    let options = EmbeddedOptions { data_dir, durability: Durability::Volatile, binaries: None };
     let server = EmbeddedPostgres::start(&options).await.unwrap();
     let mut superuser = server.connect_options_as(ClusterRole::Superuser, "postgres").connect().await.unwrap();
     superuser.execute("alter database template1 owner to cartwright").await.unwrap();
@@ -82,35 +55,6 @@ begin
     end loop;
 end
 $$";
-
-/// Starts a shell that removes the folder as soon as this process and then its PostgreSQL have ended.
-///
-/// Its input is a pipe that only this process holds, so the end of the input is the end of this process.
-fn start_sweeper(data_dir: &Path) -> Child {
-    let script = r#"
-        cat
-        rounds=0
-        while [ -e "$1/pgdata/postmaster.pid" ] && [ "$rounds" -lt 300 ]; do
-            rounds=$((rounds + 1))
-            sleep 0.1
-        done
-        rm -rf "$1"
-    "#;
-    let mut sweeper = Command::new("sh");
-    sweeper.args(["-c", script, "sh"]).arg(data_dir);
-    sweeper.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
-}
-
-/// Removes the folders of runs whose sweeper was killed with them.
-fn clear_leftovers(folder: &Path) {
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let Some(pid) = name.strip_prefix(PREFIX) else { continue };
-        if !PathBuf::from(format!("/proc/{pid}")).exists() {
-            let _ = std::fs::remove_dir_all(entry.path());
-        }
-    }
-}
 
 /// An empty, migrated database.
 pub async fn fresh_database() -> PgConnectOptions {

@@ -10,6 +10,7 @@ mod database;
 pub mod dumps;
 pub mod ending;
 pub mod failpoints;
+mod folders;
 pub mod furnished;
 pub mod guests;
 pub mod load;

@@ -12,6 +12,7 @@ use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 use tokio::runtime::Runtime;
 
+pub use crate::support::folders::data_dir;
 use crate::support::{self, tokens};
 
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_cartwright");
@@ -141,8 +142,4 @@ pub fn ask<T>(connect: &PgConnectOptions, question: impl AsyncFnOnce(&PgPool) ->
         pool.close().await;
         answer
     })
-}
-
-pub fn data_dir() -> tempfile::TempDir {
-    tempfile::Builder::new().prefix("cartwright-process-").tempdir_in("/var/tmp").unwrap()
 }

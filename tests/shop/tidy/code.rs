@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use super::{Tried, is_test, product_code};
 
-pub const RULES: [Tried; 9] = [
+pub const RULES: [Tried; 10] = [
     (
         domain_imports_only_its_crates,
         "src/domain/x.rs",
@@ -36,6 +36,12 @@ pub const RULES: [Tried; 9] = [
         "src/shop/x.rs",
         &["metrics::counter!(\"x\").increment(1);", "gauge!(\"x\")", "histogram!(name)"],
         &["metrics::HTTP_REQUESTS.add(1, &[]);", "// as counter!(\"x\") does"],
+    ),
+    (
+        paragraphs_hold_no_blocks,
+        "templates/admin/x.html",
+        &["<p class=\"actions\">{{ ui::ask(page) }}</p>", "<p>\n<form></form></p>", "<p>a <ul></ul></p>"],
+        &["<div><form></form></div>", "<p>a <b>b</b></p><form></form>", "<picture><form></form></picture>"],
     ),
     (files_tell_one_story, "src/shop/x.rs", &[LONG_TEXT], &["//! Carts."]),
     (
@@ -168,6 +174,18 @@ fn metrics_have_one_place(path: &str, text: &str) -> Option<String> {
     let mut macros = ["counter!(", "gauge!(", "histogram!("].into_iter();
     let found = macros.find(|name| elsewhere && product_code(text).contains(name));
     found.map(|name| format!("records a metric with {name}…)"))
+}
+
+/// A browser ends a paragraph before a form, a list or a table, so that the rest stands outside.
+fn paragraphs_hold_no_blocks(path: &str, text: &str) -> Option<String> {
+    if !path.starts_with("templates/admin/") {
+        return None;
+    }
+    let blocks = ["<form", "ui::ask(", "<div", "<ul", "<ol", "<dl", "<table", "<section", "<p>", "<p "];
+    let paragraphs = ["<p>", "<p "].into_iter().flat_map(|start| text.split(start).skip(1));
+    let mut contents = paragraphs.map(|rest| rest.split("</p>").next().unwrap_or_default());
+    let found = contents.find_map(|content| blocks.into_iter().find(|block| content.contains(block)));
+    found.map(|block| format!("has {block} inside a paragraph"))
 }
 
 fn files_tell_one_story(path: &str, text: &str) -> Option<String> {
