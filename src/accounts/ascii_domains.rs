@@ -6,6 +6,7 @@
 use sqlx::PgPool;
 use sqlx::error::ErrorKind;
 
+use crate::database::begin_transaction;
 use crate::domain::text::Email;
 
 /// Name of the conversion in `completed_work`.
@@ -45,7 +46,7 @@ async fn convert_all(pool: &PgPool) -> Result<(), sqlx::Error> {
 
 /// Replaces one address in all tables, or in none: an account and its customer have the same address.
 async fn convert(pool: &PgPool, stored: &str, email: &Email) -> Result<(), sqlx::Error> {
-    let mut transaction = pool.begin().await?;
+    let mut transaction = begin_transaction(pool, "begin").await?;
     for update in [
         "update customer_profile set email = $2 where email = $1",
         "update account set email = $2 where email = $1",

@@ -11,11 +11,12 @@ use anyhow::{Context, bail, ensure};
 use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use sqlx::{Connection, PgPool};
+use sqlx::PgPool;
 use uuid::Uuid;
 use zstd::stream::read::Decoder;
 
 use super::file::{FORMAT, Manifest, manifest_path};
+use crate::database::begin_transaction;
 use crate::domain::counted::counted;
 use crate::journal::archive as journal;
 use crate::regular_file;
@@ -40,8 +41,7 @@ pub async fn restore(pool: &PgPool, path: &Path) -> anyhow::Result<RestoreReport
     let log_id: Uuid = sqlx::query_scalar("select log_id from log_identity").fetch_one(pool).await?;
     ensure!(manifest.log_id == log_id, "the file is of the log {}, and this shop's is {log_id}", manifest.log_id);
     check_content(path, &manifest)?;
-    let mut connection = pool.acquire().await?;
-    let mut transaction = connection.begin().await?;
+    let mut transaction = begin_transaction(pool, "begin").await?;
     let mut report = RestoreReport::default();
     let mut lines = open_lines(path)?;
     loop {

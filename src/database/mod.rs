@@ -17,9 +17,11 @@ mod listen;
 pub mod locks;
 pub mod roles;
 pub mod stale_plans;
+mod transaction;
 pub mod unavailability;
 
 pub use listen::listen;
+pub use transaction::begin_transaction;
 
 use embedded::{EmbeddedOptions, EmbeddedPostgres};
 use functions::{FunctionSet, SchemaLock};

@@ -22,6 +22,7 @@ use super::inspection::{BEGINNING_BYTES, inspect_named, name_of, read_other};
 use super::owner::{OtherOwner, OwnedStore};
 use super::pictures::{self, PictureError, PreparedPicture, THUMBNAIL_WIDTHS, Thumbnail};
 use super::store::{MediaStore, StoreError, storage_path, thumbnail_path};
+use crate::database::begin_transaction;
 use crate::domain::picture::{Picture, PictureName};
 use crate::failpoints::failpoint;
 
@@ -199,7 +200,7 @@ impl MediaFiles {
     /// `min_age`.
     pub async fn delete_unreferenced(&self, name: &PictureName, min_age: Duration) -> Result<Deletion, MediaError> {
         self.require_own_store().await?;
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = begin_transaction(&self.pool, "begin").await?;
         // A file that only the store knows gets a row, so that an upload of the same content waits.
         sqlx::query("insert into media_file (name, touched_at) values ($1, '-infinity') on conflict do nothing")
             .bind(name.to_string())

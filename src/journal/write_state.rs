@@ -3,10 +3,11 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use sqlx::Executor;
 use sqlx::PgPool;
-use sqlx::{Connection, Executor};
 use tokio::task::JoinHandle;
 
+use crate::database::begin_transaction;
 use crate::database::unavailability::Unavailability;
 
 /// Whether commands are stored. Cheap to clone.
@@ -65,8 +66,7 @@ impl WriteState {
 
 /// Writes a few pages of a table and of the write-ahead log, and undoes it.
 async fn probe(pool: &PgPool) -> Result<(), sqlx::Error> {
-    let mut connection = pool.acquire().await?;
-    let mut transaction = connection.begin().await?;
+    let mut transaction = begin_transaction(pool, "begin").await?;
     transaction
         .execute(
             "create temporary table write_probe on commit drop as

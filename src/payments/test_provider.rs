@@ -11,6 +11,7 @@ use super::provider::{
     AcceptedRefund, Authorisation, AuthorisationRequest, IntentState, MadeRefund, NotificationError, PaymentError,
     PaymentIntent, PaymentProvider, PaymentPurpose, ProviderFuture, RefundRequest,
 };
+use crate::database::begin_transaction;
 use crate::domain::money::Money;
 
 /// The outcome of a payment with a test card.
@@ -142,7 +143,7 @@ impl TestProvider {
     }
 
     async fn refund_payment(&self, refund_request: &RefundRequest) -> Result<AcceptedRefund, PaymentError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = begin_transaction(&self.pool, "begin").await?;
         // Locks the payment, so that its refunds run one after the other.
         let captured: Option<rust_decimal::Decimal> =
             sqlx::query_scalar("select amount from test_charge where reference = $1 and state = 'captured' for update")

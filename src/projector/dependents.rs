@@ -10,6 +10,7 @@ use std::slice::from_ref;
 use sqlx::{Connection, PgConnection, PgPool};
 
 use super::install::run;
+use crate::database::begin_transaction;
 use crate::database::failure::DatabaseFailure;
 
 /// SQLSTATE.
@@ -258,7 +259,7 @@ pub async fn set_aside_views(pool: &PgPool) -> Result<Vec<SetAsideView>, sqlx::E
 /// replaced, in place if it fits.
 pub async fn restore_view(pool: &PgPool, view: &SetAsideView) -> Result<Option<String>, sqlx::Error> {
     let is_materialized = view.statements.first().is_some_and(|first| first.starts_with("create materialized"));
-    let mut transaction = pool.begin().await?;
+    let mut transaction = begin_transaction(pool, "begin").await?;
     let reason = if is_left_behind(&mut transaction, &view.name).await? {
         let in_place = view.statements.iter().take(1).map(|first| first.replacen("create ", "create or replace ", 1));
         let kind = if is_materialized { "materialized view" } else { "view" };

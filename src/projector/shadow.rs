@@ -7,6 +7,7 @@ use sqlx::{Connection, PgConnection, PgPool};
 use super::definition::Projection;
 use super::install::{create_indexes, create_tables, run};
 use super::schemas;
+use crate::database::begin_transaction;
 use crate::database::failure::DatabaseFailure;
 use crate::database::locks;
 
@@ -148,7 +149,7 @@ pub(super) async fn remove_abandoned(pool: &PgPool) -> Result<(), sqlx::Error> {
     .fetch_all(pool)
     .await?;
     for (name, schema) in builds {
-        let mut transaction = pool.begin().await?;
+        let mut transaction = begin_transaction(pool, "begin").await?;
         let abandoned: bool = sqlx::query_scalar("select pg_try_advisory_xact_lock($1, hashtext($2))")
             .bind(locks::BUILD_SCHEMA)
             .bind(&schema)

@@ -7,6 +7,8 @@ use sqlx::{PgConnection, PgPool};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::database::begin_transaction;
+
 /// Progress of a reactor.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ReactorStatus {
@@ -215,7 +217,7 @@ async fn decide_restored(
     reactor: Option<&str>,
     actor: &str,
 ) -> Result<u64, sqlx::Error> {
-    let mut transaction = pool.begin().await?;
+    let mut transaction = begin_transaction(pool, "begin").await?;
     // The reactor first, as when it enqueues: so no event is between the two statements.
     sqlx::query(reactors).bind(reactor).execute(&mut *transaction).await?;
     let record = format!(

@@ -8,6 +8,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use sqlx::{Executor, PgPool, Postgres, Transaction};
 
+use crate::database::begin_transaction;
 use crate::http::app::App;
 use crate::http::wire::caller::Caller;
 use crate::http::wire::error::{ApiError, UnfitQuery};
@@ -75,7 +76,7 @@ pub async fn explain_unfit_queries(State(app): State<App>, request: Request, nex
 ///
 /// Locks the `tables` before the snapshot is taken: a table that a rebuild swapped in afterwards would be empty in it.
 pub async fn snapshot(pool: &PgPool, tables: &str) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
-    let mut transaction = pool.begin_with("begin isolation level repeatable read read only").await?;
+    let mut transaction = begin_transaction(pool, "begin isolation level repeatable read read only").await?;
     transaction.execute(format!("lock table {tables} in access share mode").as_str()).await?;
     Ok(transaction)
 }
@@ -85,7 +86,7 @@ pub async fn snapshot(pool: &PgPool, tables: &str) -> Result<Transaction<'static
 /// PostgreSQL replaces the plans of a statement that has run five times by one for any values if it expects that to be no
 /// slower. A statement with filters that may all be absent is far slower then.
 pub async fn planned_read(pool: &PgPool) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
-    pool.begin_with("begin read only; set local plan_cache_mode = force_custom_plan").await
+    begin_transaction(pool, "begin read only; set local plan_cache_mode = force_custom_plan").await
 }
 
 /// The position that the request demands, or 0.

@@ -6,7 +6,9 @@
 
 use std::fmt::{Display, Formatter};
 
-use sqlx::{Connection, Executor, PgConnection, PgPool};
+use sqlx::{Executor, PgConnection, PgPool};
+
+use crate::database::begin_transaction;
 
 /// Result of one rule.
 #[derive(Clone, Debug, PartialEq)]
@@ -88,9 +90,7 @@ const FINDINGS: i64 = 10;
 
 /// Checks the whole log against every rule.
 pub async fn check_log(pool: &PgPool) -> Result<Vec<CheckedRule>, sqlx::Error> {
-    let mut connection = pool.acquire().await?;
-    let mut transaction = connection.begin().await?;
-    transaction.execute("set transaction isolation level repeatable read, read only").await?;
+    let mut transaction = begin_transaction(pool, "begin isolation level repeatable read read only").await?;
     // A long log needs more time than any query of a client may take.
     transaction.execute("set local statement_timeout = 0").await?;
     // Each rule reads the whole log. Before the first `analyze`, the planner takes the log for small and would join it by

@@ -4,6 +4,7 @@ mod abandoned_builds;
 mod clocks;
 mod connections;
 mod database_faults;
+mod dropped_requests;
 mod dump_and_restore;
 mod earlier_shops;
 mod failpoints;

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use super::{Tried, is_test, product_code};
 
-pub const RULES: [Tried; 10] = [
+pub const RULES: [Tried; 11] = [
     (
         domain_imports_only_its_crates,
         "src/domain/x.rs",
@@ -42,6 +42,12 @@ pub const RULES: [Tried; 10] = [
         "templates/admin/x.html",
         &["<p class=\"actions\">{{ ui::ask(page) }}</p>", "<p>\n<form></form></p>", "<p>a <ul></ul></p>"],
         &["<div><form></form></div>", "<p>a <b>b</b></p><form></form>", "<picture><form></form></picture>"],
+    ),
+    (
+        pools_begin_transactions_in_one_place,
+        "src/shop/x.rs",
+        &["let x = self.pool.begin().await?;", "pool.begin_with(\"begin read only\")"],
+        &["let x = connection.begin().await?;", "let x = begin_transaction(&pool, \"begin\").await?;"],
     ),
     (files_tell_one_story, "src/shop/x.rs", &[LONG_TEXT], &["//! Carts."]),
     (
@@ -174,6 +180,14 @@ fn metrics_have_one_place(path: &str, text: &str) -> Option<String> {
     let mut macros = ["counter!(", "gauge!(", "histogram!("].into_iter();
     let found = macros.find(|name| elsewhere && product_code(text).contains(name));
     found.map(|name| format!("records a metric with {name}…)"))
+}
+
+/// A caller that is dropped while a pool begins a transaction would leave its connection inside it.
+fn pools_begin_transactions_in_one_place(path: &str, text: &str) -> Option<String> {
+    let elsewhere = path.starts_with("src/") && path != "src/database/transaction.rs";
+    let mut calls = ["pool.begin()", ".begin_with("].into_iter();
+    let found = calls.find(|call| elsewhere && product_code(text).contains(call));
+    found.map(|call| format!("calls {call}; write database::begin_transaction"))
 }
 
 /// A browser ends a paragraph before a form, a list or a table, so that the rest stands outside.
