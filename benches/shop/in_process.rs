@@ -37,13 +37,8 @@ pub struct InProcess {
 }
 
 impl InProcess {
-    /// Serves the routes of the shop, and those that `extend` adds.
-    pub async fn start(database: &Database, engine: &Engine, extend: impl FnOnce(Router) -> Router) -> Self {
-        Self::start_with(database, engine, AppSettings::default(), extend).await
-    }
-
-    /// The same, with settings of its own.
-    pub async fn start_with(
+    /// Serves the routes of the shop with these settings, and those that `extend` adds.
+    pub async fn start(
         database: &Database,
         engine: &Engine,
         settings: AppSettings,

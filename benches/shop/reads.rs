@@ -94,7 +94,7 @@ async fn measure_in(mode: Mode, report: &mut Report) {
     let response_cache = ResponseCacheLimits { bytes, ..ResponseCacheLimits::default() };
     let settings = AppSettings { response_cache, ..AppSettings::default() };
     let constant = get(constant);
-    let shop = InProcess::start_with(&database, &engine, settings, |router| router.route("/constant", constant)).await;
+    let shop = InProcess::start(&database, &engine, settings, |router| router.route("/constant", constant)).await;
     let host = shop.host.clone();
     let answer = Client::connect(&host).await.get(PATH, None).await;
     assert_eq!(answer.json().as_array().map(Vec::len), Some(100));

@@ -35,7 +35,7 @@ pub async fn measure(report: &mut Report) {
     sqlx::raw_sql("vacuum analyze").execute(&database.pool).await.expect("tables can be vacuumed");
     let response_cache = ResponseCacheLimits { bytes: 0, ..ResponseCacheLimits::default() };
     let settings = AppSettings { response_cache, ..AppSettings::default() };
-    let shop = InProcess::start_with(&database, &engine, settings, |router| router).await;
+    let shop = InProcess::start(&database, &engine, settings, |router| router).await;
     let mut client = Client::connect(&shop.host).await;
     for (what, path) in [
         ("`search=`, one word of many products", "products/?search=steel"),

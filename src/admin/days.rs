@@ -195,7 +195,7 @@ mod tests {
     fn the_previous_days_have_as_many_parts() {
         for (query, from, to) in [
             ("period=today", "2026-11-27", "2026-11-27"),
-            ("period=yesterday", "2026-11-27", "2026-11-27", "day"),
+            ("period=yesterday", "2026-11-26", "2026-11-26"),
             ("period=7days", "2026-11-15", "2026-11-21"),
             ("period=year", "2024-12-01", "2025-11-28"),
             ("from=2026-01-05&to=2026-06-30", "2025-07-07", "2025-12-30"),
