@@ -38,20 +38,8 @@ pub struct HistoryPage {
     newest_first: Option<bool>,
 }
 
-/// The requested part of the history of the price tables, whose entries are as long as the tables.
-#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct PricingHistoryPage {
-    /// Maximum number of items, 1 to 20.
-    #[param(minimum = 1, maximum = 20)]
-    limit: Option<i64>,
-    /// Start of the page, from the `Link` header of the previous page.
-    cursor: Option<String>,
-    /// `true` lists the newest event first.
-    newest_first: Option<bool>,
-}
-
-const DEFAULT_PRICING_CHANGES: i64 = 20;
+/// Entries of a page of the price tables' history: each may be as long as the tables.
+const PRICING_CHANGES: i64 = 20;
 
 /// An event, and the fields of the state that it changed.
 #[derive(Serialize, ToSchema)]
@@ -221,19 +209,16 @@ pub async fn discount_history(
 
 /// List the changes of the shipping fees and tax rates
 ///
-/// Each entry has the changed tables before and after it. Without a change the list is empty.
-#[utoipa::path(get, path = "/pricing/history", tag = "log", security(("bearer" = ["reader"])), params(PricingHistoryPage),
+/// Each entry has the changed tables before and after it. A page has at most 20 entries. Without a change the list is empty.
+#[utoipa::path(get, path = "/pricing/history", tag = "log", security(("bearer" = ["reader"])), params(HistoryPage),
     responses((status = 200, body = Vec<HistoryEntry>), (status = 400, body = Problem)))]
 pub async fn pricing_history(
     State(app): State<App>,
     OriginalUri(uri): OriginalUri,
-    Params(page): Params<PricingHistoryPage>,
+    Params(page): Params<HistoryPage>,
 ) -> Result<PageOf<HistoryEntry>, ApiError> {
-    let PricingHistoryPage { limit, cursor, newest_first } = page;
-    let limit = limit.unwrap_or(DEFAULT_PRICING_CHANGES);
-    if !(1..=DEFAULT_PRICING_CHANGES).contains(&limit) {
-        return Err(ApiError::invalid_field("limit", format!("must be from 1 to {DEFAULT_PRICING_CHANGES}")));
-    }
+    let HistoryPage { limit, cursor, newest_first } = page;
+    let limit = Page { limit, cursor: None }.limit(PRICING_CHANGES)?.min(PRICING_CHANGES);
     let page = HistoryPage { limit: Some(limit), cursor, newest_first };
     history_of::<Pricing>(&app, &uri, SHOP, &page, None, plain_fields).await
 }

@@ -17,6 +17,10 @@ pub struct History {
     pub entries: Vec<Entry>,
     /// Whether there are older entries.
     pub has_more: bool,
+    /// Whether some kinds of events are left out.
+    pub is_filtered: bool,
+    /// Address of the list of all events; `None` if it is not found by the subject.
+    pub events: Option<String>,
 }
 
 /// An event as the API returns it.
@@ -66,16 +70,43 @@ pub struct Piece {
 
 /// Entries of a page.
 const SHOWN: usize = 20;
+/// Events among which the entries are found if some are left out.
+const SEARCHED: usize = 500;
 /// Changes of an entry.
 const MAX_CHANGES: usize = 12;
 
 /// Reads the latest changes; `subject` is the path of its read, such as `categories/7`.
 pub async fn read(staff: &Staff, subject: &str) -> Result<History, Problem> {
-    let call = staff.api.get(format!("{subject}/history")).query("limit", SHOWN).query("newest_first", true);
-    let reply = call.read::<Vec<Event>>().await?;
+    read_without(staff, subject, &[]).await
+}
+
+/// Reads the latest changes without events of the `hidden` types, of which a subject may have far more than of others.
+pub async fn read_without(staff: &Staff, subject: &str, hidden: &[&str]) -> Result<History, Problem> {
+    let limit = if hidden.is_empty() { SHOWN } else { SEARCHED };
+    let call = staff.api.get(format!("{subject}/history")).query("limit", limit).query("newest_first", true);
+    let mut reply = call.read::<Vec<Event>>().await?;
+    reply.data.retain(|event| !hidden.contains(&event.event_type.as_str()));
+    let has_more = reply.next.is_some() || reply.data.len() > SHOWN;
     let page = staff.page("");
-    let entries = reply.data.into_iter().map(|event| entry(&page, event)).collect();
-    Ok(History { entries, has_more: reply.next.is_some() })
+    let entries = reply.data.into_iter().take(SHOWN).map(|event| entry(&page, event)).collect();
+    Ok(History { entries, has_more, is_filtered: !hidden.is_empty(), events: events_of(subject) })
+}
+
+/// Address of the list of a subject's events.
+fn events_of(subject: &str) -> Option<String> {
+    let (noun, id) = subject.split_once('/')?;
+    let aggregate_type = match noun {
+        "cart" => "Cart",
+        "categories" => "Category",
+        "customer" => "Customer",
+        "family" => "Family",
+        "order" => "Order",
+        "product" => "Product",
+        "user" => "Account",
+        // A discount's stream has the code in another form.
+        _ => return None,
+    };
+    Some(format!("/admin/events?stream={aggregate_type}%2F{id}"))
 }
 
 fn entry(page: &Page, event: Event) -> Entry {

@@ -93,6 +93,9 @@ impl Stored {
     }
 }
 
+/// Events that orders cause, of which a product may have thousands.
+const STOCK_OF_ORDERS: [&str; 4] = ["StockReserved", "StockReleased", "StockShipped", "StockReturned"];
+
 impl ProductPage {
     /// `sent` is the form of a refused command.
     async fn read(staff: &Staff, product_id: i64, sent: Option<(Part, Form, Problem)>) -> Result<Self, Problem> {
@@ -104,7 +107,7 @@ impl ProductPage {
             read_place(staff, product_id),
             read_latest(staff, product_id),
             charts::read_prices(staff, product_id),
-            history::read(staff, &subject)
+            history::read_without(staff, &subject, &STOCK_OF_ORDERS)
         )?;
         let page = staff.page(stored.product.name.clone()).below("Products", "/admin/products");
         let mut form = stored.form(&options);
