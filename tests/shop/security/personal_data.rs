@@ -52,7 +52,7 @@ const SENT: [&str; 18] = [
     "role",
 ];
 /// Text fields about things, not people.
-const IMPERSONAL: [&str; 43] = [
+const IMPERSONAL: [&str; 44] = [
     "accessories",
     "amount",
     "brand",
@@ -64,6 +64,7 @@ const IMPERSONAL: [&str; 43] = [
     "category_name",
     "code",
     "color",
+    "decision",
     "description",
     "dimensions",
     "discount_code",
