@@ -8,8 +8,8 @@ select
     end as "customer_name!",
     placed.credited,
     units.ordered as "units!",
-    units.kept as "kept_units!",
-    units.of_product as "product_units!",
+    case placed.status when 'cancelled' then 0 else units.kept end as "kept_units!",
+    case placed.status when 'cancelled' then 0 else units.of_product end as "product_units!",
     (
         select address.city
         from order_address as address

@@ -1,5 +1,7 @@
 //! The frame of lists: filters from the address, a page of rows from the API, and the way to the next and previous page.
 
+use std::collections::HashSet;
+
 use serde::de::DeserializeOwned;
 
 use super::api::{Call, Problem};
@@ -63,13 +65,15 @@ impl<T> Listing<T> {
     }
 }
 
-/// The chosen rows of a page, by their numbers; `row` is what one of them is.
+/// The chosen rows of a page, by their numbers, each once; `row` is what one of them is.
 pub fn chosen(form: &Form, row: &str) -> Result<Vec<i64>, Problem> {
-    let chosen = form.numbers("ids")?;
+    let mut chosen = form.numbers("ids")?;
+    let mut seen = HashSet::new();
+    chosen.retain(|id| seen.insert(*id));
     match chosen.len() {
         0 => Err(Problem::invalid("ids", &format!("are missing: choose at least one {row}"))),
         1..=PAGE_ROWS => Ok(chosen),
-        _ => Err(Problem::invalid("ids", &format!("are too many: choose at most {PAGE_ROWS} {row}s"))),
+        _ => Err(Problem::invalid("ids", &format!("are too many: choose at most {PAGE_ROWS}"))),
     }
 }
 

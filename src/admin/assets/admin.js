@@ -193,6 +193,12 @@
       edited.focus();
       edited.select();
     }
+    // A saved cell keeps the focus, so that the next key moves on from it.
+    const saved = root.querySelector?.("[data-saved]");
+    if (saved) {
+      saved.removeAttribute("data-saved");
+      saved.focus();
+    }
   };
   document.addEventListener("htmx:after:swap", () => startParts(document));
   start(document);

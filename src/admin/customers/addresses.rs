@@ -109,6 +109,7 @@ fn body(form: &Form, is_new: bool) -> Value {
 }
 
 pub async fn show_new(staff: Staff, Id(customer_id): Id) -> PageResult {
+    staff.require("add_address")?;
     let (customer, _) = read_customer(&staff, customer_id).await?;
     let fields = FIELDS.map(|(field, _)| (field, if field == "name" { customer.name() } else { String::new() }));
     let form = Form::new(fields.into_iter().chain(MARKS.map(|mark| (mark, String::new()))));
@@ -130,6 +131,7 @@ pub async fn add(staff: Staff, Id(customer_id): Id, form: Form) -> PageResult {
 
 pub async fn show(staff: Staff, path: AddressPath) -> PageResult {
     let Path((customer_id, address_id)) = path.map_err(|_| Problem::not_found())?;
+    staff.require("change_address")?;
     let (customer, form) = read_address(&staff, customer_id, address_id).await?;
     staff.show(&AddressPage::new(&staff, &customer, Some(address_id), form))
 }

@@ -31,6 +31,7 @@ impl NewCustomerPage {
 }
 
 pub async fn show(staff: Staff) -> PageResult {
+    staff.require("register_customer")?;
     staff.show(&NewCustomerPage::new(&staff, Form::new(FIELDS.map(|field| (field, String::new())))))
 }
 

@@ -24,6 +24,7 @@ impl NewDiscountPage {
 }
 
 pub async fn show(staff: Staff) -> PageResult {
+    staff.require("create_discount")?;
     let form = Form::new(FIELDS.map(|field| (field, String::new())));
     staff.show(&NewDiscountPage::new(&staff, form))
 }

@@ -10,7 +10,7 @@ use super::page_of;
 use crate::admin::api::Problem;
 use crate::admin::form::Form;
 use crate::admin::format::in_words;
-use crate::admin::list::Listing;
+use crate::admin::list::{Listing, chosen};
 use crate::admin::page::Page;
 use crate::admin::staff::{PageResult, Staff};
 
@@ -137,23 +137,14 @@ pub async fn show(staff: Staff) -> PageResult {
     staff.show(&ReactionsPage { page: staff.page("Deliveries"), reactors, list, names })
 }
 
-/// The numbers of the chosen deliveries.
-fn chosen(form: &Form) -> Result<Vec<i64>, Problem> {
-    let chosen: Vec<i64> = form.all("ids").iter().filter_map(|id| id.parse().ok()).collect();
-    if chosen.is_empty() {
-        return Err(Problem::invalid("ids", "are missing: choose at least one delivery"));
-    }
-    Ok(chosen)
-}
-
 fn address(form: &Form) -> String {
-    let back = form.value("back");
-    format!("/admin/reactions{}", if back.starts_with('?') { back } else { "" })
+    form.back("/admin/reactions")
 }
 
 pub async fn preview_drop(staff: Staff, form: Form) -> PageResult {
+    staff.require("decide_reactions")?;
     let page = staff.page("Drop deliveries").below("Deliveries", address(&form));
-    staff.show(&DropPage { page, reaction_ids: chosen(&form)?, back: form.value("back").to_owned() })
+    staff.show(&DropPage { page, reaction_ids: chosen(&form, "delivery")?, back: form.value("back").to_owned() })
 }
 
 pub async fn retry(staff: Staff, form: Form) -> PageResult {
@@ -167,7 +158,7 @@ pub async fn drop_chosen(staff: Staff, form: Form) -> PageResult {
 }
 
 async fn decide(staff: &Staff, form: &Form, decision: &str) -> Result<i64, Problem> {
-    let body = json!({ "reaction_ids": chosen(form)?, "decision": decision });
+    let body = json!({ "reaction_ids": chosen(form, "delivery")?, "decision": decision });
     Ok(staff.api.post("reactions/decide").json(&body).read::<Decided>().await?.data.decided)
 }
 

@@ -103,6 +103,13 @@ impl Form {
         numbers.map_err(|_| Problem::invalid(name, "must be whole numbers"))
     }
 
+    /// The address of the list from which the form was opened, with the filters of its field `back`.
+    pub fn back(&self, list: &str) -> String {
+        let filters = self.value("back");
+        let is_query = filters.starts_with('?') && filters.bytes().all(|byte| byte.is_ascii_graphic());
+        format!("{list}{}", if is_query { filters } else { "" })
+    }
+
     /// Whether a field holds this value.
     pub fn is(&self, name: &str, value: &str) -> bool {
         self.value(name) == value

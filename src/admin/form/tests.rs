@@ -57,3 +57,12 @@ fn a_number_that_is_none_is_refused_and_not_left_out() {
     let problem = Form::parse(b"ids=3&ids=x").numbers("ids").unwrap_err();
     assert_eq!(problem.errors[0].field, "ids");
 }
+
+#[test]
+fn the_way_back_is_the_list_with_its_filters_and_nothing_else() {
+    let back = |filters: &str| Form::new([("back", filters.to_owned())]).back("/admin/orders");
+    assert_eq!(back("?city=Leeds&after=%C3%A9"), "/admin/orders?city=Leeds&after=%C3%A9");
+    for other in ["", "//elsewhere.example", "?a\r\nSet-Cookie: x=1", "?q=\u{e9}", "?\0"] {
+        assert_eq!(back(other), "/admin/orders", "{other:?}");
+    }
+}

@@ -39,6 +39,7 @@ struct Row {
 /// Calls at the same time.
 const AT_ONCE: usize = 8;
 /// Fields that the confirmation sends again.
+const LIST: &str = "/admin/orders";
 const FIELDS: [&str; 4] = ["action", "carrier", "reason", "back"];
 
 impl BulkPage {
@@ -55,11 +56,6 @@ fn action(form: &Form) -> Result<Action, Problem> {
     let chosen = [Action::Process, Action::Ship, Action::Cancel];
     let action = chosen.into_iter().find(|action| action.address() == form.value("action"));
     action.ok_or_else(|| Problem::invalid("action", "is unknown"))
-}
-
-fn back(form: &Form) -> String {
-    let query = form.value("back");
-    if query.starts_with('?') { query.to_owned() } else { String::new() }
 }
 
 /// Runs the action of the form for each order, in the order of their numbers' list.
@@ -112,18 +108,18 @@ pub async fn apply(staff: Staff, form: Form) -> PageResult {
     if rows.iter().any(|row| row.outcome.is_err()) {
         return show(&staff, form, rows, true);
     }
-    let (count, to) = (rows.len(), format!("/admin/orders{}", back(&form)));
+    let (count, to) = (rows.len(), form.back(LIST));
     let orders = if count == 1 { "1 order was".to_owned() } else { format!("{count} orders were") };
     staff.done(&to, format!("{}: {orders} changed.", action(&form)?.title()))
 }
 
 fn show(staff: &Staff, form: Form, rows: Vec<Row>, applied: bool) -> PageResult {
-    let (action, back) = (action(&form)?, back(&form));
+    let (action, back) = (action(&form)?, form.back(LIST));
     let title = match action {
         Action::Process => "Start packing the chosen orders",
         Action::Ship => "Ship the chosen orders",
         _ => "Cancel the chosen orders",
     };
-    let page = staff.page(title).below("Orders", format!("/admin/orders{back}"));
+    let page = staff.page(title).below("Orders", back.clone());
     staff.show(&BulkPage { page, form, action, rows, applied, back })
 }

@@ -44,6 +44,7 @@ async fn read(staff: &Staff) -> Result<Form, Problem> {
 }
 
 pub async fn show(staff: Staff) -> PageResult {
+    staff.require("change_shipping_fees")?;
     staff.show(&ShippingPage::new(&staff, read(&staff).await?))
 }
 

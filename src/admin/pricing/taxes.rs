@@ -61,6 +61,7 @@ fn value(field: &str, text: &str) -> Value {
 }
 
 pub async fn show(staff: Staff) -> PageResult {
+    staff.require("change_tax_rates")?;
     let form = read(&staff).await?;
     staff.show(&TaxesPage::new(&staff, form).await?)
 }

@@ -260,13 +260,17 @@ async fn chosen_orders_are_shipped_or_cancelled_after_a_preview_of_each() {
 
     let preview = visitor.post("/admin/orders/bulk", &chosen("cancel")).await;
     has(&preview, &["This will change 1 of 3 orders."]);
-    let one =
-        [("csrf", form.value("csrf")), ("action", "cancel"), ("ids", orders[2].as_str()), ("back", "?payment=pending")];
+    let csrf = form.value("csrf");
+    let mut one = vec![("csrf", csrf), ("action", "cancel"), ("back", "?payment=pending"), ("ids", &orders[2])];
+    one.push(("ids", &orders[2]));
     let preview = visitor.post("/admin/orders/bulk", &one).await;
+    has(&preview, &["This will change 1 of 1 orders."]);
     let applied = visitor.submit(&preview, "/admin/orders/bulk/apply", &[]).await;
     assert_eq!(applied.header("location"), "/admin/orders?payment=pending");
     has(&visitor.follow(&applied).await, &["Cancel the order: 1 order was changed."]);
     assert_eq!(shop.read(&format!("order/{}/summary/", orders[2])).await["status"], "cancelled");
+    let row = &shop.read("orders/?view=full&status=cancelled").await[0];
+    assert_eq!((&row["units"], &row["kept_units"]), (&json!(1), &json!(0)), "nothing is kept of a cancelled order");
     let none = visitor.post("/admin/orders/bulk", &[("csrf", form.value("csrf")), ("action", "ship")]).await;
     has(&none, &["choose at least one order"]);
     let reader = Visitor::logged_in(&shop, Role::Reader).await;

@@ -83,4 +83,18 @@ async fn a_reader_who_sends_a_form_all_the_same_is_refused_politely() {
         assert!(refused.html.contains(text), "{text}: {}", refused.html);
     }
     assert_eq!(shop.read("categories/").await[0]["category_name"], "Garden");
+    let customer = shop.customer("Ada").await;
+    let address = format!("/admin/customers/{customer}/addresses/new");
+    for form in [
+        "/admin/products/new",
+        "/admin/customers/new",
+        "/admin/new-discount",
+        "/admin/pricing/taxes",
+        "/admin/pricing/shipping",
+        address.as_str(),
+    ] {
+        assert_eq!(visitor.get(form).await.status, StatusCode::FORBIDDEN, "{form}");
+    }
+    let fields = [("csrf", token.as_str()), ("ids", "1")];
+    assert_eq!(visitor.post("/admin/reactions/drop-preview", &fields).await.status, StatusCode::FORBIDDEN);
 }

@@ -63,6 +63,7 @@ impl NewProductPage {
 }
 
 pub async fn show(staff: Staff) -> PageResult {
+    staff.require("create_product")?;
     staff.show(&NewProductPage::read(&staff, None).await?)
 }
 
