@@ -61,9 +61,7 @@ async fn build_and_swap(
 ) -> Result<(), RebuildError> {
     let schema = format!("rebuild_{}", projection.name);
     let mut connection = pool.acquire().await?;
-    if schemas::exists(&mut connection, &schema).await?
-        && !schemas::is_own(&mut connection, projection.name, &schema).await?
-    {
+    if schemas::is_foreign(&mut connection, projection.name, &schema).await? {
         return Err(RebuildError::SchemaTaken(schema));
     }
     drop(connection);

@@ -24,30 +24,30 @@ pub(super) async fn mark(connection: &mut PgConnection, schema: &str) -> Result<
     Ok(())
 }
 
-pub(super) async fn exists(connection: &mut PgConnection, schema: &str) -> Result<bool, sqlx::Error> {
+async fn exists(connection: &mut PgConnection, schema: &str) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar("select to_regnamespace($1) is not null").bind(schema).fetch_one(connection).await
 }
 
-/// Whether the schema exists and is the shop's. Builds of earlier versions are known by their function.
-pub(super) async fn is_own(connection: &mut PgConnection, name: &str, schema: &str) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar(
-        "select exists (
-             select from pg_namespace as schema
-             where schema.nspname = $1
-                 and (
-                     obj_description(schema.oid, 'pg_namespace') is not distinct from $3
-                     or exists (
-                         select from pg_proc as function
-                         where function.pronamespace = schema.oid and function.proname = 'apply_' || $2
-                     )
-                 )
-         )",
+/// What tells a schema of the shop. Builds of earlier versions are known by their function.
+const OWN: &str = "(
+    obj_description(schema.oid, 'pg_namespace') is not distinct from $3
+    or exists (
+        select from pg_proc as function
+        where function.pronamespace = schema.oid and function.proname = 'apply_' || $2
     )
-    .bind(schema)
-    .bind(name)
-    .bind(MARK)
-    .fetch_one(connection)
-    .await
+)";
+
+/// Whether the schema exists and is the shop's.
+pub(super) async fn is_own(connection: &mut PgConnection, name: &str, schema: &str) -> Result<bool, sqlx::Error> {
+    let statement = format!("select exists (select from pg_namespace as schema where schema.nspname = $1 and {OWN})");
+    sqlx::query_scalar(&statement).bind(schema).bind(name).bind(MARK).fetch_one(connection).await
+}
+
+/// Whether the schema exists and is not the shop's, in one look: another node may delete an abandoned build meanwhile.
+pub(super) async fn is_foreign(connection: &mut PgConnection, name: &str, schema: &str) -> Result<bool, sqlx::Error> {
+    let statement =
+        format!("select exists (select from pg_namespace as schema where schema.nspname = $1 and not {OWN})");
+    sqlx::query_scalar(&statement).bind(schema).bind(name).bind(MARK).fetch_one(connection).await
 }
 
 /// A free name for the schema of the next build of a projection, and with `_old` behind it.
