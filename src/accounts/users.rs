@@ -78,7 +78,7 @@ impl Accounts {
         list_users(self.pool(), after, limit).await
     }
 
-    /// See [`list_staff`].
+    /// The accounts of the staff above number `after`, in the order of their numbers.
     pub async fn list_staff(&self, after: i64, limit: i64) -> Result<Vec<User>, sqlx::Error> {
         list_staff(self.pool(), after, limit).await
     }

@@ -61,7 +61,7 @@ async fn build_and_swap(
 ) -> Result<(), RebuildError> {
     let schema = format!("rebuild_{}", projection.name);
     let mut connection = pool.acquire().await?;
-    if schemas::is_foreign(&mut connection, projection.name, &schema).await? {
+    if schemas::is_own(&mut connection, projection.name, &schema).await? == Some(false) {
         return Err(RebuildError::SchemaTaken(schema));
     }
     drop(connection);

@@ -28,26 +28,28 @@ async fn exists(connection: &mut PgConnection, schema: &str) -> Result<bool, sql
     sqlx::query_scalar("select to_regnamespace($1) is not null").bind(schema).fetch_one(connection).await
 }
 
-/// What tells a schema of the shop. Builds of earlier versions are known by their function.
-const OWN: &str = "(
-    obj_description(schema.oid, 'pg_namespace') is not distinct from $3
-    or exists (
-        select from pg_proc as function
-        where function.pronamespace = schema.oid and function.proname = 'apply_' || $2
+/// Whether a schema is the shop's; `None` if there is none. Builds of earlier versions are known by their function.
+///
+/// One look: another node may delete an abandoned build at any time.
+pub(super) async fn is_own(
+    connection: &mut PgConnection,
+    name: &str,
+    schema: &str,
+) -> Result<Option<bool>, sqlx::Error> {
+    sqlx::query_scalar(
+        "select obj_description(schema.oid, 'pg_namespace') is not distinct from $3
+             or exists (
+                 select from pg_proc as function
+                 where function.pronamespace = schema.oid and function.proname = 'apply_' || $2
+             )
+         from pg_namespace as schema
+         where schema.nspname = $1",
     )
-)";
-
-/// Whether the schema exists and is the shop's.
-pub(super) async fn is_own(connection: &mut PgConnection, name: &str, schema: &str) -> Result<bool, sqlx::Error> {
-    let statement = format!("select exists (select from pg_namespace as schema where schema.nspname = $1 and {OWN})");
-    sqlx::query_scalar(&statement).bind(schema).bind(name).bind(MARK).fetch_one(connection).await
-}
-
-/// Whether the schema exists and is not the shop's, in one look: another node may delete an abandoned build meanwhile.
-pub(super) async fn is_foreign(connection: &mut PgConnection, name: &str, schema: &str) -> Result<bool, sqlx::Error> {
-    let statement =
-        format!("select exists (select from pg_namespace as schema where schema.nspname = $1 and not {OWN})");
-    sqlx::query_scalar(&statement).bind(schema).bind(name).bind(MARK).fetch_one(connection).await
+    .bind(schema)
+    .bind(name)
+    .bind(MARK)
+    .fetch_optional(connection)
+    .await
 }
 
 /// A free name for the schema of the next build of a projection, and with `_old` behind it.
@@ -77,7 +79,7 @@ pub(super) async fn earlier(
 /// Drops a schema of the shop with its tables. If something of others is in it or depends on it, that stays, and so does
 /// the schema. A schema of others is not touched.
 pub(super) async fn drop_own(connection: &mut PgConnection, name: &str, schema: &str) -> Result<(), sqlx::Error> {
-    if !is_own(connection, name, schema).await? {
+    if is_own(connection, name, schema).await? != Some(true) {
         return Ok(());
     }
     // The function that shows whose it is may be dropped, and the schema stay.

@@ -167,7 +167,7 @@ pub(super) async fn remove_abandoned(pool: &PgPool) -> Result<(), sqlx::Error> {
 /// way, among the earlier builds.
 async fn remove(connection: &mut PgConnection, name: &str, schema: &str) -> Result<(), sqlx::Error> {
     schemas::drop_own(connection, name, schema).await?;
-    if schemas::is_own(connection, name, schema).await? {
+    if schemas::is_own(connection, name, schema).await? == Some(true) {
         let aside = schemas::next(connection, name).await?;
         run(connection, &format!("alter schema {schema} rename to {aside}")).await?;
         schemas::mark(connection, &aside).await?;

@@ -158,8 +158,7 @@ pub async fn delete(staff: Staff, path: AddressPath, form: Form) -> PageResult {
         Ok(()) => staff.done(&address(customer_id), "The address was deleted."),
         Err(problem) if problem.is_about_input() => {
             let (customer, stored) = read_address(&staff, customer_id, address_id).await?;
-            let etag = stored.etag.clone();
-            let form = stored.refused(problem.clone()).about(&etag);
+            let form = stored.refused(problem.clone());
             staff.show_refused(&problem, &AddressPage::new(&staff, &customer, Some(address_id), form))
         }
         Err(problem) => Err(problem),

@@ -40,3 +40,20 @@ pub fn page_of(page: &Page, aggregate_type: &str, aggregate_id: &str) -> Option<
     };
     page.may(operation).then_some(address)
 }
+
+/// Address of the list of a subject's events; `subject` is the path of its read, such as `categories/7`.
+pub fn events_of(subject: &str) -> Option<String> {
+    let (noun, id) = subject.split_once('/')?;
+    let aggregate_type = match noun {
+        "cart" => "Cart",
+        "categories" => "Category",
+        "customer" => "Customer",
+        "family" => "Family",
+        "order" => "Order",
+        "product" => "Product",
+        "user" => "Account",
+        // A discount's stream has the code in another form.
+        _ => return None,
+    };
+    Some(format!("/admin/events?stream={aggregate_type}%2F{id}"))
+}

@@ -14,6 +14,7 @@ use crate::admin::list::{Listing, chosen};
 use crate::admin::page::Page;
 use crate::admin::staff::{PageResult, Staff};
 
+const LIST: &str = "/admin/reactions";
 const FILTERS: [&str; 2] = ["state", "reactor"];
 
 #[derive(Template)]
@@ -137,24 +138,20 @@ pub async fn show(staff: Staff) -> PageResult {
     staff.show(&ReactionsPage { page: staff.page("Deliveries"), reactors, list, names })
 }
 
-fn address(form: &Form) -> String {
-    form.back("/admin/reactions")
-}
-
 pub async fn preview_drop(staff: Staff, form: Form) -> PageResult {
     staff.require("decide_reactions")?;
-    let page = staff.page("Drop deliveries").below("Deliveries", address(&form));
-    staff.show(&DropPage { page, reaction_ids: chosen(&form, "delivery")?, back: form.value("back").to_owned() })
+    let page = staff.page("Drop deliveries").below("Deliveries", form.back(LIST));
+    staff.show(&DropPage { page, reaction_ids: chosen(&form, "delivery")?, back: form.back(LIST) })
 }
 
 pub async fn retry(staff: Staff, form: Form) -> PageResult {
     let decided = decide(&staff, &form, "retry").await?;
-    staff.done(&address(&form), format!("Retried: {decided}. What fails again is parked again."))
+    staff.done(&form.back(LIST), format!("Retried: {decided}. What fails again is parked again."))
 }
 
 pub async fn drop_chosen(staff: Staff, form: Form) -> PageResult {
     let decided = decide(&staff, &form, "drop").await?;
-    staff.done(&address(&form), format!("Dropped: {decided}. They will never be delivered."))
+    staff.done(&form.back(LIST), format!("Dropped: {decided}. They will never be delivered."))
 }
 
 async fn decide(staff: &Staff, form: &Form, decision: &str) -> Result<i64, Problem> {

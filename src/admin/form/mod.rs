@@ -103,11 +103,11 @@ impl Form {
         numbers.map_err(|_| Problem::invalid(name, "must be whole numbers"))
     }
 
-    /// The address of the list from which the form was opened, with the filters of its field `back`.
+    /// The address from which the form was opened, as its field `back` has it: `list`, or what is below it.
     pub fn back(&self, list: &str) -> String {
-        let filters = self.value("back");
-        let is_query = filters.starts_with('?') && filters.bytes().all(|byte| byte.is_ascii_graphic());
-        format!("{list}{}", if is_query { filters } else { "" })
+        let address = self.value("back");
+        let is_below = address.starts_with(list) && address.bytes().all(|byte| byte.is_ascii_graphic());
+        if is_below { address.to_owned() } else { list.to_owned() }
     }
 
     /// Whether a field holds this value.

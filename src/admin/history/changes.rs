@@ -1,6 +1,8 @@
 //! The differences of two states, a line for each field. Lists are compared item by item, so that only what changed is
 //! shown.
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value};
 
 use super::values::{Link, Values, is_nothing};
@@ -79,7 +81,7 @@ impl Comparison<'_> {
     }
 
     /// Compares two values of a field; `parent` is the field of the object around it.
-    fn value(&mut self, label: &str, parent: &str, field: &str, before: &Value, after: &Value) {
+    fn value<'a>(&mut self, label: &str, parent: &str, field: &str, before: &'a Value, after: &'a Value) {
         if before == after || is_nothing(before) && is_nothing(after) && field != "on_sale" {
             return;
         }
@@ -89,8 +91,8 @@ impl Comparison<'_> {
                 self.fields(label, field, before.as_object(), after.as_object());
             }
             (Value::Array(_) | Value::Null, Value::Array(_) | Value::Null) if !is_free => {
-                let items = |list: &Value| list.as_array().cloned().unwrap_or_default();
-                self.list(label, field, &items(before), &items(after));
+                let items = |list: &'a Value| list.as_array().map_or(&[][..], Vec::as_slice);
+                self.list(label, field, items(before), items(after));
             }
             _ => {
                 let shown =
@@ -101,39 +103,38 @@ impl Comparison<'_> {
         }
     }
 
-    fn list(&mut self, label: &str, field: &str, before: &[Value], after: &[Value]) {
+    fn list<'a>(&mut self, label: &str, field: &str, before: &'a [Value], after: &'a [Value]) {
         let Some((_, item, key)) = LISTS.iter().find(|(found, ..)| *found == field) else {
             return self.set(label, field, before, after);
         };
-        let identified = |list: &[Value]| -> Vec<(String, Value)> {
-            let place = |(index, value): (usize, &Value)| {
+        let identified = |list: &'a [Value]| -> Vec<(String, &'a Value)> {
+            let place = |(index, value): (usize, &'a Value)| {
                 let number =
                     key.and_then(|key| value.get(key)).map_or_else(|| (index + 1).to_string(), Value::to_string);
-                (number, value.clone())
+                (number, value)
             };
             list.iter().enumerate().map(place).collect()
         };
         let (before, after) = (identified(before), identified(after));
-        let find = |list: &[(String, Value)], number: &str| {
-            list.iter().find(|(found, _)| found == number).map(|(_, value)| value.clone())
-        };
-        let removed = before.iter().filter(|(number, _)| find(&after, number).is_none());
+        let by_number = |list: &[(String, &'a Value)]| -> HashMap<String, &'a Value> { list.iter().cloned().collect() };
+        let (old, new) = (by_number(&before), by_number(&after));
+        let removed = before.iter().filter(|(number, _)| !new.contains_key(number));
         for (number, _) in after.iter().chain(removed) {
             let label = format!("{item} {number}");
-            match (find(&before, number), find(&after, number)) {
-                (Some(before), Some(after)) => self.value(&label, field, field, &before, &after),
+            match (old.get(number), new.get(number)) {
+                (Some(before), Some(after)) => self.value(&label, field, field, before, after),
                 (before, after) => {
                     let shown =
-                        |value: Option<Value>| value.map_or_else(Vec::new, |value| self.values.item(field, &value));
+                        |value: Option<&&Value>| value.map_or_else(Vec::new, |value| self.values.item(field, value));
                     let (before, after) = (shown(before), shown(after));
                     self.add(&label, before, after);
                 }
             }
         }
-        let order = |list: &[(String, Value)], others: &[(String, Value)]| -> Vec<String> {
-            list.iter().map(|(number, _)| number.clone()).filter(|number| find(others, number).is_some()).collect()
+        let order = |list: &[(String, &Value)], others: &HashMap<String, &Value>| -> Vec<String> {
+            list.iter().map(|(number, _)| number.clone()).filter(|number| others.contains_key(number)).collect()
         };
-        let (old, new) = (order(&before, &after), order(&after, &before));
+        let (old, new) = (order(&before, &new), order(&after, &old));
         if old != new {
             let text = |numbers: Vec<String>| vec![Piece::text(numbers.join(", "))];
             self.add(&format!("Order of {field}"), text(old), text(new));

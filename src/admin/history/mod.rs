@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::api::Problem;
+use super::engine::{events_of, page_of};
 use super::format::in_words;
 use super::page::Page;
 use super::staff::Staff;
@@ -25,15 +26,21 @@ pub struct History {
 
 /// An event as the API returns it.
 #[derive(Deserialize)]
-struct Event {
+pub struct Event {
     position: i64,
-    recorded_at: DateTime<Utc>,
+    pub recorded_at: DateTime<Utc>,
     event_type: String,
     actor: Option<String>,
     role: Option<String>,
     reason: Option<String>,
-    before: Map<String, Value>,
-    after: Map<String, Value>,
+    pub before: Map<String, Value>,
+    pub after: Map<String, Value>,
+}
+
+/// The latest events of a subject, the newest first.
+pub struct Latest {
+    pub events: Vec<Event>,
+    has_more: bool,
 }
 
 pub struct Entry {
@@ -70,47 +77,38 @@ pub struct Piece {
 
 /// Entries of a page.
 const SHOWN: usize = 20;
-/// Events among which the entries are found if some are left out.
-const SEARCHED: usize = 500;
 /// Changes of an entry.
 const MAX_CHANGES: usize = 12;
 
 /// Reads the latest changes; `subject` is the path of its read, such as `categories/7`.
 pub async fn read(staff: &Staff, subject: &str) -> Result<History, Problem> {
-    read_without(staff, subject, &[]).await
+    Ok(read_latest(staff, subject, SHOWN).await?.without(staff, subject, &[]))
 }
 
-/// Reads the latest changes without events of the `hidden` types, of which a subject may have far more than of others.
-pub async fn read_without(staff: &Staff, subject: &str, hidden: &[&str]) -> Result<History, Problem> {
-    let limit = if hidden.is_empty() { SHOWN } else { SEARCHED };
+/// Reads the latest `limit` events of a subject.
+pub async fn read_latest(staff: &Staff, subject: &str, limit: usize) -> Result<Latest, Problem> {
     let call = staff.api.get(format!("{subject}/history")).query("limit", limit).query("newest_first", true);
-    let mut reply = call.read::<Vec<Event>>().await?;
-    reply.data.retain(|event| !hidden.contains(&event.event_type.as_str()));
-    let has_more = reply.next.is_some() || reply.data.len() > SHOWN;
-    let page = staff.page("");
-    let entries = reply.data.into_iter().take(SHOWN).map(|event| entry(&page, event)).collect();
-    Ok(History { entries, has_more, is_filtered: !hidden.is_empty(), events: events_of(subject) })
+    let reply = call.read().await?;
+    Ok(Latest { events: reply.data, has_more: reply.next.is_some() })
 }
 
-/// Address of the list of a subject's events.
-fn events_of(subject: &str) -> Option<String> {
-    let (noun, id) = subject.split_once('/')?;
-    let aggregate_type = match noun {
-        "cart" => "Cart",
-        "categories" => "Category",
-        "customer" => "Customer",
-        "family" => "Family",
-        "order" => "Order",
-        "product" => "Product",
-        "user" => "Account",
-        // A discount's stream has the code in another form.
-        _ => return None,
-    };
-    Some(format!("/admin/events?stream={aggregate_type}%2F{id}"))
+impl Latest {
+    /// The history without events of the `hidden` types, of which a subject may have far more than of others.
+    pub fn without(self, staff: &Staff, subject: &str, hidden: &[&str]) -> History {
+        let page = staff.page("");
+        let mut events = self.events.into_iter().filter(|event| !hidden.contains(&event.event_type.as_str()));
+        let entries = events.by_ref().take(SHOWN).map(|event| entry(&page, event)).collect();
+        History {
+            entries,
+            has_more: self.has_more || events.next().is_some(),
+            is_filtered: !hidden.is_empty(),
+            events: events_of(subject),
+        }
+    }
 }
 
 fn entry(page: &Page, event: Event) -> Entry {
-    let link = |subject: &str, id: &str| super::engine::page_of(page, subject, id);
+    let link = |subject: &str, id: &str| page_of(page, subject, id);
     let mut changes = changes::of(&event.before, &event.after, page, &link);
     let omitted = changes.len().saturating_sub(MAX_CHANGES);
     changes.truncate(MAX_CHANGES);

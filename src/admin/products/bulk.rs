@@ -15,6 +15,9 @@ use crate::admin::list;
 use crate::admin::page::Page;
 use crate::admin::staff::{PageResult, Staff};
 
+/// The list of products; others are below it.
+const LIST: &str = "/admin/products";
+
 #[derive(Template)]
 #[template(path = "admin/products/bulk.html")]
 struct BulkPage {
@@ -134,13 +137,6 @@ fn other(answer: &str) -> &'static str {
     if answer == "yes" { "no" } else { "yes" }
 }
 
-/// The list to return to.
-fn back(form: &Form) -> String {
-    let address = form.value("back");
-    let is_list = address.starts_with("/admin/products") && !address.contains(char::is_control);
-    if is_list { address.to_owned() } else { "/admin/products".to_owned() }
-}
-
 pub async fn preview(staff: Staff, form: Form) -> PageResult {
     let (action, product_ids) = (Action::read(&form)?, list::chosen(&form, "product")?);
     let outcomes = action.call(&staff, &form, &product_ids).dry_run().read_lines::<Outcome>().await?;
@@ -155,12 +151,12 @@ pub async fn apply(staff: Staff, form: Form) -> PageResult {
     if outcomes.iter().any(|outcome| outcome.problem.is_some()) {
         return show(&staff, action, form, outcomes, true);
     }
-    let (count, to) = (outcomes.len(), back(&form));
+    let (count, to) = (outcomes.len(), form.back(LIST));
     staff.done(&to, format!("{}: {count} products changed.", action.title(&form)))
 }
 
 fn show(staff: &Staff, action: Action, form: Form, outcomes: Vec<Outcome>, applied: bool) -> PageResult {
-    let (product_ids, back) = (list::chosen(&form, "product")?, back(&form));
+    let (product_ids, back) = (list::chosen(&form, "product")?, form.back(LIST));
     let page = staff.page(action.title(&form)).below("Products", back.clone());
     let names: Vec<(i64, String)> =
         product_ids.iter().map(|id| (*id, form.value(&format!("name.{id}")).to_owned())).collect();

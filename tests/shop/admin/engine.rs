@@ -105,8 +105,11 @@ async fn parked_deliveries_are_retried_and_dropped_alone_and_together() {
     let form = page.form("/admin/reactions/drop-preview");
     let csrf = form.value("csrf");
     let send = async |path: &str, ids: &[&str]| {
-        let fields: Vec<_> =
-            ids.iter().map(|id| ("ids", *id)).chain([("csrf", csrf), ("back", "?state=parked")]).collect();
+        let fields: Vec<_> = ids
+            .iter()
+            .map(|id| ("ids", *id))
+            .chain([("csrf", csrf), ("back", "/admin/reactions?state=parked")])
+            .collect();
         visitor.post(path, &fields).await
     };
     let retried = send("/admin/reactions/retry", &["1"]).await;

@@ -261,7 +261,8 @@ async fn chosen_orders_are_shipped_or_cancelled_after_a_preview_of_each() {
     let preview = visitor.post("/admin/orders/bulk", &chosen("cancel")).await;
     has(&preview, &["This will change 1 of 3 orders."]);
     let csrf = form.value("csrf");
-    let mut one = vec![("csrf", csrf), ("action", "cancel"), ("back", "?payment=pending"), ("ids", &orders[2])];
+    let mut one =
+        vec![("csrf", csrf), ("action", "cancel"), ("back", "/admin/orders?payment=pending"), ("ids", &orders[2])];
     one.push(("ids", &orders[2]));
     let preview = visitor.post("/admin/orders/bulk", &one).await;
     has(&preview, &["This will change 1 of 1 orders."]);

@@ -2,27 +2,17 @@
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
-use serde::Deserialize;
 use serde_json::{Map, Value as Json};
 
-use crate::admin::api::Problem;
 use crate::admin::chart::{Chart, Point, Value};
+use crate::admin::history::Event;
 use crate::admin::page::Page;
-use crate::admin::staff::Staff;
 use crate::admin::stock_movements::Movement;
 
-/// Events of the product that are searched for changes of its price.
-const SEARCHED_EVENTS: usize = 500;
+/// Events of the product that are searched for its changes and those of its price.
+pub const SEARCHED_EVENTS: usize = 500;
 /// Points of a chart.
 const MAX_POINTS: usize = 60;
-
-/// An event of the product as the API returns it.
-#[derive(Deserialize)]
-struct Event {
-    recorded_at: DateTime<Utc>,
-    before: Map<String, Json>,
-    after: Map<String, Json>,
-}
 
 /// Prices of a product, the oldest first.
 pub struct Prices {
@@ -31,20 +21,18 @@ pub struct Prices {
     earlier: Option<Decimal>,
 }
 
-/// Reads the latest changes of the price from the history.
-pub async fn read_prices(staff: &Staff, product_id: i64) -> Result<Prices, Problem> {
-    let call = staff.api.get(format!("product/{product_id}/history"));
-    let reply = call.query("limit", SEARCHED_EVENTS).query("newest_first", true).read::<Vec<Event>>().await?;
-    let price = |fields: &Map<String, Json>| fields.get("price").and_then(Json::as_str)?.parse::<Decimal>().ok();
-    let changes = reply.data.iter().filter_map(|event| Some((event, price(&event.after)?)));
-    let mut changes: Vec<_> = changes.take(MAX_POINTS).collect();
-    changes.reverse();
-    let earlier = changes.first().and_then(|(event, _)| price(&event.before));
-    let prices = changes.into_iter().map(|(event, price)| (event.recorded_at, price)).collect();
-    Ok(Prices { prices, earlier })
-}
-
 impl Prices {
+    /// The latest changes of the price among the latest events of the product.
+    pub fn of(events: &[Event]) -> Self {
+        let price = |fields: &Map<String, Json>| fields.get("price").and_then(Json::as_str)?.parse::<Decimal>().ok();
+        let changes = events.iter().filter_map(|event| Some((event, price(&event.after)?)));
+        let mut changes: Vec<_> = changes.take(MAX_POINTS).collect();
+        changes.reverse();
+        let earlier = changes.first().and_then(|(event, _)| price(&event.before));
+        let prices = changes.into_iter().map(|(event, price)| (event.recorded_at, price)).collect();
+        Self { prices, earlier }
+    }
+
     /// `price` is the price now.
     pub fn chart(&self, page: &Page, price: &str) -> Chart {
         let mut chart = Chart::lines("Price", "The price after each of its latest changes.", &["Price"]);

@@ -100,14 +100,13 @@ impl ProductPage {
     /// `sent` is the form of a refused command.
     async fn read(staff: &Staff, product_id: i64, sent: Option<(Part, Form, Problem)>) -> Result<Self, Problem> {
         let subject = format!("product/{product_id}");
-        let (stored, options, images, place, movements, prices, history) = tokio::try_join!(
+        let (stored, options, images, place, movements, latest) = tokio::try_join!(
             Stored::read(staff, product_id),
             read_options(staff),
             images::read(staff, product_id),
             read_place(staff, product_id),
             read_latest(staff, product_id),
-            charts::read_prices(staff, product_id),
-            history::read_without(staff, &subject, &STOCK_OF_ORDERS)
+            history::read_latest(staff, &subject, charts::SEARCHED_EVENTS)
         )?;
         let page = staff.page(stored.product.name.clone()).below("Products", "/admin/products");
         let mut form = stored.form(&options);
@@ -123,7 +122,7 @@ impl ProductPage {
         let find = |option: &&CategoryOption| option.category.category_name == stored.product.category;
         let category_id = options.iter().find(find).map(|option| option.category_id);
         Ok(Self {
-            prices: prices.chart(&page, &stored.product.price),
+            prices: charts::Prices::of(&latest.events).chart(&page, &stored.product.price),
             stock: charts::stock_chart(&page, &movements),
             categories: choices(&options, form.value("category")),
             product: stored.product,
@@ -134,7 +133,7 @@ impl ProductPage {
             images,
             place,
             movements,
-            history,
+            history: latest.without(staff, &subject, &STOCK_OF_ORDERS),
             refused,
         })
     }
